@@ -1,0 +1,111 @@
+//! What the reading API says, as JSON; the dashboard reads the same types.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{StoredRecord, Value, time};
+
+/// A record as JSON: times in RFC 3339 with nanoseconds, identifiers in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordView {
+    pub id: String,
+    /// The store position, a decimal string, because it may exceed 2^53.
+    pub position: String,
+    pub time: String,
+    pub observed_time: String,
+    pub level: String,
+    pub severity: u8,
+    pub service: String,
+    pub node: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<String>,
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Value>,
+}
+
+impl From<&StoredRecord> for RecordView {
+    fn from(stored: &StoredRecord) -> Self {
+        let record = &stored.record;
+        Self {
+            id: record.id.to_string(),
+            position: stored.position.to_string(),
+            time: time::format_rfc3339(record.time),
+            observed_time: time::format_rfc3339(record.observed_time),
+            level: record.level.to_string(),
+            severity: record.severity.number(),
+            service: record.service.to_string(),
+            node: record.node.to_string(),
+            message: record.message.clone(),
+            trace_id: record.trace_id.map(|bytes| hex(&bytes)),
+            span_id: record.span_id.map(|bytes| hex(&bytes)),
+            attributes: record.attributes.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Newest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LogsPage {
+    pub records: Vec<RecordView>,
+    /// To be handed back for the page before this one in time.
+    pub next_cursor: Option<String>,
+    /// How far back the search has looked, in RFC 3339.
+    pub searched_back_to: String,
+    /// True where nothing older in the range is left to look at.
+    pub complete: bool,
+    /// The newest position stored when the search began: where a tail goes on.
+    pub position: String,
+}
+
+/// How many records match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountView {
+    pub count: u64,
+}
+
+/// Counts over time by level class.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HistogramView {
+    pub bucket_seconds: f64,
+    pub buckets: Vec<BucketView>,
+}
+
+/// One bucket: its start and the counts of the classes that occur in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BucketView {
+    pub time: String,
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// The most frequent values of each field that was asked for.
+pub type FacetsView = BTreeMap<String, Vec<FacetValue>>;
+
+/// A value and how many matching records have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FacetValue {
+    pub value: String,
+    pub count: u64,
+}
+
+/// A record and its neighbours of the same service and node, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContextView {
+    pub before: Vec<RecordView>,
+    pub record: RecordView,
+    pub after: Vec<RecordView>,
+}
+
+/// Says that records were left out of a tail because its reader was too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedView {
+    pub count: u64,
+}

@@ -1,0 +1,23 @@
+//! The data model: what a log record is, how it is asked for, and its bounds.
+//!
+//! Shared by the server and by the browser, so it compiles to WebAssembly and
+//! has no I/O, no clock and no randomness: the time and fresh identifiers are
+//! always handed in. The fields follow the OpenTelemetry log data model,
+//! flattened (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
+
+pub mod api;
+pub mod id;
+pub mod limits;
+pub mod query;
+pub mod record;
+pub mod severity;
+pub mod time;
+
+pub use id::RecordId;
+pub use query::{ParseError, Query};
+pub use record::{Position, Record, StoredRecord, Value};
+pub use severity::{LevelClass, Severity};
+pub use time::Nanos;
+
+/// Short text that is kept inline up to 24 bytes: services, nodes, levels, keys.
+pub type Text = compact_str::CompactString;

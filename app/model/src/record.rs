@@ -1,0 +1,109 @@
+//! One log record.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{RecordId, Severity, Text, time::Nanos};
+
+/// One log record, admitted and normalised.
+///
+/// Invariants, kept by the pipeline's normalise stage: no text holds NUL, `level`
+/// is lower case and free of terminal escapes, attribute keys are unique and
+/// sorted, numbers are finite, and every bound of [`crate::limits`] holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Given by the server at admission.
+    pub id: RecordId,
+    /// When it happened.
+    pub time: Nanos,
+    /// When the server received it.
+    pub observed_time: Nanos,
+    pub severity: Severity,
+    /// The client's own word for the severity, such as `http` or `notice`.
+    pub level: Text,
+    /// OpenTelemetry `service.name`; may be empty.
+    pub service: Text,
+    /// Host or instance; may be empty.
+    pub node: Text,
+    /// The body.
+    pub message: String,
+    /// Flat, dotted keys, sorted by key.
+    pub attributes: Vec<(Text, Value)>,
+    pub trace_id: Option<[u8; 16]>,
+    pub span_id: Option<[u8; 8]>,
+}
+
+impl Record {
+    /// The attribute named `key`, if the record has it.
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        self.attributes
+            .binary_search_by(|(name, _)| name.as_str().cmp(key))
+            .ok()
+            .and_then(|place| self.attributes.get(place))
+            .map(|(_, value)| value)
+    }
+
+    /// The bytes the record holds, roughly: what bounds on memory are counted in.
+    pub fn weight(&self) -> usize {
+        let attributes: usize =
+            self.attributes.iter().map(|(key, value)| size_of::<(Text, Value)>() + outside(key) + value.weight()).sum();
+        size_of::<Self>() + self.message.len() + attributes + outside(&self.service) + outside(&self.node)
+    }
+}
+
+/// The bytes a text keeps on the heap.
+fn outside(text: &Text) -> usize {
+    if text.is_heap_allocated() { text.len() } else { 0 }
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    /// Finite.
+    Float(f64),
+    Text(Text),
+}
+
+impl Value {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) => outside(text),
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// The text form, which filters by value, prefix and regular expression see.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+/// A record's place in the order of storing: strictly growing, never reused.
+///
+/// The resume point of a tail. Opaque: gaps mean nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub i64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A record together with where the store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRecord {
+    pub position: Position,
+    pub record: Record,
+}

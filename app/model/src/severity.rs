@@ -1,0 +1,129 @@
+//! Severity: the OpenTelemetry number, the six classes, and the words for them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// An OpenTelemetry severity number, 1 to 24.
+///
+/// Source: <https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Severity(u8);
+
+impl Severity {
+    pub const INFO: Self = Self(9);
+
+    /// `None` outside 1 to 24.
+    pub fn new(number: u8) -> Option<Self> {
+        (1..=24).contains(&number).then_some(Self(number))
+    }
+
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    pub fn class(self) -> LevelClass {
+        LevelClass::ALL[usize::from((self.0 - 1) / 4)]
+    }
+
+    /// The severity that a client's word stands for, in any case; `None` where the
+    /// word is not known (such a record counts as [`Severity::INFO`]).
+    pub fn from_word(word: &str) -> Option<Self> {
+        // Words of winston (npm and syslog sets), log4j, Python, RFC 5424, Serilog
+        // and .NET; the numbers of RFC 5424 severities follow OpenTelemetry's table.
+        let number = match word.trim().to_ascii_lowercase().as_str() {
+            "trace" | "silly" | "finest" | "verbose" | "trc" | "all" => 1,
+            "finer" => 3,
+            "debug" | "dbg" | "fine" | "config" | "dbug" => 5,
+            "info" | "information" | "informational" | "inf" | "log" | "http" | "access" | "data" => 9,
+            "notice" | "note" | "success" | "help" | "prompt" => 10,
+            "warn" | "warning" | "wrn" | "alert_warning" => 13,
+            "error" | "err" | "eror" | "severe" | "fail" | "failure" => 17,
+            "critical" | "crit" => 18,
+            "alert" => 19,
+            "fatal" | "emerg" | "emergency" | "panic" | "ftl" | "dpanic" => 21,
+            _ => return None,
+        };
+        Some(Self(number))
+    }
+}
+
+/// The six classes that a level filter, a histogram and a colour know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelClass {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+impl LevelClass {
+    /// In order of severity; a class's place here is `severity / 4`.
+    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+
+    /// The place in [`LevelClass::ALL`], 0 to 5.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The lowest severity of the class: 1, 5, 9, 13, 17 or 21.
+    pub fn lowest(self) -> Severity {
+        Severity(self as u8 * 4 + 1)
+    }
+
+    /// The highest severity of the class: 4, 8, 12, 16, 20 or 24.
+    pub fn highest(self) -> Severity {
+        Severity(self as u8 * 4 + 4)
+    }
+}
+
+impl fmt::Display for LevelClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The word names none of the six classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a level is one of trace, debug, info, warn, error, fatal")]
+pub struct UnknownLevel;
+
+impl FromStr for LevelClass {
+    type Err = UnknownLevel;
+
+    /// Reads exactly one of the six names, in any case.
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        Self::ALL.into_iter().find(|class| class.name().eq_ignore_ascii_case(text)).ok_or(UnknownLevel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_and_numbers_agree() {
+        for class in LevelClass::ALL {
+            assert_eq!(class.lowest().class(), class);
+            assert_eq!(class.highest().class(), class);
+            assert_eq!(Severity::from_word(class.name()), Some(class.lowest()));
+            assert_eq!(class.name().to_uppercase().parse(), Ok(class));
+        }
+        assert_eq!(Severity::new(0), None);
+        assert_eq!(Severity::new(25), None);
+    }
+}

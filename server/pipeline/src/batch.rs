@@ -1,0 +1,66 @@
+//! The batch: the unit of queueing, storing, acknowledging and deduplicating.
+
+use std::{fmt, sync::Arc};
+
+use model::{Position, Record, StoredRecord, Text, time::Nanos};
+
+/// Names a batch for all time; the ledger's key.
+///
+/// Ids chosen by clients are shorter or equal, padded with zeros at the end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub [u8; 16]);
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&model::api::hex(&self.0))
+    }
+}
+
+impl fmt::Debug for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// 1 to [`model::limits::RECORDS_PER_BATCH`] admitted records.
+///
+/// Their ids are consecutive: `records[n].id == records[0].id.nth(n)`; all have the
+/// same `observed_time`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub id: BatchId,
+    /// True where the client chose the id: the ledger keeps such ids for days, and the
+    /// server's own only as long as the queue could deliver them again.
+    pub client_id: bool,
+    /// The door and peer it came through, for dead letters and diagnosis.
+    pub producer: Text,
+    pub observed_time: Nanos,
+    pub records: Vec<Record>,
+}
+
+impl Batch {
+    /// The bytes the batch holds in memory, roughly.
+    pub fn weight(&self) -> usize {
+        self.records.iter().map(Record::weight).sum()
+    }
+}
+
+/// A batch in the store: record `n` is at position `first + n`.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub first: Position,
+    pub batch: Arc<Batch>,
+}
+
+impl Block {
+    /// The position of the last record.
+    pub fn last(&self) -> Position {
+        Position(self.first.0 + self.batch.records.len() as i64 - 1)
+    }
+
+    /// The records with their positions, copied, in order.
+    pub fn stored(&self, place: usize) -> Option<StoredRecord> {
+        let record = self.batch.records.get(place)?.clone();
+        Some(StoredRecord { position: Position(self.first.0 + place as i64), record })
+    }
+}

@@ -1,0 +1,38 @@
+//! The pipeline: what happens to a record between the door and the screen.
+//!
+//! ```text
+//! door → normalise → admit → enqueue → QUEUE → consume → STORE → live → subscribers
+//!                                                          └──── query ──→ readers
+//! ```
+//!
+//! The pipeline owns two ports, [`Queue`] and [`LogStore`]; the engines implement
+//! them and know nothing of each other. What must always hold:
+//!
+//! - C1: a client sees success only after [`Queue::publish`] has returned, and that
+//!   returns only once the batch is durable.
+//! - C2: delivery is at least once; [`LogStore::append`] commits a batch together with
+//!   its id, so a redelivery changes nothing.
+//! - C3: the tail is fed from [`LogStore::follow`], never from the doors, so it shows
+//!   stored records only, in the order of [`Position`](model::Position).
+//! - C4: every buffer here has a bound; past it the caller gets [`ErrorClass::Overloaded`].
+//! - C5: what cannot be stored becomes a [`DeadLetter`], counted and listed.
+//! - C6: a failing batch is retried or set aside; the loop goes on.
+
+pub mod admit;
+pub mod batch;
+pub mod consume;
+pub mod enqueue;
+pub mod envelope;
+pub mod error;
+pub mod live;
+pub mod normalise;
+pub mod queue;
+pub mod store;
+
+pub use batch::{Batch, BatchId, Block};
+pub use error::{Error, ErrorClass, Result};
+pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
+pub use store::{
+    Appended, Context, Cursor, DeadLetter, Facet, Histogram, LogStore, NewDeadLetter, SearchPage, SearchRequest,
+    StoreStatus, TimeRange,
+};
