@@ -1,0 +1,29 @@
+# Two commands matter: `make serve` and `make test`. Everything they need is installed
+# by the scripts behind them; the second time they are quick.
+
+.DEFAULT_GOAL := help
+.PHONY: help serve dev demo test release serve-distributed setup
+
+help:                ## Says what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve:               ## Runs Logboom on http://127.0.0.1:3000 (release build, embedded engines).
+	@scripts/serve.sh
+
+dev:                 ## The same as a debug build that rebuilds and reloads on every change.
+	@scripts/dev.sh
+
+demo:                ## Three sample services that log to the running server until Ctrl-C.
+	@scripts/demo.sh
+
+test:                ## Every test: units, engines on real servers, a real browser.
+	@scripts/test.sh
+
+release:             ## target/release/logboom: one file, the dashboard inside.
+	@scripts/release.sh
+
+serve-distributed:   ## Private RabbitMQ and PostgreSQL servers, and Logboom on them.
+	@scripts/serve-distributed.sh
+
+setup:               ## Installs the tools that the targets above need, and nothing else.
+	@scripts/setup.sh web test

@@ -1,0 +1,45 @@
+# Shared by the scripts: where things are, how to say things, how to install things.
+# Sourced, not run; the caller has set -euo pipefail.
+
+repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+# Tools that must have an exact version live beside the user's own, not over them, and
+# outlive `cargo clean` and a fresh clone.
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/logboom/tools"
+target="${CARGO_TARGET_DIR:-$repository/target}"
+[[ "$target" == /* ]] || target="$repository/$target"
+export PATH="$tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+cd "$repository"
+
+say() { printf '\033[1;36m==>\033[0m %s\n' "$*" >&2; }
+fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# as_root COMMAND…: runs it as root, through sudo where the caller is not.
+as_root() {
+    if [[ $EUID -eq 0 ]]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        fail "this needs root, and there is no sudo; run it yourself, then try again: $*"
+    fi
+}
+
+# install_packages PACKAGE…: installs Debian or Ubuntu packages.
+install_packages() {
+    have apt-get || fail "please install these yourself (no apt-get here), then try again: $*"
+    say "installing with apt-get: $*"
+    if [[ -z "${apt_updated:-}" ]]; then
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+        apt_updated=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
+}
+
+# locked_version CRATE: its version in Cargo.lock.
+locked_version() {
+    awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock
+}
+
+# answers HOST PORT: whether something accepts connections there.
+answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds the release server and the dashboard, and runs them on http://127.0.0.1:3000.
+# Options are the server's own, by environment: LOGBOOM_LISTEN, LOGBOOM_DATA, …
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+scripts/setup.sh web
+listen="${LOGBOOM_LISTEN:-127.0.0.1:3000}"
+host="${listen%:*}" port="${listen##*:}"
+[[ "$host" != 0.0.0.0 ]] || host=127.0.0.1
+url="http://$host:$port"
+! answers "$host" "$port" || fail "something already listens on $listen; stop it, or set LOGBOOM_LISTEN"
+
+# Prints the next steps once the server answers; ends with this script.
+next_steps() {
+    until answers "$host" "$port"; do
+        sleep 0.2
+        kill -0 $$ 2>/dev/null || exit 0
+    done
+    cat >&2 <<TEXT
+
+  Logboom is running. What to do next:
+
+    open $url
+    see some logs      make demo                       (in another terminal)
+    send a first line  curl -d '{"level":"info","service":"me","message":"hello"}' $url/api/v1/push
+
+  Ctrl-C stops it; what it has acknowledged is kept in ${LOGBOOM_DATA:-./data}.
+
+TEXT
+}
+
+say "building and starting (the first time this takes some minutes)"
+next_steps &
+exec cargo leptos serve --release --precompress

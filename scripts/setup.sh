@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs what building and testing need; does nothing where it is there already.
+#
+#   scripts/setup.sh web         to build the server and the dashboard
+#   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL
+#
+# Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
+# and npm there before. It comes from Debian's packages, crates.io and npm alone.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+# Newer ones want a newer Rust than rustup's stable may be here.
+cargo_leptos_version=0.3.10
+wasm_bindgen_version="$(locked_version wasm-bindgen)"
+
+# install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
+# Without optimisation for speed: these tools run for seconds, and would compile for
+# many minutes.
+install_tool() {
+    local crate=$1 version=$2
+    shift 2
+    say "building $crate $version (once; takes a few minutes)"
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_TARGET_DIR="$tools/build" \
+        cargo install --locked --quiet --force --root "$tools" --version "$version" "$@" "$crate"
+}
+
+setup_compiler() {
+    have cargo || fail "no cargo; install Rust from https://rustup.rs, then try again"
+    # Some crates compile C.
+    have cc || install_packages build-essential
+}
+
+setup_web() {
+    if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]]; then
+        say "adding the WebAssembly target to the Rust toolchain"
+        rustup target add wasm32-unknown-unknown
+    fi
+    # cargo-leptos would download these two from elsewhere if they were not on PATH.
+    [[ "$(wasm-bindgen --version 2>/dev/null)" == "wasm-bindgen $wasm_bindgen_version" ]] ||
+        install_tool wasm-bindgen-cli "$wasm_bindgen_version"
+    have wasm-opt || install_packages binaryen
+    [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] ||
+        install_tool cargo-leptos "$cargo_leptos_version" --features no_downloads
+    rm -rf "$tools/build"
+}
+
+setup_test() {
+    local missing=()
+    have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
+    # Debian starts a server of its own as a service when these two are installed. The
+    # tests never touch it: they start private servers on free ports, in temporary folders.
+    [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+    [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
+
+    have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
+    # Remembers the lock file that was installed from.
+    if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-from; then
+        say "installing the end-to-end tests' npm packages"
+        (cd end2end && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error)
+        cp end2end/package-lock.json end2end/node_modules/.installed-from
+    fi
+}
+
+[[ $# -gt 0 ]] || fail "say what to set up: web, test, or both"
+setup_compiler
+for part in "$@"; do
+    case $part in
+        web) setup_web ;;
+        test) setup_test ;;
+        *) fail "unknown part: $part (web, test)" ;;
+    esac
+done

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs every test there is, with one build profile: the workspace's own (units, laws,
+# engines against private RabbitMQ and PostgreSQL servers), then the whole program in a
+# real browser. The last lines say what ran; the very last one how many passed.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+scripts/setup.sh web test
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+passed=0 failed=0 summary=()
+
+# count PART PASSED FAILED STATUS: adds a part's figures to the sum. A part that ends
+# badly without a failed test (it did not compile, say) counts as one failure.
+count() {
+    local part=$1 part_passed=$2 part_failed=$3 status=$4 note=""
+    if [[ $status -ne 0 && $part_failed -eq 0 ]]; then
+        part_failed=1 note=" (ended with status $status)"
+    fi
+    if [[ $((part_passed + part_failed)) -eq 0 ]]; then
+        part_failed=1 note=" (ran no test)"
+    fi
+    passed=$((passed + part_passed)) failed=$((failed + part_failed))
+    summary+=("$part: $part_passed passed, $part_failed failed$note")
+}
+
+# sum FILE WORD: adds up the numbers before WORD in cargo's result lines.
+sum() {
+    sed -nE "s/^test result: .* ([0-9]+) $2.*/\1/p" "$1" | awk '{ total += $1 } END { print total + 0 }'
+}
+
+say "cargo test: units, laws, and the engines against real servers"
+status=0
+cargo test --workspace --no-fail-fast 2>&1 | tee "$logs/cargo" || status=$?
+count "cargo test --workspace" "$(sum "$logs/cargo" passed)" "$(sum "$logs/cargo" failed)" "$status"
+ignored="$(sum "$logs/cargo" ignored)"
+
+say "building the whole program and the load generator for the end-to-end tests"
+status=0
+{ cargo leptos build && cargo build -p loadgen; } || status=$?
+if [[ $status -eq 0 ]]; then
+    say "end to end: the whole program in Chromium, on both pairs of engines"
+    (cd end2end && LOGBOOM_PROGRAM="$target/debug/logboom" LOADGEN_PROGRAM="$target/debug/loadgen" \
+        LOGBOOM_SITE="$repository/target/site" npm test --silent) 2>&1 | tee "$logs/end2end" || status=$?
+    read -r e2e_passed e2e_failed e2e_skipped < <(
+        sed -nE 's/^end2end: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$logs/end2end" | tail -1
+    ) || true
+fi
+count "end2end (Playwright)" "${e2e_passed:-0}" "${e2e_failed:-0}" "$status"
+
+printf '\n'
+say "what ran"
+printf '%s\n' "${summary[@]}"
+# Nothing is left out in silence.
+[[ $ignored -eq 0 ]] || echo "not run: $ignored tests of the workspace are marked as ignored"
+[[ ${e2e_skipped:-0} -eq 0 ]] || echo "not run: $e2e_skipped end-to-end tests were skipped"
+compgen -G '/usr/share/postgresql/*/extension/timescaledb.control' >/dev/null ||
+    echo "not run: what only TimescaleDB has (its extension is not installed here); plain PostgreSQL was tested"
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
