@@ -1,0 +1,154 @@
+//! Keeps the rules of who may import whom (see `ARCHITECTURE.md`).
+//!
+//! What is read is the workspace's own `cargo metadata`, so a forbidden edge fails here
+//! at once, and not in a review. Dependencies of tests are held to the same rules, save
+//! that tests may use `testkit` and, through it, every engine's real servers.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// Each package of the workspace and the packages of it that it may import.
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
+    ("wire", &[]),
+    ("model", &[]),
+    ("app", &["model"]),
+    ("hydrate", &["app"]),
+    ("pipeline", &["model", "wire"]),
+    ("engine-embedded", &["model", "pipeline"]),
+    ("engine-rabbitmq", &["model", "pipeline"]),
+    ("engine-timescale", &["model", "pipeline"]),
+    ("testkit", &["model", "pipeline"]),
+    // A black box: it knows the wire and the model, and nothing of the server.
+    ("loadgen", &["model", "wire"]),
+    ("server", &["app", "engine-embedded", "engine-rabbitmq", "engine-timescale", "model", "pipeline", "wire"]),
+];
+
+/// Crates that only the packages named with them may import.
+const ONLY_IN: [(&str, &[&str]); 5] = [
+    ("lapin", &["engine-rabbitmq"]),
+    ("parquet", &["engine-embedded"]),
+    ("arrow", &["engine-embedded"]),
+    // PostgreSQL in one engine, SQLite in the other.
+    ("sqlx", &["engine-embedded", "engine-timescale"]),
+    ("wasm-bindgen", &["app", "hydrate"]),
+];
+
+/// Crates with I/O, a clock or randomness: none of them in `model`, which compiles to
+/// WebAssembly and has to give the same answer everywhere.
+const NOT_IN_MODEL: [&str; 7] = ["tokio", "futures", "rand", "getrandom", "uuid", "reqwest", "web-sys"];
+
+/// What one package says it depends on.
+struct Package {
+    dependencies: Vec<Dependency>,
+}
+
+struct Dependency {
+    name: String,
+    for_tests: bool,
+    features: Vec<String>,
+}
+
+#[test]
+fn packages_import_only_what_the_architecture_allows() {
+    let packages = workspace();
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
+    let known: Vec<_> = allowed.keys().copied().collect();
+    let found: Vec<_> = packages.keys().map(String::as_str).collect();
+    assert_eq!(found, known, "a package is new or gone: say in MAY_IMPORT what it may import");
+
+    for (name, package) in &packages {
+        for dependency in &package.dependencies {
+            let import = dependency.name.as_str();
+            let for_tests = dependency.for_tests && import == "testkit";
+            assert!(
+                !packages.contains_key(import) || for_tests || allowed[name.as_str()].contains(&import),
+                "{name} must not import {import}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_technology_stays_in_its_package() {
+    for (name, package) in &workspace() {
+        for dependency in &package.dependencies {
+            let only = ONLY_IN.iter().find(|(import, _)| *import == dependency.name);
+            // The test kit starts real servers, and asks them whether they are ready.
+            let excused = dependency.for_tests || name == "testkit";
+            assert!(
+                excused || only.is_none_or(|(_, owners)| owners.contains(&name.as_str())),
+                "{name} must not import {}",
+                dependency.name
+            );
+        }
+    }
+}
+
+#[test]
+fn each_database_stays_in_its_engine() {
+    // One crate speaks to both, so the sources tell.
+    for (engine, foreign) in [("engine-embedded", "postgres"), ("engine-timescale", "sqlite")] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(engine).join("src");
+        for file in rust_files(&folder) {
+            let source = fs::read_to_string(&file).expect("a readable source file");
+            let import = format!("sqlx::{foreign}");
+            assert!(!source.contains(&import), "{} must not use {import}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_model_has_no_io_no_clock_and_no_randomness() {
+    let packages = workspace();
+    for dependency in packages["model"].dependencies.iter().filter(|dependency| !dependency.for_tests) {
+        let name = dependency.name.as_str();
+        assert!(!NOT_IN_MODEL.contains(&name), "model must not import {name}");
+        let clock = dependency.features.iter().any(|feature| feature == "clock" || feature == "now");
+        assert!(!(name == "chrono" && clock), "model must not use chrono's clock");
+    }
+}
+
+/// The workspace's packages by name, from `cargo metadata`; needs no network.
+fn workspace() -> BTreeMap<String, Package> {
+    let output = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages.iter().map(|package| (text(&package["name"]), read_package(package))).collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of sources");
+    entries
+        .map(|entry| entry.expect("a folder entry").path())
+        .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+fn read_package(package: &Value) -> Package {
+    let dependencies = package["dependencies"].as_array().expect("dependencies");
+    let dependencies = dependencies
+        .iter()
+        .map(|dependency| Dependency {
+            name: text(&dependency["name"]),
+            for_tests: dependency["kind"] == "dev",
+            features: dependency["features"].as_array().expect("features").iter().map(text).collect(),
+        })
+        .collect();
+    Package { dependencies }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
