@@ -1,1 +1,1 @@
-//! .
+//! The enqueue stage: merges small submissions into batches and publishes them.

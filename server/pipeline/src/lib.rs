@@ -20,6 +20,7 @@
 
 pub mod admit;
 pub mod batch;
+pub mod clock;
 pub mod consume;
 pub mod enqueue;
 pub mod envelope;

@@ -1,0 +1,33 @@
+//! The words of a batch, each once.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+/// Gives each distinct word its number, in order of appearance. The hash is seeded,
+/// because the words come from clients.
+#[derive(Default)]
+pub(super) struct Dictionary<'a> {
+    numbers: HashMap<&'a str, u32, RandomState>,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Dictionary<'a> {
+    /// The number of `word`. `guess` is tried first: records are alike, so the word
+    /// that stood in the same place before mostly stands there again.
+    pub(super) fn number(&mut self, word: &'a str, guess: u32) -> u32 {
+        if self.words.get(guess as usize).is_some_and(|guessed| *guessed == word) {
+            return guess;
+        }
+        let next = self.words.len() as u32;
+        let words = &mut self.words;
+        *self.numbers.entry(word).or_insert_with(|| {
+            words.push(word);
+            next
+        })
+    }
+
+    pub(super) fn into_words(self) -> Vec<String> {
+        self.words.into_iter().map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,88 @@
+//! What every engine must do, written once.
+//!
+//! An engine's package says how its engine is opened and takes the whole suite:
+//!
+//! ```ignore
+//! // server/engine-embedded/tests/contract.rs
+//! use std::sync::Arc;
+//! use pipeline::LogStore;
+//! use testkit::contract::StoreHarness;
+//!
+//! struct Harness { folder: tempfile::TempDir }
+//!
+//! #[async_trait::async_trait]
+//! impl StoreHarness for Harness {
+//!     async fn open(&self) -> Arc<dyn LogStore> {
+//!         Arc::new(EmbeddedStore::open(self.folder.path()).await.unwrap())
+//!     }
+//! }
+//!
+//! /// A fresh place for each test.
+//! async fn harness() -> Harness {
+//!     Harness { folder: tempfile::tempdir().unwrap() }
+//! }
+//!
+//! testkit::store_contract!(harness);
+//! ```
+//!
+//! Each case becomes a test function of its own in the module where the macro stands
+//! (two instances need two modules); it makes a fresh harness, and may open, close
+//! and open again, but never has two open at once. `testkit::queue_contract!` does
+//! the same for a [`QueueHarness`]. The instantiating package needs `tokio` with
+//! `macros` and `rt-multi-thread`.
+
+pub mod queue;
+pub mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pipeline::{LogStore, Queue};
+
+/// Opens one and the same store, again and again.
+#[async_trait]
+pub trait StoreHarness: Send + Sync {
+    /// Opens the store with what it held when it was last open.
+    async fn open(&self) -> Arc<dyn LogStore>;
+
+    /// Ends the store as a crash would, as far as that can be had within a process:
+    /// without [`LogStore::close`]. Must not return before another may be opened.
+    async fn crash(&self, store: Arc<dyn LogStore>) {
+        drop(store);
+    }
+}
+
+/// Opens one and the same queue, again and again.
+#[async_trait]
+pub trait QueueHarness: Send + Sync {
+    /// Opens the queue with what it held when it was last open.
+    async fn open(&self) -> Arc<dyn Queue>;
+
+    /// Ends the queue as a crash would, as far as that can be had within a process:
+    /// without [`Queue::close`]. Must not return before another may be opened.
+    async fn crash(&self, queue: Arc<dyn Queue>) {
+        drop(queue);
+    }
+}
+
+/// Makes one test function of each case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    ($suite:ident, $make:path, $($case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let harness = $make().await;
+                $crate::contract::within_limit($crate::contract::$suite::$case(&harness)).await;
+            }
+        )+
+    };
+}
+
+/// Ends a case that hangs; generous, because test machines are slow.
+#[doc(hidden)]
+pub async fn within_limit(case: impl Future<Output = ()>) {
+    let limit = std::time::Duration::from_secs(180);
+    assert!(tokio::time::timeout(limit, case).await.is_ok(), "the case did not end within {limit:?}");
+}
