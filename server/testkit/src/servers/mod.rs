@@ -1,0 +1,83 @@
+//! Private servers for tests: real PostgreSQL and RabbitMQ, started from the
+//! installed packages on free loopback ports in temporary folders.
+//!
+//! A suite shares one server per test process (`shared()`) and takes a database or a
+//! queue of its own from it; a test that hurts its server starts one for itself
+//! (`start()`). A whole run can share servers started beforehand by naming them in
+//! `LOGBOOM_TEST_POSTGRES_URL` and `LOGBOOM_TEST_AMQP_URL`. A missing program is an
+//! error that names its Debian package, never a skipped test.
+//!
+//! Servers end with the test process however that ends: see [`watchdog`].
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+pub mod postgres;
+mod process;
+pub mod rabbitmq;
+mod watchdog;
+
+/// How long a server may take to start or stop before the test fails. Far above what
+/// an idle machine needs: tests run beside a compiler.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Finds a port that nothing listens on.
+///
+/// It lies below the range from which the kernel takes the ports of outgoing
+/// connections, so that a client that keeps dialling a stopped server is never given
+/// the server's own port, which would connect it to itself and keep the server out.
+fn free_port() -> Result<u16> {
+    const RANGE: std::ops::Range<u16> = 20_000..32_000;
+    for _ in 0..1_000 {
+        let port = rand::random_range(RANGE);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("found no free port on 127.0.0.1 between {} and {}", RANGE.start, RANGE.end)
+}
+
+/// The loopback address of a port.
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Looks for a program in the given folders, then on `PATH`.
+fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    folders
+        .iter()
+        .cloned()
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+        .with_context(|| format!("`{name}` is not installed: install the Debian package {package}"))
+}
+
+/// Whether something accepts connections at the address.
+async fn accepts(address: SocketAddr) -> bool {
+    matches!(tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await, Ok(Ok(_)))
+}
+
+/// Runs a program to its end and returns what it printed.
+async fn output_of(command: Command) -> Result<String> {
+    let name = command.get_program().display().to_string();
+    let mut command = tokio::process::Command::from(command);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.with_context(|| format!("cannot run {name}"))?;
+    if !output.status.success() {
+        bail!("{name} failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A name that no other test uses.
+fn fresh_name(prefix: &str) -> String {
+    format!("{prefix}{:016x}", rand::random::<u64>())
+}
