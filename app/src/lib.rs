@@ -1,1 +1,26 @@
-//! .
+//! The dashboard: its pages, and the doors it reads logs through.
+//!
+//! Rendered on the server first (feature `ssr`), then taken over in the browser
+//! (feature `hydrate`). The server hands in a [`backend::Backend`] by context; what
+//! the pages ask for goes through `server_functions`, what is live comes in through
+//! `live`. Everything a reader chose is in the URL (`state`), everything he reads is
+//! in `texts`.
+
+// A page is one deep type; its layout takes the compiler more steps than the default.
+#![recursion_limit = "256"]
+
+pub mod backend;
+mod components;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+mod live;
+mod pages;
+mod preferences;
+mod server_functions;
+#[cfg(feature = "ssr")]
+mod shell;
+mod state;
+mod texts;
+
+pub use pages::App;
+#[cfg(feature = "ssr")]
+pub use shell::{SitePath, shell};

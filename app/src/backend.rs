@@ -1,0 +1,131 @@
+//! What the dashboard asks of the server it runs in.
+//!
+//! The server implements [`Backend`] over its query service and provides it as
+//! `Arc<dyn Backend>` in the Leptos context. Requests and errors also travel between
+//! browser and server, so they are plain data.
+
+use std::fmt;
+
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
+#[cfg(feature = "ssr")]
+use model::api::{ContextView, FacetsView, HistogramView, LogsPage};
+use serde::{Deserialize, Serialize};
+
+/// Reads stored records for the dashboard.
+#[cfg(feature = "ssr")]
+#[async_trait::async_trait]
+pub trait Backend: Send + Sync {
+    /// Finds records, newest first.
+    async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError>;
+
+    /// Counts records over time by level class.
+    async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError>;
+
+    /// Counts the most frequent values of fields.
+    async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError>;
+
+    /// Finds one record and its neighbours of the same service and node.
+    async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError>;
+
+    /// How many records the first page shows.
+    fn recent(&self) -> usize;
+}
+
+/// Asks for one page of records; times are texts in the reading API's language
+/// (RFC 3339, epoch milliseconds, or relative such as `-15m`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogsRequest {
+    pub query: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// `None` means [`Backend::recent`].
+    pub limit: Option<usize>,
+    /// From the page before, to go on further back.
+    pub cursor: Option<String>,
+}
+
+/// Asks for counts over time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HistogramRequest {
+    pub query: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub buckets: u32,
+}
+
+/// Asks for the most frequent values of `fields`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FacetsRequest {
+    pub query: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub fields: Vec<String>,
+    /// The values of each field.
+    pub limit: usize,
+}
+
+/// Asks for a record and its neighbours.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ContextRequest {
+    pub id: String,
+    pub before: usize,
+    pub after: usize,
+}
+
+/// What kind of failure it is; the dashboard's answer to each is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendErrorClass {
+    /// The request is at fault.
+    Invalid,
+    /// There is no such record.
+    NotFound,
+    /// The server is at a bound; later it will do.
+    Overloaded,
+    /// The store cannot be reached; later it will do.
+    Unavailable,
+    /// A fault in the server.
+    Internal,
+    /// The browser could not reach the server.
+    Unreachable,
+}
+
+/// Why a reading failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendError {
+    pub class: BackendErrorClass,
+    /// For the reader; no secrets.
+    pub message: String,
+}
+
+impl BackendError {
+    pub fn new(class: BackendErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for BackendError {}
+
+impl FromServerFnError for BackendError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let class = match error {
+            ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => BackendErrorClass::Unreachable,
+            // What answered does not speak this protocol: a proxy whose server is away.
+            ServerFnErrorErr::Deserialization(_) => BackendErrorClass::Unreachable,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => BackendErrorClass::Invalid,
+            _ => BackendErrorClass::Internal,
+        };
+        Self::new(class, error.to_string())
+    }
+}

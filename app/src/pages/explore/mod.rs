@@ -1,0 +1,3 @@
+use leptos::prelude::*;
+#[component]
+pub(super) fn Explore() -> impl IntoView { view!{ <main></main> } }

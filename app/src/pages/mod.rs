@@ -1,0 +1,42 @@
+//! The pages and the way to them.
+
+mod explore;
+mod not_found;
+
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    SsrMode, StaticSegment,
+    components::{Route, Router, Routes},
+};
+
+use crate::{
+    preferences::Preferences,
+    texts::{Texts, texts_of},
+};
+use explore::Explore;
+use not_found::NotFound;
+
+/// The whole dashboard.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let preferences = Preferences::from_request();
+    provide_context(preferences);
+    provide_context::<&'static Texts>(texts_of(preferences.language));
+    // Tests and styles wait for this: from here on the page answers to clicks.
+    Effect::new(|_| {
+        if let Some(body) = document().body() {
+            let _ = body.set_attribute("data-hydrated", "true");
+        }
+    });
+    // Each page is sent whole, so that it reads well without JavaScript.
+    view! {
+        <Router>
+            <Routes fallback=NotFound>
+                <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
+                <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
+            </Routes>
+        </Router>
+    }
+}

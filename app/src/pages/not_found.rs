@@ -1,0 +1,3 @@
+use leptos::prelude::*;
+#[component]
+pub(super) fn NotFound() -> impl IntoView { view!{ <main></main> } }

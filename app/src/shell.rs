@@ -1,0 +1,39 @@
+//! The HTML around the pages, as the server sends it.
+
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+use crate::{pages::App, preferences::Preferences};
+
+/// Where the browser gets the dashboard's files from, without a slash at the end; the
+/// server provides it in the context. It holds a hash of the files, so that they can be
+/// kept for ever. Empty: at their plain names.
+#[derive(Debug, Clone, Default)]
+pub struct SitePath(pub String);
+
+/// Renders the document. The theme and the language are those of the request, so
+/// that the first paint is the right one.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let preferences = Preferences::from_request();
+    let SitePath(root) = use_context().unwrap_or_default();
+    let style = format!("{root}/{}/{}.css", options.site_pkg_dir, options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang=preferences.language.code() data-theme=preferences.theme.attribute()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="description" content="Logboom: every log of your services, live and searchable." />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="stylesheet" id="style" href=style />
+                <AutoReload options=options.clone() />
+                <HydrationScripts options root />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}

@@ -1,0 +1,1 @@
+use super::Texts; pub(super) static TEXTS: Texts = Texts { search: "Search" };
