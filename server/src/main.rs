@@ -1,1 +1,42 @@
-fn main() {}
+//! The program `logboom`: configuration, transports, composition.
+//!
+//! The one place where the engines, the pipeline, the doors and the dashboard meet.
+
+mod config;
+mod dashboard;
+mod engines;
+mod grpc;
+mod http;
+mod json;
+mod listen;
+mod reading;
+mod serve;
+mod shutdown;
+mod site;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let options = config::Cli::parse().into_serve();
+    if let Err(error) = telemetry::log(&options.log, options.log_format) {
+        eprintln!("logboom: {error:#}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("logboom: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve::run(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The configuration: flags, each also an environment variable, and their help.
+//!
+//! `--help` is the manual, so every field is documented for the person who runs the
+//! program. One struct per section.
+
+mod engines;
+mod limits;
+mod listen;
+
+use std::path::PathBuf;
+
+use chrono::FixedOffset;
+use clap::{Args, Parser, Subcommand};
+
+pub use engines::EngineOptions;
+pub use limits::LimitOptions;
+pub use listen::{DEFAULT_GRPC, ListenOptions};
+
+/// The central log server: services push logs, a durable queue takes the load, a store
+/// keeps them, and a dashboard searches them and tails them live.
+///
+/// Without any option it keeps everything in ./data, needs nothing else installed, and
+/// shows the dashboard at http://127.0.0.1:3000.
+#[derive(Debug, Parser)]
+#[command(name = "logboom", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+impl Cli {
+    /// What to serve with: the options, whether or not the command was written out.
+    pub fn into_serve(self) -> ServeOptions {
+        match self.command {
+            Some(Command::Serve(options)) => options,
+            None => self.serve,
+        }
+    }
+}
+
+/// What the program can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (the default).
+    Serve(ServeOptions),
+}
+
+/// Everything `logboom serve` can be told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    #[command(flatten)]
+    pub listen: ListenOptions,
+    #[command(flatten)]
+    pub engines: EngineOptions,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+
+    /// How many of the newest records a page and S1's stream begin with.
+    #[arg(long, env = "LOGBOOM_RECENT", value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Reading")]
+    pub recent: u32,
+
+    /// The zone of timestamps that name none, such as +09:00 or UTC.
+    #[arg(long, env = "LOGBOOM_ASSUME_TIMEZONE", value_name = "OFFSET", default_value = "UTC",
+          value_parser = parse_offset, allow_hyphen_values = true, help_heading = "Receiving")]
+    pub assume_timezone: FixedOffset,
+
+    /// What the program logs about itself to stderr: error, warn, info, debug or trace,
+    /// or a filter such as info,engine_embedded=debug.
+    #[arg(long, env = "LOGBOOM_LOG", value_name = "FILTER", default_value = "info", help_heading = "Diagnosis")]
+    pub log: String,
+
+    /// How it logs: text or json.
+    #[arg(long, env = "LOGBOOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text", help_heading = "Diagnosis")]
+    pub log_format: LogFormat,
+
+    /// The folder of the dashboard's files, for a program that was built without them.
+    #[arg(long, env = "LOGBOOM_SITE", value_name = "DIR", hide = cfg!(feature = "embed-site"),
+          help_heading = "Diagnosis")]
+    pub site: Option<PathBuf>,
+}
+
+/// The form of the program's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Reads `UTC`, `Z`, or an offset such as `+09:00`.
+fn parse_offset(text: &str) -> Result<FixedOffset, String> {
+    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
+        return FixedOffset::east_opt(0).ok_or_else(|| "no such offset".to_owned());
+    }
+    text.parse().map_err(|_| format!("{text:?} is not an offset; write it as +09:00, -05:30 or UTC"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_what_happens_without_a_command() {
+        let implied = Cli::parse_from(["logboom", "--recent", "7"]).into_serve();
+        let written = Cli::parse_from(["logboom", "serve", "--recent", "7"]).into_serve();
+        assert_eq!(implied.recent, 7);
+        assert_eq!(written.recent, 7);
+    }
+
+    #[test]
+    fn offsets_are_read_or_refused_with_a_hint() {
+        assert_eq!(parse_offset("+09:00").map(|offset| offset.local_minus_utc()), Ok(32_400));
+        assert_eq!(parse_offset("utc").map(|offset| offset.local_minus_utc()), Ok(0));
+        assert!(parse_offset("Seoul").is_err_and(|error| error.contains("+09:00")));
+    }
+}

@@ -1,0 +1,92 @@
+//! Chooses the queue and the store by URL scheme: the one place where engines meet.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use pipeline::{LogStore, Queue};
+
+use crate::config::EngineOptions;
+
+/// A queue and a store that belong together.
+pub struct Engines {
+    pub queue: Arc<dyn Queue>,
+    pub store: Arc<dyn LogStore>,
+}
+
+/// What a `--queue` or `--store` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Embedded,
+    RabbitMq,
+    Postgres,
+}
+
+impl Choice {
+    fn of(option: &str, url: &str) -> anyhow::Result<Self> {
+        let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+        Ok(match (option, scheme) {
+            (_, "embedded") => Self::Embedded,
+            ("--queue", "amqp" | "amqps") => Self::RabbitMq,
+            ("--store", "postgres" | "postgresql") => Self::Postgres,
+            // The rest of the URL stays unsaid: it may hold a password.
+            ("--queue", other) => bail!("--queue {other}…: write embedded, amqp://… or amqps://…"),
+            (_, other) => bail!("{option} {other}…: write embedded or postgres://…"),
+        })
+    }
+}
+
+/// Opens or connects both engines; waits, saying so, for a server that is not there yet.
+pub async fn open(options: &EngineOptions) -> anyhow::Result<Engines> {
+    let queue = Choice::of("--queue", &options.queue)?;
+    let store = Choice::of("--store", &options.store)?;
+    let embedded = engine_embedded::Options::default();
+    let data = &options.data;
+    if queue == Choice::Embedded && store == Choice::Embedded {
+        // The two share one log: what the queue made durable is the store's journal.
+        let (queue, store) = engine_embedded::open_pair(data, embedded).await.context("the embedded engines")?;
+        return Ok(Engines { queue, store });
+    }
+    let queue = match queue {
+        Choice::Embedded => engine_embedded::open_queue(data, embedded.clone()).await.context("the embedded queue")?,
+        _ => rabbitmq(&options.queue).await.context("the queue")?,
+    };
+    let store = match store {
+        Choice::Embedded => engine_embedded::open_store(data, embedded).await.context("the embedded store")?,
+        _ => postgres(&options.store).await.context("the store")?,
+    };
+    Ok(Engines { queue, store })
+}
+
+#[cfg(feature = "rabbitmq")]
+async fn rabbitmq(url: &str) -> anyhow::Result<Arc<dyn Queue>> {
+    Ok(engine_rabbitmq::connect(url, engine_rabbitmq::Options::default()).await?)
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+async fn rabbitmq(_: &str) -> anyhow::Result<Arc<dyn Queue>> {
+    bail!("this program was built without RabbitMQ; build it with --features rabbitmq, or use --queue embedded")
+}
+
+#[cfg(feature = "timescale")]
+async fn postgres(url: &str) -> anyhow::Result<Arc<dyn LogStore>> {
+    Ok(engine_timescale::connect(url, engine_timescale::Options::default()).await?)
+}
+
+#[cfg(not(feature = "timescale"))]
+async fn postgres(_: &str) -> anyhow::Result<Arc<dyn LogStore>> {
+    bail!("this program was built without PostgreSQL; build it with --features timescale, or use --store embedded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_choose_engines_and_secrets_stay_unsaid() {
+        assert_eq!(Choice::of("--queue", "embedded").ok(), Some(Choice::Embedded));
+        assert_eq!(Choice::of("--queue", "amqps://a:b@c/").ok(), Some(Choice::RabbitMq));
+        assert_eq!(Choice::of("--store", "postgresql://a:b@c/d").ok(), Some(Choice::Postgres));
+        let error = Choice::of("--store", "amqp://user:secret@host").unwrap_err().to_string();
+        assert!(error.contains("postgres://") && !error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,108 @@
+//! `/api/v1/logs` and what else answers at once: count, histogram, facets, one record.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query as Parameters, State, rejection::QueryRejection},
+    routing::get,
+};
+use model::api::{ContextView, CountView, FacetsView, HistogramView, LogsPage, RecordView};
+use pipeline::{Error, TimeRange};
+use serde::Deserialize;
+
+use super::{Services, problem::Problem};
+use crate::reading::{RangeText, parse_query};
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new()
+        .route("/api/v1/logs", get(logs))
+        .route("/api/v1/logs/{id}", get(record))
+        .route("/api/v1/logs/{id}/context", get(context))
+        .route("/api/v1/count", get(count))
+        .route("/api/v1/histogram", get(histogram))
+        .route("/api/v1/facets", get(facets))
+}
+
+/// What the calls over a range of time share; each looks at what concerns it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    query: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+    buckets: Option<u32>,
+    fields: Option<String>,
+}
+
+impl Asked {
+    fn query(&self) -> Result<model::Query, Error> {
+        parse_query(self.query.as_deref())
+    }
+
+    fn range(&self, services: &Services) -> Result<TimeRange, Error> {
+        RangeText { from: self.from.as_deref(), to: self.to.as_deref() }.resolve_recent(services.reader.clock())
+    }
+}
+
+type AskedParameters = Result<Parameters<Asked>, QueryRejection>;
+
+/// The parameters, or an error that names the one at fault.
+pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> Result<T, Error> {
+    parameters.map(|Parameters(asked)| asked).map_err(|rejection| Error::invalid(rejection.body_text()))
+}
+
+async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answer<LogsPage> {
+    let asked = checked(asked)?;
+    let (query, range) = (asked.query()?, asked.range(&services)?);
+    let page = services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref()).await?;
+    Ok(Json(page))
+}
+
+async fn count(State(services): State<Services>, asked: AskedParameters) -> Answer<CountView> {
+    let asked = checked(asked)?;
+    Ok(Json(services.reader.count(&asked.query()?, asked.range(&services)?).await?))
+}
+
+async fn histogram(State(services): State<Services>, asked: AskedParameters) -> Answer<HistogramView> {
+    let asked = checked(asked)?;
+    let range = asked.range(&services)?;
+    Ok(Json(services.reader.histogram(&asked.query()?, range, asked.buckets.unwrap_or(60)).await?))
+}
+
+async fn facets(State(services): State<Services>, asked: AskedParameters) -> Answer<FacetsView> {
+    let asked = checked(asked)?;
+    let fields: Vec<String> = asked
+        .fields
+        .as_deref()
+        .unwrap_or("service,level")
+        .split(',')
+        .map(str::trim)
+        .filter(|field| !field.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let (query, range) = (asked.query()?, asked.range(&services)?);
+    Ok(Json(services.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
+}
+
+async fn record(State(services): State<Services>, Path(id): Path<String>) -> Answer<RecordView> {
+    Ok(Json(services.reader.record(&id).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Neighbours {
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+async fn context(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    asked: Result<Parameters<Neighbours>, QueryRejection>,
+) -> Answer<ContextView> {
+    let asked = checked(asked)?;
+    Ok(Json(services.reader.context(&id, asked.before.unwrap_or(20), asked.after.unwrap_or(20)).await?))
+}

@@ -1,0 +1,19 @@
+//! `/metrics`: Prometheus.
+
+use ::metrics::gauge;
+use axum::{extract::State, http::header, response::IntoResponse};
+
+use super::Services;
+
+/// Refreshes the gauges that are cheaper to read than to keep, then renders all.
+pub(super) async fn render(State(services): State<Services>) -> impl IntoResponse {
+    let queue = services.queue.status();
+    let store = services.store.status();
+    gauge!("logboom_queue_depth_batches").set(queue.depth as f64);
+    gauge!("logboom_queue_up").set(f64::from(u8::from(queue.trouble.is_none())));
+    gauge!("logboom_store_records").set(store.records as f64);
+    gauge!("logboom_store_bytes").set(store.bytes as f64);
+    gauge!("logboom_store_up").set(f64::from(u8::from(store.trouble.is_none())));
+    gauge!("logboom_dead_letters").set(store.dead_letters as f64);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], services.metrics.render())
+}

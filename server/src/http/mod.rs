@@ -1,0 +1,80 @@
+//! The HTTP doors: the API, S1's two calls, health and metrics.
+//!
+//! The folder is the URL space: one file per call or group of calls.
+
+mod dead_letters;
+mod health;
+mod logs;
+mod metrics;
+pub mod problem;
+mod push;
+mod s1;
+mod tail;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{HeaderValue, Method, StatusCode},
+    response::Response,
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::reading::Reader;
+
+/// What the calls work on.
+#[derive(Clone)]
+pub struct Services {
+    pub ingest: Ingest,
+    pub reader: Reader,
+    pub live: Arc<LiveHub>,
+    pub queue: Arc<dyn Queue>,
+    pub store: Arc<dyn LogStore>,
+    pub metrics: PrometheusHandle,
+    /// How many of the newest records a page and S1's stream begin with.
+    pub recent: usize,
+}
+
+/// The doors as routes.
+///
+/// # Errors
+/// An origin of `cors_origins` is no header value.
+pub fn routes(services: Services, cors_origins: &[String]) -> anyhow::Result<Router> {
+    let api = Router::new()
+        .merge(logs::routes())
+        .merge(tail::routes())
+        .merge(push::routes())
+        .merge(dead_letters::routes())
+        .route("/api/{*path}", axum::routing::any(no_such_call));
+    let api = match cors(cors_origins)? {
+        Some(layer) => api.layer(layer),
+        None => api,
+    };
+    // Source S1 lets pages of every origin read, and so do its two calls here.
+    let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
+    let router = api
+        .merge(s1::routes().layer(any_origin))
+        .route("/healthz", get(health::process))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::render));
+    Ok(router.with_state(services))
+}
+
+fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
+    let layer = CorsLayer::new().allow_methods([Method::GET, Method::POST]).allow_headers(Any);
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    if origins.iter().any(|origin| origin == "*") {
+        return Ok(Some(layer.allow_origin(Any)));
+    }
+    let origins = origins.iter().map(|origin| HeaderValue::from_str(origin)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(layer.allow_origin(origins)))
+}
+
+async fn no_such_call(uri: axum::http::Uri) -> Response {
+    problem::document(StatusCode::NOT_FOUND, &format!("there is no call {}", uri.path()))
+}

@@ -1,0 +1,65 @@
+//! Errors of the HTTP doors: the class of an error becomes a status and a problem
+//! document (RFC 9457).
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use pipeline::{Error, ErrorClass};
+use serde::Serialize;
+
+/// An error on its way to an HTTP client.
+#[derive(Debug)]
+pub struct Problem(Error);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// The status that a class of errors is told as.
+pub fn status(class: ErrorClass) -> StatusCode {
+    match class {
+        ErrorClass::Invalid => StatusCode::BAD_REQUEST,
+        ErrorClass::NotFound => StatusCode::NOT_FOUND,
+        ErrorClass::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        ErrorClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorClass::Corrupt | ErrorClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A problem document with a status of its own, where no class fits.
+pub fn document(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = Json(Document { title, status: status.as_u16(), detail });
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
+        if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) {
+            tracing::error!(error = %error, "request failed");
+        }
+        let mut response = document(status(error.class), &error.message);
+        if let Some(delay) = error.retry_after {
+            // Whole seconds, at least one: the header knows nothing finer.
+            let seconds = delay.as_millis().div_ceil(1000).max(1);
+            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,156 @@
+//! Source S1's two calls, with exactly its parameters and field names.
+//!
+//! `GET /logs` is a stream of unnamed server-sent events: the most recent records,
+//! oldest first, then each record once it is stored. `GET /historical-logs` searches.
+
+use axum::{
+    Json, Router,
+    extract::{Query as Parameters, State, rejection::QueryRejection},
+    response::{Response, sse::Event},
+    routing::get,
+};
+use futures::StreamExt as _;
+use model::{
+    Position, Query, StoredRecord, limits,
+    query::{Expr, Field, Pattern, Test},
+    time,
+};
+use pipeline::{Cursor, Error, SearchRequest, TimeRange, live::LiveEvent};
+use serde::{Deserialize, Serialize};
+
+use super::{Services, logs::checked, problem::Problem, tail};
+use crate::reading::RangeText;
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))
+}
+
+#[derive(Serialize)]
+struct LogView {
+    /// A decimal string, as S1's database driver sends 64-bit numbers.
+    sequence_number: String,
+    timestamp: String,
+    node: String,
+    level: String,
+    message: String,
+}
+
+impl From<&StoredRecord> for LogView {
+    fn from(stored: &StoredRecord) -> Self {
+        Self {
+            sequence_number: stored.position.to_string(),
+            timestamp: time::format_rfc3339_millis(stored.record.time),
+            node: stored.record.node.to_string(),
+            level: stored.record.level.to_string(),
+            message: stored.record.message.clone(),
+        }
+    }
+}
+
+async fn logs(State(services): State<Services>) -> Result<Response, Problem> {
+    // The position first: what is stored between the two is then in the tail, and what of
+    // it the search found as well is told by its position.
+    let newest = services.store.newest().await?;
+    let mut subscription = services.live.subscribe(Query::default(), Some(newest))?;
+    let request =
+        SearchRequest { query: Query::default(), range: TimeRange::ALL, limit: services.recent, cursor: None };
+    let mut recent = services.store.search(&request).await?.records;
+    recent.retain(|stored| stored.position <= newest);
+    recent.reverse();
+    let events = async_stream::stream! {
+        for stored in recent {
+            yield event(&stored);
+        }
+        while let Some(next) = subscription.next().await {
+            match next {
+                LiveEvent::Record(stored) => yield event(&stored),
+                // S1's clients know one kind of event: what they missed is a comment.
+                LiveEvent::Skipped { count, .. } => yield Event::default().comment(format!("skipped {count}")),
+            }
+        }
+    };
+    Ok(tail::stream(events.map(Ok)))
+}
+
+fn event(stored: &StoredRecord) -> Event {
+    Event::default()
+        .id(stored.position.to_string())
+        .json_data(LogView::from(stored))
+        .unwrap_or_else(|_| Event::default().comment("not serialisable"))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    #[serde(rename = "sequence_number")]
+    sequence_number: Option<String>,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    message: Option<String>,
+    level: Option<String>,
+    limit: Option<String>,
+}
+
+async fn historical_logs(
+    State(services): State<Services>,
+    asked: Result<Parameters<Asked>, QueryRejection>,
+) -> Result<Json<Vec<LogView>>, Problem> {
+    let asked = checked(asked)?;
+    let range = RangeText { from: asked.start_time.as_deref(), to: asked.end_time.as_deref() }
+        .resolve(services.reader.clock(), TimeRange::ALL)?;
+    let limit = match given(&asked.limit) {
+        None => 10,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=limits::PAGE_RECORDS).contains(limit))
+            .ok_or_else(|| Error::invalid(format!("limit is {text:?}; it may be 1 to {}", limits::PAGE_RECORDS)))?,
+    };
+    let cursor = match given(&asked.sequence_number) {
+        None => None,
+        Some(text) => Some(older_than(&services, text).await?),
+    };
+    let request = SearchRequest { query: query(&asked)?, range, limit, cursor };
+    let page = services.store.search(&request).await?;
+    Ok(Json(page.records.iter().map(LogView::from).collect()))
+}
+
+/// An empty parameter filters nothing, like a missing one.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Level and message are substrings, without regard to case.
+fn query(asked: &Asked) -> Result<Query, Error> {
+    let mut tests = Vec::new();
+    if let Some(text) = given(&asked.message) {
+        tests.push(Expr::Contains(text.to_owned()));
+    }
+    if let Some(text) = given(&asked.level) {
+        let pattern = Pattern::new(&format!("(?i){}", regex::escape(text)))
+            .map_err(|_| Error::invalid(format!("level is longer than {} bytes", limits::NAME_BYTES)))?;
+        tests.push(Expr::Field(Field::Level, Test::Regex(pattern)));
+    }
+    let expr = match tests.len() {
+        0 => Expr::All,
+        1 => tests.remove(0),
+        _ => Expr::And(tests),
+    };
+    Ok(Query { expr })
+}
+
+/// Where the search goes on: at the record with this number, or, should it be gone, at the
+/// nearest one before it.
+async fn older_than(services: &Services, text: &str) -> Result<Cursor, Error> {
+    let number: i64 = text.parse().map_err(|_| {
+        Error::invalid(format!("sequence_number is {text:?}; it is one that an earlier answer gave, a whole number"))
+    })?;
+    let at = Position(number.saturating_sub(1));
+    let newest = services.store.newest().await?;
+    let found = services.store.read_after(at, newest.max(at), &Query::default(), 1).await?;
+    Ok(match found.first() {
+        Some(stored) => Cursor { time: stored.record.time, position: stored.position },
+        // Past the newest: everything is older.
+        None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },
+    })
+}

@@ -1,0 +1,126 @@
+//! Listeners: accept, serve HTTP/1.1 and HTTP/2 on the same port, stop gracefully.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use metrics::gauge;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpConnectInfo;
+use tower::ServiceExt as _;
+
+/// How long a client may take over the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// HTTP/2: calls at once on one connection.
+const STREAMS: u32 = 1024;
+/// HTTP/2: bytes a client may send ahead, by call and by connection. Batches are large,
+/// and a window smaller than one costs a round trip each.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+/// HTTP/2: a peer that answers no ping within the timeout is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A bound port with what answers on it.
+pub struct Listener {
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// Binds `addr`; at most `max_connections` are served at once, others wait.
+    pub async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(addr).await.with_context(|| match addr.port() {
+            0 => format!("cannot listen on {addr}"),
+            port => format!("cannot listen on {addr}: is something else on port {port}? choose another address"),
+        })?;
+        Ok(Self { listener, router, connections: Arc::new(Semaphore::new(max_connections)) })
+    }
+
+    /// The address in use, with the port the system chose where none was named.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then finishes the requests in flight.
+    pub async fn serve(self, stop: CancellationToken) {
+        let graceful = GracefulShutdown::new();
+        let builder = builder();
+        loop {
+            // The permit comes first, so that past the cap connections wait in the
+            // system's backlog and cost this process nothing.
+            let permit = tokio::select! {
+                permit = Arc::clone(&self.connections).acquire_owned() => permit,
+                () = stop.cancelled() => break,
+            };
+            let Ok(permit) = permit else { break };
+            let (stream, peer) = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: waiting frees some.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+                () = stop.cancelled() => break,
+            };
+            let service = service(self.router.clone(), &stream, peer);
+            let _ = stream.set_nodelay(true);
+            let connection = builder.serve_connection(TokioIo::new(stream), service_fn(service)).into_owned();
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                gauge!("logboom_connections").increment(1.0);
+                if let Err(error) = connection.await {
+                    tracing::debug!(%peer, %error, "connection ended");
+                }
+                gauge!("logboom_connections").decrement(1.0);
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        graceful.shutdown().await;
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// The router as a service of one connection, whose peer both axum and tonic can ask for.
+fn service(
+    router: Router,
+    stream: &TcpStream,
+    peer: SocketAddr,
+) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<axum::response::Response, Infallible>>
++ Clone
++ use<> {
+    let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(info.clone());
+        Box::pin(router.clone().oneshot(request))
+    }
+}

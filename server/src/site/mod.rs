@@ -1,0 +1,79 @@
+//! The dashboard's files: from the folder that `cargo leptos` writes, or from inside the
+//! program.
+//!
+//! They are served under a path that holds a hash of them all, to be kept for ever, and
+//! under their plain names, to be asked for again each time. Both go out compressed as
+//! they were at build time.
+
+mod files;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Path,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+pub use files::Site;
+use files::{Encoding, File};
+
+/// The files as routes below `/pkg`, `/assets/<version>` and at the root.
+pub fn routes(site: Arc<Site>) -> Router {
+    let versioned = Arc::clone(&site);
+    let plain = Arc::clone(&site);
+    let mut router = Router::new()
+        .route(
+            "/v/{version}/{*path}",
+            get(move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
+                // A page of an earlier version still finds its files' successors.
+                let fresh = version == versioned.version();
+                answer(versioned.get(&path), &headers, fresh)
+            }),
+        )
+        .route(
+            "/pkg/{*path}",
+            get(move |Path(path): Path<String>, headers: HeaderMap| async move {
+                answer(plain.get(&format!("pkg/{path}")), &headers, false)
+            }),
+        );
+    for name in site.root_files() {
+        let (site, name) = (Arc::clone(&site), name.to_owned());
+        let path = format!("/{name}");
+        router =
+            router.route(&path, get(move |headers: HeaderMap| async move { answer(site.get(&name), &headers, false) }));
+    }
+    router
+}
+
+fn answer(file: Option<File>, headers: &HeaderMap, immutable: bool) -> Response {
+    let Some(file) = file else { return StatusCode::NOT_FOUND.into_response() };
+    let etag = HeaderValue::from_str(&file.etag);
+    let not_modified = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == file.etag));
+    let mut response = if not_modified {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let (bytes, encoding) = file.body(accepted);
+        let mut response = Response::new(Body::from(bytes));
+        if let Encoding::Coded(name) = encoding {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+        response
+    };
+    let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(etag) = etag {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

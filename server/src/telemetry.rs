@@ -1,0 +1,34 @@
+//! What the program says about itself: its log, and its metrics.
+
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Sends the program's log to stderr.
+///
+/// # Errors
+/// The filter does not parse, or a log is set up already.
+pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let done = match format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).with_target(false).compact().try_init(),
+    };
+    done.map_err(|error| anyhow::anyhow!(error))
+}
+
+/// Starts collecting metrics; the handle renders them.
+pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+    // Seconds; wide enough for an fsync on a good disk and for a client's patience.
+    const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("the metrics recorder")
+}
