@@ -1,0 +1,1 @@
+insert into logboom.blocks (block, records, last_position) values ($1, $2, $3)

@@ -1,0 +1,7 @@
+-- In the order of the ids, so that two nodes never wait for each other crosswise.
+insert into logboom.ledger (batch_id, client_id)
+select batch_id, client_id
+  from unnest($1::bytea[], $2::boolean[]) as batches (batch_id, client_id)
+ order by batch_id
+    on conflict do nothing
+returning batch_id

@@ -1,0 +1,5 @@
+select id, time, reason, producer, batch_id, payload, records
+  from logboom.dead_letters
+ where id < $1
+ order by id desc
+ limit $2
