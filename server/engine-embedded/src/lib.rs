@@ -1,1 +1,54 @@
-//! .
+//! The embedded engines: a queue and a store with nothing installed beside the program.
+//!
+//! - [`wal`]: the write-ahead log, where what a client was told is stored is durable;
+//! - [`queue`]: the queue, which is a cursor over that log;
+//! - `store`: recent records in memory, older ones in `part`s, listed in the `catalogue`.
+//!
+//! A data folder holds `wal/` (the journal of the store, and of the queue that shares
+//! it), `queue/` (the log of a queue whose store is elsewhere), `parts/` and
+//! `catalogue.sqlite`. One process has it at a time.
+
+mod catalogue;
+pub mod filesystem;
+mod options;
+mod part;
+pub mod queue;
+mod store;
+pub mod wal;
+
+use std::{path::Path, sync::Arc};
+
+pub use options::Options;
+use pipeline::{LogStore, Queue, Result};
+
+use crate::store::{EmbeddedStore, Mode};
+
+/// Opens the embedded queue and the embedded store on one log: a batch is written once.
+///
+/// # Errors
+/// `Corrupt` where the folder is of a newer format or misses a part, `Unavailable`
+/// where another process has it or the disk refuses.
+pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
+    let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options).await?;
+    // What the log has by now, the store has taken in.
+    let last = wal.last();
+    let queue = queue::WalQueue::shared(wal, last);
+    Ok((Arc::new(queue), Arc::new(store)))
+}
+
+/// Opens the embedded store beside another queue: it journals what it takes in.
+///
+/// # Errors
+/// As [`open_pair`].
+pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogStore>> {
+    let (store, _) = EmbeddedStore::open(folder, Mode::Own, options).await?;
+    Ok(Arc::new(store))
+}
+
+/// Opens the embedded queue beside another store.
+///
+/// # Errors
+/// `Unavailable` where another process has the folder or the disk refuses.
+pub async fn open_queue(folder: &Path, _options: Options) -> Result<Arc<dyn Queue>> {
+    Ok(Arc::new(queue::WalQueue::alone(&folder.join("queue")).await?))
+}

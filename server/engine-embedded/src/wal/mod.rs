@@ -1,0 +1,302 @@
+//! The write-ahead log: the embedded engine's only promise of durability.
+//!
+//! (essay follows)
+
+mod frame;
+mod log;
+mod reader;
+mod recovery;
+mod scan;
+mod segment;
+mod tail;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use parking_lot::Mutex;
+use pipeline::{Batch, Content, Error, Result, envelope};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    task::spawn_blocking,
+};
+
+use self::{
+    log::Log,
+    writer::{Append, Command, Writer},
+};
+use crate::filesystem::FileSystem;
+
+/// The encoded bytes that may wait for the writer; past it, appends wait.
+const PENDING_BYTES: usize = 32 << 20;
+/// What an append counts at least, so that many small ones are bounded as well.
+const PENDING_LEAST: usize = 1 << 10;
+
+/// The bounds of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalOptions {
+    /// Bytes of one segment file, reserved when it is made. Default 64 MiB.
+    pub segment_bytes: u64,
+    /// Bytes on disk past which appends are answered with `Overloaded`; at least two
+    /// segments. Default 4 GiB.
+    pub disk_bytes: u64,
+    /// Bytes of unconsumed batches kept in memory, roughly; older ones are read back
+    /// from disk. Default 32 MiB.
+    pub memory_bytes: usize,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, disk_bytes: 4 << 30, memory_bytes: 32 << 20 }
+    }
+}
+
+/// What was found when a log was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// The oldest frame that is not released; one more than `last_frame` where there
+    /// is none.
+    pub first_frame: u64,
+    /// The newest frame, or the newest released one where the log holds none.
+    pub last_frame: u64,
+    /// Bytes after the last good frame: of a write that was cut off, so that nobody
+    /// was told that it is stored.
+    pub torn_bytes_cut: u64,
+    /// Frames of the last segment that were durable and do not read any more. They,
+    /// and those of older segments, which nobody looked at yet, come out of
+    /// [`Wal::read`] as [`Content::Undecodable`].
+    pub damaged_frames: u64,
+    /// Segments whose header does not read; their frames come out as one
+    /// [`Content::Undecodable`].
+    pub damaged_headers: u64,
+}
+
+/// The state of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WalStatus {
+    /// The newest durable frame.
+    pub last: u64,
+    /// Frames not released, roughly: numbers that were never used count.
+    pub depth: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Files on disk, spare ones not counted.
+    pub segments: usize,
+    /// Why nothing can be appended now; `None` when it can.
+    pub trouble: Option<String>,
+}
+
+/// A write-ahead log of batches; cheap to clone.
+///
+/// When the last clone is dropped the writer ends as if the process had been killed;
+/// [`Wal::close`] ends it in order.
+#[derive(Debug, Clone)]
+pub struct Wal {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    log: Arc<Log>,
+    commands: mpsc::Sender<Command>,
+    pending: Arc<Semaphore>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Wal {
+    /// Opens the log in the folder, which is made where it is missing. `released` is
+    /// the newest frame that is stored elsewhere; 0 where nothing is known of any.
+    ///
+    /// # Errors
+    /// `Unavailable` where the folder cannot be read or another process has it;
+    /// `Invalid` for bad options and for a newer format; `Corrupt` where a segment was
+    /// renamed. A full disk, damage and a torn end are no errors.
+    pub async fn open(
+        folder: impl AsRef<Path>,
+        file_system: Arc<dyn FileSystem>,
+        options: WalOptions,
+        released: u64,
+    ) -> Result<(Self, Recovery)> {
+        let folder = folder.as_ref().to_path_buf();
+        let opening = spawn_blocking(move || Self::open_blocking(&folder, file_system, options, released));
+        opening.await.map_err(|error| Error::internal(format!("opening the write-ahead log: {error}")))?
+    }
+
+    fn open_blocking(
+        folder: &Path,
+        file_system: Arc<dyn FileSystem>,
+        options: WalOptions,
+        released: u64,
+    ) -> Result<(Self, Recovery)> {
+        if options.segment_bytes < segment::FRAMES_AT * 2 || options.disk_bytes < options.segment_bytes * 2 {
+            return Err(Error::invalid(format!(
+                "write-ahead log: segment_bytes is {} and must be at least {}; disk_bytes is {} and must be at least twice segment_bytes",
+                options.segment_bytes,
+                segment::FRAMES_AT * 2,
+                options.disk_bytes
+            )));
+        }
+        let failed = |error: io::Error| io_error("open", folder, &error);
+        file_system.create_folder(folder).map_err(failed)?;
+        let lock = file_system.lock(&folder.join("lock")).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                Error::unavailable(format!("another process uses the write-ahead log in {}", folder.display()))
+            }
+            _ => failed(error),
+        })?;
+        let opened = recovery::open(folder, file_system, options, released)?;
+        let (commands, received) = mpsc::channel();
+        let mut writer = Writer::new(opened.log.clone(), received, lock, opened.next, opened.last);
+        // A log that takes no appends now is still one that can be read.
+        if writer.make_room(0).is_ok()
+            && let Some(segment) = opened.cut
+        {
+            writer.cut(&segment);
+        }
+        let thread = std::thread::Builder::new()
+            .name("wal-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| Error::unavailable(format!("cannot start the writer of the write-ahead log: {error}")))?;
+        report(folder, &opened.recovery);
+        let handle = Handle {
+            log: opened.log,
+            commands,
+            pending: Arc::new(Semaphore::new(PENDING_BYTES)),
+            writer: Mutex::new(Some(thread)),
+        };
+        Ok((Self { handle: Arc::new(handle) }, opened.recovery))
+    }
+
+    /// Appends the batch and returns its frame number once it is durable. Numbers grow
+    /// and are never used twice; some may be left out.
+    ///
+    /// A dropped call may or may not append.
+    ///
+    /// # Errors
+    /// `Overloaded` where the disk or the log's bound of it is full; `Unavailable`
+    /// where the disk failed, in which case the batch may or may not be in the log
+    /// after a restart, and after [`Wal::close`]; `Invalid` for a batch past the
+    /// bounds of a frame.
+    pub async fn append(&self, batch: Arc<Batch>) -> Result<u64> {
+        let payload = envelope::encode(&batch);
+        if payload.is_empty() || payload.len() > frame::PAYLOAD_BYTES {
+            return Err(Error::invalid(format!(
+                "the batch has {} bytes encoded; at most {} are allowed",
+                payload.len(),
+                frame::PAYLOAD_BYTES
+            )));
+        }
+        let weight = batch.weight();
+        let share = payload.len().clamp(PENDING_LEAST, PENDING_BYTES) as u32;
+        let permit = self.handle.pending.clone().acquire_many_owned(share).await.map_err(|_| closed())?;
+        let (answer, answered) = oneshot::channel();
+        let append = Append { payload, batch, weight, answer, permit };
+        self.handle.commands.send(Command::Append(append)).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Waits for durable frames after `after`, then returns some of them in order: at
+    /// least one, and at most about `max_records` records. Comes from memory for a
+    /// reader who keeps up, else from disk, and never makes an append wait. Whoever
+    /// reads `after` needs no frame up to it from memory any more; frames released
+    /// before are left out. Cancel-safe.
+    ///
+    /// # Errors
+    /// `Unavailable` where the disk cannot be read, and after [`Wal::close`].
+    pub async fn read(&self, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
+        let log = &self.handle.log;
+        let mut progress = log.progress.subscribe();
+        loop {
+            let seen = *progress.borrow_and_update();
+            if seen.closed {
+                return Err(closed());
+            }
+            let after = after.max(log.state.lock().released);
+            if after < seen.last {
+                let found = match log.from_memory(after, max_records) {
+                    Some(found) => found,
+                    None => {
+                        let log = log.clone();
+                        spawn_blocking(move || reader::read(&log, after, max_records))
+                            .await
+                            .map_err(|error| Error::internal(format!("reading the write-ahead log: {error}")))??
+                    }
+                };
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+            }
+            progress.changed().await.map_err(|_| closed())?;
+        }
+    }
+
+    /// The newest durable frame, or the newest released one where there is none.
+    pub fn last(&self) -> u64 {
+        self.status().last
+    }
+
+    /// Says that the frames up to this one are durable elsewhere: segments that hold no
+    /// others are reused or removed, soon.
+    pub fn release(&self, upto: u64) {
+        let mut state = self.handle.log.state.lock();
+        if upto > state.released {
+            state.released = upto;
+            drop(state);
+            // A closed log removes nothing; the next open does.
+            let _ = self.handle.commands.send(Command::Release);
+        }
+    }
+
+    /// What a person or a probe wants to know; from memory.
+    pub fn status(&self) -> WalStatus {
+        self.handle.log.status()
+    }
+
+    /// Finishes the appends that were called before, then stops: later calls fail with
+    /// `Unavailable`, and the folder may be opened again.
+    pub async fn close(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.handle.commands.send(Command::Close(done)).is_ok() {
+            let _ = finished.await;
+        }
+    }
+}
+
+impl Drop for Handle {
+    /// Waits for the writer, for at most the sync that is under way, so that whoever
+    /// drops a log can open it again.
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Abandon);
+        if let Some(writer) = self.writer.get_mut().take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn report(folder: &Path, recovery: &Recovery) {
+    let Recovery { first_frame, last_frame, torn_bytes_cut, damaged_frames, .. } = recovery;
+    let folder = folder.display();
+    tracing::info!(%folder, first_frame, last_frame, "write-ahead log: opened");
+    if *torn_bytes_cut > 0 {
+        tracing::warn!(%folder, torn_bytes_cut, last_frame, "write-ahead log: cut off a torn end, which nobody was told is stored");
+    }
+    if *damaged_frames > 0 {
+        tracing::error!(%folder, damaged_frames, "write-ahead log: holds damaged frames; they become dead letters");
+    }
+}
+
+fn closed() -> Error {
+    Error::unavailable("the write-ahead log is closed; the server is stopping")
+}
+
+/// A failure of the file system.
+fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
+    Error::unavailable(format!("cannot {doing} the write-ahead log in {}: {error}", path.display()))
+}

@@ -1,0 +1,90 @@
+//! Reads frames back from disk: after a start, and for a consumer who fell behind.
+
+use std::sync::Arc;
+
+use pipeline::{Content, Result, envelope};
+
+use super::{
+    io_error,
+    log::{Log, View},
+    scan::{Piece, Walk},
+};
+
+/// The encoded bytes that one read returns at most, its last frame aside.
+const READ_BYTES: usize = 8 << 20;
+/// The bytes of a damaged place that go on to the dead letters at most.
+const LOST_BYTES: usize = 1 << 20;
+
+/// The frames after `after`, up to about `max_records` records, as far as they are
+/// durable now.
+///
+/// # Errors
+/// `Unavailable` where the disk cannot be read; damage is no error but a delivery.
+pub(super) fn read(log: &Log, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
+    let mut found = Found { frames: Vec::new(), records: 0, bytes: 0 };
+    let missing = log.state.lock().missing.filter(|(_, last)| after < *last);
+    let mut after = after;
+    if let Some((first, last)) = missing {
+        after = last;
+        found.push(last, lost(first, last, Vec::new(), "no file of the write-ahead log holds them"), 0);
+    }
+    while !found.is_full(max_records) {
+        let Some(view) = log.view(after) else { break };
+        read_segment(&view, after, max_records, &mut found).map_err(|error| io_error("read", &log.folder, &error))?;
+        after = view.last;
+    }
+    Ok(found.frames)
+}
+
+struct Found {
+    frames: Vec<(u64, Content)>,
+    records: usize,
+    bytes: usize,
+}
+
+impl Found {
+    fn push(&mut self, number: u64, content: Content, bytes: usize) {
+        self.records += if let Content::Batch(batch) = &content { batch.records.len() } else { 0 };
+        self.bytes += bytes;
+        self.frames.push((number, content));
+    }
+
+    fn is_full(&self, max_records: usize) -> bool {
+        !self.frames.is_empty() && (self.records >= max_records || self.bytes >= READ_BYTES)
+    }
+}
+
+fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) -> std::io::Result<()> {
+    let View { file, header, start, .. } = view;
+    let mut walk = Walk::new(file.as_ref(), header.salt, start.number, start.offset, view.end, Some(view.last));
+    while !found.is_full(max_records) {
+        match walk.next()? {
+            Some(Piece::Frame { frame, offset }) if frame.number > after => {
+                let payload = walk.payload(&frame, offset)?;
+                let content = match envelope::decode(payload) {
+                    Ok(batch) => Content::Batch(Arc::new(batch)),
+                    Err(error) => Content::Undecodable { bytes: payload.to_vec(), reason: error.message },
+                };
+                found.push(frame.number, content, frame.length);
+            }
+            Some(Piece::Lost { first, last, offset, bytes }) if last > after => {
+                let kept = usize::try_from(bytes).unwrap_or(usize::MAX).min(LOST_BYTES);
+                let kept = walk.bytes(offset, kept)?.to_vec();
+                let place = format!("{bytes} bytes at offset {offset} of its file fail their checksum");
+                found.push(last, lost(first, last, kept, &place), 0);
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// What is delivered in the place of the frames `first..=last`.
+fn lost(first: u64, last: u64, bytes: Vec<u8>, why: &str) -> Content {
+    let frames = if first == last { format!("frame {first}") } else { format!("frames {first} to {last}") };
+    let reason = format!("{frames} of the write-ahead log cannot be read: {why}");
+    tracing::error!(first, last, "{reason}");
+    metrics::counter!("logboom_wal_damaged_frames_total").increment(last - first + 1);
+    Content::Undecodable { bytes, reason }
+}
