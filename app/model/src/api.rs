@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StoredRecord, Value, time};
+use crate::{LevelClass, Severity, StoredRecord, Value, time, time::Nanos};
+
+pub use crate::hex::encode as hex;
 
 /// A record as JSON: times in RFC 3339 with nanoseconds, identifiers in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,9 +49,17 @@ impl From<&StoredRecord> for RecordView {
     }
 }
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+impl RecordView {
+    /// The class of the severity; a number that is none counts as
+    /// [`Severity::INFO`].
+    pub fn class(&self) -> LevelClass {
+        Severity::new(self.severity).unwrap_or(Severity::INFO).class()
+    }
+
+    /// When it happened; `None` if the text, which a server wrote, is no time.
+    pub fn nanos(&self) -> Option<Nanos> {
+        time::parse_timestamp(&self.time, chrono::FixedOffset::east_opt(0)?)
+    }
 }
 
 /// Newest first.

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::hex::Digits;
+
 /// A record's identifier and permalink, a UUIDv7 (RFC 9562).
 ///
 /// The records of one batch have consecutive identifiers: a random base given at
@@ -36,6 +38,11 @@ impl RecordId {
         self.0.to_be_bytes()
     }
 
+    /// The UUID's text, without an allocation.
+    pub(crate) fn digits(self) -> Digits<36> {
+        Digits::of_uuid(&self.to_bytes())
+    }
+
     /// Reads the 16 bytes of [`RecordId::to_bytes`].
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
@@ -44,8 +51,7 @@ impl RecordId {
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = format!("{:032x}", self.0);
-        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        f.write_str(&self.digits())
     }
 }
 
@@ -64,11 +70,13 @@ impl FromStr for RecordId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let digits: String = text.chars().filter(|c| *c != '-').collect();
-        if digits.len() != 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(InvalidId);
+        let mut value = 0_u128;
+        let mut digits = 0;
+        for character in text.chars().filter(|character| *character != '-') {
+            value = value << 4 | u128::from(character.to_digit(16).ok_or(InvalidId)?);
+            digits += 1;
         }
-        u128::from_str_radix(&digits, 16).map(Self).map_err(|_| InvalidId)
+        if digits == 32 { Ok(Self(value)) } else { Err(InvalidId) }
     }
 }
 

@@ -6,6 +6,7 @@
 //! flattened (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
 
 pub mod api;
+pub mod hex;
 pub mod id;
 pub mod limits;
 pub mod query;

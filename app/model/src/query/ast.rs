@@ -1,5 +1,6 @@
 //! What a query is, once it is read.
 
+use super::Pattern;
 use crate::LevelClass;
 
 /// A filter on records; the default matches all.
@@ -11,7 +12,9 @@ pub struct Query {
 /// A filter's tree.
 ///
 /// Canonical: `And` and `Or` hold at least two operands and never one of their own
-/// kind, `Not` never holds `Not`, and `All` stands alone at the top.
+/// kind, `Not` never holds `Not`, and `All` stands alone at the top, or in the one
+/// `Not` at the top ([`Expr::nothing`]). [`Expr::and`], [`Expr::or`] and [`Expr::not`]
+/// keep it so.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Expr {
     /// Matches every record.
@@ -31,6 +34,7 @@ pub enum Field {
     Level,
     Service,
     Node,
+    /// Never absent, but may be empty.
     Message,
     /// Seen as 32 lower-case hexadecimal digits; absent where the record has none.
     TraceId,
@@ -38,8 +42,8 @@ pub enum Field {
     SpanId,
     /// The record's own id, seen as a UUID.
     Id,
-    /// An attribute by its key; `attr.` in front names one that is called like a
-    /// field above.
+    /// An attribute by its key, which is not empty; `attr.` in front names one that is
+    /// called like a field above.
     Attribute(String),
 }
 
@@ -48,23 +52,25 @@ pub enum Field {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     Exists,
-    /// The text form of the value equals one of these, case-sensitively; for
-    /// [`Field::Level`] see [`Test::LevelIn`].
+    /// The text form of the value equals one of these, case-sensitively. Not for
+    /// [`Field::Level`], which has [`Test::LevelIn`], nor for [`Field::Message`], which
+    /// is asked by [`Expr::Contains`].
     AnyOf(Vec<String>),
     /// Only for [`Field::Level`]: the severity is of one of the classes, or the level,
-    /// which is always lower case, is one of the words.
+    /// which is always lower case, is one of the words. The classes are in order, and
+    /// no word is a class's name, `warning` or `err`.
     LevelIn {
         classes: Vec<LevelClass>,
         words: Vec<String>,
     },
     /// Only for [`Field::Level`]: by the order of severities, class against class.
     LevelCompare(Comparison, LevelClass),
-    /// The text form of the value begins with this, case-sensitively.
+    /// The text form of the value begins with this, case-sensitively. Never empty.
     Prefix(String),
     /// Some part of the text form of the value matches.
     Regex(Pattern),
-    /// A number, or a text that is one in whole (`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`),
-    /// compared as a 64-bit float. Booleans and other texts fail.
+    /// A number, or a text that is one in whole ([`super::parse_number`]), compared as a
+    /// 64-bit float; the number asked for is finite. Booleans and other texts fail.
     Compare(Comparison, f64),
 }
 
@@ -77,31 +83,24 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A regular expression in the syntax of the `regex` crate, known to compile.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    source: String,
-    regex: regex::Regex,
-}
-
-impl Pattern {
-    /// Compiles `source`; its automaton is bounded to 1 MiB.
-    pub fn new(source: &str) -> Result<Self, regex::Error> {
-        let regex = regex::RegexBuilder::new(source).size_limit(1 << 20).build()?;
-        Ok(Self { source: source.to_owned(), regex })
+impl Comparison {
+    /// As it is written: `<`, `<=`, `>` or `>=`.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
     }
 
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
+    /// Whether `left` and `right` stand in this order; what is not comparable does not.
+    pub fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
     }
 }

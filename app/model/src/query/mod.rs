@@ -2,7 +2,8 @@
 //! and alerts.
 //!
 //! `parse` reads it, `print` writes it in its one canonical form, `matches` is what
-//! it means. Every engine's own evaluation must agree with [`Matcher`] (invariant C7).
+//! it means. Every engine's own evaluation must agree with [`Query::matches`]
+//! (invariant C7).
 //!
 //! ```text
 //! timeout                 word: the message contains it, ASCII case-insensitively
@@ -11,16 +12,61 @@
 //! level>=warn             by severity
 //! service:api,web         any of; whole values, case-sensitive
 //! path:/api/*             prefix
-//! status>=500             numeric
+//! status>=500             numeric; also status:>=500
 //! user_id:*               exists
 //! message:/re(gex)?/      regular expression
 //! -health  NOT health     negation
-//! a OR b, ( … )           AND is implied
+//! a OR b, ( … )           AND is implied; NOT binds tighter than AND, AND than OR
+//! *                       everything, like the empty query
 //! ```
+//!
+//! # How it is written
+//!
+//! - `AND`, `OR` and `NOT` are operators in upper case only. A `-` negates what it
+//!   stands directly before, except in `->`, `--flag` and alone.
+//! - A word ends at a blank or at a parenthesis it did not open, so `f(x)` is one
+//!   word; `*` around a word changes nothing.
+//! - A word is a test of a field where a name and an operator start it: a letter, `_`
+//!   or `@`, then letters, digits and `_ . - @ /`, then `:`, `<`, `<=`, `>` or `>=`. So
+//!   `12:30:01` and `[::1]:80` are texts, and so is what has `://` after the name. The
+//!   value, which follows without a blank, may hold further colons: `path:/api/x:y`.
+//! - Quotes make a text of anything: a phrase, a value (`service:"a b"`, `"a b",c`, a
+//!   prefix `"a b"*`) or a name (`"my key":1`). Inside them `\"` is a quote and `\\` a
+//!   backslash; before anything else, and everywhere outside quotes, a backslash is
+//!   itself.
+//! - A bare value is split at commas. A `*` at its end makes a prefix, elsewhere it
+//!   needs quotes.
+//! - A value from one slash to a next one that ends it is a regular expression, with
+//!   blanks if need be and `\/` for a slash; `/api/users` is none, and `"/api/"` with
+//!   quotes is none either.
+//! - `message:a` is the word `a`; `message:a,b` is `(a OR b)`.
+//! - A name is one of `level service node message trace_id span_id id` or else an
+//!   attribute's key; `attr.` in front always names an attribute.
+//! - Levels are compared in lower case: a class's name, `warning` and `err` mean the
+//!   class, another word the level's own text. Ids are compared in lower case.
 
 mod ast;
+mod construct;
+mod field;
+mod highlight;
+#[cfg(test)]
+mod laws;
+mod lex;
+mod matches;
+mod needle;
+mod number;
+mod parse;
+mod pattern;
+mod print;
+mod term;
+#[cfg(test)]
+mod tests;
 
-pub use ast::{Comparison, Expr, Field, Pattern, Query, Test};
+pub use ast::{Comparison, Expr, Field, Query, Test};
+pub use highlight::{Span, SpanKind, highlight};
+pub use needle::Needle;
+pub use number::parse_number;
+pub use pattern::{InvalidPattern, Pattern};
 
 /// Why a query does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,87 @@
+//! The spans of a query, for a search box that colours and completes.
+
+use std::ops::Range;
+
+use super::{ParseError, lex::Lexer, parse};
+
+/// A part of the text of a query. Blanks between tokens belong to none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte of the text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    pub kind: SpanKind,
+}
+
+impl Span {
+    /// The part as a range of bytes, always on the bounds of characters.
+    pub fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+/// What a span is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpanKind {
+    /// A field's name.
+    Field,
+    /// `:`, a comparison, `AND` or `OR`.
+    Operator,
+    /// What a field is tested for.
+    Value,
+    /// A word or phrase.
+    Text,
+    /// `NOT` or `-`.
+    Negation,
+    Paren,
+    /// The token that makes the query none, or all from where no token can be read.
+    Error,
+}
+
+impl SpanKind {
+    /// A name in lower case, for a style sheet.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Field => "field",
+            Self::Operator => "operator",
+            Self::Value => "value",
+            Self::Text => "text",
+            Self::Negation => "negation",
+            Self::Paren => "paren",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Splits any text into the spans of a query, in order and without overlap; where it
+/// does not parse, one of them is an error, unless it only ends too early.
+pub fn highlight(text: &str) -> Vec<Span> {
+    let mut lexer = Lexer::new(text);
+    let Err(error) = parse::parse(text, &mut lexer) else { return lexer.spans };
+
+    // The parser has stopped, but what follows can still be coloured.
+    let mut lexer = Lexer::new(text);
+    let unreadable = loop {
+        match lexer.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let mut spans = lexer.spans;
+    if let Some(error) = unreadable {
+        let start = byte_of(text, &error);
+        spans.retain(|span| span.end <= start);
+        spans.extend((start < text.len()).then_some(Span { start, end: text.len(), kind: SpanKind::Error }));
+    }
+    let error_at = byte_of(text, &error);
+    if let Some(span) = spans.iter_mut().find(|span| span.range().contains(&error_at)) {
+        span.kind = SpanKind::Error;
+    }
+    spans
+}
+
+fn byte_of(text: &str, error: &ParseError) -> usize {
+    text.char_indices().nth(error.position).map_or(text.len(), |(at, _)| at)
+}

@@ -1,0 +1,317 @@
+//! The words of the language: splits a query into tokens and coloured spans.
+
+use super::{Comparison, ParseError, Span, SpanKind};
+
+/// One token. Texts are unquoted and unescaped.
+#[derive(Debug)]
+pub(super) enum Token {
+    Open,
+    Close,
+    And,
+    Or,
+    /// `NOT`, or `-` in front of something.
+    Not,
+    /// A word or phrase. Empty means everything: `*` or `""`.
+    Text(String),
+    Test(RawTest),
+}
+
+/// A test as it was written; [`super::term`] says what it means.
+#[derive(Debug)]
+pub(super) struct RawTest {
+    pub(super) name: String,
+    /// Where in the query, in bytes, the value starts.
+    pub(super) value_at: usize,
+    pub(super) value: RawValue,
+}
+
+/// What was written after the operator.
+#[derive(Debug)]
+pub(super) enum RawValue {
+    /// `*`
+    Any,
+    /// `a`, `"a"`, `a,b`
+    List(Vec<String>),
+    /// `a*`
+    Prefix(String),
+    /// `*a*`
+    Around(String),
+    /// `/a/`, without the slashes; its escapes untouched.
+    Regex(String),
+    /// After `<`, `<=`, `>` or `>=`.
+    Compare(Comparison, String),
+}
+
+/// Reads tokens from left to right and keeps the spans of what it has read.
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+    pub(super) spans: Vec<Span>,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, spans: Vec::new() }
+    }
+
+    /// The next token and where it starts, in bytes; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Token)>, ParseError> {
+        self.at = self.text.len() - self.rest().trim_start().len();
+        let start = self.at;
+        let rest = self.rest();
+        let token = match rest.chars().next() {
+            None => return Ok(None),
+            Some('(') => self.take(1, SpanKind::Paren, Token::Open),
+            Some(')') => self.take(1, SpanKind::Paren, Token::Close),
+            Some('-') if negates(rest) => self.take(1, SpanKind::Negation, Token::Not),
+            Some('"') => {
+                let text = self.quoted()?;
+                if operator(self.rest()).is_some() {
+                    self.test(start, text)?
+                } else {
+                    self.span(start, SpanKind::Text);
+                    Token::Text(text)
+                }
+            }
+            Some(_) => match name_length(rest) {
+                Some(length) => {
+                    self.at += length;
+                    self.test(start, rest[..length].to_owned())?
+                }
+                None => self.word(),
+            },
+        };
+        Ok(Some((start, token)))
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn span(&mut self, start: usize, kind: SpanKind) {
+        self.spans.push(Span { start, end: self.at, kind });
+    }
+
+    fn take(&mut self, length: usize, kind: SpanKind, token: Token) -> Token {
+        let start = self.at;
+        self.at += length;
+        self.span(start, kind);
+        token
+    }
+
+    fn word(&mut self) -> Token {
+        let word = &self.rest()[..run_length(self.rest(), false)];
+        match word {
+            "AND" => self.take(word.len(), SpanKind::Operator, Token::And),
+            "OR" => self.take(word.len(), SpanKind::Operator, Token::Or),
+            "NOT" => self.take(word.len(), SpanKind::Negation, Token::Not),
+            // A message that contains a text contains it whatever stands around it.
+            _ => self.take(word.len(), SpanKind::Text, Token::Text(word.trim_matches('*').to_owned())),
+        }
+    }
+
+    /// Reads on after a field's name, which started at `start`.
+    fn test(&mut self, start: usize, name: String) -> Result<Token, ParseError> {
+        self.span(start, SpanKind::Field);
+        let (length, comparison) = operator(self.rest()).unwrap_or_default();
+        let operator_at = self.at;
+        self.at += length;
+        self.span(operator_at, SpanKind::Operator);
+        let value_at = self.at;
+        match self.rest().chars().next() {
+            None | Some(')') => return Err(self.value_missing(operator_at)),
+            Some(next) if next.is_whitespace() => return Err(self.value_missing(operator_at)),
+            Some('(') => {
+                return Err(self.error(
+                    value_at,
+                    "a value does not start with a parenthesis",
+                    "write field:a,b for any of several values, or put the value in quotes",
+                ));
+            }
+            Some(_) => {}
+        }
+        let value = match comparison {
+            Some(comparison) => RawValue::Compare(comparison, self.element(false)?.0),
+            None => self.value()?,
+        };
+        self.span(value_at, SpanKind::Value);
+        Ok(Token::Test(RawTest { name, value_at, value }))
+    }
+
+    fn value(&mut self) -> Result<RawValue, ParseError> {
+        let start = self.at;
+        if let Some(length) = regex_length(self.rest()) {
+            self.at += length;
+            return Ok(RawValue::Regex(self.text[start + 1..self.at - 1].to_owned()));
+        }
+        let mut values = Vec::new();
+        loop {
+            let (value, quoted) = self.element(true)?;
+            let more = self.rest().starts_with(',');
+            if !quoted && value.contains('*') || quoted && self.rest().starts_with('*') {
+                self.at += usize::from(quoted);
+                let only = values.is_empty() && !self.rest().starts_with(',');
+                return self.wildcard(start, value, quoted, only);
+            }
+            values.push(value);
+            if !more {
+                return Ok(RawValue::List(values));
+            }
+            self.at += 1;
+        }
+    }
+
+    fn wildcard(&self, start: usize, value: String, quoted: bool, only: bool) -> Result<RawValue, ParseError> {
+        if !only {
+            return Err(self.error(
+                start,
+                "a list of values holds whole values, not beginnings",
+                "join several tests with OR",
+            ));
+        }
+        if quoted {
+            return Ok(if value.is_empty() { RawValue::Any } else { RawValue::Prefix(value) });
+        }
+        let inner = value.trim_matches('*');
+        Ok(match (value.starts_with('*'), value.ends_with('*')) {
+            _ if inner.is_empty() => RawValue::Any,
+            (false, true) if !inner.contains('*') => RawValue::Prefix(inner.to_owned()),
+            (true, true) if !inner.contains('*') => RawValue::Around(inner.to_owned()),
+            _ => {
+                return Err(self.error(
+                    start,
+                    "* stands only at the end of a value",
+                    "write a regular expression as in field:/a.*b/, or put the value in quotes",
+                ));
+            }
+        })
+    }
+
+    /// One value, quoted or bare, and whether it was quoted.
+    fn element(&mut self, in_list: bool) -> Result<(String, bool), ParseError> {
+        if self.rest().starts_with('"') {
+            let value = self.quoted()?;
+            let ends = self.rest().chars().next().is_none_or(|next| next.is_whitespace() || next == ')');
+            if !ends && !(in_list && self.rest().starts_with([',', '*'])) {
+                return Err(self.error(
+                    self.at,
+                    "text after a closing quote",
+                    "put a blank between, or \\\" for a quote inside",
+                ));
+            }
+            return Ok((value, true));
+        }
+        let length = run_length(self.rest(), in_list);
+        if length == 0 {
+            return Err(self.error(self.at, "a value is missing", "write \"\" for the empty value"));
+        }
+        let value = self.rest()[..length].to_owned();
+        self.at += length;
+        Ok((value, false))
+    }
+
+    /// Reads from one quote past the other. `\"` and `\\` are a quote and a backslash;
+    /// before anything else a backslash is itself.
+    fn quoted(&mut self) -> Result<String, ParseError> {
+        let mut text = String::new();
+        let mut characters = self.rest().char_indices().skip(1).peekable();
+        while let Some((place, character)) = characters.next() {
+            match character {
+                '"' => {
+                    self.at += place + 1;
+                    return Ok(text);
+                }
+                '\\' => {
+                    text.push(characters.next_if(|(_, next)| matches!(next, '"' | '\\')).map_or('\\', |(_, next)| next))
+                }
+                _ => text.push(character),
+            }
+        }
+        Err(self.error(self.at, "a quote is not closed", "put a \" at the end of the phrase"))
+    }
+
+    fn value_missing(&self, operator_at: usize) -> ParseError {
+        self.error(
+            operator_at,
+            "a value is missing",
+            "write the value right after the operator, or put the text in quotes",
+        )
+    }
+
+    pub(super) fn error(&self, at: usize, message: impl Into<String>, hint: impl Into<String>) -> ParseError {
+        ParseError { position: self.text[..at].chars().count(), message: message.into(), hint: hint.into() }
+    }
+}
+
+/// Whether the `-` that `rest` starts with negates: not in `->`, `--flag` and alone.
+fn negates(rest: &str) -> bool {
+    rest[1..].chars().next().is_some_and(|next| !next.is_whitespace() && !matches!(next, '-' | '>' | ')'))
+}
+
+/// The length of the field's name that `rest` starts with, if an operator follows.
+///
+/// What looks like a name but is followed by `://` is the start of an address.
+fn name_length(rest: &str) -> Option<usize> {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/');
+    if !rest.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '@')) {
+        return None;
+    }
+    let length = rest.find(|c| !is_name(c))?;
+    let after = &rest[length..];
+    (operator(after).is_some() && !after.starts_with("://") && !rest[..length].ends_with('-')).then_some(length)
+}
+
+/// The length of the operator that `rest` starts with, and the comparison it asks for.
+fn operator(rest: &str) -> Option<(usize, Option<Comparison>)> {
+    let colon = usize::from(rest.starts_with(':'));
+    let (length, comparison) = match rest.as_bytes().get(colon..)? {
+        [b'<', b'=', ..] => (2, Some(Comparison::LessOrEqual)),
+        [b'>', b'=', ..] => (2, Some(Comparison::GreaterOrEqual)),
+        [b'<', ..] => (1, Some(Comparison::Less)),
+        [b'>', ..] => (1, Some(Comparison::Greater)),
+        _ if colon == 1 => (0, None),
+        _ => return None,
+    };
+    Some((colon + length, comparison))
+}
+
+/// The length of the bare word or value that `rest` starts with: up to a blank, to a
+/// parenthesis that it does not itself open, or, in a list, to a comma.
+fn run_length(rest: &str, in_list: bool) -> usize {
+    let mut opened = 0_usize;
+    for (place, character) in rest.char_indices() {
+        match character {
+            '(' if matches!(&rest[..place], "AND" | "OR" | "NOT") => return place,
+            '(' => opened += 1,
+            ')' if opened == 0 => return place,
+            ')' => opened -= 1,
+            ',' if in_list => return place,
+            _ if character.is_whitespace() => return place,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// The length of the regular expression that `rest` starts with, slashes included.
+///
+/// The second slash must end the value, so that `/api/users` is none; and what follows
+/// the first is neither a blank nor a slash.
+fn regex_length(rest: &str) -> Option<usize> {
+    let body = rest.strip_prefix('/')?;
+    if body.starts_with(|first: char| first.is_whitespace() || first == '/') {
+        return None;
+    }
+    let mut characters = body.char_indices();
+    while let Some((place, character)) = characters.next() {
+        match character {
+            '\\' => drop(characters.next()),
+            '/' => {
+                let ends = body[place + 1..].chars().next().is_none_or(|next| next.is_whitespace() || next == ')');
+                return ends.then_some(place + 2);
+            }
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,60 @@
+//! What a query means: the reference that every engine's own evaluation agrees with.
+
+use super::{Expr, Field, Needle, Query, Test, parse_number};
+use crate::{Record, Value};
+
+impl Query {
+    /// Whether the record is what the query asks for.
+    ///
+    /// Allocates only for the text of a float longer than 24 bytes, and for what a
+    /// regular expression keeps for itself.
+    pub fn matches(&self, record: &Record) -> bool {
+        self.expr.matches(record)
+    }
+}
+
+impl Expr {
+    /// Whether this part of a query holds for the record.
+    pub fn matches(&self, record: &Record) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(operands) => operands.iter().all(|operand| operand.matches(record)),
+            Self::Or(operands) => operands.iter().any(|operand| operand.matches(record)),
+            Self::Not(operand) => !operand.matches(record),
+            Self::Contains(text) => Needle::new(text).is_in(&record.message),
+            Self::Field(field, test) => test.holds(field, record),
+        }
+    }
+}
+
+impl Test {
+    /// Whether the record's field passes the test.
+    pub fn holds(&self, field: &Field, record: &Record) -> bool {
+        match self {
+            Self::Exists => field.is_present(record),
+            Self::AnyOf(values) => field.is_text(record, |text| values.iter().any(|value| value == text)),
+            Self::LevelIn { classes, words } => {
+                classes.contains(&record.severity.class()) || words.iter().any(|word| *word == record.level)
+            }
+            Self::LevelCompare(comparison, class) => comparison.holds(record.severity.class(), *class),
+            Self::Prefix(prefix) => field.is_text(record, |text| text.starts_with(prefix.as_str())),
+            Self::Regex(pattern) => field.is_text(record, |text| pattern.is_match(text)),
+            Self::Compare(comparison, number) => {
+                numeric(field, record).is_some_and(|value| comparison.holds(value, *number))
+            }
+        }
+    }
+}
+
+/// The field's value as a number, if it is one.
+fn numeric(field: &Field, record: &Record) -> Option<f64> {
+    match field {
+        Field::Attribute(key) => match record.attribute(key)? {
+            Value::Int(value) => Some(*value as f64),
+            Value::Float(value) => Some(*value),
+            Value::Text(text) => parse_number(text),
+            Value::Bool(_) => None,
+        },
+        _ => parse_number(&field.text(record)?),
+    }
+}

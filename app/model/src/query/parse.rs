@@ -1,0 +1,136 @@
+//! Reading a query: recursive descent over the tokens, bounded in length and depth.
+
+use super::{
+    Expr, ParseError, Query,
+    lex::{Lexer, RawTest, RawValue, Token},
+    term,
+};
+use crate::limits::{QUERY_BYTES, QUERY_DEPTH};
+
+impl Query {
+    /// Reads a query; an empty one asks for everything.
+    ///
+    /// # Errors
+    /// Says where and what to write instead, also for more than
+    /// [`QUERY_BYTES`] bytes or a nesting deeper than [`QUERY_DEPTH`].
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut lexer = Lexer::new(text);
+        parse(text, &mut lexer).map(|expr| Self { expr })
+    }
+
+    /// Reads a query, and what is none as a text that the message contains as a whole,
+    /// together with the reason; of a text too long its first [`QUERY_BYTES`] bytes.
+    pub fn parse_or_text(text: &str) -> (Self, Option<ParseError>) {
+        match Self::parse(text) {
+            Ok(query) => (query, None),
+            Err(error) => {
+                let text = &text[..text.floor_char_boundary(QUERY_BYTES)];
+                (Self::contains(text.trim()), Some(error))
+            }
+        }
+    }
+}
+
+/// Reads the whole of `text`, leaving in `lexer` the spans of what could be read.
+pub(super) fn parse(text: &str, lexer: &mut Lexer<'_>) -> Result<Expr, ParseError> {
+    if text.len() > QUERY_BYTES {
+        let message = format!("the query has {} bytes of at most {QUERY_BYTES}", text.len());
+        return Err(lexer.error(text.floor_char_boundary(QUERY_BYTES), message, "shorten it"));
+    }
+    let mut parser = Parser { next: None, end: text.len(), lexer };
+    parser.advance()?;
+    if parser.next.is_none() {
+        return Ok(Expr::All);
+    }
+    let expr = parser.or(0)?;
+    match parser.next {
+        // Only a parenthesis can be left: all else would have been read as an operand.
+        Some((at, _)) => {
+            Err(parser.lexer.error(at, "a parenthesis closes nothing", "remove it, or put the text in quotes"))
+        }
+        None => Ok(expr),
+    }
+}
+
+struct Parser<'p, 'a> {
+    lexer: &'p mut Lexer<'a>,
+    /// The token that is read next, and where it starts.
+    next: Option<(usize, Token)>,
+    end: usize,
+}
+
+impl Parser<'_, '_> {
+    fn advance(&mut self) -> Result<Option<(usize, Token)>, ParseError> {
+        let following = self.lexer.next()?;
+        Ok(std::mem::replace(&mut self.next, following))
+    }
+
+    fn or(&mut self, depth: usize) -> Result<Expr, ParseError> {
+        let mut operands = vec![self.and(depth)?];
+        while let Some((_, Token::Or)) = self.next {
+            self.advance()?;
+            operands.push(self.and(depth)?);
+        }
+        Ok(Expr::or(operands))
+    }
+
+    fn and(&mut self, depth: usize) -> Result<Expr, ParseError> {
+        let mut operands = vec![self.operand(depth)?];
+        loop {
+            match self.next {
+                None | Some((_, Token::Or | Token::Close)) => return Ok(Expr::and(operands)),
+                Some((_, Token::And)) => {
+                    self.advance()?;
+                }
+                Some(_) => {}
+            }
+            operands.push(self.operand(depth)?);
+        }
+    }
+
+    fn operand(&mut self, depth: usize) -> Result<Expr, ParseError> {
+        let at = self.next.as_ref().map_or(self.end, |(at, _)| *at);
+        if depth > QUERY_DEPTH {
+            let message = format!("parentheses and negations are nested deeper than {QUERY_DEPTH}");
+            return Err(self.lexer.error(at, message, "write it flatter"));
+        }
+        match self.advance()?.map(|(_, token)| token) {
+            Some(Token::Text(text)) => Ok(Expr::contains(&text)),
+            Some(Token::Test(test)) => self.test(test, at, depth),
+            Some(Token::Not) => Ok(Expr::not(self.operand(depth + 1)?)),
+            Some(Token::Open) => {
+                let expr = self.or(depth + 1)?;
+                match self.advance()? {
+                    Some((_, Token::Close)) => Ok(expr),
+                    _ => Err(self.lexer.error(at, "a parenthesis is not closed", "put a ) at the end of the group")),
+                }
+            }
+            Some(Token::And | Token::Or) => Err(self.lexer.error(
+                at,
+                "an operator has nothing on its left",
+                "put \"AND\" or \"OR\" in quotes to look for the word",
+            )),
+            Some(Token::Close) => Err(self.lexer.error(
+                at,
+                "nothing stands before the parenthesis",
+                "write what to look for, or remove it",
+            )),
+            None => Err(self.lexer.error(
+                at,
+                "the query ends where something to look for is missing",
+                "write it, or remove the last operator",
+            )),
+        }
+    }
+
+    fn test(&mut self, test: RawTest, at: usize, depth: usize) -> Result<Expr, ParseError> {
+        let several = matches!(&test.value, RawValue::List(values) if values.len() > 1);
+        let expr = term::build(test, self.lexer)?;
+        // `message:a,b` is printed as a group, which must be readable again.
+        if several && matches!(expr, Expr::Or(_)) && depth >= QUERY_DEPTH {
+            let message = format!("parentheses and negations are nested deeper than {QUERY_DEPTH}");
+            return Err(self.lexer.error(at, message, "write it flatter"));
+        }
+        Ok(expr)
+    }
+}

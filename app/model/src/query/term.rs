@@ -1,0 +1,95 @@
+//! What a field's test means, once its parts are read.
+
+use super::{
+    Comparison, Expr, Field, ParseError, Pattern, Test,
+    lex::{Lexer, RawTest, RawValue},
+    parse_number,
+};
+use crate::{LevelClass, RecordId};
+
+/// Makes the expression of a test; `lexer` is where errors are placed.
+pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError> {
+    let RawTest { name, value_at, value } = test;
+    let Some(field) = Field::parse_name(&name) else {
+        return Err(lexer.error(value_at, "the field has no name", "write it before the colon, as in service:api"));
+    };
+    let test = match value {
+        RawValue::Any => Test::Exists,
+        RawValue::List(values) => return Ok(any_of(field, values)),
+        RawValue::Prefix(prefix) => Test::Prefix(fold(&field, prefix)),
+        RawValue::Around(text) if field == Field::Message => return Ok(Expr::contains(&text)),
+        RawValue::Around(_) => {
+            let hint = format!("write a regular expression as in {field}:/text/");
+            return Err(lexer.error(value_at, "* stands only at the end of a value", hint));
+        }
+        RawValue::Regex(source) => match Pattern::new(&source) {
+            Ok(pattern) => Test::Regex(pattern),
+            Err(error) => {
+                let message = format!("the regular expression is not valid ({error})");
+                return Err(lexer.error(value_at, message, "correct it, or put the value in quotes if it is none"));
+            }
+        },
+        RawValue::Compare(comparison, value) if field == Field::Level => match class(&value.to_ascii_lowercase()) {
+            Some(class) => Test::LevelCompare(comparison, class),
+            None => {
+                let message = format!("{value:?} is not a level");
+                return Err(lexer.error(value_at, message, "write trace, debug, info, warn, error or fatal"));
+            }
+        },
+        RawValue::Compare(comparison, value) => Test::Compare(comparison, number(comparison, &value, value_at, lexer)?),
+    };
+    Ok(Expr::Field(field, test))
+}
+
+/// What `field:a,b` means.
+pub(super) fn any_of(field: Field, values: Vec<String>) -> Expr {
+    match field {
+        Field::Message => Expr::or(values.iter().map(|value| Expr::contains(value))),
+        Field::Level => {
+            let (mut classes, mut words) = (Vec::new(), Vec::new());
+            for word in values.iter().map(|word| word.to_lowercase()) {
+                match class(&word) {
+                    Some(class) => classes.push(class),
+                    None => words.push(word),
+                }
+            }
+            classes.sort_unstable();
+            classes.dedup();
+            Expr::Field(field, Test::LevelIn { classes, words })
+        }
+        _ => {
+            let values = values.into_iter().map(|value| fold(&field, value)).collect();
+            Expr::Field(field, Test::AnyOf(values))
+        }
+    }
+}
+
+/// The class that a lower-case word names without doubt.
+pub(super) fn class(word: &str) -> Option<LevelClass> {
+    match word {
+        "warning" => Some(LevelClass::Warn),
+        "err" => Some(LevelClass::Error),
+        _ => word.parse().ok(),
+    }
+}
+
+/// Brings a value to the case and form that the field has it in.
+fn fold(field: &Field, value: String) -> String {
+    match field {
+        Field::Level => value.to_lowercase(),
+        Field::TraceId | Field::SpanId => value.to_ascii_lowercase(),
+        Field::Id => match value.parse::<RecordId>() {
+            Ok(id) => id.to_string(),
+            Err(_) => value.to_ascii_lowercase(),
+        },
+        _ => value,
+    }
+}
+
+fn number(comparison: Comparison, value: &str, at: usize, lexer: &Lexer<'_>) -> Result<f64, ParseError> {
+    parse_number(value).ok_or_else(|| {
+        let message = format!("{value:?} is not a number");
+        let hint = format!("write a number without a unit after {}, or put the text in quotes", comparison.symbol());
+        lexer.error(at, message, hint)
+    })
+}
