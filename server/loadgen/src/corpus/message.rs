@@ -1,0 +1,59 @@
+//! Fills a message template.
+
+use super::templates::{ENDINGS, OPENINGS, PATHS, RARE, WORDS};
+use crate::random::SplitMix;
+
+/// Writes a message into `recycled`, whose text is dropped.
+pub(super) fn write(random: &mut SplitMix, recycled: String) -> String {
+    let mut message = recycled;
+    message.clear();
+    if random.per_mille(1) {
+        fill(RARE, random, &mut message);
+    } else {
+        fill(random.pick(&OPENINGS), random, &mut message);
+        fill(random.pick(&ENDINGS), random, &mut message);
+    }
+    message
+}
+
+fn fill(template: &str, random: &mut SplitMix, message: &mut String) {
+    let mut rest = template;
+    while let Some(place) = rest.find('{') {
+        message.push_str(&rest[..place]);
+        match rest.as_bytes().get(place + 1) {
+            Some(b'n') => push_number(random, message),
+            Some(b'h') => push_hex(random.next() as u32, message),
+            Some(b'p') => message.push_str(random.pick(&PATHS)),
+            _ => message.push_str(random.pick(&WORDS)),
+        }
+        rest = &rest[place + 3..];
+    }
+    message.push_str(rest);
+}
+
+/// One to four digits, the short ones more often than chance.
+fn push_number(random: &mut SplitMix, message: &mut String) {
+    let bits = random.next();
+    let bound = [10, 100, 1_000, 10_000][(bits & 3) as usize];
+    push_decimal((bits >> 8) % bound, message);
+}
+
+/// Decimal digits, without the machinery of `format!`.
+pub(super) fn push_decimal(mut value: u64, text: &mut String) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    text.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+}
+
+fn push_hex(bits: u32, text: &mut String) {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    text.extend((0..8).rev().map(|place| DIGITS[(bits >> (4 * place) & 15) as usize]));
+}

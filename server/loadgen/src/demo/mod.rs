@@ -1,0 +1,125 @@
+//! `loadgen demo`: a small shop of three services that has something to say, so that
+//! there is something to see.
+
+mod stories;
+
+use std::{
+    io::{IsTerminal as _, stderr},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use reqwest::Url;
+use tokio::{signal, time::sleep};
+use tonic::{Code, Status, transport::Channel};
+use wire::v1::{PushRequest, Record, log_service_client::LogServiceClient};
+
+use crate::{
+    door::channel,
+    random::{self, SplitMix},
+};
+use stories::Line;
+
+/// Where to log to, and how much.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// The server.
+    #[arg(long, env = "LOGBOOM_URL", default_value = "http://127.0.0.1:3000")]
+    pub url: Url,
+    /// Log lines a second, on average.
+    #[arg(long, default_value_t = 8.0)]
+    pub rate: f64,
+}
+
+/// Logs until Ctrl-C.
+pub(crate) async fn demo(options: &DemoOptions) -> Result<()> {
+    if !(options.rate > 0.0 && options.rate <= 1000.0) {
+        bail!("--rate is above 0 and at most 1000 lines a second; for more there is `loadgen run`");
+    }
+    let mut shop = Shop {
+        client: LogServiceClient::new(channel(options.url.as_str())?),
+        random: SplitMix::of(random::fresh(), 0),
+        pause: 1.0 / options.rate,
+        sent: 0,
+        away: false,
+    };
+    if let Err(status) = shop.first().await {
+        bail!("no Logboom answers at {}; start one with `make serve`, then try again ({})", options.url, said(&status));
+    }
+    eprintln!("three services (gateway, orders, payments) log to {}; Ctrl-C stops them", options.url);
+    tokio::select! {
+        () = shop.trade() => {}
+        stopped = signal::ctrl_c() => stopped?,
+    }
+    Ok(())
+}
+
+struct Shop {
+    client: LogServiceClient<Channel>,
+    random: SplitMix,
+    /// Seconds between two lines, on average.
+    pause: f64,
+    sent: u64,
+    /// Whether the last line could not be sent.
+    away: bool,
+}
+
+impl Shop {
+    async fn first(&mut self) -> Result<(), Status> {
+        let line = Line::new("gateway", "info", "the shop opens: routes loaded, accepting requests");
+        self.send(&line, None).await
+    }
+
+    async fn trade(&mut self) {
+        loop {
+            let story = stories::tell(&mut self.random);
+            let trace = u128::from(self.random.next()) << 64 | u128::from(self.random.next()) | 1;
+            for line in story {
+                // Irregular, as people are; the mean is the rate that was asked for.
+                let share = f64::from(self.random.below(2000)) / 1000.0;
+                sleep(Duration::from_secs_f64(self.pause * share)).await;
+                let outcome = self.send(&line, Some(trace)).await;
+                self.tell(outcome);
+            }
+        }
+    }
+
+    async fn send(&mut self, line: &Line, trace: Option<u128>) -> Result<(), Status> {
+        let span = self.random.next() | 1;
+        let node = format!("{}-{}", line.service, 1 + self.random.below(2));
+        let record = Record {
+            level: line.level.to_owned(),
+            service: line.service.to_owned(),
+            node,
+            message: line.message.clone(),
+            attributes: line.attributes.clone(),
+            trace_id: trace.map(|trace| trace.to_be_bytes().to_vec()).unwrap_or_default(),
+            span_id: trace.map(|_| span.to_be_bytes().to_vec()).unwrap_or_default(),
+            // The server's time of receipt.
+            ..Record::default()
+        };
+        self.client.push(PushRequest { records: vec![record], ..PushRequest::default() }).await?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn tell(&mut self, outcome: Result<(), Status>) {
+        let failed = outcome.is_err();
+        match outcome {
+            Err(status) if !self.away => eprintln!("\nthe server is away ({}); trying on", said(&status)),
+            Ok(()) if self.away => eprintln!("the server is back"),
+            Ok(()) if self.sent.is_multiple_of(10) && stderr().is_terminal() => eprint!("\r{} lines sent", self.sent),
+            _ => {}
+        }
+        self.away = failed;
+    }
+}
+
+/// A status in a few words.
+fn said(status: &Status) -> String {
+    match status.code() {
+        Code::Unavailable => "cannot connect".to_owned(),
+        code => format!("{code:?}: {}", status.message()),
+    }
+}

@@ -1,0 +1,64 @@
+//! `POST /api/v1/push` with JSON lines.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use reqwest::{Client, StatusCode, Url, header};
+use serde::Deserialize;
+
+use super::{Fate, Parcel};
+use crate::corpus::encode::batch_id;
+
+/// One client with connections of its own; clones share them.
+#[derive(Clone)]
+pub(crate) struct HttpDoor {
+    client: Client,
+    url: Url,
+    run: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    rejections: Vec<Rejection>,
+}
+
+#[derive(Deserialize)]
+struct Rejection {
+    index: u32,
+}
+
+impl HttpDoor {
+    pub(crate) fn new(url: &Url, run: &str) -> Result<Self> {
+        let client = Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        Ok(Self { client, url: url.join("api/v1/push")?, run: run.to_owned() })
+    }
+
+    pub(crate) async fn send(&self, parcel: &Parcel) -> Fate {
+        match self.post(parcel).await {
+            Ok(fate) => fate,
+            Err(error) => Fate::Unknown { reason: error.to_string() },
+        }
+    }
+
+    async fn post(&self, parcel: &Parcel) -> reqwest::Result<Fate> {
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header(header::CONTENT_TYPE, "application/x-ndjson")
+            .header("idempotency-key", model::api::hex(&batch_id(&self.run, parcel.sequence)))
+            .body(parcel.body.clone());
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            let answer: Answer = response.json().await?;
+            return Ok(Fate::Acknowledged { refused: answer.rejections.iter().map(|r| r.index).collect() });
+        }
+        let reason = format!("{status}: {}", response.text().await.unwrap_or_default());
+        Ok(match status {
+            StatusCode::TOO_MANY_REQUESTS => Fate::Later { delay: Duration::from_millis(50), reason },
+            status if status.is_server_error() => Fate::Unknown { reason },
+            _ => Fate::Refused { reason },
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! The doors of the server as the loader sees them: send one parcel, learn its fate.
+
+mod codec;
+mod http;
+mod stream;
+mod unary;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use clap::ValueEnum;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+
+pub(crate) use http::HttpDoor;
+pub(crate) use stream::stream;
+pub(crate) use unary::{UnaryDoor, UnaryMethod};
+
+use crate::manifest::Shape;
+
+/// Which door a run goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Door {
+    /// gRPC `logboom.v1.LogService/Stream`: batches in, acknowledgements out.
+    Stream,
+    /// gRPC `logboom.v1.LogService/Push`: a batch a call.
+    Push,
+    /// gRPC `LoggerService.Logger/SendLog`: a record a call.
+    SendLog,
+    /// HTTP `POST /api/v1/push`: JSON lines.
+    Http,
+}
+
+impl Door {
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Self::SendLog => Shape::Line,
+            Self::Stream | Self::Push | Self::Http => Shape::Full,
+        }
+    }
+}
+
+/// A batch, encoded for its door.
+#[derive(Debug, Clone)]
+pub(crate) struct Parcel {
+    /// Which batch of the run; also what its identifier is made of.
+    pub sequence: u64,
+    /// The number of its first record.
+    pub first: u64,
+    pub count: u64,
+    pub body: Bytes,
+}
+
+/// What became of a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Durable, save the records at these places, which were refused.
+    Acknowledged { refused: Vec<u32> },
+    /// Not accepted now; may be sent again after the delay.
+    Later { delay: Duration, reason: String },
+    /// The connection was lost before an answer: it may be stored or not.
+    Unknown { reason: String },
+    /// Never accepted as it is.
+    Refused { reason: String },
+}
+
+impl Fate {
+    fn from_status(status: &Status) -> Self {
+        let reason = format!("{:?}: {}", status.code(), status.message());
+        match status.code() {
+            Code::ResourceExhausted => Self::Later { delay: Duration::from_millis(50), reason },
+            Code::InvalidArgument | Code::Unimplemented | Code::OutOfRange | Code::Unauthenticated => {
+                Self::Refused { reason }
+            }
+            _ => Self::Unknown { reason },
+        }
+    }
+}
+
+/// A gRPC channel, that connects when it is first used and again whenever it was cut.
+pub(crate) fn channel(url: &str) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is no URL"))?;
+    Ok(endpoint
+        .connect_timeout(Duration::from_secs(5))
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .connect_lazy())
+}

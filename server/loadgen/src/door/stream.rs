@@ -1,0 +1,64 @@
+//! `logboom.v1.LogService/Stream`: batches in, acknowledgements out, in any order.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use wire::v1::{StreamResponse, stream_response::Event};
+
+use super::{Fate, codec::Encoded};
+
+/// An open stream.
+pub(crate) struct OpenStream {
+    /// Takes encoded `PushRequest`s.
+    pub requests: mpsc::Sender<Bytes>,
+    pub answers: Answers,
+    /// How many batches the server lets a client leave unanswered.
+    pub window: usize,
+}
+
+/// The answers of a stream.
+pub(crate) struct Answers(Streaming<StreamResponse>);
+
+/// Opens a stream and waits for the server's window.
+pub(crate) async fn stream(channel: Channel) -> Result<OpenStream, Status> {
+    // A few parcels wait here while the connection is busy; the window bounds the rest.
+    let (requests, outgoing) = mpsc::channel(4);
+    let mut client = Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unavailable(format!("not connected: {error}")))?;
+    let path = PathAndQuery::from_static("/logboom.v1.LogService/Stream");
+    let request = Request::new(ReceiverStream::new(outgoing));
+    let mut incoming = client.streaming(request, path, Encoded::<StreamResponse>::new()).await?.into_inner();
+    let window = match incoming.message().await?.and_then(|answer| answer.event) {
+        Some(Event::Window(window)) => (window.batches as usize).max(1),
+        other => return Err(Status::internal(format!("the stream began with {other:?} instead of its window"))),
+    };
+    Ok(OpenStream { requests, answers: Answers(incoming), window })
+}
+
+impl Answers {
+    /// The next answer: which batch, and its fate. An error is the end of the stream.
+    pub(crate) async fn next(&mut self) -> Result<(u64, Fate), Status> {
+        loop {
+            let answer = self.0.message().await?.ok_or_else(|| Status::unavailable("the server ended the stream"))?;
+            return Ok(match answer.event {
+                Some(Event::Acknowledged(answer)) => {
+                    let refused = answer.rejected.iter().map(|rejection| rejection.index).collect();
+                    (answer.sequence, Fate::Acknowledged { refused })
+                }
+                Some(Event::Failed(failure)) => {
+                    let reason = format!("code {}: {}", failure.code, failure.reason);
+                    let fate = match failure.retry_after_ms {
+                        Some(delay) => Fate::Later { delay: Duration::from_millis(delay.into()), reason },
+                        None => Fate::Refused { reason },
+                    };
+                    (failure.sequence, fate)
+                }
+                Some(Event::Window(_)) | None => continue,
+            });
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Workers for the doors that answer call by call: each sends, waits, and sends again
+//! what may be sent again.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{source::Source, tally::Tally};
+use crate::door::{Fate, HttpDoor, Parcel, UnaryDoor};
+
+/// Between two attempts while the server is away.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Clone)]
+pub(crate) enum CallDoor {
+    Grpc(UnaryDoor),
+    Http(HttpDoor),
+}
+
+impl CallDoor {
+    async fn send(&mut self, parcel: &Parcel) -> Fate {
+        match self {
+            Self::Grpc(door) => door.send(parcel).await,
+            Self::Http(door) => door.send(parcel).await,
+        }
+    }
+}
+
+/// Sends parcels one after the other until there are none left.
+///
+/// `repeatable`: a parcel carries an identifier, so that it may be sent again when its
+/// fate is unknown. Without one, sending again could store it twice.
+pub(crate) async fn work(
+    mut door: CallDoor,
+    source: Arc<Source>,
+    begin: Instant,
+    patience: Duration,
+    repeatable: bool,
+) -> Tally {
+    let mut tally = Tally::new(begin);
+    while let Some(job) = source.take() {
+        if let Some(due) = job.due {
+            sleep_until(due).await;
+        }
+        let since = job.due.unwrap_or_else(Instant::now);
+        let give_up = Instant::now() + patience;
+        loop {
+            let (pause, reason) = match door.send(&job.parcel).await {
+                Fate::Acknowledged { refused } => {
+                    tally.acknowledge(&job.parcel, since, &refused);
+                    break;
+                }
+                Fate::Later { delay, reason } => (delay, reason),
+                Fate::Unknown { reason } if repeatable => (PAUSE, reason),
+                Fate::Unknown { reason } | Fate::Refused { reason } => {
+                    tally.give_up(&job.parcel, reason);
+                    break;
+                }
+            };
+            if Instant::now() >= give_up {
+                tally.give_up(&job.parcel, reason);
+                break;
+            }
+            tally.retry(reason);
+            sleep(pause).await;
+        }
+    }
+    tally
+}
