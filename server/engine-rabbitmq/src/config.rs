@@ -1,0 +1,152 @@
+//! Where the broker is, and how much may be on the way to and from it.
+
+use std::{fmt, time::Duration};
+
+use lapin::uri::AMQPUri;
+use pipeline::{Error, Result};
+use url::{Host, Url};
+
+/// The queue, unless the URL names another.
+const QUEUE: &str = "logboom.store";
+/// Seconds between heartbeats, unless the URL says otherwise: a network that is cut
+/// without a word is noticed within two of them.
+const HEARTBEAT: u16 = 10;
+/// What the URL may carry after its question mark.
+const PARAMETERS: [&str; 5] = ["queue", "heartbeat", "frame_max", "channel_max", "auth_mechanism"];
+
+/// Bounds of the engine; the defaults fit a node with some hundred MB of memory.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a batch may wait for the broker's confirm. After that the caller is
+    /// told that the batch may or may not be in the queue.
+    pub publish_timeout: Duration,
+    /// Encoded bytes of batches sent and not yet confirmed; past it: `Overloaded`.
+    pub in_flight_bytes: usize,
+    /// Batches that the broker may have given to this process without having them
+    /// acknowledged. The worst case in memory is this many times
+    /// [`model::limits::BATCH_BYTES`].
+    pub prefetch: u16,
+    /// Bytes of batches that are decoded ahead of the store, roughly.
+    pub decoded_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            publish_timeout: Duration::from_secs(30),
+            in_flight_bytes: 64 << 20,
+            prefetch: 32,
+            decoded_bytes: 16 << 20,
+        }
+    }
+}
+
+/// The broker and the queue, from a URL. Shows itself without the password.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) uri: AMQPUri,
+    pub(crate) queue: String,
+}
+
+impl Address {
+    /// Reads `amqp[s]://user:password@host:port/virtual-host?queue=name`.
+    ///
+    /// # Errors
+    /// `Invalid`, with the part that is wrong and never the URL itself.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let url = Url::parse(text).map_err(|error| Error::invalid(format!("queue URL: {error}")))?;
+        if !matches!(url.scheme(), "amqp" | "amqps") {
+            return Err(Error::invalid(format!("queue URL: scheme `{}` is neither amqp nor amqps", url.scheme())));
+        }
+        let Some(host) = url.host() else {
+            return Err(Error::invalid("queue URL: no host; write amqp://user:password@host:5672"));
+        };
+        let unknown = url.query_pairs().find(|(key, _)| !PARAMETERS.contains(&key.as_ref()));
+        if let Some((key, _)) = unknown {
+            let known = PARAMETERS.join(", ");
+            return Err(Error::invalid(format!("queue URL: unknown parameter `{key}`; there are {known}")));
+        }
+        let queue = url.query_pairs().find(|(key, _)| key == "queue");
+        let queue = queue.map_or_else(|| QUEUE.to_owned(), |(_, name)| name.into_owned());
+        if queue.is_empty() || queue.len() > 255 || queue.starts_with("amq.") {
+            return Err(Error::invalid(
+                "queue URL: the queue's name must have 1 to 255 bytes and must not begin with `amq.`",
+            ));
+        }
+        let mut uri: AMQPUri = text.parse().map_err(|error| Error::invalid(format!("queue URL: {error}")))?;
+        if let Host::Ipv6(host) = host {
+            // The parser of the client takes names only, and falls back to localhost.
+            uri.authority.host = host.to_string();
+        }
+        if uri.vhost.is_empty() {
+            // A virtual host without a name is possible, and never what `host:5672/` means.
+            "/".clone_into(&mut uri.vhost);
+        }
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        Ok(Self { uri, queue })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uri, queue } = self;
+        let authority = &uri.authority;
+        let user = &authority.userinfo.username;
+        write!(f, "{}://{user}@{}:{}", uri.scheme, authority.host, authority.port)?;
+        write!(f, " (virtual host {}, queue {queue})", uri.vhost)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_with_its_defaults() {
+        for (url, host, port, vhost, queue) in [
+            ("amqp://localhost", "localhost", 5672, "/", QUEUE),
+            ("amqp://localhost/", "localhost", 5672, "/", QUEUE),
+            ("amqps://u:p@broker.example:1/%2Flogs", "broker.example", 1, "/logs", QUEUE),
+            ("amqp://10.0.0.7:5673/v?queue=other&heartbeat=3", "10.0.0.7", 5673, "v", "other"),
+            ("amqp://[::1]:5673", "::1", 5673, "/", QUEUE),
+        ] {
+            let address = Address::parse(url).unwrap();
+            assert_eq!(address.uri.authority.host, host, "{url}");
+            assert_eq!(address.uri.authority.port, port, "{url}");
+            assert_eq!(address.uri.vhost, vhost, "{url}");
+            assert_eq!(address.queue, queue, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_with_the_reason() {
+        for (url, reason) in [
+            ("localhost:5672", "scheme"),
+            ("http://localhost", "scheme `http`"),
+            ("amqp://", "no host"),
+            ("amqp://localhost?que=x", "unknown parameter `que`"),
+            ("amqp://localhost?queue=", "1 to 255 bytes"),
+            ("amqp://localhost?queue=amq.x", "must not begin"),
+            ("amqp://localhost?heartbeat=soon", "invalid digit"),
+        ] {
+            let error = Address::parse(url).unwrap_err();
+            assert!(error.message.contains(reason), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_never_shown() {
+        let address = Address::parse("amqp://user:s3cret@localhost/v").unwrap();
+        assert!(!format!("{address} {address:?}").contains("s3cret"));
+        for wrong in ["amqp:user:s3cret", "amqp://user:s3cret@", "amqp://user:s3cret@localhost:x", "http://u:s3cret@h"]
+        {
+            assert!(!Address::parse(wrong).unwrap_err().message.contains("s3cret"), "{wrong}");
+        }
+    }
+}

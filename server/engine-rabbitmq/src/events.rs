@@ -1,0 +1,61 @@
+//! What is worth a log line and a count, one function each.
+
+use std::time::Duration;
+
+use metrics::counter;
+use tracing::{debug, info, warn};
+
+use crate::config::Address;
+
+/// A connection is there, and the queue declared.
+pub(crate) fn connected(part: &'static str, address: &Address, after: Option<Duration>) {
+    counter!("logboom_rabbitmq_connected_total", "part" => part).increment(1);
+    match after {
+        Some(after) => info!(part, ?after, "rabbitmq is back: {address}"),
+        None => info!(part, "connected to rabbitmq: {address}"),
+    }
+}
+
+/// A connection that was there is lost.
+pub(crate) fn lost(part: &'static str, reason: &str) {
+    counter!("logboom_rabbitmq_lost_total", "part" => part).increment(1);
+    warn!(part, "lost the connection to rabbitmq, connecting again: {reason}");
+}
+
+/// An attempt to connect has failed; worth a warning when it is for another reason than
+/// the attempt before.
+pub(crate) fn attempt_failed(part: &'static str, reason: &str, pause: Duration, is_news: bool) {
+    if is_news {
+        warn!(part, "cannot connect to rabbitmq, trying on: {reason}");
+    } else {
+        debug!(part, ?pause, "cannot connect to rabbitmq: {reason}");
+    }
+}
+
+/// The broker blocks publishers.
+pub(crate) fn blocked(reason: &str) {
+    counter!("logboom_rabbitmq_blocked_total").increment(1);
+    warn!("rabbitmq blocks publishers: {reason}");
+}
+
+/// The broker takes messages again.
+pub(crate) fn unblocked() {
+    info!("rabbitmq takes messages again");
+}
+
+/// Messages came back because there is no queue.
+pub(crate) fn returned(messages: usize, queue: &str) {
+    counter!("logboom_rabbitmq_returned_total").increment(messages as u64);
+    warn!(messages, "rabbitmq has no queue {queue}, declaring it again");
+}
+
+/// A message in the queue is no batch.
+pub(crate) fn undecodable(bytes: usize, reason: &str) {
+    counter!("logboom_rabbitmq_undecodable_total").increment(1);
+    warn!(bytes, "a message in the queue is no batch: {reason}");
+}
+
+/// An acknowledgement could not be sent; the batches will be delivered again.
+pub(crate) fn acknowledgement_lost(deliveries: usize, reason: &str) {
+    debug!(deliveries, "could not acknowledge, rabbitmq will deliver again: {reason}");
+}

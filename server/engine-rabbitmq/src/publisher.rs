@@ -1,0 +1,133 @@
+//! The publishing part: takes messages from callers, sends them, answers.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use lapin::{Connection, Event, options::ConfirmSelectOptions};
+use pipeline::Error;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Address,
+    connection::{self, Failure},
+    events,
+    flights::{Flights, Publication},
+    state::{State, Trouble},
+    supervisor::Part,
+    topology,
+};
+
+/// Messages in flight on the channel. Confirms come in groups, per fsync of the
+/// broker; more in flight than this gain nothing.
+const IN_FLIGHT: usize = 256;
+/// How long confirms are waited for when the queue is closed.
+const LAST_CONFIRMS: Duration = Duration::from_secs(5);
+
+pub(crate) struct Publisher {
+    pub(crate) address: Address,
+    pub(crate) state: Arc<State>,
+    pub(crate) publications: mpsc::Receiver<Publication>,
+}
+
+impl Part for Publisher {
+    const NAME: &'static str = "publish";
+
+    async fn session(&mut self, mut up: impl FnMut() + Send, stop: &CancellationToken) -> Result<(), Failure> {
+        let connection = connection::open(&self.address, Self::NAME).await?;
+        topology::declare(&connection, &self.address.queue).await?;
+        let mut flights = Flights::default();
+        let ended = self.publish(&connection, &mut flights, &mut up, stop).await;
+        let reason = match &ended {
+            Ok(()) => "the queue is closed".to_owned(),
+            Err(failure) => failure.to_string(),
+        };
+        flights.answer_all(&Error::unavailable(format!("rabbitmq did not confirm the batch: {reason}")));
+        connection::close(&connection).await;
+        ended
+    }
+
+    fn down(&mut self, failure: &Failure) {
+        self.state.set_trouble(Some(failure.into()));
+    }
+}
+
+impl Publisher {
+    async fn publish(
+        &mut self,
+        connection: &Connection,
+        flights: &mut Flights,
+        up: &mut (impl FnMut() + Send),
+        stop: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let mut happenings = connection.events_listener();
+        let channel = connection::channel(connection).await?;
+        connection::patiently(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        self.state.set_trouble(None);
+        up();
+        loop {
+            // What the connection says comes first, so that a blocked or lost one is
+            // known before more is sent; then confirms, which make room; then callers.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.last_confirms(flights).await;
+                    return Ok(());
+                }
+                event = happenings.next() => self.heed(event, flights)?,
+                settled = flights.settle() => {
+                    if let Some(failure) = settled.broken {
+                        return Err(failure);
+                    }
+                    if settled.returned > 0 {
+                        events::returned(settled.returned, &self.address.queue);
+                        topology::declare(connection, &self.address.queue).await?;
+                    }
+                }
+                Some(publication) = self.publications.recv(), if flights.len() < IN_FLIGHT => {
+                    match self.state.trouble() {
+                        // The caller passed the check before the trouble was known.
+                        Some(trouble) => drop(publication.answer.send(Err(trouble.error()))),
+                        // Nobody waits for it any more: it was told to be sent again.
+                        None if publication.answer.is_closed() => {}
+                        None => flights.launch(&channel, &self.address.queue, publication),
+                    }
+                }
+            }
+        }
+    }
+
+    fn heed(&self, event: Option<Event>, flights: &mut Flights) -> Result<(), Failure> {
+        match event {
+            Some(Event::ConnectionBlocked(reason)) => {
+                events::blocked(&reason);
+                let trouble = Trouble::Blocked(reason);
+                // What is on its way may be taken once the broker unblocks.
+                flights.answer_all(&Error::unavailable(trouble.text()));
+                self.state.set_trouble(Some(trouble));
+            }
+            Some(Event::ConnectionUnblocked) => {
+                events::unblocked();
+                self.state.set_trouble(None);
+            }
+            Some(Event::Error(error)) => return Err(error.into()),
+            Some(_) => {}
+            None => return Err(Failure::Away("the connection has ended".to_owned())),
+        }
+        Ok(())
+    }
+
+    async fn last_confirms(&mut self, flights: &mut Flights) {
+        self.publications.close();
+        let deadline = Instant::now() + LAST_CONFIRMS;
+        while !flights.is_empty() {
+            match timeout_at(deadline, flights.settle()).await {
+                Ok(settled) if settled.broken.is_none() => {}
+                _ => return,
+            }
+        }
+    }
+}

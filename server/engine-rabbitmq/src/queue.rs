@@ -1,0 +1,206 @@
+//! The port's face: what the pipeline calls.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pipeline::{Batch, Delivery, Error, Queue, QueueStatus, Receipt, Result, envelope};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::info;
+
+use crate::{
+    config::{Address, Options},
+    consumer::Consumer,
+    flights::Publication,
+    inbox::Inbox,
+    publisher::Publisher,
+    state::{State, Trouble},
+    supervisor,
+    unacked::Unacked,
+};
+
+/// Messages handed to the publishing part and not yet sent; past it: `Overloaded`.
+const WAITING: usize = 256;
+/// The unit in which bytes in flight are counted, so that they fit a semaphore.
+const UNIT: usize = 1 << 10;
+/// A batch with more records than this is encoded off the asynchronous threads.
+const QUICK_RECORDS: usize = 200;
+/// RabbitMQ 4 refuses a longer message by default, and closes the channel over it, with
+/// every other message in flight.
+const MESSAGE_BYTES: usize = 16 << 20;
+/// How often a broker that is not there yet is mentioned in the log.
+const MENTION: Duration = Duration::from_secs(5);
+
+/// Connects to the broker named by an `amqp[s]://` URL and declares the queue.
+///
+/// `?queue=name` in the URL chooses another queue than `logboom.store`. Over `amqps`
+/// the server's certificate is checked against the system's roots, or those in the file
+/// that `SSL_CERT_FILE` names.
+///
+/// Waits for a broker that is not there yet, saying so in the log every few seconds;
+/// dropping the future gives up.
+///
+/// # Errors
+/// `Invalid` for a URL that is none, and where the broker answers and refuses: a wrong
+/// password, an unknown virtual host, a queue of that name with other arguments.
+pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Queue>> {
+    let address = Address::parse(url)?;
+    let queue = RabbitQueue::start(address.clone(), options);
+    let mut trouble = queue.state.watch();
+    loop {
+        let known = trouble.borrow_and_update().clone();
+        match known {
+            None => return Ok(Arc::new(queue)),
+            Some(Trouble::Refused(reason)) => return Err(Error::invalid(format!("{address} refuses: {reason}"))),
+            Some(trouble) => info!("waiting for {address}: {}", trouble.text()),
+        }
+        let settled = trouble.wait_for(|trouble| matches!(trouble, None | Some(Trouble::Refused(_))));
+        // Elapsed or settled, the loop looks again.
+        let _ = timeout(MENTION, settled).await;
+    }
+}
+
+struct RabbitQueue {
+    options: Options,
+    state: Arc<State>,
+    publications: mpsc::Sender<Publication>,
+    in_flight: Arc<Semaphore>,
+    inbox: Arc<Inbox>,
+    unacked: Arc<Unacked>,
+    wanted: watch::Sender<bool>,
+    stop: CancellationToken,
+    parts: Mutex<Vec<JoinHandle<()>>>,
+    /// A queue dropped without [`Queue::close`] ends its parts all the same.
+    _stop: DropGuard,
+}
+
+impl RabbitQueue {
+    fn start(address: Address, options: Options) -> Self {
+        let state = Arc::new(State::new());
+        let stop = CancellationToken::new();
+        let inbox = Arc::new(Inbox::new(options.decoded_bytes));
+        let unacked = Arc::new(Unacked::default());
+        let (publications, receiver) = mpsc::channel(WAITING);
+        let wanted = watch::Sender::new(false);
+        let publisher = Publisher { address: address.clone(), state: state.clone(), publications: receiver };
+        let consumer = Consumer {
+            address: address.clone(),
+            prefetch: options.prefetch,
+            state: state.clone(),
+            inbox: inbox.clone(),
+            unacked: unacked.clone(),
+            wanted: wanted.subscribe(),
+            generation: 0,
+        };
+        let parts = vec![
+            tokio::spawn(supervisor::run(publisher, address.clone(), stop.clone())),
+            tokio::spawn(supervisor::run(consumer, address, stop.clone())),
+        ];
+        let in_flight = Arc::new(Semaphore::new(options.in_flight_bytes / UNIT));
+        let _stop = stop.clone().drop_guard();
+        let parts = Mutex::new(parts);
+        Self { options, state, publications, in_flight, inbox, unacked, wanted, stop, parts, _stop }
+    }
+
+    fn is_open(&self) -> Result<()> {
+        if self.stop.is_cancelled() { Err(closed()) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Queue for RabbitQueue {
+    async fn publish(&self, batch: Arc<Batch>) -> Result<()> {
+        self.is_open()?;
+        if let Some(trouble) = self.state.trouble() {
+            return Err(trouble.error());
+        }
+        let message_id = batch.id.to_string();
+        let body = encode(batch).await?;
+        let units = u32::try_from(body.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let permit = self.in_flight.clone().try_acquire_many_owned(units).map_err(|_| {
+            overloaded(format!("{} bytes of batches wait for rabbitmq's confirm", self.options.in_flight_bytes))
+        })?;
+        let (answer, answered) = oneshot::channel();
+        self.publications.try_send(Publication { message_id, body, answer, permit }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => overloaded(format!("{WAITING} batches wait to be sent to rabbitmq")),
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        match timeout(self.options.publish_timeout, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(closed()),
+            Err(_) => {
+                let waited = self.options.publish_timeout;
+                Err(Error::unavailable(format!("rabbitmq did not confirm the batch within {waited:?}")))
+            }
+        }
+    }
+
+    async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>> {
+        self.is_open()?;
+        self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+        let is_present = |delivery: &Delivery| self.unacked.is_present(delivery.receipt);
+        tokio::select! {
+            () = self.stop.cancelled() => Err(closed()),
+            deliveries = self.inbox.take(max_records, is_present) => Ok(deliveries),
+        }
+    }
+
+    async fn acknowledge(&self, receipts: &[Receipt]) -> Result<()> {
+        self.is_open()?;
+        self.unacked.acknowledge(receipts).await;
+        Ok(())
+    }
+
+    async fn release(&self, receipts: &[Receipt]) -> Result<()> {
+        self.is_open()?;
+        // First the consumer is told, so that it is not given them right back.
+        self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, false));
+        self.unacked.release(receipts).await;
+        Ok(())
+    }
+
+    fn status(&self) -> QueueStatus {
+        let trouble = if self.stop.is_cancelled() { Some("closed".to_owned()) } else { None };
+        QueueStatus {
+            engine: "rabbitmq".to_owned(),
+            trouble: trouble.or_else(|| Some(self.state.trouble()?.text())),
+            depth: self.state.ready() + self.unacked.count(),
+        }
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        let parts = std::mem::take(&mut *self.parts.lock());
+        for part in parts {
+            // A part that has panicked has ended, too.
+            let _ = part.await;
+        }
+    }
+}
+
+async fn encode(batch: Arc<Batch>) -> Result<Vec<u8>> {
+    let records = batch.records.len();
+    let body = if records <= QUICK_RECORDS {
+        envelope::encode(&batch)
+    } else {
+        spawn_blocking(move || envelope::encode(&batch)).await.map_err(|_| closed())?
+    };
+    if body.len() > MESSAGE_BYTES {
+        let bytes = body.len();
+        return Err(Error::invalid(format!("a batch takes {bytes} bytes encoded; rabbitmq takes {MESSAGE_BYTES}")));
+    }
+    Ok(body)
+}
+
+fn overloaded(reason: String) -> Error {
+    Error::overloaded(reason, Duration::from_secs(1))
+}
+
+fn closed() -> Error {
+    Error::unavailable("the queue is closed")
+}

@@ -1,0 +1,74 @@
+//! What the supervised parts know of the broker, for the queue's callers.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use pipeline::Error;
+use tokio::sync::watch;
+
+/// Why nothing can be published now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// There is no connection.
+    Away(String),
+    /// The broker answers, and will not have us; waiting alone does not help.
+    Refused(String),
+    /// The broker reads nothing from publishers until it has memory or disk again.
+    Blocked(String),
+}
+
+impl Trouble {
+    /// The text for a person.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Away(reason) => format!("rabbitmq cannot be reached: {reason}"),
+            Self::Refused(reason) => format!("rabbitmq refuses: {reason}"),
+            Self::Blocked(reason) => format!("rabbitmq blocks publishers: {reason}"),
+        }
+    }
+
+    /// The answer to a caller that wants to publish.
+    pub(crate) fn error(&self) -> Error {
+        match self {
+            Self::Away(_) | Self::Refused(_) => Error::unavailable(self.text()),
+            Self::Blocked(_) => Error::overloaded(self.text(), Duration::from_secs(1)),
+        }
+    }
+}
+
+/// Shared between the queue and its two supervised parts.
+#[derive(Debug)]
+pub(crate) struct State {
+    publishing: watch::Sender<Option<Trouble>>,
+    /// Messages in the queue that no consumer has.
+    ready: AtomicU64,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        let trouble = Trouble::Away("not connected yet".to_owned());
+        Self { publishing: watch::Sender::new(Some(trouble)), ready: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.publishing.send_replace(trouble);
+    }
+
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.publishing.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Trouble>> {
+        self.publishing.subscribe()
+    }
+
+    pub(crate) fn set_ready(&self, messages: u64) {
+        self.ready.store(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ready(&self) -> u64 {
+        self.ready.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,79 @@
+//! Keeps a part connected.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Address, connection::Failure, events};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// For a session to end in order: the last confirms and the farewell.
+const LONGEST_END: Duration = Duration::from_secs(8);
+
+/// A part of the engine that lives on a connection.
+pub(crate) trait Part: Send {
+    /// For logs, metrics and the broker's list of connections.
+    const NAME: &'static str;
+
+    /// Connects, calls `up`, and works until the connection is lost or `stop` is
+    /// cancelled, which alone is success.
+    fn session(
+        &mut self,
+        up: impl FnMut() + Send,
+        stop: &CancellationToken,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// The session has ended, or could not begin.
+    fn down(&mut self, failure: &Failure);
+}
+
+/// Runs sessions, one after another, until `stop` is cancelled.
+///
+/// The pauses between attempts double up to a few seconds and begin anew after a
+/// session that was up.
+pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
+    let mut lost_at = None;
+    let mut last_reason = String::new();
+    loop {
+        let was_up = AtomicBool::new(false);
+        let up = || {
+            was_up.store(true, Ordering::Relaxed);
+            events::connected(P::NAME, &address, lost_at.map(|at: Instant| at.elapsed()));
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = part.session(up, &stop) => ended,
+            () = given_up(&stop, &was_up) => return,
+        };
+        let Err(failure) = ended else { return };
+        let reason = failure.to_string();
+        if was_up.into_inner() {
+            pause = FIRST_PAUSE;
+            lost_at = Some(Instant::now());
+            events::lost(P::NAME, &reason);
+        } else {
+            events::attempt_failed(P::NAME, &reason, pause, reason != last_reason);
+        }
+        last_reason = reason;
+        part.down(&failure);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Ends some time after the stop. An attempt to connect is given up at once; a session
+/// that is up is left the time to end by itself, in order.
+async fn given_up(stop: &CancellationToken, is_up: &AtomicBool) {
+    stop.cancelled().await;
+    if is_up.load(Ordering::Relaxed) {
+        tokio::time::sleep(LONGEST_END).await;
+    }
+}

@@ -1,0 +1,88 @@
+//! What the cases share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use engine_rabbitmq::Options;
+use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
+use pipeline::{Batch, BatchId, Content, Delivery, Queue, Receipt};
+use testkit::records;
+
+/// Connects the engine with its default bounds.
+pub(crate) async fn connect(url: &str) -> Arc<dyn Queue> {
+    engine_rabbitmq::connect(url, Options::default()).await.unwrap()
+}
+
+/// A batch of three records whose id is made of the number.
+pub(crate) fn batch(number: u64) -> Arc<Batch> {
+    Arc::new(records::batch(number, 3))
+}
+
+/// The batch of a delivery.
+pub(crate) fn content(delivery: &Delivery) -> &Arc<Batch> {
+    match &delivery.content {
+        Content::Batch(batch) => batch,
+        Content::Undecodable { reason, .. } => panic!("not a batch: {reason}"),
+    }
+}
+
+pub(crate) fn receipts(deliveries: &[Delivery]) -> Vec<Receipt> {
+    deliveries.iter().map(|delivery| delivery.receipt).collect()
+}
+
+/// Receives and acknowledges until all of these batches were there; returns how often
+/// each came.
+pub(crate) async fn receive_all(queue: &dyn Queue, mut awaited: BTreeSet<BatchId>) -> BTreeMap<BatchId, usize> {
+    let mut counts = BTreeMap::new();
+    while !awaited.is_empty() {
+        let deliveries = queue.receive(1_000).await.unwrap();
+        for delivery in &deliveries {
+            let id = content(delivery).id;
+            awaited.remove(&id);
+            *counts.entry(id).or_default() += 1;
+        }
+        queue.acknowledge(&receipts(&deliveries)).await.unwrap();
+    }
+    counts
+}
+
+/// Publishes until it is confirmed, as a client that resends would.
+pub(crate) async fn publish_until_confirmed(queue: &dyn Queue, batch: &Arc<Batch>) {
+    while let Err(error) = queue.publish(batch.clone()).await {
+        assert!(error.is_retryable(), "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A channel beside the engine's, to look at the queue and to harm it.
+pub(crate) struct Aside {
+    pub(crate) channel: Channel,
+    pub(crate) queue: String,
+    _connection: Connection,
+}
+
+impl Aside {
+    pub(crate) async fn connect(url: &str) -> Self {
+        let queue = url.rsplit_once("queue=").unwrap().1.to_owned();
+        let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        Self { channel, queue, _connection: connection }
+    }
+
+    /// Waiting messages and consumers.
+    pub(crate) async fn look(&self) -> (u32, u32) {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+        let queue = queue.await.unwrap();
+        (queue.message_count(), queue.consumer_count())
+    }
+
+    pub(crate) async fn until(&self, is_so: impl Fn((u32, u32)) -> bool) {
+        while !is_so(self.look().await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
