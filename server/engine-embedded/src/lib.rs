@@ -50,5 +50,7 @@ pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogSt
 /// # Errors
 /// `Unavailable` where another process has the folder or the disk refuses.
 pub async fn open_queue(folder: &Path, _options: Options) -> Result<Arc<dyn Queue>> {
-    Ok(Arc::new(queue::WalQueue::alone(&folder.join("queue")).await?))
+    let file_system = Arc::new(filesystem::Disk);
+    let (queue, _) = queue::WalQueue::alone(folder.join("queue"), file_system, wal::WalOptions::default()).await?;
+    Ok(Arc::new(queue))
 }

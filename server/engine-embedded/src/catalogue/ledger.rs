@@ -1,0 +1,92 @@
+//! The ledger: the ids of batches that were stored, so that none is stored twice.
+//!
+//! It remembers so many days and so many ids; past either bound the oldest days go as a
+//! whole. The current day is always kept.
+
+use std::collections::{BTreeMap, HashSet};
+
+use pipeline::{Batch, BatchId, Error, Result};
+use sqlx::{Row, SqliteConnection};
+
+use super::{Catalogue, failed};
+
+/// Nanoseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000_000_000;
+
+/// The day of the ledger that a batch belongs to.
+pub(crate) fn day_of(batch: &Batch) -> i64 {
+    batch.observed_time.div_euclid(DAY)
+}
+
+/// Enters ids with their days.
+pub(super) async fn add(connection: &mut SqliteConnection, ids: &[(i64, BatchId)]) -> Result<()> {
+    let mut days: BTreeMap<i64, Vec<BatchId>> = BTreeMap::new();
+    for (day, id) in ids {
+        days.entry(*day).or_default().push(*id);
+    }
+    for (day, ids) in days {
+        let added = sqlx::query(include_str!("sql/ledger_add.sql"))
+            .bind(day)
+            .bind(json(ids.iter()))
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+        sqlx::query(include_str!("sql/ledger_count.sql"))
+            .bind(day)
+            .bind(added as i64)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn json<'a>(ids: impl Iterator<Item = &'a BatchId>) -> String {
+    let ids: Vec<String> = ids.map(|id| format!("\"{id}\"")).collect();
+    format!("[{}]", ids.join(","))
+}
+
+impl Catalogue {
+    /// Those of the ids that are in the ledger, on a day from `first` to `last`.
+    pub(crate) async fn find_ids(&self, ids: &[BatchId], first: i64, last: i64) -> Result<HashSet<BatchId>> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows = sqlx::query(include_str!("sql/ledger_find.sql"))
+            .bind(json(ids.iter()))
+            .bind(first)
+            .bind(last)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                let bytes: Vec<u8> = row.try_get(0).map_err(failed)?;
+                let bytes = bytes.try_into().map_err(|_| Error::corrupt("the ledger holds an id not of 16 bytes"))?;
+                Ok(BatchId(bytes))
+            })
+            .collect()
+    }
+
+    /// Forgets the days before `first`, and the oldest of the others while there are
+    /// more than `most` ids.
+    pub(crate) async fn forget_ids(&self, first: i64, most: u64) -> Result<()> {
+        let rows = sqlx::query(include_str!("sql/ledger_days.sql")).fetch_all(&self.pool).await.map_err(failed)?;
+        let mut kept = 0;
+        for (age, row) in rows.iter().enumerate() {
+            let day: i64 = row.try_get(0).map_err(failed)?;
+            kept += row.try_get::<i64, _>(1).map_err(failed)? as u64;
+            if day >= first && (kept <= most || age == 0) {
+                continue;
+            }
+            let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
+            for script in [include_str!("sql/ledger_forget.sql"), include_str!("sql/ledger_forget_day.sql")] {
+                sqlx::query(script).bind(day).execute(&mut *transaction).await.map_err(failed)?;
+            }
+            transaction.commit().await.map_err(failed)?;
+            tracing::debug!(day, "ledger day forgotten");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! The catalogue's own format: created, moved on, or refused when newer.
+
+use pipeline::{Error, Result};
+use sqlx::SqlitePool;
+
+use super::failed;
+
+/// One script for each version, the first for version 1. A script that was released
+/// is never changed.
+const SCRIPTS: &[&str] = &[include_str!("sql/0001_initial.sql")];
+
+/// Brings the catalogue to the newest format, each step in a transaction of its own.
+///
+/// # Errors
+/// `Corrupt` where the format is newer than this program.
+pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
+    sqlx::query(include_str!("sql/format_create.sql")).execute(pool).await.map_err(failed)?;
+    let found: i64 = sqlx::query_scalar(include_str!("sql/format_read.sql")).fetch_one(pool).await.map_err(failed)?;
+    let newest = SCRIPTS.len() as i64;
+    if found > newest {
+        return Err(Error::corrupt(format!(
+            "the data folder has format {found}, and this program reads formats up to {newest}: \
+             start a newer program on it, or name another folder"
+        )));
+    }
+    for (version, script) in (1..).zip(SCRIPTS).skip_while(|(version, _)| *version <= found) {
+        let mut transaction = pool.begin_with("begin immediate").await.map_err(failed)?;
+        sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::query(include_str!("sql/format_add.sql"))
+            .bind(version)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        if found > 0 {
+            tracing::info!(version, "data folder migrated");
+        }
+    }
+    Ok(())
+}

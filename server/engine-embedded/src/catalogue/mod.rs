@@ -1,0 +1,157 @@
+//! The catalogue: the one place that says what is stored.
+//!
+//! A SQLite file. It lists the parts, holds the ledger of batch ids and the dead
+//! letters, and knows how far the journal is in the parts. Parts, ledger ids and the
+//! journal's cursor move in one transaction, synced before it returns (invariants C2
+//! and C8): after a crash, either the records are in parts and their frames are not
+//! read again, or the parts are nobody's and the frames are.
+
+mod dead_letters;
+pub(crate) mod ledger;
+mod migrations;
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use model::RecordId;
+use pipeline::{BatchId, Error, Result};
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+
+use crate::part::PartInfo;
+
+/// An open catalogue.
+pub(crate) struct Catalogue {
+    pool: SqlitePool,
+    dead_letters: AtomicU64,
+}
+
+/// What a flush makes count, in one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    pub(crate) parts: Vec<PartInfo>,
+    /// Batch ids to remember, with their day.
+    pub(crate) ids: Vec<(i64, BatchId)>,
+    /// The last frame that is in the parts now.
+    pub(crate) frame: u64,
+}
+
+/// How far the journal was worked off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Frames up to this one are in parts.
+    pub(crate) frame: u64,
+    /// Frames up to this one have their dead letters.
+    pub(crate) dead: u64,
+}
+
+impl Catalogue {
+    /// Opens the catalogue, creating or migrating it.
+    ///
+    /// # Errors
+    /// `Corrupt` where the file is none or of a newer format, `Unavailable` where it
+    /// cannot be opened.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Each commit lets the journal forget frames, so each is synced.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30));
+        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
+        migrations::run(&pool).await?;
+        let dead_letters = dead_letters::count(&pool).await?;
+        Ok(Self { pool, dead_letters: AtomicU64::new(dead_letters) })
+    }
+
+    pub(crate) async fn progress(&self) -> Result<Progress> {
+        let row = sqlx::query(include_str!("sql/cursor_read.sql")).fetch_one(&self.pool).await.map_err(failed)?;
+        let number = |place| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);
+        Ok(Progress { frame: number(0)?, dead: number(1)? })
+    }
+
+    /// The listed parts, the newest first.
+    pub(crate) async fn parts(&self) -> Result<Vec<PartInfo>> {
+        let rows = sqlx::query(include_str!("sql/parts_list.sql")).fetch_all(&self.pool).await.map_err(failed)?;
+        rows.iter().map(part).collect()
+    }
+
+    /// Makes a flush count.
+    pub(crate) async fn commit(&self, commit: &Commit) -> Result<()> {
+        // An immediate transaction takes the write lock first: it waits its turn
+        // instead of failing in the middle.
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
+        for part in &commit.parts {
+            sqlx::query(include_str!("sql/parts_add.sql"))
+                .bind(&part.path)
+                .bind(part.rows as i64)
+                .bind(part.bytes as i64)
+                .bind(part.min_time)
+                .bind(part.max_time)
+                .bind(part.min_position)
+                .bind(part.max_position)
+                .bind(part.min_id.to_bytes().to_vec())
+                .bind(part.max_id.to_bytes().to_vec())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        }
+        ledger::add(&mut transaction, &commit.ids).await?;
+        sqlx::query(include_str!("sql/cursor_advance.sql"))
+            .bind(commit.frame as i64)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// How many dead letters there are, from memory.
+    pub(crate) fn dead_letter_count(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn part(row: &SqliteRow) -> Result<PartInfo> {
+    let number = |name: &str| row.try_get::<i64, _>(name).map_err(failed);
+    let id = |name: &str| {
+        let bytes: Vec<u8> = row.try_get(name).map_err(failed)?;
+        let bytes = bytes.try_into().map_err(|_| Error::corrupt(format!("the catalogue's {name} is no record id")))?;
+        Ok::<_, Error>(RecordId::from_bytes(bytes))
+    };
+    Ok(PartInfo {
+        path: row.try_get("path").map_err(failed)?,
+        rows: number("rows")? as u64,
+        bytes: number("bytes")? as u64,
+        min_time: number("min_time")?,
+        max_time: number("max_time")?,
+        min_position: number("min_position")?,
+        max_position: number("max_position")?,
+        min_id: id("min_id")?,
+        max_id: id("max_id")?,
+    })
+}
+
+/// Classifies a failure of SQLite.
+fn failed(error: sqlx::Error) -> Error {
+    let text = format!("the catalogue fails: {error}");
+    match &error {
+        // SQLITE_CORRUPT and SQLITE_NOTADB, <https://www.sqlite.org/rescode.html>.
+        sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("11" | "26")) => {
+            Error::corrupt(text)
+        }
+        sqlx::Error::Database(_) | sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            Error::unavailable(text)
+        }
+        _ => Error::internal(text),
+    }
+}

@@ -1,0 +1,1 @@
+update cursor set frame = max(frame, ?) where only = 1;

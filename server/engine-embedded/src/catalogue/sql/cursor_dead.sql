@@ -1,0 +1,1 @@
+update cursor set dead = max(dead, ?) where only = 1;

@@ -1,0 +1,1 @@
+select frame, dead from cursor where only = 1;

@@ -1,0 +1,5 @@
+select id, time, reason, producer, batch_id, records, payload
+from dead_letters
+where id < ?
+order by id desc
+limit ?;

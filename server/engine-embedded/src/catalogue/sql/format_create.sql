@@ -1,0 +1,1 @@
+create table if not exists format (version integer not null);

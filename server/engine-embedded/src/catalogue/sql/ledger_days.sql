@@ -1,0 +1,1 @@
+select day, ids from ledger_days order by day desc;

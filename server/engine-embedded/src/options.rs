@@ -1,0 +1,43 @@
+//! What an operator can set about the embedded engines.
+
+use std::time::Duration;
+
+/// Bounds and rhythms of the embedded store; the defaults suit one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Records in memory at which they are written as parts. Default 100,000.
+    pub flush_records: usize,
+    /// Bytes in memory, roughly, at which they are written as parts. Default 48 MiB.
+    pub flush_bytes: usize,
+    /// The longest that records wait in memory to be written as parts; they are durable
+    /// in the journal meanwhile. Default 30 s.
+    pub flush_interval: Duration,
+    /// Full tables that may wait to be written before `append` has to wait. Default 2;
+    /// memory is bounded by `(flush_waiting + 1) * flush_bytes`.
+    pub flush_waiting: usize,
+    /// How long `append` waits for the writer before it answers `Overloaded`.
+    /// Default 5 s.
+    pub append_patience: Duration,
+    /// Searches and counts that run at one time; others wait for their turn. Default 2.
+    pub concurrent_scans: usize,
+    /// How long the ledger remembers the batch ids of clients. Default 7 days.
+    pub ledger_days: u16,
+    /// How many batch ids the ledger remembers at most; the oldest days go first.
+    /// Default 10 million.
+    pub ledger_ids: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            flush_records: 100_000,
+            flush_bytes: 48 << 20,
+            flush_interval: Duration::from_secs(30),
+            flush_waiting: 2,
+            append_patience: Duration::from_secs(5),
+            concurrent_scans: 2,
+            ledger_days: 7,
+            ledger_ids: 10_000_000,
+        }
+    }
+}

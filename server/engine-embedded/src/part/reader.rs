@@ -1,0 +1,212 @@
+//! Reading a part: its footer, and slices of its row groups.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    num::NonZeroUsize,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{BooleanArray, RecordBatch},
+    error::ArrowError,
+};
+use parking_lot::Mutex;
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{
+            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+            ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+        },
+    },
+    file::{
+        metadata::{PageIndexPolicy, RowGroupMetaData},
+        statistics::Statistics,
+    },
+};
+use pipeline::{Error, Result};
+
+use super::{
+    PartInfo, file,
+    schema::{self, Columns},
+};
+
+/// Rows of one decoded batch; between two of them a scan looks whether it is still wanted.
+pub(crate) const BATCH_ROWS: usize = 8_192;
+/// Footers kept decoded; one takes some ten to a hundred kilobytes.
+const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
+
+/// The most recently used footers.
+pub(crate) struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
+
+impl Default for Footers {
+    fn default() -> Self {
+        Self(Mutex::new(lru::LruCache::new(CACHED_FOOTERS)))
+    }
+}
+
+/// A listed part.
+pub(crate) struct Part {
+    pub(crate) info: PartInfo,
+    path: PathBuf,
+    footers: Arc<Footers>,
+}
+
+/// What the end of the file says of its content.
+pub(crate) struct Footer {
+    metadata: ArrowReaderMetadata,
+    pub(crate) columns: Columns,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// The bounds of a row group, inclusive.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) rows: usize,
+    pub(crate) time: (i64, i64),
+    pub(crate) position: (i64, i64),
+    pub(crate) id_base: ([u8; 16], [u8; 16]),
+}
+
+/// A condition on rows that reads some columns.
+pub(crate) struct Condition {
+    /// Places in the part's schema.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) test: Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>,
+}
+
+impl Part {
+    pub(crate) fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
+        let path = info.file(folder);
+        Self { info, path, footers }
+    }
+
+    /// The footer, from memory if it was read lately.
+    ///
+    /// # Errors
+    /// `Unavailable` where the file cannot be opened, `Corrupt` where it is no part.
+    pub(crate) fn footer(&self) -> Result<Arc<Footer>> {
+        if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
+            return Ok(footer.clone());
+        }
+        let footer = Arc::new(Footer::read(&self.open()?).map_err(|error| self.spoilt(&error.message))?);
+        self.footers.0.lock().put(self.info.path.clone(), footer.clone());
+        Ok(footer)
+    }
+
+    fn open(&self) -> Result<File> {
+        File::open(&self.path).map_err(|error| file::failed("open", &self.path, &error))
+    }
+
+    fn spoilt(&self, reason: &str) -> Error {
+        Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
+    }
+
+    /// Reads `columns` of those rows of the row group that pass all conditions, which
+    /// are tried in their order, in batches; at most `limit` rows.
+    pub(crate) fn read(&self, footer: &Footer, group: usize, rows: Range<usize>, what: Reading) -> Result<Batches<'_>> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, footer.metadata.clone());
+        let mask = |columns: Vec<usize>| ProjectionMask::leaves(footer.metadata.parquet_schema(), columns);
+        let predicates = what
+            .conditions
+            .into_iter()
+            .map(|Condition { columns, mut test }| {
+                let evaluate =
+                    move |batch: RecordBatch| test(&batch).map_err(|error| ArrowError::ExternalError(Box::new(error)));
+                Box::new(ArrowPredicateFn::new(mask(columns), evaluate)) as Box<dyn ArrowPredicate>
+            })
+            .collect();
+        let mut builder = builder
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS)
+            .with_projection(mask(what.columns))
+            .with_row_filter(RowFilter::new(predicates));
+        let all = footer.groups.get(group).map_or(0, |group| group.rows);
+        if rows != (0..all) {
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(std::iter::once(rows), all));
+        }
+        if let Some(limit) = what.limit {
+            builder = builder.with_limit(limit);
+        }
+        let reader = builder.build().map_err(|error| self.spoilt(&error.to_string()))?;
+        Ok(Batches { part: self, reader })
+    }
+}
+
+/// What to read of some rows.
+pub(crate) struct Reading {
+    /// Places in the part's schema.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// The batches of a reading.
+pub(crate) struct Batches<'a> {
+    part: &'a Part,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.reader.next()?.map_err(|error| self.part.spoilt(&error.to_string())))
+    }
+}
+
+impl Footer {
+    fn read(file: &File) -> Result<Self> {
+        let corrupt = |error: parquet::errors::ParquetError| Error::corrupt(error.to_string());
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(file, options).map_err(corrupt)?;
+        let pairs: HashMap<String, String> = metadata
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        let columns = Columns::read(metadata.schema(), &pairs)?;
+        let groups = metadata
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|group| Group {
+                rows: group.num_rows() as usize,
+                time: bounds(group, columns.place(schema::TIME)),
+                position: bounds(group, columns.place(schema::POSITION)),
+                id_base: byte_bounds(group, columns.place(schema::ID_BASE)),
+            })
+            .collect();
+        Ok(Self { metadata, columns, groups })
+    }
+
+    /// The places of all columns.
+    pub(crate) fn all_columns(&self) -> Vec<usize> {
+        (0..self.metadata.parquet_schema().num_columns()).collect()
+    }
+}
+
+/// The least and greatest number of a column; where the file does not say: any.
+fn bounds(group: &RowGroupMetaData, place: usize) -> (i64, i64) {
+    match group.columns().get(place).and_then(|column| column.statistics()) {
+        Some(Statistics::Int64(statistics)) => {
+            (statistics.min_opt().copied().unwrap_or(i64::MIN), statistics.max_opt().copied().unwrap_or(i64::MAX))
+        }
+        _ => (i64::MIN, i64::MAX),
+    }
+}
+
+fn byte_bounds(group: &RowGroupMetaData, place: usize) -> ([u8; 16], [u8; 16]) {
+    let statistics = group.columns().get(place).and_then(|column| column.statistics());
+    let bound = |bytes: Option<&[u8]>, unknown| bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(unknown);
+    (
+        bound(statistics.and_then(Statistics::min_bytes_opt), [0; 16]),
+        bound(statistics.and_then(Statistics::max_bytes_opt), [0xff; 16]),
+    )
+}

@@ -1,0 +1,184 @@
+//! One test of a query on columns.
+
+use arrow::{
+    array::{Array, BooleanArray, Float64Array, Int64Array, RecordBatch},
+    buffer::BooleanBuffer,
+    datatypes::{Int64Type, UInt8Type},
+};
+use model::{
+    Severity, Value,
+    query::{Comparison, Field, Test},
+};
+use pipeline::{Error, Result};
+
+use super::{contains::Contains, probe::Probe};
+use crate::part::{
+    columns::{self, Texts},
+    decode::{self, Values},
+    schema::{self, AttributeColumn},
+};
+
+/// What is asked, with the columns it reads.
+pub(crate) enum Leaf {
+    /// The message contains a text.
+    Contains(Contains),
+    /// A field other than an attribute.
+    Core { field: Field, probe: Probe },
+    /// An attribute: its columns, and whether the column of the rest may have it too.
+    Attribute { key: String, columns: Vec<AttributeColumn>, rest: bool, test: Test, probe: Probe },
+}
+
+impl Leaf {
+    /// Which rows pass. A row that has no such field does not.
+    pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        match self {
+            Self::Contains(contains) => match Texts::named(batch, schema::MESSAGE)? {
+                Texts::Plain(column) => Ok(contains.scan(column)),
+                Texts::Repeated { .. } => Err(Error::corrupt("a part's messages have a dictionary")),
+            },
+            Self::Core { field, probe } => core(batch, field, probe),
+            Self::Attribute { key, columns, rest, test, probe } => {
+                let mut found = BooleanBuffer::new_unset(batch.num_rows());
+                for column in columns.iter() {
+                    let values = Values::named(batch, &column.column, column.kind)?;
+                    found = &found | &attribute(&values, test, probe);
+                }
+                if *rest {
+                    found = &found | &of_rest(batch, key, probe)?;
+                }
+                Ok(found)
+            }
+        }
+    }
+}
+
+fn core(batch: &RecordBatch, field: &Field, probe: &mut Probe) -> Result<BooleanBuffer> {
+    let rows = batch.num_rows();
+    match field {
+        Field::Level => level(batch, probe),
+        Field::Service => Ok(texts(&Texts::named(batch, schema::SERVICE)?, |text| probe.service(text))),
+        Field::Node => Ok(texts(&Texts::named(batch, schema::NODE)?, |text| probe.node(text))),
+        Field::Message => Ok(texts(&Texts::named(batch, schema::MESSAGE)?, |text| probe.message(text))),
+        Field::TraceId => {
+            let column = columns::bytes(batch, schema::TRACE_ID)?;
+            Ok(collect(rows, |row| columns::byte_value(column, row).is_some_and(|id| probe.trace_id(id))))
+        }
+        Field::SpanId => {
+            let column = columns::bytes(batch, schema::SPAN_ID)?;
+            Ok(collect(rows, |row| columns::byte_value(column, row).is_some_and(|id| probe.span_id(id))))
+        }
+        Field::Id => {
+            let bases = columns::bytes(batch, schema::ID_BASE)?;
+            let positions = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
+            let mut found = Vec::with_capacity(rows);
+            for (row, position) in positions.iter().enumerate() {
+                found.push(probe.id(decode::id(columns::byte_value(bases, row), *position)?));
+            }
+            Ok(BooleanBuffer::from(found))
+        }
+        Field::Attribute(_) => Err(Error::internal("an attribute was taken for a core field")),
+    }
+}
+
+/// Levels are few: each pair of severity and word is asked about once.
+fn level(batch: &RecordBatch, probe: &mut Probe) -> Result<BooleanBuffer> {
+    let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
+    let levels = Texts::named(batch, schema::LEVEL)?;
+    let mut known: Vec<(u8, &str, bool)> = Vec::new();
+    let mut found = Vec::with_capacity(severities.len());
+    for (row, number) in severities.iter().enumerate() {
+        let word = levels.get(row).unwrap_or_default();
+        let before = known.iter().find(|(severity, level, _)| severity == number && *level == word);
+        found.push(match before {
+            Some((.., passes)) => *passes,
+            None => {
+                let severity = Severity::new(*number)
+                    .ok_or_else(|| Error::corrupt(format!("a part holds the severity {number}")))?;
+                let passes = probe.level(severity, word);
+                known.push((*number, word, passes));
+                passes
+            }
+        });
+        // Words are the clients' own; a list of hundreds is slower than asking.
+        known.truncate(256);
+    }
+    Ok(BooleanBuffer::from(found))
+}
+
+/// Asks once for each word of a dictionary, where that is less than once for each row.
+fn texts(column: &Texts<'_>, mut passes: impl FnMut(&str) -> bool) -> BooleanBuffer {
+    match column {
+        Texts::Repeated { keys, values } if values.len() <= keys.len() => {
+            let known: Vec<bool> = (0..values.len()).map(|place| passes(values.value(place))).collect();
+            collect(keys.len(), |row| keys.is_valid(row) && known[keys.value(row) as usize])
+        }
+        _ => collect(column.len(), |row| column.get(row).is_some_and(&mut passes)),
+    }
+}
+
+fn attribute(values: &Values<'_>, test: &Test, probe: &mut Probe) -> BooleanBuffer {
+    match (values, test) {
+        (Values::Text(column), _) => texts(column, |text| probe.attribute(Value::Text(text.into()))),
+        (Values::Int(column), Test::Compare(comparison, bound)) => {
+            integers(column, |value| holds(*comparison, value as f64, *bound))
+        }
+        (Values::Int(column), Test::AnyOf(texts)) => {
+            // Only the one way in which an integer prints can be equal to its text.
+            let wanted: Vec<i64> = texts
+                .iter()
+                .filter_map(|text| text.parse().ok().filter(|value: &i64| value.to_string() == *text))
+                .collect();
+            integers(column, |value| wanted.contains(&value))
+        }
+        (Values::Int(column), _) => integers(column, |value| probe.attribute(Value::Int(value))),
+        (Values::Float(column), Test::Compare(comparison, bound)) => {
+            floats(column, |value| holds(*comparison, value, *bound))
+        }
+        (Values::Float(column), _) => floats(column, |value| probe.attribute(Value::Float(value))),
+        (Values::Bool(column), _) => {
+            let (yes, no) = (probe.attribute(Value::Bool(true)), probe.attribute(Value::Bool(false)));
+            booleans(column, |value| if value { yes } else { no })
+        }
+    }
+}
+
+fn holds(comparison: Comparison, value: f64, bound: f64) -> bool {
+    match comparison {
+        Comparison::Less => value < bound,
+        Comparison::LessOrEqual => value <= bound,
+        Comparison::Greater => value > bound,
+        Comparison::GreaterOrEqual => value >= bound,
+    }
+}
+
+fn integers(column: &Int64Array, mut passes: impl FnMut(i64) -> bool) -> BooleanBuffer {
+    collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
+}
+
+fn floats(column: &Float64Array, mut passes: impl FnMut(f64) -> bool) -> BooleanBuffer {
+    collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
+}
+
+fn booleans(column: &BooleanArray, passes: impl Fn(bool) -> bool) -> BooleanBuffer {
+    collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
+}
+
+/// The JSON of attributes without a column; parsed only where the key occurs in it.
+fn of_rest(batch: &RecordBatch, key: &str, probe: &mut Probe) -> Result<BooleanBuffer> {
+    let column = Texts::named(batch, schema::REST)?;
+    let written = serde_json::to_string(key).map_err(|error| Error::internal(error.to_string()))?;
+    let finder = memchr::memmem::Finder::new(written.as_bytes());
+    let mut found = Vec::with_capacity(column.len());
+    for row in 0..column.len() {
+        let value = match column.get(row) {
+            Some(json) if finder.find(json.as_bytes()).is_some() => decode::rest(json)?.remove(key),
+            _ => None,
+        };
+        found.push(value.is_some_and(|value| probe.attribute(value)));
+    }
+    Ok(BooleanBuffer::from(found))
+}
+
+fn collect(rows: usize, passes: impl FnMut(usize) -> bool) -> BooleanBuffer {
+    BooleanBuffer::collect_bool(rows, passes)
+}

@@ -1,0 +1,199 @@
+//! A query on the columns of a part.
+//!
+//! The query is bound to one part: a test of an attribute that the part does not have
+//! is false there without reading anything, and may make the whole query so. What is
+//! left is split at its outermost `AND` into conditions, cheapest first, and each
+//! reads its columns only for the rows that passed the ones before it.
+
+mod contains;
+mod leaf;
+mod probe;
+
+use arrow::{
+    array::{BooleanArray, RecordBatch},
+    buffer::BooleanBuffer,
+};
+use model::{
+    Query,
+    query::{Expr, Field, Test},
+};
+use pipeline::Result;
+
+use self::{contains::Contains, leaf::Leaf, probe::Probe};
+use super::cancel::Cancel;
+use crate::part::{
+    reader::Condition,
+    schema::{self, Columns, Kind},
+};
+
+/// A query as far as one part can tell without reading rows.
+pub(crate) enum Bound {
+    /// No row matches.
+    Nothing,
+    /// The rows that pass all of these match; with none of them, every row.
+    Conditions(Vec<Condition>),
+}
+
+/// Binds the query to a part's columns.
+pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
+    let conjuncts = match node(&query.expr, layout) {
+        Node::Constant(true) => Vec::new(),
+        Node::Constant(false) => return Bound::Nothing,
+        Node::And(nodes) => nodes,
+        node => vec![node],
+    };
+    let mut conjuncts: Vec<(u32, Vec<usize>, Node)> = conjuncts
+        .into_iter()
+        .map(|node| {
+            let (mut columns, mut cost) = (Vec::new(), 0);
+            node.needs(&mut columns, &mut cost);
+            columns.sort_unstable();
+            columns.dedup();
+            (cost, columns, node)
+        })
+        .collect();
+    conjuncts.sort_by_key(|(cost, ..)| *cost);
+    let conditions = conjuncts
+        .into_iter()
+        .map(|(_, columns, mut node)| {
+            let cancel = cancel.clone();
+            let test = move |batch: &RecordBatch| {
+                cancel.check()?;
+                Ok(BooleanArray::new(node.scan(batch)?, None))
+            };
+            Condition { columns, test: Box::new(test) }
+        })
+        .collect();
+    Bound::Conditions(conditions)
+}
+
+/// A bound expression.
+enum Node {
+    Constant(bool),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    Leaf { leaf: Box<Leaf>, columns: Vec<usize>, cost: u32 },
+}
+
+fn node(expr: &Expr, layout: &Columns) -> Node {
+    match expr {
+        Expr::All => Node::Constant(true),
+        Expr::And(operands) => junction(operands, layout, false),
+        Expr::Or(operands) => junction(operands, layout, true),
+        Expr::Not(operand) => match node(operand, layout) {
+            Node::Constant(value) => Node::Constant(!value),
+            node => Node::Not(Box::new(node)),
+        },
+        Expr::Contains(text) => Node::Leaf {
+            leaf: Box::new(Leaf::Contains(Contains::new(text))),
+            columns: vec![layout.place(schema::MESSAGE)],
+            cost: 8,
+        },
+        Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
+        Expr::Field(field, test) => {
+            let (names, cost): (&[&str], u32) = match field {
+                Field::Level => (&[schema::SEVERITY, schema::LEVEL], 1),
+                Field::Service => (&[schema::SERVICE], 1),
+                Field::Node => (&[schema::NODE], 1),
+                Field::TraceId => (&[schema::TRACE_ID], 3),
+                Field::SpanId => (&[schema::SPAN_ID], 3),
+                Field::Id => (&[schema::ID_BASE, schema::POSITION], 3),
+                _ => (&[schema::MESSAGE], 12),
+            };
+            Node::Leaf {
+                leaf: Box::new(Leaf::Core { field: field.clone(), probe: Probe::new(field, test) }),
+                columns: names.iter().map(|name| layout.place(name)).collect(),
+                cost,
+            }
+        }
+    }
+}
+
+/// A conjunction, or with `either` a disjunction, without its constant operands.
+fn junction(operands: &[Expr], layout: &Columns, either: bool) -> Node {
+    let mut nodes = Vec::new();
+    for operand in operands {
+        match node(operand, layout) {
+            Node::Constant(value) if value == either => return Node::Constant(either),
+            Node::Constant(_) => {}
+            node => nodes.push(node),
+        }
+    }
+    match (nodes.len(), nodes.pop()) {
+        (_, None) => Node::Constant(!either),
+        (1, Some(node)) => node,
+        (_, Some(last)) => {
+            nodes.push(last);
+            if either { Node::Or(nodes) } else { Node::And(nodes) }
+        }
+    }
+}
+
+fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
+    let own: Vec<_> = layout.of_attribute(key).cloned().collect();
+    if own.is_empty() && layout.rest.is_none() {
+        return Node::Constant(false);
+    }
+    let mut columns: Vec<usize> = own.iter().map(|(place, _)| *place).collect();
+    columns.extend(layout.rest);
+    let cost = if layout.rest.is_some() {
+        10
+    } else if own.iter().any(|(_, attribute)| attribute.kind == Kind::Text) {
+        3
+    } else {
+        2
+    };
+    let leaf = Leaf::Attribute {
+        key: key.to_owned(),
+        columns: own.into_iter().map(|(_, attribute)| attribute).collect(),
+        rest: layout.rest.is_some(),
+        test: test.clone(),
+        probe: Probe::new(&Field::Attribute(key.to_owned()), test),
+    };
+    Node::Leaf { leaf: Box::new(leaf), columns, cost }
+}
+
+impl Node {
+    /// Adds the columns it reads and what it costs, in no unit.
+    fn needs(&self, all: &mut Vec<usize>, total: &mut u32) {
+        match self {
+            Self::Constant(_) => {}
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().for_each(|node| node.needs(all, total)),
+            Self::Not(node) => node.needs(all, total),
+            Self::Leaf { columns, cost, .. } => {
+                all.extend(columns);
+                *total += cost;
+            }
+        }
+    }
+
+    fn scan(&mut self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        match self {
+            Self::Constant(true) => Ok(BooleanBuffer::new_set(batch.num_rows())),
+            Self::Constant(false) => Ok(BooleanBuffer::new_unset(batch.num_rows())),
+            Self::Not(node) => Ok(!&node.scan(batch)?),
+            Self::Leaf { leaf, .. } => leaf.scan(batch),
+            Self::And(nodes) => {
+                let mut found = BooleanBuffer::new_set(batch.num_rows());
+                for node in nodes {
+                    found = &found & &node.scan(batch)?;
+                    if found.count_set_bits() == 0 {
+                        break;
+                    }
+                }
+                Ok(found)
+            }
+            Self::Or(nodes) => {
+                let mut found = BooleanBuffer::new_unset(batch.num_rows());
+                for node in nodes {
+                    found = &found | &node.scan(batch)?;
+                    if found.count_set_bits() == found.len() {
+                        break;
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+}

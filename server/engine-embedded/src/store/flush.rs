@@ -1,0 +1,158 @@
+//! From memory to parts, in the background.
+//!
+//! One memtable at a time, oldest first: its records are sorted, split by day and
+//! written; then one catalogue transaction makes the parts, the ledger ids and the
+//! journal's cursor count together; then one swap of the snapshot takes the memtable
+//! out and puts the parts in; then the journal may forget the frames. A crash before
+//! the transaction leaves files that nobody lists, after it frames that are not read.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use chrono::DateTime;
+use pipeline::{Error, Result};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Inner,
+    memtable::{Frozen, View},
+};
+use crate::{
+    catalogue::{Commit, ledger},
+    part::{PartInfo, builder::Row, reader::Part, writer},
+};
+
+/// How often the age of the memtable is looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// The wait after a flush that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Flushes what is due until told to stop; a flush under way is finished.
+pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
+    let mut frozen = inner.frozen.subscribe();
+    loop {
+        // Whichever comes first: the end, a table that is full, a look at the clock.
+        let due = async { frozen.wait_for(|frozen| !frozen.is_empty()).await.is_ok() };
+        let full = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            full = due => full,
+            () = tokio::time::sleep(TICK) => false,
+        };
+        if !full {
+            inner.freeze_aged().await;
+        }
+        if let Err(error) = inner.flush_frozen().await {
+            tracing::error!(%error, "writing a part failed; trying again");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn freeze_aged(&self) {
+        let mut appender = self.appender.lock().await;
+        if appender.since.is_some_and(|since| since.elapsed() >= self.options.flush_interval) {
+            self.freeze(&mut appender);
+        }
+    }
+
+    /// Flushes all frozen memtables, oldest first.
+    ///
+    /// # Errors
+    /// Those of the disk and the catalogue; what is not flushed stays frozen.
+    pub(super) async fn flush_frozen(&self) -> Result<()> {
+        let _one = self.flushing.lock().await;
+        loop {
+            let Some(next) = self.frozen.borrow().front().cloned() else { return Ok(()) };
+            let flushed = self.flush(&next).await;
+            *self.trouble.lock() = flushed.as_ref().err().map(|error| format!("parts cannot be written: {error}"));
+            flushed?;
+        }
+    }
+
+    async fn flush(&self, frozen: &Frozen) -> Result<()> {
+        let started = Instant::now();
+        let parts = write(self.folder.clone(), frozen.view.clone()).await?;
+        let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+        let commit = Commit { parts, ids: frozen.ids.to_vec(), frame: frozen.frame };
+        if let Err(error) = self.catalogue.commit(&commit).await {
+            // It may have been committed all the same; only the catalogue can tell. If
+            // not, the files are left to the next open, because removing them would be
+            // wrong wherever this cannot be told.
+            if self.catalogue.progress().await?.frame < frozen.frame {
+                return Err(error);
+            }
+        }
+        let added: Vec<_> = commit
+            .parts
+            .into_iter()
+            .map(|info| Arc::new(Part::new(info, &self.folder, self.footers.clone())))
+            .collect();
+        self.snapshots.update(|snapshot| {
+            snapshot.tables.retain(|view| !Arc::ptr_eq(&view.table, &frozen.view.table));
+            let mut parts = snapshot.parts.to_vec();
+            parts.extend(added);
+            parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
+            snapshot.parts = Arc::new(parts);
+        });
+        self.journal.wal().release(frozen.frame);
+        self.frozen.send_modify(|waiting| {
+            waiting.pop_front();
+        });
+        self.appender.lock().await.recent.retain(|_, frame| *frame > frozen.frame);
+        let (records, frame, elapsed) = (frozen.view.records, frozen.frame, started.elapsed());
+        metrics::counter!("logboom_store_flushed_records_total").increment(records);
+        metrics::histogram!("logboom_store_flush_seconds").record(elapsed.as_secs_f64());
+        tracing::debug!(records, bytes, frame, ?elapsed, "memory flushed to parts");
+        self.forget_old_ids(frozen).await;
+        Ok(())
+    }
+
+    /// Prunes the ledger when a new day begins.
+    async fn forget_old_ids(&self, frozen: &Frozen) {
+        let Some(day) = frozen.ids.iter().map(|(day, _)| *day).max() else { return };
+        if self.pruned.swap(day, std::sync::atomic::Ordering::Relaxed) == day {
+            return;
+        }
+        let first = day - i64::from(self.options.ledger_days);
+        if let Err(error) = self.catalogue.forget_ids(first, self.options.ledger_ids).await {
+            tracing::warn!(%error, "old batch ids stay in the ledger for now");
+        }
+    }
+}
+
+/// Writes the records of a view as parts, one for each day.
+async fn write(folder: PathBuf, view: View) -> Result<Vec<PartInfo>> {
+    let write = move || {
+        let entries = view.entries();
+        let mut rows: Vec<Row<'_>> = entries
+            .iter()
+            .filter_map(|entry| Some((&entry.block, entry.block.batch.records.first()?.id)))
+            .flat_map(|(block, id_base)| {
+                block.batch.records.iter().zip(block.first.0..).map(move |(record, position)| Row {
+                    record,
+                    position,
+                    id_base,
+                })
+            })
+            .collect();
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
+        rows.chunk_by(|a, b| day_of(a) == day_of(b)).map(|rows| writer::write(&folder, &day_name(rows), rows)).collect()
+    };
+    tokio::task::spawn_blocking(write)
+        .await
+        .map_err(|error| Error::internal(format!("writing a part failed: {error}")))?
+}
+
+fn day_of(row: &Row<'_>) -> i64 {
+    row.record.time.div_euclid(ledger::DAY)
+}
+
+fn day_name(rows: &[Row<'_>]) -> String {
+    let time = rows.first().map_or(0, |row| row.record.time);
+    DateTime::from_timestamp_nanos(time).format("%Y-%m-%d").to_string()
+}

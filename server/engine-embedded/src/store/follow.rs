@@ -1,0 +1,123 @@
+//! The tail: blocks in the order of positions, from memory at the newest end.
+
+use std::sync::Arc;
+
+use model::{Position, Query, StoredRecord};
+use pipeline::{Batch, BatchId, Block, Error, Result};
+
+use super::{
+    Inner,
+    search::{Order, Window, search},
+    snapshot::Snapshot,
+};
+use crate::part::frame_of;
+
+/// The most blocks of one answer.
+const BLOCKS: usize = 256;
+/// The most records of one answer that comes from parts.
+const RECORDS: usize = 8_192;
+
+impl Inner {
+    pub(super) async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        let mut newest = self.newest.subscribe();
+        let mut closed = self.closed.subscribe();
+        loop {
+            self.alive()?;
+            newest.borrow_and_update();
+            let snapshot = self.snapshots.load();
+            if snapshot.newest > after {
+                let blocks = self.after(snapshot, after).await?;
+                if !blocks.is_empty() {
+                    return Ok(blocks);
+                }
+            }
+            tokio::select! {
+                changed = newest.changed() => changed.map_err(|_| gone())?,
+                closed = closed.changed() => closed.map_err(|_| gone())?,
+            }
+        }
+    }
+
+    async fn after(&self, snapshot: Arc<Snapshot>, after: Position) -> Result<Vec<Block>> {
+        let memory = snapshot.tables.iter().find_map(|view| view.first_position()).unwrap_or(i64::MAX);
+        let older = snapshot.parts.iter().any(|part| part.info.max_position > after.0);
+        // Frames are whole in memory or whole in parts, so `after` within the first
+        // block of memory is past all parts.
+        if older && after.0 < memory {
+            let upto = Position(memory.saturating_sub(1));
+            let parts = snapshot.clone();
+            let records = self
+                .scans
+                .run(move |cancel| {
+                    let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
+                    search(&parts, &Query::default(), window, Order::Position, RECORDS, cancel)
+                })
+                .await?;
+            if !records.is_empty() {
+                return Ok(blocks(records));
+            }
+        }
+        let mut found = Vec::new();
+        for view in &snapshot.tables {
+            let entries = view.entries_after(after.0, BLOCKS - found.len());
+            found.extend(entries.iter().map(|entry| rest(&entry.block, after)));
+            if found.len() >= BLOCKS {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn gone() -> Error {
+    Error::unavailable("the store is closed")
+}
+
+/// The part of a block after the position.
+fn rest(block: &Block, after: Position) -> Block {
+    if block.first > after {
+        return block.clone();
+    }
+    let skipped = (after.0 - block.first.0 + 1) as usize;
+    let records = block.batch.records.iter().skip(skipped).cloned().collect();
+    let batch = Batch { records, ..header(&block.batch) };
+    Block { first: Position(after.0 + 1), batch: Arc::new(batch) }
+}
+
+/// A batch without its records.
+fn header(batch: &Batch) -> Batch {
+    Batch {
+        id: batch.id,
+        client_id: batch.client_id,
+        producer: batch.producer.clone(),
+        observed_time: batch.observed_time,
+        records: Vec::new(),
+    }
+}
+
+/// Records in order of position as blocks, one for each frame. Parts do not keep the
+/// ids and producers of batches, so the blocks have empty ones.
+fn blocks(records: Vec<StoredRecord>) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut records = records.into_iter().peekable();
+    while let Some(StoredRecord { position: first, record }) = records.next() {
+        let observed_time = record.observed_time;
+        let mut batch = vec![record];
+        let mut last = first.0;
+        while let Some(next) =
+            records.next_if(|next| next.position.0 == last + 1 && frame_of(next.position.0) == frame_of(last))
+        {
+            last = next.position.0;
+            batch.push(next.record);
+        }
+        let batch = Batch {
+            id: BatchId([0; 16]),
+            client_id: false,
+            producer: model::Text::default(),
+            observed_time,
+            records: batch,
+        };
+        blocks.push(Block { first, batch: Arc::new(batch) });
+    }
+    blocks
+}

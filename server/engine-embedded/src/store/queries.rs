@@ -1,0 +1,175 @@
+//! The port's methods.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{
+    Position, Query, Record, RecordId, StoredRecord,
+    query::{Expr, Field, Test},
+};
+use pipeline::{
+    Appended, Block, Context, Cursor, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
+    SearchPage, SearchRequest, StoreStatus, TimeRange,
+};
+
+use super::{
+    EmbeddedStore, aggregate,
+    cancel::Cancel,
+    search::{Order, Window, search},
+    snapshot::Snapshot,
+};
+
+impl EmbeddedStore {
+    /// Runs `work` on the current snapshot, off the async threads.
+    async fn scan<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Snapshot, &Cancel) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.alive()?;
+        let snapshot = self.inner.snapshots.load();
+        self.inner.scans.run(move |cancel| work(&snapshot, cancel)).await
+    }
+}
+
+#[async_trait]
+impl LogStore for EmbeddedStore {
+    async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
+        self.inner.append(deliveries).await
+    }
+
+    async fn newest(&self) -> Result<Position> {
+        self.inner.alive()?;
+        Ok(self.inner.snapshots.load().newest)
+    }
+
+    async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        self.inner.follow(after).await
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        let query = query.clone();
+        let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
+        self.scan(move |snapshot, cancel| search(snapshot, &query, window, Order::Position, limit, cancel)).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
+        let SearchRequest { query, range, limit, cursor } = request.clone();
+        let window = Window { beyond: cursor.map(|cursor| (cursor.time, cursor.position.0)), ..Window::of_time(range) };
+        let window = match cursor {
+            // What is newer than the cursor need not even be looked at.
+            Some(Cursor { time, .. }) => {
+                let to = range.to.min(time.saturating_add(1));
+                Window { time: TimeRange { to, ..range }, ..window }
+            }
+            None => window,
+        };
+        let mut records = self
+            .scan(move |snapshot, cancel| search(snapshot, &query, window, Order::Newest, limit + 1, cancel))
+            .await?;
+        // One more than was asked for tells whether there is a next page.
+        let more = (records.len() > limit).then(|| records.pop()).flatten();
+        let next =
+            more.as_ref().and(records.last()).map(|last| Cursor { time: last.record.time, position: last.position });
+        let searched_back_to = more.map_or(range.from, |more| more.record.time.saturating_add(1));
+        Ok(SearchPage { records, next, searched_back_to })
+    }
+
+    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+        let query = query.clone();
+        self.scan(move |snapshot, cancel| aggregate::count(snapshot, &query, range, cancel)).await
+    }
+
+    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+        let query = query.clone();
+        self.scan(move |snapshot, cancel| aggregate::histogram(snapshot, &query, range, bucket, cancel)).await
+    }
+
+    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
+        let query = query.clone();
+        let fields = fields
+            .iter()
+            .map(|name| {
+                let field = Field::parse_name(name).ok_or_else(|| Error::invalid("a facet's field has no name"))?;
+                Ok((name.clone(), field))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.scan(move |snapshot, cancel| aggregate::facets(snapshot, &query, range, &fields, limit, cancel)).await
+    }
+
+    async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
+        self.scan(move |snapshot, cancel| get(snapshot, id, cancel)).await
+    }
+
+    async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
+        self.scan(move |snapshot, cancel| {
+            let Some(stored) = get(snapshot, id, cancel)? else { return Ok(None) };
+            let query = neighbours(&stored.record);
+            let window = Window { beyond: Some((stored.record.time, stored.position.0)), ..Window::ALL };
+            let mut older = search(snapshot, &query, window, Order::Newest, before, cancel)?;
+            older.reverse();
+            let newer = search(snapshot, &query, window, Order::Oldest, after, cancel)?;
+            Ok(Some(Context { before: older, record: stored, after: newer }))
+        })
+        .await
+    }
+
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
+        self.inner.alive()?;
+        self.inner.catalogue.put_dead_letters(letters, None).await
+    }
+
+    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+        self.inner.alive()?;
+        self.inner.catalogue.dead_letters(before, limit).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+        self.inner.alive()?;
+        self.inner.catalogue.remove_dead_letters(ids).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.inner.status()
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}
+
+/// The record with this id. Ids order like the times of admission, so bounds on them
+/// leave few blocks and parts to look at.
+fn get(snapshot: &Snapshot, id: RecordId, cancel: &Cancel) -> Result<Option<StoredRecord>> {
+    for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
+        let records = &entry.block.batch.records;
+        let place = records.first().and_then(|first| id.0.checked_sub(first.id.0));
+        if let Some(place) = place.and_then(|place| usize::try_from(place).ok())
+            && place < records.len()
+        {
+            return Ok(entry.block.stored(place));
+        }
+    }
+    let query = Query { expr: Expr::Field(Field::Id, Test::AnyOf(vec![id.to_string()])) };
+    let parts: Vec<_> =
+        snapshot.parts.iter().filter(|part| (part.info.min_id..=part.info.max_id).contains(&id)).cloned().collect();
+    let parts = Snapshot { tables: Vec::new(), parts: Arc::new(parts), newest: snapshot.newest };
+    Ok(search(&parts, &query, Window::ALL, Order::Newest, 1, cancel)?.pop())
+}
+
+/// The records of the same service and node.
+fn neighbours(record: &Record) -> Query {
+    let same = |field: Field, value: &str| {
+        if value.is_empty() {
+            Expr::Not(Box::new(Expr::Field(field, Test::Exists)))
+        } else {
+            Expr::Field(field, Test::AnyOf(vec![value.to_owned()]))
+        }
+    };
+    Query { expr: Expr::And(vec![same(Field::Service, &record.service), same(Field::Node, &record.node)]) }
+}

@@ -1,0 +1,316 @@
+//! Finding records in an order, without reading more than it takes.
+//!
+//! Blocks in memory, parts, and the row groups of parts are sources, each with a bound
+//! on where in the order its first record can be. They are visited from the lowest
+//! bound on; as soon as the wanted number is found and no source is left that can
+//! begin before the last of them, the rest is not looked at. Parts give their row
+//! groups only when it is their turn, so most footers are never read.
+
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
+
+use arrow::{
+    array::{BooleanArray, RecordBatch},
+    buffer::BooleanBuffer,
+    datatypes::Int64Type,
+};
+use model::{Query, StoredRecord};
+use pipeline::{Block, Result, TimeRange};
+
+use super::{
+    cancel::Cancel,
+    filter::{self, Bound},
+    memtable::Entry,
+    snapshot::Snapshot,
+};
+use crate::part::{
+    columns, decode,
+    reader::{Condition, Footer, Group, Part, Reading},
+    schema::{self, Columns},
+};
+
+/// Rows that are tried first in a row group; each further step tries four times more.
+const FIRST_ROWS: usize = 4_096;
+
+/// The order in which records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// By time, then by position, both descending: the order within parts.
+    Newest,
+    /// By time, then by position, both ascending.
+    Oldest,
+    /// By position, ascending.
+    Position,
+}
+
+/// A record's place in an order; smaller comes first.
+type Key = (i64, i64);
+
+impl Order {
+    pub(crate) fn key(self, time: i64, position: i64) -> Key {
+        match self {
+            // The complement turns an order around and, unlike the negative, has no overflow.
+            Self::Newest => (!time, !position),
+            Self::Oldest => (time, position),
+            Self::Position => (position, 0),
+        }
+    }
+
+    /// The first half of the least key that records of these bounds can have.
+    fn bound(self, time: (i64, i64), position: (i64, i64)) -> i64 {
+        match self {
+            Self::Newest => !time.1,
+            Self::Oldest => time.0,
+            Self::Position => position.0,
+        }
+    }
+}
+
+/// Which records count, besides the query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) time: TimeRange,
+    /// Only positions after this one.
+    pub(crate) after: i64,
+    /// Only positions up to this one.
+    pub(crate) upto: i64,
+    /// Only what comes after this time and position in the order.
+    pub(crate) beyond: Option<(i64, i64)>,
+}
+
+impl Window {
+    pub(crate) const ALL: Self = Self { time: TimeRange::ALL, after: i64::MIN, upto: i64::MAX, beyond: None };
+
+    pub(crate) fn of_time(time: TimeRange) -> Self {
+        Self { time, ..Self::ALL }
+    }
+
+    fn contains(&self, order: Order, time: i64, position: i64) -> bool {
+        let beyond = self.beyond.is_none_or(|(last_time, last)| order.key(time, position) > order.key(last_time, last));
+        self.time.contains(time) && self.after < position && position <= self.upto && beyond
+    }
+
+    /// Whether records of these bounds can be in the window.
+    pub(crate) fn meets(&self, time: (i64, i64), position: (i64, i64)) -> bool {
+        let timely = time.0 < self.time.to && time.1 >= self.time.from;
+        timely && position.1 > self.after && position.0 <= self.upto
+    }
+
+    /// Whether all records of these bounds are in the window.
+    pub(crate) fn covers(&self, time: (i64, i64), position: (i64, i64)) -> bool {
+        let timely = time.0 >= self.time.from && time.1 < self.time.to;
+        timely && position.0 > self.after && position.1 <= self.upto && self.beyond.is_none()
+    }
+
+    /// The window as a condition on the rows of a row group; `None` where all are in it.
+    pub(crate) fn condition(&self, order: Order, group: &Group, layout: &Columns) -> Option<Condition> {
+        if self.covers(group.time, group.position) {
+            return None;
+        }
+        let window = *self;
+        let test = move |batch: &RecordBatch| {
+            let times = columns::times(batch, schema::TIME)?;
+            let positions = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
+            let inside = |row: usize| window.contains(order, times[row], positions[row]);
+            Ok(BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), inside), None))
+        };
+        let columns = vec![layout.place(schema::TIME), layout.place(schema::POSITION)];
+        Some(Condition { columns, test: Box::new(test) })
+    }
+}
+
+/// The first `limit` matching records of the window, in the order.
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    query: &Query,
+    window: Window,
+    order: Order,
+    limit: usize,
+    cancel: &Cancel,
+) -> Result<Vec<StoredRecord>> {
+    let mut scan = Scan { query, window, order, cancel, found: Found::new(limit) };
+    let mut sources = Sources::default();
+    for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
+        let position = (entry.block.first.0, entry.block.last().0);
+        if window.meets(entry.time, position) {
+            sources.push(order.bound(entry.time, position), Source::Entry(entry));
+        }
+    }
+    for part in snapshot.parts.iter() {
+        let position = (part.info.min_position, part.info.max_position);
+        let time = (part.info.min_time, part.info.max_time);
+        if window.meets(time, position) {
+            sources.push(order.bound(time, position), Source::Part(part.clone()));
+        }
+    }
+    while let Some((bound, source)) = sources.pop() {
+        if limit == 0 || scan.found.is_closed(bound) {
+            break;
+        }
+        cancel.check()?;
+        match source {
+            Source::Entry(entry) => scan.entry(&entry),
+            Source::Part(part) => {
+                let footer = part.footer()?;
+                for (place, group) in footer.groups.iter().enumerate() {
+                    if window.meets(group.time, group.position) {
+                        let source = Source::Group { part: part.clone(), footer: footer.clone(), place };
+                        sources.push(order.bound(group.time, group.position), source);
+                    }
+                }
+            }
+            Source::Group { part, footer, place } => scan.group(&part, &footer, place)?,
+        }
+    }
+    Ok(scan.found.finish())
+}
+
+enum Source {
+    Entry(Arc<Entry>),
+    Part(Arc<Part>),
+    Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
+}
+
+/// Sources by their bounds, the least first.
+#[derive(Default)]
+struct Sources {
+    order: BinaryHeap<Reverse<(i64, usize)>>,
+    sources: Vec<Option<Source>>,
+}
+
+impl Sources {
+    fn push(&mut self, bound: i64, source: Source) {
+        self.order.push(Reverse((bound, self.sources.len())));
+        self.sources.push(Some(source));
+    }
+
+    fn pop(&mut self) -> Option<(i64, Source)> {
+        let Reverse((bound, place)) = self.order.pop()?;
+        let source = self.sources.get_mut(place)?.take()?;
+        Some((bound, source))
+    }
+}
+
+struct Scan<'a> {
+    query: &'a Query,
+    window: Window,
+    order: Order,
+    cancel: &'a Cancel,
+    found: Found,
+}
+
+impl Scan<'_> {
+    fn entry(&mut self, entry: &Entry) {
+        let block = &entry.block;
+        for (place, record) in block.batch.records.iter().enumerate() {
+            let position = block.first.0 + place as i64;
+            let key = self.order.key(record.time, position);
+            if self.window.contains(self.order, record.time, position)
+                && self.found.wants(key)
+                && self.query.matches(record)
+            {
+                self.found.add(key, Candidate::Memory(block.clone(), place));
+            }
+        }
+    }
+
+    fn group(&mut self, part: &Part, footer: &Footer, place: usize) -> Result<()> {
+        let Some(group) = footer.groups.get(place) else { return Ok(()) };
+        for rows in self.slices(group.rows) {
+            self.cancel.check()?;
+            let mut conditions: Vec<_> =
+                self.window.condition(self.order, group, &footer.columns).into_iter().collect();
+            match filter::bind(self.query, &footer.columns, self.cancel) {
+                Bound::Nothing => return Ok(()),
+                Bound::Conditions(more) => conditions.extend(more),
+            }
+            // In the part's own order the first rows are the wanted ones.
+            let limit = (self.order == Order::Newest).then_some(self.found.limit);
+            let reading = Reading { columns: footer.all_columns(), conditions, limit };
+            let mut last = None;
+            for batch in part.read(footer, place, rows, reading)? {
+                self.cancel.check()?;
+                for stored in decode::records(&batch?, &footer.columns)? {
+                    let key = self.order.key(stored.record.time, stored.position.0);
+                    last = last.max(Some(key));
+                    if self.found.wants(key) {
+                        self.found.add(key, Candidate::Part(Box::new(stored)));
+                    }
+                }
+            }
+            // Rows after these come after them in the order too.
+            if self.order != Order::Position && last.is_some_and(|last| !self.found.wants(last)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Slices of a row group in the order of the search: small ones first, because
+    /// often they are enough.
+    fn slices(&self, rows: usize) -> Vec<Range<usize>> {
+        let mut slices = Vec::new();
+        let (mut done, mut step) = (0, FIRST_ROWS);
+        while done < rows {
+            if self.order == Order::Position {
+                step = rows;
+            }
+            let next = (done + step).min(rows);
+            slices.push(if self.order == Order::Oldest { rows - next..rows - done } else { done..next });
+            done = next;
+            step *= 4;
+        }
+        slices
+    }
+}
+
+enum Candidate {
+    Memory(Block, usize),
+    Part(Box<StoredRecord>),
+}
+
+/// The best records so far; never more than the limit.
+struct Found {
+    limit: usize,
+    /// Places in `candidates` by key, the last wanted on top.
+    heap: BinaryHeap<(Key, usize)>,
+    candidates: Vec<Option<Candidate>>,
+}
+
+impl Found {
+    fn new(limit: usize) -> Self {
+        Self { limit, heap: BinaryHeap::new(), candidates: Vec::new() }
+    }
+
+    fn wants(&self, key: Key) -> bool {
+        self.heap.len() < self.limit || self.heap.peek().is_some_and(|(last, _)| key < *last)
+    }
+
+    /// Whether no record of a source with this bound can be wanted.
+    fn is_closed(&self, bound: i64) -> bool {
+        self.heap.len() >= self.limit && self.heap.peek().is_some_and(|(last, _)| bound > last.0)
+    }
+
+    fn add(&mut self, key: Key, candidate: Candidate) {
+        let place = if self.heap.len() < self.limit {
+            self.candidates.push(None);
+            self.candidates.len() - 1
+        } else {
+            self.heap.pop().map_or(0, |(_, place)| place)
+        };
+        if let Some(slot) = self.candidates.get_mut(place) {
+            *slot = Some(candidate);
+            self.heap.push((key, place));
+        }
+    }
+
+    fn finish(mut self) -> Vec<StoredRecord> {
+        let order = std::mem::take(&mut self.heap).into_sorted_vec();
+        order
+            .into_iter()
+            .filter_map(|(_, place)| match self.candidates.get_mut(place)?.take()? {
+                Candidate::Memory(block, place) => block.stored(place),
+                Candidate::Part(stored) => Some(*stored),
+            })
+            .collect()
+    }
+}
