@@ -1,13 +1,22 @@
 //! The admit stage: what a door hands its records to.
+//!
+//! Normalises in the caller's task, so that the work is spread over all of them, takes
+//! a part of the bound on what is in flight, and hands on to the enqueue stage. From
+//! there on a submission does not depend on its caller: a client that goes away leaves
+//! a batch that is published all the same.
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::FixedOffset;
-use model::{RecordId, Text};
+use model::{Record, Text, limits};
+use tokio::sync::oneshot;
 
 use crate::{
     Batch, BatchId, Error, Queue, Result,
     clock::Clock,
+    enqueue::{Enqueue, Part, Publisher},
+    envelope::ADMITTED_WEIGHT,
+    events::{IngestCounters, SubmissionRefused},
+    in_flight::InFlight,
     normalise::{Normaliser, RawRecord, Rejection},
 };
 
@@ -15,6 +24,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Submission {
     /// Chosen by the client: the same id again is acknowledged again and stored once.
+    /// A submission with an id is one batch and is never split.
     pub batch_id: Option<BatchId>,
     /// The door and peer, such as `http 10.0.0.7`.
     pub producer: Text,
@@ -25,6 +35,7 @@ pub struct Submission {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accepted {
     pub accepted: usize,
+    /// In order of their index.
     pub rejected: Vec<Rejection>,
 }
 
@@ -49,10 +60,7 @@ pub struct IngestOptions {
 impl Default for IngestOptions {
     fn default() -> Self {
         Self {
-            normaliser: Normaliser {
-                assume_timezone: FixedOffset::east_opt(0).unwrap_or_else(|| unreachable!()),
-                oldest: None,
-            },
+            normaliser: Normaliser::default(),
             in_flight_bytes: 64 << 20,
             in_flight_records: 200_000,
             merge_below: 500,
@@ -63,66 +71,157 @@ impl Default for IngestOptions {
     }
 }
 
+/// The weight up to which a submission is merged: larger ones fill batches alone.
+const MERGE_WEIGHT: usize = 1 << 20;
+
 /// Admits records and makes them durable. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
-    queue: Arc<dyn Queue>,
-    options: Arc<IngestOptions>,
+    stage: Arc<Stage>,
+}
+
+struct Stage {
+    options: IngestOptions,
+    in_flight: Arc<InFlight>,
+    publisher: Publisher,
+    enqueue: Enqueue,
+    counters: IngestCounters,
+}
+
+/// The good records of a submission.
+struct Admitted {
+    records: Vec<Record>,
+    weight: usize,
+    rejected: Vec<Rejection>,
 }
 
 impl Ingest {
-    /// Starts the stage; must be called within a Tokio runtime.
+    /// Starts the stage; must be called within a Tokio runtime, and after the metrics
+    /// recorder is installed. Its task ends with the last clone.
     pub fn start(queue: Arc<dyn Queue>, options: IngestOptions) -> Self {
-        Self { queue, options: Arc::new(options) }
+        let publisher = Publisher::new(queue, options.publish_timeout, options.clock.clone());
+        let stage = Stage {
+            in_flight: InFlight::new(options.in_flight_bytes, options.in_flight_records),
+            enqueue: Enqueue::start(publisher.clone(), options.publishes),
+            publisher,
+            counters: IngestCounters::register(),
+            options,
+        };
+        Self { stage: Arc::new(stage) }
     }
 
     /// Normalises the records and returns once the good ones are durable (C1).
     ///
-    /// A dropped call changes nothing: what was admitted goes on.
+    /// A submission without an id may have more than
+    /// [`RECORDS_PER_BATCH`](limits::RECORDS_PER_BATCH) records; it becomes several
+    /// batches. A dropped call changes nothing: what was admitted goes on.
     ///
     /// # Errors
     /// `Invalid` where the submission as a whole is at fault; `Overloaded` past the
     /// bounds; `Unavailable` where the queue cannot confirm now, or on shutdown.
+    /// After an error some or all of the records may still become durable: only a
+    /// client that chose an id can send again and be sure to store once.
     pub async fn push(&self, submission: Submission) -> Result<Accepted> {
-        let observed_time = self.options.clock.now();
-        let first = RecordId::base((observed_time / 1_000_000) as u64, rand::random());
-        let mut answer = Accepted::default();
-        let mut records = Vec::with_capacity(submission.records.len());
-        for (index, raw) in submission.records.into_iter().enumerate() {
-            match self.options.normaliser.record(raw, observed_time) {
-                Ok(mut record) => {
-                    record.id = first.nth(records.len());
-                    records.push(record);
-                }
-                Err(reason) => answer.rejected.push(Rejection { index, reason }),
-            }
+        let result = self.stage.push(submission).await;
+        if let Err(error) = &result {
+            SubmissionRefused { error }.emit();
         }
-        answer.accepted = records.len();
-        if records.is_empty() {
-            return Ok(answer);
-        }
-        let batch = Batch {
-            id: submission.batch_id.unwrap_or(BatchId(first.to_bytes())),
-            client_id: submission.batch_id.is_some(),
-            producer: submission.producer,
-            observed_time,
-            records,
-        };
-        self.queue.publish(Arc::new(batch)).await?;
-        Ok(answer)
+        result
     }
 
     /// Publishes a batch as it is, under its own id: the replay of a dead letter.
     ///
+    /// An id that the ledger knows makes it a no-op, which makes it safe to repeat; so
+    /// whoever writes a dead letter gives its batch an id that was never stored.
+    ///
     /// # Errors
     /// As [`Ingest::push`].
     pub async fn replay(&self, batch: Batch) -> Result<()> {
-        if batch.records.is_empty() {
-            return Err(Error::invalid("batch: it has no records"));
+        if batch.records.is_empty() || batch.records.len() > limits::RECORDS_PER_BATCH {
+            return Err(Error::invalid(format!(
+                "batch: {} records; it must have 1 to {}",
+                batch.records.len(),
+                limits::RECORDS_PER_BATCH
+            )));
         }
-        self.queue.publish(Arc::new(batch)).await
+        let reservation = self.stage.in_flight.reserve(batch.weight(), batch.records.len())?;
+        let publisher = self.stage.publisher.clone();
+        let publish = tokio::spawn(async move {
+            let result = publisher.publish(batch).await;
+            drop(reservation);
+            result
+        });
+        publish.await.unwrap_or_else(|_| Err(task_died()))
     }
 
-    /// Refuses new submissions with `Unavailable` and waits for those in flight.
-    pub async fn close(&self) {}
+    /// Refuses new submissions with `Unavailable` and waits for those in flight, which
+    /// takes no longer than the publish timeout.
+    pub async fn close(&self) {
+        self.stage.in_flight.close().await;
+    }
+}
+
+impl Stage {
+    async fn push(&self, submission: Submission) -> Result<Accepted> {
+        let Submission { batch_id, producer, records } = submission;
+        if batch_id.is_some() && records.len() > limits::RECORDS_PER_BATCH {
+            return Err(Error::invalid(format!(
+                "records: {} in one batch; the limit is {}; send them in several, each with its own id",
+                records.len(),
+                limits::RECORDS_PER_BATCH
+            )));
+        }
+        self.in_flight.check()?;
+        let Admitted { records, weight, rejected } = self.normalise(records);
+        if batch_id.is_some() && weight > ADMITTED_WEIGHT {
+            return Err(Error::invalid(format!(
+                "batch: its records take {weight} bytes; the limit is {ADMITTED_WEIGHT}; send it in parts"
+            )));
+        }
+        let accepted = records.len();
+        self.counters.rejected(rejected.len());
+        if accepted > 0 {
+            self.publish(batch_id, producer, records, weight).await?;
+            self.counters.accepted(accepted);
+        }
+        Ok(Accepted { accepted, rejected })
+    }
+
+    fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
+        let observed_time = self.options.clock.now();
+        let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new() };
+        for (index, raw) in raw.into_iter().enumerate() {
+            match self.options.normaliser.record(raw, observed_time).and_then(weigh) {
+                Ok((record, weight)) => {
+                    admitted.weight += weight;
+                    admitted.records.push(record);
+                }
+                Err(reason) => admitted.rejected.push(Rejection { index, reason }),
+            }
+        }
+        admitted
+    }
+
+    async fn publish(&self, id: Option<BatchId>, producer: Text, records: Vec<Record>, weight: usize) -> Result<()> {
+        let reservation = self.in_flight.reserve(weight, records.len())?;
+        let (done, result) = oneshot::channel();
+        let part = Part { producer, records, weight, reservation, done };
+        match id {
+            None if part.records.len() < self.options.merge_below && weight <= MERGE_WEIGHT => self.enqueue.merge(part),
+            id => self.publisher.spawn(id, part),
+        }
+        result.await.unwrap_or_else(|_| Err(task_died()))
+    }
+}
+
+fn weigh(record: Record) -> Result<(Record, usize), String> {
+    let weight = record.weight();
+    if weight > limits::BATCH_BYTES {
+        return Err(format!("record: {weight} bytes; the limit is {}; shorten its attributes", limits::BATCH_BYTES));
+    }
+    Ok((record, weight))
+}
+
+fn task_died() -> Error {
+    Error::internal("the publishing task ended before its batch was confirmed; this is a fault of the server")
 }

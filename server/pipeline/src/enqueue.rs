@@ -1,1 +1,194 @@
-//! The enqueue stage: merges small submissions into batches and publishes them.
+//! The enqueue stage: makes batches and publishes them.
+//!
+//! Small submissions are merged, because a batch costs a ledger row and a broker
+//! message whatever its size. They wait for each other only while enough publishes are
+//! in flight already (group commit): an idle server publishes the first one at once,
+//! a busy one grows its batches by itself, and no timer is involved.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use model::{Record, RecordId, Text, limits};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::Instant,
+};
+
+use crate::{
+    Batch, BatchId, Error, Queue, Result, clock::Clock, envelope::ADMITTED_WEIGHT, events::PublishMeters,
+    in_flight::Reservation,
+};
+
+/// The good records of one submission on their way.
+pub(crate) struct Part {
+    pub(crate) producer: Text,
+    /// At least one; without ids.
+    pub(crate) records: Vec<Record>,
+    pub(crate) weight: usize,
+    pub(crate) reservation: Reservation,
+    pub(crate) done: oneshot::Sender<Result<()>>,
+}
+
+/// Where small submissions are handed in.
+pub(crate) struct Enqueue {
+    /// Unbounded: what it can hold is bounded by the reservations.
+    parts: mpsc::UnboundedSender<Part>,
+}
+
+impl Enqueue {
+    pub(crate) fn start(publisher: Publisher, publishes: usize) -> Self {
+        let (parts, received) = mpsc::unbounded_channel();
+        tokio::spawn(collect(received, publisher, publishes.max(1)));
+        Self { parts }
+    }
+
+    /// The outcome is told through [`Part::done`].
+    pub(crate) fn merge(&self, part: Part) {
+        if let Err(mpsc::error::SendError(part)) = self.parts.send(part) {
+            // The collector ends with its runtime only.
+            let _ = part.done.send(Err(Error::unavailable("shutting down; send again later")));
+        }
+    }
+}
+
+/// Collects parts while publishes are in flight; ends when all senders are gone and
+/// everything is published.
+async fn collect(mut parts: mpsc::UnboundedReceiver<Part>, publisher: Publisher, most_publishes: usize) {
+    let mut arrived = Vec::new();
+    let mut pending = VecDeque::new();
+    let mut publishes = JoinSet::new();
+    let mut open = true;
+    loop {
+        // Either more to publish, or room to publish it.
+        tokio::select! {
+            count = parts.recv_many(&mut arrived, 1024), if open => open = count > 0,
+            Some(_) = publishes.join_next(), if !publishes.is_empty() => {}
+            else => return,
+        }
+        // The task that handed in the first part has woken this one at once. Callers
+        // that are ready to run as well go first, so that theirs join the same batch.
+        tokio::task::yield_now().await;
+        pending.extend(arrived.drain(..));
+        while let Ok(part) = parts.try_recv() {
+            pending.push_back(part);
+        }
+        while publishes.len() < most_publishes && !pending.is_empty() {
+            let group = take_group(&mut pending);
+            let publisher = publisher.clone();
+            publishes.spawn(async move { publisher.publish_parts(None, group).await });
+        }
+    }
+}
+
+/// The first parts that make up one batch within its bounds; at least one.
+fn take_group(pending: &mut VecDeque<Part>) -> Vec<Part> {
+    let (mut records, mut weight, mut count) = (0, 0, 0);
+    for part in pending.iter() {
+        records += part.records.len();
+        weight += part.weight;
+        if count > 0 && (records > limits::RECORDS_PER_BATCH || weight > limits::BATCH_BYTES) {
+            break;
+        }
+        count += 1;
+    }
+    pending.drain(..count).collect()
+}
+
+/// Seals batches and hands them to the queue.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    queue: Arc<dyn Queue>,
+    timeout: Duration,
+    clock: Clock,
+    meters: Arc<PublishMeters>,
+}
+
+impl Publisher {
+    pub(crate) fn new(queue: Arc<dyn Queue>, timeout: Duration, clock: Clock) -> Self {
+        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()) }
+    }
+
+    /// Publishes a part by itself, in a task of its own.
+    pub(crate) fn spawn(&self, id: Option<BatchId>, part: Part) {
+        let publisher = self.clone();
+        tokio::spawn(async move { publisher.publish_parts(id, vec![part]).await });
+    }
+
+    /// Publishes the parts as one batch, or as several where they exceed its bounds,
+    /// and tells each caller.
+    async fn publish_parts(&self, id: Option<BatchId>, parts: Vec<Part>) {
+        let mut producers = parts.iter().map(|part| part.producer.clone());
+        let first = producers.next().unwrap_or_default();
+        let producer = if producers.all(|other| other == first) { first } else { "several".into() };
+        let mut records = Vec::with_capacity(parts.iter().map(|part| part.records.len()).sum());
+        let mut waiting = Vec::with_capacity(parts.len());
+        for part in parts {
+            records.extend(part.records);
+            waiting.push((part.done, part.reservation));
+        }
+        let result = match id {
+            Some(id) => self.publish(self.seal(Some(id), producer, records)).await,
+            None => {
+                let batches = split(records).into_iter().map(|records| self.seal(None, producer.clone(), records));
+                // All to their end: a publish that is cut off helps nobody.
+                let results = futures::future::join_all(batches.map(|batch| self.publish(batch))).await;
+                results.into_iter().collect()
+            }
+        };
+        for (done, reservation) in waiting {
+            // Before the answer, so that whoever has it finds the room returned.
+            drop(reservation);
+            // A caller that has gone away does not want to know.
+            let _ = done.send(result.clone());
+        }
+    }
+
+    /// Gives the records their ids and their common time of receipt.
+    fn seal(&self, id: Option<BatchId>, producer: Text, mut records: Vec<Record>) -> Batch {
+        let observed_time = self.clock.now();
+        let first = RecordId::base((observed_time / 1_000_000).unsigned_abs(), rand::random());
+        for (place, record) in records.iter_mut().enumerate() {
+            record.id = first.nth(place);
+            record.observed_time = observed_time;
+        }
+        // The server's own batch ids grow with time, which is kind to the ledger's index.
+        let own = BatchId(first.to_bytes());
+        Batch { id: id.unwrap_or(own), client_id: id.is_some(), producer, observed_time, records }
+    }
+
+    /// Hands one batch to the queue and waits until it is durable.
+    pub(crate) async fn publish(&self, batch: Batch) -> Result<()> {
+        let (id, records, started) = (batch.id, batch.records.len(), Instant::now());
+        let publish = self.queue.publish(Arc::new(batch));
+        let result = tokio::time::timeout(self.timeout, publish).await.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!(
+                "the queue has not confirmed the batch within {:?}; it may still become durable",
+                self.timeout
+            )))
+        });
+        match &result {
+            Ok(()) => self.meters.published(records, started.elapsed()),
+            Err(error) => self.meters.failed(id, records, error),
+        }
+        result
+    }
+}
+
+/// Cuts records into runs that each fit a batch.
+fn split(mut records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut runs = Vec::new();
+    loop {
+        let mut weight = 0;
+        let mut fits = |record: &Record| {
+            weight += record.weight();
+            weight <= ADMITTED_WEIGHT
+        };
+        let count = records.iter().take(limits::RECORDS_PER_BATCH).take_while(|record| fits(record)).count().max(1);
+        if count >= records.len() {
+            runs.push(records);
+            return runs;
+        }
+        let rest = records.split_off(count);
+        runs.push(std::mem::replace(&mut records, rest));
+    }
+}

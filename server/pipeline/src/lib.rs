@@ -19,12 +19,15 @@
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 
 pub mod admit;
+mod backoff;
 pub mod batch;
 pub mod clock;
 pub mod consume;
-pub mod enqueue;
+mod enqueue;
 pub mod envelope;
 pub mod error;
+pub mod events;
+mod in_flight;
 pub mod live;
 pub mod normalise;
 pub mod queue;

@@ -1,0 +1,90 @@
+//! The noteworthy events of the pipeline: each writes its log line and moves its
+//! metrics, here and nowhere else, so that the two cannot tell different stories.
+//!
+//! What happens for every record has handles that are looked up once (`…Counters`,
+//! `…Meters`, `…Gauges`); they count nothing if they are made before the metrics
+//! recorder is installed. What happens seldom is a struct with `emit`.
+
+mod consume;
+mod ingest;
+mod live;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub(crate) use consume::{
+    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
+};
+pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
+pub(crate) use live::{FollowFailed, LiveMeters};
+
+use crate::ErrorClass;
+
+/// The value of the label `class`.
+fn class(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Invalid => "invalid",
+        ErrorClass::NotFound => "not_found",
+        ErrorClass::Overloaded => "overloaded",
+        ErrorClass::Unavailable => "unavailable",
+        ErrorClass::Corrupt => "corrupt",
+        ErrorClass::Internal => "internal",
+    }
+}
+
+/// Describes every metric of the pipeline to the recorder, which must be installed.
+pub fn describe() {
+    describe_counter!("logboom_records_accepted_total", Unit::Count, "Records acknowledged as durable.");
+    describe_counter!("logboom_records_rejected_total", Unit::Count, "Records refused one by one for their content.");
+    describe_counter!(
+        "logboom_submissions_refused_total",
+        Unit::Count,
+        "Submissions answered with an error, by class."
+    );
+    describe_gauge!("logboom_in_flight_records", Unit::Count, "Records admitted and not yet durable.");
+    describe_gauge!("logboom_in_flight_bytes", Unit::Bytes, "Bytes admitted and not yet durable.");
+    describe_counter!("logboom_batches_published_total", Unit::Count, "Batches that the queue has made durable.");
+    describe_counter!(
+        "logboom_publish_failures_total",
+        Unit::Count,
+        "Batches that the queue did not confirm, by class."
+    );
+    describe_histogram!(
+        "logboom_publish_seconds",
+        Unit::Seconds,
+        "From handing a batch to the queue to its confirmation."
+    );
+    describe_histogram!("logboom_batch_records", Unit::Count, "Records of a published batch.");
+    describe_counter!("logboom_records_stored_total", Unit::Count, "Records stored.");
+    describe_counter!("logboom_batches_duplicate_total", Unit::Count, "Redelivered batches that were stored already.");
+    describe_counter!("logboom_dead_letters_total", Unit::Count, "Dead letters written.");
+    describe_counter!("logboom_receive_failures_total", Unit::Count, "Failed calls for deliveries, by class.");
+    describe_counter!("logboom_append_failures_total", Unit::Count, "Failed store transactions, by class.");
+    describe_counter!(
+        "logboom_acknowledge_failures_total",
+        Unit::Count,
+        "Failed acknowledgements of deliveries, by class."
+    );
+    describe_counter!(
+        "logboom_deliveries_set_aside_total",
+        Unit::Count,
+        "Deliveries that can be neither stored nor buried."
+    );
+    describe_histogram!("logboom_append_seconds", Unit::Seconds, "Duration of a store transaction.");
+    describe_histogram!("logboom_append_records", Unit::Count, "Records of a store transaction.");
+    describe_gauge!("logboom_live_subscriptions", Unit::Count, "Open live tails.");
+    describe_histogram!(
+        "logboom_live_lag_seconds",
+        Unit::Seconds,
+        "From the receipt of a batch to its being visible in live tails."
+    );
+    describe_counter!(
+        "logboom_live_skipped_total",
+        Unit::Count,
+        "Records left out of a live tail that was read too slowly."
+    );
+    describe_counter!(
+        "logboom_follow_failures_total",
+        Unit::Count,
+        "Failed calls that follow or read the store for live tails, by class."
+    );
+}

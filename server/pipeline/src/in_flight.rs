@@ -1,0 +1,160 @@
+//! What is admitted and not yet durable: counted, bounded (C4), and awaited on close.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{Error, Result, events::InFlightGauges};
+
+/// When a client that was told to wait should come back: the queue empties its whole
+/// bound in less.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The account of everything in flight.
+pub(crate) struct InFlight {
+    most_bytes: usize,
+    most_records: usize,
+    state: Mutex<State>,
+    /// Told when the last reservation is returned.
+    idle: Notify,
+    gauges: InFlightGauges,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: usize,
+    records: usize,
+    reservations: usize,
+    closing: bool,
+}
+
+/// A part of the bound, returned when dropped. It travels with the records, not with
+/// the caller, because a caller may go away before its records are durable.
+pub(crate) struct Reservation {
+    account: Arc<InFlight>,
+    bytes: usize,
+    records: usize,
+}
+
+impl InFlight {
+    pub(crate) fn new(most_bytes: usize, most_records: usize) -> Arc<Self> {
+        let gauges = InFlightGauges::register();
+        Arc::new(Self { most_bytes, most_records, state: Mutex::default(), idle: Notify::new(), gauges })
+    }
+
+    /// Refuses early what [`InFlight::reserve`] would refuse, before work is put into it.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.admits(&self.state.lock(), 0, 0)
+    }
+
+    /// Takes its part of the bound, or refuses.
+    ///
+    /// # Errors
+    /// `Overloaded` where it does not fit now, `Invalid` where it never will,
+    /// `Unavailable` on shutdown.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
+        if bytes > self.most_bytes || records > self.most_records {
+            return Err(Error::invalid(format!(
+                "submission: {records} records that take {bytes} bytes; the limit is {} records and {} bytes; \
+                 send it in parts",
+                self.most_records, self.most_bytes
+            )));
+        }
+        let mut state = self.state.lock();
+        self.admits(&state, bytes, records)?;
+        state.bytes += bytes;
+        state.records += records;
+        state.reservations += 1;
+        self.gauges.set(state.bytes, state.records);
+        Ok(Reservation { account: self.clone(), bytes, records })
+    }
+
+    fn admits(&self, state: &State, bytes: usize, records: usize) -> Result<()> {
+        if state.closing {
+            return Err(Error::unavailable("shutting down; send to another node, or again later"));
+        }
+        let full = |held: usize, wanted: usize, most: usize| held + wanted > most || held >= most;
+        if full(state.records, records, self.most_records) || full(state.bytes, bytes, self.most_bytes) {
+            return Err(Error::overloaded(
+                format!(
+                    "{} records, {} bytes are waiting to become durable; the limit is {} records, {} bytes; \
+                     send again later",
+                    state.records, state.bytes, self.most_records, self.most_bytes
+                ),
+                RETRY_AFTER,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses from now on, and waits until all that was admitted is done with.
+    pub(crate) async fn close(&self) {
+        self.state.lock().closing = true;
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            // Registered before the look at the state: a return in between is not missed.
+            idle.as_mut().enable();
+            if self.state.lock().reservations == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.account.state.lock();
+        state.bytes -= self.bytes;
+        state.records -= self.records;
+        state.reservations -= 1;
+        self.account.gauges.set(state.bytes, state.records);
+        if state.reservations == 0 {
+            self.account.idle.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorClass;
+
+    #[test]
+    fn what_does_not_fit_now_is_told_to_wait_and_fits_once_room_is_returned() {
+        let account = InFlight::new(100, 10);
+        let held = account.reserve(60, 2).unwrap();
+        let refused = account.reserve(60, 2).err().unwrap();
+        assert_eq!(refused.class, ErrorClass::Overloaded);
+        assert!(refused.retry_after.is_some());
+        drop(held);
+        assert!(account.reserve(60, 2).is_ok());
+    }
+
+    #[test]
+    fn what_never_fits_is_not_told_to_wait() {
+        let account = InFlight::new(100, 10);
+        for (bytes, records) in [(101, 1), (1, 11)] {
+            assert_eq!(account.reserve(bytes, records).err().unwrap().class, ErrorClass::Invalid);
+        }
+    }
+
+    #[tokio::test]
+    async fn close_refuses_and_waits_for_the_last_reservation() {
+        let account = InFlight::new(100, 10);
+        let held = account.reserve(1, 1).unwrap();
+        let closing = tokio::spawn({
+            let account = account.clone();
+            async move { account.close().await }
+        });
+        while !account.state.lock().closing {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(account.reserve(1, 1).err().unwrap().class, ErrorClass::Unavailable);
+        assert!(!closing.is_finished());
+        drop(held);
+        closing.await.unwrap();
+    }
+}

@@ -1,0 +1,224 @@
+//! The live stage: one reader of the store, any number of subscribers.
+//!
+//! The hub follows the store and keeps the newest blocks in a ring. Each subscriber is a
+//! task with its own query and its own place in the order of positions: within the ring
+//! it reads blocks, before the ring it reads pages from the store, and since both are
+//! the same order there is no seam (C3). What it finds goes into a bounded channel.
+//!
+//! Nobody waits for a subscriber. One that catches up on what it asked for is given all
+//! of it at its own pace; one that has arrived at the present and does not keep up is
+//! told how many records were left out.
+
+mod ring;
+mod subscriber;
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Position, Query, StoredRecord};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Error, LogStore, Result,
+    backoff::Backoff,
+    clock::Clock,
+    events::{FollowFailed, LiveMeters},
+};
+use ring::Ring;
+use subscriber::Subscriber;
+
+/// What a subscriber sees.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LiveEvent {
+    Record(StoredRecord),
+    /// So many matching records were left out just here, the last of them at
+    /// `position`, because the subscriber was too slow.
+    Skipped {
+        count: u64,
+        position: Position,
+    },
+}
+
+/// The bounds of the live stage.
+#[derive(Debug, Clone)]
+pub struct LiveOptions {
+    /// Of the newest blocks, kept for subscribers.
+    pub ring_bytes: usize,
+    pub ring_records: usize,
+    /// Open at once; the next one is told to wait.
+    pub subscriptions: usize,
+    /// Events that wait for one subscriber.
+    pub events: usize,
+    /// Their bytes.
+    pub event_bytes: usize,
+    pub clock: Clock,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self {
+            ring_bytes: 16 << 20,
+            ring_records: 100_000,
+            subscriptions: 512,
+            events: 8192,
+            event_bytes: 4 << 20,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Feeds subscribers with what the store holds.
+pub struct LiveHub {
+    shared: Arc<Shared>,
+    slots: Arc<Semaphore>,
+}
+
+/// What the hub's tasks have in common.
+struct Shared {
+    store: Arc<dyn LogStore>,
+    stop: CancellationToken,
+    options: LiveOptions,
+    ring: Mutex<Ring>,
+    /// The newest position in the ring; `None` until the store has said where it is.
+    newest: watch::Sender<Option<Position>>,
+    meters: LiveMeters,
+}
+
+/// One subscriber's events. Ends, for the hub as well, when it is dropped.
+pub struct Subscription {
+    events: mpsc::Receiver<LiveEvent>,
+    /// Where the bytes are returned that events have taken while they waited.
+    room: Arc<Semaphore>,
+    most_bytes: usize,
+}
+
+impl Subscription {
+    /// The next event, or `None` once the hub has closed. Cancel-safe.
+    pub async fn next(&mut self) -> Option<LiveEvent> {
+        let event = self.events.recv().await?;
+        self.room.add_permits(subscriber::cost(&event, self.most_bytes));
+        Some(event)
+    }
+}
+
+impl LiveHub {
+    /// Starts to follow the store from its newest position on, with the usual bounds.
+    /// Must be called within a Tokio runtime.
+    pub fn start(store: Arc<dyn LogStore>, stop: CancellationToken) -> Arc<Self> {
+        Self::start_with(store, stop, LiveOptions::default())
+    }
+
+    /// [`LiveHub::start`] with bounds of the caller's choice.
+    pub fn start_with(store: Arc<dyn LogStore>, stop: CancellationToken, options: LiveOptions) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            store,
+            // Its own, so that closing the hub stops nothing else.
+            stop: stop.child_token(),
+            ring: Mutex::new(Ring::new(options.ring_bytes, options.ring_records)),
+            newest: watch::Sender::new(None),
+            meters: LiveMeters::register(),
+            options,
+        });
+        tokio::spawn(follow(shared.clone()));
+        let slots = Arc::new(Semaphore::new(shared.options.subscriptions));
+        Arc::new(Self { shared, slots })
+    }
+
+    /// Gives out every matching record after the position `after`, or after this call,
+    /// each once, in order of position.
+    ///
+    /// # Errors
+    /// `Overloaded` past the bound on subscriptions; `Unavailable` once closed.
+    pub fn subscribe(&self, query: Query, after: Option<Position>) -> Result<Subscription> {
+        let shared = &self.shared;
+        if shared.stop.is_cancelled() {
+            return Err(Error::unavailable("shutting down; subscribe at another node, or again later"));
+        }
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| {
+            Error::overloaded(
+                format!("{} live tails are open, which is the limit; close one", shared.options.subscriptions),
+                Duration::from_secs(5),
+            )
+        })?;
+        let (sender, events) = mpsc::channel(shared.options.events.max(1));
+        let most_bytes = shared.options.event_bytes;
+        let room = Arc::new(Semaphore::new(most_bytes));
+        let subscriber = Subscriber::new(shared.clone(), query, after, sender, room.clone());
+        let stop = shared.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = subscriber.run() => {}
+            }
+            drop(slot);
+        });
+        Ok(Subscription { events, room, most_bytes })
+    }
+
+    /// The newest position that subscribers may have seen; `None` before the store has
+    /// been reached.
+    pub fn newest(&self) -> Option<Position> {
+        *self.shared.newest.borrow()
+    }
+
+    /// Ends every subscription, and takes no more.
+    pub fn close(&self) {
+        self.shared.stop.cancel();
+    }
+}
+
+/// Follows the store until the stop signal.
+async fn follow(shared: Arc<Shared>) {
+    let following = async {
+        let mut backoff = Backoff::new();
+        let mut at = None;
+        loop {
+            let step = match at {
+                None => shared.store.newest().await.map(|newest| shared.begin(newest)),
+                Some(after) => shared.store.follow(after).await.map(|blocks| shared.extend(after, blocks)),
+            };
+            match step {
+                Ok(newest) => {
+                    at = Some(newest);
+                    backoff = Backoff::new();
+                }
+                Err(error) => {
+                    let wait = backoff.next();
+                    FollowFailed { error: &error, wait }.emit();
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = shared.stop.cancelled() => {}
+        () = following => {}
+    }
+}
+
+impl Shared {
+    /// The ring is empty and begins after `newest`.
+    fn begin(&self, newest: Position) -> Position {
+        self.ring.lock().begin(newest);
+        self.newest.send_replace(Some(newest));
+        newest
+    }
+
+    /// Takes in what follows `after`; returns the new end.
+    fn extend(&self, after: Position, blocks: Vec<crate::Block>) -> Position {
+        let now = self.options.clock.now();
+        let mut newest = after;
+        {
+            let mut ring = self.ring.lock();
+            for block in blocks {
+                newest = newest.max(block.last());
+                let lag = now.saturating_sub(block.batch.observed_time);
+                self.meters.visible(Duration::from_nanos(u64::try_from(lag).unwrap_or(0)));
+                ring.push(block);
+            }
+        }
+        self.newest.send_replace(Some(newest));
+        newest
+    }
+}

@@ -1,0 +1,137 @@
+//! The newest blocks of the store.
+
+use std::collections::VecDeque;
+
+use model::Position;
+
+use crate::Block;
+
+/// Holds every block after `floor`, in order, within its bounds.
+pub(super) struct Ring {
+    most_bytes: usize,
+    most_records: usize,
+    blocks: VecDeque<Held>,
+    bytes: usize,
+    records: usize,
+    /// What is at or before this position is not here. `None`: nothing is, yet.
+    floor: Option<Position>,
+}
+
+struct Held {
+    block: Block,
+    weight: usize,
+}
+
+/// What the ring knows about the records after some position.
+pub(super) enum Read {
+    /// The next blocks; none at the newest end. The first may begin before the position.
+    Blocks(Vec<Block>),
+    /// They begin before the ring does; the store has those up to here.
+    Before(Position),
+}
+
+/// So many blocks are given out under one lock.
+const BLOCKS: usize = 64;
+
+impl Ring {
+    pub(super) fn new(most_bytes: usize, most_records: usize) -> Self {
+        Self { most_bytes, most_records, blocks: VecDeque::new(), bytes: 0, records: 0, floor: None }
+    }
+
+    /// Starts, empty, after `newest`.
+    pub(super) fn begin(&mut self, newest: Position) {
+        self.floor = Some(newest);
+    }
+
+    /// Appends the next block. The newest one stays, however large it is.
+    pub(super) fn push(&mut self, block: Block) {
+        let weight = block.batch.weight();
+        self.bytes += weight;
+        self.records += block.batch.records.len();
+        self.blocks.push_back(Held { block, weight });
+        while self.blocks.len() > 1 && (self.bytes > self.most_bytes || self.records > self.most_records) {
+            if let Some(oldest) = self.blocks.pop_front() {
+                self.bytes -= oldest.weight;
+                self.records -= oldest.block.batch.records.len();
+                self.floor = Some(oldest.block.last());
+            }
+        }
+    }
+
+    /// What comes after `at`.
+    pub(super) fn after(&self, at: Position) -> Read {
+        match self.floor {
+            Some(floor) if at < floor => Read::Before(floor),
+            _ => {
+                let first = self.blocks.partition_point(|held| held.block.last() <= at);
+                Read::Blocks(self.blocks.iter().skip(first).take(BLOCKS).map(|held| held.block.clone()).collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Record, RecordId, Severity};
+
+    use super::*;
+    use crate::{Batch, BatchId};
+
+    fn block(first: i64, records: usize) -> Block {
+        let record = Record {
+            id: RecordId(1),
+            time: 0,
+            observed_time: 0,
+            severity: Severity::INFO,
+            level: "info".into(),
+            service: "api".into(),
+            node: "".into(),
+            message: "x".into(),
+            attributes: Vec::new(),
+            trace_id: None,
+            span_id: None,
+        };
+        let batch = Batch {
+            id: BatchId([0; 16]),
+            client_id: false,
+            producer: "test".into(),
+            observed_time: 0,
+            records: vec![record; records],
+        };
+        Block { first: Position(first), batch: Arc::new(batch) }
+    }
+
+    fn firsts(read: Read) -> Vec<i64> {
+        match read {
+            Read::Blocks(blocks) => blocks.iter().map(|block| block.first.0).collect(),
+            Read::Before(floor) => panic!("before {floor}"),
+        }
+    }
+
+    #[test]
+    fn it_gives_out_what_comes_after_a_position_and_says_where_it_begins() {
+        let mut ring = Ring::new(usize::MAX, 5);
+        ring.begin(Position(9));
+        assert_eq!(firsts(ring.after(Position(9))), []);
+        ring.push(block(10, 2));
+        ring.push(block(20, 2));
+        assert_eq!(firsts(ring.after(Position(9))), [10, 20]);
+        assert_eq!(firsts(ring.after(Position(10))), [10, 20], "the second of the first block is still to come");
+        assert_eq!(firsts(ring.after(Position(11))), [20]);
+        ring.push(block(30, 2));
+        assert!(matches!(ring.after(Position(10)), Read::Before(Position(11))));
+        assert_eq!(firsts(ring.after(Position(11))), [20, 30]);
+    }
+
+    #[test]
+    fn it_keeps_the_newest_block_even_if_that_alone_is_too_large() {
+        let mut ring = Ring::new(1, 1);
+        ring.begin(Position(0));
+        ring.push(block(1, 3));
+        assert_eq!(firsts(ring.after(Position(0))), [1]);
+        ring.push(block(4, 3));
+        assert_eq!(firsts(ring.after(Position(3))), [4]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Attributes: bounded, finite, sorted, each key once.
+
+use model::{Text, Value, limits};
+
+use super::{
+    finite,
+    text::{beginning, bounded},
+};
+
+type Attributes = Vec<(Text, Value)>;
+
+/// Checks and sorts them; of several with one key the last counts.
+pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String> {
+    for (key, value) in &mut attributes {
+        if key.is_empty() {
+            return Err("attributes: a key is empty; give every attribute a name".into());
+        }
+        *key = bounded(std::mem::take(key), "attributes: a key", limits::KEY_BYTES)?;
+        *value = match std::mem::replace(value, Value::Bool(false)) {
+            Value::Text(text) => {
+                // The name of the field costs an allocation: only for the error.
+                let checked = bounded(text, "", limits::VALUE_BYTES);
+                Value::Text(checked.map_err(|reason| format!("attributes.{key}{reason}"))?)
+            }
+            value => finite(value),
+        };
+    }
+    if !attributes.is_sorted_by(|(left, _), (right, _)| left < right) {
+        attributes.sort_by(|(left, _), (right, _)| left.cmp(right));
+        attributes.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+    }
+    if attributes.len() > limits::ATTRIBUTES {
+        let count = attributes.len();
+        return Err(format!("attributes: {count} of them; the limit is {}; send fewer", limits::ATTRIBUTES));
+    }
+    Ok(attributes)
+}
+
+/// Keeps what a client sent for a field that could not be stored as it was: its
+/// beginning, if it is overlong, and nothing where the record is already full.
+pub(super) fn keep_original(attributes: &mut Attributes, key: &str, original: &str) {
+    let original = beginning(original, limits::NAME_BYTES).replace('\0', "\u{fffd}");
+    let value = Value::Text(original.into());
+    match attributes.binary_search_by(|(name, _)| name.as_str().cmp(key)) {
+        Ok(place) => attributes[place].1 = value,
+        Err(place) if attributes.len() < limits::ATTRIBUTES => attributes.insert(place, (key.into(), value)),
+        Err(_) => {}
+    }
+}
