@@ -8,12 +8,15 @@
 
 // A page is one deep type; its layout takes the compiler more steps than the default.
 #![recursion_limit = "256"]
+// The component macro makes every component `pub`.
+#![allow(unreachable_pub)]
+// What only the browser runs is still compiled, and tested, for the server.
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 
 pub mod backend;
 mod components;
-#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 mod live;
-mod pages;
+pub mod pages;
 mod preferences;
 mod server_functions;
 #[cfg(feature = "ssr")]

@@ -1,3 +1,25 @@
+//! What an address that leads nowhere shows.
+
 use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::{components::Logo, texts::texts};
+
+/// The page for unknown addresses; the server answers with 404.
 #[component]
-pub(super) fn NotFound() -> impl IntoView { view!{ <main></main> } }
+pub(super) fn NotFound() -> impl IntoView {
+    let t = texts();
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    view! {
+        <Title text=format!("{} · Logboom", t.not_found_title) />
+        <main class="lost" data-testid="not-found">
+            <Logo />
+            <h1>{t.not_found_title}</h1>
+            <p>{t.not_found_text}</p>
+            <a class="button" href="/">{t.not_found_link}</a>
+        </main>
+    }
+}

@@ -5,9 +5,13 @@
 //! differently.
 
 mod english;
+mod fields;
 mod korean;
 
 use leptos::prelude::*;
+
+pub(crate) use crate::state::histogram::grouped;
+pub(crate) use fields::Texts;
 
 /// The languages there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +52,6 @@ impl Language {
     }
 }
 
-/// The texts of one language.
-pub(crate) struct Texts {
-    pub(crate) search: &'static str,
-}
-
 /// The texts of `language`.
 pub(crate) fn texts_of(language: Language) -> &'static Texts {
     match language {
@@ -64,4 +63,29 @@ pub(crate) fn texts_of(language: Language) -> &'static Texts {
 /// The texts of the reader's language.
 pub(crate) fn texts() -> &'static Texts {
     use_context().unwrap_or(&english::TEXTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_known_language_of_the_browser_is_taken() {
+        for (header, language) in [
+            ("ko-KR,ko;q=0.9,en-US;q=0.8", Language::Korean),
+            ("de-DE,de;q=0.9,en;q=0.8,ko;q=0.7", Language::English),
+            ("fr", Language::English),
+            ("", Language::English),
+        ] {
+            assert_eq!(Language::accepted(header), language, "{header}");
+        }
+    }
+
+    #[test]
+    fn both_languages_explain_the_same_keys_and_queries() {
+        let (english, korean) = (texts_of(Language::English), texts_of(Language::Korean));
+        let names = |list: &[(&'static str, &'static str)]| list.iter().map(|entry| entry.0).collect::<Vec<_>>();
+        assert_eq!(names(english.keys), names(korean.keys));
+        assert_eq!(names(english.language), names(korean.language));
+    }
 }

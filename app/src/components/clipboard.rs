@@ -1,0 +1,25 @@
+//! Copying, also where the page is not served over HTTPS.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+
+/// Puts `text` on the clipboard. Browsers offer the clipboard to secure pages only;
+/// elsewhere a field that is selected for a moment does it.
+pub(crate) fn copy_text(text: &str) {
+    if window().is_secure_context() {
+        // The promise's failure means that the reader has refused.
+        let _ = window().navigator().clipboard().write_text(text);
+        return;
+    }
+    let page = document();
+    let (Ok(element), Some(body)) = (page.create_element("textarea"), page.body()) else { return };
+    let Ok(field) = element.dyn_into::<web_sys::HtmlTextAreaElement>() else { return };
+    field.set_value(text);
+    if body.append_child(&field).is_ok() {
+        field.select();
+        if let Ok(page) = page.dyn_into::<web_sys::HtmlDocument>() {
+            let _ = page.exec_command("copy");
+        }
+        field.remove();
+    }
+}

@@ -1,0 +1,49 @@
+//! The logo and the icons, as inline SVG: no request, and the colour of the text.
+
+use leptos::prelude::*;
+
+/// A log boom: a chain of floating logs, bowed by the current it holds back.
+#[component]
+pub(crate) fn Logo() -> impl IntoView {
+    view! {
+        <svg class="logo" viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
+            <g fill="none" stroke="currentColor" stroke-width="4.6" stroke-linecap="round">
+                <path d="M4.6 8.4 7.4 14.6" />
+                <path d="M11 20.4 16 22.6" class="logo-middle" />
+                <path d="M20.4 20.6 24 15.4" />
+                <path d="M26.4 9.8 27.4 7.4" />
+            </g>
+        </svg>
+    }
+}
+
+/// The icons there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IconName {
+    Search,
+    Plus,
+    Minus,
+    Copy,
+    Theme,
+    Question,
+    ArrowDown,
+}
+
+/// A line icon of 16 by 16.
+#[component]
+pub(crate) fn Icon(name: IconName) -> impl IntoView {
+    let path = match name {
+        IconName::Search => "M7 12.2A5.2 5.2 0 1 0 7 1.8a5.2 5.2 0 0 0 0 10.4ZM10.8 10.8l3.6 3.6",
+        IconName::Plus => "M8 3.2v9.6M3.2 8h9.6",
+        IconName::Minus => "M3.2 8h9.6",
+        IconName::Copy => "M5.6 5.6h7.6v7.6H5.6zM10.4 5.4V2.8H2.8v7.6h2.6",
+        IconName::Theme => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 2v12M8 5l4.8-1M8 8h6M8 11l4.8 1",
+        IconName::Question => "M5.6 6a2.4 2.4 0 1 1 3.5 2.1c-.8.4-1.1.9-1.1 1.7M8 12.4v.3",
+        IconName::ArrowDown => "M8 3v10M3.8 8.8 8 13l4.2-4.2",
+    };
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+            <path d=path fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" />
+        </svg>
+    }
+}

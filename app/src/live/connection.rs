@@ -1,0 +1,102 @@
+//! One event stream after another, for as long as the tail is wanted.
+//!
+//! Every connection is opened after the last position seen, and what is at or before
+//! it is dropped, so that a reconnection leaves no hole and repeats nothing, however
+//! it came about. A stream that breaks is closed and opened anew from here instead of
+//! by the browser, which would wait three seconds and says nothing meanwhile.
+
+use futures::{FutureExt as _, StreamExt as _, future::Either, stream::select};
+use gloo_net::eventsource::{State, futures::EventSource};
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use model::api::SkippedView;
+use web_sys::MessageEvent;
+
+use super::backoff::Backoff;
+use crate::state::{explorer::Connection, feed::Event, view::tail_url};
+
+/// How often an idle stream is looked at, to see whether it is still open.
+const LOOK_MS: u32 = 500;
+/// How many events are taken at a time.
+const CHUNK: usize = 256;
+/// How long an attempt to connect may take.
+const CONNECT_MS: f64 = 15_000.0;
+
+/// Keeps a tail of `query` open until dropped; `last` is where to go on from.
+pub(super) async fn run(
+    query: String,
+    last: StoredValue<String>,
+    connection: RwSignal<Connection>,
+    deliver: impl Fn(Event<MessageEvent>),
+) {
+    let mut backoff = Backoff::new();
+    connection.set(Connection::Connecting);
+    loop {
+        read(&query, last, connection, &mut backoff, &deliver).await;
+        if !matches!(connection.get_untracked(), Connection::Away { .. }) {
+            connection.set(Connection::Away { since: js_sys::Date::now() as i64 });
+        }
+        TimeoutFuture::new(backoff.next(js_sys::Math::random())).await;
+    }
+}
+
+/// Reads one stream to its end.
+async fn read(
+    query: &str,
+    last: StoredValue<String>,
+    connection: RwSignal<Connection>,
+    backoff: &mut Backoff,
+    deliver: &impl Fn(Event<MessageEvent>),
+) {
+    let url = last.with_value(|last| tail_url(query, last));
+    let Ok(mut source) = EventSource::new(&url) else { return };
+    let (Ok(logs), Ok(skipped)) = (source.subscribe("log"), source.subscribe("skipped")) else { return };
+    // In chunks, so that a burst does not cost a timer per event.
+    let mut events = select(logs, skipped).ready_chunks(CHUNK);
+    let begun = js_sys::Date::now();
+    let mut opened = false;
+    loop {
+        // Open and lost connections raise no event that reaches us; so look.
+        let look = TimeoutFuture::new(if opened { LOOK_MS } else { LOOK_MS / 10 });
+        match futures::future::select(events.next(), look.boxed_local()).await {
+            Either::Left((None, _)) => return,
+            Either::Left((Some(chunk), _)) => {
+                for event in chunk {
+                    let Ok((kind, message)) = event else { return };
+                    if let Some(event) = fresh(&kind, message, last) {
+                        deliver(event);
+                    }
+                }
+            }
+            Either::Right(_) => {}
+        }
+        match source.state() {
+            State::Open if !opened => {
+                opened = true;
+                backoff.reset();
+                connection.set(Connection::Open);
+            }
+            State::Open => {}
+            State::Connecting if !opened && js_sys::Date::now() - begun < CONNECT_MS => {}
+            State::Connecting | State::Closed => return,
+        }
+    }
+}
+
+/// The event, unless it was seen before; remembers its position.
+fn fresh(kind: &str, message: MessageEvent, last: StoredValue<String>) -> Option<Event<MessageEvent>> {
+    let id = message.last_event_id();
+    if let Ok(position) = id.parse::<i64>() {
+        let seen = last.with_value(|last| last.parse().unwrap_or(i64::MIN));
+        // A gap may be told at the position that was seen last.
+        if position < seen || (position == seen && kind == "log") {
+            return None;
+        }
+        last.set_value(id);
+    }
+    if kind == "log" {
+        return Some(Event::Record(message));
+    }
+    let skipped: SkippedView = serde_json::from_str(&message.data().as_string()?).ok()?;
+    Some(Event::Skipped(skipped.count))
+}

@@ -1,0 +1,151 @@
+//! From what waits to what is shown, at most once per frame.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::abortable;
+use leptos::{ev, leptos_dom::helpers::IntervalHandle, prelude::*, task::spawn_local};
+use model::api::RecordView;
+use web_sys::MessageEvent;
+
+use super::{Tail, connection};
+use crate::{
+    state::{
+        explorer::{Explorer, Follow},
+        feed::{Event, Item, ROWS_PER_FRAME, Shown, Waiting},
+    },
+    texts::texts,
+};
+
+/// How often screen readers are told what has come.
+const ANNOUNCE: Duration = Duration::from_secs(8);
+
+#[derive(Clone, Copy)]
+struct Pump {
+    explorer: Explorer,
+    shown: RwSignal<Shown>,
+    /// Unparsed: what is never shown is never read.
+    waiting: StoredValue<Waiting<MessageEvent>, LocalStorage>,
+    /// Whether a frame is asked for.
+    scheduled: StoredValue<bool>,
+    /// The records shown since the last announcement.
+    unannounced: StoredValue<u64>,
+}
+
+/// Follows a tail until the current owner is cleaned up.
+pub(crate) fn follow(tail: Tail) {
+    let Tail { explorer, shown, scroller, query, position, announcement } = tail;
+    let pump = Pump {
+        explorer,
+        shown,
+        waiting: StoredValue::new_local(Waiting::default()),
+        scheduled: StoredValue::new(false),
+        unannounced: StoredValue::new(0),
+    };
+    let last = StoredValue::new(position);
+
+    // A hidden tab gives its connection back; browsers allow six to a site.
+    let hidden = RwSignal::new(document().hidden());
+    let listener = window_event_listener(ev::visibilitychange, move |_| hidden.set(document().hidden()));
+    on_cleanup(move || listener.remove());
+    Effect::new(move |_| {
+        if hidden.get() {
+            return;
+        }
+        let reading = connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event));
+        let (reading, handle) = abortable(reading);
+        spawn_local(async move {
+            // Ends only by being aborted.
+            let _ = reading.await;
+        });
+        on_cleanup(move || handle.abort());
+    });
+
+    // Following means: at the end, with nothing held back.
+    Effect::new(move |_| {
+        if explorer.follow.get() == Follow::Following {
+            explorer.waiting.set(0);
+            pump.schedule();
+            if let Some(scroller) = scroller.get_untracked() {
+                scroller.set_scroll_top(0);
+            }
+        }
+    });
+
+    let t = texts();
+    let announce: Result<IntervalHandle, _> = set_interval_with_handle(
+        move || {
+            let count = pump.unannounced.try_update_value(std::mem::take).unwrap_or_default();
+            if count > 0 {
+                announcement.set((t.announce_new)(count));
+            }
+        },
+        ANNOUNCE,
+    );
+    on_cleanup(move || {
+        if let Ok(announce) = announce {
+            announce.clear();
+        }
+    });
+}
+
+impl Pump {
+    fn deliver(self, event: Event<MessageEvent>) {
+        self.waiting.try_update_value(|waiting| waiting.push(event));
+        self.schedule();
+    }
+
+    fn schedule(self) {
+        if self.scheduled.try_update_value(|scheduled| !std::mem::replace(scheduled, true)) == Some(true) {
+            request_animation_frame(move || self.frame());
+        }
+    }
+
+    fn frame(self) {
+        if self.scheduled.try_set_value(false).is_some() {
+            return; // The list is gone.
+        }
+        if is_text_selected() {
+            self.explorer.freeze();
+        }
+        self.explorer.counts_are_stale.set(true);
+        if self.explorer.follow.get_untracked() != Follow::Following {
+            self.explorer.waiting.set(self.waiting.with_value(Waiting::count));
+            return;
+        }
+        let events = self.waiting.try_update_value(|waiting| waiting.take(ROWS_PER_FRAME)).unwrap_or_default();
+        let items: Vec<Item> = events.into_iter().map(read).collect();
+        if items.is_empty() {
+            return;
+        }
+        let gaps: u64 = items.iter().map(|item| if let Item::Gap(count) = item { *count } else { 0 }).sum();
+        if gaps > 0 {
+            self.explorer.skipped.update(|skipped| *skipped += gaps);
+        }
+        self.unannounced.update_value(|count| *count += items.len() as u64 + gaps);
+        self.shown.update(|shown| {
+            shown.append(items);
+            shown.trim();
+        });
+        if !self.waiting.with_value(Waiting::is_empty) {
+            self.schedule();
+        }
+    }
+}
+
+/// A record that does not read counts as left out.
+fn read(event: Event<MessageEvent>) -> Item {
+    match event {
+        Event::Skipped(count) => Item::Gap(count),
+        Event::Record(message) => message
+            .data()
+            .as_string()
+            .and_then(|text| serde_json::from_str::<RecordView>(&text).ok())
+            .map_or(Item::Gap(1), |record| Item::Record(Arc::new(record))),
+    }
+}
+
+/// Whether the reader is about to copy something.
+fn is_text_selected() -> bool {
+    let selection = window().get_selection().ok().flatten();
+    selection.is_some_and(|selection| !selection.is_collapsed())
+}

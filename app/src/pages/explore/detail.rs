@@ -1,0 +1,123 @@
+//! All fields of one record, each with what can be done about it.
+
+use std::sync::Arc;
+
+use leptos::{either::Either, prelude::*};
+use model::{
+    api::RecordView,
+    query::{Expr, Field},
+};
+
+use crate::{
+    components::{Icon, IconName, copy_text},
+    state::{clock, explorer::Explorer, filter},
+    texts::texts,
+};
+
+/// One field as it is listed.
+struct Entry {
+    name: String,
+    value: String,
+    /// What asks for records with the same value.
+    part: Option<Expr>,
+}
+
+/// The expanded part of a row.
+#[component]
+pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let entries = entries(&record, explorer.local_time.get_untracked());
+    let trace = record.trace_id.clone().and_then(|trace| filter::value_part(Field::TraceId, &trace)).map(|part| {
+        let url = explorer.view.with_untracked(|view| view.with_query(filter::with("", &part, false)).url());
+        view! { <a class="link" href=url data-testid="show-trace">{t.show_trace}</a> }
+    });
+    let json = serde_json::to_string_pretty(&*record).unwrap_or_default();
+    let id = record.id.clone();
+    let link = move || {
+        let url = explorer.view.with_untracked(|view| view.with_at(Some(id.clone())).url());
+        format!("{}{url}", location().origin().unwrap_or_default())
+    };
+    view! {
+        <div class="detail" data-testid="row-detail">
+            <p class="message-full" data-testid="row-message">{record.message.clone()}</p>
+            <div class="detail-tools">
+                {trace}
+                <button type="button" class="link" data-testid="copy-link" on:click=move |_| copy_text(&link())>{t.copy_link}</button>
+                <button type="button" class="link" data-testid="copy-json" on:click=move |_| copy_text(&json)>{t.copy_json}</button>
+            </div>
+            <dl>{entries.into_iter().map(|entry| line(entry, explorer)).collect_view()}</dl>
+        </div>
+    }
+}
+
+fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
+    let t = texts();
+    let Entry { name, value, part } = entry;
+    let copied = value.clone();
+    let actions = part.map(|part| {
+        let url = |out| {
+            explorer.view.with_untracked(|view| view.with_query(filter::with(&view.search.query, &part, out)).url())
+        };
+        let (only, without) = ((t.filter_in)(&name), (t.filter_out)(&name));
+        view! {
+            <a class="act" href=url(false) title=only.clone() aria-label=only data-testid="filter-in" data-field=name.clone()>
+                <Icon name=IconName::Plus />
+            </a>
+            <a class="act" href=url(true) title=without.clone() aria-label=without data-testid="filter-out" data-field=name.clone()>
+                <Icon name=IconName::Minus />
+            </a>
+        }
+    });
+    let actions = match actions {
+        Some(actions) => Either::Left(actions),
+        None => Either::Right(view! { <span class="act-space"></span> }),
+    };
+    let copy = (t.copy)(&name);
+    view! {
+        <div class="field" data-field=name.clone()>
+            <dt>{name.clone()}</dt>
+            <dd>
+                <span class="acts">
+                    {actions}
+                    <button type="button" class="act" title=copy.clone() aria-label=copy data-testid="copy-field" on:click=move |_| copy_text(&copied)>
+                        <Icon name=IconName::Copy />
+                    </button>
+                </span>
+                <span class="value">{value}</span>
+            </dd>
+        </div>
+    }
+}
+
+/// The fields in the order they are looked for: what and where first, the ids last.
+fn entries(record: &RecordView, local: bool) -> Vec<Entry> {
+    let plain = |name: &str, value: String| Entry { name: name.into(), value, part: None };
+    let value = |name: &str, field: Field, value: &str| Entry {
+        name: name.into(),
+        value: value.into(),
+        part: filter::value_part(field, value),
+    };
+    let t = texts();
+    let level = Entry { name: "level".into(), value: record.level.clone(), part: Some(filter::level_part(record)) };
+    let mut entries = vec![plain(t.time, time_text(&record.time, local)), level];
+    if !record.service.is_empty() {
+        entries.push(value("service", Field::Service, &record.service));
+    }
+    if !record.node.is_empty() {
+        entries.push(value("node", Field::Node, &record.node));
+    }
+    entries.extend(
+        record.attributes.iter().map(|(key, content)| value(key, Field::Attribute(key.clone()), &content.to_string())),
+    );
+    entries.extend(record.trace_id.iter().map(|id| value("trace_id", Field::TraceId, id)));
+    entries.extend(record.span_id.iter().map(|id| value("span_id", Field::SpanId, id)));
+    entries.push(plain("id", record.id.clone()));
+    entries.push(plain(t.observed_time, time_text(&record.observed_time, local)));
+    entries
+}
+
+/// The local time and, beside it, the exact one.
+fn time_text(rfc3339: &str, local: bool) -> String {
+    if local { format!("{}  ({rfc3339})", clock::full(rfc3339, true)) } else { rfc3339.to_owned() }
+}

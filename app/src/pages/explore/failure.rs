@@ -1,0 +1,42 @@
+//! A search that was not answered.
+
+use leptos::prelude::*;
+
+use crate::{
+    backend::{BackendError, BackendErrorClass},
+    state::explorer::Explorer,
+    texts::texts,
+};
+
+/// What went wrong, and what can be done.
+#[component]
+pub(super) fn Failure(error: BackendError) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let title = match error.class {
+        BackendErrorClass::Invalid | BackendErrorClass::NotFound => t.failed_invalid,
+        BackendErrorClass::Overloaded | BackendErrorClass::Unavailable => t.failed_later,
+        BackendErrorClass::Unreachable => t.failed_away,
+        BackendErrorClass::Internal => t.failed_fault,
+    };
+    let url = explorer.view.with_untracked(|view| view.url());
+    view! {
+        <section class="nothing" role="alert" data-testid="error-state">
+            <h1>{title}</h1>
+            <p>{error.message}</p>
+            <p>
+                <a
+                    class="button"
+                    href=url
+                    rel="external"
+                    on:click=move |event| {
+                        event.prevent_default();
+                        explorer.reload.update(|count| *count += 1);
+                    }
+                >
+                    {t.try_again}
+                </a>
+            </p>
+        </section>
+    }
+}

@@ -1,0 +1,177 @@
+//! Records over time: stacked bars, the gravest level at the base, where heights can
+//! be compared. Each bar is a link to its own time; dragging takes several.
+
+use leptos::{ev::PointerEvent, html::Div, prelude::*};
+use model::LevelClass;
+
+use crate::{
+    state::{
+        clock,
+        explorer::Explorer,
+        histogram::{Bars, Counts, grouped},
+        view::Range,
+    },
+    texts::texts,
+};
+
+/// The height of the drawing in its own units.
+const HEIGHT: f64 = 100.0;
+
+/// The histogram with its axis, tooltip and drag.
+#[component]
+pub(super) fn Histogram(bars: Bars) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let plot = NodeRef::<Div>::new();
+    let count = bars.bars.len();
+    let bars = StoredValue::new(bars);
+    let hovered = RwSignal::new(None::<usize>);
+    let dragged_from = RwSignal::new(None::<usize>);
+
+    let place = move |event: &PointerEvent| {
+        let area = plot.get_untracked()?.get_bounding_client_rect();
+        let share = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
+        (count > 0).then(|| ((share * count as f64).max(0.0) as usize).min(count - 1))
+    };
+    let release = move |event: PointerEvent| {
+        let (Some(from), Some(to)) = (dragged_from.get_untracked(), place(&event)) else { return };
+        dragged_from.set(None);
+        if from != to {
+            explorer.go(&explorer.view.get_untracked().with_range(range(
+                &bars.read_value(),
+                from.min(to),
+                from.max(to),
+            )));
+        }
+    };
+    let selection = move || {
+        let (from, to) = (dragged_from.get()?, hovered.get()?);
+        let (first, last) = (from.min(to), from.max(to));
+        let share = |place: usize| place as f64 / count.max(1) as f64 * 100.0;
+        let style = format!("left:{:.2}%;width:{:.2}%", share(first), share(last + 1 - first));
+        (from != to).then(|| view! { <div class="histogram-selection" style=style></div> })
+    };
+    let view_of = move |place| {
+        explorer.view.with_untracked(|view| view.with_range(range(&bars.read_value(), place, place)).url())
+    };
+    let drawing = bars.with_value(|bars| {
+        let highest = bars.highest();
+        bars.bars
+            .iter()
+            .enumerate()
+            .map(|(place, counts)| {
+                view! {
+                    <a href=view_of(place) tabindex="-1" draggable="false">
+                        <rect class="bar-space" x=place.to_string() y="0" width="1" height=HEIGHT.to_string() />
+                        {bar(place, counts, highest)}
+                    </a>
+                }
+            })
+            .collect_view()
+    });
+
+    view! {
+        <div class="histogram" data-testid="histogram" role="group" aria-label=t.histogram_label>
+            <div
+                class="plot"
+                node_ref=plot
+                on:pointermove=move |event| hovered.set(place(&event))
+                on:pointerleave=move |_| {
+                    hovered.set(None);
+                    dragged_from.set(None);
+                }
+                on:pointerdown=move |event| dragged_from.set(place(&event))
+                on:pointerup=release
+            >
+                <svg viewBox=format!("0 0 {} {HEIGHT}", count.max(1)) preserveAspectRatio="none" aria-hidden="true">
+                    {drawing}
+                </svg>
+                {selection}
+                {(count == 0).then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
+                {move || hovered.get().map(|place| view! { <Tooltip bars place /> })}
+            </div>
+            <Axis bars />
+        </div>
+    }
+}
+
+/// From the beginning of one bar to the end of another.
+fn range(bars: &Bars, first: usize, last: usize) -> Range {
+    Range::Between { from: Some(bars.time(first)), to: Some(bars.time(last + 1)) }
+}
+
+/// One bar: a rectangle for each level that occurs. A level that occurs is always
+/// seen, however few its records are.
+fn bar(place: usize, counts: &Counts, highest: u64) -> impl IntoView + use<> {
+    let mut base = HEIGHT;
+    let mut rectangles = Vec::new();
+    for level in LevelClass::ALL.into_iter().rev() {
+        let count = counts[level.index()];
+        if count == 0 {
+            continue;
+        }
+        let height = (count as f64 / highest as f64 * HEIGHT).max(1.5).min(base);
+        base -= height;
+        let (x, y, height) = (format!("{:.2}", place as f64 + 0.08), format!("{base:.2}"), format!("{height:.2}"));
+        let class = format!("bar level-{level}");
+        rectangles.push(view! { <rect class=class x=x y=y width="0.84" height=height /> });
+    }
+    rectangles.collect_view()
+}
+
+/// The counts of the bar under the pointer.
+#[component]
+fn Tooltip(bars: StoredValue<Bars>, place: usize) -> impl IntoView {
+    let explorer = Explorer::expect();
+    bars.with_value(|bars| {
+        let counts = bars.bars.get(place).copied().unwrap_or_default();
+        let from = clock::clock(&bars.time(place), explorer.local_time.get_untracked());
+        let to = clock::clock(&bars.time(place + 1), explorer.local_time.get_untracked());
+        let share = (place as f64 + 0.5) / bars.bars.len().max(1) as f64 * 100.0;
+        // Near an edge it hangs to the inner side.
+        let side = if share > 80.0 {
+            "tooltip left"
+        } else if share < 20.0 {
+            "tooltip right"
+        } else {
+            "tooltip"
+        };
+        let lines = LevelClass::ALL.into_iter().rev().filter(|level| counts[level.index()] > 0).map(|level| {
+            view! {
+                <li class=format!("level-{level}")>
+                    <span class="shape" aria-hidden="true"></span>
+                    {level.name()}
+                    <b>{grouped(counts[level.index()])}</b>
+                </li>
+            }
+        });
+        view! {
+            <div class=side style=format!("left:{share:.2}%")>
+                <p>{from.day}" "{from.time}" – "{to.time}</p>
+                <ul>{lines.collect_view()}</ul>
+            </div>
+        }
+    })
+}
+
+/// Times under the plot, at its ends and quarters.
+#[component]
+fn Axis(bars: StoredValue<Bars>) -> impl IntoView {
+    let explorer = Explorer::expect();
+    let label = move |quarter: usize| {
+        let local = explorer.local_time.get();
+        bars.with_value(|bars| {
+            if bars.bars.is_empty() {
+                return String::new();
+            }
+            let cut = clock::clock(&bars.time(bars.bars.len() * quarter / 4), local);
+            let minutes = cut.time.get(..5).unwrap_or_default();
+            if bars.spans_days() { format!("{} {minutes}", cut.day) } else { minutes.to_owned() }
+        })
+    };
+    view! {
+        <div class="axis" aria-hidden="true">
+            {(0..=4).map(|quarter| view! { <span>{move || label(quarter)}</span> }).collect_view()}
+        </div>
+    }
+}

@@ -1,0 +1,123 @@
+//! The page by keyboard alone. The texts of the help list the same keys.
+
+use leptos::{
+    ev::{self, KeyboardEvent},
+    prelude::*,
+};
+use model::LevelClass;
+use wasm_bindgen::JsCast as _;
+use web_sys::{Element, HtmlElement, HtmlInputElement};
+
+use super::stream::toggle_row;
+use crate::{
+    components::{copy_text, next_theme},
+    preferences::Theme,
+    state::{explorer::Explorer, filter},
+};
+
+/// Listens as long as the page is there.
+pub(super) fn listen(explorer: Explorer, theme: RwSignal<Theme>) {
+    Effect::new(move |_| {
+        let listener = window_event_listener(ev::keydown, move |event| pressed(explorer, theme, &event));
+        on_cleanup(move || listener.remove());
+    });
+}
+
+fn pressed(explorer: Explorer, theme: RwSignal<Theme>, event: &KeyboardEvent) {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() || event.is_composing() {
+        return;
+    }
+    let focused = document().active_element();
+    let key = event.key();
+    if let Some(field) = focused.as_ref().filter(|element| is_field(element)) {
+        if key == "Escape" {
+            blur(field);
+        }
+        return;
+    }
+    if explorer.help.get_untracked() {
+        if key == "?" {
+            explorer.help.set(false);
+        }
+        return;
+    }
+    // Space and Enter belong to what has the focus, if it does something.
+    let is_control = focused.as_ref().is_some_and(|element| matches!(element.tag_name().as_str(), "A" | "BUTTON"));
+    match key.as_str() {
+        "/" => focus_search(),
+        "Escape" => escape(explorer, focused.as_ref()),
+        "j" | "ArrowDown" => step(explorer, focused.as_ref(), true),
+        "k" | "ArrowUp" => step(explorer, focused.as_ref(), false),
+        "Enter" if !is_control => {
+            let Some(row) = focused.and_then(|element| element.closest(".row").ok().flatten()) else { return };
+            toggle_row(explorer, &row);
+        }
+        " " if !is_control => {
+            if explorer.search.with_untracked(|search| search.is_live()) {
+                explorer.toggle_follow();
+            }
+        }
+        "End" | "G" => explorer.resume(),
+        "e" => toggle_errors(explorer),
+        "w" => explorer.wrap.update(|wrap| *wrap = !*wrap),
+        "y" => copy_text(&location().href().unwrap_or_default()),
+        "d" => next_theme(theme),
+        "?" => explorer.help.set(true),
+        _ => return,
+    }
+    event.prevent_default();
+}
+
+fn is_field(element: &Element) -> bool {
+    matches!(element.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA")
+}
+
+fn blur(element: &Element) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        // An element that cannot be blurred has no focus to lose.
+        let _ = element.blur();
+    }
+}
+
+fn focus_search() {
+    let input = document().get_element_by_id("search").and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
+    if let Some(input) = input {
+        let _ = input.focus();
+        input.select();
+    }
+}
+
+/// Closes the innermost thing that is open.
+fn escape(explorer: Explorer, focused: Option<&Element>) {
+    let view = explorer.view.get_untracked();
+    match focused {
+        _ if view.at.is_some() => explorer.go(&view.with_at(None)),
+        Some(element) => blur(element),
+        None => {}
+    }
+}
+
+/// Moves the focus to the next or the previous row; from nowhere, to the newest.
+fn step(explorer: Explorer, focused: Option<&Element>, down: bool) {
+    let Ok(rows) = document().query_selector_all(".list .row") else { return };
+    let current = focused.and_then(|element| element.closest(".row").ok().flatten());
+    let place = |row: &Element| (0..rows.length()).find(|place| rows.item(*place).is_some_and(|node| node == **row));
+    let next = match current.as_ref().and_then(place) {
+        Some(place) if down => place + 1,
+        Some(place) => place.saturating_sub(1),
+        None => rows.length().saturating_sub(1),
+    };
+    let row = rows.item(next.min(rows.length().saturating_sub(1)));
+    if let Some(row) = row.and_then(|row| row.dyn_into::<HtmlElement>().ok()) {
+        explorer.freeze();
+        let _ = row.focus();
+    }
+}
+
+/// Errors and worse, or all levels again.
+fn toggle_errors(explorer: Explorer) {
+    let view = explorer.view.get_untracked();
+    let errors = vec![LevelClass::Error, LevelClass::Fatal];
+    let wanted = if filter::levels(&view.search.query) == errors { Vec::new() } else { errors };
+    explorer.go(&view.with_query(filter::set_levels(&view.search.query, wanted)));
+}

@@ -1,0 +1,43 @@
+//! The levels as chips: what there is of each, and a click to see only those.
+
+use leptos::prelude::*;
+use model::LevelClass;
+
+use crate::{
+    state::{
+        explorer::Explorer,
+        filter,
+        histogram::{Counts, grouped, short},
+    },
+    texts::texts,
+};
+
+/// Links, so that they work without JavaScript and can be opened beside.
+#[component]
+pub(super) fn Levels(totals: Counts) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let chosen = explorer.search.with(|search| filter::levels(&search.query));
+    let chip = move |level: LevelClass, count: u64, chosen: bool| {
+        let view = explorer.view.get();
+        let url = view.with_query(filter::toggle_level(&view.search.query, level)).url();
+        view! {
+            <a
+                class=format!("chip level-{level}")
+                href=url
+                role="button"
+                aria-pressed=chosen.to_string()
+                data-testid=format!("level-chip-{level}")
+                title=grouped(count)
+            >
+                <span class="shape" aria-hidden="true"></span>
+                {level.name()}
+                <span class="chip-count">{short(count)}</span>
+            </a>
+        }
+    };
+    // The gravest first: it is what one looks for.
+    let chips =
+        LevelClass::ALL.into_iter().rev().map(|level| chip(level, totals[level.index()], chosen.contains(&level)));
+    view! { <nav class="levels" aria-label=t.levels_label data-any=(!chosen.is_empty()).to_string()>{chips.collect_view()}</nav> }
+}

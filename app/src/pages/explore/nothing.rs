@@ -1,0 +1,87 @@
+//! An empty list: nothing sent yet, or nothing that matches.
+
+use leptos::prelude::*;
+
+use crate::{
+    components::Logo,
+    state::{
+        explorer::Explorer,
+        view::{Range, Search, Span},
+    },
+    texts::texts,
+};
+
+/// Says which of the two it is and what to do next.
+#[component]
+pub(super) fn Nothing(search: Search) -> impl IntoView {
+    if search.is_live() && search.query.is_empty() {
+        view! { <NoData /> }.into_any()
+    } else {
+        view! { <NoMatch search /> }.into_any()
+    }
+}
+
+/// The first log is one paste away.
+#[component]
+fn NoData() -> impl IntoView {
+    let t = texts();
+    let origin = origin();
+    let http = format!(
+        "curl {origin}/api/v1/push -H 'content-type: application/json' \\\n  -d '{{\"service\":\"shop\",\"level\":\"info\",\"message\":\"hello, boom\"}}'"
+    );
+    let address = origin.split_once("://").map_or(origin.clone(), |parts| parts.1.to_owned());
+    let grpc = format!(
+        "grpcurl -plaintext -d '{{\"node\":\"shop\",\"level\":\"info\",\"message\":\"hello, boom\"}}' \\\n  {address} LoggerService.Logger/SendLog"
+    );
+    view! {
+        <section class="nothing" data-testid="empty-state">
+            <Logo />
+            <h1>{t.no_data_title}</h1>
+            <p>{t.no_data_text}</p>
+            <h2>{t.no_data_http}</h2>
+            <pre data-testid="first-log-http">{http}</pre>
+            <h2>{t.no_data_grpc}</h2>
+            <pre>{grpc}</pre>
+            <p class="waiting"><span class="dot" aria-hidden="true"></span>{t.no_data_wait}</p>
+        </section>
+    }
+}
+
+#[component]
+fn NoMatch(search: Search) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let is_live = search.is_live();
+    let link =
+        |view: crate::state::view::View, text: &'static str| view! { <a class="button" href=view.url()>{text}</a> };
+    let view = explorer.view.get_untracked();
+    let narrow = matches!(search.range, Range::Last(span) if span != Span::Week)
+        || matches!(search.range, Range::Between { .. });
+    let widen = narrow.then(|| link(view.with_range(Range::Last(Span::Week)), t.widen_range));
+    let clear = (!search.query.is_empty()).then(|| link(view.with_query(String::new()), t.clear_query));
+    let back = (!is_live).then(|| link(view.with_range(Range::Live), t.reset_range));
+    view! {
+        <section class="nothing" data-testid="empty-state">
+            <h1>{t.no_match_title}</h1>
+            <p>{if is_live { t.no_match_live } else { t.no_match_text }}</p>
+            <p class="buttons">{clear}{widen}{back}</p>
+        </section>
+    }
+}
+
+/// Where this server is reached, as the reader reached it.
+#[cfg(feature = "ssr")]
+fn origin() -> String {
+    let parts = use_context::<http::request::Parts>();
+    let header = |name: &str| {
+        let value = parts.as_ref().and_then(|parts| parts.headers.get(name)).and_then(|value| value.to_str().ok());
+        value.map(str::to_owned)
+    };
+    let scheme = header("x-forwarded-proto").unwrap_or_else(|| "http".into());
+    format!("{scheme}://{}", header("host").unwrap_or_else(|| "127.0.0.1:3000".into()))
+}
+
+#[cfg(not(feature = "ssr"))]
+fn origin() -> String {
+    location().origin().unwrap_or_default()
+}

@@ -1,0 +1,148 @@
+//! The list of records: newest at the bottom, following the tail.
+//!
+//! The scroller lays out from its end (`column-reverse`), so the browser itself opens
+//! it at the newest record, keeps it there while records come, and holds the view
+//! still when older ones are put on top; also before and without WebAssembly. The
+//! scroll rule is then short: away from the end the view stands still.
+
+use std::sync::Arc;
+
+use leptos::{ev::MouseEvent, html::Div, prelude::*};
+use model::api::LogsPage;
+use wasm_bindgen::JsCast as _;
+use web_sys::Element;
+
+use super::{
+    nothing::Nothing,
+    older::{self, Older},
+    row::item,
+};
+use crate::{
+    components::{Icon, IconName},
+    live::{self, Tail},
+    state::{
+        explorer::{Explorer, Follow},
+        feed::Shown,
+        highlight,
+        view::Search,
+    },
+    texts::texts,
+};
+
+/// How near the end counts as the end, in pixels.
+const AT_END: i32 = 4;
+
+/// One page of records and, for a live search, all that come after it.
+#[component]
+pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let scroller = NodeRef::<Div>::new();
+    let announcement = RwSignal::new(String::new());
+    let older = RwSignal::new(older::Place::of(&page));
+    let terms: Arc<[String]> = highlight::terms(&search.query).into();
+    let shown = RwSignal::new(Shown::new(page.records.into_iter().rev()));
+    let is_empty = Memo::new(move |_| shown.with(Shown::is_empty));
+    let is_live = search.is_live();
+
+    // Runs in the browser only, once for each answer.
+    Effect::new({
+        let search = search.clone();
+        move |ran: Option<()>| {
+            if ran.is_some() {
+                return;
+            }
+            explorer.follow.set(Follow::Following);
+            explorer.waiting.set(0);
+            explorer.skipped.set(0);
+            reveal_selected(explorer);
+            if is_live {
+                live::follow(Tail {
+                    explorer,
+                    shown,
+                    scroller,
+                    query: search.query.clone(),
+                    position: page.position.clone(),
+                    announcement,
+                });
+            }
+        }
+    });
+    let on_scroll = move |_| {
+        let Some(scroller) = scroller.get_untracked() else { return };
+        match explorer.follow.get_untracked() {
+            Follow::Following if scroller.scroll_top() < -AT_END => explorer.freeze(),
+            Follow::Frozen if scroller.scroll_top() >= -1 => explorer.resume(),
+            _ => {}
+        }
+    };
+    let blocks = move || shown.with(|shown| shown.blocks().cloned().collect::<Vec<_>>());
+    let nothing_for = search.clone();
+
+    view! {
+        <div class="scroller" node_ref=scroller on:scroll=on_scroll on:click=move |event| toggle_clicked(explorer, &event)>
+            <div class="list" role="log" aria-live="off" aria-label=t.list_label tabindex="0" data-testid="log-list">
+                <Show when=move || !is_empty.get() fallback=move || view! { <Nothing search=nothing_for.clone() /> }>
+                    <Older place=older shown search=search.clone() />
+                </Show>
+                <For each=blocks key=|block| block.serial let(block)>
+                    {
+                        let terms = terms.clone();
+                        block.items.iter().map(move |line| item(line, &terms, explorer)).collect_view()
+                    }
+                </For>
+            </div>
+        </div>
+        <p class="unseen" aria-live="polite">{announcement}</p>
+        {move || {
+            let paused = is_live && explorer.follow.get() != Follow::Following;
+            let count = explorer.waiting.get();
+            (paused && count > 0).then(|| view! {
+                <button type="button" class="new-count" data-testid="new-count" title=t.resume_hint on:click=move |_| explorer.resume()>
+                    <Icon name=IconName::ArrowDown />
+                    {(t.new_records)(count)}
+                </button>
+            })
+        }}
+    }
+}
+
+/// Expands the row that was clicked, unless text was being selected, and keeps it
+/// where it is on the screen.
+fn toggle_clicked(explorer: Explorer, event: &MouseEvent) {
+    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+    let Ok(Some(line)) = target.closest(".line") else { return };
+    let selecting = window().get_selection().ok().flatten().is_some_and(|selection| !selection.is_collapsed());
+    if selecting || event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0 {
+        return;
+    }
+    // The time is a link to the same; it is for those without JavaScript, and for copying.
+    event.prevent_default();
+    if let Ok(Some(row)) = line.closest(".row") {
+        toggle_row(explorer, &row);
+    }
+}
+
+/// Expands or closes a row and keeps it where it is on the screen.
+pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
+    let Some(id) = row.get_attribute("data-id") else { return };
+    let before = row.get_bounding_client_rect().top();
+    explorer.freeze();
+    explorer.toggle(&id);
+    let row = row.clone();
+    request_animation_frame(move || {
+        if let Ok(Some(scroller)) = row.closest(".scroller") {
+            let moved = row.get_bounding_client_rect().top() - before;
+            scroller.set_scroll_top(scroller.scroll_top() + moved.round() as i32);
+        }
+    });
+}
+
+/// Brings the record that the link names into view.
+fn reveal_selected(explorer: Explorer) {
+    let Some(id) = explorer.view.with_untracked(|view| view.at.clone()) else { return };
+    if let Some(row) = document().get_element_by_id(&format!("r-{id}")) {
+        explorer.freeze();
+        row.scroll_into_view();
+    }
+}

@@ -1,0 +1,120 @@
+//! The signals that the parts of the Explore page share.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate},
+};
+
+use super::view::{Search, View};
+
+/// Whether new records are put on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Follow {
+    #[default]
+    Following,
+    /// The reader looks at something; scrolling back to the end resumes.
+    Frozen,
+    /// The reader said so; only the reader resumes.
+    Paused,
+}
+
+/// How the tail is connected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Connection {
+    #[default]
+    Connecting,
+    Open,
+    /// The server is away; milliseconds since the Unix epoch.
+    Away {
+        since: i64,
+    },
+}
+
+/// The state of one Explore page. All of it that a link should carry is in `view`.
+#[derive(Clone, Copy)]
+pub(crate) struct Explorer {
+    pub(crate) view: Memo<View>,
+    /// The part of the view that decides which records are listed.
+    pub(crate) search: Memo<Search>,
+    pub(crate) follow: RwSignal<Follow>,
+    pub(crate) connection: RwSignal<Connection>,
+    /// The records that have come while the view stood still.
+    pub(crate) waiting: RwSignal<u64>,
+    /// The records that were left out of this tail.
+    pub(crate) skipped: RwSignal<u64>,
+    /// Raised by new records, lowered when the counts are asked for again.
+    pub(crate) counts_are_stale: RwSignal<bool>,
+    /// Counts up to have everything loaded again.
+    pub(crate) reload: RwSignal<u32>,
+    pub(crate) wrap: RwSignal<bool>,
+    /// Whether times are shown in the browser's zone; not before it has taken over.
+    pub(crate) local_time: RwSignal<bool>,
+    pub(crate) help: RwSignal<bool>,
+    navigate: StoredValue<Navigate>,
+}
+
+type Navigate = Box<dyn Fn(&str, NavigateOptions) + Send + Sync>;
+
+impl Explorer {
+    /// Reads the URL, and provides the state to all below.
+    pub(crate) fn provide() -> Self {
+        let location = use_location().search;
+        let view = Memo::new(move |_| location.with(|search| View::read(search)));
+        let navigate: Navigate = Box::new(use_navigate());
+        let explorer = Self {
+            view,
+            search: Memo::new(move |_| view.with(|view| view.search.clone())),
+            follow: RwSignal::default(),
+            connection: RwSignal::default(),
+            waiting: RwSignal::default(),
+            skipped: RwSignal::default(),
+            counts_are_stale: RwSignal::default(),
+            reload: RwSignal::default(),
+            wrap: RwSignal::default(),
+            local_time: RwSignal::default(),
+            help: RwSignal::default(),
+            navigate: StoredValue::new(navigate),
+        };
+        Effect::new(move |_| explorer.local_time.set(true));
+        provide_context(explorer);
+        explorer
+    }
+
+    pub(crate) fn expect() -> Self {
+        expect_context()
+    }
+
+    /// Goes to another view, as a click on its link would.
+    pub(crate) fn go(&self, view: &View) {
+        let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
+        self.navigate.with_value(|navigate| navigate(&view.url(), options));
+    }
+
+    /// Expands a record, or closes it if it is expanded.
+    pub(crate) fn toggle(&self, id: &str) {
+        let view = self.view.get_untracked();
+        let at = (view.at.as_deref() != Some(id)).then(|| id.to_owned());
+        self.go(&view.with_at(at));
+    }
+
+    /// Stops showing new records because the reader looks at something.
+    pub(crate) fn freeze(&self) {
+        if self.follow.get_untracked() == Follow::Following {
+            self.follow.set(Follow::Frozen);
+        }
+    }
+
+    /// Shows new records again, from the newest.
+    pub(crate) fn resume(&self) {
+        self.follow.set(Follow::Following);
+    }
+
+    /// Pauses a tail that follows; resumes one that does not.
+    pub(crate) fn toggle_follow(&self) {
+        match self.follow.get_untracked() {
+            Follow::Following => self.follow.set(Follow::Paused),
+            Follow::Frozen | Follow::Paused => self.resume(),
+        }
+    }
+}
