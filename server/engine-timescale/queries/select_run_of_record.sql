@@ -1,6 +1,6 @@
 -- The run whose first id is the nearest at or below the record's.
-select first_position, records, uuid_send(first_id), earliest, latest
+select first_position, records, first_id, earliest, latest
   from logboom.runs
- where first_id <= encode($1, 'hex')::uuid
+ where first_id <= $1
  order by first_id desc
  limit 1

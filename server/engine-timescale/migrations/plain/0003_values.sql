@@ -11,8 +11,8 @@ language sql immutable parallel safe as $$
     end
 $$;
 
--- The number that a text is in whole, or null. Never fails: what a float8 cannot hold
--- becomes an infinity or zero.
+-- The number that a text is in whole, or null. Never fails: what is too large for a
+-- float8 is no number, what is too small is zero.
 create function logboom.text_number(value text) returns float8
 language plpgsql immutable strict parallel safe as $$
 declare
@@ -37,7 +37,7 @@ begin
     end if;
     power := length(digits) - length(parts[3]) + coalesce(nullif(parts[4], '')::numeric, 0);
     if power > 309 then
-        return (parts[1] || 'Infinity')::float8;
+        return null;
     end if;
     if power < -323 then
         return 0;
@@ -46,7 +46,7 @@ begin
     scaled := '0.' || left(digits, 800) || 'e' || power;
     -- Half a step beyond the largest and half of the smallest float8.
     if power = 309 and scaled::numeric >= 1.7976931348623158079372897140530341507993e308 then
-        return (parts[1] || 'Infinity')::float8;
+        return null;
     end if;
     if power = -323 and scaled::numeric <= 2.4703282292062327208299493696645387061954e-324 then
         return 0;

@@ -1,0 +1,4 @@
+select extversion, quote_ident(nspname)
+  from pg_extension
+  join pg_namespace on pg_namespace.oid = extnamespace
+ where extname = 'timescaledb'

@@ -1,0 +1,171 @@
+//! Storing: ledger, block number, records, runs and block, in one transaction.
+
+mod careful;
+mod plan;
+
+use std::{collections::HashSet, sync::Arc};
+
+use pipeline::{Appended, Batch, BatchId, Block, Content, Delivery, NewDeadLetter, Result};
+use sqlx::{PgConnection, PgPool, Row};
+
+use self::plan::{Plan, Run};
+use crate::{
+    copy::copy,
+    dead_letters,
+    error::{classify, data_refusal},
+    partitions::{Days, days_of},
+};
+
+/// The lower bits of a position are the record's ordinal in its block.
+const ORDINAL_BITS: u32 = 20;
+/// The records that one block has room for.
+const BLOCK_RECORDS: usize = 1 << ORDINAL_BITS;
+
+/// What an append did.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) appended: Appended,
+    /// What was stored, in order of position.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// Stores the deliveries, in one transaction unless they are more than a block can hold.
+pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Delivery]) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for part in parts(deliveries) {
+        if let Some(days) = days {
+            let records = part.batches.iter().flat_map(|batch| &batch.records);
+            let wanted = days_of(records.map(|record| record.time));
+            days.prepare(pool, wanted).await;
+        }
+        let stored = match store(pool, &part, false).await {
+            // Some record is refused as data: once more, record by record where needed.
+            Err(error) if data_refusal(&error).is_some() => store(pool, &part, true).await,
+            other => other,
+        };
+        let stored = stored.map_err(classify)?;
+        outcome.appended.records += stored.appended.records;
+        outcome.appended.duplicates += stored.appended.duplicates;
+        outcome.appended.dead += stored.appended.dead;
+        outcome.blocks.extend(stored.blocks);
+    }
+    Ok(outcome)
+}
+
+/// What one transaction is to store.
+#[derive(Debug, Default)]
+struct Part {
+    /// Each id once.
+    batches: Vec<Arc<Batch>>,
+    /// Deliveries of a batch that is already among them.
+    repeated: u64,
+    letters: Vec<NewDeadLetter>,
+    records: usize,
+}
+
+fn parts(deliveries: &[Delivery]) -> Vec<Part> {
+    let mut parts = vec![Part::default()];
+    let mut seen = HashSet::new();
+    for delivery in deliveries {
+        let records = match &delivery.content {
+            Content::Batch(batch) => batch.records.len(),
+            Content::Undecodable { .. } => 0,
+        };
+        if parts.last().is_some_and(|part| part.records + records > BLOCK_RECORDS) {
+            parts.push(Part::default());
+        }
+        let Some(part) = parts.last_mut() else { continue };
+        match &delivery.content {
+            Content::Batch(batch) if !seen.insert(batch.id) => part.repeated += 1,
+            Content::Batch(batch) => {
+                part.records += records;
+                part.batches.push(Arc::clone(batch));
+            }
+            Content::Undecodable { bytes, reason } => part.letters.push(NewDeadLetter {
+                reason: reason.clone(),
+                producer: String::new(),
+                batch_id: None,
+                payload: bytes.clone(),
+                records: 0,
+            }),
+        }
+    }
+    parts
+}
+
+/// One transaction. Where the commit's answer is lost, the ledger knows on the next try.
+async fn store(pool: &PgPool, part: &Part, careful: bool) -> sqlx::Result<Outcome> {
+    let mut transaction = pool.begin().await?;
+    let new = insert_ledger(&mut transaction, &part.batches).await?;
+    let mut outcome = Outcome::default();
+    outcome.appended.duplicates = part.repeated + (part.batches.len() - new.len()) as u64;
+    let mut letters = part.letters.clone();
+
+    let mut runs = Vec::new();
+    let mut plan = Plan::new(&new);
+    if plan.records() > 0 {
+        let block: i64 = sqlx::query("select logboom.draw_block()").fetch_one(&mut *transaction).await?.try_get(0)?;
+        plan.begin_at(block << ORDINAL_BITS);
+        if careful {
+            let refused = careful::copy_what_is_taken(&mut transaction, &plan).await?;
+            letters.extend(refused.letters);
+            runs = plan.runs(|batch, place| refused.places.contains(&(batch, place)));
+        } else {
+            copy(&mut transaction, &plan.pieces()).await?;
+            runs = plan.runs(|_, _| false);
+        }
+        insert_runs(&mut transaction, &runs).await?;
+        outcome.appended.records = runs.iter().map(|run| run.places.len() as u64).sum();
+        if let Some(last) = runs.last() {
+            sqlx::query(include_str!("../../queries/insert_block.sql"))
+                .bind(block)
+                .bind(outcome.appended.records as i64)
+                .bind(last.last())
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("select pg_notify('logboom_blocks', '')").execute(&mut *transaction).await?;
+        }
+    }
+    outcome.appended.dead = letters.len() as u64;
+    dead_letters::insert(&mut transaction, &letters).await?;
+    transaction.commit().await?;
+    outcome.blocks = runs.iter().map(Run::block).collect();
+    Ok(outcome)
+}
+
+/// Enters the batches; returns those that were not known, in the order given.
+async fn insert_ledger(connection: &mut PgConnection, batches: &[Arc<Batch>]) -> sqlx::Result<Vec<Arc<Batch>>> {
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Vec<u8>> = batches.iter().map(|batch| batch.id.0.to_vec()).collect();
+    let from_clients: Vec<bool> = batches.iter().map(|batch| batch.client_id).collect();
+    let rows = sqlx::query(include_str!("../../queries/insert_ledger.sql"))
+        .bind(ids)
+        .bind(from_clients)
+        .fetch_all(&mut *connection)
+        .await?;
+    let new = rows.iter().map(|row| row.try_get(0).map(BatchId)).collect::<sqlx::Result<HashSet<_>>>()?;
+    Ok(batches.iter().filter(|batch| new.contains(&batch.id)).cloned().collect())
+}
+
+async fn insert_runs(connection: &mut PgConnection, runs: &[Run]) -> sqlx::Result<()> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let producers: Vec<String> = runs.iter().map(|run| run.batch.producer.replace('\0', "\u{fffd}")).collect();
+    sqlx::query(include_str!("../../queries/insert_runs.sql"))
+        .bind(runs.iter().map(|run| run.first).collect::<Vec<i64>>())
+        .bind(runs.iter().map(|run| run.places.len() as i32).collect::<Vec<i32>>())
+        .bind(runs.iter().map(|run| run.bytes() as i64).collect::<Vec<i64>>())
+        .bind(runs.iter().map(Run::first_id).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| run.batch.id.0.to_vec()).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| run.batch.client_id).collect::<Vec<bool>>())
+        .bind(producers)
+        .bind(runs.iter().map(|run| run.batch.observed_time).collect::<Vec<i64>>())
+        .bind(runs.iter().map(|run| run.times().0).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| run.times().1).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Reaching the server: its address, its pools, and patience.
+
+use std::{str::FromStr, time::Duration};
+
+use pipeline::{Error, Result};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, PgPool, Row,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    Options,
+    error::{classify, sqlstate},
+};
+
+/// How often a server that does not answer is tried, and how often that is said.
+const TRY_EVERY: Duration = Duration::from_millis(500);
+const SAY_EVERY: Duration = Duration::from_secs(3);
+/// How long one try may take.
+const ONE_TRY: Duration = Duration::from_secs(10);
+
+/// How long a caller waits for a connection before it is told that there is none.
+const ACQUIRE: Duration = Duration::from_secs(10);
+/// For storing, for the horizon and its listener, and for what is small.
+const WRITE_CONNECTIONS: u32 = 5;
+
+/// The two ways to the server, apart so that searches never hold up storing.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    pub(crate) write: PgPool,
+    pub(crate) read: PgPool,
+    /// Such as `15.18`.
+    pub(crate) version: String,
+}
+
+/// Waits for the server and connects.
+///
+/// # Errors
+/// `Invalid` for a URL that is none, and where the server is there but will not have
+/// us: a wrong password, a database that does not exist.
+pub(crate) async fn connect(url: &str, options: &Options) -> Result<Pools> {
+    let server = parse(url)?;
+    let version = wait_for(&server).await?;
+    Ok(Pools {
+        // A node that vanished in the middle of storing holds back every reader, so the
+        // server is to notice soon.
+        write: pool(
+            &server,
+            WRITE_CONNECTIONS,
+            vec![
+                ("idle_in_transaction_session_timeout", "30s".to_owned()),
+                ("tcp_keepalives_idle", "15".to_owned()),
+                ("tcp_keepalives_interval", "5".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+            ],
+        ),
+        read: pool(
+            &server,
+            options.read_connections.max(1),
+            vec![
+                ("statement_timeout", options.read_timeout.as_millis().to_string()),
+                ("client_connection_check_interval", "500".to_owned()),
+            ],
+        ),
+        version,
+    })
+}
+
+/// Reads the URL. What is wrong with it is said without repeating it.
+fn parse(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| {
+        Error::invalid(
+            "the store's url is not one of postgresql; write postgres://user:password@host:5432/database?sslmode=prefer",
+        )
+    })?;
+    Ok(options.application_name("logboom").disable_statement_logging())
+}
+
+/// How the server is called in logs: never with the password.
+fn name(server: &PgConnectOptions) -> String {
+    let database = server.get_database().unwrap_or(server.get_username());
+    match server.get_socket() {
+        Some(folder) => format!("{} (database {database})", folder.display()),
+        None => format!("{}:{} (database {database})", server.get_host(), server.get_port()),
+    }
+}
+
+/// Tries until the server answers; returns its version.
+async fn wait_for(server: &PgConnectOptions) -> Result<String> {
+    let name = name(server);
+    let mut said: Option<std::time::Instant> = None;
+    loop {
+        let failure = match tokio::time::timeout(ONE_TRY, version(server)).await {
+            Ok(Ok(version)) => return Ok(version),
+            Ok(Err(error)) => {
+                // 28: not allowed in. 3D: no such database. Waiting does not help.
+                if matches!(sqlstate(&error).and_then(|code| code.get(..2)), Some("28" | "3D")) {
+                    return Err(Error::invalid(format!("postgresql at {name} refuses the connection: {error}")));
+                }
+                classify(error).message
+            }
+            Err(_) => format!("no answer within {ONE_TRY:?}"),
+        };
+        if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+            tracing::warn!("waiting for postgresql at {name}: {failure}");
+            said = Some(std::time::Instant::now());
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
+
+async fn version(server: &PgConnectOptions) -> sqlx::Result<String> {
+    let mut connection = PgConnection::connect_with(server).await?;
+    let version: String = sqlx::query("show server_version").fetch_one(&mut connection).await?.try_get(0)?;
+    connection.close().await?;
+    // Debian adds its own after a space.
+    Ok(version.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// A pool whose connections have these settings, as far as the server knows them.
+fn pool(server: &PgConnectOptions, connections: u32, settings: Vec<(&'static str, String)>) -> PgPool {
+    let (names, values): (Vec<_>, Vec<_>) = settings.into_iter().unzip();
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .after_connect(move |connection, _| {
+            let set = sqlx::query(include_str!("../queries/settings.sql")).bind(names.clone()).bind(values.clone());
+            Box::pin(async move { set.execute(connection).await.map(drop) })
+        })
+        .connect_lazy_with(server.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_repeated() {
+        let error = parse("postgres://me:hunter2@[bad/db").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let server = parse("postgres://me:hunter2@db.example:5433/logs").unwrap();
+        assert_eq!(name(&server), "db.example:5433 (database logs)");
+    }
+}

@@ -1,0 +1,107 @@
+//! Counts over time by level class.
+
+use std::pin::pin;
+
+use futures::TryStreamExt;
+use model::{LevelClass, Query, time::Nanos};
+use pipeline::{Error, Histogram, Result, TimeRange};
+use sqlx::{PgPool, Row};
+
+use super::{
+    Session,
+    row::{columns_for, stored_record},
+};
+use crate::{error::classify, sql::Statement, types::Instant};
+
+/// The most buckets that are answered.
+const BUCKETS: i128 = 10_000;
+
+/// See [`pipeline::LogStore::histogram`].
+pub(crate) async fn histogram(pool: &PgPool, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+    let mut buckets = Buckets::new(range, bucket)?;
+    if buckets.counts.is_empty() {
+        return Ok(buckets.into_histogram());
+    }
+    let mut session = Session::open(pool).await?;
+    let mut statement = Statement::matching(query).within(range);
+    // The server counts by microseconds; finer edges have to be looked at in Rust.
+    if statement.exact && bucket % 1_000 == 0 {
+        let step = statement.parameters.bind(format!("{} microseconds", bucket / 1_000));
+        let origin = statement.parameters.bind(Instant::from_unix_micros((buckets.start / 1_000) as i64));
+        let columns = format!(
+            "date_bin({step}::text::interval, time, {origin}) as bucket, (severity - 1) / 4 as class, count(*)"
+        );
+        for row in session.rows(statement.select(&columns, "group by bucket, class")?).await? {
+            let time: Instant = row.try_get(0).map_err(classify)?;
+            let class: i32 = row.try_get(1).map_err(classify)?;
+            let count: i64 = row.try_get(2).map_err(classify)?;
+            buckets.add(i128::from(time.unix_micros()) * 1_000, class.unsigned_abs() as usize, count.unsigned_abs());
+        }
+    } else {
+        let exact = statement.exact;
+        let mut rows = pin!(session.stream(statement.select(&columns_for(query, None), "")?)?);
+        while let Some(row) = rows.try_next().await? {
+            let record = stored_record(&row)?.record;
+            if exact || query.matches(&record) {
+                buckets.add(i128::from(record.time), record.severity.class().index(), 1);
+            }
+        }
+    }
+    session.end();
+    Ok(buckets.into_histogram())
+}
+
+/// The counts, and where they begin: before the first time there is, perhaps.
+struct Buckets {
+    start: i128,
+    bucket: i64,
+    counts: Vec<[u64; LevelClass::ALL.len()]>,
+}
+
+impl Buckets {
+    fn new(range: TimeRange, bucket: i64) -> Result<Self> {
+        if bucket <= 0 {
+            return Err(Error::invalid(format!("a bucket of {bucket} ns: it has to be longer than nothing")));
+        }
+        let width = i128::from(bucket);
+        let start = i128::from(range.from).div_euclid(width) * width;
+        let number = if range.from < range.to { (i128::from(range.to) - 1 - start) / width + 1 } else { 0 };
+        if number > BUCKETS {
+            return Err(Error::invalid(format!("{number} buckets are too many: at most {BUCKETS}; make them longer")));
+        }
+        Ok(Self { start, bucket, counts: vec![Default::default(); number as usize] })
+    }
+
+    fn add(&mut self, time: i128, class: usize, count: u64) {
+        let place = usize::try_from((time - self.start).div_euclid(i128::from(self.bucket)));
+        if let Some(counter) = place.ok().and_then(|place| self.counts.get_mut(place)?.get_mut(class)) {
+            *counter += count;
+        }
+    }
+
+    fn into_histogram(self) -> Histogram {
+        let start = Nanos::try_from(self.start).unwrap_or(Nanos::MIN);
+        Histogram { start, bucket: self.bucket, counts: self.counts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_aligned_and_cover_the_range() {
+        for (from, to, bucket, start, number) in [
+            (0, 10, 10, 0, 1),
+            (5, 11, 10, 0, 2),
+            (-5, 5, 10, -10, 2),
+            (7, 7, 10, 0, 0),
+            (i64::MIN, i64::MAX, i64::MAX, i64::MIN, 3),
+        ] {
+            let histogram = Buckets::new(TimeRange { from, to }, bucket).unwrap().into_histogram();
+            assert_eq!((histogram.start, histogram.counts.len()), (start, number), "{from}..{to} by {bucket}");
+        }
+        assert!(Buckets::new(TimeRange { from: 0, to: 10_001 }, 1).is_err());
+        assert!(Buckets::new(TimeRange { from: 0, to: 1 }, 0).is_err());
+    }
+}

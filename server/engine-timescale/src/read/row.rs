@@ -1,0 +1,82 @@
+//! From a row of `logboom.logs` to a record.
+
+use model::{
+    Position, Query, Record, Severity, StoredRecord, Text,
+    query::{Expr, Field},
+};
+use pipeline::{Cursor, Error, Result};
+use sqlx::{Row, postgres::PgRow};
+
+use crate::{
+    attributes,
+    error::classify,
+    types::{Instant, JsonText, Uuid},
+};
+
+/// The columns that [`stored_record`] reads, in its order.
+pub(crate) const COLUMNS: &str = "time, time_ns, position, observed_time, id, severity, level, service, node, message, \
+                                  trace_id, span_id, attributes";
+
+/// The columns that [`stored_record`] reads, with an empty text in the place of the
+/// large ones that neither the query nor `field` looks at.
+pub(super) fn columns_for(query: &Query, field: Option<&Field>) -> String {
+    let (mut message, mut attributes) = (false, false);
+    let mut look = |field: &Field| match field {
+        Field::Message => message = true,
+        Field::Attribute(_) => attributes = true,
+        _ => {}
+    };
+    field.into_iter().for_each(&mut look);
+    visit(&query.expr, &mut look);
+    let message = if message { "message" } else { "''::text" };
+    let attributes = if attributes { "attributes" } else { "'{}'::jsonb" };
+    format!(
+        "time, time_ns, position, observed_time, id, severity, level, service, node, {message}, trace_id, span_id, \
+         {attributes}"
+    )
+}
+
+fn visit(expr: &Expr, look: &mut impl FnMut(&Field)) {
+    match expr {
+        Expr::All => {}
+        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| visit(operand, look)),
+        Expr::Not(operand) => visit(operand, look),
+        Expr::Contains(_) => look(&Field::Message),
+        Expr::Field(field, _) => look(field),
+    }
+}
+
+/// Reads a row of [`COLUMNS`].
+///
+/// # Errors
+/// `Corrupt` where something else than this program has written the row.
+pub(crate) fn stored_record(row: &PgRow) -> Result<StoredRecord> {
+    let text = |column: usize| row.try_get::<&str, _>(column).map_err(classify);
+    let time: Instant = row.try_get(0).map_err(classify)?;
+    let nanos: i16 = row.try_get(1).map_err(classify)?;
+    let position: i64 = row.try_get(2).map_err(classify)?;
+    let id: Uuid = row.try_get(4).map_err(classify)?;
+    let severity: i16 = row.try_get(5).map_err(classify)?;
+    let JsonText(json) = row.try_get(12).map_err(classify)?;
+    let corrupt = |what: &str| Error::corrupt(format!("the record at position {position} does not read back: {what}"));
+    let severity = u8::try_from(severity).ok().and_then(Severity::new).ok_or_else(|| corrupt("its severity"))?;
+    let record = Record {
+        id: id.0,
+        time: time.join(nanos),
+        observed_time: row.try_get(3).map_err(classify)?,
+        severity,
+        level: Text::from(text(6)?),
+        service: Text::from(text(7)?),
+        node: Text::from(text(8)?),
+        message: text(9)?.to_owned(),
+        attributes: attributes::decode(json).map_err(|error| corrupt(&error.to_string()))?,
+        trace_id: row.try_get(10).map_err(classify)?,
+        span_id: row.try_get(11).map_err(classify)?,
+    };
+    Ok(StoredRecord { position: Position(position), record })
+}
+
+/// The place of a record in the newest-first order.
+pub(super) fn cursor_of(stored: &StoredRecord) -> Cursor {
+    Cursor { time: stored.record.time, position: stored.position }
+}

@@ -1,0 +1,100 @@
+//! What a field of the query language is in a row.
+
+use model::query::Field;
+
+use super::Parameters;
+
+/// The text form of a field; null where the record does not have it.
+pub(crate) fn text_of(field: &Field, parameters: &mut Parameters) -> String {
+    match field {
+        Field::Level => "level".to_owned(),
+        Field::Service => "nullif(service, '')".to_owned(),
+        Field::Node => "nullif(node, '')".to_owned(),
+        Field::Message => "message".to_owned(),
+        Field::TraceId => "encode(trace_id, 'hex')".to_owned(),
+        Field::SpanId => "encode(span_id, 'hex')".to_owned(),
+        Field::Id => "id::text".to_owned(),
+        Field::Attribute(key) => {
+            let key = parameters.bind(key.clone());
+            format!("logboom.attribute_text(attributes -> {key})")
+        }
+    }
+}
+
+/// The number that a field is or is the text of; null where it is none.
+pub(super) fn number_of(field: &Field, parameters: &mut Parameters) -> String {
+    match field {
+        Field::Attribute(key) => {
+            let key = parameters.bind(key.clone());
+            format!("logboom.attribute_number(attributes -> {key})")
+        }
+        other => format!("logboom.text_number({})", text_of(other, parameters)),
+    }
+}
+
+/// Whether the record has the field.
+pub(super) fn is_present(field: &Field, parameters: &mut Parameters) -> String {
+    match field {
+        Field::Level | Field::Message | Field::Id => "true".to_owned(),
+        Field::Service => "service <> ''".to_owned(),
+        Field::Node => "node <> ''".to_owned(),
+        Field::TraceId => "trace_id is not null".to_owned(),
+        Field::SpanId => "span_id is not null".to_owned(),
+        Field::Attribute(key) => {
+            let key = parameters.bind(key.clone());
+            format!("attributes ? {key}")
+        }
+    }
+}
+
+/// Whether the field's text form is one of the values.
+pub(super) fn is_any_of(field: &Field, mut values: Vec<String>, parameters: &mut Parameters) -> String {
+    match field {
+        // The columns themselves are compared where that is the same, so that an index
+        // or a sort order can serve.
+        Field::Service | Field::Node => {
+            values.retain(|value| !value.is_empty());
+            let column = if *field == Field::Service { "service" } else { "node" };
+            format!("{column} = any({})", parameters.bind(values))
+        }
+        Field::TraceId => format!("trace_id = any({})", parameters.bind(bytes_of(&values, 16))),
+        Field::SpanId => format!("span_id = any({})", parameters.bind(bytes_of(&values, 8))),
+        Field::Id => {
+            let is_canonical = |value: &String| value.parse().is_ok_and(|id: model::RecordId| id.to_string() == *value);
+            values.retain(is_canonical);
+            format!("id = any({}::uuid[])", parameters.bind(values))
+        }
+        Field::Level | Field::Message | Field::Attribute(_) => {
+            let text = text_of(field, parameters);
+            format!("{text} = any({})", parameters.bind(values))
+        }
+    }
+}
+
+/// The bytes of those values that are so many in lower-case hexadecimal; no other value
+/// can be the text form of an identifier.
+fn bytes_of(values: &[String], length: usize) -> Vec<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    values
+        .iter()
+        .filter(|value| value.len() == length * 2)
+        .filter_map(|value| {
+            value.as_bytes().chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lower_case_digits_of_the_right_length_name_an_identifier() {
+        let values = ["00ff00000000000a", "00FF00000000000a", "00", "zz00000000000000"].map(str::to_owned);
+        assert_eq!(bytes_of(&values, 8), [vec![0, 255, 0, 0, 0, 0, 0, 10]]);
+    }
+}

@@ -1,0 +1,81 @@
+//! A search statement: the conditions that all readers share.
+
+use model::Query;
+use pipeline::{Cursor, Result, TimeRange};
+use sqlx::{Postgres, postgres::PgArguments, query::Query as Prepared};
+
+use super::{Parameters, filter::compile};
+use crate::types::Instant;
+
+/// A statement on `logboom.logs`, being written.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) parameters: Parameters,
+    conditions: Vec<String>,
+    /// Whether the conditions hold for exactly the records that match the query.
+    pub(crate) exact: bool,
+}
+
+impl Statement {
+    /// All records that match the query.
+    pub(crate) fn matching(query: &Query) -> Self {
+        let mut parameters = Parameters::default();
+        let condition = compile(&query.expr, false, &mut parameters);
+        Self { parameters, conditions: condition.sql.into_iter().collect(), exact: condition.exact }
+    }
+
+    /// Only those in the range. The conditions on `time` alone come first: partitions
+    /// and chunks are left out by them.
+    pub(crate) fn within(mut self, range: TimeRange) -> Self {
+        if range.from > i64::MIN {
+            let (from, nanos) = Instant::split(range.from);
+            let from = self.parameters.bind(from);
+            self.conditions.push(format!("time >= {from}"));
+            if nanos > 0 {
+                let nanos = self.parameters.bind(nanos);
+                self.conditions.push(format!("(time > {from} or time_ns >= {nanos})"));
+            }
+        }
+        let (to, nanos) = Instant::split(range.to);
+        let to = self.parameters.bind(to);
+        if nanos == 0 {
+            self.conditions.push(format!("time < {to}"));
+        } else {
+            let nanos = self.parameters.bind(nanos);
+            self.conditions.push(format!("time <= {to} and (time < {to} or time_ns < {nanos})"));
+        }
+        self
+    }
+
+    /// Only those that come after the cursor, newest first.
+    pub(crate) fn before(self, cursor: Cursor) -> Self {
+        self.beside(cursor, "<")
+    }
+
+    /// Only those that come before the cursor, newest first.
+    pub(crate) fn after(self, cursor: Cursor) -> Self {
+        self.beside(cursor, ">")
+    }
+
+    fn beside(mut self, cursor: Cursor, operator: &str) -> Self {
+        let (time, nanos) = Instant::split(cursor.time);
+        let time = self.parameters.bind(time);
+        let nanos = self.parameters.bind(nanos);
+        let position = self.parameters.bind(cursor.position.0);
+        self.conditions.push(format!("time {operator}= {time}"));
+        self.conditions.push(format!("(time, time_ns, position) {operator} ({time}, {nanos}, {position})"));
+        self
+    }
+
+    /// Adds a condition, whose values are in `parameters`.
+    pub(crate) fn and(mut self, condition: String) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// The statement, ready to run: `select … from … where …` and what follows.
+    pub(crate) fn select(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
+        let conditions = if self.conditions.is_empty() { "true".to_owned() } else { self.conditions.join(" and ") };
+        self.parameters.query(format!("select {columns} from logboom.logs where {conditions} {rest}"))
+    }
+}

@@ -1,0 +1,90 @@
+//! What a probe is told, kept in memory and refreshed in the background.
+
+use std::time::Duration;
+
+use model::Position;
+use parking_lot::Mutex;
+use pipeline::{Error, StoreStatus};
+use sqlx::{PgPool, Row};
+use tokio_util::sync::CancellationToken;
+
+use crate::{dead_letters, migrate::Layout};
+
+/// How often sizes are looked at.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// The state of the store as last seen.
+#[derive(Debug)]
+pub(crate) struct Status {
+    shown: Mutex<StoreStatus>,
+    /// Up to where the records are counted.
+    counted: tokio::sync::Mutex<Position>,
+}
+
+impl Status {
+    pub(crate) fn new(engine: String) -> Self {
+        let shown = StoreStatus { engine, ..StoreStatus::default() };
+        Self { shown: Mutex::new(shown), counted: tokio::sync::Mutex::default() }
+    }
+
+    pub(crate) fn get(&self) -> StoreStatus {
+        self.shown.lock().clone()
+    }
+
+    /// The store answers. Says so once, if it did not before.
+    pub(crate) fn well(&self) {
+        if let Some(trouble) = self.shown.lock().trouble.take() {
+            tracing::info!("postgresql answers again, after: {trouble}");
+        }
+    }
+
+    /// The store cannot be used now. Says so once.
+    pub(crate) fn trouble(&self, error: &Error) {
+        if self.shown.lock().trouble.replace(error.message.clone()).is_none() {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Adds the blocks up to `newest` that are not counted yet.
+    pub(crate) async fn count_upto(&self, pool: &PgPool, newest: Position) -> sqlx::Result<()> {
+        let mut counted = self.counted.lock().await;
+        if newest <= *counted {
+            return Ok(());
+        }
+        let row = sqlx::query(include_str!("../queries/count_blocks.sql"))
+            .bind(counted.0)
+            .bind(newest.0)
+            .fetch_one(pool)
+            .await?;
+        self.shown.lock().records += row.try_get::<i64, _>(0)?.unsigned_abs();
+        *counted = newest;
+        Ok(())
+    }
+
+    /// Looks at what is not counted by the way.
+    pub(crate) async fn refresh(&self, pool: &PgPool, layout: &Layout) -> sqlx::Result<()> {
+        let size = match layout {
+            Layout::Partitions { .. } => sqlx::query(include_str!("../queries/bytes_partitions.sql")),
+            Layout::Hypertable { .. } => sqlx::query(include_str!("../queries/bytes_hypertable.sql")),
+        };
+        let bytes: i64 = size.fetch_one(pool).await?.try_get(0)?;
+        let dead_letters = dead_letters::count(pool).await?;
+        let mut shown = self.shown.lock();
+        shown.bytes = bytes.unsigned_abs();
+        shown.dead_letters = dead_letters;
+        Ok(())
+    }
+
+    /// Goes on looking until `stop`.
+    pub(crate) async fn keep(&self, pool: PgPool, layout: Layout, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.refresh(&pool, &layout).await {
+                tracing::debug!("cannot see the size of the store now: {error}");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(REFRESH) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The store as the pipeline sees it: each method passes on to the file of its name.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{Position, Query, RecordId, StoredRecord};
+use pipeline::{
+    Appended, Block, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
+    SearchPage, SearchRequest, StoreStatus, TimeRange,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Options,
+    append::{Outcome, append},
+    connect::{self, Pools},
+    dead_letters,
+    error::classify,
+    migrate::{Layout, migrate},
+    partitions::{Days, UPKEEP},
+    read,
+    status::Status,
+    tail::{Horizon, Recent, follow},
+};
+
+/// The store on PostgreSQL.
+pub(crate) struct Store {
+    pools: Pools,
+    /// Of the partitioned layout.
+    days: Option<Arc<Days>>,
+    recent: Recent,
+    horizon: Arc<Horizon>,
+    status: Arc<Status>,
+    stop: CancellationToken,
+}
+
+impl Store {
+    /// Connects, brings the schema up to date and starts the work in the background.
+    pub(crate) async fn open(url: &str, options: &Options) -> Result<Self> {
+        let pools = connect::connect(url, options).await?;
+        let layout = migrate(&pools.write, options).await?;
+        let engine = describe(&pools.version, &layout);
+        let stop = CancellationToken::new();
+        let status = Arc::new(Status::new(engine));
+        let horizon = Horizon::start(pools.write.clone(), Arc::clone(&status), stop.clone());
+        let horizon = horizon.await.map_err(classify)?;
+
+        let days = matches!(layout, Layout::Partitions { .. }).then(|| Arc::new(Days::default()));
+        if let Some(days) = &days {
+            days.prepare_ahead(&pools.write).await;
+            tokio::spawn(upkeep(Arc::clone(days), pools.clone(), stop.clone()));
+        }
+        let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
+        tokio::spawn(async move { keeper.keep(pool, layout, ended).await });
+        Ok(Self { pools, days, recent: Recent::new(options.recent_bytes), horizon, status, stop })
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.stop.is_cancelled() { Err(Error::unavailable("the store is closed")) } else { Ok(()) }
+    }
+}
+
+/// Names the engine for people, and says in the log what it is built on.
+fn describe(version: &str, layout: &Layout) -> String {
+    match layout {
+        Layout::Hypertable { version: extension } => {
+            tracing::info!("storing in postgresql {version} with timescaledb {extension}: a hypertable");
+            format!("PostgreSQL {version}, TimescaleDB {extension}")
+        }
+        Layout::Partitions { reason } => {
+            tracing::info!("storing in postgresql {version} without timescaledb ({reason}): a partition for each day");
+            format!("PostgreSQL {version}")
+        }
+    }
+}
+
+async fn upkeep(days: Arc<Days>, pools: Pools, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP) => days.prepare_ahead(&pools.write).await,
+        }
+    }
+}
+
+#[async_trait]
+impl LogStore for Store {
+    async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
+        self.check_open()?;
+        match append(&self.pools.write, self.days.as_deref(), deliveries).await {
+            Ok(Outcome { appended, blocks }) => {
+                self.status.well();
+                self.recent.add(blocks);
+                self.horizon.look();
+                Ok(appended)
+            }
+            Err(error) => {
+                if error.is_retryable() {
+                    self.status.trouble(&error);
+                }
+                // What was registered is gone, which no notification tells.
+                self.horizon.look();
+                Err(error)
+            }
+        }
+    }
+
+    async fn newest(&self) -> Result<Position> {
+        self.check_open()?;
+        self.horizon.refresh(&self.pools.write, &self.status).await.map_err(classify)
+    }
+
+    async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Error::unavailable("the store is closed")),
+            blocks = follow(&self.pools.read, &self.recent, self.horizon.watch(), after) => blocks,
+        }
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        read::read_after(&self.pools.read, after, upto, query, limit).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
+        read::search(&self.pools.read, request).await
+    }
+
+    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+        read::count(&self.pools.read, query, range).await
+    }
+
+    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+        read::histogram(&self.pools.read, query, range, bucket).await
+    }
+
+    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
+        read::facets(&self.pools.read, query, range, fields, limit).await
+    }
+
+    async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
+        read::get(&self.pools.read, id).await
+    }
+
+    async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
+        read::context(&self.pools.read, id, before, after).await
+    }
+
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
+        let mut connection = self.pools.write.acquire().await.map_err(classify)?;
+        dead_letters::insert(&mut connection, letters).await.map_err(classify)
+    }
+
+    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+        dead_letters::list(&self.pools.read, before, limit).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+        dead_letters::remove(&self.pools.write, ids).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.status.get()
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        // What a dropped question left is closed with its connection.
+        self.pools.read.close().await;
+        self.pools.write.close().await;
+    }
+}
+
+impl Drop for Store {
+    /// The work in the background ends with the store.
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

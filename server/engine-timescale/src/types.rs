@@ -1,0 +1,133 @@
+//! Three types of PostgreSQL as they go over the wire, in its binary format.
+
+use model::{RecordId, time::Nanos};
+use sqlx::{
+    Decode, Encode, Postgres, Type,
+    encode::IsNull,
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, types::Oid},
+};
+
+/// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// A `timestamptz`: microseconds since 2000-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant(i64);
+
+impl Instant {
+    /// The microseconds of a time, rounded down, and the nanoseconds left over, 0 to 999.
+    ///
+    /// Every time has its place: PostgreSQL's years go far beyond those of [`Nanos`].
+    pub(crate) fn split(time: Nanos) -> (Self, i16) {
+        (Self(time.div_euclid(1_000) - EPOCH), time.rem_euclid(1_000) as i16)
+    }
+
+    pub(crate) fn from_unix_micros(micros: i64) -> Self {
+        Self(micros.saturating_sub(EPOCH))
+    }
+
+    pub(crate) fn unix_micros(self) -> i64 {
+        self.0.saturating_add(EPOCH)
+    }
+
+    /// The time, from what [`Instant::split`] made of it.
+    pub(crate) fn join(self, nanos: i16) -> Nanos {
+        self.unix_micros().saturating_mul(1_000).saturating_add(i64::from(nanos))
+    }
+
+    pub(crate) fn to_wire(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl Type<Postgres> for Instant {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(1184))
+    }
+}
+
+impl PgHasArrayType for Instant {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(1185))
+    }
+}
+
+impl Encode<'_, Postgres> for Instant {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.to_wire());
+        Ok(IsNull::No)
+    }
+}
+
+impl Decode<'_, Postgres> for Instant {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self(i64::from_be_bytes(value.as_bytes()?.try_into()?)))
+    }
+}
+
+/// A `uuid`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Uuid(pub(crate) RecordId);
+
+impl Type<Postgres> for Uuid {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl PgHasArrayType for Uuid {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2951))
+    }
+}
+
+impl Encode<'_, Postgres> for Uuid {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0.to_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl Decode<'_, Postgres> for Uuid {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self(RecordId::from_bytes(value.as_bytes()?.try_into()?)))
+    }
+}
+
+/// The text of a `jsonb`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonText<'r>(pub(crate) &'r str);
+
+/// The version byte in front of a binary `jsonb`, the only one there is.
+pub(crate) const JSONB_VERSION: u8 = 1;
+
+impl Type<Postgres> for JsonText<'_> {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(3802))
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for JsonText<'r> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        match value.as_bytes()?.split_first() {
+            Some((&JSONB_VERSION, text)) => Ok(Self(std::str::from_utf8(text)?)),
+            _ => Err("a jsonb of a version that is not known".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_comes_back_to_the_nanosecond() {
+        for time in [i64::MIN, -1_001, -1, 0, 1, 999, 1_000, 1_792_000_000_123_456_789, i64::MAX] {
+            let (instant, nanos) = Instant::split(time);
+            assert!((0..1_000).contains(&nanos), "{time}");
+            assert_eq!(instant.join(nanos), time);
+        }
+        assert_eq!(Instant::split(946_684_800_000_000_007), (Instant(0), 7));
+    }
+}
