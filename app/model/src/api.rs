@@ -119,3 +119,50 @@ pub struct ContextView {
 pub struct SkippedView {
     pub count: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Position, Record, RecordId, Text};
+
+    #[test]
+    fn a_record_is_shown_as_the_documented_json_and_read_back() {
+        let record = Record {
+            id: RecordId(0x0190a1b2_c3d4_7000_8000_00000000000f),
+            time: 1_700_000_000_123_456_789,
+            observed_time: 1_700_000_001_000_000_000,
+            severity: LevelClass::Error.lowest(),
+            level: Text::new("err"),
+            service: Text::new("api"),
+            node: Text::default(),
+            message: "boom \u{fffd}".to_owned(),
+            attributes: vec![
+                (Text::new("a"), Value::Text(Text::new("1"))),
+                (Text::new("b"), Value::Int(1)),
+                (Text::new("c"), Value::Float(1.5)),
+                (Text::new("d"), Value::Bool(true)),
+            ],
+            trace_id: Some([0xab; 16]),
+            span_id: None,
+        };
+        let view = RecordView::from(&StoredRecord { position: Position(i64::MAX), record });
+        assert_eq!(view.class(), LevelClass::Error);
+        assert_eq!(view.nanos(), Some(1_700_000_000_123_456_789));
+
+        let json = serde_json::json!({
+            "id": "0190a1b2-c3d4-7000-8000-00000000000f",
+            "position": "9223372036854775807",
+            "time": "2023-11-14T22:13:20.123456789Z",
+            "observed_time": "2023-11-14T22:13:21.000000000Z",
+            "level": "err",
+            "severity": 17,
+            "service": "api",
+            "node": "",
+            "message": "boom \u{fffd}",
+            "trace_id": "abababababababababababababababab",
+            "attributes": {"a": "1", "b": 1, "c": 1.5, "d": true},
+        });
+        assert_eq!(serde_json::to_value(&view).unwrap(), json);
+        assert_eq!(serde_json::from_value::<RecordView>(json).unwrap(), view);
+    }
+}

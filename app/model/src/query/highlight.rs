@@ -71,8 +71,11 @@ pub fn highlight(text: &str) -> Vec<Span> {
     };
     let mut spans = lexer.spans;
     if let Some(error) = unreadable {
-        let start = byte_of(text, &error);
-        spans.retain(|span| span.end <= start);
+        let error_at = byte_of(text, &error);
+        spans.retain(|span| span.end <= error_at);
+        // The error may lie at the end of what was half read.
+        let read = spans.last().map_or(0, |span| span.end);
+        let start = text.len() - text[read..].trim_start().len();
         spans.extend((start < text.len()).then_some(Span { start, end: text.len(), kind: SpanKind::Error }));
     }
     let error_at = byte_of(text, &error);

@@ -150,7 +150,7 @@ impl<'a> Lexer<'a> {
             let more = self.rest().starts_with(',');
             if !quoted && value.contains('*') || quoted && self.rest().starts_with('*') {
                 self.at += usize::from(quoted);
-                let only = values.is_empty() && !self.rest().starts_with(',');
+                let only = values.is_empty() && ends_value(self.rest());
                 return self.wildcard(start, value, quoted, only);
             }
             values.push(value);
@@ -165,8 +165,8 @@ impl<'a> Lexer<'a> {
         if !only {
             return Err(self.error(
                 start,
-                "a list of values holds whole values, not beginnings",
-                "join several tests with OR",
+                "* stands only at the end of the one value",
+                "join several tests with OR, or put the value in quotes",
             ));
         }
         if quoted {
@@ -191,8 +191,8 @@ impl<'a> Lexer<'a> {
     fn element(&mut self, in_list: bool) -> Result<(String, bool), ParseError> {
         if self.rest().starts_with('"') {
             let value = self.quoted()?;
-            let ends = self.rest().chars().next().is_none_or(|next| next.is_whitespace() || next == ')');
-            if !ends && !(in_list && self.rest().starts_with([',', '*'])) {
+            let goes_on = in_list && self.rest().starts_with([',', '*']);
+            if !goes_on && !ends_value(self.rest()) {
                 return Err(self.error(
                     self.at,
                     "text after a closing quote",
@@ -243,6 +243,11 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Whether a value may end where `rest` begins.
+fn ends_value(rest: &str) -> bool {
+    rest.chars().next().is_none_or(|next| next.is_whitespace() || next == ')')
+}
+
 /// Whether the `-` that `rest` starts with negates: not in `->`, `--flag` and alone.
 fn negates(rest: &str) -> bool {
     rest[1..].chars().next().is_some_and(|next| !next.is_whitespace() && !matches!(next, '-' | '>' | ')'))
@@ -250,7 +255,8 @@ fn negates(rest: &str) -> bool {
 
 /// The length of the field's name that `rest` starts with, if an operator follows.
 ///
-/// What looks like a name but is followed by `://` is the start of an address.
+/// What looks like a name but is followed by `://` or `::` starts an address or a path
+/// of code.
 fn name_length(rest: &str) -> Option<usize> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/');
     if !rest.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '@')) {
@@ -258,7 +264,8 @@ fn name_length(rest: &str) -> Option<usize> {
     }
     let length = rest.find(|c| !is_name(c))?;
     let after = &rest[length..];
-    (operator(after).is_some() && !after.starts_with("://") && !rest[..length].ends_with('-')).then_some(length)
+    let is_text = after.starts_with("://") || after.starts_with("::") || rest[..length].ends_with('-');
+    (!is_text && operator(after).is_some()).then_some(length)
 }
 
 /// The length of the operator that `rest` starts with, and the comparison it asks for.
@@ -307,8 +314,7 @@ fn regex_length(rest: &str) -> Option<usize> {
         match character {
             '\\' => drop(characters.next()),
             '/' => {
-                let ends = body[place + 1..].chars().next().is_none_or(|next| next.is_whitespace() || next == ')');
-                return ends.then_some(place + 2);
+                return ends_value(&body[place + 1..]).then_some(place + 2);
             }
             _ => {}
         }

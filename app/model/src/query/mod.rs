@@ -28,8 +28,9 @@
 //!   word; `*` around a word changes nothing.
 //! - A word is a test of a field where a name and an operator start it: a letter, `_`
 //!   or `@`, then letters, digits and `_ . - @ /`, then `:`, `<`, `<=`, `>` or `>=`. So
-//!   `12:30:01` and `[::1]:80` are texts, and so is what has `://` after the name. The
-//!   value, which follows without a blank, may hold further colons: `path:/api/x:y`.
+//!   `12:30:01` and `[::1]:80` are texts, and so is what has `://` or `::` after the
+//!   name. The value, which follows without a blank, may hold further colons:
+//!   `path:/api/x:y`.
 //! - Quotes make a text of anything: a phrase, a value (`service:"a b"`, `"a b",c`, a
 //!   prefix `"a b"*`) or a name (`"my key":1`). Inside them `\"` is a quote and `\\` a
 //!   backslash; before anything else, and everywhere outside quotes, a backslash is

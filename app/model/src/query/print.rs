@@ -128,12 +128,13 @@ fn is_bare_word(text: &str) -> bool {
 
 /// `suffix` is what follows the value directly.
 fn is_bare_value(value: &str, suffix: &str) -> bool {
-    // `/a/` would be a regular expression, and `/a` might be the start of one.
+    // `/a/` would be a regular expression, `/a` might be the start of one, and a name
+    // before `//` or another colon would be none.
     let is_regex = value.strip_prefix('/').is_some_and(|rest| match rest.find('/') {
-        Some(place) => place + 1 == rest.len() && suffix.is_empty(),
+        Some(place) => place == 0 || place + 1 == rest.len() && suffix.is_empty(),
         None => true,
     });
-    is_plain(value) && !value.contains(',') && !value.starts_with(['<', '>']) && !is_regex
+    is_plain(value) && !value.contains(',') && !value.starts_with([':', '<', '>']) && !is_regex
 }
 
 /// Stricter than what is read as a name, where that needs to look at what follows.

@@ -72,6 +72,8 @@ fn a_query_is_read_and_printed_in_its_canonical_form() {
         ("\"my key\":1", "\"my key\":1"),
         ("\"service\":api", "service:api"),
         ("attr.user:1 attr.level:1", "user:1 attr.level:1"),
+        ("std::io::Error fe80::1", "\"std::io::Error\" \"fe80::1\""),
+        ("url:\"//x\" url:\":x\"", "url:\"//x\" url:\":x\""),
         ("f:g(x)", "f:\"g(x)\""),
         ("(f:a)", "f:a"),
         ("user_id:*", "user_id:*"),
@@ -152,8 +154,18 @@ fn an_error_says_where_and_what_to_write() {
             "* stands only at the end of a value at character 2; write a regular expression as in field:/a.*b/, or put the value in quotes",
         ),
         ("a:*b*", "* stands only at the end of a value at character 2; write a regular expression as in a:/text/"),
-        ("a:b*,c", "a list of values holds whole values, not beginnings at character 2; join several tests with OR"),
-        ("a:b,c*", "a list of values holds whole values, not beginnings at character 2; join several tests with OR"),
+        (
+            "a:b*,c",
+            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+        ),
+        (
+            "a:\"b\"*c",
+            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+        ),
+        (
+            "a:b,c*",
+            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+        ),
         ("a:\"b\"c", "text after a closing quote at character 5; put a blank between, or \\\" for a quote inside"),
         (
             "dur>500ms",
@@ -207,11 +219,12 @@ fn a_search_box_is_told_what_each_part_is() {
         ("NOT é AND b", "negation[NOT] text[é] operator[AND] text[b]"),
         ("a \"b c", "text[a] error[\"b c]"),
         ("level:", "field[level] error[:]"),
+        ("level:a, b", "field[level] operator[:] error[a, b]"),
         ("level>=loud b", "field[level] operator[>=] error[loud] text[b]"),
         ("a (b OR c", "text[a] error[(] text[b] operator[OR] text[c]"),
         ("a ) b", "text[a] error[)] text[b]"),
         ("a OR", "text[a] operator[OR]"),
-        ("x:\"a\"b c", "field[x] operator[:] error[b c]"),
+        ("x:\"a\"b c", "field[x] operator[:] error[\"a\"b c]"),
         ("", ""),
     ] {
         let spans = highlight(text);

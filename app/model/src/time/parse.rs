@@ -146,10 +146,10 @@ fn epoch(text: &[u8]) -> Option<Nanos> {
     for digit in whole {
         value = value.checked_mul(10)?.checked_add(i64::from(digit_value(*digit)?))?;
     }
-    let unit = match value {
-        ..100_000_000_000 => 1_000_000_000,
-        ..100_000_000_000_000 => 1_000_000,
-        ..100_000_000_000_000_000 => 1_000,
+    let unit = match value.checked_ilog10().unwrap_or_default() {
+        0..11 => 1_000_000_000,
+        11..14 => 1_000_000,
+        14..17 => 1_000,
         _ => 1,
     };
     // The fraction is in billionths of the unit.
