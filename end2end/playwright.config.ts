@@ -1,0 +1,45 @@
+// The whole program, once on each pair of engines, in Debian's Chromium.
+//
+// One worker: the machine has few cores, and the tests of one pair share one server,
+// which some of them kill. Each test finds its own records by a name of its own.
+import { existsSync } from 'node:fs';
+import { defineConfig } from '@playwright/test';
+import type { Options } from './fixtures/test.ts';
+
+const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = process.env.LOGBOOM_CHROMIUM ?? browsers.find((path) => existsSync(path));
+if (!executablePath) throw new Error(`no Chromium at ${browsers.join(', ')}: run scripts/setup.sh test`);
+
+export default defineConfig<Options>({
+  testDir: 'specs',
+  outputDir: 'test-results',
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  forbidOnly: true,
+  reporter: [['list'], ['./reporter.ts']],
+  use: {
+    browserName: 'chromium',
+    locale: 'en-US',
+    timezoneId: 'UTC',
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath,
+      args: [
+        // Chromium's sandbox cannot be set up by root; the pages are our own.
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  projects: [
+    { name: 'embedded', use: { pair: 'embedded' } },
+    { name: 'distributed', use: { pair: 'distributed' } },
+  ],
+});

@@ -1,0 +1,22 @@
+// Prints one line that a script can add up: `end2end: N passed, N failed, N skipped`.
+import type { FullResult, Reporter, Suite } from '@playwright/test/reporter';
+
+export default class Counts implements Reporter {
+  private suite: Suite | undefined;
+
+  onBegin(_config: unknown, suite: Suite): void {
+    this.suite = suite;
+  }
+
+  onEnd(_result: FullResult): void {
+    const outcomes = (this.suite?.allTests() ?? []).map((test) => test.outcome());
+    const count = (...kinds: string[]) => outcomes.filter((outcome) => kinds.includes(outcome)).length;
+    // A test that passes only when it is repeated is a failure.
+    const line = `${count('expected')} passed, ${count('unexpected', 'flaky')} failed, ${count('skipped')} skipped`;
+    console.log(`end2end: ${line}`);
+  }
+
+  printsToStdio(): boolean {
+    return true;
+  }
+}

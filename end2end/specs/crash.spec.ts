@@ -1,0 +1,56 @@
+// The server is killed under load; nothing that was acknowledged is lost, and nothing is
+// stored twice.
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unique } from '../fixtures/api.ts';
+import { loadgen, type Program } from '../fixtures/program.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+/** Runs the load generator and returns its one line. */
+async function run(...options: string[]): Promise<any> {
+  const child = spawn(loadgen, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  await new Promise((resolve) => child.once('close', resolve));
+  return JSON.parse(output);
+}
+
+async function verify(program: Program, manifest: string): Promise<any> {
+  return run('verify', '--url', program.url, '--expect', manifest);
+}
+
+const clean = { lost: 0, doubled: 0, altered: 0, invented: 0 };
+
+test('all that is sent is stored and shown, once and unaltered', async ({ program }) => {
+  for (const door of ['stream', 'push', 'send-log', 'http']) {
+    const name = unique(door);
+    const manifest = program.file(`${name}.json`);
+    const report = await run(
+      'run', '--url', program.url, '--door', door, '--run-id', name, '--out', manifest,
+      '--records', door === 'send-log' ? '2000' : '20000', '--live', '--settle', '60',
+    );
+    expect(report, door).toMatchObject({ errors: 0, stored: { complete: true }, live: { missed: 0, doubled: 0, disordered: 0 } });
+    expect(await verify(program, manifest), door).toMatchObject({ ...clean, acknowledged: report.sent, found: report.sent });
+  }
+});
+
+test('the server is killed twice under load: 0 lost, 0 doubled, and the tail is complete', async ({ program }) => {
+  const name = unique('killed');
+  const manifest = program.file(`${name}.json`);
+  const load = run(
+    'run', '--url', program.url, '--door', 'stream', '--run-id', name, '--out', manifest,
+    '--rate', '5000', '--batch', '100', '--duration', '12', '--live', '--live-wait', '60', '--settle', '90',
+  );
+  for (let time = 0; time < 2; time++) {
+    await sleep(3000);
+    await program.kill();
+    await sleep(500);
+    await program.start();
+  }
+  const report = await load;
+  expect(report).toMatchObject({ sent: 60_000, acknowledged: 60_000, errors: 0 });
+  expect(report.retries, 'the server was away').toBeGreaterThan(0);
+  expect(report.stored.complete).toBe(true);
+  expect(await verify(program, manifest)).toMatchObject({ ...clean, found: 60_000 });
+  expect(report.live).toMatchObject({ missed: 0, doubled: 0, disordered: 0, skipped: 0 });
+});

@@ -1,0 +1,51 @@
+// The search box speaks the query language, and takes plain text for what it is.
+import { unique } from '../fixtures/api.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+test.describe('the search box', () => {
+  let service: string;
+
+  test.beforeEach(async ({ api, explore }) => {
+    service = unique('search');
+    const base = Date.now() - 60_000;
+    const at = (n: number) => new Date(base + n * 1000).toISOString();
+    await api.push(
+      { time: at(1), service, level: 'info', message: 'connection opened', status: 200, path: '/api/orders' },
+      { time: at(2), service, level: 'warn', message: 'Connection Reset by peer', status: 502, path: '/api/users' },
+      { time: at(3), service, level: 'error', message: 'timeout after 30 s', status: 504, path: '/checkout' },
+    );
+    await explore.open({ q: `service:${service}`, range: '1h' });
+    await expect(explore.rows).toHaveCount(3);
+  });
+
+  const cases: [string, string[]][] = [
+    ['timeout', ['timeout after 30 s']],
+    ['"connection reset"', ['Connection Reset by peer']],
+    ['connection', ['connection opened', 'Connection Reset by peer']],
+    ['level:error', ['timeout after 30 s']],
+    ['level>=warn', ['Connection Reset by peer', 'timeout after 30 s']],
+    ['status>=500', ['Connection Reset by peer', 'timeout after 30 s']],
+    ['path:/api/*', ['connection opened', 'Connection Reset by peer']],
+    ['-connection', ['timeout after 30 s']],
+    ['opened OR timeout', ['connection opened', 'timeout after 30 s']],
+    ['message:/after [0-9]+ s/', ['timeout after 30 s']],
+  ];
+  for (const [query, expected] of cases) {
+    test(`finds by ${query}`, async ({ explore, page }) => {
+      await explore.search(`service:${service} (${query})`);
+      await expect(explore.messages).toHaveText(expected);
+      expect(new URL(page.url()).searchParams.get('q')).toContain(query);
+    });
+  }
+
+  test('says so when nothing matches', async ({ explore, page }) => {
+    await explore.search(`service:${service} nowhere-to-be-found`);
+    await expect(page.getByTestId('empty-state')).toBeVisible();
+    await expect(explore.rows).toHaveCount(0);
+  });
+
+  test('searches what does not parse as text, and says so', async ({ explore, page }) => {
+    await explore.search(`service:${service} AND (`);
+    await expect(page.getByTestId('parse-note')).toBeVisible();
+  });
+});

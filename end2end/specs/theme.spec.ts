@@ -1,0 +1,30 @@
+// The theme is remembered, and known before anything is drawn.
+import { expect, test } from '../fixtures/test.ts';
+
+test('the theme that was chosen survives a reload, without a flash', async ({ explore, page }) => {
+  await explore.open();
+  const html = page.locator('html');
+  for (let click = 0; click < 3 && (await html.getAttribute('data-theme')) !== 'dark'; click++) {
+    await page.getByTestId('theme-toggle').click();
+  }
+  await expect(html).toHaveAttribute('data-theme', 'dark');
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await background();
+
+  // What the server sends is dark already, so that nothing light is ever drawn.
+  const source = await (await page.context().request.get('/')).text();
+  expect(source).toMatch(/<html[^>]*data-theme="dark"/);
+  await page.reload({ waitUntil: 'commit' });
+  await expect(html).toHaveAttribute('data-theme', 'dark');
+  await explore.ready();
+  expect(await background()).toBe(dark);
+});
+
+test('without a choice the theme is the system’s', async ({ explore, page }) => {
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await explore.open();
+  const light = await background();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await background()).not.toBe(light);
+});
