@@ -11,16 +11,10 @@ use crate::{pages::App, preferences::Preferences};
 #[derive(Debug, Clone, Default)]
 pub struct SitePath(pub String);
 
-/// Below which path the site's files are, without an ending slash; a server that puts
-/// the version into it provides it in the context. The root otherwise.
-#[derive(Debug, Clone, Default)]
-pub struct SitePath(pub String);
-
 /// Renders the document. The theme and the language are those of the request, so
 /// that the first paint is the right one.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let preferences = Preferences::from_request();
-    let SitePath(root) = use_context().unwrap_or_default();
     let SitePath(root) = use_context().unwrap_or_default();
     let style = format!("{root}/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
