@@ -9,7 +9,10 @@
 //! - [`records`]: deterministic corpora, awkward values included;
 //! - [`servers`]: private PostgreSQL and RabbitMQ servers.
 
+pub mod chaos;
 pub mod contract;
+pub mod faulty;
 pub mod memory;
+pub mod oracle;
 pub mod records;
 pub mod servers;

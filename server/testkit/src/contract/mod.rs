@@ -31,6 +31,8 @@
 //! the same for a [`QueueHarness`]. The instantiating package needs `tokio` with
 //! `macros` and `rt-multi-thread`.
 
+#![allow(clippy::unwrap_used, reason = "suites are tests")]
+
 pub mod queue;
 pub mod store;
 

@@ -1,0 +1,31 @@
+//! The end of a queue.
+
+use std::{sync::Arc, time::Duration};
+
+use pipeline::ErrorClass;
+
+use super::publish;
+use crate::{contract::QueueHarness, records};
+
+pub async fn a_closed_queue_is_unavailable(harness: &dyn QueueHarness) {
+    let queue = harness.open().await;
+    publish(&*queue, &records::corpus(8, 1)).await;
+    queue.close().await;
+    let published = queue.publish(Arc::new(records::batch(1, 1))).await;
+    assert_eq!(published.unwrap_err().class, ErrorClass::Unavailable);
+    assert_eq!(queue.receive(10).await.unwrap_err().class, ErrorClass::Unavailable);
+    // To close it again does no harm, and its state can still be asked for.
+    queue.close().await;
+    assert!(!queue.status().engine.is_empty());
+}
+
+pub async fn closing_wakes_a_waiting_receiver(harness: &dyn QueueHarness) {
+    let queue = harness.open().await;
+    let receiver = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.receive(100).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    queue.close().await;
+    assert_eq!(receiver.await.unwrap().unwrap_err().class, ErrorClass::Unavailable);
+}

@@ -1,0 +1,121 @@
+//! Storing batches, each once.
+
+use model::{Position, Query, RecordId, limits};
+use pipeline::{Content, ErrorClass, SearchRequest, TimeRange};
+
+use super::{Feeder, assert_in_order, assert_same, everything, records, records_of};
+use crate::{contract::StoreHarness, records as corpora};
+
+pub async fn what_is_appended_is_read_back_unchanged(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let corpus = corpora::corpus(11, 20);
+    Feeder::default().feed(&*store, &corpus).await;
+    let stored = everything(&*store).await;
+    assert_in_order(&stored);
+    assert_same(&records(&stored), &records_of(&corpus), "everything");
+    for expected in stored.iter().step_by(7) {
+        let found = store.get(expected.record.id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(expected));
+    }
+    assert_eq!(store.newest().await.unwrap(), stored.last().unwrap().position);
+    store.close().await;
+}
+
+pub async fn an_empty_store_answers_every_question(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let (query, range) = (Query::default(), TimeRange { from: 0, to: 60 });
+    assert_eq!(everything(&*store).await, []);
+    assert_eq!(store.count(&query, TimeRange::ALL).await.unwrap(), 0);
+    let request = SearchRequest { query: query.clone(), range: TimeRange::ALL, limit: 10, cursor: None };
+    let page = store.search(&request).await.unwrap();
+    assert_eq!((page.records, page.next), (vec![], None));
+    assert_eq!(store.histogram(&query, range, 20).await.unwrap().counts, [[0; 6]; 3]);
+    let facets = store.facets(&query, TimeRange::ALL, &["service".into(), "x".into()], 5).await.unwrap();
+    assert_eq!(facets.len(), 2);
+    assert!(facets.iter().all(|facet| facet.values.is_empty()));
+    assert_eq!(store.get(RecordId(1)).await.unwrap(), None);
+    assert_eq!(store.context(RecordId(1), 5, 5).await.unwrap(), None);
+    assert_eq!(store.dead_letters(None, 10).await.unwrap(), []);
+    let appended = store.append(&[]).await.unwrap();
+    assert_eq!((appended.records, appended.duplicates, appended.dead), (0, 0, 0));
+    store.close().await;
+}
+
+pub async fn a_redelivered_batch_is_stored_once(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let feeder = Feeder::default();
+    let corpus = corpora::corpus(12, 6);
+    let deliveries = feeder.deliveries(&corpus);
+    store.append(&deliveries).await.unwrap();
+    // The very delivery again, and the same batch published twice.
+    for again in [deliveries[1..3].to_vec(), feeder.deliveries(&corpus[..4])] {
+        let appended = store.append(&again).await.unwrap();
+        assert_eq!((appended.records, appended.duplicates), (0, again.len() as u64));
+    }
+    assert_same(&records(&everything(&*store).await), &records_of(&corpus), "everything");
+    store.close().await;
+}
+
+pub async fn a_batch_given_twice_in_one_call_is_stored_once(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let feeder = Feeder::default();
+    let mut corpus = corpora::corpus(13, 4);
+    // Sent again by a client under its own id, with other ids for the records.
+    let mut resent = corpus[1].clone();
+    corpus[1].client_id = true;
+    resent.client_id = true;
+    let base = RecordId::base(1_767_323_045_001, 99 << 16);
+    resent.records.iter_mut().enumerate().for_each(|(place, record)| record.id = base.nth(place));
+    let twice = [&corpus[0], &corpus[1], &corpus[0], &resent, &corpus[2]].map(|batch| feeder.delivery(batch));
+    let appended = store.append(&twice).await.unwrap();
+    assert_eq!(appended.duplicates, 2);
+    let stored = everything(&*store).await;
+    assert_same(&records(&stored), &records_of(&corpus[..3]), "everything");
+    store.close().await;
+}
+
+pub async fn records_of_any_time_are_stored(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let times = [i64::MIN, i64::MIN + 1, -86_400_000_000_001, -1, 0, 1, 999, corpora::OBSERVED, i64::MAX - 1];
+    let mut batch = corpora::batch(1, times.len());
+    for (record, time) in batch.records.iter_mut().zip(times) {
+        record.time = time;
+    }
+    Feeder::default().feed(&*store, std::slice::from_ref(&batch)).await;
+    assert_same(&records(&everything(&*store).await), &batch.records, "everything");
+    let request = SearchRequest { query: Query::default(), range: TimeRange::ALL, limit: 100, cursor: None };
+    let mut found = records(&store.search(&request).await.unwrap().records);
+    found.reverse();
+    assert_same(&found, &batch.records, "search");
+    for (place, time) in times.into_iter().enumerate() {
+        let range = TimeRange { from: time, to: time + 1 };
+        assert_eq!(store.count(&Query::default(), range).await.unwrap(), 1, "{time}");
+        let range = TimeRange { from: i64::MIN, to: time };
+        assert_eq!(store.count(&Query::default(), range).await.unwrap(), place as u64, "before {time}");
+    }
+    store.close().await;
+}
+
+pub async fn a_full_batch_is_stored(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let batches = [corpora::batch(1, limits::RECORDS_PER_BATCH), corpora::long_messages(2, 6, limits::MESSAGE_BYTES)];
+    Feeder::default().feed(&*store, &batches).await;
+    assert_same(&records(&everything(&*store).await), &records_of(&batches), "everything");
+    store.close().await;
+}
+
+pub async fn a_closed_store_is_unavailable(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let feeder = Feeder::default();
+    feeder.feed(&*store, &corpora::corpus(14, 2)).await;
+    store.close().await;
+    let class = |result: pipeline::Result<()>| result.unwrap_err().class;
+    let append = store.append(&feeder.deliveries(&[corpora::batch(1, 1)])).await.map(drop);
+    assert_eq!(class(append), ErrorClass::Unavailable);
+    assert_eq!(class(store.follow(Position(i64::MAX >> 1)).await.map(drop)), ErrorClass::Unavailable);
+    let undecodable = feeder.wrap(Content::Undecodable { bytes: vec![1], reason: "x".into() });
+    assert_eq!(class(store.append(&[undecodable]).await.map(drop)), ErrorClass::Unavailable);
+    // To close it again does no harm, and its state can still be asked for.
+    store.close().await;
+    assert!(!store.status().engine.is_empty());
+}

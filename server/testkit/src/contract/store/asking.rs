@@ -1,0 +1,245 @@
+//! Questions, answered like the reference (C7).
+
+use std::sync::Arc;
+
+use model::{Query, RecordId};
+use pipeline::{Batch, ErrorClass, LogStore, SearchPage, SearchRequest, TimeRange};
+
+use super::{Feeder, assert_same, records};
+use crate::{
+    contract::StoreHarness,
+    memory::MemoryStore,
+    records::{self as corpora, OBSERVED},
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// The store under test and the reference, with the same batches.
+struct Pair {
+    corpus: Vec<Batch>,
+    store: Arc<dyn LogStore>,
+    reference: MemoryStore,
+}
+
+impl Pair {
+    /// Closes and opens the store again after `closed_after` of the batches.
+    async fn open(harness: &dyn StoreHarness, seed: u64, closed_after: &[usize]) -> Self {
+        let corpus = corpora::corpus(seed, 30);
+        let (reference, feeder) = (MemoryStore::new(), Feeder::default());
+        feeder.feed(&reference, &corpus).await;
+        let feeder = Feeder::default();
+        let mut store = harness.open().await;
+        let mut start = 0;
+        for end in closed_after {
+            feeder.feed(&*store, &corpus[start..*end]).await;
+            start = *end;
+            store.close().await;
+            drop(store);
+            store = harness.open().await;
+        }
+        feeder.feed(&*store, &corpus[start..]).await;
+        Self { corpus, store, reference }
+    }
+
+    /// Most of it old, some of it fresh.
+    async fn mixed(harness: &dyn StoreHarness, seed: u64) -> Self {
+        Self::open(harness, seed, &[10, 20]).await
+    }
+
+    async fn compare_queries(&self, seed: u64) {
+        for (number, query) in corpora::queries(seed, &self.corpus, 120).into_iter().enumerate() {
+            let range = ranges()[number % ranges().len()];
+            let expected = self.reference.count(&query, range).await.unwrap();
+            let found = self.store.count(&query, range).await.unwrap();
+            assert_eq!(found, expected, "count of `{query}` in {range:?}\n{:?}", query.expr);
+            let what = format!("search for `{query}` in {range:?}");
+            let expected = all_pages(&self.reference, &query, range, 10_000).await;
+            assert_same(&all_pages(&*self.store, &query, range, 100).await, &expected, &what);
+        }
+    }
+}
+
+fn ranges() -> [TimeRange; 4] {
+    [
+        TimeRange::ALL,
+        TimeRange { from: OBSERVED - SECOND, to: OBSERVED + 2 * SECOND },
+        TimeRange { from: OBSERVED + 1, to: OBSERVED + 2 },
+        TimeRange { from: OBSERVED + 100 * SECOND, to: OBSERVED + 200 * SECOND },
+    ]
+}
+
+/// Turns pages until there are no more.
+async fn all_pages(store: &dyn LogStore, query: &Query, range: TimeRange, limit: usize) -> Vec<model::Record> {
+    let mut request = SearchRequest { query: query.clone(), range, limit, cursor: None };
+    let mut found = Vec::new();
+    // A search may stop early, but not for ever.
+    for _ in 0..10_000 {
+        let page = store.search(&request).await.unwrap();
+        assert!(page.records.len() <= limit);
+        found.extend(records(&page.records));
+        match page.next {
+            None => return found,
+            next => {
+                assert_ne!(next, request.cursor, "the search does not get on");
+                request.cursor = next;
+            }
+        }
+    }
+    panic!("there is no end to the pages of `{query}`");
+}
+
+pub async fn fresh_records_answer_every_query_like_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::open(harness, 51, &[]).await;
+    pair.compare_queries(1).await;
+    pair.store.close().await;
+}
+
+pub async fn reopened_records_answer_every_query_like_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::open(harness, 52, &[30]).await;
+    pair.compare_queries(2).await;
+    pair.store.close().await;
+}
+
+pub async fn old_and_fresh_records_answer_every_query_like_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 53).await;
+    pair.compare_queries(3).await;
+    pair.store.close().await;
+}
+
+pub async fn a_search_pages_through_everything_once_newest_first(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 54).await;
+    for text in ["*", "level>=warn", "request OR reset", "-service:*"] {
+        let query = Query::parse(text).unwrap();
+        for range in ranges() {
+            let expected = all_pages(&pair.reference, &query, range, 10_000).await;
+            for limit in [1, 7, 1000] {
+                if limit > 1 || expected.len() < 200 {
+                    let found = all_pages(&*pair.store, &query, range, limit).await;
+                    assert_same(&found, &expected, &format!("`{text}`, {limit} a page, {range:?}"));
+                }
+            }
+        }
+    }
+    pair.store.close().await;
+}
+
+pub async fn a_search_says_truly_how_far_back_it_has_looked(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 55).await;
+    let range = ranges()[1];
+    for text in ["*", "level:error", "500", "nothing.like.this:*"] {
+        let mut request = SearchRequest { query: Query::parse(text).unwrap(), range, limit: 13, cursor: None };
+        let all = all_pages(&pair.reference, &request.query, range, 10_000).await;
+        let mut seen = 0;
+        loop {
+            let page: SearchPage = pair.store.search(&request).await.unwrap();
+            seen += page.records.len();
+            assert!(
+                all[seen..].iter().all(|record| record.time < page.searched_back_to),
+                "`{text}`: some matches at or after {} were not shown",
+                page.searched_back_to
+            );
+            request.cursor = page.next;
+            if page.next.is_none() {
+                assert!(page.searched_back_to <= range.from, "`{text}`: at the end, all is searched");
+                break;
+            }
+        }
+        assert_eq!(seen, all.len());
+    }
+    pair.store.close().await;
+}
+
+pub async fn histograms_agree_with_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 56).await;
+    let cases = [
+        (OBSERVED - 5 * SECOND, OBSERVED + 5 * SECOND, SECOND),
+        (OBSERVED - 5 * SECOND + 1, OBSERVED + 5 * SECOND - 1, SECOND),
+        (OBSERVED - SECOND, OBSERVED + SECOND + 2, SECOND / 3),
+        (OBSERVED, OBSERVED + 3, 1),
+        (OBSERVED - 86_400 * SECOND, OBSERVED + 86_400 * SECOND, 3600 * SECOND),
+        (OBSERVED - 600 * SECOND, OBSERVED + 600 * SECOND, 60 * SECOND),
+        (-7, 7, 5),
+    ];
+    for text in ["*", "level>=warn", "request", "http.status>=500 OR timeout"] {
+        let query = Query::parse(text).unwrap();
+        for (from, to, bucket) in cases {
+            let range = TimeRange { from, to };
+            let found = pair.store.histogram(&query, range, bucket).await.unwrap();
+            let expected = pair.reference.histogram(&query, range, bucket).await.unwrap();
+            assert_eq!(found, expected, "`{text}` {range:?} in buckets of {bucket}");
+        }
+    }
+    pair.store.close().await;
+}
+
+pub async fn a_histogram_of_too_many_buckets_is_refused(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    for (to, bucket) in [(10_001, 1), (10, 0), (10, -1)] {
+        let error = store.histogram(&Query::default(), TimeRange { from: 0, to }, bucket).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+    }
+    let most = store.histogram(&Query::default(), TimeRange { from: 0, to: 10_000 }, 1).await.unwrap();
+    assert_eq!(most.counts.len(), 10_000);
+    store.close().await;
+}
+
+pub async fn facets_agree_with_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 57).await;
+    let names = [
+        "level",
+        "service",
+        "node",
+        "message",
+        "trace_id",
+        "span_id",
+        "id",
+        "http.status",
+        "path",
+        "attr.level",
+        "attr.service",
+        "with space",
+        "키",
+        "duration_ms",
+        "seq",
+        "nothing.like.this",
+    ];
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    for text in ["*", "level>=warn", "request", "nothing.like.this:*"] {
+        let query = Query::parse(text).unwrap();
+        for range in ranges() {
+            for limit in [3, 10_000] {
+                let found = pair.store.facets(&query, range, &names, limit).await.unwrap();
+                let expected = pair.reference.facets(&query, range, &names, limit).await.unwrap();
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert_eq!(found, expected, "`{text}` in {range:?}, the first {limit}");
+                }
+                assert_eq!(found.len(), expected.len());
+            }
+        }
+    }
+    pair.store.close().await;
+}
+
+pub async fn contexts_agree_with_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 58).await;
+    let ids: Vec<RecordId> = pair.corpus.iter().flat_map(|batch| &batch.records).map(|record| record.id).collect();
+    for (number, id) in ids.into_iter().enumerate().step_by(23) {
+        let (before, after) = [(5, 5), (0, 3), (3, 0), (1000, 1000)][number % 4];
+        let found = pair.store.context(id, before, after).await.unwrap().unwrap();
+        let expected = pair.reference.context(id, before, after).await.unwrap().unwrap();
+        assert_eq!(found.record.record, expected.record.record);
+        assert_same(&records(&found.before), &records(&expected.before), &format!("{before} before {id}"));
+        assert_same(&records(&found.after), &records(&expected.after), &format!("{after} after {id}"));
+    }
+    pair.store.close().await;
+}
+
+pub async fn a_record_that_is_not_there_is_not_found(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 59).await;
+    let first = pair.corpus[0].records[0].id;
+    for id in [RecordId(0), RecordId(u128::MAX), first.nth(9_999), RecordId(first.0 - 1)] {
+        assert_eq!(pair.store.get(id).await.unwrap(), None, "{id}");
+        assert_eq!(pair.store.context(id, 2, 2).await.unwrap(), None, "{id}");
+    }
+    pair.store.close().await;
+}

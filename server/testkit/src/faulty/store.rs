@@ -1,0 +1,130 @@
+//! A store that misbehaves.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{Position, Query, RecordId, StoredRecord};
+use parking_lot::Mutex;
+use pipeline::{
+    Appended, Batch, Block, Content, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter,
+    Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+};
+
+use super::Switch;
+
+type Poison = Box<dyn Fn(&Batch) -> Option<Error> + Send + Sync>;
+
+/// Passes everything on to another store, or does not.
+pub struct FaultyStore {
+    inner: Arc<dyn LogStore>,
+    poison: Mutex<Option<Poison>>,
+    pub append: Switch,
+    pub newest: Switch,
+    pub follow: Switch,
+    /// Searching, counting and all that else only reads.
+    pub read: Switch,
+    pub put_dead_letters: Switch,
+}
+
+impl FaultyStore {
+    pub fn new(inner: Arc<dyn LogStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            poison: Mutex::new(None),
+            append: Switch::default(),
+            newest: Switch::default(),
+            follow: Switch::default(),
+            read: Switch::default(),
+            put_dead_letters: Switch::default(),
+        })
+    }
+
+    /// From now on a transaction that holds a batch for which `poison` gives an error
+    /// fails as a whole with that error.
+    pub fn refuse(&self, poison: impl Fn(&Batch) -> Option<Error> + Send + Sync + 'static) {
+        *self.poison.lock() = Some(Box::new(poison));
+    }
+
+    fn taste(&self, deliveries: &[Delivery]) -> Result<()> {
+        let poison = self.poison.lock();
+        let Some(poison) = poison.as_ref() else { return Ok(()) };
+        let found = deliveries.iter().find_map(|delivery| match &delivery.content {
+            Content::Batch(batch) => poison(batch),
+            Content::Undecodable { .. } => None,
+        });
+        found.map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl LogStore for FaultyStore {
+    async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
+        let append = async {
+            self.taste(deliveries)?;
+            self.inner.append(deliveries).await
+        };
+        self.append.pass(append).await
+    }
+
+    async fn newest(&self) -> Result<Position> {
+        self.newest.pass(self.inner.newest()).await
+    }
+
+    async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        self.follow.pass(self.inner.follow(after)).await
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        self.read.pass(self.inner.read_after(after, upto, query, limit)).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
+        self.read.pass(self.inner.search(request)).await
+    }
+
+    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+        self.read.pass(self.inner.count(query, range)).await
+    }
+
+    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+        self.read.pass(self.inner.histogram(query, range, bucket)).await
+    }
+
+    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
+        self.read.pass(self.inner.facets(query, range, fields, limit)).await
+    }
+
+    async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
+        self.read.pass(self.inner.get(id)).await
+    }
+
+    async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
+        self.read.pass(self.inner.context(id, before, after)).await
+    }
+
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
+        self.put_dead_letters.pass(self.inner.put_dead_letters(letters)).await
+    }
+
+    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+        self.read.pass(self.inner.dead_letters(before, limit)).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+        self.inner.remove_dead_letters(ids).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.inner.status()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

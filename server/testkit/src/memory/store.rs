@@ -1,0 +1,209 @@
+//! The reference store: writing, following, dead letters. Questions stand in `questions`.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use model::{Position, Query, RecordId, StoredRecord};
+use parking_lot::Mutex;
+use pipeline::{
+    Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter,
+    Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+};
+use tokio::sync::watch;
+
+use super::{closed, questions};
+
+/// Positions leave such a gap between blocks, so that nobody relies on there being none.
+const GAP: i64 = 7;
+
+/// A store in memory.
+pub struct MemoryStore {
+    disk: Arc<Mutex<Disk>>,
+    newest: watch::Sender<Position>,
+    is_closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Disk {
+    blocks: Vec<Block>,
+    ledger: HashSet<BatchId>,
+    letters: Vec<DeadLetter>,
+    last_letter: i64,
+}
+
+impl Disk {
+    fn newest(&self) -> Position {
+        self.blocks.last().map_or(Position(0), Block::last)
+    }
+
+    fn bury(&mut self, letter: NewDeadLetter) {
+        self.last_letter += 1;
+        let time = crate::records::OBSERVED + self.last_letter;
+        self.letters.push(DeadLetter { id: self.last_letter, time, letter });
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::on(Arc::default())
+    }
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The store as another process would find it.
+    pub fn reopen(&self) -> Self {
+        Self::on(self.disk.clone())
+    }
+
+    fn on(disk: Arc<Mutex<Disk>>) -> Self {
+        let newest = disk.lock().newest();
+        Self { disk, newest: watch::Sender::new(newest), is_closed: AtomicBool::new(false) }
+    }
+
+    /// Everything stored, in order of position.
+    pub fn all(&self) -> Vec<StoredRecord> {
+        let disk = self.disk.lock();
+        disk.blocks.iter().flat_map(|block| (0..).map_while(|place| block.stored(place))).collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_closed.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl LogStore for MemoryStore {
+    async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
+        self.check()?;
+        let mut appended = Appended::default();
+        let mut disk = self.disk.lock();
+        for delivery in deliveries {
+            match &delivery.content {
+                Content::Batch(batch) if !disk.ledger.insert(batch.id) => appended.duplicates += 1,
+                Content::Batch(batch) => {
+                    appended.records += batch.records.len() as u64;
+                    let first = Position(disk.newest().0 + GAP);
+                    disk.blocks.push(Block { first, batch: batch.clone() });
+                }
+                Content::Undecodable { bytes, reason } => {
+                    appended.dead += 1;
+                    disk.bury(NewDeadLetter {
+                        reason: reason.clone(),
+                        producer: String::new(),
+                        batch_id: None,
+                        payload: bytes.clone(),
+                        records: 0,
+                    });
+                }
+            }
+        }
+        self.newest.send_replace(disk.newest());
+        Ok(appended)
+    }
+
+    async fn newest(&self) -> Result<Position> {
+        self.check()?;
+        Ok(self.disk.lock().newest())
+    }
+
+    async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        let mut newest = self.newest.subscribe();
+        // Fails when the store is dropped; then there is nobody to ask.
+        newest.wait_for(|newest| *newest > after || self.check().is_err()).await.map_err(|_| closed())?;
+        self.check()?;
+        let disk = self.disk.lock();
+        let first = disk.blocks.partition_point(|block| block.last() <= after);
+        // Few at a time, so that callers are seen to come again.
+        Ok(disk.blocks[first..].iter().take(3).cloned().collect())
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        self.check()?;
+        let within = |stored: &StoredRecord| after < stored.position && stored.position <= upto;
+        let matching = self.all().into_iter().filter(|stored| within(stored) && query.matches(&stored.record));
+        Ok(matching.take(limit).collect())
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
+        self.check()?;
+        Ok(questions::search(self.all(), request))
+    }
+
+    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+        self.check()?;
+        Ok(questions::matching(self.all(), query, range).len() as u64)
+    }
+
+    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+        self.check()?;
+        questions::histogram(&questions::matching(self.all(), query, range), range, bucket)
+    }
+
+    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
+        self.check()?;
+        Ok(questions::facets(&questions::matching(self.all(), query, range), fields, limit))
+    }
+
+    async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
+        self.check()?;
+        Ok(self.all().into_iter().find(|stored| stored.record.id == id))
+    }
+
+    async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
+        self.check()?;
+        Ok(questions::context(self.all(), id, before, after))
+    }
+
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
+        self.check()?;
+        let mut disk = self.disk.lock();
+        letters.iter().for_each(|letter| disk.bury(letter.clone()));
+        Ok(())
+    }
+
+    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+        self.check()?;
+        let disk = self.disk.lock();
+        let older = disk.letters.iter().rev().filter(|letter| before.is_none_or(|before| letter.id < before));
+        Ok(older.take(limit).cloned().collect())
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+        self.check()?;
+        self.disk.lock().letters.retain(|letter| !ids.contains(&letter.id));
+        Ok(())
+    }
+
+    fn status(&self) -> StoreStatus {
+        let disk = self.disk.lock();
+        StoreStatus {
+            engine: "memory".into(),
+            trouble: None,
+            records: disk.blocks.iter().map(|block| block.batch.records.len() as u64).sum(),
+            bytes: 0,
+            dead_letters: disk.letters.len() as u64,
+        }
+    }
+
+    async fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        // Wakes those who follow.
+        self.newest.send_modify(|_| {});
+    }
+}

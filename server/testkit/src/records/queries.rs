@@ -1,0 +1,138 @@
+//! Questions for a corpus: each kind of test, on values that are there and on some that
+//! are not, alone and combined.
+
+use model::{
+    LevelClass, Query, Record,
+    query::{Comparison, Expr, Field, Pattern, Test},
+};
+use pipeline::Batch;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::{AWKWARD, KEYS, LEVELS, NUMBERS, pick};
+
+/// Patterns that engines with a regular expression language of their own see differently.
+const PATTERNS: &[&str] = &[
+    "^request",
+    "ms$",
+    "(?i)connection RESET",
+    r"\d{3,}",
+    r"\bquoted\b",
+    "[[:alpha:]]+",
+    "^$",
+    ".",
+    "한.어",
+    r"\\n",
+    "a|b|x?",
+    r"(?s)one.line",
+    r"^\s*$",
+    "(?i)straße",
+    r"\p{Han}|\p{Hangul}",
+    "'",
+];
+
+/// As people type them.
+const TYPED: &[&str] = &[
+    "*",
+    "-*",
+    "level:error",
+    "level:error,http",
+    "level>=warn",
+    "level<info",
+    "-level:info -level:debug",
+    "service:api,web",
+    "service:*",
+    "-service:*",
+    "node:n*",
+    "http.status>=500",
+    "http.status<=0500",
+    "duration_ms<1.5",
+    "path:/api/*",
+    "attr.level:*",
+    "attr.service:500",
+    "timeout OR reset",
+    "(timeout OR request) -answered",
+    "message:/ms$/ level:info",
+    "\"connection reset\" NOT \"by peer\"",
+    "trace_id:01010101010101010101010101010101",
+    "trace_id:*",
+    "span_id:*",
+    "nothing.like.this:*",
+    "-nothing.like.this:*",
+];
+
+/// `count` questions, besides those that people type; the same for the same seed.
+pub fn queries(seed: u64, corpus: &[Batch], count: usize) -> Vec<Query> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let records: Vec<&Record> = corpus.iter().flat_map(|batch| &batch.records).collect();
+    let typed = TYPED.iter().map(|text| Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")));
+    let made = (0..count).map(|_| Query { expr: expr(&mut random, &records, 2) });
+    typed.chain(made).collect()
+}
+
+fn expr(random: &mut StdRng, records: &[&Record], depth: u32) -> Expr {
+    let operands = |random: &mut StdRng| {
+        let count = random.random_range(2..=3);
+        (0..count).map(|_| expr(random, records, depth - 1)).collect::<Vec<_>>()
+    };
+    match random.random_range(0..6) {
+        0 if depth > 0 => Expr::and(operands(random)),
+        1 if depth > 0 => Expr::or(operands(random)),
+        2 if depth > 0 => Expr::not(expr(random, records, depth - 1)),
+        3 => Expr::contains(&part_of_a_message(random, records)),
+        4 => level_test(random),
+        _ => field_test(random, records),
+    }
+}
+
+/// Some characters out of a message, in another case now and then.
+fn part_of_a_message(random: &mut StdRng, records: &[&Record]) -> String {
+    let message: Vec<char> = pick(random, records).message.chars().collect();
+    if message.is_empty() {
+        return "absent".to_owned();
+    }
+    let start = random.random_range(0..message.len());
+    let part: String = message[start..].iter().take(random.random_range(1..12)).collect();
+    if random.random_ratio(1, 3) { part.to_ascii_uppercase() } else { part }
+}
+
+fn level_test(random: &mut StdRng) -> Expr {
+    if random.random_bool(0.5) {
+        let class = pick(random, &LevelClass::ALL);
+        return Expr::Field(Field::Level, Test::LevelCompare(comparison(random), class));
+    }
+    Query::field_equals(Field::Level, pick(random, LEVELS)).expr
+}
+
+fn field_test(random: &mut StdRng, records: &[&Record]) -> Expr {
+    let field = match random.random_range(0..10) {
+        0 => Field::Service,
+        1 => Field::Node,
+        2 => Field::TraceId,
+        3 => Field::Id,
+        _ => Field::Attribute(pick(random, KEYS).to_owned()),
+    };
+    let value = match field.text(pick(random, records)) {
+        Some(text) if !text.is_empty() => text.into_owned(),
+        _ => pick(random, AWKWARD).to_owned(),
+    };
+    match random.random_range(0..6) {
+        0 => Expr::Field(field, Test::Exists),
+        1 if !value.is_empty() => {
+            let length = random.random_range(1..=value.chars().count());
+            Expr::Field(field, Test::Prefix(value.chars().take(length).collect()))
+        }
+        2 => match Pattern::new(pick(random, PATTERNS)) {
+            Ok(pattern) => {
+                Expr::Field(if random.random_bool(0.5) { Field::Message } else { field }, Test::Regex(pattern))
+            }
+            Err(error) => panic!("{error}"),
+        },
+        3 => Expr::Field(field, Test::Compare(comparison(random), pick(random, NUMBERS))),
+        4 => Expr::Field(field, Test::AnyOf(vec![value, pick(random, AWKWARD).to_owned()])),
+        _ => Expr::Field(field, Test::AnyOf(vec![value])),
+    }
+}
+
+fn comparison(random: &mut StdRng) -> Comparison {
+    pick(random, &[Comparison::Less, Comparison::LessOrEqual, Comparison::Greater, Comparison::GreaterOrEqual])
+}
