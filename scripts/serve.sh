@@ -11,21 +11,19 @@ host="${listen%:*}" port="${listen##*:}"
 url="http://$host:$port"
 ! answers "$host" "$port" || fail "something already listens on $listen; stop it, or set LOGBOOM_LISTEN"
 
-# Prints the next steps once the server answers; ends with this script.
+# Once the server answers, and has said where: what to do next. Ends with this script.
 next_steps() {
     until answers "$host" "$port"; do
         sleep 0.2
         kill -0 $$ 2>/dev/null || exit 0
     done
+    sleep 0.3
     cat >&2 <<TEXT
+  What to do next:
 
-  Logboom is running. What to do next:
-
-    open $url
-    see some logs      make demo                       (in another terminal)
-    send a first line  curl -d '{"level":"info","service":"me","message":"hello"}' $url/api/v1/push
-
-  Ctrl-C stops it; what it has acknowledged is kept in ${LOGBOOM_DATA:-./data}.
+    open $url in a browser
+    make demo, in another terminal, for three services that log
+    Ctrl-C here to stop; what was acknowledged is kept in ${LOGBOOM_DATA:-./data}
 
 TEXT
 }

@@ -30,7 +30,7 @@ use clap::Parser;
 #[command(name = "loadgen", version, about, max_term_width = 100)]
 enum Command {
     /// Send records and measure how they are acknowledged.
-    Run(run::RunOptions),
+    Run(Box<run::RunOptions>),
     /// Read a run back; count what was lost, doubled, altered or invented.
     Verify(verify::VerifyOptions),
     /// Three sample services that log until Ctrl-C.
@@ -41,7 +41,7 @@ enum Command {
 async fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Run(options) => {
-            let report = run::run(options).await?;
+            let report = run::run(*options).await?;
             println!("{}", serde_json::to_string(&report)?);
             Ok(if report.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
