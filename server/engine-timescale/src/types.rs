@@ -33,7 +33,9 @@ impl Instant {
 
     /// The time, from what [`Instant::split`] made of it.
     pub(crate) fn join(self, nanos: i16) -> Nanos {
-        self.unix_micros().saturating_mul(1_000).saturating_add(i64::from(nanos))
+        let time = i128::from(self.unix_micros()) * 1_000 + i128::from(nanos);
+        // Only a row that somebody else wrote can be beyond.
+        time.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos
     }
 
     pub(crate) fn to_wire(self) -> [u8; 8] {

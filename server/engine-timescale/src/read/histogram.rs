@@ -19,7 +19,7 @@ const BUCKETS: i128 = 10_000;
 /// See [`pipeline::LogStore::histogram`].
 pub(crate) async fn histogram(pool: &PgPool, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
     let mut buckets = Buckets::new(range, bucket)?;
-    if buckets.counts.is_empty() {
+    if range.from >= range.to {
         return Ok(buckets.into_histogram());
     }
     let mut session = Session::open(pool).await?;
@@ -65,7 +65,8 @@ impl Buckets {
         }
         let width = i128::from(bucket);
         let start = i128::from(range.from).div_euclid(width) * width;
-        let number = if range.from < range.to { (i128::from(range.to) - 1 - start) / width + 1 } else { 0 };
+        let span = i128::from(range.to.max(range.from)) - start;
+        let number = (span + width - 1) / width;
         if number > BUCKETS {
             return Err(Error::invalid(format!("{number} buckets are too many: at most {BUCKETS}; make them longer")));
         }
@@ -95,7 +96,8 @@ mod tests {
             (0, 10, 10, 0, 1),
             (5, 11, 10, 0, 2),
             (-5, 5, 10, -10, 2),
-            (7, 7, 10, 0, 0),
+            (7, 7, 10, 0, 1),
+            (10, 10, 10, 10, 0),
             (i64::MIN, i64::MAX, i64::MAX, i64::MIN, 3),
         ] {
             let histogram = Buckets::new(TimeRange { from, to }, bucket).unwrap().into_histogram();

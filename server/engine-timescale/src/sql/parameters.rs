@@ -2,10 +2,7 @@
 
 use pipeline::{Error, Result};
 use sqlx::{
-    Arguments, AssertSqlSafe, Encode, Postgres, Type,
-    error::BoxDynError,
-    postgres::PgArguments,
-    query::Query,
+    Arguments, AssertSqlSafe, Encode, Postgres, Type, error::BoxDynError, postgres::PgArguments, query::Query,
     query_with,
 };
 

@@ -1,0 +1,171 @@
+//! What goes wrong, and what is left of it.
+
+use std::sync::Arc;
+
+use engine_timescale::{Options, connect};
+use model::Query;
+use pipeline::{ErrorClass, TimeRange, envelope};
+use sqlx::Row;
+use testkit::{records, servers::postgres::Postgres};
+
+use crate::support::{count, deliveries, follow, fresh_database, messages, open, session, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
+    let url = fresh_database().await;
+    let store = open(&url).await;
+    // Admission lets nothing through that postgresql refuses; this stands for what nobody
+    // thought of.
+    sqlx::raw_sql("alter table logboom.logs add check (message not like '%poison%')")
+        .execute(&mut session(&url).await)
+        .await
+        .unwrap();
+    let mut batches = [records::batch(1, 20), records::batch(2, 20), records::batch(3, 1)];
+    for (batch, place) in [(1, 7), (1, 8), (2, 0)] {
+        batches[batch].records[place].message = "poison".to_owned();
+    }
+    let appended = store.append(&deliveries(&batches)).await.unwrap();
+    assert_eq!((appended.records, appended.dead, appended.duplicates), (38, 3, 0));
+    assert_eq!(messages(&store, "*").await.len(), 38);
+
+    let blocks = follow(&store, 38).await;
+    assert_eq!(count(&blocks), 38);
+    let late = open(&url).await;
+    let again = follow(&late, 38).await;
+    let shape = |blocks: &[pipeline::Block]| -> Vec<_> {
+        blocks.iter().map(|block| (block.first, block.batch.records.clone())).collect()
+    };
+    assert_eq!(shape(&again), shape(&blocks));
+    for record in batches[1].records.iter().filter(|record| record.message != "poison") {
+        assert_eq!(store.get(record.id).await.unwrap().unwrap().record, *record);
+    }
+
+    let letters = store.dead_letters(None, 10).await.unwrap();
+    assert_eq!(letters.len(), 3);
+    assert!(letters.iter().all(|letter| letter.letter.reason.contains("postgresql refuses the record")));
+    let letter = letters.iter().find(|letter| letter.letter.batch_id == Some(batches[1].id)).unwrap();
+    let replay = envelope::decode(&letter.letter.payload).unwrap();
+    assert_eq!(replay.records.len(), 1);
+    assert_ne!(replay.id, batches[1].id);
+    assert_eq!(replay.records[0].message, "poison");
+
+    // A NUL is refused by the server itself.
+    let mut batch = records::batch(4, 3);
+    batch.records[1].message = "a\0b".to_owned();
+    let appended = store.append(&deliveries(&[batch])).await.unwrap();
+    assert_eq!((appended.records, appended.dead), (2, 1));
+
+    let again = store.append(&deliveries(&batches)).await.unwrap();
+    assert_eq!((again.records, again.dead, again.duplicates), (0, 0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_killed_in_the_middle_leaves_nothing_and_the_store_goes_on() {
+    let url = fresh_database().await;
+    let store = open(&url).await;
+    let batches: Vec<_> = (0..4).map(|number| records::long_messages(number, 1_000, 2_000)).collect();
+    let deliveries = Arc::new(deliveries(&batches));
+    let mut admin = session(&url).await;
+    let mut killed = 0;
+    for _ in 0..50 {
+        let (storing, to_store) = (Arc::clone(&store), Arc::clone(&deliveries));
+        let append = tokio::spawn(async move { storing.append(&to_store).await });
+        while !append.is_finished() {
+            let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                        where datname = current_database() and query like 'copy %' and pid <> pg_backend_pid()";
+            killed += sqlx::query(kill).fetch_one(&mut admin).await.unwrap().get::<i64, _>(0);
+        }
+        match append.await.unwrap() {
+            Err(error) => assert_eq!(error.class, ErrorClass::Unavailable, "{error}"),
+            // It was quicker than the hand that kills.
+            Ok(appended) => {
+                assert!(appended.records == 4_000 || appended.duplicates == 4);
+                break;
+            }
+        }
+        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 0);
+        if killed > 3 {
+            store.append(&deliveries).await.unwrap();
+            break;
+        }
+    }
+    assert!(killed > 0, "no transaction was caught in its COPY");
+    assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 4_000);
+    assert_eq!(count(&follow(&store, 4_000).await), 4_000);
+    assert_eq!(store.append(&deliveries).await.unwrap().duplicates, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_late_is_waited_for() {
+    let mut server = Postgres::start().await.unwrap();
+    let url = server.fresh_database().await;
+    server.stop().await.unwrap();
+    let opening = tokio::spawn(async move { open(&url).await });
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(!opening.is_finished());
+    server.restart().await.unwrap();
+    let store = opening.await.unwrap();
+
+    // A crash in between: what was stored is there, and the store goes on.
+    store.append(&deliveries(&[records::batch(1, 3)])).await.unwrap();
+    server.kill().await.unwrap();
+    let error = store.append(&deliveries(&[records::batch(2, 3)])).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Unavailable, "{error}");
+    until("trouble is shown", async || store.status().trouble.is_some()).await;
+    server.restart().await.unwrap();
+    until("the store answers again", async || store.append(&deliveries(&[records::batch(2, 3)])).await.is_ok()).await;
+    until("trouble is over", async || store.status().trouble.is_none()).await;
+    assert_eq!(count(&follow(&store, 6).await), 6);
+    assert_eq!(messages(&store, "*").await.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_refused_is_said_at_once_and_without_the_password() {
+    let url = fresh_database().await;
+    for (from, to) in [("/test_", "/absent_"), ("postgres://logboom:", "postgres://logboom:wrong")] {
+        let wrong = url.replace(from, to);
+        assert_ne!(wrong, url);
+        let error = connect(&wrong, Options::default()).await.err().unwrap();
+        assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+        assert!(!error.to_string().contains("secret-"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_a_newer_version_is_left_alone() {
+    let url = fresh_database().await;
+    open(&url).await.close().await;
+    sqlx::query("insert into logboom.migrations (track, version, name) values ('plain', 1000, 'future')")
+        .execute(&mut session(&url).await)
+        .await
+        .unwrap();
+    let error = connect(&url, Options::default()).await.err().unwrap();
+    assert_eq!(error.class, ErrorClass::Invalid);
+    assert!(error.to_string().contains("newer logboom"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_search_stops_in_the_server() {
+    let url = fresh_database().await;
+    let store = open(&url).await;
+    let mut admin = session(&url).await;
+    store.append(&deliveries(&[records::batch(1, 100)])).await.unwrap();
+    // A search that takes its time: the function that filters compare by sleeps.
+    let slow = "create or replace function logboom.attribute_number(value jsonb) returns float8 \
+                language plpgsql volatile as $$ begin perform pg_sleep(0.5); return 1; end $$";
+    sqlx::raw_sql(slow).execute(&mut admin).await.unwrap();
+    let query = Query::parse("status>=500").unwrap();
+    let search = tokio::spawn(async move { store.count(&query, TimeRange::ALL).await.map(|_| store) });
+    let running = "select count(*) from pg_stat_activity where datname = current_database() \
+                   and query like '%attribute_number%' and state = 'active' and pid <> pg_backend_pid()";
+    let mut count_running = async || -> i64 { sqlx::query(running).fetch_one(&mut admin).await.unwrap().get(0) };
+    while count_running().await == 0 {
+        assert!(!search.is_finished());
+    }
+    search.abort();
+    let begun = std::time::Instant::now();
+    while count_running().await > 0 {
+        assert!(begun.elapsed() < crate::support::PATIENCE, "the server is still searching");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
