@@ -28,7 +28,12 @@ impl CursorFile {
 
     /// The newest frame up to which all are acknowledged; 0 where the file is missing
     /// or damaged, so that everything there is gets delivered again.
-    pub(super) fn read(&self) -> u64 {
+    pub(super) async fn read(&self) -> u64 {
+        let cursor = self.clone();
+        tokio::task::spawn_blocking(move || cursor.read_blocking()).await.unwrap_or(0)
+    }
+
+    fn read_blocking(&self) -> u64 {
         let path = self.folder.join("acknowledged");
         let read = || {
             let mut bytes = [0; BYTES + 1];

@@ -1,1 +1,223 @@
+//! The queue's contract in both modes, and what is special to the embedded one.
 
+use std::{path::Path, sync::Arc, time::Duration};
+
+use pipeline::{Queue, Receipt, Result};
+use testkit::{contract::QueueHarness, records};
+
+use super::*;
+use crate::{
+    filesystem::{Disk, faulty::Faulty},
+    wal::WalOptions,
+};
+
+fn small() -> WalOptions {
+    WalOptions { segment_bytes: 64 << 10, disk_bytes: 1 << 20, memory_bytes: 64 << 10 }
+}
+
+/// Opens once the former owner has let go of the folder, which a task that was
+/// aborted does a moment later.
+async fn patiently<T, F: Future<Output = Result<T>>>(open: impl Fn() -> F) -> T {
+    let mut tries = 0;
+    loop {
+        match open().await {
+            Ok(opened) => return opened,
+            Err(error) if tries < 500 => {
+                assert!(error.is_retryable(), "{error}");
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+mod alone {
+    use super::*;
+
+    struct Harness(tempfile::TempDir);
+
+    #[async_trait]
+    impl QueueHarness for Harness {
+        async fn open(&self) -> Arc<dyn Queue> {
+            Arc::new(patiently(|| WalQueue::alone(self.0.path(), Arc::new(Disk), WalOptions::default())).await)
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(tempfile::tempdir().unwrap())
+    }
+
+    testkit::queue_contract!(harness);
+}
+
+mod shared {
+    use pipeline::{Delivery, QueueStatus};
+
+    use super::*;
+
+    /// Stands for the store too, which knows up to where it has stored.
+    struct Harness {
+        folder: tempfile::TempDir,
+        stored: Arc<Mutex<u64>>,
+    }
+
+    struct WithStore {
+        queue: WalQueue,
+        stored: Arc<Mutex<u64>>,
+    }
+
+    #[async_trait]
+    impl QueueHarness for Harness {
+        async fn open(&self) -> Arc<dyn Queue> {
+            let stored = *self.stored.lock();
+            let open = || Wal::open(self.folder.path(), Arc::new(Disk), WalOptions::default(), stored);
+            let (wal, recovery) = patiently(open).await;
+            let queue = WalQueue::shared(wal, recovery.first_frame - 1);
+            Arc::new(WithStore { queue, stored: self.stored.clone() })
+        }
+    }
+
+    #[async_trait]
+    impl Queue for WithStore {
+        async fn publish(&self, batch: Arc<Batch>) -> Result<()> {
+            self.queue.publish(batch).await
+        }
+
+        async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>> {
+            self.queue.receive(max_records).await
+        }
+
+        async fn acknowledge(&self, receipts: &[Receipt]) -> Result<()> {
+            self.queue.acknowledge(receipts).await?;
+            *self.stored.lock() = self.queue.inner.deliveries.lock().acknowledged();
+            Ok(())
+        }
+
+        async fn release(&self, receipts: &[Receipt]) -> Result<()> {
+            self.queue.release(receipts).await
+        }
+
+        fn status(&self) -> QueueStatus {
+            self.queue.status()
+        }
+
+        async fn close(&self) {
+            self.queue.close().await;
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness { folder: tempfile::tempdir().unwrap(), stored: Arc::default() }
+    }
+
+    testkit::queue_contract!(harness);
+}
+
+async fn open(file_system: &Faulty) -> WalQueue {
+    patiently(|| WalQueue::alone(Path::new("/queue"), Arc::new(file_system.clone()), small())).await
+}
+
+async fn publish(queue: &WalQueue, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        queue.publish(Arc::new(records::batch(number, 2))).await.unwrap();
+    }
+}
+
+async fn receive(queue: &WalQueue, count: usize) -> Vec<u64> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        received.extend(queue.receive(2).await.unwrap().iter().map(|delivery| delivery.receipt.0));
+    }
+    received
+}
+
+#[tokio::test]
+async fn acknowledged_in_any_order_only_what_is_open_comes_again_after_a_restart() {
+    let file_system = Faulty::default();
+    let queue = open(&file_system).await;
+    publish(&queue, 0..6).await;
+    assert_eq!(receive(&queue, 6).await, [1, 2, 3, 4, 5, 6]);
+    for receipt in [6, 1, 4, 2] {
+        queue.acknowledge(&[Receipt(receipt)]).await.unwrap();
+    }
+    assert_eq!(queue.status().depth, 2);
+    queue.close().await;
+    let queue = open(&file_system).await;
+    // 4 and 6 come again as well: one number is all that is kept.
+    assert_eq!(receive(&queue, 4).await, [3, 4, 5, 6]);
+    queue.acknowledge(&[3, 4, 5, 6].map(Receipt)).await.unwrap();
+    queue.close().await;
+    let queue = open(&file_system).await;
+    assert_eq!(queue.status().depth, 0);
+    publish(&queue, 6..7).await;
+    assert!(receive(&queue, 1).await[0] > 6);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_written_down_in_time_and_its_segments_go() {
+    let file_system = Faulty::default();
+    let queue = open(&file_system).await;
+    for round in 0..400 {
+        publish(&queue, round..round + 1).await;
+        let received = receive(&queue, 1).await;
+        queue.acknowledge(&[Receipt(received[0])]).await.unwrap();
+    }
+    while queue.inner.wal.status().depth > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // As after a kill: nothing is left to deliver.
+    drop(queue);
+    assert_eq!(open(&file_system.crash(|| false)).await.status().depth, 0);
+}
+
+#[tokio::test]
+async fn released_deliveries_come_again_first_and_wake_a_waiting_receiver() {
+    let queue = Arc::new(open(&Faulty::default()).await);
+    publish(&queue, 0..3).await;
+    receive(&queue, 3).await;
+    let waiting = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.receive(100).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    queue.acknowledge(&[Receipt(2)]).await.unwrap();
+    queue.release(&[3, 2, 1].map(Receipt)).await.unwrap();
+    let again: Vec<_> = waiting.await.unwrap().iter().map(|delivery| delivery.receipt.0).collect();
+    assert_eq!(again, [1, 3], "not what was acknowledged meanwhile");
+    publish(&queue, 3..4).await;
+    assert_eq!(receive(&queue, 1).await, [4], "once each");
+    assert_eq!(queue.status().depth, 3);
+}
+
+#[tokio::test]
+async fn a_damaged_cursor_delivers_all_there_is_again() {
+    let file_system = Faulty::default();
+    let queue = open(&file_system).await;
+    publish(&queue, 0..3).await;
+    receive(&queue, 3).await;
+    queue.acknowledge(&[1, 2, 3].map(Receipt)).await.unwrap();
+    queue.close().await;
+    let path = Path::new("/queue/acknowledged");
+    let intact = file_system.bytes(path);
+    for place in 0..intact.len() {
+        let mut bytes = intact.clone();
+        bytes[place] ^= 4;
+        let file_system = file_system.crash(|| true);
+        file_system.set_bytes(path, bytes);
+        assert_eq!(receive(&open(&file_system).await, 3).await, [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_cannot_be_written_is_tried_again() {
+    let file_system = Faulty::default();
+    let queue = open(&file_system).await;
+    publish(&queue, 0..1).await;
+    receive(&queue, 1).await;
+    file_system.fail_syncs(2);
+    queue.acknowledge(&[Receipt(1)]).await.unwrap();
+    while queue.inner.wal.status().depth > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -13,8 +13,8 @@
 /// The bytes before the payload.
 pub(super) const HEADER_BYTES: usize = 20;
 
-/// The most bytes of one payload: twice what a batch may have, for the envelope's own.
-pub(super) const PAYLOAD_BYTES: usize = 2 * model::limits::BATCH_BYTES;
+/// The most bytes of one payload: what an envelope may be even before compression.
+pub(super) const PAYLOAD_BYTES: usize = pipeline::envelope::DECODED_BYTES;
 
 /// A frame's header, parsed but not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,61 @@
-//! The write-ahead log: the embedded engine's only promise of durability.
+//! The write-ahead log: where a batch is durable before its client is answered.
 //!
-//! (essay follows)
+//! # Constraints
+//!
+//! - An append returns only when the frame is on disk (C1), and hundreds of callers
+//!   must share one sync, because a disk gives some hundred of them a second.
+//! - A frame's number is the upper part of its records' store positions (C8): numbers
+//!   grow and never name two batches, whatever fails and whatever was released.
+//! - Readers never make an append wait, and a reader who keeps up never decodes: it
+//!   gets the batch that was appended. Memory and disk are bounded (C4).
+//! - No bytes are taken for a batch that are not exactly what was appended under that
+//!   number; what was durable and no longer reads is delivered as such (C5).
+//!
+//! # Format
+//!
+//! A folder holds segments, `<first frame number, 20 digits>.wal`: a head of 4096 bytes
+//! ([`segment`]), then frames one after the other ([`frame`]), then twenty zero bytes,
+//! then room. Beside them lie `.spare` files, former segments kept for reuse: their
+//! blocks are written already, so that a sync writes data and no metadata; `.tmp`, a
+//! segment being made; and `lock`. A frame's checksum covers its number, its place in
+//! its group and its segment's random salt, so that neither the former content of a
+//! reused file nor a frame forged inside a log message can pass for one.
+//!
+//! # Life of a frame
+//!
+//! `append` encodes in the caller's task and hands over to the writer, a thread
+//! ([`writer`]). The writer takes all that has arrived, writes it at once, syncs once,
+//! puts the batches into the [`tail`], and answers all callers; meanwhile the next
+//! group gathers. `read` is served from the tail, and from disk ([`reader`]) where the
+//! tail had to let go. `release` says that frames are durable elsewhere; segments that
+//! hold no others are reused or removed, save the last one, whose name keeps the count.
+//!
+//! A segment's file gets its name only when its head is durable. The head says after
+//! which frame it `follows`: the newest one that was durable at that moment.
+//!
+//! # When a write or a sync fails
+//!
+//! After a failed sync nobody can know what is on disk: the kernel drops the pages and
+//! reports success the next time. So the group's callers get `Unavailable`, the segment
+//! is never written again, and the log goes on in a fresh one whose head follows the
+//! last frame whose sync did return. Frames in between are void: not delivered, and
+//! their numbers not used again. A disk that is full, or the log's own bound, is
+//! `Overloaded`; disk space is reserved when a segment is made, so that it shows there,
+//! before anything is written. Either trouble is probed every second and ends by itself.
+//!
+//! # Opening
+//!
+//! ([`recovery`]) Each segment that has a follower ends where the follower says. The
+//! last one is walked frame by frame. Where a place does not read, later frames tell
+//! what it was ([`scan`]): each frame says how many of its group stand before it, thus
+//! which frames were durable before its group was written. If one shows that the place
+//! was durable, it is damage: the walk goes on and `read` delivers the place as
+//! [`Content::Undecodable`]. If none does, it is a group whose sync never returned and
+//! that nobody was promised: the log is cut there and says so. (Damage to the very last
+//! group of a log that was not closed looks the same.) Older segments are verified when
+//! they are read, so opening takes no longer with a long log. Each opening starts a
+//! fresh segment: nothing is ever written behind a torn end, and the count skips all
+//! numbers that the torn bytes can have held.
 
 mod frame;
 mod log;
