@@ -51,6 +51,6 @@ pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogSt
 /// `Unavailable` where another process has the folder or the disk refuses.
 pub async fn open_queue(folder: &Path, _options: Options) -> Result<Arc<dyn Queue>> {
     let file_system = Arc::new(filesystem::Disk);
-    let (queue, _) = queue::WalQueue::alone(folder.join("queue"), file_system, wal::WalOptions::default()).await?;
+    let queue = queue::WalQueue::alone(folder.join("queue"), file_system, wal::WalOptions::default()).await?;
     Ok(Arc::new(queue))
 }
