@@ -38,8 +38,19 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    match Command::parse() {
+async fn main() -> ExitCode {
+    match work(Command::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("loadgen: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does what was asked for; the code is a failure where the server did not do well.
+async fn work(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Run(options) => {
             let report = run::run(*options).await?;
             println!("{}", serde_json::to_string(&report)?);

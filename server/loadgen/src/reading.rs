@@ -32,6 +32,12 @@ impl Reader {
         Ok(Self { client, url: url.clone() })
     }
 
+    /// Fails where no server answers.
+    pub(crate) async fn reach(&self) -> Result<()> {
+        let answer = self.client.get(self.url.join("healthz")?).send().await;
+        checked(answer.with_context(|| format!("no Logboom answers at {}", self.url))?).await.map(drop)
+    }
+
     pub(crate) async fn count(&self, scope: &Scope) -> Result<u64> {
         let view: CountView = self.get("api/v1/count", scope, &[]).await?;
         Ok(view.count)
