@@ -26,7 +26,7 @@ const PATTERNS: &[&str] = &[
     r"(?s)one.line",
     r"^\s*$",
     "(?i)straße",
-    r"\p{Han}|\p{Hangul}",
+    "[가-힣]{2}",
     "'",
 ];
 
