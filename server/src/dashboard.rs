@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The pages and the server functions as routes.
-pub fn routes(reader: Reader, recent: usize, site: &Site, listen: SocketAddr) -> Router {
+pub(crate) fn routes(reader: Reader, recent: usize, site: &Site, listen: SocketAddr) -> Router {
     let options = LeptosOptions::builder().output_name("logboom").site_addr(listen).build();
     let backend: Arc<dyn Backend> = Arc::new(Reading { reader, recent });
     let path = app::SitePath(format!("/v/{}", site.version()));

@@ -8,7 +8,7 @@ use pipeline::{LogStore, Queue};
 use crate::config::EngineOptions;
 
 /// A queue and a store that belong together.
-pub struct Engines {
+pub(crate) struct Engines {
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
 }
@@ -36,7 +36,7 @@ impl Choice {
 }
 
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.
-pub async fn open(options: &EngineOptions) -> anyhow::Result<Engines> {
+pub(crate) async fn open(options: &EngineOptions) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
     let embedded = engine_embedded::Options::default();

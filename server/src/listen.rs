@@ -31,7 +31,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A bound port with what answers on it.
-pub struct Listener {
+pub(crate) struct Listener {
     listener: TcpListener,
     router: Router,
     connections: Arc<Semaphore>,
@@ -39,7 +39,7 @@ pub struct Listener {
 
 impl Listener {
     /// Binds `addr`; at most `max_connections` are served at once, others wait.
-    pub async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(addr).await.with_context(|| match addr.port() {
             0 => format!("cannot listen on {addr}"),
             port => format!("cannot listen on {addr}: is something else on port {port}? choose another address"),
@@ -48,12 +48,12 @@ impl Listener {
     }
 
     /// The address in use, with the port the system chose where none was named.
-    pub fn address(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
     /// Serves until `stop`, then finishes the requests in flight.
-    pub async fn serve(self, stop: CancellationToken) {
+    pub(crate) async fn serve(self, stop: CancellationToken) {
         let graceful = GracefulShutdown::new();
         let builder = builder();
         loop {

@@ -31,7 +31,7 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until a signal, then drains.
-pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let site = Arc::new(load_site(options.site.clone())?);
     let Engines { queue, store } = tokio::select! {

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Resolves at the first `SIGINT` or `SIGTERM`; says which.
-pub async fn requested() -> &'static str {
+pub(crate) async fn requested() -> &'static str {
     let wait = |kind| async move {
         match signal(kind) {
             Ok(mut signal) => {

@@ -12,7 +12,7 @@ use crate::config::LogFormat;
 ///
 /// # Errors
 /// The filter does not parse, or a log is set up already.
-pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -24,7 +24,7 @@ pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 }
 
 /// Starts collecting metrics; the handle renders them.
-pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     // Seconds; wide enough for an fsync on a good disk and for a client's patience.
     const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     PrometheusBuilder::new()

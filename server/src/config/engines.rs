@@ -7,7 +7,7 @@ use clap::Args;
 /// Which queue and which store.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engines")]
-pub struct EngineOptions {
+pub(crate) struct EngineOptions {
     /// The folder of the embedded engines.
     #[arg(long, env = "LOGBOOM_DATA", value_name = "DIR", default_value = "./data")]
     pub data: PathBuf,

@@ -7,7 +7,7 @@ use clap::Args;
 /// Fixed: 10,000 records and 8 MiB a batch, 1 MiB a message, 256 attributes a record.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct LimitOptions {
+pub(crate) struct LimitOptions {
     /// The records that may be on their way to the queue at once. Past it clients are told
     /// to come back later.
     #[arg(long, env = "LOGBOOM_MAX_IN_FLIGHT", value_name = "RECORDS", default_value_t = 200_000)]

@@ -7,7 +7,7 @@ use clap::Args;
 /// Where the server listens, and whom it lets in.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Listening")]
-pub struct ListenOptions {
+pub(crate) struct ListenOptions {
     /// The dashboard, the HTTP doors, health, metrics and gRPC.
     #[arg(long, env = "LOGBOOM_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
@@ -25,11 +25,11 @@ pub struct ListenOptions {
 }
 
 /// Where OpenTelemetry looks for gRPC.
-pub const DEFAULT_GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
+pub(crate) const DEFAULT_GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
 
 impl ListenOptions {
     /// The addresses that other machines can reach.
-    pub fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         std::iter::once(&self.listen).chain(&self.grpc_listen).copied().filter(|addr| !addr.ip().is_loopback())
     }
 }

@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use chrono::FixedOffset;
 use clap::{Args, Parser, Subcommand};
 
-pub use engines::EngineOptions;
-pub use limits::LimitOptions;
-pub use listen::{DEFAULT_GRPC, ListenOptions};
+pub(crate) use engines::EngineOptions;
+pub(crate) use limits::LimitOptions;
+pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
 
 /// The central log server: services push logs, a durable queue takes the load, a store
 /// keeps them, and a dashboard searches them and tails them live.
@@ -23,7 +23,7 @@ pub use listen::{DEFAULT_GRPC, ListenOptions};
 /// shows the dashboard at http://127.0.0.1:3000.
 #[derive(Debug, Parser)]
 #[command(name = "logboom", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct Cli {
 
 impl Cli {
     /// What to serve with: the options, whether or not the command was written out.
-    pub fn into_serve(self) -> ServeOptions {
+    pub(crate) fn into_serve(self) -> ServeOptions {
         match self.command {
             Some(Command::Serve(options)) => options,
             None => self.serve,
@@ -42,14 +42,14 @@ impl Cli {
 
 /// What the program can be told to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the server (the default).
     Serve(ServeOptions),
 }
 
 /// Everything `logboom serve` can be told.
 #[derive(Debug, Clone, Args)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub listen: ListenOptions,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub struct ServeOptions {
 
 /// The form of the program's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     Text,
     Json,
 }

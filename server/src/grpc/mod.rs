@@ -15,7 +15,7 @@ use tonic::{Code, server::NamedService};
 use wire::{logger::logger_server::LoggerServer, v1::log_service_server::LogServiceServer};
 
 /// The gRPC services as routes: the doors, health and reflection.
-pub fn routes(ingest: &Ingest) -> anyhow::Result<Router> {
+pub(crate) fn routes(ingest: &Ingest) -> anyhow::Result<Router> {
     let logger =
         LoggerServer::new(logger::LoggerDoor::new(ingest.clone())).max_decoding_message_size(limits::BATCH_BYTES);
     let log_service = LogServiceServer::new(log_service::LogServiceDoor::new(ingest.clone()))
@@ -44,7 +44,7 @@ fn path<S: NamedService>(_: &S) -> String {
 }
 
 /// The answer to a gRPC call of a service that is not here.
-pub fn unimplemented(path: &str) -> axum::response::Response {
+pub(crate) fn unimplemented(path: &str) -> axum::response::Response {
     let message = format!("no gRPC service answers at {path}; ask the reflection service for those that do");
     let mut response = Response::new(axum::body::Body::empty());
     let headers = response.headers_mut();

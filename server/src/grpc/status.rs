@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The code that a class of errors is told as.
-pub fn code(class: ErrorClass) -> Code {
+pub(crate) fn code(class: ErrorClass) -> Code {
     match class {
         ErrorClass::Invalid => Code::InvalidArgument,
         ErrorClass::NotFound => Code::NotFound,
@@ -21,7 +21,7 @@ pub fn code(class: ErrorClass) -> Code {
 }
 
 /// The status of an error, with the delay after which to try again.
-pub fn status(error: &Error) -> Status {
+pub(crate) fn status(error: &Error) -> Status {
     match error.retry_after {
         Some(delay) => {
             let details = ErrorDetails::with_retry_info(Some(delay));

@@ -6,7 +6,7 @@ mod dead_letters;
 mod health;
 mod logs;
 mod metrics;
-pub mod problem;
+pub(crate) mod problem;
 mod push;
 mod s1;
 mod tail;
@@ -27,7 +27,7 @@ use crate::reading::Reader;
 
 /// What the calls work on.
 #[derive(Clone)]
-pub struct Services {
+pub(crate) struct Services {
     pub ingest: Ingest,
     pub reader: Reader,
     pub live: Arc<LiveHub>,
@@ -42,7 +42,7 @@ pub struct Services {
 ///
 /// # Errors
 /// An origin of `cors_origins` is no header value.
-pub fn routes(services: Services, cors_origins: &[String]) -> anyhow::Result<Router> {
+pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Result<Router> {
     let api = Router::new()
         .merge(logs::routes())
         .merge(tail::routes())

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// An error on its way to an HTTP client.
 #[derive(Debug)]
-pub struct Problem(Error);
+pub(crate) struct Problem(Error);
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -27,7 +27,7 @@ struct Document<'a> {
 }
 
 /// The status that a class of errors is told as.
-pub fn status(class: ErrorClass) -> StatusCode {
+pub(crate) fn status(class: ErrorClass) -> StatusCode {
     match class {
         ErrorClass::Invalid => StatusCode::BAD_REQUEST,
         ErrorClass::NotFound => StatusCode::NOT_FOUND,
@@ -38,7 +38,7 @@ pub fn status(class: ErrorClass) -> StatusCode {
 }
 
 /// A problem document with a status of its own, where no class fits.
-pub fn document(status: StatusCode, detail: &str) -> Response {
+pub(crate) fn document(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = Json(Document { title, status: status.as_u16(), detail });
     let mut response = (status, body).into_response();

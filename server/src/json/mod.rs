@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 /// The records of a body.
 #[derive(Debug, Default)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     pub records: Vec<RawRecord>,
     /// The place of each record in the body, from 0.
     pub places: Vec<usize>,
@@ -43,7 +43,7 @@ impl Decoded {
 ///
 /// # Errors
 /// `Invalid` where it holds nothing, or is an array that does not read as a whole.
-pub fn decode(body: &[u8]) -> Result<Decoded> {
+pub(crate) fn decode(body: &[u8]) -> Result<Decoded> {
     let trimmed = body.trim_ascii();
     let mut decoded = Decoded::default();
     match trimmed.first() {

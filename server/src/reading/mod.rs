@@ -14,7 +14,7 @@ use model::{
 };
 use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
 
-pub use parameters::{Clock, RangeText, parse_query};
+pub(crate) use parameters::{Clock, RangeText, parse_query};
 
 /// The buckets of one histogram.
 const MOST_BUCKETS: u32 = 1000;
@@ -25,26 +25,28 @@ const MOST_NEIGHBOURS: usize = 1000;
 
 /// Answers questions about what is stored.
 #[derive(Clone)]
-pub struct Reader {
+pub(crate) struct Reader {
     store: Arc<dyn LogStore>,
     clock: Clock,
 }
 
 impl Reader {
-    pub fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
+    pub(crate) fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
         Self { store, clock }
     }
 
-    pub fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    pub fn store(&self) -> &Arc<dyn LogStore> {
-        &self.store
-    }
-
     /// A page of records, newest first.
-    pub async fn logs(&self, query: Query, range: TimeRange, limit: usize, cursor: Option<&str>) -> Result<LogsPage> {
+    pub(crate) async fn logs(
+        &self,
+        query: Query,
+        range: TimeRange,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<LogsPage> {
         if !(1..=limits::PAGE_RECORDS).contains(&limit) {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
         }
@@ -62,12 +64,12 @@ impl Reader {
         })
     }
 
-    pub async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
+    pub(crate) async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
         Ok(CountView { count: self.store.count(query, range).await? })
     }
 
     /// Counts by level in about `buckets` buckets of a round width.
-    pub async fn histogram(&self, query: &Query, range: TimeRange, buckets: u32) -> Result<HistogramView> {
+    pub(crate) async fn histogram(&self, query: &Query, range: TimeRange, buckets: u32) -> Result<HistogramView> {
         if !(1..=MOST_BUCKETS).contains(&buckets) {
             return Err(Error::invalid(format!("buckets is {buckets}; it may be 1 to {MOST_BUCKETS}")));
         }
@@ -100,7 +102,13 @@ impl Reader {
         TimeRange { from, to }
     }
 
-    pub async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<FacetsView> {
+    pub(crate) async fn facets(
+        &self,
+        query: &Query,
+        range: TimeRange,
+        fields: &[String],
+        limit: usize,
+    ) -> Result<FacetsView> {
         if fields.is_empty() || fields.len() > MOST_FACETS {
             return Err(Error::invalid(format!(
                 "fields names {} fields; name 1 to {MOST_FACETS}, with commas between them, as in fields=service,level",
@@ -116,12 +124,12 @@ impl Reader {
         Ok(facets.into_iter().map(|facet| (facet.field, values(facet.values))).collect())
     }
 
-    pub async fn record(&self, id: &str) -> Result<RecordView> {
+    pub(crate) async fn record(&self, id: &str) -> Result<RecordView> {
         let stored = self.store.get(parse_id(id)?).await?.ok_or_else(|| no_record(id))?;
         Ok(RecordView::from(&stored))
     }
 
-    pub async fn context(&self, id: &str, before: usize, after: usize) -> Result<ContextView> {
+    pub(crate) async fn context(&self, id: &str, before: usize, after: usize) -> Result<ContextView> {
         for (name, asked) in [("before", before), ("after", after)] {
             if asked > MOST_NEIGHBOURS {
                 return Err(Error::invalid(format!("{name} is {asked}; it may be 0 to {MOST_NEIGHBOURS}")));

@@ -6,18 +6,18 @@ use pipeline::{Error, Result, TimeRange};
 
 /// The server's clock and the zone of times that name none.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub(crate) struct Clock {
     pub clock: pipeline::clock::Clock,
     pub assume_timezone: FixedOffset,
 }
 
 impl Clock {
-    pub fn now(&self) -> Nanos {
+    pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
     }
 
     /// One end of a range: relative to now, or any form of timestamp.
-    pub fn instant(&self, name: &str, text: &str) -> Result<Nanos> {
+    pub(crate) fn instant(&self, name: &str, text: &str) -> Result<Nanos> {
         time::parse_range_end(text, self.now(), self.assume_timezone).ok_or_else(|| {
             Error::invalid(format!(
                 "{name} is {text:?}, which is no time; write it as -15m, now, 2026-01-02T03:04:05Z or epoch milliseconds"
@@ -28,14 +28,14 @@ impl Clock {
 
 /// A range as it was written: each end may be missing or empty.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RangeText<'a> {
+pub(crate) struct RangeText<'a> {
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
 }
 
 impl RangeText<'_> {
     /// The range, with `default` for the ends that are missing.
-    pub fn resolve(self, clock: &Clock, default: TimeRange) -> Result<TimeRange> {
+    pub(crate) fn resolve(self, clock: &Clock, default: TimeRange) -> Result<TimeRange> {
         let end = |name, text: Option<&str>, default| match text {
             Some(text) if !text.trim().is_empty() => clock.instant(name, text.trim()),
             _ => Ok(default),
@@ -49,14 +49,14 @@ impl RangeText<'_> {
 
     /// The range, by default the last hour up to the end of time, so that records from
     /// clocks that run ahead are seen as well.
-    pub fn resolve_recent(self, clock: &Clock) -> Result<TimeRange> {
+    pub(crate) fn resolve_recent(self, clock: &Clock) -> Result<TimeRange> {
         const HOUR: Nanos = 3_600_000_000_000;
         self.resolve(clock, TimeRange { from: clock.now() - HOUR, to: Nanos::MAX })
     }
 }
 
 /// Reads a query strictly: what does not parse is an error that says where and why.
-pub fn parse_query(text: Option<&str>) -> Result<Query> {
+pub(crate) fn parse_query(text: Option<&str>) -> Result<Query> {
     let text = text.unwrap_or_default();
     if text.len() > limits::QUERY_BYTES {
         return Err(Error::invalid(format!("query has {} bytes; it may have {}", text.len(), limits::QUERY_BYTES)));

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The dashboard's files, read once: a few hundred kilobytes.
 #[derive(Debug, Default)]
-pub struct Site {
+pub(crate) struct Site {
     files: BTreeMap<String, Stored>,
     version: String,
 }
@@ -57,7 +57,7 @@ impl File {
 
 impl Site {
     /// Collects files by their paths; `x.br` and `x.gz` are forms of `x`.
-    pub fn new<'a>(found: impl IntoIterator<Item = (String, Cow<'a, [u8]>)>) -> Self {
+    pub(crate) fn new<'a>(found: impl IntoIterator<Item = (String, Cow<'a, [u8]>)>) -> Self {
         let mut all: BTreeMap<String, Bytes> =
             found.into_iter().map(|(path, bytes)| (path, Bytes::from(bytes.into_owned()))).collect();
         let names: BTreeSet<String> = all.keys().cloned().collect();
@@ -84,12 +84,12 @@ impl Site {
     }
 
     /// Names this set of files: another set has another version.
-    pub fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
     /// Whether the browser's part of the dashboard is among them.
-    pub fn has_program(&self) -> bool {
+    pub(crate) fn has_program(&self) -> bool {
         self.files.keys().any(|name| name.ends_with(".wasm"))
     }
 
@@ -105,7 +105,7 @@ impl Site {
 
     /// The files inside the program.
     #[cfg(feature = "embed-site")]
-    pub fn embedded() -> Self {
+    pub(crate) fn embedded() -> Self {
         #[derive(rust_embed::RustEmbed)]
         #[folder = "$LOGBOOM_SITE_AT_BUILD"]
         struct Embedded;
@@ -116,7 +116,7 @@ impl Site {
     ///
     /// # Errors
     /// A file there cannot be read.
-    pub fn in_folder(root: &std::path::Path) -> std::io::Result<Self> {
+    pub(crate) fn in_folder(root: &std::path::Path) -> std::io::Result<Self> {
         let mut found = Vec::new();
         let mut folders = vec![root.to_path_buf()];
         while let Some(folder) = folders.pop() {

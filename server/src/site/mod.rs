@@ -18,11 +18,11 @@ use axum::{
     routing::get,
 };
 
-pub use files::Site;
+pub(crate) use files::Site;
 use files::{Encoding, File};
 
 /// The files as routes below `/pkg`, `/assets/<version>` and at the root.
-pub fn routes(site: Arc<Site>) -> Router {
+pub(crate) fn routes(site: Arc<Site>) -> Router {
     let versioned = Arc::clone(&site);
     let plain = Arc::clone(&site);
     let mut router = Router::new()
@@ -60,12 +60,13 @@ fn answer(file: Option<File>, headers: &HeaderMap, immutable: bool) -> Response 
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let content_type = file.content_type;
         let (bytes, encoding) = file.body(accepted);
         let mut response = Response::new(Body::from(bytes));
         if let Encoding::Coded(name) = encoding {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     };
     let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
