@@ -25,8 +25,11 @@ use crate::{
     unacked::Unacked,
 };
 
-/// How often the depth of the queue is asked for.
-const DEPTH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the broker is asked how many messages wait.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// So many looks in a row must find messages waiting and none delivered. More than one,
+/// because each is a moment's, and the broker may be slow.
+const IDLE_LOOKS: u32 = 3;
 /// A message longer than this is decoded off the asynchronous threads.
 const QUICK_BYTES: usize = 32 << 10;
 
@@ -51,12 +54,13 @@ impl Part for Consumer {
         connection::patiently(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
 
         let connection = Arc::new(connection);
-        let depth = watch_depth(connection.clone(), self.address.queue.clone(), self.state.clone());
-        let _depth = AbortOnDropHandle::new(tokio::spawn(depth));
+        let (queue, state, unacked) = (self.address.queue.clone(), self.state.clone(), self.unacked.clone());
+        let forgotten = watch_queue(connection.clone(), queue, state, unacked, self.wanted.clone());
+        let forgotten = AbortOnDropHandle::new(tokio::spawn(forgotten));
         self.generation += 1;
         self.unacked.begin(self.generation, channel.clone()).await;
         up();
-        let ended = self.consume(&connection, &channel, stop).await;
+        let ended = self.consume(&connection, &channel, forgotten, stop).await;
         // Before the channel is gone at the broker: no acknowledgement may be tried on
         // it, and what waits in the inbox is void.
         self.unacked.end().await;
@@ -72,6 +76,7 @@ impl Consumer {
         &mut self,
         connection: &Connection,
         channel: &Channel,
+        mut forgotten: AbortOnDropHandle<()>,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
         let mut happenings = connection.events_listener();
@@ -95,6 +100,7 @@ impl Consumer {
                     Some(_) => {}
                     None => return Err(Failure::Away("the connection has ended".to_owned())),
                 },
+                _ = &mut forgotten => return Err(Failure::Away("messages wait, and none is delivered".to_owned())),
                 // Fails only when the queue is dropped, which cancels `stop` as well.
                 _ = self.wanted.changed() => {}
                 () = self.inbox.room(), if !has_room => {}
@@ -155,17 +161,33 @@ fn decode(bytes: Vec<u8>) -> Content {
     }
 }
 
-/// Keeps the number of waiting messages up to date. A failure closes the channel it was
-/// asked on, so each failure takes a new one; that the connection is lost is for the
-/// session to notice.
-async fn watch_depth(connection: Arc<Connection>, queue: String, state: Arc<State>) {
+/// Keeps the number of waiting messages up to date; ends when the broker has forgotten
+/// the subscription: messages wait, this process holds none, and yet none comes.
+///
+/// That happens with RabbitMQ 3.10 when a queue is deleted and declared again at once:
+/// the consumer is not told. A look at the queue fails, and closes its channel, where
+/// there is no queue, so each failure takes a new one; that the connection is lost is
+/// for the session to notice.
+async fn watch_queue(
+    connection: Arc<Connection>,
+    queue: String,
+    state: Arc<State>,
+    unacked: Arc<Unacked>,
+    wanted: watch::Receiver<bool>,
+) {
+    let mut idle = 0;
     loop {
         if let Ok(channel) = connection::channel(&connection).await {
             while let Ok(ready) = topology::ready(&channel, &queue).await {
                 state.set_ready(ready);
-                tokio::time::sleep(DEPTH_INTERVAL).await;
+                let is_idle = ready > 0 && unacked.count() == 0 && *wanted.borrow();
+                idle = if is_idle { idle + 1 } else { 0 };
+                if idle == IDLE_LOOKS {
+                    return;
+                }
+                tokio::time::sleep(LOOK_INTERVAL).await;
             }
         }
-        tokio::time::sleep(DEPTH_INTERVAL).await;
+        tokio::time::sleep(LOOK_INTERVAL).await;
     }
 }

@@ -21,6 +21,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use lapin::{BasicProperties, Channel, Confirmation, options::BasicPublishOptions, types::ShortString};
 use pipeline::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -32,10 +33,19 @@ use crate::connection::Failure;
 pub(crate) struct Publication {
     /// For people who look into the queue; repeated publishing of a batch repeats it.
     pub(crate) message_id: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) answer: oneshot::Sender<Result<()>>,
+    pub(crate) body: Bytes,
+    pub(crate) answer: oneshot::Sender<Result<Verdict>>,
     /// Its share of the bytes in flight.
     pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// What the broker has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Routed, and safe with a majority of the queue's members.
+    Confirmed,
+    /// A negative confirm: the queue is full, or could not take the message in time.
+    Rejected,
 }
 
 /// Messages in flight on one channel.
@@ -53,7 +63,7 @@ struct Flight {
     confirm: Pin<Box<dyn Future<Output = Landing> + Send>>,
     landing: Option<Landing>,
     /// `None` once the caller has been answered ahead of the confirm.
-    answer: Option<oneshot::Sender<Result<()>>>,
+    answer: Option<oneshot::Sender<Result<Verdict>>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -149,16 +159,14 @@ impl Flights {
 }
 
 /// What the caller is told.
-fn outcome(landing: Landing, returned: bool, settled: &mut Settled) -> Result<()> {
+fn outcome(landing: Landing, returned: bool, settled: &mut Settled) -> Result<Verdict> {
     match landing {
-        Ok(Confirmation::Ack(None)) if !returned => Ok(()),
+        Ok(Confirmation::Ack(None)) if !returned => Ok(Verdict::Confirmed),
         Ok(Confirmation::Ack(_)) => {
             settled.returned += 1;
             Err(Error::unavailable("rabbitmq had no queue for the batch"))
         }
-        Ok(Confirmation::Nack(_)) => {
-            Err(Error::overloaded("rabbitmq rejected the batch: the queue is full", std::time::Duration::from_secs(1)))
-        }
+        Ok(Confirmation::Nack(_)) => Ok(Verdict::Rejected),
         Ok(Confirmation::NotRequested) => Err(Error::internal("the channel was not in confirm mode")),
         Err(error) => {
             let failure = Failure::from(error);

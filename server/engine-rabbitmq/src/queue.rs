@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use pipeline::{Batch, Delivery, Error, Queue, QueueStatus, Receipt, Result, envelope};
 use tokio::{
@@ -16,7 +17,7 @@ use tracing::info;
 use crate::{
     config::{Address, Options},
     consumer::Consumer,
-    flights::Publication,
+    flights::{Publication, Verdict},
     inbox::Inbox,
     publisher::Publisher,
     state::{State, Trouble},
@@ -33,6 +34,10 @@ const QUICK_RECORDS: usize = 200;
 /// RabbitMQ 4 refuses a longer message by default, and closes the channel over it, with
 /// every other message in flight.
 const MESSAGE_BYTES: usize = 16 << 20;
+/// How often a message is sent that the broker rejects, and how much longer each pause
+/// between is than the one before.
+const ATTEMPTS: u32 = 4;
+const REJECTED_PAUSE: Duration = Duration::from_millis(100);
 /// How often a broker that is not there yet is mentioned in the log.
 const MENTION: Duration = Duration::from_secs(5);
 
@@ -107,6 +112,31 @@ impl RabbitQueue {
         Self { options, state, publications, in_flight, inbox, unacked, wanted, stop, parts, _stop }
     }
 
+    /// Sends the message, and a rejected one a few times more. A new quorum queue rejects
+    /// what reaches it before its members have agreed on a leader.
+    async fn publish_until_taken(&self, message_id: &str, body: &Bytes) -> Result<()> {
+        for attempt in 1..=ATTEMPTS {
+            if self.publish_once(message_id.to_owned(), body.clone()).await? == Verdict::Confirmed {
+                return Ok(());
+            }
+            tokio::time::sleep(REJECTED_PAUSE * attempt).await;
+        }
+        Err(overloaded("rabbitmq rejects the batch: the queue is full, or has lost the majority of its members".into()))
+    }
+
+    async fn publish_once(&self, message_id: String, body: Bytes) -> Result<Verdict> {
+        let units = u32::try_from(body.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let permit = self.in_flight.clone().try_acquire_many_owned(units).map_err(|_| {
+            overloaded(format!("{} bytes of batches wait for rabbitmq's confirm", self.options.in_flight_bytes))
+        })?;
+        let (answer, answered) = oneshot::channel();
+        self.publications.try_send(Publication { message_id, body, answer, permit }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => overloaded(format!("{WAITING} batches wait to be sent to rabbitmq")),
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
     fn is_open(&self) -> Result<()> {
         if self.stop.is_cancelled() { Err(closed()) } else { Ok(()) }
     }
@@ -121,18 +151,9 @@ impl Queue for RabbitQueue {
         }
         let message_id = batch.id.to_string();
         let body = encode(batch).await?;
-        let units = u32::try_from(body.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let permit = self.in_flight.clone().try_acquire_many_owned(units).map_err(|_| {
-            overloaded(format!("{} bytes of batches wait for rabbitmq's confirm", self.options.in_flight_bytes))
-        })?;
-        let (answer, answered) = oneshot::channel();
-        self.publications.try_send(Publication { message_id, body, answer, permit }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => overloaded(format!("{WAITING} batches wait to be sent to rabbitmq")),
-            mpsc::error::TrySendError::Closed(_) => closed(),
-        })?;
-        match timeout(self.options.publish_timeout, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(closed()),
+        let publish = self.publish_until_taken(&message_id, &body);
+        match timeout(self.options.publish_timeout, publish).await {
+            Ok(result) => result,
             Err(_) => {
                 let waited = self.options.publish_timeout;
                 Err(Error::unavailable(format!("rabbitmq did not confirm the batch within {waited:?}")))
@@ -183,7 +204,7 @@ impl Queue for RabbitQueue {
     }
 }
 
-async fn encode(batch: Arc<Batch>) -> Result<Vec<u8>> {
+async fn encode(batch: Arc<Batch>) -> Result<Bytes> {
     let records = batch.records.len();
     let body = if records <= QUICK_RECORDS {
         envelope::encode(&batch)
@@ -194,7 +215,7 @@ async fn encode(batch: Arc<Batch>) -> Result<Vec<u8>> {
         let bytes = body.len();
         return Err(Error::invalid(format!("a batch takes {bytes} bytes encoded; rabbitmq takes {MESSAGE_BYTES}")));
     }
-    Ok(body)
+    Ok(body.into())
 }
 
 fn overloaded(reason: String) -> Error {

@@ -137,6 +137,49 @@ async fn receipts_from_before_a_restart_are_ignored_and_their_batches_come_again
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_confirmed_batch_is_lost_when_the_network_is_cut_again_and_again() {
+    within_limit(async {
+        let (proxy, url) = support::behind_proxy().await;
+        let queue = connect(&url).await;
+        let publisher = tokio::spawn(publish_for_a_while(queue.clone(), 0..300));
+        let receiver = tokio::spawn(receive_for_a_while(queue.clone()));
+        while !publisher.is_finished() {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            proxy.cut_once();
+        }
+        let confirmed = publisher.await.unwrap();
+        publish_until_confirmed(&*queue, &batch(LAST)).await;
+        let received = receiver.await.unwrap();
+        let lost: Vec<_> = confirmed.difference(&received).collect();
+        assert!(lost.is_empty(), "lost {lost:?}");
+        queue.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_everything_is_noticed_and_left() {
+    within_limit(async {
+        let (proxy, url) = support::behind_proxy().await;
+        let queue = connect(&url).await;
+        queue.publish(batch(1)).await.unwrap();
+        let held = queue.receive(100).await.unwrap();
+        proxy.black_hole();
+        let error = queue.publish(batch(2)).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unavailable);
+        until(|| queue.status().trouble.is_some()).await;
+
+        proxy.restore();
+        proxy.cut_once();
+        publish_until_confirmed(&*queue, &batch(3)).await;
+        // The first was never acknowledged, so it comes again; the second may come.
+        receive_all(&*queue, [content(&held[0]).id, batch(3).id].into()).await;
+        queue.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_memory_alarm_is_answered_at_once_and_passes() {
     within_limit(async {

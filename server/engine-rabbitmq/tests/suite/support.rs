@@ -9,10 +9,14 @@ use std::{
 use engine_rabbitmq::Options;
 use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
 use pipeline::{Batch, BatchId, Content, Delivery, Queue, Receipt};
-use testkit::records;
+use testkit::{chaos::Proxy, records, servers::rabbitmq::RabbitMq};
 
 /// Connects the engine with its default bounds.
 pub(crate) async fn connect(url: &str) -> Arc<dyn Queue> {
+    // What the engine says is shown with the failures, chosen by RUST_LOG.
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "engine_rabbitmq=debug".into());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     engine_rabbitmq::connect(url, Options::default()).await.unwrap()
 }
 
@@ -49,6 +53,17 @@ pub(crate) async fn receive_all(queue: &dyn Queue, mut awaited: BTreeSet<BatchId
     counts
 }
 
+/// A proxy before the shared broker, and the URL of a fresh queue behind it. A silent
+/// network is noticed within seconds.
+pub(crate) async fn behind_proxy() -> (Proxy, String) {
+    let url = RabbitMq::shared().await.fresh_queue();
+    let broker = url.split(['@', '/']).nth(3).unwrap().to_owned();
+    let address = tokio::net::lookup_host(&broker).await.unwrap().next().unwrap();
+    let proxy = Proxy::start(address).await.unwrap();
+    let url = url.replacen(&broker, &proxy.address().to_string(), 1);
+    (proxy, format!("{url}&heartbeat=2"))
+}
+
 /// Publishes until it is confirmed, as a client that resends would.
 pub(crate) async fn publish_until_confirmed(queue: &dyn Queue, batch: &Arc<Batch>) {
     while let Err(error) = queue.publish(batch.clone()).await {
@@ -66,7 +81,7 @@ pub(crate) struct Aside {
 
 impl Aside {
     pub(crate) async fn connect(url: &str) -> Self {
-        let queue = url.rsplit_once("queue=").unwrap().1.to_owned();
+        let queue = url.rsplit_once("queue=").unwrap().1.split('&').next().unwrap().to_owned();
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         Self { channel, queue, _connection: connection }
