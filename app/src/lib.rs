@@ -7,7 +7,7 @@
 //! in `texts`.
 
 // A page is one deep type; its layout takes the compiler more steps than the default.
-#![recursion_limit = "256"]
+#![recursion_limit = "512"]
 // The component macro makes every component `pub`.
 #![allow(unreachable_pub)]
 // What only the browser runs is still compiled, and tested, for the server.
@@ -18,6 +18,8 @@ mod components;
 mod live;
 pub mod pages;
 mod preferences;
+#[cfg(feature = "ssr")]
+mod router;
 mod server_functions;
 #[cfg(feature = "ssr")]
 mod shell;
@@ -25,5 +27,7 @@ mod state;
 mod texts;
 
 pub use pages::App;
+#[cfg(feature = "ssr")]
+pub use router::router;
 #[cfg(feature = "ssr")]
 pub use shell::{SitePath, shell};

@@ -1,49 +1,23 @@
-//! The dashboard in this server: its pages as routes, its questions over the reader.
-
-use std::{net::SocketAddr, sync::Arc};
+//! What the dashboard asks, answered by the reader.
 
 use app::backend::{
     Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, HistogramRequest, LogsRequest,
 };
 use async_trait::async_trait;
-use axum::Router;
-use leptos::config::LeptosOptions;
-use leptos::context::provide_context;
-use leptos_axum::{LeptosRoutes as _, generate_route_list};
 use model::{
     Query,
     api::{ContextView, FacetsView, HistogramView, LogsPage},
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
-use crate::{
-    reading::{RangeText, Reader},
-    site::Site,
-};
-
-/// The pages and the server functions as routes.
-pub(crate) fn routes(reader: Reader, recent: usize, site: &Site, listen: SocketAddr) -> Router {
-    let options = LeptosOptions::builder().output_name("logboom").site_addr(listen).build();
-    let backend: Arc<dyn Backend> = Arc::new(Reading { reader, recent });
-    let path = app::SitePath(format!("/v/{}", site.version()));
-    let context = move || {
-        provide_context(Arc::clone(&backend));
-        provide_context(path.clone());
-    };
-    let pages = generate_route_list(app::App);
-    Router::new()
-        .leptos_routes_with_context(&options, pages, context, {
-            let options = options.clone();
-            move || app::shell(options.clone())
-        })
-        .with_state(options)
-}
+use crate::reading::{RangeText, Reader};
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
 /// and a range without an end is open there.
-struct Reading {
-    reader: Reader,
-    recent: usize,
+pub(crate) struct Reading {
+    pub(crate) reader: Reader,
+    /// How many of the newest records the first page shows.
+    pub(crate) recent: usize,
 }
 
 impl Reading {

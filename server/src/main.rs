@@ -2,9 +2,6 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
-// The dashboard's pages are one deep type, whose layout takes more steps than usual.
-#![recursion_limit = "512"]
-
 mod config;
 mod dashboard;
 mod engines;

@@ -17,7 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     config::{DEFAULT_GRPC, ServeOptions},
-    dashboard, engines,
+    dashboard::Reading,
+    engines,
     engines::Engines,
     grpc, http,
     listen::Listener,
@@ -60,10 +61,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         metrics,
         recent,
     };
+    let dashboard = Arc::new(Reading { reader, recent });
     let grpc_routes = grpc::routes(&ingest)?;
     let router = http::routes(services, &options.listen.cors_origin)?
         .merge(site::routes(Arc::clone(&site)))
-        .merge(dashboard::routes(reader, recent, &site, options.listen.listen))
+        .merge(app::router(dashboard, app::SitePath(format!("/v/{}", site.version())), options.listen.listen))
         .merge(grpc_routes.clone());
 
     let max_connections = options.limits.max_connections;

@@ -1,0 +1,31 @@
+//! The pages and the server functions as routes.
+//!
+//! Here and not in the server, because the pages are large types: whoever puts them into
+//! routes compiles them, and the server is compiled more often than they change.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use leptos::{config::LeptosOptions, context::provide_context};
+use leptos_axum::{LeptosRoutes as _, generate_route_list};
+
+use crate::{App, SitePath, backend::Backend, shell};
+
+/// Serves the dashboard over `backend`.
+///
+/// `site` is where the browser finds the dashboard's files, `listen` what the server
+/// listens on.
+pub fn router(backend: Arc<dyn Backend>, site: SitePath, listen: SocketAddr) -> Router {
+    let options = LeptosOptions::builder().output_name("logboom").site_addr(listen).build();
+    let context = move || {
+        provide_context(Arc::clone(&backend));
+        provide_context(site.clone());
+    };
+    let document = {
+        let options = options.clone();
+        move || shell(options.clone())
+    };
+    Router::new()
+        .leptos_routes_with_context(&options, generate_route_list(App), context, document)
+        .with_state(options)
+}
