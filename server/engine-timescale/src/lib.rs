@@ -75,11 +75,13 @@ mod migrate;
 mod options;
 mod partitions;
 mod read;
+mod session;
 mod sql;
 mod status;
 mod store;
 mod tail;
 mod types;
+mod upkeep;
 
 use std::sync::Arc;
 

@@ -5,10 +5,7 @@
 //! could not be made are in `logs_other`, as are those far from today: a few wrong
 //! clocks must not make thousands of partitions.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, time::SystemTime};
 
 use model::time::Nanos;
 use parking_lot::Mutex;
@@ -19,8 +16,6 @@ const DAY: i64 = 86_400_000_000_000;
 const PAST: i64 = 400;
 /// How many days ahead of today a partition is made for.
 const AHEAD: i64 = 2;
-/// How often the days ahead are looked after.
-pub(crate) const UPKEEP: Duration = Duration::from_secs(3_600);
 
 /// The days that are known to be taken care of.
 #[derive(Debug, Default)]

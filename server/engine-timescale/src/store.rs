@@ -17,10 +17,11 @@ use crate::{
     dead_letters,
     error::classify,
     migrate::{Layout, migrate},
-    partitions::{Days, UPKEEP},
+    partitions::Days,
     read,
     status::Status,
     tail::{Horizon, Recent, follow},
+    upkeep,
 };
 
 /// The store on PostgreSQL.
@@ -48,8 +49,8 @@ impl Store {
         let days = matches!(layout, Layout::Partitions { .. }).then(|| Arc::new(Days::default()));
         if let Some(days) = &days {
             days.prepare_ahead(&pools.write).await;
-            tokio::spawn(upkeep(Arc::clone(days), pools.clone(), stop.clone()));
         }
+        tokio::spawn(upkeep::keep(pools.write.clone(), days.clone(), stop.clone()));
         let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
         tokio::spawn(async move { keeper.keep(pool, layout, ended).await });
         Ok(Self { pools, days, recent: Recent::new(options.recent_bytes), horizon, status, stop })
@@ -70,15 +71,6 @@ fn describe(version: &str, layout: &Layout) -> String {
         Layout::Partitions { reason } => {
             tracing::info!("storing in postgresql {version} without timescaledb ({reason}): a partition for each day");
             format!("PostgreSQL {version}")
-        }
-    }
-}
-
-async fn upkeep(days: Arc<Days>, pools: Pools, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(UPKEEP) => days.prepare_ahead(&pools.write).await,
         }
     }
 }

@@ -6,7 +6,7 @@ mod plan;
 use std::{collections::HashSet, sync::Arc};
 
 use pipeline::{Appended, Batch, BatchId, Block, Content, Delivery, NewDeadLetter, Result};
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 
 use self::plan::{Plan, Run};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     dead_letters,
     error::{classify, data_refusal},
     partitions::{Days, days_of},
+    session::Session,
 };
 
 /// The lower bits of a position are the record's ordinal in its block.
@@ -38,12 +39,14 @@ pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Del
             let wanted = days_of(records.map(|record| record.time));
             days.prepare(pool, wanted).await;
         }
-        let stored = match store(pool, &part, false).await {
+        let mut session = Session::open(pool).await?;
+        let stored = match store(session.connection()?, &part, false).await {
             // Some record is refused as data: once more, record by record where needed.
-            Err(error) if data_refusal(&error).is_some() => store(pool, &part, true).await,
+            Err(error) if data_refusal(&error).is_some() => store(session.connection()?, &part, true).await,
             other => other,
         };
         let stored = stored.map_err(classify)?;
+        session.end();
         outcome.appended.records += stored.appended.records;
         outcome.appended.duplicates += stored.appended.duplicates;
         outcome.appended.dead += stored.appended.dead;
@@ -94,8 +97,8 @@ fn parts(deliveries: &[Delivery]) -> Vec<Part> {
 }
 
 /// One transaction. Where the commit's answer is lost, the ledger knows on the next try.
-async fn store(pool: &PgPool, part: &Part, careful: bool) -> sqlx::Result<Outcome> {
-    let mut transaction = pool.begin().await?;
+async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sqlx::Result<Outcome> {
+    let mut transaction = connection.begin().await?;
     let new = insert_ledger(&mut transaction, &part.batches).await?;
     let mut outcome = Outcome::default();
     outcome.appended.duplicates = part.repeated + (part.batches.len() - new.len()) as u64;

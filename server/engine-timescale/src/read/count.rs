@@ -7,11 +7,8 @@ use model::Query;
 use pipeline::{Result, TimeRange};
 use sqlx::{PgPool, Row};
 
-use super::{
-    Session,
-    row::{columns_for, stored_record},
-};
-use crate::{error::classify, sql::Statement};
+use super::row::{columns_for, stored_record};
+use crate::{error::classify, session::Session, sql::Statement};
 
 /// See [`pipeline::LogStore::count`].
 pub(crate) async fn count(pool: &PgPool, query: &Query, range: TimeRange) -> Result<u64> {

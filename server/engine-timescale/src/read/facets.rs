@@ -11,12 +11,10 @@ use model::{LevelClass, Query, query::Field};
 use pipeline::{Error, Facet, Result, TimeRange};
 use sqlx::{PgPool, Row};
 
-use super::{
-    Session,
-    row::{columns_for, stored_record},
-};
+use super::row::{columns_for, stored_record};
 use crate::{
     error::classify,
+    session::Session,
     sql::{Statement, text_of},
 };
 

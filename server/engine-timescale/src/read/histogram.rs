@@ -7,11 +7,8 @@ use model::{LevelClass, Query, time::Nanos};
 use pipeline::{Error, Histogram, Result, TimeRange};
 use sqlx::{PgPool, Row};
 
-use super::{
-    Session,
-    row::{columns_for, stored_record},
-};
-use crate::{error::classify, sql::Statement, types::Instant};
+use super::row::{columns_for, stored_record};
+use crate::{error::classify, session::Session, sql::Statement, types::Instant};
 
 /// The most buckets that are answered.
 const BUCKETS: i128 = 10_000;

@@ -6,7 +6,6 @@ mod histogram;
 mod neighbours;
 mod row;
 mod search;
-mod session;
 
 pub(crate) use count::count;
 pub(crate) use facets::facets;
@@ -14,4 +13,3 @@ pub(crate) use histogram::histogram;
 pub(crate) use neighbours::{context, get};
 pub(crate) use row::stored_record;
 pub(crate) use search::{read_after, search};
-pub(crate) use session::Session;

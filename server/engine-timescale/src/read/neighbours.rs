@@ -4,12 +4,10 @@ use model::{RecordId, StoredRecord};
 use pipeline::{Context, Result};
 use sqlx::{PgPool, Row};
 
-use super::{
-    Session,
-    row::{COLUMNS, cursor_of, stored_record},
-};
+use super::row::{COLUMNS, cursor_of, stored_record};
 use crate::{
     error::classify,
+    session::Session,
     sql::Statement,
     types::{Instant, Uuid},
 };

@@ -6,11 +6,8 @@ use model::{Position, Query, StoredRecord};
 use pipeline::{Cursor, Result, SearchPage, SearchRequest, TimeRange};
 use sqlx::PgPool;
 
-use super::{
-    Session,
-    row::{COLUMNS, cursor_of, stored_record},
-};
-use crate::sql::Statement;
+use super::row::{COLUMNS, cursor_of, stored_record};
+use crate::{session::Session, sql::Statement};
 
 /// How many rows are looked at in one go where they have to be verified.
 const LOOK_AT: std::ops::RangeInclusive<usize> = 500..=8_000;

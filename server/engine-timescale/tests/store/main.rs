@@ -1,5 +1,7 @@
 //! The store on a real PostgreSQL, plain and with TimescaleDB.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod contract;
 mod faults;
 mod nodes;

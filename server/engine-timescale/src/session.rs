@@ -1,9 +1,9 @@
-//! A connection for the time of one question.
+//! A connection for the time of one piece of work.
 
 use futures::{Stream, TryStreamExt};
 use pipeline::{Error, Result};
 use sqlx::{
-    PgPool, Postgres,
+    PgConnection, PgPool, Postgres,
     pool::PoolConnection,
     postgres::{PgArguments, PgRow},
     query::Query,
@@ -11,9 +11,10 @@ use sqlx::{
 
 use crate::error::classify;
 
-/// A connection that is closed when the question is dropped before its answer is
-/// complete: the server sees that and stops the work (`client_connection_check_interval`),
-/// and no later question has to wait for what is still on its way.
+/// A connection that is closed when the work is dropped, or fails, before its
+/// [`Session::end`]: the server then rolls back, or sees that nobody waits for the answer
+/// and stops (`client_connection_check_interval`), and no later work on the connection
+/// meets what is still on its way.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Option<PoolConnection<Postgres>>,
@@ -25,13 +26,14 @@ impl Session {
         Ok(Self { connection: Some(pool.acquire().await.map_err(classify)?) })
     }
 
-    fn connection(&mut self) -> Result<&mut PoolConnection<Postgres>> {
-        self.connection.as_mut().ok_or_else(|| Error::internal("a session was used after its end"))
+    /// The connection itself.
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection> {
+        self.connection.as_deref_mut().ok_or_else(|| Error::internal("a session was used after its end"))
     }
 
     /// All rows of a statement that has a bound of its own.
     pub(crate) async fn rows(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
-        query.fetch_all(&mut **self.connection()?).await.map_err(classify)
+        query.fetch_all(self.connection()?).await.map_err(classify)
     }
 
     /// The rows of a statement as they come.
@@ -39,10 +41,10 @@ impl Session {
         &'s mut self,
         query: Query<'static, Postgres, PgArguments>,
     ) -> Result<impl Stream<Item = Result<PgRow>> + use<'s>> {
-        Ok(query.fetch(&mut **self.connection()?).map_err(classify))
+        Ok(query.fetch(self.connection()?).map_err(classify))
     }
 
-    /// Gives the connection back: the answer is complete.
+    /// Gives the connection back: the work is complete.
     pub(crate) fn end(mut self) {
         drop(self.connection.take());
     }
