@@ -14,6 +14,9 @@ use super::{
 };
 use crate::filesystem::{File, FileSystem};
 
+/// Files kept for reuse.
+pub(super) const SPARES: usize = 2;
+
 /// The shared part of a log.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -84,7 +87,8 @@ impl Log {
         Some(View { file: segment.file.clone(), header: segment.header, last: segment.last, end: segment.end, start })
     }
 
-    pub(super) fn from_memory(&self, after: u64, max_records: usize) -> Option<Vec<(u64, Content)>> {
+    /// The frames after `after` where all of them are in memory.
+    pub(super) fn recent(&self, after: u64, max_records: usize) -> Option<Vec<(u64, Content)>> {
         let mut state = self.state.lock();
         if state.missing.is_some_and(|(_, last)| after < last) {
             return None;

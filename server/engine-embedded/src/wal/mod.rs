@@ -57,8 +57,10 @@
 //! fresh segment: nothing is ever written behind a torn end, and the count skips all
 //! numbers that the torn bytes can have held.
 
+mod events;
 mod frame;
 mod log;
+mod options;
 mod reader;
 mod recovery;
 mod scan;
@@ -83,6 +85,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
+pub use self::{
+    events::describe,
+    options::{Recovery, WalOptions, WalStatus},
+};
 use self::{
     log::Log,
     writer::{Append, Command, Writer},
@@ -93,60 +99,6 @@ use crate::filesystem::FileSystem;
 const PENDING_BYTES: usize = 32 << 20;
 /// What an append counts at least, so that many small ones are bounded as well.
 const PENDING_LEAST: usize = 1 << 10;
-
-/// The bounds of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WalOptions {
-    /// Bytes of one segment file, reserved when it is made. Default 64 MiB.
-    pub segment_bytes: u64,
-    /// Bytes on disk past which appends are answered with `Overloaded`; at least two
-    /// segments. Default 4 GiB.
-    pub disk_bytes: u64,
-    /// Bytes of unconsumed batches kept in memory, roughly; older ones are read back
-    /// from disk. Default 32 MiB.
-    pub memory_bytes: usize,
-}
-
-impl Default for WalOptions {
-    fn default() -> Self {
-        Self { segment_bytes: 64 << 20, disk_bytes: 4 << 30, memory_bytes: 32 << 20 }
-    }
-}
-
-/// What was found when a log was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovery {
-    /// The oldest frame that is not released; one more than `last_frame` where there
-    /// is none.
-    pub first_frame: u64,
-    /// The newest frame, or the newest released one where the log holds none.
-    pub last_frame: u64,
-    /// Bytes after the last good frame: of a write that was cut off, so that nobody
-    /// was told that it is stored.
-    pub torn_bytes_cut: u64,
-    /// Frames of the last segment that were durable and do not read any more. They,
-    /// and those of older segments, which nobody looked at yet, come out of
-    /// [`Wal::read`] as [`Content::Undecodable`].
-    pub damaged_frames: u64,
-    /// Segments whose header does not read; their frames come out as one
-    /// [`Content::Undecodable`].
-    pub damaged_headers: u64,
-}
-
-/// The state of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WalStatus {
-    /// The newest durable frame.
-    pub last: u64,
-    /// Frames not released, roughly: numbers that were never used count.
-    pub depth: u64,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Files on disk, spare ones not counted.
-    pub segments: usize,
-    /// Why nothing can be appended now; `None` when it can.
-    pub trouble: Option<String>,
-}
 
 /// A write-ahead log of batches; cheap to clone.
 ///
@@ -190,14 +142,7 @@ impl Wal {
         options: WalOptions,
         released: u64,
     ) -> Result<(Self, Recovery)> {
-        if options.segment_bytes < segment::FRAMES_AT * 2 || options.disk_bytes < options.segment_bytes * 2 {
-            return Err(Error::invalid(format!(
-                "write-ahead log: segment_bytes is {} and must be at least {}; disk_bytes is {} and must be at least twice segment_bytes",
-                options.segment_bytes,
-                segment::FRAMES_AT * 2,
-                options.disk_bytes
-            )));
-        }
+        options.check()?;
         let failed = |error: io::Error| io_error("open", folder, &error);
         file_system.create_folder(folder).map_err(failed)?;
         let lock = file_system.lock(&folder.join("lock")).map_err(|error| match error.kind() {
@@ -219,7 +164,7 @@ impl Wal {
             .name("wal-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::unavailable(format!("cannot start the writer of the write-ahead log: {error}")))?;
-        report(folder, &opened.recovery);
+        events::opened(folder, &opened.recovery);
         let handle = Handle {
             log: opened.log,
             commands,
@@ -275,7 +220,7 @@ impl Wal {
             }
             let after = after.max(log.state.lock().released);
             if after < seen.last {
-                let found = match log.from_memory(after, max_records) {
+                let found = match log.recent(after, max_records) {
                     Some(found) => found,
                     None => {
                         let log = log.clone();
@@ -290,6 +235,19 @@ impl Wal {
             }
             progress.changed().await.map_err(|_| closed())?;
         }
+    }
+
+    /// The durable frames after `after`, as [`Wal::read`] gives them, but from disk, and
+    /// nothing where there are none: numbers are left out, so that only reading tells
+    /// whether a frame is still to come.
+    ///
+    /// # Errors
+    /// `Unavailable` where the disk cannot be read.
+    pub async fn read_now(&self, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
+        let log = self.handle.log.clone();
+        spawn_blocking(move || reader::read(&log, after, max_records))
+            .await
+            .map_err(|error| Error::internal(format!("reading the write-ahead log: {error}")))?
     }
 
     /// The newest durable frame, or the newest released one where there is none.
@@ -332,18 +290,6 @@ impl Drop for Handle {
         if let Some(writer) = self.writer.get_mut().take() {
             let _ = writer.join();
         }
-    }
-}
-
-fn report(folder: &Path, recovery: &Recovery) {
-    let Recovery { first_frame, last_frame, torn_bytes_cut, damaged_frames, .. } = recovery;
-    let folder = folder.display();
-    tracing::info!(%folder, first_frame, last_frame, "write-ahead log: opened");
-    if *torn_bytes_cut > 0 {
-        tracing::warn!(%folder, torn_bytes_cut, last_frame, "write-ahead log: cut off a torn end, which nobody was told is stored");
-    }
-    if *damaged_frames > 0 {
-        tracing::error!(%folder, damaged_frames, "write-ahead log: holds damaged frames; they become dead letters");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline::{Content, Result, envelope};
 
 use super::{
-    io_error,
+    events, io_error,
     log::{Log, View},
     scan::{Piece, Walk},
 };
@@ -84,7 +84,6 @@ fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) 
 fn lost(first: u64, last: u64, bytes: Vec<u8>, why: &str) -> Content {
     let frames = if first == last { format!("frame {first}") } else { format!("frames {first} to {last}") };
     let reason = format!("{frames} of the write-ahead log cannot be read: {why}");
-    tracing::error!(first, last, "{reason}");
-    metrics::counter!("logboom_wal_damaged_frames_total").increment(last - first + 1);
+    events::frames_lost(first, last, &reason);
     Content::Undecodable { bytes, reason }
 }

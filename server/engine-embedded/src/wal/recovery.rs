@@ -8,10 +8,10 @@ use pipeline::{Error, Result};
 use tokio::sync::watch;
 
 use super::{
-    Recovery, WalOptions,
+    Recovery, WalOptions, events,
     frame::HEADER_BYTES,
     io_error,
-    log::{Log, Progress, Spare, State},
+    log::{Log, Progress, SPARES, Spare, State},
     scan::{Piece, Walk},
     segment::{BadHeader, FRAMES_AT, Header, Named, Segment, VERSION, segment_path},
     tail::Tail,
@@ -97,7 +97,9 @@ fn list(folder: &Path, file_system: &dyn FileSystem, options: &WalOptions) -> io
         let path = folder.join(&name);
         match Named::parse(&name) {
             Some(Named::Segment(first)) => segments.push(first),
-            Some(Named::Spare) if file_system.open(&path)?.length()? == options.segment_bytes => {
+            Some(Named::Spare)
+                if spares.len() < SPARES && file_system.open(&path)?.length()? == options.segment_bytes =>
+            {
                 spares.push(Spare { path, bytes: options.segment_bytes });
             }
             Some(Named::Spare | Named::Unfinished) => file_system.remove(&path)?,
@@ -137,7 +139,7 @@ fn open_segment(folder: &Path, file_system: &dyn FileSystem, first: u64) -> Resu
             )));
         }
         Err(BadHeader::Damaged) => {
-            tracing::error!(path = %path.display(), "write-ahead log: the header of a segment is damaged");
+            events::header_damaged(&path);
             (Header { salt: 0, first, follows: first.saturating_sub(1) }, true)
         }
     };

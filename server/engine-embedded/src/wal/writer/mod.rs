@@ -4,9 +4,10 @@
 //! the next group: one write, one sync, then every caller's answer. See the module
 //! essay for what happens when one of the two fails.
 
+mod files;
+
 use std::{
     io,
-    path::Path,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -17,11 +18,12 @@ use std::{
 use pipeline::{Batch, Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use self::files::failure;
 use super::{
+    events,
     frame::{self, HEADER_BYTES},
-    io_error,
-    log::{Log, Progress, Spare},
-    segment::{FRAMES_AT, Header, Segment, segment_path, spare_path, unfinished_path},
+    log::{Log, Progress},
+    segment::FRAMES_AT,
 };
 use crate::filesystem::{File, Lock};
 
@@ -29,12 +31,8 @@ use crate::filesystem::{File, Lock};
 const GROUP_BYTES: usize = 8 << 20;
 /// What the group's buffer may keep allocated between groups.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Files kept for reuse.
-const SPARES: usize = 2;
 /// How often a writer in trouble tries whether it is over.
 const PROBE: Duration = Duration::from_secs(1);
-/// When a client should try again after the disk, or its bound, was full.
-const FULL_RETRY: Duration = Duration::from_secs(5);
 
 pub(super) enum Command {
     Append(Append),
@@ -187,8 +185,7 @@ impl Writer {
         let started = Instant::now();
         active.file.write_all_at(&self.buffer, active.offset)?;
         active.file.sync()?;
-        metrics::histogram!("logboom_wal_sync_seconds").record(started.elapsed().as_secs_f64());
-        metrics::counter!("logboom_wal_bytes_total").increment(end - active.offset);
+        events::group_synced(part.len(), end - active.offset, started.elapsed());
         Ok(end)
     }
 
@@ -211,12 +208,11 @@ impl Writer {
             state.tail.push(number, append.batch, append.weight);
             answers.push((number, append.answer, append.permit));
         }
-        state.trouble = None;
         drop(state);
         active.offset = end;
         self.next += answers.len() as u64;
         self.durable = self.next - 1;
-        self.wanted = 0;
+        self.resume();
         self.log.progress.send_replace(Progress { last: self.durable, closed: false });
         for (number, answer, _permit) in answers {
             let _ = answer.send(Ok(number));
@@ -235,8 +231,7 @@ impl Writer {
         }
         self.next += part.len() as u64;
         let error = failure("write", &self.log.folder, cause);
-        tracing::error!(error = %cause, frames = part.len(), "write-ahead log: a write failed; its segment is left");
-        metrics::counter!("logboom_wal_failed_writes_total").increment(1);
+        events::group_failed(part.len(), cause);
         self.in_trouble(&error, FRAMES_AT);
         for append in part {
             let _ = append.answer.send(Err(error.clone()));
@@ -248,147 +243,19 @@ impl Writer {
         self.log.state.lock().trouble = Some(error.message.clone());
     }
 
+    /// Ends a trouble, if there was one.
+    fn resume(&mut self) {
+        if self.wanted > 0 {
+            self.wanted = 0;
+            self.log.state.lock().trouble = None;
+            events::appends_resumed();
+        }
+    }
+
     /// Tries whether a trouble is over, so that it ends without a client's help.
     fn probe(&mut self) {
         if self.wanted > 0 && self.make_room(self.wanted).is_ok() {
-            self.wanted = 0;
-            self.log.state.lock().trouble = None;
-        }
-    }
-
-    /// Sees to it that the active segment has room for so many bytes.
-    pub(super) fn make_room(&mut self, room: u64) -> Result<()> {
-        if self.active.as_ref().is_some_and(|active| active.capacity - active.offset >= room) {
-            return Ok(());
-        }
-        let made = self.start_segment(room);
-        match &made {
-            Ok(()) => self.collect(),
-            Err(error) => {
-                if self.wanted == 0 {
-                    tracing::warn!(reason = %error.message, "write-ahead log: takes no appends");
-                }
-                self.in_trouble(error, room);
-            }
-        }
-        made
-    }
-
-    fn start_segment(&mut self, room: u64) -> Result<()> {
-        let capacity = self.log.options.segment_bytes.max(FRAMES_AT + room);
-        let spare = self.find_space(capacity)?;
-        let header = Header::new(self.next, self.durable);
-        let path = segment_path(&self.log.folder, header.first);
-        let file =
-            self.make_file(spare, &header, capacity, &path).map_err(|e| failure("extend", &self.log.folder, &e))?;
-        self.active = Some(Active { file: file.clone(), salt: header.salt, offset: FRAMES_AT, capacity });
-        self.log.state.lock().segments.push_back(Segment {
-            path,
-            file,
-            header,
-            last: header.first - 1,
-            end: FRAMES_AT,
-            bytes: capacity,
-            sound: true,
-            marks: Vec::new(),
-        });
-        Ok(())
-    }
-
-    /// A spare file of that size, or none and room for a new one under the bound.
-    fn find_space(&self, capacity: u64) -> Result<Option<Spare>> {
-        let mut state = self.log.state.lock();
-        if let Some(place) = state.spares.iter().position(|spare| spare.bytes == capacity) {
-            return Ok(Some(state.spares.swap_remove(place)));
-        }
-        let (bytes, bound) = (state.bytes(), self.log.options.disk_bytes);
-        if bytes + capacity > bound {
-            let reason = format!(
-                "the write-ahead log holds {bytes} bytes that are not stored yet and may hold {bound}; \
-                 it goes on when the store has caught up"
-            );
-            return Err(Error::overloaded(reason, FULL_RETRY));
-        }
-        Ok(None)
-    }
-
-    /// Makes the segment's file: complete and durable before it has its name, so that
-    /// a file with a segment's name always has its header.
-    fn make_file(
-        &self,
-        spare: Option<Spare>,
-        header: &Header,
-        capacity: u64,
-        path: &Path,
-    ) -> io::Result<Arc<dyn File>> {
-        let file_system = self.log.file_system.as_ref();
-        let from = match &spare {
-            Some(spare) => spare.path.clone(),
-            None => unfinished_path(&self.log.folder, header.first),
-        };
-        let make = || {
-            let file = if spare.is_some() { file_system.open(&from)? } else { file_system.create(&from)? };
-            file.allocate(capacity)?;
-            let mut head = header.encode();
-            head.extend_from_slice(&[0; HEADER_BYTES]);
-            file.write_all_at(&head, 0)?;
-            file.sync()?;
-            file_system.rename(&from, path)?;
-            file_system.sync_folder(&self.log.folder)?;
-            Ok(file)
-        };
-        make().inspect_err(|_| {
-            // What is left is no segment yet; if it cannot be removed, the next open does.
-            let _ = file_system.remove(&from);
-            let _ = file_system.remove(path);
-        })
-    }
-
-    /// Removes the segments that nobody needs, or keeps them for reuse. The last one
-    /// stays: it carries the frame numbers over a restart.
-    pub(super) fn collect(&mut self) {
-        let mut changed = false;
-        loop {
-            let mut state = self.log.state.lock();
-            let candidates = state.segments.len().saturating_sub(1);
-            let released = state.released;
-            let unneeded = |segment: &Segment| segment.is_empty() || segment.last <= released;
-            let Some(place) = state.segments.iter().take(candidates).position(unneeded) else { break };
-            let Some(segment) = state.segments.remove(place) else { break };
-            let spares = state.spares.len();
-            drop(state);
-            changed = true;
-            self.retire(segment, spares);
-        }
-        if changed && let Err(error) = self.log.file_system.sync_folder(&self.log.folder) {
-            tracing::warn!(%error, "write-ahead log: its folder does not sync");
-        }
-    }
-
-    fn retire(&self, segment: Segment, spares: usize) {
-        let file_system = self.log.file_system.as_ref();
-        let Segment { path, file, header, bytes, sound, .. } = segment;
-        // A reader that still has the file open must not see it change under it.
-        let unused = Arc::strong_count(&file) == 1;
-        let reusable = sound && unused && spares < SPARES && bytes == self.log.options.segment_bytes;
-        let spare = spare_path(&self.log.folder, header.first);
-        if reusable && file_system.rename(&path, &spare).is_ok() {
-            self.log.state.lock().spares.push(Spare { path: spare, bytes });
-        } else if let Err(error) = file_system.remove(&path) {
-            // It stays until the next open finds it again.
-            tracing::warn!(%error, path = %path.display(), "write-ahead log: cannot remove a segment");
-        }
-    }
-
-    /// Cuts what is after the last frame off a segment that has a follower.
-    pub(super) fn cut(&self, segment: &Segment) {
-        if let Err(error) = segment.file.truncate(segment.end) {
-            tracing::warn!(%error, path = %segment.path.display(), "write-ahead log: cannot cut a segment");
-            return;
-        }
-        let mut state = self.log.state.lock();
-        if let Some(cut) = state.segments.iter_mut().find(|other| other.header.first == segment.header.first) {
-            cut.bytes = segment.end;
+            self.resume();
         }
     }
 
@@ -397,7 +264,7 @@ impl Writer {
         if let Some(active) = self.active.take()
             && let Err(error) = active.file.truncate(active.offset).and_then(|()| active.file.sync())
         {
-            tracing::warn!(%error, "write-ahead log: cannot cut its last segment");
+            events::tidying_failed("cut its last segment", &self.log.folder, &error);
         }
         self.log.progress.send_modify(|progress| progress.closed = true);
         while let Ok(command) = self.commands.try_recv() {
@@ -411,16 +278,5 @@ impl Writer {
                 Command::Release | Command::Abandon => {}
             }
         }
-    }
-}
-
-/// An error of the file system while writing, for the client.
-fn failure(doing: &str, folder: &Path, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::overloaded(
-            format!("the disk of the write-ahead log is full; free some space under {}", folder.display()),
-            FULL_RETRY,
-        ),
-        _ => io_error(doing, folder, error),
     }
 }

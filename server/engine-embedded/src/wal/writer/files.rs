@@ -1,0 +1,172 @@
+//! The writer's files: where it writes next, and what becomes of those that nobody
+//! needs any more.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use pipeline::{Error, Result};
+
+use super::{Active, Writer};
+use crate::{
+    filesystem::File,
+    wal::{
+        events,
+        frame::HEADER_BYTES,
+        io_error,
+        log::{SPARES, Spare},
+        segment::{FRAMES_AT, Header, Segment, segment_path, spare_path, unfinished_path},
+    },
+};
+
+/// When a client should try again after the disk, or its bound, was full.
+const FULL_RETRY: Duration = Duration::from_secs(5);
+
+impl Writer {
+    /// Sees to it that the active segment has room for so many bytes.
+    pub(in crate::wal) fn make_room(&mut self, room: u64) -> Result<()> {
+        if self.active.as_ref().is_some_and(|active| active.capacity - active.offset >= room) {
+            return Ok(());
+        }
+        let made = self.start_segment(room);
+        match &made {
+            Ok(()) => self.collect(),
+            Err(error) => {
+                if self.wanted == 0 {
+                    events::appends_refused(error);
+                }
+                self.in_trouble(error, room);
+            }
+        }
+        made
+    }
+
+    fn start_segment(&mut self, room: u64) -> Result<()> {
+        let capacity = self.log.options.segment_bytes.max(FRAMES_AT + room);
+        let spare = self.find_space(capacity)?;
+        let header = Header::new(self.next, self.durable);
+        let path = segment_path(&self.log.folder, header.first);
+        let file =
+            self.make_file(spare, &header, capacity, &path).map_err(|e| failure("extend", &self.log.folder, &e))?;
+        self.active = Some(Active { file: file.clone(), salt: header.salt, offset: FRAMES_AT, capacity });
+        self.log.state.lock().segments.push_back(Segment {
+            path,
+            file,
+            header,
+            last: header.first - 1,
+            end: FRAMES_AT,
+            bytes: capacity,
+            sound: true,
+            marks: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// A spare file of that size, or none and room for a new one under the bound.
+    fn find_space(&self, capacity: u64) -> Result<Option<Spare>> {
+        let mut state = self.log.state.lock();
+        if let Some(place) = state.spares.iter().position(|spare| spare.bytes == capacity) {
+            return Ok(Some(state.spares.swap_remove(place)));
+        }
+        let (bytes, bound) = (state.bytes(), self.log.options.disk_bytes);
+        if bytes + capacity > bound {
+            let reason = format!(
+                "the write-ahead log holds {bytes} bytes that are not stored yet and may hold {bound}; \
+                 it goes on when the store has caught up"
+            );
+            return Err(Error::overloaded(reason, FULL_RETRY));
+        }
+        Ok(None)
+    }
+
+    /// Makes the segment's file: complete and durable before it has its name, so that
+    /// a file with a segment's name always has its header.
+    fn make_file(
+        &self,
+        spare: Option<Spare>,
+        header: &Header,
+        capacity: u64,
+        path: &Path,
+    ) -> io::Result<Arc<dyn File>> {
+        let file_system = self.log.file_system.as_ref();
+        let from = match &spare {
+            Some(spare) => spare.path.clone(),
+            None => unfinished_path(&self.log.folder, header.first),
+        };
+        let make = || {
+            let file = if spare.is_some() { file_system.open(&from)? } else { file_system.create(&from)? };
+            file.allocate(capacity)?;
+            let mut head = header.encode();
+            head.extend_from_slice(&[0; HEADER_BYTES]);
+            file.write_all_at(&head, 0)?;
+            file.sync()?;
+            file_system.rename(&from, path)?;
+            file_system.sync_folder(&self.log.folder)?;
+            Ok(file)
+        };
+        make().inspect_err(|_| {
+            // What is left is no segment yet; if it cannot be removed, the next open does.
+            let _ = file_system.remove(&from);
+            let _ = file_system.remove(path);
+        })
+    }
+
+    /// Removes the segments that nobody needs, or keeps them for reuse. The last one
+    /// stays: it carries the frame numbers over a restart.
+    pub(super) fn collect(&mut self) {
+        let mut changed = false;
+        loop {
+            let mut state = self.log.state.lock();
+            let candidates = state.segments.len().saturating_sub(1);
+            let released = state.released;
+            let unneeded = |segment: &Segment| segment.is_empty() || segment.last <= released;
+            let Some(place) = state.segments.iter().take(candidates).position(unneeded) else { break };
+            let Some(segment) = state.segments.remove(place) else { break };
+            let spares = state.spares.len();
+            drop(state);
+            changed = true;
+            self.retire(segment, spares);
+        }
+        if changed && let Err(error) = self.log.file_system.sync_folder(&self.log.folder) {
+            events::tidying_failed("sync its folder", &self.log.folder, &error);
+            // A spare that may come back under its former name must not be written to.
+            self.log.state.lock().spares.clear();
+        }
+    }
+
+    fn retire(&self, segment: Segment, spares: usize) {
+        let file_system = self.log.file_system.as_ref();
+        let Segment { path, file, header, bytes, sound, .. } = segment;
+        // A reader that still has the file open must not see it change under it.
+        let unused = Arc::strong_count(&file) == 1;
+        let reusable = sound && unused && spares < SPARES && bytes == self.log.options.segment_bytes;
+        let spare = spare_path(&self.log.folder, header.first);
+        if reusable && file_system.rename(&path, &spare).is_ok() {
+            self.log.state.lock().spares.push(Spare { path: spare, bytes });
+        } else if let Err(error) = file_system.remove(&path) {
+            // It stays until the next open finds it again.
+            events::tidying_failed("remove a segment", &path, &error);
+        }
+    }
+
+    /// Cuts what is after the last frame off a segment that has a follower.
+    pub(in crate::wal) fn cut(&self, segment: &Segment) {
+        if let Err(error) = segment.file.truncate(segment.end) {
+            events::tidying_failed("cut a segment", &segment.path, &error);
+            return;
+        }
+        let mut state = self.log.state.lock();
+        if let Some(cut) = state.segments.iter_mut().find(|other| other.header.first == segment.header.first) {
+            cut.bytes = segment.end;
+        }
+    }
+}
+
+/// An error of the file system while writing, for the client.
+pub(super) fn failure(doing: &str, folder: &Path, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::overloaded(
+            format!("the disk of the write-ahead log is full; free some space under {}", folder.display()),
+            FULL_RETRY,
+        ),
+        _ => io_error(doing, folder, error),
+    }
+}
