@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Appended, Batch, BatchId, Content, Delivery, Error, ErrorClass, LogStore, NewDeadLetter, Queue, Receipt, Result,
+    Batch, BatchId, Content, Delivery, Error, ErrorClass, LogStore, NewDeadLetter, Queue, Receipt, Result,
     backoff::Backoff,
     envelope,
     events::{
@@ -43,7 +43,7 @@ pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: Cancella
         let received = tokio::select! {
             biased;
             () = consumer.stop.cancelled() => break,
-            received = consumer.queue.receive(RECORDS) => received,
+            received = guarded(consumer.queue.receive(RECORDS)) => received,
         };
         match received {
             Ok(deliveries) => {
@@ -102,7 +102,7 @@ impl Consumer {
                     parts.push(part);
                     let receipts: Vec<_> = parts.iter().rev().flat_map(|part| receipts(part)).collect();
                     self.released += receipts.len();
-                    if let Err(error) = self.queue.release(&receipts).await {
+                    if let Err(error) = guarded(self.queue.release(&receipts)).await {
                         AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
                     }
                     return;
@@ -113,10 +113,8 @@ impl Consumer {
 
     async fn append(&self, part: &[Delivery]) -> Outcome<()> {
         let started = Instant::now();
-        let outcome = self.persist(part.len(), || self.store.append(part)).await;
-        match outcome {
+        match self.persist(part.len(), || self.store.append(part)).await {
             Outcome::Done(appended) => {
-                let appended: Appended = appended;
                 self.meters.appended(&appended, started.elapsed());
                 Outcome::Done(())
             }
@@ -134,11 +132,9 @@ impl Consumer {
         let mut second_looks = SECOND_LOOKS;
         let mut last_chance = None;
         loop {
-            // A panic in an engine is a failure like others: it must not end the loop.
-            let error = match AssertUnwindSafe(call()).catch_unwind().await {
-                Ok(Ok(done)) => return Outcome::Done(done),
-                Ok(Err(error)) => error,
-                Err(_) => Error::internal("the store panicked"),
+            let error = match guarded(call()).await {
+                Ok(done) => return Outcome::Done(done),
+                Err(error) => error,
             };
             match error.class {
                 ErrorClass::Overloaded | ErrorClass::Unavailable => {}
@@ -171,7 +167,7 @@ impl Consumer {
 
     async fn acknowledge(&self, part: &[Delivery]) {
         let receipts: Vec<_> = receipts(part).collect();
-        if let Err(error) = self.queue.acknowledge(&receipts).await {
+        if let Err(error) = guarded(self.queue.acknowledge(&receipts)).await {
             AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
         }
     }
@@ -192,12 +188,18 @@ impl Consumer {
             }
             Outcome::GivenUp => {
                 self.released += 1;
-                if let Err(error) = self.queue.release(&[delivery.receipt]).await {
+                if let Err(error) = guarded(self.queue.release(&[delivery.receipt])).await {
                     AcknowledgeFailed { error: &error, deliveries: 1 }.emit();
                 }
             }
         }
     }
+}
+
+/// A panic in an engine is a failure like others: it must not end the loop.
+async fn guarded<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let panicked = |_| Err(Error::internal("the engine panicked"));
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(panicked)
 }
 
 fn receipts(part: &[Delivery]) -> impl Iterator<Item = Receipt> {

@@ -82,7 +82,7 @@ impl Subscriber {
                     at
                 }
                 Read::Blocks(blocks) => self.give_blocks(at, blocks).await?,
-                Read::Before(floor) => match self.shared.store.read_after(at, floor, &self.query, PAGE).await {
+                Read::Before(floor) => match self.read_page(at, floor).await? {
                     Ok(page) => {
                         backoff = Backoff::new();
                         self.give_page(floor, page).await?
@@ -139,6 +139,14 @@ impl Subscriber {
         }
         self.outbox.check()?;
         Ok(reached)
+    }
+
+    /// Reads what the ring does not hold any more; a reader that goes ends the reading.
+    async fn read_page(&self, at: Position, floor: Position) -> Result<crate::Result<Vec<StoredRecord>>, Gone> {
+        tokio::select! {
+            page = self.shared.store.read_after(at, floor, &self.query, PAGE) => Ok(page),
+            () = self.outbox.events.closed() => Err(Gone),
+        }
     }
 
     async fn give_page(&mut self, floor: Position, page: Vec<StoredRecord>) -> Result<Position, Gone> {
