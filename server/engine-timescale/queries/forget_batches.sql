@@ -5,6 +5,6 @@ delete from logboom.ledger
              from logboom.ledger
             where stored_at < greatest(
                       now() - $1::bigint * interval '1 second',
-                      (select stored_at from logboom.ledger order by stored_at desc offset $2 limit 1))
+                      (select stored_at from logboom.ledger order by stored_at desc offset $2 - 1 limit 1))
             order by stored_at
             limit 10000)

@@ -70,8 +70,8 @@ mod tests {
         };
         assert_eq!(forget_batches(&pool, Duration::from_secs(3_600 * 50 - 60), 1_000).await.unwrap(), 50);
         assert_eq!(left().await, 50);
-        assert_eq!(forget_batches(&pool, REMEMBERED, 10).await.unwrap(), 39);
-        assert_eq!(left().await, 11);
+        assert_eq!(forget_batches(&pool, REMEMBERED, 10).await.unwrap(), 40);
+        assert_eq!(left().await, 10);
         store.close().await;
     }
 }
