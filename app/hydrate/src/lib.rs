@@ -1,5 +1,7 @@
 //! The browser's entry: takes over the page that the server has rendered.
 #![cfg(target_arch = "wasm32")]
+// The pages are one deep type, whose layout takes the compiler more steps than usual.
+#![recursion_limit = "512"]
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
