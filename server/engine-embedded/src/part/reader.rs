@@ -13,6 +13,7 @@ use arrow::{
     array::{BooleanArray, RecordBatch},
     error::ArrowError,
 };
+use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
     arrow::{
@@ -30,7 +31,7 @@ use parquet::{
 use pipeline::{Error, Result};
 
 use super::{
-    PartInfo, file,
+    PLACE_BITS, PartInfo, file,
     schema::{self, Columns},
 };
 
@@ -68,14 +69,18 @@ pub(crate) struct Group {
     pub(crate) rows: usize,
     pub(crate) time: (i64, i64),
     pub(crate) position: (i64, i64),
-    pub(crate) id_base: ([u8; 16], [u8; 16]),
+    /// Of the batches' first ids.
+    pub(crate) id_base: (RecordId, RecordId),
 }
+
+/// Tells which rows of a batch pass.
+pub(crate) type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
 
 /// A condition on rows that reads some columns.
 pub(crate) struct Condition {
     /// Places in the part's schema.
     pub(crate) columns: Vec<usize>,
-    pub(crate) test: Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>,
+    pub(crate) test: RowTest,
 }
 
 impl Part {
@@ -158,6 +163,14 @@ impl Iterator for Batches<'_> {
     }
 }
 
+impl Group {
+    /// Whether a record with this id can be in the row group.
+    pub(crate) fn may_have(&self, id: RecordId) -> bool {
+        let (least, greatest) = self.id_base;
+        least <= id && id.0 <= greatest.0.saturating_add(1 << PLACE_BITS)
+    }
+}
+
 impl Footer {
     fn read(file: &File) -> Result<Self> {
         let corrupt = |error: parquet::errors::ParquetError| Error::corrupt(error.to_string());
@@ -180,7 +193,7 @@ impl Footer {
                 rows: group.num_rows() as usize,
                 time: bounds(group, columns.place(schema::TIME)),
                 position: bounds(group, columns.place(schema::POSITION)),
-                id_base: byte_bounds(group, columns.place(schema::ID_BASE)),
+                id_base: id_bounds(group, columns.place(schema::ID_BASE)),
             })
             .collect();
         Ok(Self { metadata, columns, groups })
@@ -202,11 +215,14 @@ fn bounds(group: &RowGroupMetaData, place: usize) -> (i64, i64) {
     }
 }
 
-fn byte_bounds(group: &RowGroupMetaData, place: usize) -> ([u8; 16], [u8; 16]) {
+/// The least and greatest first id of a batch; where the file does not say: any.
+fn id_bounds(group: &RowGroupMetaData, place: usize) -> (RecordId, RecordId) {
     let statistics = group.columns().get(place).and_then(|column| column.statistics());
-    let bound = |bytes: Option<&[u8]>, unknown| bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(unknown);
+    let bound = |bytes: Option<&[u8]>, unknown| {
+        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(unknown, RecordId::from_bytes)
+    };
     (
-        bound(statistics.and_then(Statistics::min_bytes_opt), [0; 16]),
-        bound(statistics.and_then(Statistics::max_bytes_opt), [0xff; 16]),
+        bound(statistics.and_then(Statistics::min_bytes_opt), RecordId(0)),
+        bound(statistics.and_then(Statistics::max_bytes_opt), RecordId(u128::MAX)),
     )
 }

@@ -143,8 +143,9 @@ pub(crate) fn histogram(
         return Err(Error::invalid(format!("the histogram's bucket is {bucket} ns, and must be positive")));
     }
     let first = range.from.div_euclid(bucket);
-    let after = if range.to <= range.from { first } else { (range.to - 1).div_euclid(bucket) + 1 };
-    let buckets = i128::from(after) - i128::from(first);
+    let start = first.saturating_mul(bucket);
+    let span = i128::from(range.to.max(range.from)) - i128::from(start);
+    let buckets = (span + i128::from(bucket) - 1) / i128::from(bucket);
     if buckets > i128::from(BUCKETS) {
         return Err(Error::invalid(format!(
             "the histogram has {buckets} buckets, and at most {BUCKETS} are allowed: take wider ones or a shorter range"
@@ -152,7 +153,7 @@ pub(crate) fn histogram(
     }
     let mut timeline = Timeline { first, bucket, counts: vec![[0; LevelClass::ALL.len()]; buckets as usize] };
     run(snapshot, query, range, cancel, &mut [&mut timeline])?;
-    Ok(Histogram { start: first.saturating_mul(bucket), bucket, counts: timeline.counts })
+    Ok(Histogram { start, bucket, counts: timeline.counts })
 }
 
 struct Timeline {

@@ -78,7 +78,10 @@ impl Inner {
     async fn missing_frames(&self, after: u64, before: u64, frames: &mut Vec<(u64, Content)>) -> Result<()> {
         let mut after = after;
         loop {
-            let found = self.journal.wal().read(after, CATCH_UP_RECORDS).await?;
+            let found = self.journal.wal().read_now(after, CATCH_UP_RECORDS).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
             for (frame, content) in found {
                 if frame >= before {
                     return Ok(());
@@ -86,9 +89,6 @@ impl Inner {
                 tracing::warn!(frame, "journal frame was not delivered; storing it from the journal");
                 after = frame;
                 frames.push((frame, content));
-            }
-            if after + 1 >= before {
-                return Ok(());
             }
         }
     }

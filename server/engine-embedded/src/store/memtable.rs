@@ -56,10 +56,6 @@ impl View {
         Self { table: self.table.clone(), length, records }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     /// What the view shows, in the order of positions.
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.table.entries.read().iter().take(self.length).cloned().collect()

@@ -73,10 +73,12 @@ impl LogStore for EmbeddedStore {
             .scan(move |snapshot, cancel| search(snapshot, &query, window, Order::Newest, limit + 1, cancel))
             .await?;
         // One more than was asked for tells whether there is a next page.
-        let more = (records.len() > limit).then(|| records.pop()).flatten();
+        let more = records.len() > limit;
+        records.truncate(limit);
         let next =
-            more.as_ref().and(records.last()).map(|last| Cursor { time: last.record.time, position: last.position });
-        let searched_back_to = more.map_or(range.from, |more| more.record.time.saturating_add(1));
+            records.last().filter(|_| more).map(|last| Cursor { time: last.record.time, position: last.position });
+        // Not the last one's own time: the next page may begin with others of it.
+        let searched_back_to = next.map_or(range.from, |next| next.time.saturating_add(1));
         Ok(SearchPage { records, next, searched_back_to })
     }
 
@@ -159,7 +161,8 @@ fn get(snapshot: &Snapshot, id: RecordId, cancel: &Cancel) -> Result<Option<Stor
     let parts: Vec<_> =
         snapshot.parts.iter().filter(|part| (part.info.min_id..=part.info.max_id).contains(&id)).cloned().collect();
     let parts = Snapshot { tables: Vec::new(), parts: Arc::new(parts), newest: snapshot.newest };
-    Ok(search(&parts, &query, Window::ALL, Order::Newest, 1, cancel)?.pop())
+    let window = Window { id: Some(id), ..Window::ALL };
+    Ok(search(&parts, &query, window, Order::Newest, 1, cancel)?.pop())
 }
 
 /// The records of the same service and node.

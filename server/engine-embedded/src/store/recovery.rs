@@ -153,12 +153,10 @@ fn assemble(
 impl Inner {
     /// Takes in the frames after the cursor, writing parts on the way where they are many.
     async fn replay(&self) -> Result<()> {
-        let last = self.journal.wal().last();
         let mut appender = self.appender.lock().await;
         let mut total = Appended::default();
-        while appender.frame < last {
-            let mut frames = self.journal.wal().read(appender.frame, REPLAY_RECORDS).await?;
-            frames.retain(|(frame, _)| *frame <= last);
+        loop {
+            let frames = self.journal.wal().read_now(appender.frame, REPLAY_RECORDS).await?;
             if frames.is_empty() {
                 break;
             }

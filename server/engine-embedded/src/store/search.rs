@@ -13,7 +13,7 @@ use arrow::{
     buffer::BooleanBuffer,
     datatypes::Int64Type,
 };
-use model::{Query, StoredRecord};
+use model::{Query, RecordId, StoredRecord};
 use pipeline::{Block, Result, TimeRange};
 
 use super::{
@@ -75,10 +75,12 @@ pub(crate) struct Window {
     pub(crate) upto: i64,
     /// Only what comes after this time and position in the order.
     pub(crate) beyond: Option<(i64, i64)>,
+    /// Only row groups that may have this id; the query has to ask for it as well.
+    pub(crate) id: Option<RecordId>,
 }
 
 impl Window {
-    pub(crate) const ALL: Self = Self { time: TimeRange::ALL, after: i64::MIN, upto: i64::MAX, beyond: None };
+    pub(crate) const ALL: Self = Self { time: TimeRange::ALL, after: i64::MIN, upto: i64::MAX, beyond: None, id: None };
 
     pub(crate) fn of_time(time: TimeRange) -> Self {
         Self { time, ..Self::ALL }
@@ -152,7 +154,8 @@ pub(crate) fn search(
             Source::Part(part) => {
                 let footer = part.footer()?;
                 for (place, group) in footer.groups.iter().enumerate() {
-                    if window.meets(group.time, group.position) {
+                    let may_have = window.id.is_none_or(|id| group.may_have(id));
+                    if may_have && window.meets(group.time, group.position) {
                         let source = Source::Group { part: part.clone(), footer: footer.clone(), place };
                         sources.push(order.bound(group.time, group.position), source);
                     }

@@ -1,0 +1,175 @@
+//! One filter, one meaning (C7): memory, parts and both together answer every question
+//! as looking at each record does.
+
+use engine_embedded::Options;
+use model::{Query, Record, StoredRecord};
+use pipeline::{LogStore, SearchRequest, TimeRange};
+use proptest::prelude::*;
+use testkit::{
+    memory::MemoryStore,
+    records::{self, OBSERVED},
+};
+
+use crate::support::{delivery, flushing_at, in_memory};
+
+/// Questions that have gone wrong before, or could.
+const ATOMS: &[&str] = &[
+    "timeout",
+    "\"connection reset\"",
+    "RESET",
+    "é",
+    "\"'; drop table\"",
+    "500",
+    "level:error",
+    "level>=warn",
+    "level<info",
+    "level:http,error",
+    "level:straße",
+    "level:n*",
+    "service:api,web",
+    "service:*",
+    "service:주문",
+    "service:/^A/",
+    "node:n1",
+    "node:10*",
+    "http.status>=500",
+    "http.status<1",
+    "http.status:500",
+    "http.status:500.0",
+    "http.status:\"+500\"",
+    "http.status:5*",
+    "http.method:true",
+    "http.method:*",
+    "duration_ms<=1.5",
+    "duration_ms>9007199254740992",
+    "duration_ms:-0",
+    "user_id:/^[0-9]+$/",
+    "path:/api/*",
+    "path:\"\"",
+    "Path:*",
+    "nothing.has.this:*",
+    "nothing.has.this>1",
+    "attr.level:null",
+    "attr.service:a",
+    "\"with space\":*",
+    "\"quo\\\"te\":*",
+    "키:*",
+    "seq>100",
+    "seq:17",
+    "seq:1*",
+    "message:/answered after 1\\d+ ms/",
+    "message:/^$/",
+    "message:req*",
+    "trace_id:*",
+    "trace_id:01010101010101010101010101010101",
+    "span_id:0*",
+    "id:*",
+];
+
+fn expression() -> impl Strategy<Value = String> {
+    let atom = prop::sample::select(ATOMS).prop_map(str::to_owned);
+    atom.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" OR "))),
+            inner.prop_map(|part| format!("NOT ({part})")),
+        ]
+    })
+}
+
+fn range() -> impl Strategy<Value = TimeRange> {
+    let edge = || (-4_i64..4, 0_i64..3).prop_map(|(seconds, nanos)| OBSERVED + seconds * 1_000_000_000 + nanos);
+    prop_oneof![Just(TimeRange::ALL), (edge(), edge()).prop_map(|(a, b)| TimeRange { from: a.min(b), to: a.max(b) }),]
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    prop_oneof![Just(in_memory()), Just(flushing_at(1)), Just(flushing_at(90))]
+}
+
+fn bare(records: Vec<StoredRecord>) -> Vec<Record> {
+    records.into_iter().map(|stored| stored.record).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn memory_and_parts_answer_as_the_matcher_does(
+        seed in any::<u32>(),
+        options in options(),
+        questions in prop::collection::vec((expression(), range()), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(compare(u64::from(seed), options, &questions));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_question_is_answered_alike_in_memory_and_parts() {
+    let questions: Vec<_> = ATOMS
+        .iter()
+        .flat_map(|atom| [(*atom).to_owned(), format!("NOT {atom}")])
+        .map(|question| (question, TimeRange::ALL))
+        .collect();
+    for options in [in_memory(), flushing_at(1), flushing_at(150)] {
+        compare(7, options, &questions).await;
+    }
+}
+
+async fn compare(seed: u64, options: Options, questions: &[(String, TimeRange)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = MemoryStore::new();
+    let store = engine_embedded::open_store(folder.path(), options).await.unwrap();
+    for (receipt, batch) in (1..).zip(records::corpus(seed, 12)) {
+        let deliveries = [delivery(receipt, batch)];
+        assert_eq!(
+            store.append(&deliveries).await.unwrap().records,
+            reference.append(&deliveries).await.unwrap().records
+        );
+    }
+    for (text, range) in questions {
+        let query = Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        ask(&*store, &reference, text, &query, *range).await;
+    }
+    store.close().await;
+}
+
+async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &Query, range: TimeRange) {
+    let mut ours = SearchRequest { query: query.clone(), range, limit: 37, cursor: None };
+    let mut theirs = ours.clone();
+    loop {
+        let page = store.search(&ours).await.unwrap();
+        let expected = reference.search(&theirs).await.unwrap();
+        assert_eq!(bare(page.records), bare(expected.records), "search {text} in {range:?}");
+        assert_eq!(page.searched_back_to, expected.searched_back_to, "search {text} in {range:?}");
+        assert_eq!(page.next.is_some(), expected.next.is_some(), "search {text} in {range:?}");
+        if page.next.is_none() {
+            break;
+        }
+        (ours.cursor, theirs.cursor) = (page.next, expected.next);
+    }
+
+    let count = store.count(query, range).await.unwrap();
+    assert_eq!(count, reference.count(query, range).await.unwrap(), "count {text} in {range:?}");
+
+    let fields: Vec<String> =
+        ["level", "service", "node", "http.status", "path", "attr.level", "trace_id"].map(str::to_owned).into();
+    let facets = store.facets(query, range, &fields, 5).await.unwrap();
+    assert_eq!(facets, reference.facets(query, range, &fields, 5).await.unwrap(), "facets {text} in {range:?}");
+
+    let narrow =
+        TimeRange { from: range.from.max(OBSERVED - 5_000_000_000), to: range.to.min(OBSERVED + 5_000_000_000) };
+    let histogram = store.histogram(query, narrow, 700_000_000).await.unwrap();
+    assert_eq!(
+        histogram,
+        reference.histogram(query, narrow, 700_000_000).await.unwrap(),
+        "histogram {text} in {narrow:?}"
+    );
+
+    let newest = store.newest().await.unwrap();
+    let in_order = store.read_after(Default::default(), newest, query, 100_000).await.unwrap();
+    assert!(in_order.is_sorted_by_key(|stored| stored.position));
+    let newest = reference.newest().await.unwrap();
+    let expected = reference.read_after(Default::default(), newest, query, 100_000).await.unwrap();
+    assert_eq!(bare(in_order), bare(expected), "read_after {text}");
+}

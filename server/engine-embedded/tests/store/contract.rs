@@ -1,0 +1,200 @@
+//! The suite that every store passes, for both ways to have the journal.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use engine_embedded::Options;
+use model::{Position, Query, RecordId, StoredRecord};
+use parking_lot::Mutex;
+use pipeline::{
+    Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter, Queue,
+    Receipt, Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+};
+use testkit::contract::StoreHarness;
+
+use crate::support::flushing_at;
+
+/// A store with a journal of its own.
+struct Alone {
+    folder: tempfile::TempDir,
+    options: Options,
+}
+
+#[async_trait]
+impl StoreHarness for Alone {
+    async fn open(&self) -> Arc<dyn LogStore> {
+        engine_embedded::open_store(self.folder.path(), self.options.clone()).await.unwrap()
+    }
+}
+
+/// A store on the queue's log. What a test hands to the store goes through the queue
+/// first, because its frames are the journal.
+struct Paired {
+    folder: tempfile::TempDir,
+    options: Options,
+    frames: Arc<Mutex<HashMap<BatchId, Receipt>>>,
+}
+
+#[async_trait]
+impl StoreHarness for Paired {
+    async fn open(&self) -> Arc<dyn LogStore> {
+        let (queue, store) = engine_embedded::open_pair(self.folder.path(), self.options.clone()).await.unwrap();
+        Arc::new(Pair { queue, store, frames: self.frames.clone() })
+    }
+}
+
+struct Pair {
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn LogStore>,
+    /// The frames of the server's own batches: the queue delivers such a batch again
+    /// under the same number, and never under another.
+    frames: Arc<Mutex<HashMap<BatchId, Receipt>>>,
+}
+
+#[async_trait]
+impl LogStore for Pair {
+    async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
+        let mut total = Appended::default();
+        let mut again = Vec::new();
+        for delivery in deliveries {
+            match &delivery.content {
+                Content::Batch(batch) => {
+                    let known = self.frames.lock().get(&batch.id).copied().filter(|_| !batch.client_id);
+                    let deliveries = match known {
+                        Some(receipt) => vec![Delivery { receipt, content: delivery.content.clone() }],
+                        None => {
+                            self.queue.publish(batch.clone()).await?;
+                            self.queue.receive(1).await?
+                        }
+                    };
+                    again.extend(deliveries);
+                    for Delivery { receipt, .. } in &again {
+                        self.frames.lock().entry(batch.id).or_insert(*receipt);
+                    }
+                    let appended = self.store.append(&again).await?;
+                    let receipts: Vec<_> = again.drain(..).map(|delivery| delivery.receipt).collect();
+                    self.queue.acknowledge(&receipts).await?;
+                    total.records += appended.records;
+                    total.duplicates += appended.duplicates;
+                    total.dead += appended.dead;
+                }
+                // The log only ever holds what was a batch once.
+                Content::Undecodable { bytes, reason } => {
+                    let letter = NewDeadLetter {
+                        reason: reason.clone(),
+                        producer: String::new(),
+                        batch_id: None,
+                        payload: bytes.clone(),
+                        records: 0,
+                    };
+                    self.store.put_dead_letters(&[letter]).await?;
+                    total.dead += 1;
+                }
+            }
+        }
+        Ok(total)
+    }
+
+    async fn newest(&self) -> Result<Position> {
+        self.store.newest().await
+    }
+
+    async fn follow(&self, after: Position) -> Result<Vec<Block>> {
+        self.store.follow(after).await
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        self.store.read_after(after, upto, query, limit).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
+        self.store.search(request).await
+    }
+
+    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+        self.store.count(query, range).await
+    }
+
+    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
+        self.store.histogram(query, range, bucket).await
+    }
+
+    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
+        self.store.facets(query, range, fields, limit).await
+    }
+
+    async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
+        self.store.get(id).await
+    }
+
+    async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
+        self.store.context(id, before, after).await
+    }
+
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
+        self.store.put_dead_letters(letters).await
+    }
+
+    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+        self.store.dead_letters(before, limit).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+        self.store.remove_dead_letters(ids).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.store.status()
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+        self.queue.close().await;
+    }
+}
+
+mod alone_in_memory {
+    use super::*;
+
+    async fn harness() -> Alone {
+        Alone { folder: tempfile::tempdir().unwrap(), options: Options::default() }
+    }
+
+    testkit::store_contract!(harness);
+}
+
+mod alone_in_parts {
+    use super::*;
+
+    async fn harness() -> Alone {
+        Alone { folder: tempfile::tempdir().unwrap(), options: flushing_at(1) }
+    }
+
+    testkit::store_contract!(harness);
+}
+
+mod paired_in_memory {
+    use super::*;
+
+    async fn harness() -> Paired {
+        Paired { folder: tempfile::tempdir().unwrap(), options: Options::default(), frames: Arc::default() }
+    }
+
+    testkit::store_contract!(harness);
+}
+
+mod paired_in_parts {
+    use super::*;
+
+    async fn harness() -> Paired {
+        Paired { folder: tempfile::tempdir().unwrap(), options: flushing_at(50), frames: Arc::default() }
+    }
+
+    testkit::store_contract!(harness);
+}

@@ -1,0 +1,11 @@
+//! The embedded store through its port, on real files.
+
+#![allow(clippy::unwrap_used)]
+
+mod agreement;
+mod contract;
+mod durability;
+mod layout;
+mod seams;
+mod size;
+mod support;
