@@ -8,7 +8,7 @@ use crate::support::{delivery, flushing_at};
 
 const RECORDS: usize = 200_000;
 const BATCH: usize = 1_000;
-/// The bar for parts, ledger and catalogue together, without compaction.
+/// The bar for a record on disk, all in; the ledger and the catalogue take a few more per batch and part.
 const BYTES_PER_RECORD: u64 = 55;
 
 /// Messages of 120 to 200 bytes with a number or two in each.
