@@ -23,6 +23,9 @@ pub(crate) enum Failure {
     /// Somebody has to change something first: the password, a right, the queue.
     #[error("{0}")]
     Refused(String),
+    /// Another connection has it to itself for the moment.
+    #[error("{0}")]
+    Locked(String),
 }
 
 impl From<lapin::Error> for Failure {
@@ -32,6 +35,7 @@ impl From<lapin::Error> for Failure {
         match protocol.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
             | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED | AMQPHardError::NOTIMPLEMENTED) => Self::Refused(text),
+            AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => Self::Locked(text),
             _ => Self::Away(text),
         }
     }
@@ -40,7 +44,7 @@ impl From<lapin::Error> for Failure {
 impl From<&Failure> for Trouble {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Away(reason) => Self::Away(reason.clone()),
+            Failure::Away(reason) | Failure::Locked(reason) => Self::Away(reason.clone()),
             Failure::Refused(reason) => Self::Refused(reason.clone()),
         }
     }

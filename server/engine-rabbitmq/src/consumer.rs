@@ -164,8 +164,7 @@ fn decode(bytes: Vec<u8>) -> Content {
 /// Keeps the number of waiting messages up to date; ends when the broker has forgotten
 /// the subscription: messages wait, this process holds none, and yet none comes.
 ///
-/// That happens with RabbitMQ 3.10 when a queue is deleted and declared again at once:
-/// the consumer is not told. A look at the queue fails, and closes its channel, where
+/// A look at the queue fails, and closes its channel, where
 /// there is no queue, so each failure takes a new one; that the connection is lost is
 /// for the session to notice.
 async fn watch_queue(

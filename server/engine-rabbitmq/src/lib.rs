@@ -33,7 +33,9 @@
 //!
 //! `x-delivery-limit` is as high as it goes, because RabbitMQ 4 drops a message after
 //! 20 deliveries by default; `x-overflow` is `reject-publish`, because by default a
-//! queue with a length limit drops its oldest messages, confirmed or not.
+//! queue with a length limit drops its oldest messages, confirmed or not. RabbitMQ 3.10
+//! does not bear a quorum queue that is declared by two at once, or again as soon as it
+//! is deleted: the first is kept off by a lock, the second by a pause.
 
 mod config;
 mod connection;

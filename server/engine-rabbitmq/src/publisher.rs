@@ -24,6 +24,8 @@ use crate::{
 /// Messages in flight on the channel. Confirms come in groups, per fsync of the
 /// broker; more in flight than this gain nothing.
 const IN_FLIGHT: usize = 256;
+/// How long a deleted queue is left alone.
+const DELETED_REST: Duration = Duration::from_secs(1);
 /// How long confirms are waited for when the queue is closed.
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
@@ -83,8 +85,7 @@ impl Publisher {
                         return Err(failure);
                     }
                     if settled.returned > 0 {
-                        events::returned(settled.returned, &self.address.queue);
-                        topology::declare(connection, &self.address.queue).await?;
+                        return Err(self.let_the_deleted_queue_rest(settled.returned, flights).await);
                     }
                 }
                 Some(publication) = self.publications.recv(), if flights.len() < IN_FLIGHT => {
@@ -118,6 +119,21 @@ impl Publisher {
             None => return Err(Failure::Away("the connection has ended".to_owned())),
         }
         Ok(())
+    }
+
+    /// Publishes nothing for a moment, then gives the channel up; the next session
+    /// declares the queue again.
+    ///
+    /// The moment is for the broker to tell everybody that the queue is gone. One that is
+    /// declared again before that is mistaken for the old one by channels that used it
+    /// (seen with RabbitMQ 3.10): their consumers drop the first messages as known.
+    async fn let_the_deleted_queue_rest(&mut self, returned: usize, flights: &mut Flights) -> Failure {
+        events::returned(returned, &self.address.queue);
+        let failure = Failure::Away("the queue was deleted".to_owned());
+        self.state.set_trouble(Some((&failure).into()));
+        let _ =
+            timeout_at(Instant::now() + DELETED_REST, async { while flights.settle().await.broken.is_none() {} }).await;
+        failure
     }
 
     async fn last_confirms(&mut self, flights: &mut Flights) {

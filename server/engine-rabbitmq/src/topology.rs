@@ -1,8 +1,10 @@
 //! The queue on the broker.
 
+use std::time::Duration;
+
 use lapin::{
     Channel, Connection,
-    options::QueueDeclareOptions,
+    options::{QueueDeclareOptions, QueueDeleteOptions},
     types::{AMQPValue, FieldTable},
 };
 
@@ -14,16 +16,45 @@ use crate::connection::{self, Failure};
 /// RabbitMQ 4 on, and a message past it is dropped.
 const DELIVERY_LIMIT: i32 = i32::MAX;
 
+/// How often the lock is tried for, a while apart; its holder is done within a moment,
+/// or has died, which the broker notices by its heartbeat.
+const LOCK_ATTEMPTS: u32 = 300;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
 /// Declares the queue, which is a no-op where it is there as it should be.
+///
+/// One at a time, over all nodes: two that declare a new quorum queue at once can leave
+/// it with two identities, of which the broker finds none again after a restart (seen
+/// with RabbitMQ 3.10: the queue never has a leader again). The lock is an exclusive
+/// queue, which belongs to one connection and goes with it.
 ///
 /// # Errors
 /// `Refused` where a queue of the name is there with other arguments.
 pub(crate) async fn declare(connection: &Connection, queue: &str) -> Result<(), Failure> {
+    let lock = format!("{queue}.declaring");
+    let holder = take_lock(connection, &lock).await?;
     // A channel of its own: a refused declaration closes the channel it was made on.
     let channel = connection::channel(connection).await?;
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    connection::patiently(channel.queue_declare(queue.into(), options, arguments())).await?;
-    connection::patiently(channel.close(200, "declared".into())).await
+    let declared = connection::patiently(channel.queue_declare(queue.into(), options, arguments())).await;
+    connection::patiently(holder.queue_delete(lock.as_str().into(), QueueDeleteOptions::default())).await?;
+    declared?;
+    connection::patiently(channel.close(200, "declared".into())).await?;
+    connection::patiently(holder.close(200, "declared".into())).await
+}
+
+async fn take_lock(connection: &Connection, lock: &str) -> Result<Channel, Failure> {
+    for _ in 0..LOCK_ATTEMPTS {
+        let channel = connection::channel(connection).await?;
+        let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        let taken = channel.queue_declare(lock.into(), options, FieldTable::default());
+        match connection::patiently(taken).await {
+            Ok(_) => return Ok(channel),
+            Err(Failure::Locked(_)) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::Away(format!("another node holds {lock}")))
 }
 
 fn arguments() -> FieldTable {
