@@ -28,6 +28,12 @@ pub struct Options {
     pub prefetch: u16,
     /// Bytes of batches that are decoded ahead of the store, roughly.
     pub decoded_bytes: usize,
+    /// How long a queue is left alone after it was created, before the first batch.
+    ///
+    /// The broker writes what it knows of a new queue to its files within two seconds,
+    /// and loses the queue, with all that was confirmed, when it is killed before that
+    /// (seen with RabbitMQ 3.10, which keeps it in Mnesia). Once in a queue's life.
+    pub new_queue_rest: Duration,
 }
 
 impl Default for Options {
@@ -37,6 +43,7 @@ impl Default for Options {
             in_flight_bytes: 64 << 20,
             prefetch: 32,
             decoded_bytes: 16 << 20,
+            new_queue_rest: Duration::from_secs(3),
         }
     }
 }

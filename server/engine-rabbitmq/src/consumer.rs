@@ -35,6 +35,7 @@ const QUICK_BYTES: usize = 32 << 10;
 
 pub(crate) struct Consumer {
     pub(crate) address: Address,
+    pub(crate) new_queue_rest: Duration,
     pub(crate) prefetch: u16,
     pub(crate) state: Arc<State>,
     pub(crate) inbox: Arc<Inbox>,
@@ -49,7 +50,7 @@ impl Part for Consumer {
 
     async fn session(&mut self, mut up: impl FnMut() + Send, stop: &CancellationToken) -> Result<(), Failure> {
         let connection = connection::open(&self.address, Self::NAME).await?;
-        topology::declare(&connection, &self.address.queue).await?;
+        topology::declare(&connection, &self.address.queue, self.new_queue_rest).await?;
         let channel = connection::channel(&connection).await?;
         connection::patiently(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
 

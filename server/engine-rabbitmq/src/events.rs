@@ -43,6 +43,11 @@ pub(crate) fn unblocked() {
     info!("rabbitmq takes messages again");
 }
 
+/// There was no queue, and now there is.
+pub(crate) fn created(queue: &str, rest: Duration) {
+    info!(?rest, "created the queue {queue}, waiting until rabbitmq has it on disk");
+}
+
 /// Messages came back because there is no queue.
 pub(crate) fn returned(messages: usize, queue: &str) {
     counter!("logboom_rabbitmq_returned_total").increment(messages as u64);

@@ -31,6 +31,7 @@ const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
 pub(crate) struct Publisher {
     pub(crate) address: Address,
+    pub(crate) new_queue_rest: Duration,
     pub(crate) state: Arc<State>,
     pub(crate) publications: mpsc::Receiver<Publication>,
 }
@@ -40,7 +41,7 @@ impl Part for Publisher {
 
     async fn session(&mut self, mut up: impl FnMut() + Send, stop: &CancellationToken) -> Result<(), Failure> {
         let connection = connection::open(&self.address, Self::NAME).await?;
-        topology::declare(&connection, &self.address.queue).await?;
+        topology::declare(&connection, &self.address.queue, self.new_queue_rest).await?;
         let mut flights = Flights::default();
         let ended = self.publish(&connection, &mut flights, &mut up, stop).await;
         let reason = match &ended {

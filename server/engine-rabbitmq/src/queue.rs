@@ -92,9 +92,15 @@ impl RabbitQueue {
         let unacked = Arc::new(Unacked::default());
         let (publications, receiver) = mpsc::channel(WAITING);
         let wanted = watch::Sender::new(false);
-        let publisher = Publisher { address: address.clone(), state: state.clone(), publications: receiver };
+        let publisher = Publisher {
+            address: address.clone(),
+            new_queue_rest: options.new_queue_rest,
+            state: state.clone(),
+            publications: receiver,
+        };
         let consumer = Consumer {
             address: address.clone(),
+            new_queue_rest: options.new_queue_rest,
             prefetch: options.prefetch,
             state: state.clone(),
             inbox: inbox.clone(),

@@ -8,7 +8,10 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-use crate::connection::{self, Failure};
+use crate::{
+    connection::{self, Failure},
+    events,
+};
 
 /// How often a message may be delivered before the broker drops it: as good as always.
 /// A batch that the store refuses as data is set aside by the store; whatever else
@@ -28,15 +31,23 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// with RabbitMQ 3.10: the queue never has a leader again). The lock is an exclusive
 /// queue, which belongs to one connection and goes with it.
 ///
+/// A queue that is created by this is left alone for `rest`: see
+/// [`Options::new_queue_rest`](crate::Options::new_queue_rest).
+///
 /// # Errors
 /// `Refused` where a queue of the name is there with other arguments.
-pub(crate) async fn declare(connection: &Connection, queue: &str) -> Result<(), Failure> {
+pub(crate) async fn declare(connection: &Connection, queue: &str, rest: Duration) -> Result<(), Failure> {
     let lock = format!("{queue}.declaring");
     let holder = take_lock(connection, &lock).await?;
+    let is_new = ready(&connection::channel(connection).await?, queue).await.is_err();
     // A channel of its own: a refused declaration closes the channel it was made on.
     let channel = connection::channel(connection).await?;
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let declared = connection::patiently(channel.queue_declare(queue.into(), options, arguments())).await;
+    if is_new && declared.is_ok() {
+        events::created(queue, rest);
+        tokio::time::sleep(rest).await;
+    }
     connection::patiently(holder.queue_delete(lock.as_str().into(), QueueDeleteOptions::default())).await?;
     declared?;
     connection::patiently(channel.close(200, "declared".into())).await?;

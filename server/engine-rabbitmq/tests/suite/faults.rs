@@ -89,7 +89,7 @@ async fn a_queue_deleted_under_its_consumer_is_consumed_again() {
 async fn no_confirmed_batch_is_lost_when_the_broker_is_killed() {
     within_limit(async {
         let mut broker = RabbitMq::start().await.unwrap();
-        let queue = connect(&broker.fresh_queue()).await;
+        let queue = support::connect_with(&broker.fresh_queue(), Options::default()).await;
         let publisher = tokio::spawn(publish_for_a_while(queue.clone(), 0..400));
         let receiver = tokio::spawn(receive_for_a_while(queue.clone()));
 

@@ -11,13 +11,18 @@ use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeclareOpti
 use pipeline::{Batch, BatchId, Content, Delivery, Queue, Receipt};
 use testkit::{chaos::Proxy, records, servers::rabbitmq::RabbitMq};
 
-/// Connects the engine with its default bounds.
+/// Connects the engine, without the rest that only matters when the broker is killed.
 pub(crate) async fn connect(url: &str) -> Arc<dyn Queue> {
+    connect_with(url, Options { new_queue_rest: Duration::ZERO, ..Options::default() }).await
+}
+
+/// Connects the engine.
+pub(crate) async fn connect_with(url: &str, options: Options) -> Arc<dyn Queue> {
     // What the engine says is shown with the failures, chosen by RUST_LOG.
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "engine_rabbitmq=debug".into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    engine_rabbitmq::connect(url, Options::default()).await.unwrap()
+    engine_rabbitmq::connect(url, options).await.unwrap()
 }
 
 /// A batch of three records whose id is made of the number.
