@@ -25,7 +25,5 @@ pub fn router(backend: Arc<dyn Backend>, site: SitePath, listen: SocketAddr) -> 
         let options = options.clone();
         move || shell(options.clone())
     };
-    Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), context, document)
-        .with_state(options)
+    Router::new().leptos_routes_with_context(&options, generate_route_list(App), context, document).with_state(options)
 }

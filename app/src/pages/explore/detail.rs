@@ -14,6 +14,9 @@ use crate::{
     texts::texts,
 };
 
+/// The bytes of a message that fits the line on most screens.
+const SHORT_MESSAGE: usize = 100;
+
 /// One field as it is listed.
 struct Entry {
     name: String,
@@ -38,9 +41,14 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
         let url = explorer.view.with_untracked(|view| view.with_at(Some(id.clone())).url());
         format!("{}{url}", location().origin().unwrap_or_default())
     };
+    // The line above shows a short message already.
+    let is_long = record.message.len() > SHORT_MESSAGE || record.message.contains('\n');
+    let message = is_long.then(|| {
+        view! { <p class="message-full" data-testid="row-message">{record.message.clone()}</p> }
+    });
     view! {
         <div class="detail" data-testid="row-detail">
-            <p class="message-full" data-testid="row-message">{record.message.clone()}</p>
+            {message}
             <div class="detail-tools">
                 {trace}
                 <button type="button" class="link" data-testid="copy-link" on:click=move |_| copy_text(&link())>{t.copy_link}</button>

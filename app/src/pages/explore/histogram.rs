@@ -17,16 +17,24 @@ use crate::{
 /// The height of the drawing in its own units.
 const HEIGHT: f64 = 100.0;
 
+/// Where the pointer is, and from which bar it drags; outlives the bars, which a tail
+/// replaces every few seconds.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pointer {
+    hovered: RwSignal<Option<usize>>,
+    dragged_from: RwSignal<Option<usize>>,
+}
+
 /// The histogram with its axis, tooltip and drag.
 #[component]
-pub(super) fn Histogram(bars: Bars) -> impl IntoView {
+pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let plot = NodeRef::<Div>::new();
     let count = bars.bars.len();
+    let is_empty = bars.totals().iter().all(|total| *total == 0);
     let bars = StoredValue::new(bars);
-    let hovered = RwSignal::new(None::<usize>);
-    let dragged_from = RwSignal::new(None::<usize>);
+    let Pointer { hovered, dragged_from } = pointer;
 
     let place = move |event: &PointerEvent| {
         let area = plot.get_untracked()?.get_bounding_client_rect();
@@ -87,7 +95,7 @@ pub(super) fn Histogram(bars: Bars) -> impl IntoView {
                     {drawing}
                 </svg>
                 {selection}
-                {(count == 0).then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
+                {is_empty.then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
                 {move || hovered.get().map(|place| view! { <Tooltip bars place /> })}
             </div>
             <Axis bars />

@@ -17,16 +17,18 @@ use crate::{
 pub(super) fn Levels(totals: Counts) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
-    let chosen = explorer.search.with(|search| filter::levels(&search.query));
-    let chip = move |level: LevelClass, count: u64, chosen: bool| {
-        let view = explorer.view.get();
-        let url = view.with_query(filter::toggle_level(&view.search.query, level)).url();
+    let chosen = Memo::new(move |_| explorer.search.with(|search| filter::levels(&search.query)));
+    let chip = move |level: LevelClass| {
+        let count = totals[level.index()];
+        let is_chosen = move || chosen.with(|chosen| chosen.contains(&level));
+        let url =
+            move || explorer.view.with(|view| view.with_query(filter::toggle_level(&view.search.query, level)).url());
         view! {
             <a
                 class=format!("chip level-{level}")
                 href=url
                 role="button"
-                aria-pressed=chosen.to_string()
+                aria-pressed=move || is_chosen().to_string()
                 data-testid=format!("level-chip-{level}")
                 title=grouped(count)
             >
@@ -37,7 +39,10 @@ pub(super) fn Levels(totals: Counts) -> impl IntoView {
         }
     };
     // The gravest first: it is what one looks for.
-    let chips =
-        LevelClass::ALL.into_iter().rev().map(|level| chip(level, totals[level.index()], chosen.contains(&level)));
-    view! { <nav class="levels" aria-label=t.levels_label data-any=(!chosen.is_empty()).to_string()>{chips.collect_view()}</nav> }
+    let chips = LevelClass::ALL.into_iter().rev().map(chip).collect_view();
+    view! {
+        <nav class="levels" aria-label=t.levels_label data-any=move || chosen.with(|chosen| !chosen.is_empty()).to_string()>
+            {chips}
+        </nav>
+    }
 }

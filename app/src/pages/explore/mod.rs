@@ -35,7 +35,7 @@ use crate::{
 use failure::Failure;
 use head::Head;
 use help::Help;
-use histogram::Histogram;
+use histogram::{Histogram, Pointer};
 use levels::Levels;
 use linked::Linked;
 use stream::Stream;
@@ -63,6 +63,8 @@ pub(super) fn Explore() -> impl IntoView {
     recount(explorer, move || counts.refetch());
     let bars = move || counts.get().map(|counts| counts.map(|view| Bars::new(&view)));
 
+    let pointer = Pointer::default();
+
     let title = move || {
         explorer.search.with(|search| match search.query.as_str() {
             "" => "Logboom".to_owned(),
@@ -80,7 +82,7 @@ pub(super) fn Explore() -> impl IntoView {
                         let bars = bars().map(Result::unwrap_or_default).unwrap_or_default();
                         view! {
                             <Levels totals=bars.totals() />
-                            <Histogram bars />
+                            <Histogram bars pointer />
                         }
                     }}
                 </Transition>

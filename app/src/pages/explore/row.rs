@@ -33,7 +33,7 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
     let time = record.time.clone();
     let clock = move || {
         let cut = clock(&time, explorer.local_time.get());
-        view! { <span class="day">{cut.day}</span>" "{cut.time}<span class="fraction">{cut.fraction}</span> }
+        view! { <span class="day">{cut.day}" "</span>{cut.time}<span class="fraction">{cut.fraction}</span> }
     };
     let id = record.id.clone();
     let is_open = move || explorer.view.with(|view| view.at.as_deref() == Some(id.as_str()));

@@ -72,7 +72,10 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
         let Some(scroller) = scroller.get_untracked() else { return };
         match explorer.follow.get_untracked() {
             Follow::Following if scroller.scroll_top() < -AT_END => explorer.freeze(),
-            Follow::Frozen if scroller.scroll_top() >= -1 => explorer.resume(),
+            // A record that is open is still being looked at.
+            Follow::Frozen if scroller.scroll_top() >= -1 && explorer.view.with_untracked(|view| view.at.is_none()) => {
+                explorer.resume();
+            }
             _ => {}
         }
     };
@@ -123,7 +126,8 @@ fn toggle_clicked(explorer: Explorer, event: &MouseEvent) {
     }
 }
 
-/// Expands or closes a row and keeps it where it is on the screen.
+/// Expands or closes a row and keeps it where it is on the screen; what would open
+/// below the end of the screen pushes it up.
 pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
     let Some(id) = row.get_attribute("data-id") else { return };
     let before = row.get_bounding_client_rect().top();
@@ -131,10 +135,13 @@ pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
     explorer.toggle(&id);
     let row = row.clone();
     request_animation_frame(move || {
-        if let Ok(Some(scroller)) = row.closest(".scroller") {
-            let moved = row.get_bounding_client_rect().top() - before;
-            scroller.set_scroll_top(scroller.scroll_top() + moved.round() as i32);
-        }
+        let Ok(Some(scroller)) = row.closest(".scroller") else { return };
+        let (area, place) = (scroller.get_bounding_client_rect(), row.get_bounding_client_rect());
+        let moved = place.top() - before;
+        let below = place.bottom() - moved - area.bottom();
+        let room = before - area.top();
+        let shift = moved + below.min(room).max(0.0);
+        scroller.set_scroll_top(scroller.scroll_top() + shift.round() as i32);
     });
 }
 
