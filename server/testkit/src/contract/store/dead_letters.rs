@@ -31,7 +31,7 @@ pub async fn dead_letters_are_listed_newest_first_and_removed(harness: &dyn Stor
     let letter = |number: u8| NewDeadLetter {
         reason: format!("reason {number}, 'quoted' \\ 이유"),
         producer: "http 127.0.0.1".into(),
-        batch_id: (number % 2 == 0).then_some(BatchId([number; 16])),
+        batch_id: number.is_multiple_of(2).then_some(BatchId([number; 16])),
         payload: vec![number, 0, 255],
         records: number.into(),
     };
