@@ -8,7 +8,7 @@ use pipeline::{
     admit::{Ingest, IngestOptions},
     clock::Clock,
     consume,
-    live::LiveHub,
+    live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
 use tokio::task::JoinSet;
@@ -45,7 +45,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options));
     let hub_stop = CancellationToken::new();
-    let live = LiveHub::start(Arc::clone(&store), hub_stop);
+    let live_options = LiveOptions { subscriptions: options.limits.max_tails, ..LiveOptions::default() };
+    let live = LiveHub::start_with(Arc::clone(&store), hub_stop, live_options);
     let consume_stop = CancellationToken::new();
     let consumer = tokio::spawn(consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone()));
 

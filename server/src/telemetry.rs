@@ -27,8 +27,11 @@ pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     // Seconds; wide enough for an fsync on a good disk and for a client's patience.
     const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-    PrometheusBuilder::new()
+    let recorder = PrometheusBuilder::new()
         .set_buckets(&SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
-        .context("the metrics recorder")
+        .context("the metrics recorder")?;
+    pipeline::events::describe();
+    engine_embedded::wal::describe();
+    Ok(recorder)
 }
