@@ -1,5 +1,6 @@
 //! What is looked at: query, time range, selected record. The URL is its only home.
 
+use model::Query;
 use serde::{Deserialize, Serialize};
 
 use super::url;
@@ -192,10 +193,11 @@ impl View {
     }
 }
 
-/// The address of the tail of `query` after `position`.
+/// The address of the tail of `query` after `position`. The API refuses what does not
+/// parse, so it gets the query as the page understood it.
 pub(crate) fn tail_url(query: &str, position: &str) -> String {
     let mut parameters = String::new();
-    url::append(&mut parameters, "query", query);
+    url::append(&mut parameters, "query", &Query::parse_or_text(query).0.to_string());
     url::append(&mut parameters, "after", position);
     format!("/api/v1/tail{parameters}")
 }
@@ -234,5 +236,7 @@ mod tests {
     #[test]
     fn a_tail_names_query_and_position() {
         assert_eq!(tail_url("a b", "7"), "/api/v1/tail?query=a+b&after=7");
+        assert_eq!(tail_url("level:", "7"), "/api/v1/tail?query=%22level:%22&after=7");
+        assert_eq!(tail_url("", "7"), "/api/v1/tail?query=*&after=7");
     }
 }

@@ -30,7 +30,6 @@ struct Entry {
 pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
-    let entries = entries(&record, explorer.local_time.get_untracked());
     let trace = record.trace_id.clone().and_then(|trace| filter::value_part(Field::TraceId, &trace)).map(|part| {
         let url = explorer.view.with_untracked(|view| view.with_query(filter::with("", &part, false)).url());
         view! { <a class="link" href=url data-testid="show-trace">{t.show_trace}</a> }
@@ -40,6 +39,13 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
     let link = move || {
         let url = explorer.view.with_untracked(|view| view.with_at(Some(id.clone())).url());
         format!("{}{url}", location().origin().unwrap_or_default())
+    };
+    let fields = {
+        let record = record.clone();
+        move || {
+            let entries = entries(&record, explorer.local_time.get());
+            entries.into_iter().map(|entry| line(entry, explorer)).collect_view()
+        }
     };
     // The line above shows a short message already.
     let is_long = record.message.len() > SHORT_MESSAGE || record.message.contains('\n');
@@ -54,7 +60,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
                 <button type="button" class="link" data-testid="copy-link" on:click=move |_| copy_text(&link())>{t.copy_link}</button>
                 <button type="button" class="link" data-testid="copy-json" on:click=move |_| copy_text(&json)>{t.copy_json}</button>
             </div>
-            <dl>{entries.into_iter().map(|entry| line(entry, explorer)).collect_view()}</dl>
+            <dl>{fields}</dl>
         </div>
     }
 }

@@ -90,6 +90,8 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
                 }
                 on:pointerdown=move |event| dragged_from.set(place(&event))
                 on:pointerup=release
+                // The bars are links, which the browser would drag instead.
+                on:dragstart=move |event| event.prevent_default()
             >
                 <svg viewBox=format!("0 0 {} {HEIGHT}", count.max(1)) preserveAspectRatio="none" aria-hidden="true">
                     {drawing}

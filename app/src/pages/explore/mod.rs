@@ -61,7 +61,14 @@ pub(super) fn Explore() -> impl IntoView {
     );
     let counts = Resource::new(move || asked.get(), |(search, _)| server_functions::histogram(search.histogram()));
     recount(explorer, move || counts.refetch());
-    let bars = move || counts.get().map(|counts| counts.map(|view| Bars::new(&view)));
+    // Counts that are not answered leave those that are shown.
+    let kept = StoredValue::new(Bars::default());
+    let bars = move || {
+        if let Some(Ok(view)) = counts.get() {
+            kept.set_value(Bars::new(&view));
+        }
+        kept.get_value()
+    };
 
     let pointer = Pointer::default();
 
@@ -79,7 +86,7 @@ pub(super) fn Explore() -> impl IntoView {
             <section class="overview">
                 <Transition fallback=|| view! { <div class="histogram-space"></div> }>
                     {move || {
-                        let bars = bars().map(Result::unwrap_or_default).unwrap_or_default();
+                        let bars = bars();
                         view! {
                             <Levels totals=bars.totals() />
                             <Histogram bars pointer />

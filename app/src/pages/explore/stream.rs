@@ -148,7 +148,7 @@ pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
 /// Brings the record that the link names into view.
 fn reveal_selected(explorer: Explorer) {
     let Some(id) = explorer.view.with_untracked(|view| view.at.clone()) else { return };
-    if let Some(row) = document().get_element_by_id(&format!("r-{id}")) {
+    if let Ok(Some(row)) = document().query_selector(&format!(".list [data-id=\"{id}\"]")) {
         explorer.freeze();
         row.scroll_into_view();
     }
