@@ -61,6 +61,7 @@ async fn a_deleted_queue_fails_what_it_loses_and_is_declared_again() {
             if all {
                 break;
             }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(failed > 0, "the first after the deletion had nowhere to go");
         receive_all(&*queue, confirmed).await;
