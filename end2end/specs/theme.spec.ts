@@ -8,7 +8,7 @@ test('the theme that was chosen survives a reload, without a flash', async ({ ex
     await page.getByTestId('theme-toggle').click();
   }
   await expect(html).toHaveAttribute('data-theme', 'dark');
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const dark = await background();
 
   // What the server sends is dark already, so that nothing light is ever drawn.
@@ -21,7 +21,7 @@ test('the theme that was chosen survives a reload, without a flash', async ({ ex
 });
 
 test('without a choice the theme is the system’s', async ({ explore, page }) => {
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await page.emulateMedia({ colorScheme: 'light' });
   await explore.open();
   const light = await background();

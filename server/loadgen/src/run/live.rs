@@ -35,6 +35,13 @@ struct Seen {
     reconnects: u64,
 }
 
+impl Seen {
+    /// Whether so many records were shown, or skipped openly.
+    fn has(&self, records: usize) -> bool {
+        self.arrivals.len() as u64 + self.skipped >= records as u64
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
     number: u64,
@@ -77,7 +84,7 @@ impl Watch {
         let expected: Vec<u64> =
             acknowledged.iter().flat_map(|&(first, last, _)| first..=last).filter(wanted).collect();
         let give_up = Instant::now() + wait;
-        while lock(&self.seen).arrivals.len() < expected.len() && Instant::now() < give_up {
+        while !lock(&self.seen).has(expected.len()) && Instant::now() < give_up {
             sleep(Duration::from_millis(20)).await;
         }
         // A moment more, so that what is shown twice is seen.
