@@ -28,6 +28,6 @@ mod texts;
 
 pub use pages::App;
 #[cfg(feature = "ssr")]
-pub use router::router;
+pub use router::{Dashboard, dashboard};
 #[cfg(feature = "ssr")]
 pub use shell::{SitePath, shell};

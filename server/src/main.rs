@@ -5,6 +5,7 @@
 mod config;
 mod dashboard;
 mod engines;
+mod fallback;
 mod grpc;
 mod http;
 mod json;

@@ -3,7 +3,7 @@
 use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, extract::DefaultBodyLimit, http::header, response::IntoResponse as _};
+use axum::Router;
 use pipeline::{
     admit::{Ingest, IngestOptions},
     clock::Clock,
@@ -13,13 +13,13 @@ use pipeline::{
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     config::{DEFAULT_GRPC, ServeOptions},
     dashboard::Reading,
     engines,
     engines::Engines,
+    fallback::finished,
     grpc, http,
     listen::Listener,
     reading::{self, Reader},
@@ -62,21 +62,23 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         metrics,
         recent,
     };
-    let dashboard = Arc::new(Reading { reader, recent });
+    let site_path = app::SitePath(format!("/v/{}", site.version()));
+    let dashboard = app::dashboard(Arc::new(Reading { reader, recent }), site_path, options.listen.listen);
     let grpc_routes = grpc::routes(&ingest)?;
     let router = http::routes(services, &options.listen.cors_origin)?
         .merge(site::routes(Arc::clone(&site)))
-        .merge(app::router(dashboard, app::SitePath(format!("/v/{}", site.version())), options.listen.listen))
+        .merge(dashboard.routes)
         .merge(grpc_routes.clone());
 
     let max_connections = options.limits.max_connections;
-    let main = Listener::bind(options.listen.listen, finished(router), max_connections).await?;
+    let main =
+        Listener::bind(options.listen.listen, finished(router, Some(dashboard.not_found)), max_connections).await?;
     let address = main.address()?;
     let mut grpc_addresses = Vec::new();
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     servers.spawn(main.serve(stop.clone()));
-    for listener in grpc_listeners(&options, &finished(grpc_routes), max_connections).await? {
+    for listener in grpc_listeners(&options, &finished(grpc_routes, None), max_connections).await? {
         grpc_addresses.push(listener.address()?);
         servers.spawn(listener.serve(stop.clone()));
     }
@@ -138,28 +140,6 @@ fn ingest_options(options: &ServeOptions) -> IngestOptions {
         in_flight_records: options.limits.max_in_flight,
         ..IngestOptions::default()
     }
-}
-
-/// What every listener's router ends with.
-fn finished(router: Router) -> Router {
-    router
-        .fallback(|request: axum::extract::Request| async move {
-            let is_grpc = request
-                .headers()
-                .get(header::CONTENT_TYPE)
-                .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-            if is_grpc {
-                grpc::unimplemented(request.uri().path())
-            } else {
-                http::problem::document(
-                    axum::http::StatusCode::NOT_FOUND,
-                    &format!("nothing answers at {}", request.uri().path()),
-                )
-                .into_response()
-            }
-        })
-        .layer(DefaultBodyLimit::max(model::limits::BATCH_BYTES))
-        .layer(CatchPanicLayer::new())
 }
 
 #[cfg(feature = "embed-site")]

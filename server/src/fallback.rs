@@ -1,0 +1,41 @@
+//! What every listener's router ends with: an answer for addresses that lead nowhere, in
+//! the language of who asks, and the outermost layers.
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::Response,
+};
+use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{grpc, http::problem};
+
+/// Ends a router. `page` answers browsers; without it they get what programs get.
+pub(crate) fn finished(router: Router, page: Option<Router>) -> Router {
+    router
+        .fallback(move |request: Request| answer(request, page.clone()))
+        .layer(DefaultBodyLimit::max(model::limits::BATCH_BYTES))
+        .layer(CatchPanicLayer::new())
+}
+
+async fn answer(request: Request, page: Option<Router>) -> Response {
+    let path = request.uri().path();
+    if mentions(request.headers(), header::CONTENT_TYPE, "application/grpc") {
+        return grpc::unimplemented(path);
+    }
+    match page {
+        Some(page) if mentions(request.headers(), header::ACCEPT, "text/html") => {
+            let Ok(response) = page.oneshot(request).await.map_err(|never: Infallible| never);
+            response
+        }
+        _ => problem::document(StatusCode::NOT_FOUND, &format!("nothing answers at {path}")),
+    }
+}
+
+fn mentions(headers: &HeaderMap, name: HeaderName, kind: &str) -> bool {
+    headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(kind))
+}
