@@ -4,7 +4,7 @@ import { expect, test } from '../fixtures/test.ts';
 
 test('a level chip shows only its level, and shows all again', async ({ api, explore }) => {
   const service = unique('levels');
-  await api.push(
+  await api.store(
     { service, level: 'info', message: 'all is well' },
     { service, level: 'error', message: 'all is lost' },
     { service, level: 'warn', message: 'all is shaky' },
@@ -20,7 +20,7 @@ test('a level chip shows only its level, and shows all again', async ({ api, exp
 
 test('a field of a record filters in and out', async ({ api, explore, page }) => {
   const service = unique('fields');
-  await api.push(
+  await api.store(
     { service, message: 'the first', region: 'north' },
     { service, message: 'the second', region: 'south' },
   );

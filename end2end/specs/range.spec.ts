@@ -7,7 +7,7 @@ const HOUR = 3_600_000;
 test('a relative range holds what happened within it', async ({ api, explore, page }) => {
   const service = unique('range');
   const ago = (hours: number) => new Date(Date.now() - hours * HOUR).toISOString();
-  await api.push(
+  await api.store(
     { service, message: 'two days ago', time: ago(48) },
     { service, message: 'three hours ago', time: ago(3) },
     { service, message: 'just now', time: ago(0) },
@@ -24,7 +24,7 @@ test('a relative range holds what happened within it', async ({ api, explore, pa
 test('an absolute range holds what happened between its ends', async ({ api, explore }) => {
   const service = unique('between');
   const day = new Date(Date.now() - 24 * HOUR).toISOString().slice(0, 10);
-  await api.push(
+  await api.store(
     { service, message: 'at nine', time: `${day}T09:00:00Z` },
     { service, message: 'at ten', time: `${day}T10:00:00Z` },
     { service, message: 'at eleven', time: `${day}T11:00:00Z` },
@@ -36,7 +36,7 @@ test('an absolute range holds what happened between its ends', async ({ api, exp
 
 test('the histogram shows that there is something', async ({ api, explore, page }) => {
   const service = unique('histogram');
-  await api.push({ service, level: 'error', message: 'counted' });
+  await api.store({ service, level: 'error', message: 'counted' });
   await explore.open({ q: `service:${service}`, range: '1h' });
   await expect(page.getByTestId('histogram')).toBeVisible();
   await expect(explore.level('error')).toContainText('1');

@@ -9,7 +9,7 @@ test.describe('the search box', () => {
     service = unique('search');
     const base = Date.now() - 60_000;
     const at = (n: number) => new Date(base + n * 1000).toISOString();
-    await api.push(
+    await api.store(
       { time: at(1), service, level: 'info', message: 'connection opened', status: 200, path: '/api/orders' },
       { time: at(2), service, level: 'warn', message: 'Connection Reset by peer', status: 502, path: '/api/users' },
       { time: at(3), service, level: 'error', message: 'timeout after 30 s', status: 504, path: '/checkout' },

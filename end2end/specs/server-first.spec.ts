@@ -6,8 +6,7 @@ test.use({ javaScriptEnabled: false });
 
 test('the first page comes rendered, and searching is a form', async ({ api, explore, page }) => {
   const service = unique('plain');
-  await api.push({ service, message: 'readable at once' }, { service, message: 'and so is this' });
-  await expect.poll(() => api.logs(`service:${service}`)).toHaveLength(2);
+  await api.store({ service, message: 'readable at once' }, { service, message: 'and so is this' });
   await page.goto('/');
   await expect(explore.row('readable at once')).toHaveCount(1);
 
@@ -18,8 +17,7 @@ test('the first page comes rendered, and searching is a form', async ({ api, exp
 
 test('a search is rendered with its query in the box', async ({ api, explore, page }) => {
   const service = unique('rendered');
-  await api.push({ service, message: 'found by address' });
-  await expect.poll(() => api.logs(`service:${service}`)).toHaveLength(1);
+  await api.store({ service, message: 'found by address' });
   await page.goto(`/?q=service:${service}&range=1h`);
   await expect(explore.messages).toHaveText(['found by address']);
   await expect(explore.searchBox).toHaveValue(`service:${service}`);

@@ -18,7 +18,7 @@ test('an address opened in another browser shows the same records and the same o
     message: `${message} to share`,
     level: n % 2 ? 'error' : 'info',
   }));
-  await api.push(...records);
+  await api.store(...records);
   await explore.open({ range: '1h' });
   await explore.search(`service:${service} level:error`);
   await expect(explore.messages).toHaveText(['two to share', 'four to share']);
@@ -39,7 +39,7 @@ test('an address opened in another browser shows the same records and the same o
 
 test('going back shows the view before', async ({ api, explore, page }) => {
   const service = unique('back');
-  await api.push({ service, message: 'apples' }, { service, message: 'pears' });
+  await api.store({ service, message: 'apples' }, { service, message: 'pears' });
   await explore.open({ q: `service:${service}`, range: '1h' });
   await explore.search(`service:${service} apples`);
   await expect(explore.messages).toHaveText(['apples']);
