@@ -14,15 +14,15 @@ cargo_leptos_version=0.3.10
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
 # install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
-# Without optimisation for speed: these tools run for seconds, and would compile for
-# many minutes.
+# Without optimisation: these tools run for seconds, and would compile for many minutes.
+# What compresses the dashboard is the exception.
 install_tool() {
     local crate=$1 version=$2
     shift 2
     say "building $crate $version (once; takes a few minutes)"
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         CARGO_TARGET_DIR="$tools/build" \
-        cargo install --locked --quiet --force --root "$tools" --version "$version" "$@" "$crate"
+        cargo install --force --root "$tools" --version "$version" "$@" "$crate"
 }
 
 setup_compiler() {
@@ -38,10 +38,12 @@ setup_web() {
     fi
     # cargo-leptos would download these two from elsewhere if they were not on PATH.
     [[ "$(wasm-bindgen --version 2>/dev/null)" == "wasm-bindgen $wasm_bindgen_version" ]] ||
+        # Not --locked: its lock file names a crate that crates.io does not have any more.
         install_tool wasm-bindgen-cli "$wasm_bindgen_version"
     have wasm-opt || install_packages binaryen
     [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] ||
-        install_tool cargo-leptos "$cargo_leptos_version" --features no_downloads
+        install_tool cargo-leptos "$cargo_leptos_version" --locked --features no_downloads \
+            --config 'profile.release.package.brotli.opt-level=3'
     rm -rf "$tools/build"
 }
 

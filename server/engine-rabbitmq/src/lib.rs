@@ -34,8 +34,8 @@
 //! `x-delivery-limit` is as high as it goes, because RabbitMQ 4 drops a message after
 //! 20 deliveries by default; `x-overflow` is `reject-publish`, because by default a
 //! queue with a length limit drops its oldest messages, confirmed or not. RabbitMQ 3.10
-//! does not bear a quorum queue that is declared by two at once, or again as soon as it
-//! is deleted: the first is kept off by a lock, the second by a pause.
+//! does not bear a quorum queue that is declared again as soon as it is deleted, which a
+//! pause keeps off; a lock sees to it that no two nodes declare it at once.
 
 mod config;
 mod connection;

@@ -26,9 +26,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Declares the queue, which is a no-op where it is there as it should be.
 ///
-/// One at a time, over all nodes: two that declare a new quorum queue at once can leave
-/// it with two identities, of which the broker finds none again after a restart (seen
-/// with RabbitMQ 3.10: the queue never has a leader again). The lock is an exclusive
+/// One at a time, over all nodes, as a precaution: a new quorum queue on RabbitMQ 3.10 was
+/// once found without a leader after a crash of the broker, and two that declare it at
+/// once were suspected, though not proven, to have a part in it. The lock is an exclusive
 /// queue, which belongs to one connection and goes with it.
 ///
 /// A queue that is created by this is left alone for `rest`: see
