@@ -22,4 +22,5 @@ pub(super) fn NotFound() -> impl IntoView {
             <a class="button" href="/">{t.not_found_link}</a>
         </main>
     }
+    .into_any()
 }

@@ -62,7 +62,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
             </div>
             <dl>{fields}</dl>
         </div>
-    }
+    }.into_any()
 }
 
 fn line(entry: Entry, explorer: Explorer) -> impl IntoView {

@@ -39,4 +39,5 @@ pub(super) fn Failure(error: BackendError) -> impl IntoView {
             </p>
         </section>
     }
+    .into_any()
 }

@@ -72,6 +72,7 @@ pub(super) fn Head(theme: RwSignal<Theme>) -> impl IntoView {
         </header>
         <ParseNote />
     }
+    .into_any()
 }
 
 /// Says when what was typed is not a query and therefore searched as text.

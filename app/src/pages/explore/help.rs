@@ -52,4 +52,5 @@ pub(super) fn Help() -> impl IntoView {
             </div>
         </dialog>
     }
+    .into_any()
 }

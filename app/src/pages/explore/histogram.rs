@@ -103,6 +103,7 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
             <Axis bars />
         </div>
     }
+    .into_any()
 }
 
 /// From the beginning of one bar to the end of another.
@@ -184,4 +185,5 @@ fn Axis(bars: StoredValue<Bars>) -> impl IntoView {
             {(0..=4).map(|quarter| view! { <span>{move || label(quarter)}</span> }).collect_view()}
         </div>
     }
+    .into_any()
 }

@@ -44,5 +44,5 @@ pub(super) fn Levels(totals: Counts) -> impl IntoView {
         <nav class="levels" aria-label=t.levels_label data-any=move || chosen.with(|chosen| !chosen.is_empty()).to_string()>
             {chips}
         </nav>
-    }
+    }.into_any()
 }

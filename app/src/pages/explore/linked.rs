@@ -51,4 +51,5 @@ fn Missing(id: String) -> impl IntoView {
             <Suspense>{content}</Suspense>
         </section>
     }
+    .into_any()
 }

@@ -110,6 +110,7 @@ pub(super) fn Explore() -> impl IntoView {
             <Help />
         </div>
     }
+    .into_any()
 }
 
 /// Has the counts asked for again when new records have come, but not often. Without

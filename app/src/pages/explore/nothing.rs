@@ -45,6 +45,7 @@ fn NoData() -> impl IntoView {
             <p class="waiting"><span class="dot" aria-hidden="true"></span>{t.no_data_wait}</p>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -67,6 +68,7 @@ fn NoMatch(search: Search) -> impl IntoView {
             <p class="buttons">{clear}{widen}{back}</p>
         </section>
     }
+    .into_any()
 }
 
 /// Where this server is reached, as the reader reached it.

@@ -88,6 +88,7 @@ pub(super) fn RangeSelect() -> impl IntoView {
             </span>
         </div>
     }
+    .into_any()
 }
 
 /// What the server puts into the field: UTC.

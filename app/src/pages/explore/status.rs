@@ -72,5 +72,5 @@ pub(super) fn LiveStatus() -> impl IntoView {
                 view! { <p class="banner" role="alert" data-testid="away-banner">{(t.server_away)(&since)}</p> }
             })
         }}
-    }
+    }.into_any()
 }

@@ -107,7 +107,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
                 </button>
             })
         }}
-    }
+    }.into_any()
 }
 
 /// Expands the row that was clicked, unless text was being selected, and keeps it
