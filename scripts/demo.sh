@@ -4,6 +4,10 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-say "building the sample services"
-cargo build --release --quiet -p loadgen
-exec "$target/release/loadgen" demo "$@"
+program="$target/release/loadgen"
+# `make serve` has built it along.
+if [[ ! -x "$program" || -n "$(find server/loadgen app/model proto -newer "$program" -type f -print -quit)" ]]; then
+    say "building the sample services"
+    cargo build --release -p loadgen
+fi
+exec "$program" demo "$@"

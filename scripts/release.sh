@@ -3,13 +3,13 @@
 # other file to run.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/site.sh"
 
 scripts/setup.sh web
-# cargo-leptos empties the site folder on each of its builds, so the dashboard comes
-# first and the program that embeds it second.
-say "building the dashboard"
-cargo leptos build --release --precompress --frontend-only
+# The dashboard first, and then the program that embeds it.
+build_site
 say "building the program with the dashboard inside"
-cargo build --release -p server --features embed-site
+# With the load generator, so that cargo uses what `make serve` has compiled.
+cargo build --release -p server --bin logboom -p loadgen --bin loadgen --features server/embed-site
 program="$target/release/logboom"
 say "$program ($(du -h --apparent-size "$program" | cut -f1)): copy it anywhere and run it"

@@ -3,6 +3,7 @@
 # Options are the server's own, by environment: LOGBOOM_LISTEN, LOGBOOM_DATA, …
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/site.sh"
 
 scripts/setup.sh web
 listen="${LOGBOOM_LISTEN:-127.0.0.1:3000}"
@@ -28,6 +29,10 @@ next_steps() {
 TEXT
 }
 
-say "building and starting (the first time this takes some minutes)"
+build_site
+say "building the server and starting it (the first time this takes minutes)"
 next_steps &
-exec cargo leptos serve --release --precompress
+# The sample services of `make demo` are built along, which takes little beside a server
+# and would take long alone: cargo would compile what both share with other features.
+exec cargo leptos serve --release --server-only \
+    --bin-cargo-args=--package=loadgen --bin-cargo-args=--bin=loadgen

@@ -1,0 +1,20 @@
+# The dashboard's files as a release serves them. Sourced after common.sh.
+
+# build_site: builds target/site, unless it was built from these very sources already.
+# cargo-leptos makes it anew each time, and optimising and compressing take a while.
+build_site() {
+    local wasm=target/site/pkg/logboom.wasm stamp=target/site.release
+    local sources=(app style public Cargo.toml Cargo.lock .cargo rust-toolchain.toml)
+    if [[ -f "$wasm" && "$(cat "$stamp" 2>/dev/null)" == "$(cksum <"$wasm")" ]] &&
+        [[ -z "$(find "${sources[@]}" -newer "$stamp" -type f -print -quit)" ]]; then
+        return
+    fi
+    say "building the dashboard (the first time this takes minutes)"
+    # From before the build, so that a file that is saved during it counts as newer.
+    local began
+    began="$(mktemp)"
+    cargo leptos build --release --precompress --frontend-only
+    cksum <"$wasm" >"$stamp"
+    touch -r "$began" "$stamp"
+    rm -f "$began"
+}
