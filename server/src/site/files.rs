@@ -89,6 +89,7 @@ impl Site {
     }
 
     /// Whether the browser's part of the dashboard is among them.
+    #[cfg(any(test, not(feature = "embed-site")))]
     pub(crate) fn has_program(&self) -> bool {
         self.files.keys().any(|name| name.ends_with(".wasm"))
     }
@@ -116,6 +117,7 @@ impl Site {
     ///
     /// # Errors
     /// A file there cannot be read.
+    #[cfg(not(feature = "embed-site"))]
     pub(crate) fn in_folder(root: &std::path::Path) -> std::io::Result<Self> {
         let mut found = Vec::new();
         let mut folders = vec![root.to_path_buf()];
