@@ -11,6 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 # Newer ones want a newer Rust than rustup's stable may be here.
 cargo_leptos_version=0.3.10
+binaryen_version=132.0.0
+wasm_opt_oldest=120
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
 # install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
@@ -31,6 +33,19 @@ setup_compiler() {
     have cc || install_packages build-essential
 }
 
+# setup_wasm_opt: the optimiser of WebAssembly. Debian 12's (version 108) will not do: it
+# confuses the two tables of a module, and the browser then refuses the dashboard.
+setup_wasm_opt() {
+    local version
+    version="$(wasm-opt --version 2>/dev/null | grep -oE '[0-9]+' | head -1 || true)"
+    [[ "${version:-0}" -lt "$wasm_opt_oldest" ]] || return 0
+    have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
+    say "installing wasm-opt (binaryen $binaryen_version) with npm"
+    npm install --prefix "$tools/binaryen" --no-audit --no-fund --no-save --loglevel=error "binaryen@$binaryen_version" >&2
+    mkdir -p "$tools/bin"
+    ln -sf "$tools/binaryen/node_modules/.bin/wasm-opt" "$tools/bin/wasm-opt"
+}
+
 setup_web() {
     if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]]; then
         say "adding the WebAssembly target to the Rust toolchain"
@@ -40,7 +55,7 @@ setup_web() {
     [[ "$(wasm-bindgen --version 2>/dev/null)" == "wasm-bindgen $wasm_bindgen_version" ]] ||
         # Not --locked: its lock file names a crate that crates.io does not have any more.
         install_tool wasm-bindgen-cli "$wasm_bindgen_version"
-    have wasm-opt || install_packages binaryen
+    setup_wasm_opt
     [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] ||
         install_tool cargo-leptos "$cargo_leptos_version" --locked --features no_downloads \
             --config 'profile.release.package.brotli.opt-level=3'
