@@ -4,10 +4,10 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-program="$target/release/loadgen"
+program="$target/serve/loadgen"
 # `make serve` has built it along.
 if [[ ! -x "$program" || -n "$(find server/loadgen app/model proto -newer "$program" -type f -print -quit)" ]]; then
     say "building the sample services"
-    cargo build --release -p loadgen
+    cargo build --profile serve -p loadgen
 fi
 exec "$program" demo "$@"

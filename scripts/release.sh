@@ -9,7 +9,6 @@ scripts/setup.sh web
 # The dashboard first, and then the program that embeds it.
 build_site
 say "building the program with the dashboard inside"
-# With the load generator, so that cargo uses what `make serve` has compiled.
-cargo build --release -p server --bin logboom -p loadgen --bin loadgen --features server/embed-site
+cargo build --release -p server --bin logboom --features server/embed-site
 program="$target/release/logboom"
 say "$program ($(du -h --apparent-size "$program" | cut -f1)): copy it anywhere and run it"

@@ -46,6 +46,15 @@ setup_wasm_opt() {
     ln -sf "$tools/binaryen/node_modules/.bin/wasm-opt" "$tools/bin/wasm-opt"
 }
 
+setup_cargo_leptos() {
+    # It brings OpenSSL's sources along, and would compile them for minutes.
+    has_openssl() { pkg-config --exists openssl 2>/dev/null; }
+    has_openssl || ! have apt-get || install_packages libssl-dev pkg-config
+    ! has_openssl || export OPENSSL_NO_VENDOR=1
+    install_tool cargo-leptos "$cargo_leptos_version" --locked --features no_downloads \
+        --config 'profile.release.package.brotli.opt-level=3'
+}
+
 setup_web() {
     if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]]; then
         say "adding the WebAssembly target to the Rust toolchain"
@@ -56,9 +65,7 @@ setup_web() {
         # Not --locked: its lock file names a crate that crates.io does not have any more.
         install_tool wasm-bindgen-cli "$wasm_bindgen_version"
     setup_wasm_opt
-    [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] ||
-        install_tool cargo-leptos "$cargo_leptos_version" --locked --features no_downloads \
-            --config 'profile.release.package.brotli.opt-level=3'
+    [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] || setup_cargo_leptos
     rm -rf "$tools/build"
 }
 

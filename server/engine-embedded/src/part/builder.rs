@@ -5,14 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{
-    array::{
-        Array, ArrayRef, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int64Array, Int64Builder, RecordBatch,
-        StringBuilder, StringDictionaryBuilder, TimestampNanosecondArray, UInt8Array,
+use arrow_array::{
+    Array, ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray, UInt8Array,
+    builder::{
+        BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder, StringBuilder, StringDictionaryBuilder,
     },
-    compute::cast,
-    datatypes::{DataType, Field, Int32Type, Schema},
+    types::Int32Type,
 };
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::take::take;
 use model::{Record, RecordId, Text, Value};
 use pipeline::{Error, Result};
 
@@ -172,7 +173,7 @@ impl Column {
     }
 
     fn fill(&mut self, rows: usize) {
-        use arrow::array::ArrayBuilder;
+        use arrow_array::builder::ArrayBuilder;
         match self {
             Self::Text(builder) => (builder.len()..rows).for_each(|_| builder.append_null()),
             Self::Int(builder) => builder.append_nulls(rows.saturating_sub(builder.len())),
@@ -202,7 +203,7 @@ impl Column {
             Self::Text(mut builder) => {
                 let array = builder.finish();
                 if array.values().len() > spread_from(rows) {
-                    (cast(&array, &DataType::Utf8).map_err(refused)?, true)
+                    (take(array.values(), array.keys(), None).map_err(refused)?, true)
                 } else {
                     (Arc::new(array), false)
                 }
@@ -238,6 +239,6 @@ fn hardly_repeats<T: std::hash::Hash + Eq>(rows: usize, values: impl Iterator<It
     false
 }
 
-fn refused(error: arrow::error::ArrowError) -> Error {
+fn refused(error: arrow_schema::ArrowError) -> Error {
     Error::internal(format!("records do not become columns: {error}"))
 }

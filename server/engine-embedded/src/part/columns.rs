@@ -1,9 +1,11 @@
 //! Typed views of the columns of a decoded batch.
 
-use arrow::{
-    array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray},
-    datatypes::{ArrowPrimitiveType, DataType, Int32Type, TimestampNanosecondType},
+use arrow_array::{
+    Array, ArrayRef, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray,
+    cast::AsArray,
+    types::{ArrowPrimitiveType, Int32Type, TimestampNanosecondType},
 };
+use arrow_schema::DataType;
 use pipeline::{Error, Result};
 
 /// The column of this name.

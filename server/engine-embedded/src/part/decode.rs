@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::{
-    array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch},
-    datatypes::{Float64Type, Int64Type, UInt8Type},
+use arrow_array::{
+    Array, BooleanArray, Float64Array, Int64Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int64Type, UInt8Type},
 };
 use model::{Position, Record, RecordId, Severity, StoredRecord, Text, Value};
 use pipeline::{Error, Result};

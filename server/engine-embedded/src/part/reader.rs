@@ -9,10 +9,8 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{
-    array::{BooleanArray, RecordBatch},
-    error::ArrowError,
-};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
 use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{

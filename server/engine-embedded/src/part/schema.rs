@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use model::{Text, Value};
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use arrow::{
-    array::{Array, RecordBatch},
-    datatypes::{Int64Type, UInt8Type},
+use arrow_array::{
+    Array, RecordBatch,
+    types::{Int64Type, UInt8Type},
 };
 use model::{LevelClass, Query, Record, Severity, query::Field};
 use pipeline::{Error, Facet, Histogram, Result, TimeRange};

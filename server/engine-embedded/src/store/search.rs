@@ -8,11 +8,8 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
 
-use arrow::{
-    array::{BooleanArray, RecordBatch},
-    buffer::BooleanBuffer,
-    datatypes::Int64Type,
-};
+use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
+use arrow_buffer::BooleanBuffer;
 use model::{Query, RecordId, StoredRecord};
 use pipeline::{Block, Result, TimeRange};
 

@@ -2,10 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use arrow::{
-    array::{AsArray, RecordBatch},
-    compute::cast,
-    datatypes::{DataType, Int64Type, TimestampNanosecondType, UInt8Type},
+use arrow_array::{
+    RecordBatch, StringArray,
+    cast::AsArray,
+    types::{Int32Type, Int64Type, TimestampNanosecondType, UInt8Type},
 };
 use model::{RecordId, Text, Value};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -20,8 +20,12 @@ fn parts(folder: &std::path::Path) -> Vec<PathBuf> {
 }
 
 fn texts(batch: &RecordBatch, name: &str) -> Vec<String> {
-    let column = cast(batch.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
-    column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+    let column = batch.column_by_name(name).unwrap();
+    let texts: Vec<Option<&str>> = match column.as_dictionary_opt::<Int32Type>() {
+        Some(column) => column.downcast_dict::<StringArray>().unwrap().into_iter().collect(),
+        None => column.as_string::<i32>().iter().collect(),
+    };
+    texts.into_iter().map(|text| text.unwrap_or_default().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,7 @@
 //! Finding a text in a column of texts, without regard to the case of ASCII letters.
 
-use arrow::{
-    array::{Array, StringArray},
-    buffer::BooleanBuffer,
-};
+use arrow_array::{Array, StringArray};
+use arrow_buffer::BooleanBuffer;
 
 /// A text to look for. Searches the bytes of a whole column at once for the byte of
 /// the text that is likely the rarest, and compares where that occurs; most rows are

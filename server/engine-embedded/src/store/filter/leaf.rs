@@ -1,10 +1,10 @@
 //! One test of a query on columns.
 
-use arrow::{
-    array::{Array, BooleanArray, Float64Array, Int64Array, RecordBatch},
-    buffer::BooleanBuffer,
-    datatypes::{Int64Type, UInt8Type},
+use arrow_array::{
+    Array, BooleanArray, Float64Array, Int64Array, RecordBatch,
+    types::{Int64Type, UInt8Type},
 };
+use arrow_buffer::BooleanBuffer;
 use model::{
     Severity, Value,
     query::{Comparison, Field, Test},

@@ -9,10 +9,8 @@ mod contains;
 mod leaf;
 mod probe;
 
-use arrow::{
-    array::{BooleanArray, RecordBatch},
-    buffer::BooleanBuffer,
-};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBuffer;
 use model::{
     Query,
     query::{Expr, Field, Test},
