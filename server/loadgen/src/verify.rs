@@ -1,6 +1,6 @@
 //! `loadgen verify`: reads a run back by the reading API and judges it record by record.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -11,6 +11,7 @@ use model::{
 };
 use reqwest::Url;
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     corpus::{
@@ -18,11 +19,13 @@ use crate::{
         encode::{line_message, user_id},
     },
     manifest::{Manifest, Shape},
-    reading::Reader,
+    reading::{Reader, Scope},
 };
 
 /// How many findings are told in words.
 const EXAMPLES: usize = 10;
+/// How often a queue that is still being worked off is looked at.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Which run to judge.
 #[derive(Debug, Args)]
@@ -36,6 +39,10 @@ pub(crate) struct VerifyOptions {
     /// The run that the file is expected to describe.
     #[arg(long)]
     pub run_id: Option<String>,
+    /// Seconds without a new record after which those that are missing are lost: a queue
+    /// may still be working off what was acknowledged.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    pub patience: f64,
 }
 
 /// What was found. Clean: the first four are zero.
@@ -53,6 +60,9 @@ pub(crate) struct Verdict {
     pub sent: u64,
     pub acknowledged: u64,
     pub found: u64,
+    /// From the beginning of `verify` until all that was acknowledged was stored, or until
+    /// patience ended.
+    pub settled_after_seconds: f64,
     /// Found though never acknowledged, which is allowed: the answer was lost.
     pub unacknowledged: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -72,6 +82,9 @@ pub(crate) async fn verify(options: &VerifyOptions) -> Result<Verdict> {
     let reader = Reader::new(&options.url)?;
     let scope = manifest.scope();
     let mut oracle = Oracle::new(&manifest);
+    let patience = Duration::try_from_secs_f64(options.patience)?;
+    let settled = settle(&reader, &scope, oracle.verdict.acknowledged, patience).await?;
+    oracle.verdict.settled_after_seconds = settled.as_secs_f64();
     let mut cursor = None;
     loop {
         let page = reader.page(&scope, cursor.as_deref()).await?;
@@ -82,6 +95,23 @@ pub(crate) async fn verify(options: &VerifyOptions) -> Result<Verdict> {
         if cursor.is_none() {
             return Ok(oracle.verdict());
         }
+    }
+}
+
+/// Waits until so many records are stored, or until none was added for as long as
+/// `patience`; returns how long that took.
+async fn settle(reader: &Reader, scope: &Scope, acknowledged: u64, patience: Duration) -> Result<Duration> {
+    let begin = Instant::now();
+    let (mut stored, mut since) = (0, begin);
+    loop {
+        let count = reader.count(scope).await?;
+        if count > stored {
+            (stored, since) = (count, Instant::now());
+        }
+        if stored >= acknowledged || since.elapsed() >= patience {
+            return Ok(begin.elapsed());
+        }
+        sleep(GLANCE).await;
     }
 }
 
