@@ -26,13 +26,13 @@
 
 mod aggregate;
 mod append;
-mod cancel;
 mod filter;
 mod flush;
 mod follow;
 mod memtable;
 mod queries;
 mod recovery;
+mod scans;
 mod search;
 mod snapshot;
 
@@ -48,7 +48,7 @@ use pipeline::{Error, Result, StoreStatus};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::{append::Appender, cancel::Scans, memtable::Frozen, snapshot::Snapshots};
+use self::{append::Appender, memtable::Frozen, scans::Scans, snapshot::Snapshots};
 use crate::{Options, catalogue::Catalogue, part::reader::Footers, wal::Wal};
 
 /// Whose the journal is.

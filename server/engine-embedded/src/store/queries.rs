@@ -14,7 +14,7 @@ use pipeline::{
 
 use super::{
     EmbeddedStore, aggregate,
-    cancel::Cancel,
+    scans::Cancel,
     search::{Order, Window, search},
     snapshot::Snapshot,
 };

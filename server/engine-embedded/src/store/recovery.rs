@@ -15,8 +15,8 @@ use tokio::{sync::watch, task::spawn_blocking, time::Instant};
 use super::{
     Inner, Journal, Mode,
     append::Appender,
-    cancel::Scans,
     memtable::{Memtable, View},
+    scans::Scans,
     snapshot::{Snapshot, Snapshots},
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) async fn open(folder: &Path, mode: Mode, options: Options) -> Result<
             .await
             .map_err(|error| Error::internal(format!("checking the parts failed: {error}")))??;
     }
-    let inner = Arc::new(assemble(parts, listed, progress.frame, catalogue, wal.clone(), mode, options));
+    let inner = Arc::new(assemble(parts, listed, progress.frame, catalogue, wal.clone(), mode, options)?);
     {
         let mut appender = inner.appender.lock().await;
         appender.dead = progress.dead;
@@ -112,7 +112,8 @@ fn assemble(
     wal: Wal,
     mode: Mode,
     options: Options,
-) -> Inner {
+) -> Result<Inner> {
+    let scans = Scans::new(options.concurrent_scans)?;
     let footers = Arc::new(Footers::default());
     let newest = Position(listed.iter().map(|part| part.max_position).max().unwrap_or_default());
     let parts = listed.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
@@ -129,7 +130,7 @@ fn assemble(
         recent: HashMap::new(),
         ids: Vec::new(),
     };
-    Inner {
+    Ok(Inner {
         snapshots: Snapshots::new(snapshot),
         newest: watch::Sender::new(newest),
         appender: tokio::sync::Mutex::new(appender),
@@ -138,7 +139,7 @@ fn assemble(
         pruned: AtomicI64::new(i64::MIN),
         trouble: Mutex::new(None),
         closed: watch::Sender::new(false),
-        scans: Scans::new(options.concurrent_scans),
+        scans,
         journal: match mode {
             Mode::Shared => Journal::Shared(wal),
             Mode::Own => Journal::Own(wal),
@@ -147,7 +148,7 @@ fn assemble(
         footers,
         folder,
         options,
-    }
+    })
 }
 
 impl Inner {

@@ -12,11 +12,12 @@ use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_buffer::BooleanBuffer;
 use model::{Query, RecordId, StoredRecord};
 use pipeline::{Block, Result, TimeRange};
+use rayon::prelude::*;
 
 use super::{
-    cancel::Cancel,
     filter::{self, Bound},
     memtable::Entry,
+    scans::Cancel,
     snapshot::Snapshot,
 };
 use crate::part::{
@@ -27,6 +28,11 @@ use crate::part::{
 
 /// Rows that are tried first in a row group; each further step tries four times more.
 const FIRST_ROWS: usize = 4_096;
+/// The most row groups that are searched at once: what is done in vain where the first of
+/// them would have been enough, against threads that wait for one another.
+const ROUND_GROUPS: usize = 16;
+/// The most blocks in memory that are gone through before looking what is still wanted.
+const ROUND_ENTRIES: usize = 64;
 
 /// The order in which records are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,48 +132,44 @@ pub(crate) fn search(
     limit: usize,
     cancel: &Cancel,
 ) -> Result<Vec<StoredRecord>> {
-    let mut scan = Scan { query, window, order, cancel, found: Found::new(limit) };
-    let mut sources = Sources::default();
-    for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
-        let position = (entry.block.first.0, entry.block.last().0);
-        if window.meets(entry.time, position) {
-            sources.push(order.bound(entry.time, position), Source::Entry(entry));
-        }
+    if limit == 0 {
+        return Ok(Vec::new());
     }
-    for part in snapshot.parts.iter() {
-        let position = (part.info.min_position, part.info.max_position);
-        let time = (part.info.min_time, part.info.max_time);
-        if window.meets(time, position) {
-            sources.push(order.bound(time, position), Source::Part(part.clone()));
-        }
-    }
-    while let Some((bound, source)) = sources.pop() {
-        if limit == 0 || scan.found.is_closed(bound) {
+    let scan = Scan { query, window, order, cancel };
+    let mut found = Found::new(limit);
+    let mut sources = scan.sources(snapshot);
+    let mut round = 1;
+    loop {
+        let (entries, groups) = scan.next(&mut sources, &found, round)?;
+        if entries.is_empty() && groups.is_empty() {
             break;
         }
-        cancel.check()?;
-        match source {
-            Source::Entry(entry) => scan.entry(&entry),
-            Source::Part(part) => {
-                let footer = part.footer()?;
-                for (place, group) in footer.groups.iter().enumerate() {
-                    let may_have = window.id.is_none_or(|id| group.may_have(id));
-                    if may_have && window.meets(group.time, group.position) {
-                        let source = Source::Group { part: part.clone(), footer: footer.clone(), place };
-                        sources.push(order.bound(group.time, group.position), source);
-                    }
-                }
-            }
-            Source::Group { part, footer, place } => scan.group(&part, &footer, place)?,
-        }
+        entries.iter().for_each(|entry| scan.entry(entry, &mut found));
+        // The first one alone, in small steps, because it is often enough; more at once
+        // the longer it takes.
+        let hasty = round == 1;
+        let parts: Vec<Found> = groups
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(part, footer, place)| {
+                let mut own = found.fork();
+                scan.group(&part, &footer, place, hasty, &mut own)?;
+                Ok(own)
+            })
+            .collect::<Result<_>>()?;
+        parts.into_iter().for_each(|own| found.merge(own));
+        round = (round * 2).min(ROUND_GROUPS);
     }
-    Ok(scan.found.finish())
+    Ok(found.finish())
 }
+
+/// A row group by its place.
+type GroupOfPart = (Arc<Part>, Arc<Footer>, usize);
 
 enum Source {
     Entry(Arc<Entry>),
     Part(Arc<Part>),
-    Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
+    Group(GroupOfPart),
 }
 
 /// Sources by their bounds, the least first.
@@ -195,27 +197,76 @@ struct Scan<'a> {
     window: Window,
     order: Order,
     cancel: &'a Cancel,
-    found: Found,
 }
 
 impl Scan<'_> {
-    fn entry(&mut self, entry: &Entry) {
+    /// The blocks in memory and the parts that may have something.
+    fn sources(&self, snapshot: &Snapshot) -> Sources {
+        let (window, order) = (self.window, self.order);
+        let mut sources = Sources::default();
+        for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
+            let position = (entry.block.first.0, entry.block.last().0);
+            if window.meets(entry.time, position) {
+                sources.push(order.bound(entry.time, position), Source::Entry(entry));
+            }
+        }
+        for part in snapshot.parts.iter() {
+            let position = (part.info.min_position, part.info.max_position);
+            let time = (part.info.min_time, part.info.max_time);
+            if window.meets(time, position) {
+                sources.push(order.bound(time, position), Source::Part(part.clone()));
+            }
+        }
+        sources
+    }
+
+    /// The next sources that may have wanted records: up to so many row groups, and the
+    /// blocks in memory that come before them.
+    fn next(&self, sources: &mut Sources, found: &Found, most: usize) -> Result<(Vec<Arc<Entry>>, Vec<GroupOfPart>)> {
+        let (mut entries, mut groups) = (Vec::new(), Vec::new());
+        while groups.len() < most {
+            let Some((bound, source)) = sources.pop() else { break };
+            if found.is_closed(bound) {
+                break;
+            }
+            self.cancel.check()?;
+            match source {
+                Source::Entry(entry) => entries.push(entry),
+                Source::Part(part) => {
+                    let footer = part.footer()?;
+                    for (place, group) in footer.groups.iter().enumerate() {
+                        let may_have = self.window.id.is_none_or(|id| group.may_have(id));
+                        if may_have && self.window.meets(group.time, group.position) {
+                            let source = Source::Group((part.clone(), footer.clone(), place));
+                            sources.push(self.order.bound(group.time, group.position), source);
+                        }
+                    }
+                }
+                Source::Group(group) => groups.push(group),
+            }
+            // Blocks in memory cost little: what they have may be all that is wanted.
+            if entries.len() >= ROUND_ENTRIES {
+                break;
+            }
+        }
+        Ok((entries, groups))
+    }
+
+    fn entry(&self, entry: &Entry, found: &mut Found) {
         let block = &entry.block;
         for (place, record) in block.batch.records.iter().enumerate() {
             let position = block.first.0 + place as i64;
             let key = self.order.key(record.time, position);
-            if self.window.contains(self.order, record.time, position)
-                && self.found.wants(key)
-                && self.query.matches(record)
+            if self.window.contains(self.order, record.time, position) && found.wants(key) && self.query.matches(record)
             {
-                self.found.add(key, Candidate::Memory(block.clone(), place));
+                found.add(key, Candidate::Memory(block.clone(), place));
             }
         }
     }
 
-    fn group(&mut self, part: &Part, footer: &Footer, place: usize) -> Result<()> {
+    fn group(&self, part: &Part, footer: &Footer, place: usize, hasty: bool, found: &mut Found) -> Result<()> {
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        for rows in self.slices(group.rows) {
+        for rows in self.slices(group.rows, hasty) {
             self.cancel.check()?;
             let mut conditions: Vec<_> =
                 self.window.condition(self.order, group, &footer.columns).into_iter().collect();
@@ -224,7 +275,7 @@ impl Scan<'_> {
                 Bound::Conditions(more) => conditions.extend(more),
             }
             // In the part's own order the first rows are the wanted ones.
-            let limit = (self.order == Order::Newest).then_some(self.found.limit);
+            let limit = (self.order == Order::Newest).then_some(found.limit);
             let reading = Reading { columns: footer.all_columns(), conditions, limit };
             let mut last = None;
             for batch in part.read(footer, place, rows, reading)? {
@@ -232,26 +283,25 @@ impl Scan<'_> {
                 for stored in decode::records(&batch?, &footer.columns)? {
                     let key = self.order.key(stored.record.time, stored.position.0);
                     last = last.max(Some(key));
-                    if self.found.wants(key) {
-                        self.found.add(key, Candidate::Part(Box::new(stored)));
+                    if found.wants(key) {
+                        found.add(key, Candidate::Part(Box::new(stored)));
                     }
                 }
             }
             // Rows after these come after them in the order too.
-            if self.order != Order::Position && last.is_some_and(|last| !self.found.wants(last)) {
+            if self.order != Order::Position && last.is_some_and(|last| !found.wants(last)) {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Slices of a row group in the order of the search: small ones first, because
-    /// often they are enough.
-    fn slices(&self, rows: usize) -> Vec<Range<usize>> {
+    /// Slices of a row group in the order of the search: in haste small ones first.
+    fn slices(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
         let mut slices = Vec::new();
         let (mut done, mut step) = (0, FIRST_ROWS);
         while done < rows {
-            if self.order == Order::Position {
+            if self.order == Order::Position || !hasty {
                 step = rows;
             }
             let next = (done + step).min(rows);
@@ -271,6 +321,8 @@ enum Candidate {
 /// The best records so far; never more than the limit.
 struct Found {
     limit: usize,
+    /// Only what comes before it is wanted.
+    bar: Option<Key>,
     /// Places in `candidates` by key, the last wanted on top.
     heap: BinaryHeap<(Key, usize)>,
     candidates: Vec<Option<Candidate>>,
@@ -278,11 +330,29 @@ struct Found {
 
 impl Found {
     fn new(limit: usize) -> Self {
-        Self { limit, heap: BinaryHeap::new(), candidates: Vec::new() }
+        Self { limit, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
+    }
+
+    /// An empty one that wants what this one wants.
+    fn fork(&self) -> Self {
+        let full = self.heap.len() >= self.limit;
+        let last = self.heap.peek().filter(|_| full).map(|(last, _)| *last);
+        Self { bar: last, ..Self::new(self.limit) }
+    }
+
+    /// Takes in what another one has found.
+    fn merge(&mut self, mut other: Self) {
+        for (key, place) in std::mem::take(&mut other.heap) {
+            let candidate = other.candidates.get_mut(place).and_then(Option::take);
+            if let Some(candidate) = candidate.filter(|_| self.wants(key)) {
+                self.add(key, candidate);
+            }
+        }
     }
 
     fn wants(&self, key: Key) -> bool {
-        self.heap.len() < self.limit || self.heap.peek().is_some_and(|(last, _)| key < *last)
+        let room = self.heap.len() < self.limit || self.heap.peek().is_some_and(|(last, _)| key < *last);
+        room && self.bar.is_none_or(|bar| key < bar)
     }
 
     /// Whether no record of a source with this bound can be wanted.

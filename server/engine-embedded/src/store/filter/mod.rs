@@ -18,7 +18,7 @@ use model::{
 use pipeline::Result;
 
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
-use super::cancel::Cancel;
+use super::scans::Cancel;
 use crate::part::{
     reader::Condition,
     schema::{self, Columns, Kind},

@@ -1,0 +1,202 @@
+//! Which runs of three bytes occur in the messages of a block of rows.
+//!
+//! A word of the query language is any part of a message, so a filter of whole words
+//! could not rule out a block: `out` is in `timeout`. Runs of three bytes can: a text of
+//! eight bytes has six of them, and a block that lacks one lacks the text. Capital ASCII
+//! letters count as small ones, as in the language.
+//!
+//! A block's set is a bitmap of hashed runs, halved while it stays sparse: at most
+//! 8 KiB for [`BLOCK_ROWS`] rows, a quarter of a byte each, and less where messages are
+//! alike. The sets of a part stand behind its last row group, where no Parquet reader
+//! looks, and the file's metadata says where. Layout: for each block one byte, the
+//! binary logarithm of its set's bits, then the set; at the end a CRC32C of all that.
+
+use pipeline::{Error, Result};
+
+/// Rows of one set; a row group holds a whole number of blocks, but for its last one.
+pub(crate) const BLOCK_ROWS: usize = 32_768;
+/// Binary logarithms of the bits of a set.
+const MOST: u32 = 16;
+const LEAST: u32 = 9;
+/// A set may be halved while at most one of so many bits would be taken.
+const SPARSE: usize = 8;
+
+/// The sets of all blocks of a part, in the order of its rows.
+#[derive(Debug, Default)]
+pub(crate) struct Trigrams {
+    blocks: Vec<Set>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Set {
+    bits: u32,
+    words: Vec<u64>,
+}
+
+/// Builds the sets as messages are written.
+pub(crate) struct Builder {
+    done: Vec<u8>,
+    words: Vec<u64>,
+    rows: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { done: Vec::new(), words: vec![0; (1 << MOST) / 64], rows: 0 }
+    }
+}
+
+impl Builder {
+    /// Adds the message of the next row.
+    pub(crate) fn add(&mut self, message: &str) {
+        if self.rows == BLOCK_ROWS {
+            self.end_block();
+        }
+        for_each(message.as_bytes(), |hash| {
+            if let Some(word) = self.words.get_mut(hash as usize / 64) {
+                *word |= 1 << (hash % 64);
+            }
+        });
+        self.rows += 1;
+    }
+
+    /// Ends the block early: a row group begins with a block of its own.
+    pub(crate) fn end_block(&mut self) {
+        if self.rows == 0 {
+            return;
+        }
+        let set = Set { bits: MOST, words: self.words.clone() }.halved();
+        self.done.push(set.bits as u8);
+        self.done.extend(set.words.iter().flat_map(|word| word.to_le_bytes()));
+        self.words.fill(0);
+        self.rows = 0;
+    }
+
+    /// The bytes that [`Trigrams::read`] reads.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.end_block();
+        let checksum = crc32c::crc32c(&self.done);
+        self.done.extend(checksum.to_le_bytes());
+        self.done
+    }
+}
+
+impl Trigrams {
+    /// Reads what [`Builder::finish`] wrote.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is something else.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        let corrupt = || Error::corrupt("its index of messages does not read");
+        let (mut rest, checksum) = bytes.split_last_chunk::<4>().ok_or_else(corrupt)?;
+        if crc32c::crc32c(rest) != u32::from_le_bytes(*checksum) {
+            return Err(corrupt());
+        }
+        let mut blocks = Vec::new();
+        while let Some((&bits, after)) = rest.split_first() {
+            let bits = u32::from(bits);
+            if !(LEAST..=MOST).contains(&bits) {
+                return Err(corrupt());
+            }
+            let (set, after) = after.split_at_checked((1 << bits) / 8).ok_or_else(corrupt)?;
+            let words = set.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+            blocks.push(Set { bits, words });
+            rest = after;
+        }
+        Ok(Self { blocks })
+    }
+
+    /// How many blocks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether a message of the block may contain the text, in any case of its ASCII
+    /// letters. Texts of fewer than three bytes always may.
+    pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
+        let Some(set) = self.blocks.get(block) else { return true };
+        let mut all = true;
+        for_each(text.as_bytes(), |hash| all &= set.has(hash));
+        all
+    }
+}
+
+impl Set {
+    fn has(&self, hash: u32) -> bool {
+        let place = hash & ((1 << self.bits) - 1);
+        self.words.get(place as usize / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+
+    /// The same runs in as few bits as keep the set sparse.
+    fn halved(mut self) -> Self {
+        while self.bits > LEAST {
+            let half = self.words.len() / 2;
+            let (low, high) = self.words.split_at(half);
+            let folded: Vec<u64> = low.iter().zip(high).map(|(low, high)| low | high).collect();
+            let taken: usize = folded.iter().map(|word| word.count_ones() as usize).sum();
+            if taken * SPARSE > half * 64 {
+                break;
+            }
+            self = Self { bits: self.bits - 1, words: folded };
+        }
+        self
+    }
+}
+
+/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes.
+fn for_each(text: &[u8], mut call: impl FnMut(u32)) {
+    let mut run = 0u32;
+    for (place, byte) in text.iter().enumerate() {
+        run = (run >> 8) | (u32::from(byte.to_ascii_lowercase()) << 16);
+        if place >= 2 {
+            call(run.wrapping_mul(0x9e37_79b1) >> (32 - MOST));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn built(messages: &[String]) -> Trigrams {
+        let mut builder = Builder::default();
+        messages.iter().for_each(|message| builder.add(message));
+        Trigrams::read(&builder.finish()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_message_is_never_ruled_out(messages in prop::collection::vec(".{0,40}", 1..20), pick: prop::sample::Index, from: prop::sample::Index, length in 0usize..20) {
+            let sets = built(&messages);
+            let message: Vec<char> = pick.get(&messages).to_uppercase().chars().collect();
+            let message: String = if message.is_empty() { String::new() } else { message.iter().skip(from.index(message.len())).take(length).collect() };
+            // Only ASCII letters are alike in both cases.
+            let written = pick.get(&messages).to_ascii_uppercase();
+            prop_assume!(written.contains(&message));
+            prop_assert!(sets.may_contain(0, &message));
+        }
+    }
+
+    #[test]
+    fn what_occurs_nowhere_is_ruled_out_and_blocks_are_told_apart() {
+        let mut messages = vec!["connection to 10.0.0.1 was reset by peer".to_owned(); BLOCK_ROWS];
+        messages.push("payment 4711 was refused".to_owned());
+        let sets = built(&messages);
+        assert_eq!(sets.len(), 2);
+        assert!(sets.may_contain(0, "RESET by") && !sets.may_contain(0, "refused"));
+        assert!(sets.may_contain(1, "refused") && !sets.may_contain(1, "reset by"));
+        assert!(!sets.may_contain(0, "zebra") && sets.may_contain(0, "zz") && sets.may_contain(7, "zebra"));
+    }
+
+    #[test]
+    fn a_damaged_index_is_refused() {
+        let mut builder = Builder::default();
+        builder.add("some message");
+        let mut bytes = builder.finish();
+        bytes[3] ^= 1;
+        assert!(Trigrams::read(&bytes).is_err());
+        assert!(Trigrams::read(&[]).is_err());
+    }
+}

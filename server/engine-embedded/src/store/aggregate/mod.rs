@@ -1,0 +1,140 @@
+//! Counting: how many, over time, and by value.
+//!
+//! All threads count at once, each for itself what it comes to; in the end one adds up.
+
+mod count;
+mod facets;
+mod histogram;
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use model::{Query, Record};
+use pipeline::{Result, TimeRange};
+use rayon::prelude::*;
+
+pub(super) use self::{count::count, facets::facets, histogram::histogram};
+use super::{
+    filter::{self, Bound},
+    memtable::Entry,
+    scans::Cancel,
+    search::{Order, Window},
+    snapshot::Snapshot,
+};
+use crate::part::{
+    reader::{Footer, Part, Reading},
+    schema::Columns,
+};
+
+/// What counts the matching records.
+trait Counter: Send + Sync {
+    /// One of the same kind that has counted nothing.
+    fn fork(&self) -> Self;
+    /// Adds what another one has counted.
+    fn merge(&mut self, other: Self);
+    /// The columns it reads of a part.
+    fn columns(&self, layout: &Columns) -> Vec<usize>;
+    fn record(&mut self, record: &Record);
+    fn batch(&mut self, batch: &RecordBatch, layout: &Columns) -> Result<()>;
+    /// Counts rows that all match without reading them, if it can.
+    fn unread(&mut self, _rows: usize) -> bool {
+        false
+    }
+}
+
+/// What one thread looks at in one go.
+enum Task {
+    Entry(Arc<Entry>),
+    Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
+}
+
+struct Run<'a> {
+    query: &'a Query,
+    window: Window,
+    cancel: &'a Cancel,
+}
+
+fn run<C: Counter>(snapshot: &Snapshot, query: &Query, range: TimeRange, cancel: &Cancel, mut counter: C) -> Result<C> {
+    let run = Run { query, window: Window::of_time(range), cancel };
+    let total = run
+        .tasks(snapshot)?
+        .into_par_iter()
+        .with_max_len(1)
+        .try_fold(
+            || counter.fork(),
+            |mut counter, task| {
+                run.count(&task, &mut counter)?;
+                Ok(counter)
+            },
+        )
+        .try_reduce(
+            || counter.fork(),
+            |mut total, counted| {
+                total.merge(counted);
+                Ok(total)
+            },
+        )?;
+    counter.merge(total);
+    Ok(counter)
+}
+
+impl Run<'_> {
+    fn tasks(&self, snapshot: &Snapshot) -> Result<Vec<Task>> {
+        let mut tasks = Vec::new();
+        for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
+            let position = (entry.block.first.0, entry.block.last().0);
+            if self.window.meets(entry.time, position) {
+                tasks.push(Task::Entry(entry));
+            }
+        }
+        for part in snapshot.parts.iter() {
+            let info = &part.info;
+            if !self.window.meets((info.min_time, info.max_time), (info.min_position, info.max_position)) {
+                continue;
+            }
+            self.cancel.check()?;
+            let footer = part.footer()?;
+            for (place, group) in footer.groups.iter().enumerate() {
+                if self.window.meets(group.time, group.position) {
+                    tasks.push(Task::Group { part: part.clone(), footer: footer.clone(), place });
+                }
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn count<C: Counter>(&self, task: &Task, counter: &mut C) -> Result<()> {
+        self.cancel.check()?;
+        match task {
+            Task::Entry(entry) => self.count_entry(entry, counter),
+            Task::Group { part, footer, place } => return self.count_group(part, footer, *place, counter),
+        }
+        Ok(())
+    }
+
+    fn count_entry<C: Counter>(&self, entry: &Entry, counter: &mut C) {
+        let block = &entry.block;
+        let inside = self.window.covers(entry.time, (block.first.0, block.last().0));
+        for record in &block.batch.records {
+            if (inside || self.window.time.contains(record.time)) && self.query.matches(record) {
+                counter.record(record);
+            }
+        }
+    }
+
+    fn count_group<C: Counter>(&self, part: &Part, footer: &Footer, place: usize, counter: &mut C) -> Result<()> {
+        let Some(group) = footer.groups.get(place) else { return Ok(()) };
+        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(()) };
+        let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
+        conditions.extend(more);
+        if conditions.is_empty() && counter.unread(group.rows) {
+            return Ok(());
+        }
+        let reading = Reading { columns: counter.columns(&footer.columns), conditions, limit: None };
+        for batch in part.read(footer, place, 0..group.rows, reading)? {
+            self.cancel.check()?;
+            counter.batch(&batch?, &footer.columns)?;
+        }
+        Ok(())
+    }
+}
