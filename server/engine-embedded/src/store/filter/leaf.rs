@@ -22,6 +22,8 @@ use crate::part::{
 pub(crate) enum Leaf {
     /// The message contains a text.
     Contains(Contains),
+    /// The severity is one of these, by its number.
+    Severity(Box<[bool; 256]>),
     /// A field other than an attribute.
     Core { field: Field, probe: Probe },
     /// An attribute: its columns, and whether the column of the rest may have it too.
@@ -29,6 +31,16 @@ pub(crate) enum Leaf {
 }
 
 impl Leaf {
+    /// A test of the level that its severity decides.
+    pub(crate) fn severity(test: &Test) -> Self {
+        let mut probe = Probe::new(&Field::Level, test);
+        let mut passes = Box::new([false; 256]);
+        for (number, passes) in (0..=u8::MAX).zip(passes.iter_mut()) {
+            *passes = Severity::new(number).is_some_and(|severity| probe.level(severity, ""));
+        }
+        Self::Severity(passes)
+    }
+
     /// Which rows pass. A row that has no such field does not.
     pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<BooleanBuffer> {
         match self {
@@ -36,6 +48,10 @@ impl Leaf {
                 Texts::Plain(column) => Ok(contains.scan(column)),
                 Texts::Repeated { .. } => Err(Error::corrupt("a part's messages have a dictionary")),
             },
+            Self::Severity(passes) => {
+                let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
+                Ok(collect(severities.len(), |row| passes[usize::from(severities[row])]))
+            }
             Self::Core { field, probe } => core(batch, field, probe),
             Self::Attribute { key, columns, rest, test, probe } => {
                 let mut found = BooleanBuffer::new_unset(batch.num_rows());

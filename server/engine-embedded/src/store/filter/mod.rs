@@ -89,6 +89,12 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
             cost: 8,
         },
         Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
+        // Mostly the level's own word is not asked about, and need not be read.
+        Expr::Field(Field::Level, test) if by_severity(test) => Node::Leaf {
+            leaf: Box::new(Leaf::severity(test)),
+            columns: vec![layout.place(schema::SEVERITY)],
+            cost: 0,
+        },
         Expr::Field(field, test) => {
             let (names, cost): (&[&str], u32) = match field {
                 Field::Level => (&[schema::SEVERITY, schema::LEVEL], 1),
@@ -105,6 +111,15 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
                 cost,
             }
         }
+    }
+}
+
+/// Whether a test of the level asks about nothing but the severity.
+fn by_severity(test: &Test) -> bool {
+    match test {
+        Test::LevelIn { words, .. } => words.is_empty(),
+        Test::LevelCompare(..) => true,
+        _ => false,
     }
 }
 
