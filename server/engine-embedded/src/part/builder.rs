@@ -14,6 +14,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::take::take;
+use foldhash::fast::RandomState;
 use model::{Record, RecordId, Text, Value};
 use pipeline::{Error, Result};
 
@@ -51,7 +52,7 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<Built> {
         diverse.push(schema::SPAN_ID.to_owned());
     }
 
-    let mut counts: HashMap<(&str, Kind), usize> = HashMap::new();
+    let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
     for (key, value) in rows.iter().flat_map(|row| &row.record.attributes) {
         *counts.entry((key, Kind::of(value))).or_default() += 1;
     }
@@ -121,7 +122,7 @@ fn core(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>> {
 /// Fills the attribute columns and the JSON column of those that have none.
 fn fill(rows: &[Row<'_>], attributes: &[AttributeColumn]) -> Result<(Vec<Column>, ArrayRef)> {
     let mut columns: Vec<Column> = attributes.iter().map(|attribute| Column::new(attribute.kind)).collect();
-    let places: HashMap<(&str, Kind), usize> = attributes
+    let places: HashMap<(&str, Kind), usize, RandomState> = attributes
         .iter()
         .enumerate()
         .map(|(place, attribute)| ((attribute.key.as_str(), attribute.kind), place))
@@ -230,7 +231,7 @@ fn spread_from(rows: usize) -> usize {
 
 fn hardly_repeats<T: std::hash::Hash + Eq>(rows: usize, values: impl Iterator<Item = T>) -> bool {
     let bound = spread_from(rows);
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_hasher(RandomState::default());
     for value in values {
         if seen.insert(value) && seen.len() > bound {
             return true;

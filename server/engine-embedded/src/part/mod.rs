@@ -26,7 +26,9 @@
 //! `substr(hex(id_base), 1, 28) || printf('%04x', position % 16384)`.
 //!
 //! File metadata: `logboom.format` is the version of this layout, `logboom.attributes`
-//! a JSON array of `{column, key, type}`, which is what readers should go by.
+//! a JSON array of `{column, key, type}`, which is what readers should go by, and
+//! `logboom.trigrams` a JSON object `{offset, bytes}`: where in the file the [`trigrams`]
+//! of the messages are. Columns whose values hardly repeat have Parquet's Bloom filters.
 
 pub(crate) mod builder;
 pub(crate) mod columns;
@@ -34,6 +36,7 @@ pub(crate) mod decode;
 pub(crate) mod file;
 pub(crate) mod reader;
 pub(crate) mod schema;
+pub(crate) mod trigrams;
 pub(crate) mod writer;
 
 use std::path::{Path, PathBuf};

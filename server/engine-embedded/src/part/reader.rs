@@ -5,8 +5,9 @@ use std::{
     fs::File,
     num::NonZeroUsize,
     ops::Range,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -21,6 +22,7 @@ use parquet::{
             ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
         },
     },
+    bloom_filter::Sbbf,
     file::{
         metadata::{PageIndexPolicy, RowGroupMetaData},
         statistics::Statistics,
@@ -30,13 +32,15 @@ use pipeline::{Error, Result};
 
 use super::{
     PLACE_BITS, PartInfo, file,
-    schema::{self, Columns},
+    schema::{self, Columns, TrigramsPlace},
+    trigrams::Trigrams,
 };
 
 /// Rows of one decoded batch; between two of them a scan looks whether it is still wanted.
 pub(crate) const BATCH_ROWS: usize = 8_192;
-/// Footers kept decoded; one takes some ten to a hundred kilobytes.
-const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
+/// Footers kept decoded; one takes some ten to a hundred kilobytes, and with the sets of
+/// its trigrams up to half a megabyte.
+const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
 /// The most recently used footers.
 pub(crate) struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
@@ -57,6 +61,9 @@ pub(crate) struct Part {
 /// What the end of the file says of its content.
 pub(crate) struct Footer {
     metadata: ArrowReaderMetadata,
+    trigrams_place: Option<TrigramsPlace>,
+    /// Read when first asked for.
+    trigrams: OnceLock<Option<Trigrams>>,
     pub(crate) columns: Columns,
     pub(crate) groups: Vec<Group>,
 }
@@ -108,9 +115,51 @@ impl Part {
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
     }
 
-    /// Reads `columns` of those rows of the row group that pass all conditions, which
-    /// are tried in their order, in batches; at most `limit` rows.
-    pub(crate) fn read(&self, footer: &Footer, group: usize, rows: Range<usize>, what: Reading) -> Result<Batches<'_>> {
+    /// The sets of the messages' trigrams; `None` where the part has none, or none that
+    /// read: a search can do without.
+    pub(crate) fn trigrams<'a>(&self, footer: &'a Footer) -> Option<&'a Trigrams> {
+        let read = || {
+            let place = footer.trigrams_place?;
+            let sets = self.trigrams_at(place);
+            if let Err(error) = &sets {
+                tracing::warn!(part = self.info.path, %error, "a part is searched without its index of messages");
+            }
+            sets.ok()
+        };
+        footer.trigrams.get_or_init(read).as_ref()
+    }
+
+    fn trigrams_at(&self, place: TrigramsPlace) -> Result<Trigrams> {
+        let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
+        if end.is_none() {
+            return Err(self.spoilt("its index of messages lies outside of it"));
+        }
+        let mut bytes = vec![0; place.bytes as usize];
+        self.open()?
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(|error| file::failed("read", &self.path, &error))?;
+        Trigrams::read(&bytes)
+    }
+
+    /// The Bloom filter of a column in a row group, if it has one.
+    pub(crate) fn bloom_filter(&self, footer: &Footer, group: usize, column: usize) -> Result<Option<Sbbf>> {
+        if footer.metadata.metadata().row_group(group).column(column).bloom_filter_offset().is_none() {
+            return Ok(None);
+        }
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, footer.metadata.clone())
+            .get_row_group_column_bloom_filter(group, column)
+            .map_err(|error| self.spoilt(&error.to_string()))
+    }
+
+    /// Reads `columns` of those of the given rows of the row group that pass all
+    /// conditions, which are tried in their order, in batches; at most `limit` rows.
+    pub(crate) fn read(
+        &self,
+        footer: &Footer,
+        group: usize,
+        rows: &[Range<usize>],
+        what: Reading,
+    ) -> Result<Batches<'_>> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, footer.metadata.clone());
         let mask = |columns: Vec<usize>| ProjectionMask::leaves(footer.metadata.parquet_schema(), columns);
         let predicates = what
@@ -128,8 +177,9 @@ impl Part {
             .with_projection(mask(what.columns))
             .with_row_filter(RowFilter::new(predicates));
         let all = footer.groups.get(group).map_or(0, |group| group.rows);
-        if rows != (0..all) {
-            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(std::iter::once(rows), all));
+        if rows.iter().map(Range::len).sum::<usize>() < all {
+            let selection = RowSelection::from_consecutive_ranges(rows.iter().cloned(), all);
+            builder = builder.with_row_selection(selection);
         }
         if let Some(limit) = what.limit {
             builder = builder.with_limit(limit);
@@ -194,7 +244,8 @@ impl Footer {
                 id_base: id_bounds(group, columns.place(schema::ID_BASE)),
             })
             .collect();
-        Ok(Self { metadata, columns, groups })
+        let trigrams_place = pairs.get(schema::TRIGRAMS_KEY).and_then(|place| serde_json::from_str(place).ok());
+        Ok(Self { metadata, trigrams_place, trigrams: OnceLock::new(), columns, groups })
     }
 
     /// The places of all columns.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
+pub(crate) const TRIGRAMS_KEY: &str = "logboom.trigrams";
 
 pub(crate) const TIME: &str = "time";
 pub(crate) const OBSERVED_TIME: &str = "observed_time";
@@ -67,11 +68,18 @@ pub(crate) struct AttributeColumn {
     pub(crate) kind: Kind,
 }
 
+/// Where in the file the sets of its messages' trigrams are.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct TrigramsPlace {
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
 /// Names the columns of the most frequent attributes.
 ///
 /// `counts` says how many records have a value of a key and type. What gets no column,
 /// because there are too many or because its name is taken, goes to [`REST`].
-pub(crate) fn attribute_columns(counts: &HashMap<(&str, Kind), usize>) -> Vec<AttributeColumn> {
+pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>) -> Vec<AttributeColumn> {
     let mut ranked: Vec<_> = counts.iter().map(|(&(key, kind), &count)| (count, key, kind)).collect();
     ranked.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
     let mut taken = std::collections::HashSet::new();

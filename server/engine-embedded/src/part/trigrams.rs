@@ -106,11 +106,6 @@ impl Trigrams {
         Ok(Self { blocks })
     }
 
-    /// How many blocks there are.
-    pub(crate) fn len(&self) -> usize {
-        self.blocks.len()
-    }
-
     /// Whether a message of the block may contain the text, in any case of its ASCII
     /// letters. Texts of fewer than three bytes always may.
     pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
@@ -184,7 +179,7 @@ mod tests {
         let mut messages = vec!["connection to 10.0.0.1 was reset by peer".to_owned(); BLOCK_ROWS];
         messages.push("payment 4711 was refused".to_owned());
         let sets = built(&messages);
-        assert_eq!(sets.len(), 2);
+        assert_eq!(sets.blocks.len(), 2);
         assert!(sets.may_contain(0, "RESET by") && !sets.may_contain(0, "refused"));
         assert!(sets.may_contain(1, "refused") && !sets.may_contain(1, "reset by"));
         assert!(!sets.may_contain(0, "zebra") && sets.may_contain(0, "zz") && sets.may_contain(7, "zebra"));

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use arrow_array::RecordBatch;
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
@@ -16,14 +17,18 @@ use pipeline::{Error, Result};
 use super::{
     PartInfo,
     builder::{self, Built, Row},
+    columns::Texts,
     file,
-    schema::{self, Kind},
+    schema::{self, Kind, TrigramsPlace},
+    trigrams::{self, BLOCK_ROWS},
 };
 
 /// Rows of a row group: what a search prunes by and decodes a dictionary for.
-const GROUP_ROWS: usize = 131_072;
+const GROUP_ROWS: usize = 4 * BLOCK_ROWS;
 /// Rows of a page: what a search skips by.
 const PAGE_ROWS: usize = 8_192;
+/// How often a Bloom filter may say that a value is there and is not.
+const FALSE_POSITIVES: f64 = 0.02;
 
 /// Writes the rows, which are of one day and newest first, as one durable part.
 ///
@@ -63,11 +68,26 @@ fn encode(output: &fs::File, built: &Built) -> Result<()> {
     let buffered = std::io::BufWriter::with_capacity(1 << 20, output);
     let mut writer = ArrowWriter::try_new(buffered, built.batch.schema(), Some(properties(built)?)).map_err(refused)?;
     writer.write(&built.batch).map_err(refused)?;
+    // Row groups are ended before what stands behind them.
+    writer.flush().map_err(refused)?;
+    let sets = trigrams(&built.batch)?;
+    let place = TrigramsPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
+    writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
+    let place = serde_json::to_string(&place).map_err(|error| Error::internal(error.to_string()))?;
+    writer.append_key_value_metadata(KeyValue::new(schema::TRIGRAMS_KEY.to_owned(), place));
     let buffered = writer.into_inner().map_err(refused)?;
     buffered
         .into_inner()
         .map_err(|error| Error::unavailable(format!("a part cannot be written: {}", error.error())))?;
     Ok(())
+}
+
+/// The sets of the messages' trigrams.
+fn trigrams(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let messages = Texts::named(batch, schema::MESSAGE)?;
+    let mut sets = trigrams::Builder::default();
+    (0..messages.len()).for_each(|row| sets.add(messages.get(row).unwrap_or_default()));
+    Ok(sets.finish())
 }
 
 fn properties(built: &Built) -> Result<WriterProperties> {
@@ -110,6 +130,11 @@ fn properties(built: &Built) -> Result<WriterProperties> {
             Some(Kind::Bool) | None => Encoding::PLAIN,
         };
         properties = plain(properties, name, encoding);
+        if kind != Some(Kind::Float) {
+            properties = properties
+                .set_column_bloom_filter_fpp(column(name), FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(column(name), GROUP_ROWS as u64);
+        }
         if kind.is_none() {
             // Random ids: compressing them costs time and saves nothing.
             properties = properties

@@ -266,7 +266,12 @@ impl Scan<'_> {
 
     fn group(&self, part: &Part, footer: &Footer, place: usize, hasty: bool, found: &mut Found) -> Result<()> {
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        for rows in self.slices(group.rows, hasty) {
+        let candidates = filter::candidates(self.query, part, footer, place)?;
+        for slice in self.slices(group.rows, hasty) {
+            let rows = within(&candidates, &slice);
+            if rows.is_empty() {
+                continue;
+            }
             self.cancel.check()?;
             let mut conditions: Vec<_> =
                 self.window.condition(self.order, group, &footer.columns).into_iter().collect();
@@ -278,7 +283,7 @@ impl Scan<'_> {
             let limit = (self.order == Order::Newest).then_some(found.limit);
             let reading = Reading { columns: footer.all_columns(), conditions, limit };
             let mut last = None;
-            for batch in part.read(footer, place, rows, reading)? {
+            for batch in part.read(footer, place, &rows, reading)? {
                 self.cancel.check()?;
                 for stored in decode::records(&batch?, &footer.columns)? {
                     let key = self.order.key(stored.record.time, stored.position.0);
@@ -311,6 +316,15 @@ impl Scan<'_> {
         }
         slices
     }
+}
+
+/// The parts of the ranges that lie in the slice.
+fn within(ranges: &[Range<usize>], slice: &Range<usize>) -> Vec<Range<usize>> {
+    ranges
+        .iter()
+        .map(|range| range.start.max(slice.start)..range.end.min(slice.end))
+        .filter(|range| !range.is_empty())
+        .collect()
 }
 
 enum Candidate {

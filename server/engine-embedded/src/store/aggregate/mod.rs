@@ -131,7 +131,11 @@ impl Run<'_> {
             return Ok(());
         }
         let reading = Reading { columns: counter.columns(&footer.columns), conditions, limit: None };
-        for batch in part.read(footer, place, 0..group.rows, reading)? {
+        let rows = filter::candidates(self.query, part, footer, place)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for batch in part.read(footer, place, &rows, reading)? {
             self.cancel.check()?;
             counter.batch(&batch?, &footer.columns)?;
         }

@@ -8,6 +8,7 @@
 mod contains;
 mod leaf;
 mod probe;
+mod prune;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
@@ -17,6 +18,7 @@ use model::{
 };
 use pipeline::Result;
 
+pub(crate) use self::prune::candidates;
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
 use crate::part::{
@@ -90,11 +92,9 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
         },
         Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
         // Mostly the level's own word is not asked about, and need not be read.
-        Expr::Field(Field::Level, test) if by_severity(test) => Node::Leaf {
-            leaf: Box::new(Leaf::severity(test)),
-            columns: vec![layout.place(schema::SEVERITY)],
-            cost: 0,
-        },
+        Expr::Field(Field::Level, test) if by_severity(test) => {
+            Node::Leaf { leaf: Box::new(Leaf::severity(test)), columns: vec![layout.place(schema::SEVERITY)], cost: 0 }
+        }
         Expr::Field(field, test) => {
             let (names, cost): (&[&str], u32) = match field {
                 Field::Level => (&[schema::SEVERITY, schema::LEVEL], 1),

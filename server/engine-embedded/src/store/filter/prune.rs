@@ -1,0 +1,120 @@
+//! Which rows need not be read at all, by what a part keeps beside its columns.
+//!
+//! A row group consists of blocks; a query is put to their sets of trigrams and to the
+//! Bloom filters of the whole group, and the answer is a bit for each block. Whatever
+//! these cannot tell counts as possible.
+
+use std::ops::Range;
+
+use model::query::{Expr, Field, Query, Test};
+use parquet::bloom_filter::Sbbf;
+use pipeline::Result;
+
+use crate::part::{
+    reader::{Footer, Part},
+    schema::{self, Kind},
+    trigrams::BLOCK_ROWS,
+};
+
+/// The rows of a row group that may match, as ranges in order.
+///
+/// # Errors
+/// `Unavailable` and `Corrupt` as for reading the part.
+pub(crate) fn candidates(query: &Query, part: &Part, footer: &Footer, group: usize) -> Result<Vec<Range<usize>>> {
+    let rows = footer.groups.get(group).map_or(0, |group| group.rows);
+    let pruner = Pruner { part, footer, group, blocks: rows.div_ceil(BLOCK_ROWS) };
+    let mask = pruner.may_match(&query.expr)?;
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
+        let (start, end) = (block * BLOCK_ROWS, ((block + 1) * BLOCK_ROWS).min(rows));
+        match ranges.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => ranges.push(start..end),
+        }
+    }
+    Ok(ranges)
+}
+
+/// A bit for each block of a row group, which has fewer than 64.
+type Mask = u64;
+
+struct Pruner<'a> {
+    part: &'a Part,
+    footer: &'a Footer,
+    group: usize,
+    blocks: usize,
+}
+
+impl Pruner<'_> {
+    fn all(&self) -> Mask {
+        (1 << self.blocks) - 1
+    }
+
+    fn may_match(&self, expr: &Expr) -> Result<Mask> {
+        match expr {
+            Expr::And(operands) => {
+                let mut mask = self.all();
+                // What costs least comes first: sets are in memory, filters on disk.
+                for cheap in [true, false] {
+                    for operand in operands.iter().filter(|operand| matches!(operand, Expr::Contains(_)) == cheap) {
+                        if mask == 0 {
+                            return Ok(0);
+                        }
+                        mask &= self.may_match(operand)?;
+                    }
+                }
+                Ok(mask)
+            }
+            Expr::Or(operands) => operands.iter().try_fold(0, |mask, operand| Ok(mask | self.may_match(operand)?)),
+            Expr::Contains(text) | Expr::Field(Field::Message, Test::Prefix(text)) => Ok(self.may_contain(text)),
+            Expr::Field(field, Test::AnyOf(values)) => Ok(if self.may_have(field, values)? { self.all() } else { 0 }),
+            Expr::All | Expr::Not(_) | Expr::Field(..) => Ok(self.all()),
+        }
+    }
+
+    /// The blocks with a message that may contain the text.
+    fn may_contain(&self, text: &str) -> Mask {
+        let Some(sets) = self.part.trigrams(self.footer) else { return self.all() };
+        let before: usize =
+            self.footer.groups.iter().take(self.group).map(|group| group.rows.div_ceil(BLOCK_ROWS)).sum();
+        (0..self.blocks).filter(|block| sets.may_contain(before + block, text)).fold(0, |mask, block| mask | 1 << block)
+    }
+
+    /// Whether some row may have one of these as the text form of the field's value.
+    fn may_have(&self, field: &Field, values: &[String]) -> Result<bool> {
+        let layout = &self.footer.columns;
+        match field {
+            Field::TraceId => self.may_have_id(schema::TRACE_ID, values),
+            Field::SpanId => self.may_have_id(schema::SPAN_ID, values),
+            Field::Attribute(_) if layout.rest.is_some() => Ok(true),
+            Field::Attribute(key) => {
+                for (place, attribute) in layout.of_attribute(key) {
+                    let possible = match attribute.kind {
+                        Kind::Text => {
+                            self.filtered(*place, |filter| values.iter().any(|text| filter.check(text.as_str())))?
+                        }
+                        Kind::Int => self.filtered(*place, |filter| {
+                            values.iter().filter_map(|text| text.parse().ok()).any(|value: i64| filter.check(&value))
+                        })?,
+                        Kind::Float | Kind::Bool => true,
+                    };
+                    if possible {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn may_have_id(&self, column: &str, values: &[String]) -> Result<bool> {
+        let ids: Vec<Vec<u8>> = values.iter().filter_map(|text| hex::decode(text).ok()).collect();
+        self.filtered(self.footer.columns.place(column), |filter| ids.iter().any(|id| filter.check(id.as_slice())))
+    }
+
+    /// What the column's Bloom filter says; yes where it has none.
+    fn filtered(&self, place: usize, ask: impl FnOnce(&Sbbf) -> bool) -> Result<bool> {
+        Ok(self.part.bloom_filter(self.footer, self.group, place)?.is_none_or(|filter| ask(&filter)))
+    }
+}
