@@ -20,6 +20,19 @@ pub struct Options {
     pub append_patience: Duration,
     /// Searches and counts that run at one time; others wait for their turn. Default 2.
     pub concurrent_scans: usize,
+    /// Rows of a part that compaction takes for full. Default 2 million.
+    pub part_rows: u64,
+    /// Parts of about one size that are merged, 2 to 16. Default 16.
+    pub compact_parts: usize,
+    /// How often compaction and retention look whether there is something to do. Default 1 s.
+    pub upkeep_interval: Duration,
+    /// How long records are kept. Default for ever.
+    pub retention: Option<Duration>,
+    /// The bytes that parts may take; past it the oldest records go. The journal, which is
+    /// of a bounded size of its own, is not counted. Default any.
+    pub retention_bytes: Option<u64>,
+    /// Services whose records are kept less long.
+    pub retention_services: Vec<(String, Duration)>,
     /// How long the ledger remembers the batch ids of clients. Default 7 days.
     pub ledger_days: u16,
     /// How many batch ids the ledger remembers at most; the oldest days go first.
@@ -36,6 +49,12 @@ impl Default for Options {
             flush_waiting: 2,
             append_patience: Duration::from_secs(5),
             concurrent_scans: 2,
+            part_rows: 2_000_000,
+            compact_parts: 16,
+            upkeep_interval: Duration::from_secs(1),
+            retention: None,
+            retention_bytes: None,
+            retention_services: Vec::new(),
             ledger_days: 7,
             ledger_ids: 10_000_000,
         }

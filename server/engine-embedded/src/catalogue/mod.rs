@@ -19,7 +19,7 @@ use std::{
 use model::RecordId;
 use pipeline::{BatchId, Error, Result};
 use sqlx::{
-    Row, SqlitePool,
+    Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
@@ -87,27 +87,26 @@ impl Catalogue {
         // An immediate transaction takes the write lock first: it waits its turn
         // instead of failing in the middle.
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
-        for part in &commit.parts {
-            sqlx::query(include_str!("sql/parts_add.sql"))
-                .bind(&part.path)
-                .bind(part.rows as i64)
-                .bind(part.bytes as i64)
-                .bind(part.min_time)
-                .bind(part.max_time)
-                .bind(part.min_position)
-                .bind(part.max_position)
-                .bind(part.min_id.to_bytes().to_vec())
-                .bind(part.max_id.to_bytes().to_vec())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-        }
+        add_parts(&mut transaction, &commit.parts).await?;
         ledger::add(&mut transaction, &commit.ids).await?;
         sqlx::query(include_str!("sql/cursor_advance.sql"))
             .bind(commit.frame as i64)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// Makes some parts count instead of others.
+    pub(crate) async fn replace(&self, removed: &[String], added: &[PartInfo]) -> Result<()> {
+        let removed = serde_json::to_string(removed).map_err(|error| Error::internal(error.to_string()))?;
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
+        sqlx::query(include_str!("sql/parts_remove.sql"))
+            .bind(removed)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        add_parts(&mut transaction, added).await?;
         transaction.commit().await.map_err(failed)
     }
 
@@ -119,6 +118,26 @@ impl Catalogue {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Lists parts.
+async fn add_parts(connection: &mut SqliteConnection, parts: &[PartInfo]) -> Result<()> {
+    for part in parts {
+        sqlx::query(include_str!("sql/parts_add.sql"))
+            .bind(&part.path)
+            .bind(part.rows as i64)
+            .bind(part.bytes as i64)
+            .bind(part.min_time)
+            .bind(part.max_time)
+            .bind(part.min_position)
+            .bind(part.max_position)
+            .bind(part.min_id.to_bytes().to_vec())
+            .bind(part.max_id.to_bytes().to_vec())
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn part(row: &SqliteRow) -> Result<PartInfo> {

@@ -18,7 +18,10 @@ use foldhash::fast::RandomState;
 use model::{Record, RecordId, Text, Value};
 use pipeline::{Error, Result};
 
-use super::schema::{self, AttributeColumn, Kind};
+use super::{
+    schema::{self, AttributeColumn, Kind},
+    writer::Layout,
+};
 
 /// A record about to be written, with what its batch knows.
 #[derive(Debug, Clone, Copy)]
@@ -29,19 +32,11 @@ pub(crate) struct Row<'a> {
     pub(crate) id_base: RecordId,
 }
 
-/// The columns of a part, and what the writer should know of them.
-pub(crate) struct Built {
-    pub(crate) batch: RecordBatch,
-    pub(crate) attributes: Vec<AttributeColumn>,
-    /// Columns whose values hardly repeat: a dictionary would cost, not save.
-    pub(crate) diverse: Vec<String>,
-}
-
 /// Builds the columns of `rows`, which are in the order of the part.
 ///
 /// # Errors
 /// `Internal` where arrow refuses, such as more than 2 GiB of one text column.
-pub(crate) fn build(rows: &[Row<'_>]) -> Result<Built> {
+pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
     let mut fields = schema::core_fields();
     let mut arrays = core(rows)?;
     let mut diverse = Vec::new();
@@ -73,8 +68,9 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<Built> {
         fields.push(Field::new(schema::REST, DataType::Utf8, true));
         arrays.push(rest);
     }
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(refused)?;
-    Ok(Built { batch, attributes, diverse })
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(refused)?;
+    Ok((Layout { schema, attributes, diverse }, batch))
 }
 
 fn core(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>> {

@@ -34,6 +34,7 @@ pub(crate) mod builder;
 pub(crate) mod columns;
 pub(crate) mod decode;
 pub(crate) mod file;
+pub(crate) mod merge;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod trigrams;
@@ -64,7 +65,7 @@ pub(crate) fn place_of(position: i64) -> usize {
 }
 
 /// What the catalogue knows of a part. Bounds are inclusive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PartInfo {
     /// The file, relative to the folder of parts: `2026-11-21/<uuid>.parquet`.
     pub(crate) path: String,

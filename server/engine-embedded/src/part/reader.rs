@@ -7,7 +7,10 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -56,6 +59,21 @@ pub(crate) struct Part {
     pub(crate) info: PartInfo,
     path: PathBuf,
     footers: Arc<Footers>,
+    /// Whether the file goes with the last who reads it.
+    doomed: AtomicBool,
+    /// How many services with a shorter time were looked for in it.
+    cleared: AtomicUsize,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Relaxed) {
+            self.footers.0.lock().pop(&self.info.path);
+            if let Err(error) = std::fs::remove_file(&self.path) {
+                tracing::warn!(part = self.info.path, %error, "a part that nobody needs stays until the next start");
+            }
+        }
+    }
 }
 
 /// What the end of the file says of its content.
@@ -91,7 +109,22 @@ pub(crate) struct Condition {
 impl Part {
     pub(crate) fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
         let path = info.file(folder);
-        Self { info, path, footers }
+        Self { info, path, footers, doomed: AtomicBool::new(false), cleared: AtomicUsize::new(0) }
+    }
+
+    /// Removes the file as soon as nobody reads it any more. Nothing lists it by now.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Ordering::Relaxed);
+    }
+
+    /// How many services were said to be cleared out of it.
+    pub(crate) fn cleared(&self) -> usize {
+        self.cleared.load(Ordering::Relaxed)
+    }
+
+    /// Says that so many services were looked for in it.
+    pub(crate) fn clear(&self, services: usize) {
+        self.cleared.store(services, Ordering::Relaxed);
     }
 
     /// The footer, from memory if it was read lately.
@@ -246,6 +279,24 @@ impl Footer {
             .collect();
         let trigrams_place = pairs.get(schema::TRIGRAMS_KEY).and_then(|place| serde_json::from_str(place).ok());
         Ok(Self { metadata, trigrams_place, trigrams: OnceLock::new(), columns, groups })
+    }
+
+    /// How many values a column has, nulls left out; where the file does not say: as many
+    /// as it has rows.
+    pub(crate) fn values(&self, place: usize) -> usize {
+        let groups = self.metadata.metadata().row_groups();
+        let nulls = |group: &RowGroupMetaData| {
+            group.columns().get(place).and_then(|column| column.statistics()).and_then(Statistics::null_count_opt)
+        };
+        groups.iter().map(|group| group.num_rows() as usize - nulls(group).unwrap_or_default() as usize).sum()
+    }
+
+    /// Whether a column was written with a dictionary.
+    pub(crate) fn has_dictionary(&self, place: usize) -> bool {
+        let groups = self.metadata.metadata().row_groups();
+        groups
+            .iter()
+            .all(|group| group.columns().get(place).is_some_and(|column| column.dictionary_page_offset().is_some()))
     }
 
     /// The places of all columns.

@@ -1,8 +1,13 @@
 //! Columns into a file: encodings, compression, statistics.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
@@ -16,10 +21,10 @@ use pipeline::{Error, Result};
 
 use super::{
     PartInfo,
-    builder::{self, Built, Row},
+    builder::{self, Row},
     columns::Texts,
     file,
-    schema::{self, Kind, TrigramsPlace},
+    schema::{self, AttributeColumn, Kind, TrigramsPlace},
     trigrams::{self, BLOCK_ROWS},
 };
 
@@ -30,6 +35,14 @@ const PAGE_ROWS: usize = 8_192;
 /// How often a Bloom filter may say that a value is there and is not.
 const FALSE_POSITIVES: f64 = 0.02;
 
+/// The columns of a part about to be written.
+pub(crate) struct Layout {
+    pub(crate) schema: SchemaRef,
+    pub(crate) attributes: Vec<AttributeColumn>,
+    /// Columns whose values hardly repeat: a dictionary would cost, not save.
+    pub(crate) diverse: Vec<String>,
+}
+
 /// Writes the rows, which are of one day and newest first, as one durable part.
 ///
 /// `day` names the folder, such as `2026-11-21`. The part is not listed yet.
@@ -37,62 +50,99 @@ const FALSE_POSITIVES: f64 = 0.02;
 /// # Errors
 /// `Unavailable` where the disk refuses; `Internal` where the rows cannot be written.
 pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>]) -> Result<PartInfo> {
-    let Some(mut info) = describe(rows) else {
+    let Some(info) = describe(rows) else {
         return Err(Error::internal("a part without records was asked for"));
     };
-    info.path = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
-    let built = builder::build(rows)?;
-    let path = info.file(folder);
-    file::create_folder(folder, &folder.join(day))?;
-    let output = fs::File::create_new(&path).map_err(|error| file::failed("create", &path, &error))?;
-    let written = encode(&output, &built).and_then(|()| {
-        output.sync_all().map_err(|error| file::failed("sync", &path, &error))?;
-        file::sync_folder(&folder.join(day))
-    });
-    if let Err(error) = written {
-        // An unlisted file only wastes space; the next open removes it if this fails.
-        let _ = fs::remove_file(&path);
-        return Err(error);
-    }
-    info.bytes = fs::metadata(&path).map_err(|error| file::failed("read", &path, &error))?.len();
-    Ok(info)
+    let (layout, batch) = builder::build(rows)?;
+    let mut writer = PartWriter::create(folder, day, &layout)?;
+    writer.append(&batch)?;
+    writer.finish(info)
 }
 
-fn encode(output: &fs::File, built: &Built) -> Result<()> {
-    let refused = |error: parquet::errors::ParquetError| match error {
+/// A part under construction. Dropped before its end, it takes its file away.
+pub(crate) struct PartWriter {
+    writer: ArrowWriter<BufWriter<fs::File>>,
+    sets: trigrams::Builder,
+    file: Unfinished,
+}
+
+/// A file that nobody wants as it is.
+struct Unfinished {
+    /// Relative to the folder of parts.
+    name: String,
+    path: PathBuf,
+    finished: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.finished {
+            // An unlisted file only wastes space; the next open removes it if this fails.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl PartWriter {
+    /// # Errors
+    /// `Unavailable` where the disk refuses.
+    pub(crate) fn create(folder: &Path, day: &str, layout: &Layout) -> Result<Self> {
+        file::create_folder(folder, &folder.join(day))?;
+        let name = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
+        let path = folder.join(&name);
+        let output = fs::File::create_new(&path).map_err(|error| file::failed("create", &path, &error))?;
+        let file = Unfinished { name, path, finished: false };
+        let buffered = BufWriter::with_capacity(1 << 20, output);
+        let properties = properties(layout)?;
+        let writer = ArrowWriter::try_new(buffered, layout.schema.clone(), Some(properties)).map_err(refused)?;
+        Ok(Self { writer, sets: trigrams::Builder::default(), file })
+    }
+
+    /// Adds rows, which come after those before in the order of the part; their columns
+    /// are those of the layout. About one row group is kept in memory, encoded.
+    pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        let messages = Texts::named(batch, schema::MESSAGE)?;
+        (0..messages.len()).for_each(|row| self.sets.add(messages.get(row).unwrap_or_default()));
+        self.writer.write(batch).map_err(refused)
+    }
+
+    /// Makes the part durable. `info` is what is known of its rows.
+    pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
+        let Self { mut writer, sets, mut file } = self;
+        // Row groups are ended before what stands behind them.
+        writer.flush().map_err(refused)?;
+        let sets = sets.finish();
+        let place = TrigramsPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
+        writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
+        let place = serde_json::to_string(&place).map_err(|error| Error::internal(error.to_string()))?;
+        writer.append_key_value_metadata(KeyValue::new(schema::TRIGRAMS_KEY.to_owned(), place));
+        let output = writer
+            .into_inner()
+            .map_err(refused)?
+            .into_inner()
+            .map_err(|error| Error::unavailable(format!("a part cannot be written: {}", error.error())))?;
+        output.sync_all().map_err(|error| file::failed("sync", &file.path, &error))?;
+        if let Some(folder) = file.path.parent() {
+            file::sync_folder(folder)?;
+        }
+        let bytes = output.metadata().map_err(|error| file::failed("read", &file.path, &error))?.len();
+        file.finished = true;
+        Ok(PartInfo { path: file.name.clone(), bytes, ..info })
+    }
+}
+
+fn refused(error: parquet::errors::ParquetError) -> Error {
+    match error {
         parquet::errors::ParquetError::External(error) => {
             Error::unavailable(format!("a part cannot be written: {error}"))
         }
         error => Error::internal(format!("a part cannot be written: {error}")),
-    };
-    let buffered = std::io::BufWriter::with_capacity(1 << 20, output);
-    let mut writer = ArrowWriter::try_new(buffered, built.batch.schema(), Some(properties(built)?)).map_err(refused)?;
-    writer.write(&built.batch).map_err(refused)?;
-    // Row groups are ended before what stands behind them.
-    writer.flush().map_err(refused)?;
-    let sets = trigrams(&built.batch)?;
-    let place = TrigramsPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
-    writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
-    let place = serde_json::to_string(&place).map_err(|error| Error::internal(error.to_string()))?;
-    writer.append_key_value_metadata(KeyValue::new(schema::TRIGRAMS_KEY.to_owned(), place));
-    let buffered = writer.into_inner().map_err(refused)?;
-    buffered
-        .into_inner()
-        .map_err(|error| Error::unavailable(format!("a part cannot be written: {}", error.error())))?;
-    Ok(())
+    }
 }
 
-/// The sets of the messages' trigrams.
-fn trigrams(batch: &RecordBatch) -> Result<Vec<u8>> {
-    let messages = Texts::named(batch, schema::MESSAGE)?;
-    let mut sets = trigrams::Builder::default();
-    (0..messages.len()).for_each(|row| sets.add(messages.get(row).unwrap_or_default()));
-    Ok(sets.finish())
-}
-
-fn properties(built: &Built) -> Result<WriterProperties> {
+fn properties(layout: &Layout) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(1).map_err(|error| Error::internal(error.to_string()))?;
-    let map = serde_json::to_string(&built.attributes)
+    let map = serde_json::to_string(&layout.attributes)
         .map_err(|error| Error::internal(format!("the map of attributes does not print: {error}")))?;
     let metadata = vec![
         KeyValue::new(schema::FORMAT_KEY.to_owned(), schema::FORMAT.to_string()),
@@ -121,8 +171,8 @@ fn properties(built: &Built) -> Result<WriterProperties> {
     for name in [schema::MESSAGE, schema::REST] {
         properties = plain(properties, name, Encoding::DELTA_LENGTH_BYTE_ARRAY);
     }
-    for name in &built.diverse {
-        let kind = built.attributes.iter().find(|attribute| attribute.column == *name).map(|attribute| attribute.kind);
+    for name in &layout.diverse {
+        let kind = layout.attributes.iter().find(|attribute| attribute.column == *name).map(|attribute| attribute.kind);
         let encoding = match kind {
             Some(Kind::Text) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
             Some(Kind::Int) => Encoding::DELTA_BINARY_PACKED,

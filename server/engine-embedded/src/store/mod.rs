@@ -35,6 +35,7 @@ mod recovery;
 mod scans;
 mod search;
 mod snapshot;
+mod upkeep;
 
 use std::{
     collections::VecDeque,
@@ -79,12 +80,12 @@ impl Journal {
 /// lost, and the next open reads the journal.
 pub(crate) struct EmbeddedStore {
     inner: Arc<Inner>,
-    flusher: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
     _stop: DropGuard,
 }
 
-/// What the store's calls and its flusher share.
+/// What the store's calls and its tasks share.
 struct Inner {
     folder: PathBuf,
     options: Options,
@@ -113,7 +114,9 @@ impl EmbeddedStore {
         let (inner, wal) = recovery::open(folder, mode, options).await?;
         let stop = CancellationToken::new();
         let flusher = tokio::spawn(flush::run(inner.clone(), stop.clone()));
-        let store = Self { inner, flusher: Mutex::new(Some(flusher)), _stop: stop.clone().drop_guard(), stop };
+        let upkeep = tokio::spawn(upkeep::run(inner.clone(), stop.clone()));
+        let tasks = Mutex::new(vec![flusher, upkeep]);
+        let store = Self { inner, tasks, _stop: stop.clone().drop_guard(), stop };
         Ok((store, wal))
     }
 }
@@ -141,15 +144,15 @@ impl Inner {
 }
 
 impl EmbeddedStore {
-    /// Stops the flusher, then flushes everything.
+    /// Stops flusher and upkeep, then flushes everything.
     async fn shut(&self) {
         if self.inner.closed.send_replace(true) {
             return;
         }
         self.stop.cancel();
-        let flusher = self.flusher.lock().take();
-        if let Some(flusher) = flusher {
-            let _ = flusher.await;
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            let _ = task.await;
         }
         {
             let mut appender = self.inner.appender.lock().await;

@@ -10,7 +10,7 @@ use testkit::{
     records::{self, OBSERVED},
 };
 
-use crate::support::{delivery, flushing_at, in_memory};
+use crate::support::{compacting_at, delivery, flushing_at, in_memory};
 
 /// Questions that have gone wrong before, or could.
 const ATOMS: &[&str] = &[
@@ -83,7 +83,7 @@ fn range() -> impl Strategy<Value = TimeRange> {
 }
 
 fn options() -> impl Strategy<Value = Options> {
-    prop_oneof![Just(in_memory()), Just(flushing_at(1)), Just(flushing_at(90))]
+    prop_oneof![Just(in_memory()), Just(flushing_at(1)), Just(flushing_at(90)), Just(compacting_at(20))]
 }
 
 fn bare(records: Vec<StoredRecord>) -> Vec<Record> {
@@ -111,7 +111,7 @@ async fn every_kind_of_question_is_answered_alike_in_memory_and_parts() {
         .flat_map(|atom| [(*atom).to_owned(), format!("NOT {atom}")])
         .map(|question| (question, TimeRange::ALL))
         .collect();
-    for options in [in_memory(), flushing_at(1), flushing_at(150)] {
+    for options in [in_memory(), flushing_at(1), flushing_at(150), compacting_at(1), compacting_at(60)] {
         compare(7, options, &questions).await;
     }
 }

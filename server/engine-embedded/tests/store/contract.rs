@@ -12,7 +12,7 @@ use pipeline::{
 };
 use testkit::contract::StoreHarness;
 
-use crate::support::flushing_at;
+use crate::support::{compacting_at, flushing_at};
 
 /// A store with a journal of its own.
 struct Alone {
@@ -194,6 +194,26 @@ mod paired_in_parts {
 
     async fn harness() -> Paired {
         Paired { folder: tempfile::tempdir().unwrap(), options: flushing_at(50), frames: Arc::default() }
+    }
+
+    testkit::store_contract!(harness);
+}
+
+mod alone_compacted {
+    use super::*;
+
+    async fn harness() -> Alone {
+        Alone { folder: tempfile::tempdir().unwrap(), options: compacting_at(1) }
+    }
+
+    testkit::store_contract!(harness);
+}
+
+mod paired_compacted {
+    use super::*;
+
+    async fn harness() -> Paired {
+        Paired { folder: tempfile::tempdir().unwrap(), options: compacting_at(50), frames: Arc::default() }
     }
 
     testkit::store_contract!(harness);

@@ -9,3 +9,4 @@ mod layout;
 mod seams;
 mod size;
 mod support;
+mod upkeep;

@@ -5,10 +5,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use engine_embedded::Options;
 use model::{Position, Query, Record, RecordId, Severity, Value};
 use pipeline::{Batch, BatchId, TimeRange};
 
-use crate::support::{delivery, everything, flushing_at, sequence};
+use crate::support::{compacting_at, delivery, everything, flushing_at, sequence};
 
 const BATCHES: u64 = 120;
 const RECORDS: i64 = 25;
@@ -40,8 +41,17 @@ fn numbered(batch: u64) -> Batch {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_flush_under_load_shows_every_record_exactly_once() {
+    under_load(flushing_at(300)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_compaction_under_load_shows_every_record_exactly_once() {
+    under_load(compacting_at(50)).await;
+}
+
+async fn under_load(options: Options) {
     let folder = tempfile::tempdir().unwrap();
-    let store = engine_embedded::open_store(folder.path(), flushing_at(300)).await.unwrap();
+    let store = engine_embedded::open_store(folder.path(), options).await.unwrap();
     let stored = Arc::new(AtomicU64::new(0));
 
     let writer = {

@@ -11,6 +11,16 @@ pub(crate) fn flushing_at(records: usize) -> Options {
     Options { flush_records: records, append_patience: Duration::from_secs(60), ..Options::default() }
 }
 
+/// Bounds under which a table of `records` records becomes parts, and those are merged at once.
+pub(crate) fn compacting_at(records: usize) -> Options {
+    Options {
+        part_rows: 40 * records as u64,
+        compact_parts: 2,
+        upkeep_interval: Duration::from_millis(1),
+        ..flushing_at(records)
+    }
+}
+
 /// Bounds under which everything stays in memory.
 pub(crate) fn in_memory() -> Options {
     Options { flush_interval: Duration::from_secs(3600), ..Options::default() }

@@ -1,0 +1,64 @@
+//! Compaction: several parts into one.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::DateTime;
+use pipeline::{Error, Result};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, choose::choose, stopped};
+use crate::part::{
+    PartInfo,
+    merge::{self, Keep},
+    reader::Part,
+};
+
+/// How long compaction stands aside when memory waits to be written, before it looks again.
+const STAND_ASIDE: Duration = Duration::from_millis(20);
+
+impl Inner {
+    /// Merges some parts, if some should be; says whether it did.
+    pub(super) async fn compact(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool> {
+        let parts = self.snapshots.load().parts.clone();
+        let (full, fan) = (self.options.part_rows, self.options.compact_parts);
+        let chosen = choose(&parts, full, fan, super::retain::now());
+        if chosen.is_empty() {
+            return Ok(false);
+        }
+        let started = Instant::now();
+        let merged = self.merge(chosen.clone(), None, stop).await?;
+        let (rows, bytes) = merged.as_ref().map_or((0, 0), |part| (part.rows, part.bytes));
+        self.replace(&chosen, merged).await?;
+        let elapsed = started.elapsed();
+        metrics::counter!("logboom_store_compacted_parts_total").increment(chosen.len() as u64);
+        metrics::histogram!("logboom_store_compaction_seconds").record(elapsed.as_secs_f64());
+        tracing::debug!(parts = chosen.len(), rows, bytes, ?elapsed, "parts merged");
+        Ok(true)
+    }
+
+    /// Writes the rows that `keep` lets stay as one part; `None` where none does.
+    pub(super) async fn merge(
+        self: &Arc<Self>,
+        parts: Vec<Arc<Part>>,
+        keep: Option<Box<Keep>>,
+        stop: &CancellationToken,
+    ) -> Result<Option<PartInfo>> {
+        let inner = self.clone();
+        let stop = stop.clone();
+        let work = move || {
+            let newest = parts.iter().map(|part| part.info.max_time).max().unwrap_or_default();
+            let day = DateTime::from_timestamp_nanos(newest).format("%Y-%m-%d").to_string();
+            let mut pause = || {
+                while !inner.frozen.borrow().is_empty() && !stop.is_cancelled() {
+                    std::thread::sleep(STAND_ASIDE);
+                }
+                if stop.is_cancelled() { Err(stopped()) } else { Ok(()) }
+            };
+            merge::merge(&inner.folder, &day, &parts, keep.as_deref(), &mut pause)
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| Error::internal(format!("merging parts failed: {error}")))?
+    }
+}

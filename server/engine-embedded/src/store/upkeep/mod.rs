@@ -1,0 +1,81 @@
+//! What keeps a store small and quick with the years: few large parts, and none that are
+//! past their time.
+//!
+//! One task, one thing at a time, on one blocking thread of low priority; it stands
+//! aside while memory waits to be written. Whatever it changes counts from one catalogue
+//! transaction, and is seen from one swap of the snapshot; the files that are no longer
+//! wanted go when the last query that reads them ends, or at the next opening.
+
+mod choose;
+mod compact;
+mod retain;
+
+use std::{sync::Arc, time::Duration};
+
+use pipeline::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::Inner;
+use crate::part::{PartInfo, reader::Part};
+
+/// The wait after something failed.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Keeps the store until told to stop; what is under way is given up then.
+pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
+    let mut wait = inner.options.upkeep_interval;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = match inner.clone().keep(&stop).await {
+            Ok(()) => inner.options.upkeep_interval,
+            Err(_) if stop.is_cancelled() => return,
+            Err(error) => {
+                tracing::error!(%error, "upkeep of the store failed; trying again");
+                RETRY
+            }
+        };
+    }
+}
+
+impl Inner {
+    async fn keep(self: Arc<Self>, stop: &CancellationToken) -> Result<()> {
+        self.retain(stop).await?;
+        while self.compact(stop).await? {
+            self.retain(stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes `added` count instead of `removed`.
+    async fn replace(&self, removed: &[Arc<Part>], added: Option<PartInfo>) -> Result<()> {
+        let paths: Vec<String> = removed.iter().map(|part| part.info.path.clone()).collect();
+        let added: Vec<PartInfo> = added.into_iter().collect();
+        if let Err(error) = self.catalogue.replace(&paths, &added).await {
+            // It may have been committed all the same; only the catalogue can tell. If
+            // not, the new file is left to the next open.
+            let listed = self.catalogue.parts().await?;
+            if listed.iter().any(|part| paths.contains(&part.path)) {
+                return Err(error);
+            }
+        }
+        let added: Vec<_> =
+            added.into_iter().map(|info| Arc::new(Part::new(info, &self.folder, self.footers.clone()))).collect();
+        self.snapshots.update(|snapshot| {
+            let mut parts = snapshot.parts.to_vec();
+            parts.retain(|part| !removed.iter().any(|gone| gone.info.path == part.info.path));
+            parts.extend(added);
+            parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
+            snapshot.parts = Arc::new(parts);
+        });
+        removed.iter().for_each(|part| part.doom());
+        Ok(())
+    }
+}
+
+fn stopped() -> Error {
+    Error::unavailable("the store is closing")
+}

@@ -1,0 +1,106 @@
+//! Retention: what is too old, or too much, goes.
+//!
+//! By age and by size whole parts go, the oldest first, and their space is free at once.
+//! A part goes by age when its newest record is past it, so a record may outlive its time
+//! by as long as its part reaches, which is at most a day. A service with a time of its
+//! own is taken out of parts that are past it as a whole, which rewrites them once.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use model::{
+    Query,
+    query::{Expr, Field, Test},
+};
+use pipeline::{Result, TimeRange};
+use tokio_util::sync::CancellationToken;
+
+use super::Inner;
+use crate::{
+    part::reader::Part,
+    store::{aggregate, snapshot::Snapshot},
+};
+
+impl Inner {
+    pub(super) async fn retain(self: &Arc<Self>, stop: &CancellationToken) -> Result<()> {
+        let gone = self.past_retention(now());
+        if !gone.is_empty() {
+            self.replace(&gone, None).await?;
+            let records: u64 = gone.iter().map(|part| part.info.rows).sum();
+            let bytes: u64 = gone.iter().map(|part| part.info.bytes).sum();
+            deleted(records);
+            tracing::info!(parts = gone.len(), records, bytes, "retention deleted the oldest records");
+        }
+        let services = &self.options.retention_services;
+        for part in self.snapshots.load().parts.iter().filter(|_| !services.is_empty()) {
+            self.retain_services(part, stop).await?;
+        }
+        Ok(())
+    }
+
+    /// The parts that are too old, and the oldest of the others while all are too much.
+    fn past_retention(&self, now: i64) -> Vec<Arc<Part>> {
+        let snapshot = self.snapshots.load();
+        let bound = self.options.retention.map_or(i64::MIN, |age| before(now, age));
+        let most = self.options.retention_bytes.unwrap_or(u64::MAX);
+        let mut bytes = snapshot.part_bytes();
+        let mut gone = Vec::new();
+        // Parts stand newest first.
+        for part in snapshot.parts.iter().rev() {
+            if part.info.max_time < bound || bytes > most {
+                bytes = bytes.saturating_sub(part.info.bytes);
+                gone.push(part.clone());
+            }
+        }
+        gone
+    }
+
+    /// Takes the services out of the part whose own time it is past.
+    async fn retain_services(self: &Arc<Self>, part: &Arc<Part>, stop: &CancellationToken) -> Result<()> {
+        let now = now();
+        let past: Vec<String> = self
+            .options
+            .retention_services
+            .iter()
+            .filter(|(_, age)| part.info.max_time < before(now, *age))
+            .map(|(service, _)| service.clone())
+            .collect();
+        // What was looked at for as many services has none of them any more.
+        if past.is_empty() || part.cleared() == past.len() {
+            return Ok(());
+        }
+        let records = self.records_of(part, past.clone()).await?;
+        part.clear(past.len());
+        if records == 0 {
+            return Ok(());
+        }
+        let keep = Box::new(move |service: &str, _: i64| !past.iter().any(|past| past == service));
+        let rest = self.merge(vec![part.clone()], Some(keep), stop).await?;
+        self.replace(std::slice::from_ref(part), rest).await?;
+        deleted(records);
+        tracing::info!(records, "retention deleted records of services with a shorter time");
+        Ok(())
+    }
+
+    async fn records_of(&self, part: &Arc<Part>, services: Vec<String>) -> Result<u64> {
+        let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(services)) };
+        let alone =
+            Snapshot { tables: Vec::new(), parts: Arc::new(vec![part.clone()]), newest: self.snapshots.load().newest };
+        self.scans.run(move |cancel| aggregate::count(&alone, &query, TimeRange::ALL, cancel)).await
+    }
+}
+
+fn deleted(records: u64) {
+    metrics::counter!("logboom_store_deleted_records_total").increment(records);
+}
+
+fn before(now: i64, age: Duration) -> i64 {
+    now.saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Nanoseconds since the Unix epoch.
+pub(super) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
+}
