@@ -40,7 +40,7 @@ use super::{
 };
 
 /// Rows of one decoded batch; between two of them a scan looks whether it is still wanted.
-pub(crate) const BATCH_ROWS: usize = 8_192;
+const BATCH_ROWS: usize = 8_192;
 /// Footers kept decoded; one takes some ten to a hundred kilobytes, and with the sets of
 /// its trigrams up to half a megabyte.
 const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
@@ -206,7 +206,7 @@ impl Part {
             .collect();
         let mut builder = builder
             .with_row_groups(vec![group])
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(what.batch_rows)
             .with_projection(mask(what.columns))
             .with_row_filter(RowFilter::new(predicates));
         let all = footer.groups.get(group).map_or(0, |group| group.rows);
@@ -228,6 +228,15 @@ pub(crate) struct Reading {
     pub(crate) columns: Vec<usize>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) limit: Option<usize>,
+    /// Rows of one batch.
+    pub(crate) batch_rows: usize,
+}
+
+impl Default for Reading {
+    /// No column of any row.
+    fn default() -> Self {
+        Self { columns: Vec::new(), conditions: Vec::new(), limit: None, batch_rows: BATCH_ROWS }
+    }
 }
 
 /// The batches of a reading.

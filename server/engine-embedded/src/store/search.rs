@@ -281,7 +281,7 @@ impl Scan<'_> {
             }
             // In the part's own order the first rows are the wanted ones.
             let limit = (self.order == Order::Newest).then_some(found.limit);
-            let reading = Reading { columns: footer.all_columns(), conditions, limit };
+            let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
             let mut last = None;
             for batch in part.read(footer, place, &rows, reading)? {
                 self.cancel.check()?;

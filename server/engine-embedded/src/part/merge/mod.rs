@@ -3,8 +3,8 @@
 //! The rows of each part are in the order of the result already, so this is the merge of
 //! sorted runs: of each part one decoded batch is in memory, the next row is the first of
 //! those that stand at their heads, and what was picked is copied column by column.
-//! Memory: a batch of [`BATCH_ROWS`] for each part, the picked rows of another, and the
-//! row group that the writer encodes; some megabytes for each part.
+//! Memory: a batch of [`RUN_ROWS`] for each part, the picked rows of another, and the
+//! row group that the writer encodes.
 
 mod layout;
 mod run;
@@ -22,9 +22,12 @@ use self::{
 };
 use super::{
     PartInfo,
-    reader::{BATCH_ROWS, Part},
-    writer::PartWriter,
+    reader::Part,
+    writer::{Effort, PartWriter},
 };
+
+/// Rows of a part that are decoded at once; as many are gathered at once.
+const RUN_ROWS: usize = 1_024;
 
 /// Tells which rows stay, by service and time.
 pub(crate) type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
@@ -47,13 +50,13 @@ pub(crate) fn merge(
         parts.iter().map(|part| Run::open(part, &merged, keep)).collect::<Result<Vec<_>>>().map(Runs::new)?;
     let mut writer = None;
     let mut info: Option<PartInfo> = None;
-    while let Some(picked) = runs.pick(BATCH_ROWS)? {
+    while let Some(picked) = runs.pick(RUN_ROWS)? {
         pause()?;
         let batch = gather(&merged, &picked.batches, &picked.rows)?;
         info = Some(extended(info, parts, &picked.batches, &picked.rows)?);
         let writer = match &mut writer {
             Some(writer) => writer,
-            None => writer.insert(PartWriter::create(folder, day, &merged.layout)?),
+            None => writer.insert(PartWriter::create(folder, day, &merged.layout, Effort::Lasting)?),
         };
         writer.append(&batch)?;
     }

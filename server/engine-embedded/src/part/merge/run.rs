@@ -4,7 +4,7 @@ use arrow_array::{RecordBatch, types::Int64Type};
 use pipeline::Result;
 
 use super::{
-    Keep,
+    Keep, RUN_ROWS,
     layout::{Adapter, Merged},
 };
 use crate::part::{
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
         let adapter = merged.adapter(&footer);
         let batches = (0..footer.groups.len()).map(move |place| {
             let rows = footer.groups.get(place).map_or(0, |group| group.rows);
-            let reading = Reading { columns: footer.all_columns(), conditions: Vec::new(), limit: None };
+            let reading = Reading { columns: footer.all_columns(), batch_rows: RUN_ROWS, ..Reading::default() };
             part.read(&footer, place, std::slice::from_ref(&(0..rows)), reading)
         });
         let mut run = Self { batches: Box::new(batches), current: None, adapter, keep, head: None };

@@ -130,7 +130,7 @@ impl Run<'_> {
         if conditions.is_empty() && counter.unread(group.rows) {
             return Ok(());
         }
-        let reading = Reading { columns: counter.columns(&footer.columns), conditions, limit: None };
+        let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
         let rows = filter::candidates(self.query, part, footer, place)?;
         if rows.is_empty() {
             return Ok(());
