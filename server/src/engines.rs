@@ -39,7 +39,8 @@ impl Choice {
 pub(crate) async fn open(options: &EngineOptions) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
-    let embedded = engine_embedded::Options::default();
+    let embedded =
+        engine_embedded::Options { queue_bytes: options.queue_bytes.as_u64(), ..engine_embedded::Options::default() };
     let data = &options.data;
     if queue == Choice::Embedded && store == Choice::Embedded {
         // The two share one log: what the queue made durable is the store's journal.

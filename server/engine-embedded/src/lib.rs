@@ -21,15 +21,18 @@ use std::{path::Path, sync::Arc};
 pub use options::Options;
 use pipeline::{LogStore, Queue, Result};
 
-use crate::store::{EmbeddedStore, Mode};
+use crate::{
+    filesystem::Disk,
+    store::{EmbeddedStore, Mode},
+};
 
 /// Opens the embedded queue and the embedded store on one log: a batch is written once.
 ///
 /// # Errors
 /// `Corrupt` where the folder is of a newer format or misses a part, `Unavailable`
-/// where another process has it or the disk refuses.
+/// where another process has it or the disk refuses, `Invalid` for bad options.
 pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
-    let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options).await?;
+    let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options, Arc::new(Disk)).await?;
     // What the log has by now, the store has taken in.
     let last = wal.last();
     let queue = queue::WalQueue::shared(wal, last);
@@ -41,16 +44,18 @@ pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue
 /// # Errors
 /// As [`open_pair`].
 pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogStore>> {
-    let (store, _) = EmbeddedStore::open(folder, Mode::Own, options).await?;
+    let (store, _) = EmbeddedStore::open(folder, Mode::Own, options, Arc::new(Disk)).await?;
     Ok(Arc::new(store))
 }
 
 /// Opens the embedded queue beside another store.
 ///
 /// # Errors
-/// `Unavailable` where another process has the folder or the disk refuses.
-pub async fn open_queue(folder: &Path, _options: Options) -> Result<Arc<dyn Queue>> {
-    let file_system = Arc::new(filesystem::Disk);
-    let queue = queue::WalQueue::alone(folder.join("queue"), file_system, wal::WalOptions::default()).await?;
+/// `Unavailable` where another process has the folder or the disk refuses, `Invalid` for
+/// bad options.
+pub async fn open_queue(folder: &Path, options: Options) -> Result<Arc<dyn Queue>> {
+    let queue =
+        queue::WalQueue::alone(folder.join("queue"), Arc::new(Disk), wal::WalOptions::within(options.queue_bytes))
+            .await?;
     Ok(Arc::new(queue))
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-/// Bounds and rhythms of the embedded store; the defaults suit one machine.
+/// Bounds and rhythms of the embedded engines; the defaults suit one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    /// Bytes that the write-ahead log may take on disk: what is published and not yet
+    /// in parts, or with another store not yet acknowledged. Past it `publish` answers
+    /// `Overloaded` until the store has caught up. Default 4 GiB, at least 1 MiB.
+    pub queue_bytes: u64,
     /// Records in memory at which they are written as parts. Default 100,000.
     pub flush_records: usize,
     /// Bytes in memory, roughly, at which they are written as parts. Default 48 MiB.
@@ -43,6 +47,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            queue_bytes: 4 << 30,
             flush_records: 100_000,
             flush_bytes: 48 << 20,
             flush_interval: Duration::from_secs(30),

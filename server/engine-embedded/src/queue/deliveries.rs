@@ -2,7 +2,11 @@
 //! done: acknowledgements come in any order, and the cursor may only pass the oldest
 //! frame that is still open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::{Duration, Instant},
+};
 
 use pipeline::{Content, Delivery, Receipt};
 
@@ -12,14 +16,42 @@ pub(super) struct Deliveries {
     cursor: u64,
     /// Delivered and not acknowledged. The consumer holds the same batches, so this
     /// costs names only.
-    open: BTreeMap<u64, Content>,
+    open: BTreeMap<u64, Open>,
     /// Those of `open` that have to be delivered again.
     again: BTreeSet<u64>,
+    /// The newest frame that was acknowledged.
+    newest_acknowledged: Option<u64>,
+}
+
+/// A delivery that is not acknowledged.
+#[derive(Debug)]
+struct Open {
+    content: Content,
+    /// When it was delivered first.
+    since: Instant,
+}
+
+/// The delivery that the cursor waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Oldest {
+    pub(super) number: u64,
+    /// How long ago it was delivered first.
+    pub(super) age: Duration,
+    /// Whether any later one is acknowledged, so that this one alone is in the way.
+    pub(super) overtaken: bool,
+}
+
+impl fmt::Display for Oldest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, age, overtaken } = self;
+        let others = if *overtaken { ", unlike later ones" } else { "" };
+        write!(f, "delivery {number} is not acknowledged for {} s{others}", age.as_secs())
+    }
 }
 
 impl Deliveries {
     pub(super) fn new(start_after: u64) -> Self {
-        Self { cursor: start_after, open: BTreeMap::new(), again: BTreeSet::new() }
+        Self { cursor: start_after, open: BTreeMap::new(), again: BTreeSet::new(), newest_acknowledged: None }
     }
 
     /// The newest frame that was delivered.
@@ -29,9 +61,10 @@ impl Deliveries {
 
     /// Takes note of frames read after the cursor.
     pub(super) fn deliver(&mut self, frames: Vec<(u64, Content)>) -> Vec<Delivery> {
+        let since = Instant::now();
         let deliver = |(number, content): (u64, Content)| {
             self.cursor = self.cursor.max(number);
-            self.open.insert(number, content.clone());
+            self.open.insert(number, Open { content: content.clone(), since });
             Delivery { receipt: Receipt(number), content }
         };
         frames.into_iter().map(deliver).collect()
@@ -41,7 +74,7 @@ impl Deliveries {
     pub(super) fn again(&mut self, max_records: usize) -> Vec<Delivery> {
         let (mut records, mut found) = (0, Vec::new());
         while let Some(number) = self.again.first().copied() {
-            let Some(content) = self.open.get(&number) else {
+            let Some(Open { content, .. }) = self.open.get(&number) else {
                 self.again.remove(&number);
                 continue;
             };
@@ -58,7 +91,9 @@ impl Deliveries {
 
     pub(super) fn acknowledge(&mut self, receipts: &[Receipt]) {
         for Receipt(number) in receipts {
-            self.open.remove(number);
+            if self.open.remove(number).is_some() {
+                self.newest_acknowledged = self.newest_acknowledged.max(Some(*number));
+            }
             self.again.remove(number);
         }
     }
@@ -71,6 +106,13 @@ impl Deliveries {
     /// Up to this frame all are acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.open.first_key_value().map_or(self.cursor, |(number, _)| number - 1)
+    }
+
+    /// The oldest delivery that is not acknowledged.
+    pub(super) fn oldest(&self) -> Option<Oldest> {
+        let (number, open) = self.open.first_key_value()?;
+        let overtaken = self.newest_acknowledged.is_some_and(|newest| newest > *number);
+        Some(Oldest { number: *number, age: open.since.elapsed(), overtaken })
     }
 
     /// Frames up to `last` that are not acknowledged.

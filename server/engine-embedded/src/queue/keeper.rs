@@ -56,13 +56,19 @@ impl Drop for Keeper {
 }
 
 async fn keep(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop: CancellationToken) {
-    let mut written = 0;
+    let (mut written, mut warned) = (0, None);
     loop {
         let stopping = tokio::select! {
             () = changed.notified() => stop.run_until_cancelled(tokio::time::sleep(DELAY)).await.is_none(),
             () = stop.cancelled() => true,
         };
-        let Some(acknowledged) = inner.upgrade().map(|inner| inner.deliveries.lock().acknowledged()) else { return };
+        let Some((held, acknowledged)) = inner.upgrade().map(|inner| (inner.held(), inner.acknowledged())) else {
+            return;
+        };
+        if let Some(oldest) = held.filter(|oldest| warned != Some(oldest.number)) {
+            warned = Some(oldest.number);
+            tracing::warn!(frame = oldest.number, "embedded queue: half of its bound on disk is used; {oldest}");
+        }
         if acknowledged > written {
             match cursor.write(acknowledged).await {
                 Ok(()) => {

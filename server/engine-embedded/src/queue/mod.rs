@@ -22,7 +22,11 @@ use parking_lot::Mutex;
 use pipeline::{Batch, Delivery, Queue, QueueStatus, Receipt, Result};
 use tokio::sync::Notify;
 
-use self::{cursor::CursorFile, deliveries::Deliveries, keeper::Keeper};
+use self::{
+    cursor::CursorFile,
+    deliveries::{Deliveries, Oldest},
+    keeper::Keeper,
+};
 use crate::{
     filesystem::FileSystem,
     wal::{Wal, WalOptions},
@@ -44,6 +48,20 @@ pub struct WalQueue {
 struct Inner {
     wal: Wal,
     deliveries: Mutex<Deliveries>,
+}
+
+impl Inner {
+    fn acknowledged(&self) -> u64 {
+        self.deliveries.lock().acknowledged()
+    }
+
+    /// The delivery that alone keeps the log from being forgotten, once that costs half
+    /// of what the log may take on disk.
+    fn held(&self) -> Option<Oldest> {
+        let wal = self.wal.status();
+        let oldest = self.deliveries.lock().oldest()?;
+        (oldest.overtaken && wal.bytes >= wal.bound / 2).then_some(oldest)
+    }
 }
 
 impl WalQueue {
@@ -114,8 +132,13 @@ impl Queue for WalQueue {
 
     fn status(&self) -> QueueStatus {
         let wal = self.inner.wal.status();
-        let depth = self.inner.deliveries.lock().depth(wal.last);
-        QueueStatus { engine: "embedded".to_owned(), trouble: wal.trouble, depth }
+        let deliveries = self.inner.deliveries.lock();
+        let trouble = wal.trouble.map(|trouble| match deliveries.oldest() {
+            // With the embedded store, it is the store that holds the log.
+            Some(oldest) if self.keeper.is_some() => format!("{trouble}; {oldest}"),
+            _ => trouble,
+        });
+        QueueStatus { engine: "embedded".to_owned(), trouble, depth: deliveries.depth(wal.last) }
     }
 
     async fn close(&self) {

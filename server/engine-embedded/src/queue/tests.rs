@@ -221,3 +221,31 @@ async fn a_cursor_that_cannot_be_written_is_tried_again() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn a_delivery_that_is_not_acknowledged_holds_the_disk_up_to_the_bound_and_status_names_it() {
+    let queue = open(&Faulty::default()).await;
+    publish(&queue, 0..1).await;
+    assert_eq!(receive(&queue, 1).await, [1], "kept out from now on");
+    let mut number = 1;
+    let error = loop {
+        match queue.publish(Arc::new(records::batch(number, 20))).await {
+            Ok(()) => number += 1,
+            Err(error) => break error,
+        }
+        let received = receive(&queue, 1).await;
+        queue.acknowledge(&[Receipt(received[0])]).await.unwrap();
+    };
+    assert_eq!(error.class, pipeline::ErrorClass::Overloaded);
+    assert!(error.retry_after.is_some());
+    assert_eq!(queue.inner.held().map(|oldest| oldest.number), Some(1));
+    let trouble = queue.status().trouble.unwrap();
+    assert!(trouble.contains("delivery 1 is not acknowledged for") && trouble.contains("unlike later"), "{trouble}");
+
+    queue.acknowledge(&[Receipt(1)]).await.unwrap();
+    while queue.status().trouble.is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(queue.inner.held(), None);
+    publish(&queue, number..number + 1).await;
+}

@@ -50,7 +50,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{append::Appender, memtable::Frozen, scans::Scans, snapshot::Snapshots};
-use crate::{Options, catalogue::Catalogue, part::reader::Footers, wal::Wal};
+use crate::{Options, catalogue::Catalogue, filesystem::FileSystem, part::reader::Footers, wal::Wal};
 
 /// Whose the journal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +109,15 @@ struct Inner {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `folder`, and the journal that it or the queue writes.
-    pub(crate) async fn open(folder: &Path, mode: Mode, options: Options) -> Result<(Self, Wal)> {
-        let (inner, wal) = recovery::open(folder, mode, options).await?;
+    /// Opens the store in `folder`, and the journal that it or the queue writes; that
+    /// one on `file_system`.
+    pub(crate) async fn open(
+        folder: &Path,
+        mode: Mode,
+        options: Options,
+        file_system: Arc<dyn FileSystem>,
+    ) -> Result<(Self, Wal)> {
+        let (inner, wal) = recovery::open(folder, mode, options, file_system).await?;
         let stop = CancellationToken::new();
         let flusher = tokio::spawn(flush::run(inner.clone(), stop.clone()));
         let upkeep = tokio::spawn(upkeep::run(inner.clone(), stop.clone()));

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Options,
     catalogue::Catalogue,
-    filesystem::Disk,
+    filesystem::FileSystem,
     part::{
         PartInfo, file,
         reader::{Footers, Part},
@@ -37,14 +37,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const REPLAY_RECORDS: usize = 20_000;
 
 /// Opens the store in `folder` and takes in what the journal has beyond the parts.
+/// `file_system` is the journal's.
 ///
 /// # Errors
 /// `Corrupt` where a listed part is missing or the format is newer; `Unavailable` where
 /// another process has the folder or the disk refuses.
-pub(super) async fn open(folder: &Path, mode: Mode, options: Options) -> Result<(Arc<Inner>, Wal)> {
+pub(super) async fn open(
+    folder: &Path,
+    mode: Mode,
+    options: Options,
+    file_system: Arc<dyn FileSystem>,
+) -> Result<(Arc<Inner>, Wal)> {
     tokio::fs::create_dir_all(folder.join("parts")).await.map_err(|error| file::failed("create", folder, &error))?;
     let catalogue = Catalogue::open(&folder.join("catalogue.sqlite")).await?;
-    let wal = open_journal(&folder.join("wal"), &catalogue).await?;
+    let wal =
+        open_journal(&folder.join("wal"), file_system, WalOptions::within(options.queue_bytes), &catalogue).await?;
     // Read again under the lock that the journal holds: until then another program may
     // have gone on.
     let progress = catalogue.progress().await?;
@@ -65,11 +72,16 @@ pub(super) async fn open(folder: &Path, mode: Mode, options: Options) -> Result<
     Ok((inner, wal))
 }
 
-async fn open_journal(folder: &Path, catalogue: &Catalogue) -> Result<Wal> {
+async fn open_journal(
+    folder: &Path,
+    file_system: Arc<dyn FileSystem>,
+    options: WalOptions,
+    catalogue: &Catalogue,
+) -> Result<Wal> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let released = catalogue.progress().await?.frame;
-        match Wal::open(folder, Arc::new(Disk), WalOptions::default(), released).await {
+        match Wal::open(folder, file_system.clone(), options.clone(), released).await {
             Ok((wal, _)) => return Ok(wal),
             Err(error) if error.class == ErrorClass::Unavailable && Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(50)).await;

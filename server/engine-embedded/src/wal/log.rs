@@ -103,6 +103,7 @@ impl Log {
             last: last.max(state.released),
             depth: last.saturating_sub(state.released),
             bytes: state.bytes(),
+            bound: self.options.disk_bytes,
             segments: state.segments.len(),
             trouble: state.trouble.clone(),
         }

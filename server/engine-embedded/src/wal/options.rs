@@ -24,6 +24,13 @@ impl Default for WalOptions {
 }
 
 impl WalOptions {
+    /// The bounds of a log that may take so many bytes on disk. A log with a small bound
+    /// has small segments: disk space is reserved and given back by the segment.
+    pub fn within(disk_bytes: u64) -> Self {
+        let default = Self::default();
+        Self { disk_bytes, segment_bytes: default.segment_bytes.min(disk_bytes / 8), ..default }
+    }
+
     /// Refuses what cannot work.
     pub(super) fn check(&self) -> Result<()> {
         let Self { segment_bytes, disk_bytes, .. } = *self;
@@ -67,6 +74,8 @@ pub struct WalStatus {
     pub depth: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// How many they may be.
+    pub bound: u64,
     /// Files on disk, spare ones not counted.
     pub segments: usize,
     /// Why nothing can be appended now; `None` when it can.

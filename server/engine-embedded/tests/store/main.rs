@@ -6,6 +6,7 @@ mod agreement;
 mod contract;
 mod durability;
 mod layout;
+mod overload;
 mod seams;
 mod size;
 mod support;

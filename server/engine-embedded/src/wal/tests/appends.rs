@@ -146,6 +146,21 @@ async fn a_frame_larger_than_a_segment_gets_one_of_its_own() {
 }
 
 #[tokio::test]
+async fn spare_files_give_way_to_a_frame_larger_than_a_segment() {
+    let file_system = Faulty::default();
+    let (wal, _) = open(&file_system, WalOptions { disk_bytes: 128 << 10, ..from_disk() }, 0).await;
+    let last = *append_all(&wal, 1..=60, 900).await.keys().last().unwrap();
+    wal.release(last);
+    while !names(&file_system).iter().any(|name| name.ends_with(".spare")) {
+        tokio::task::yield_now().await;
+    }
+    let large = append_all(&wal, 100..=100, 90 << 10).await;
+    assert!(!names(&file_system).iter().any(|name| name.ends_with(".spare")));
+    assert!(wal.status().bytes <= 128 << 10);
+    assert_holds(&wal, last, &large).await;
+}
+
+#[tokio::test]
 async fn a_closed_log_refuses_and_keeps_what_it_has() {
     let file_system = Faulty::default();
     let (wal, _) = open(&file_system, options(), 0).await;

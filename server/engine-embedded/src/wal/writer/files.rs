@@ -66,7 +66,16 @@ impl Writer {
         if let Some(place) = state.spares.iter().position(|spare| spare.bytes == capacity) {
             return Ok(Some(state.spares.swap_remove(place)));
         }
+        let unfit = std::mem::take(&mut state.spares);
         let (bytes, bound) = (state.bytes(), self.log.options.disk_bytes);
+        drop(state);
+        // A frame larger than a segment: the spare files are no use to it, and their
+        // room may be.
+        for Spare { path, .. } in unfit {
+            if let Err(error) = self.log.file_system.remove(&path) {
+                events::tidying_failed("remove a spare file", &path, &error);
+            }
+        }
         if bytes + capacity > bound {
             let reason = format!(
                 "the write-ahead log holds {bytes} bytes that are not stored yet and may hold {bound}; \
