@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use pipeline::{LogStore, Queue};
 
-use crate::config::EngineOptions;
+use crate::config::{EngineOptions, RetentionOptions};
 
 /// A queue and a store that belong together.
 pub(crate) struct Engines {
@@ -35,12 +35,25 @@ impl Choice {
     }
 }
 
+/// Whether a `--store` names the embedded one, which alone keeps to `--retention`.
+pub(crate) fn is_embedded(store: &str) -> bool {
+    matches!(Choice::of("--store", store), Ok(Choice::Embedded))
+}
+
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.
-pub(crate) async fn open(options: &EngineOptions) -> anyhow::Result<Engines> {
+pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
-    let embedded =
-        engine_embedded::Options { queue_bytes: options.queue_bytes.as_u64(), ..engine_embedded::Options::default() };
+    if store != Choice::Embedded && !retention.is_empty() {
+        tracing::warn!("--retention… holds for the embedded store alone: this store keeps everything");
+    }
+    let embedded = engine_embedded::Options {
+        queue_bytes: options.queue_bytes.as_u64(),
+        retention: retention.retention,
+        retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
+        retention_services: retention.services.clone(),
+        ..engine_embedded::Options::default()
+    };
     let data = &options.data;
     if queue == Choice::Embedded && store == Choice::Embedded {
         // The two share one log: what the queue made durable is the store's journal.

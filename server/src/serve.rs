@@ -36,7 +36,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let site = Arc::new(load_site(options.site.clone())?);
     let Engines { queue, store } = tokio::select! {
-        engines = engines::open(&options.engines) => engines?,
+        engines = engines::open(&options.engines, &options.retention) => engines?,
         signal = shutdown::requested() => {
             tracing::info!("{signal} before the engines were ready");
             return Ok(());
@@ -135,8 +135,11 @@ async fn grpc_listeners(
 }
 
 fn ingest_options(options: &ServeOptions) -> IngestOptions {
+    // A store that keeps everything takes records of any age.
+    let deletes = engines::is_embedded(&options.engines.store);
+    let oldest = options.retention.retention.filter(|_| deletes);
     IngestOptions {
-        normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest: None },
+        normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
         ..IngestOptions::default()
     }

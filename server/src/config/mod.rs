@@ -6,6 +6,7 @@
 mod engines;
 mod limits;
 mod listen;
+mod retention;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use engines::EngineOptions;
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
+pub(crate) use retention::RetentionOptions;
 
 /// The central log server: services push logs, a durable queue takes the load, a store
 /// keeps them, and a dashboard searches them and tails them live.
@@ -54,6 +56,8 @@ pub(crate) struct ServeOptions {
     pub listen: ListenOptions,
     #[command(flatten)]
     pub engines: EngineOptions,
+    #[command(flatten)]
+    pub retention: RetentionOptions,
     #[command(flatten)]
     pub limits: LimitOptions,
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! delivery → ledger → journal → memtable ── flush ──→ parts, ledger ids, cursor
-//!                                   └───── snapshot ──────┘
+//!                                   └───── snapshot ──────┘  ↺ upkeep: merge, delete
 //!                                             ↑ queries
 //! ```
 //!
@@ -21,8 +21,8 @@
 //! swap, after the catalogue has committed, so that a record is always in exactly one
 //! place. What is in memory is in the journal; what the journal may forget is in parts.
 //!
-//! All reading is on blocking threads, so many at a time, and stops soon after its
-//! caller is gone.
+//! All reading is on threads of its own, so many calls at a time, and stops soon after
+//! its caller is gone.
 
 mod aggregate;
 mod append;

@@ -1,0 +1,83 @@
+//! How long records are kept.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+
+/// How long records are kept, in the embedded store.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Retention")]
+pub(crate) struct RetentionOptions {
+    /// How long the embedded store keeps records, such as 30d, 12h or 1y; for ever, if it
+    /// is not said. A record that is older when it comes is stored at the time of its
+    /// receipt.
+    #[arg(long, env = "LOGBOOM_RETENTION", value_name = "AGE", value_parser = parse_age)]
+    pub retention: Option<Duration>,
+
+    /// What the records may take on disk, such as 50GB or 20GiB; past it the oldest go.
+    #[arg(long, env = "LOGBOOM_RETENTION_BYTES", value_name = "BYTES", value_parser = parse_bytes)]
+    pub retention_bytes: Option<ByteSize>,
+
+    /// A service whose records are kept less long, such as debug-svc=3d. May be given
+    /// several times; in the environment variable separated by commas.
+    #[arg(long = "retention-service", env = "LOGBOOM_RETENTION_SERVICE", value_name = "SERVICE=AGE",
+          value_delimiter = ',', value_parser = parse_service)]
+    pub services: Vec<(String, Duration)>,
+}
+
+impl RetentionOptions {
+    /// Whether nothing is ever deleted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.retention.is_none() && self.retention_bytes.is_none() && self.services.is_empty()
+    }
+}
+
+/// The least age: shorter ones are slips of the pen more often than wishes.
+const LEAST: Duration = Duration::from_secs(60);
+
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let age = humantime::parse_duration(text)
+        .map_err(|error| format!("{text:?} is not an age ({error}); write it as 30d, 12h or 1y"))?;
+    if age < LEAST {
+        return Err(format!("{text} is too short; records are kept for at least a minute"));
+    }
+    Ok(age)
+}
+
+fn parse_bytes(text: &str) -> Result<ByteSize, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a size; write it as 50GB or 20GiB"))
+}
+
+fn parse_service(text: &str) -> Result<(String, Duration), String> {
+    match text.rsplit_once('=') {
+        Some((service, age)) if !service.is_empty() => Ok((service.to_owned(), parse_age(age)?)),
+        _ => Err(format!("{text:?} names no service and age; write it as debug-svc=3d")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn ages_sizes_and_services_are_read_or_refused_with_a_hint() {
+        assert_eq!(parse_age("30d"), Ok(30 * DAY));
+        assert_eq!(parse_age("12h"), Ok(DAY / 2));
+        assert_eq!(parse_bytes("50GB"), Ok(ByteSize::gb(50)));
+        assert_eq!(parse_service("debug-svc=3d"), Ok(("debug-svc".to_owned(), 3 * DAY)));
+        assert_eq!(parse_service("a=b=1h").map(|(service, _)| service), Ok("a=b".to_owned()));
+        for (error, hint) in [
+            (parse_age("soon").unwrap_err(), "30d"),
+            (parse_age("5s").unwrap_err(), "at least a minute"),
+            (parse_bytes("much").unwrap_err(), "50GB"),
+            (parse_service("debug-svc").unwrap_err(), "debug-svc=3d"),
+            (parse_service("=3d").unwrap_err(), "debug-svc=3d"),
+            (parse_service("debug-svc=").unwrap_err(), "30d"),
+        ] {
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}
