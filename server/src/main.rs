@@ -2,6 +2,7 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
+mod commands;
 mod config;
 mod dashboard;
 mod engines;
@@ -20,14 +21,18 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::config::Command;
+
 /// The bytes of a worker's stack, of which only what is used takes memory. A page is one
 /// deep type: rendering one with a record opened takes between 0.5 and 1 MiB in a release
 /// build and more than the usual 2 MiB in a debug build.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let options = config::Cli::parse().into_serve();
-    if let Err(error) = telemetry::log(&options.log, options.log_format) {
+    let command = config::Cli::parse().into_command();
+    if let Command::Serve(options) = &command
+        && let Err(error) = telemetry::log(&options.log, options.log_format)
+    {
         eprintln!("logboom: {error:#}");
         return ExitCode::from(2);
     }
@@ -39,11 +44,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve::run(options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+    let done = match command {
+        Command::Serve(options) => {
+            runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
-    }
+        Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
+        Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(tell),
+    };
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a command could not do, for the one who typed it.
+fn tell(error: &anyhow::Error) {
+    eprintln!("logboom: {error:#}");
 }

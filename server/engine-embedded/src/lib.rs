@@ -10,6 +10,7 @@
 
 mod catalogue;
 pub mod filesystem;
+pub mod inspect;
 mod options;
 mod part;
 pub mod queue;

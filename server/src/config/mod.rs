@@ -18,6 +18,8 @@ pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
 pub(crate) use retention::RetentionOptions;
 
+use crate::commands::{check::CheckOptions, parts::PartsOptions};
+
 /// The central log server: services push logs, a durable queue takes the load, a store
 /// keeps them, and a dashboard searches them and tails them live.
 ///
@@ -33,12 +35,9 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// What to serve with: the options, whether or not the command was written out.
-    pub(crate) fn into_serve(self) -> ServeOptions {
-        match self.command {
-            Some(Command::Serve(options)) => options,
-            None => self.serve,
-        }
+    /// The command, which is to serve where none was written out.
+    pub(crate) fn into_command(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -46,7 +45,11 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server (the default).
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
+    /// List the Parquet files that hold the records, for programs that read them.
+    Parts(PartsOptions),
+    /// Verify a data folder: its catalogue and the parts that it lists.
+    Check(CheckOptions),
 }
 
 /// Everything `logboom serve` can be told.
@@ -114,10 +117,11 @@ mod tests {
 
     #[test]
     fn serve_is_what_happens_without_a_command() {
-        let implied = Cli::parse_from(["logboom", "--recent", "7"]).into_serve();
-        let written = Cli::parse_from(["logboom", "serve", "--recent", "7"]).into_serve();
-        assert_eq!(implied.recent, 7);
-        assert_eq!(written.recent, 7);
+        for line in [&["logboom", "--recent", "7"][..], &["logboom", "serve", "--recent", "7"]] {
+            let command = Cli::parse_from(line).into_command();
+            assert!(matches!(command, Command::Serve(options) if options.recent == 7), "{line:?}");
+        }
+        assert!(matches!(Cli::parse_from(["logboom", "check", "--quick"]).into_command(), Command::Check(_)));
     }
 
     #[test]

@@ -15,14 +15,7 @@ const SCRIPTS: &[&str] = &[include_str!("sql/0001_initial.sql")];
 /// `Corrupt` where the format is newer than this program.
 pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
     sqlx::query(include_str!("sql/format_create.sql")).execute(pool).await.map_err(failed)?;
-    let found: i64 = sqlx::query_scalar(include_str!("sql/format_read.sql")).fetch_one(pool).await.map_err(failed)?;
-    let newest = SCRIPTS.len() as i64;
-    if found > newest {
-        return Err(Error::corrupt(format!(
-            "the data folder has format {found}, and this program reads formats up to {newest}: \
-             start a newer program on it, or name another folder"
-        )));
-    }
+    let found = refuse_newer(pool).await?;
     for (version, script) in (1..).zip(SCRIPTS).skip_while(|(version, _)| *version <= found) {
         let mut transaction = pool.begin_with("begin immediate").await.map_err(failed)?;
         sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(failed)?;
@@ -37,4 +30,20 @@ pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The catalogue's format.
+///
+/// # Errors
+/// `Corrupt` where it is newer than this program.
+pub(super) async fn refuse_newer(pool: &SqlitePool) -> Result<i64> {
+    let found: i64 = sqlx::query_scalar(include_str!("sql/format_read.sql")).fetch_one(pool).await.map_err(failed)?;
+    let newest = SCRIPTS.len() as i64;
+    if found > newest {
+        return Err(Error::corrupt(format!(
+            "the data folder has format {found}, and this program reads formats up to {newest}: \
+             start a newer program on it, or name another folder"
+        )));
+    }
+    Ok(found)
 }

@@ -70,6 +70,27 @@ impl Catalogue {
         Ok(Self { pool, dead_letters: AtomicU64::new(dead_letters) })
     }
 
+    /// Opens the catalogue to read it, also beside a program that writes it.
+    ///
+    /// # Errors
+    /// `Unavailable` where there is none, `Corrupt` where it is of a newer format.
+    pub(crate) async fn look(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Err(Error::unavailable(format!("there is no data folder here: {} is missing", path.display())));
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(30));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
+        migrations::refuse_newer(&pool).await?;
+        Ok(Self { pool, dead_letters: AtomicU64::new(0) })
+    }
+
+    /// What SQLite finds wrong with the file.
+    pub(crate) async fn verify(&self) -> Result<Vec<String>> {
+        let findings: Vec<String> =
+            sqlx::query_scalar(include_str!("sql/verify.sql")).fetch_all(&self.pool).await.map_err(failed)?;
+        Ok(findings.into_iter().filter(|finding| finding != "ok").collect())
+    }
+
     pub(crate) async fn progress(&self) -> Result<Progress> {
         let row = sqlx::query(include_str!("sql/cursor_read.sql")).fetch_one(&self.pool).await.map_err(failed)?;
         let number = |place| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);

@@ -1,0 +1,119 @@
+//! Looking at a data folder from outside, also beside a server that uses it.
+//!
+//! The catalogue is opened for reading alone and the parts are immutable, so nothing
+//! here can disturb a server. The journal is not looked at: its frames are verified
+//! whenever they are read, which is at each start.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::types::Int64Type;
+use model::time::Nanos;
+use pipeline::{Error, Result};
+
+use crate::{
+    catalogue::Catalogue,
+    part::{
+        PartInfo, columns, decode,
+        reader::{Part, Reading},
+        schema,
+    },
+};
+
+/// A part that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    /// The Parquet file.
+    pub path: PathBuf,
+    pub records: u64,
+    pub bytes: u64,
+    /// The times of its oldest and newest record, in nanoseconds since the Unix epoch.
+    pub oldest: Nanos,
+    pub newest: Nanos,
+}
+
+/// The parts of the data folder, the newest first. Other files beside them are nobody's.
+///
+/// # Errors
+/// `Unavailable` where there is no data folder, `Corrupt` where its catalogue does not read.
+pub async fn parts(folder: &Path) -> Result<Vec<ListedPart>> {
+    let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.parts().await?;
+    let listed = listed.into_iter().map(|part| ListedPart {
+        path: part.file(&folder.join("parts")),
+        records: part.rows,
+        bytes: part.bytes,
+        oldest: part.min_time,
+        newest: part.max_time,
+    });
+    Ok(listed.collect())
+}
+
+/// Verifies the catalogue and every part; `report` is given what is wrong, in words, and
+/// `progress` each part that was looked at. `quick` leaves out decoding the records.
+///
+/// A part that a server has merged or deleted meanwhile is passed over.
+///
+/// # Errors
+/// As [`parts`].
+pub async fn check(
+    folder: &Path,
+    quick: bool,
+    mut progress: impl FnMut(&ListedPart),
+    mut report: impl FnMut(String),
+) -> Result<()> {
+    let catalogue = Catalogue::look(&folder.join("catalogue.sqlite")).await?;
+    catalogue.verify().await?.into_iter().for_each(|finding| report(format!("the catalogue: {finding}")));
+    let listed = catalogue.parts().await?;
+    let folder = folder.join("parts");
+    for (info, shown) in listed.iter().zip(parts(folder.parent().unwrap_or(&folder)).await?) {
+        let part = Part::new(info.clone(), &folder, std::sync::Arc::default());
+        if let Err(error) = verify(&part, &folder, quick) {
+            let still_listed = catalogue.parts().await?.iter().any(|listed| listed.path == info.path);
+            if still_listed {
+                report(error.message);
+            }
+        }
+        progress(&shown);
+    }
+    Ok(())
+}
+
+/// Whether the part is what the catalogue says of it.
+fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
+    let info = &part.info;
+    let wrong = |what: String| Error::corrupt(format!("the part {}: {what}", info.path));
+    let bytes = std::fs::metadata(info.file(folder)).map_err(|error| wrong(format!("cannot be read: {error}")))?.len();
+    if bytes != info.bytes {
+        return Err(wrong(format!("has {bytes} bytes and is listed with {}", info.bytes)));
+    }
+    let footer = part.footer()?;
+    let rows: usize = footer.groups.iter().map(|group| group.rows).sum();
+    if rows as u64 != info.rows {
+        return Err(wrong(format!("has {rows} records and is listed with {}", info.rows)));
+    }
+    if quick {
+        return Ok(());
+    }
+    let mut before: Option<(Nanos, i64)> = None;
+    for (place, group) in footer.groups.iter().enumerate() {
+        let reading = Reading { columns: footer.all_columns(), ..Reading::default() };
+        for batch in part.read(&footer, place, std::slice::from_ref(&(0..group.rows)), reading)? {
+            let batch = batch?;
+            decode::records(&batch, &footer.columns)?;
+            let positions = columns::numbers::<Int64Type>(&batch, schema::POSITION)?.values();
+            for (time, position) in columns::times(&batch, schema::TIME)?.iter().zip(positions) {
+                if before.is_some_and(|before| before <= (*time, *position)) {
+                    return Err(wrong(format!("its record at position {position} is out of order or double")));
+                }
+                before = Some((*time, *position));
+                if !within(info, *time, *position) {
+                    return Err(wrong(format!("its record at position {position} is outside of the listed bounds")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn within(info: &PartInfo, time: Nanos, position: i64) -> bool {
+    (info.min_time..=info.max_time).contains(&time) && (info.min_position..=info.max_position).contains(&position)
+}

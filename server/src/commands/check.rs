@@ -1,0 +1,58 @@
+//! `logboom check`: whether a data folder is what it should be.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+
+use anyhow::ensure;
+use clap::Args;
+use engine_embedded::inspect;
+
+/// What to verify.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// The data folder; a server may be using it.
+    #[arg(long, env = "LOGBOOM_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+
+    /// Only the catalogue, and the length and footer of each part: do not decode records.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// Prints what is wrong, a line each, and what was looked at.
+///
+/// # Errors
+/// Where something is wrong, or nothing could be looked at.
+pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
+    let (mut findings, mut parts, mut records) = (0u64, 0u64, 0u64);
+    let told = std::io::stderr().is_terminal();
+    let progress = |part: &inspect::ListedPart| {
+        parts += 1;
+        records += part.records;
+        if told {
+            let _ = write!(std::io::stderr(), "\r{parts} parts, {records} records");
+        }
+    };
+    let report = |finding: String| {
+        findings += 1;
+        let _ = writeln!(std::io::stdout(), "{finding}");
+    };
+    inspect::check(&options.data, options.quick, progress, report).await?;
+    if told {
+        let _ = writeln!(std::io::stderr());
+    }
+    ensure!(
+        findings == 0,
+        "{findings} findings in {parts} parts; a part that does not read can be moved out of the folder of parts \
+         together with its row in the catalogue, and its records are lost unless a copy is put back"
+    );
+    let looked_at = if options.quick { "lengths and footers" } else { "every record" };
+    writeln!(
+        std::io::stdout(),
+        "the catalogue and {looked_at} of {parts} parts with {records} records are good; \
+         the journal is verified at each start of the server"
+    )?;
+    Ok(())
+}
