@@ -51,7 +51,7 @@ impl Writer {
             path,
             file,
             header,
-            last: header.first - 1,
+            last: header.follows,
             end: FRAMES_AT,
             bytes: capacity,
             sound: true,
