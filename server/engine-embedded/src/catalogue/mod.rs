@@ -102,12 +102,14 @@ impl Catalogue {
                 .await
                 .map_err(failed)?;
         }
+        crash_point!("catalogue::parts-added");
         ledger::add(&mut transaction, &commit.ids).await?;
         sqlx::query(include_str!("sql/cursor_advance.sql"))
             .bind(commit.frame as i64)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        crash_point!("catalogue::cursor-moved");
         transaction.commit().await.map_err(failed)
     }
 

@@ -45,7 +45,9 @@ pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>]) -> Result<PartIn
     let path = info.file(folder);
     file::create_folder(folder, &folder.join(day))?;
     let output = fs::File::create_new(&path).map_err(|error| file::failed("create", &path, &error))?;
+    crash_point!("part::created");
     let written = encode(&output, &built).and_then(|()| {
+        crash_point!("part::written");
         output.sync_all().map_err(|error| file::failed("sync", &path, &error))?;
         file::sync_folder(&folder.join(day))
     });
