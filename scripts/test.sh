@@ -35,6 +35,11 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$logs/cargo" || status=$?
 count "cargo test --workspace" "$(sum "$logs/cargo" passed)" "$(sum "$logs/cargo" failed)" "$status"
 ignored="$(sum "$logs/cargo" ignored)"
 
+say "the crash matrix: the embedded engines killed at each step"
+status=0
+cargo test -p engine-embedded --features failpoints --test crash 2>&1 | tee "$logs/crash" || status=$?
+count "crash matrix" "$(sum "$logs/crash" passed)" "$(sum "$logs/crash" failed)" "$status"
+
 say "building the whole program and the load generator for the end-to-end tests"
 status=0
 # The same features as above, so that little is compiled anew.

@@ -8,6 +8,9 @@
 //! it), `queue/` (the log of a queue whose store is elsewhere), `parts/` and
 //! `catalogue.sqlite`. One process has it at a time.
 
+#[macro_use]
+mod crash;
+
 mod catalogue;
 pub mod filesystem;
 pub mod inspect;

@@ -15,16 +15,20 @@ const SCRIPTS: &[&str] = &[include_str!("sql/0001_initial.sql")];
 /// `Corrupt` where the format is newer than this program.
 pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
     sqlx::query(include_str!("sql/format_create.sql")).execute(pool).await.map_err(failed)?;
+    crash_point!("migration::table-made");
     let found = refuse_newer(pool).await?;
     for (version, script) in (1..).zip(SCRIPTS).skip_while(|(version, _)| *version <= found) {
         let mut transaction = pool.begin_with("begin immediate").await.map_err(failed)?;
         sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(failed)?;
+        crash_point!("migration::script-run");
         sqlx::query(include_str!("sql/format_add.sql"))
             .bind(version)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        crash_point!("migration::numbered");
         transaction.commit().await.map_err(failed)?;
+        crash_point!("migration::committed");
         if found > 0 {
             tracing::info!(version, "data folder migrated");
         }

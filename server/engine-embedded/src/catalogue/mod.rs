@@ -109,12 +109,14 @@ impl Catalogue {
         // instead of failing in the middle.
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
         add_parts(&mut transaction, &commit.parts).await?;
+        crash_point!("catalogue::parts-added");
         ledger::add(&mut transaction, &commit.ids).await?;
         sqlx::query(include_str!("sql/cursor_advance.sql"))
             .bind(commit.frame as i64)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        crash_point!("catalogue::cursor-moved");
         transaction.commit().await.map_err(failed)
     }
 
@@ -128,6 +130,7 @@ impl Catalogue {
             .await
             .map_err(failed)?;
         add_parts(&mut transaction, added).await?;
+        crash_point!("catalogue::parts-replaced");
         transaction.commit().await.map_err(failed)
     }
 

@@ -72,6 +72,7 @@ impl Drop for Part {
             if let Err(error) = std::fs::remove_file(&self.path) {
                 tracing::warn!(part = self.info.path, %error, "a part that nobody needs stays until the next start");
             }
+            crash_point!("part::unlinked");
         }
     }
 }

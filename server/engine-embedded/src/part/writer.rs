@@ -100,6 +100,7 @@ impl PartWriter {
         let name = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
         let path = folder.join(&name);
         let output = fs::File::create_new(&path).map_err(|error| file::failed("create", &path, &error))?;
+        crash_point!("part::created");
         let file = Unfinished { name, path, finished: false };
         let buffered = BufWriter::with_capacity(1 << 20, output);
         let properties = properties(layout, effort)?;
@@ -130,6 +131,7 @@ impl PartWriter {
             .map_err(refused)?
             .into_inner()
             .map_err(|error| Error::unavailable(format!("a part cannot be written: {}", error.error())))?;
+        crash_point!("part::written");
         output.sync_all().map_err(|error| file::failed("sync", &file.path, &error))?;
         if let Some(folder) = file.path.parent() {
             file::sync_folder(folder)?;

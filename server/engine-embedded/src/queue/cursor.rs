@@ -59,8 +59,11 @@ impl CursorFile {
         let (path, new) = (self.folder.join("acknowledged"), self.folder.join("acknowledged.tmp"));
         let file = self.file_system.create(&new)?;
         file.write_all_at(&encode(acknowledged), 0)?;
+        crash_point!("queue::cursor-written");
         file.sync()?;
+        crash_point!("queue::cursor-synced");
         self.file_system.rename(&new, &path)?;
+        crash_point!("queue::cursor-named");
         self.file_system.sync_folder(&self.folder)
     }
 }

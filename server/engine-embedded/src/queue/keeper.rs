@@ -72,6 +72,7 @@ async fn keep(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop
         if acknowledged > written {
             match cursor.write(acknowledged).await {
                 Ok(()) => {
+                    crash_point!("queue::cursor-durable");
                     written = acknowledged;
                     let Some(inner) = inner.upgrade() else { return };
                     inner.wal.release(acknowledged);

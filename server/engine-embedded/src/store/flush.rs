@@ -75,9 +75,11 @@ impl Inner {
     }
 
     async fn flush(&self, frozen: &Frozen) -> Result<()> {
+        crash_point!("flush::started");
         let started = Instant::now();
         let parts = write(self.folder.clone(), frozen.view.clone()).await?;
         let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+        crash_point!("flush::parts-written");
         let commit = Commit { parts, ids: frozen.ids.to_vec(), frame: frozen.frame };
         if let Err(error) = self.catalogue.commit(&commit).await {
             // It may have been committed all the same; only the catalogue can tell. If
@@ -87,6 +89,7 @@ impl Inner {
                 return Err(error);
             }
         }
+        crash_point!("flush::committed");
         let added: Vec<_> = commit
             .parts
             .into_iter()
@@ -99,7 +102,9 @@ impl Inner {
             parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
             snapshot.parts = Arc::new(parts);
         });
+        crash_point!("flush::swapped");
         self.journal.wal().release(frozen.frame);
+        crash_point!("flush::released");
         self.frozen.send_modify(|waiting| {
             waiting.pop_front();
         });

@@ -50,8 +50,10 @@ pub(super) async fn open(
 ) -> Result<(Arc<Inner>, Wal)> {
     tokio::fs::create_dir_all(folder.join("parts")).await.map_err(|error| file::failed("create", folder, &error))?;
     let catalogue = Catalogue::open(&folder.join("catalogue.sqlite")).await?;
+    crash_point!("open::catalogue-ready");
     let wal =
         open_journal(&folder.join("wal"), file_system, WalOptions::within(options.queue_bytes), &catalogue).await?;
+    crash_point!("open::journal-ready");
     // Read again under the lock that the journal holds: until then another program may
     // have gone on.
     let progress = catalogue.progress().await?;
@@ -63,6 +65,7 @@ pub(super) async fn open(
             .await
             .map_err(|error| Error::internal(format!("checking the parts failed: {error}")))??;
     }
+    crash_point!("open::orphans-removed");
     let inner = Arc::new(assemble(parts, listed, progress.frame, catalogue, wal.clone(), mode, options)?);
     {
         let mut appender = inner.appender.lock().await;
@@ -174,6 +177,7 @@ impl Inner {
                 break;
             }
             self.take_frames(&mut appender, frames, &mut total).await?;
+            crash_point!("open::frames-taken");
             if !self.frozen.borrow().is_empty() {
                 drop(appender);
                 self.flush_frozen().await?;

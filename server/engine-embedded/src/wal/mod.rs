@@ -152,6 +152,7 @@ impl Wal {
             _ => failed(error),
         })?;
         let opened = recovery::open(folder, file_system, options, released)?;
+        crash_point!("wal::read");
         let (commands, received) = mpsc::channel();
         let mut writer = Writer::new(opened.log.clone(), received, lock, opened.next, opened.last);
         // A log that takes no appends now is still one that can be read.

@@ -62,10 +62,11 @@ pub(super) fn open(
     };
 
     let last = segments.back().map_or(0, |segment| segment.last);
-    // What was cut may have held frames of any number up to this one.
+    // What was cut may have held as many frames, numbered from the end or the segment's
+    // first number on; and no two segments may have the same first number.
     let cut_frames = if end.torn > 0 { end.torn / HEADER_BYTES as u64 + 1 } else { 0 };
-    let next =
-        segments.back().map_or(1, |segment| segment.header.first + 1).max(last + 1 + cut_frames).max(released + 1);
+    let first = segments.back().map_or(0, |segment| segment.header.first);
+    let next = (last + 1).max(first).saturating_add(cut_frames).max(first + 1).max(released + 1);
     let follows = segments.front().map_or(0, |segment| segment.header.follows);
     let missing = (released > 0 && follows > released).then_some((released + 1, follows));
     let released = if released == 0 { follows } else { released };
@@ -147,7 +148,7 @@ fn open_segment(folder: &Path, file_system: &dyn FileSystem, first: u64) -> Resu
         path,
         file,
         header,
-        last: first.saturating_sub(1),
+        last: header.follows.min(first.saturating_sub(1)),
         end: length,
         bytes: length,
         sound: true,
@@ -175,7 +176,7 @@ struct End {
 /// before it, also where later frames of that group are whole.
 fn find_end(segment: &mut Segment) -> io::Result<End> {
     let file = segment.file.clone();
-    let Header { salt, first, .. } = segment.header;
+    let Header { salt, first, follows } = segment.header;
     let mut walk = Walk::new(file.as_ref(), salt, first, FRAMES_AT, segment.bytes, None);
     let (mut last, mut end, mut durable) = (first - 1, FRAMES_AT, 0);
     let mut lost = Vec::new();
@@ -195,7 +196,8 @@ fn find_end(segment: &mut Segment) -> io::Result<End> {
         (last, end) = (first - 1, offset);
         segment.marks.retain(|mark| mark.number <= last);
     }
-    (segment.last, segment.end) = (last, end);
+    // Numbers between `follows` and `first` were never given, or are void.
+    (segment.last, segment.end) = (if last < first { follows.min(last) } else { last }, end);
     let marked_end = walk.bytes(end, HEADER_BYTES)?.iter().all(|byte| *byte == 0);
     let torn = if marked_end && torn_inside.is_none() { 0 } else { used_bytes(file.as_ref(), end, segment.bytes)? };
     let damaged = lost.iter().take(proven).map(|(first, last, _)| last - first + 1).sum();

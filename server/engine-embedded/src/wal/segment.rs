@@ -118,7 +118,7 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
     pub(super) header: Header,
-    /// The newest durable frame here; smaller than `header.first` where there is none.
+    /// The newest durable frame here; where there is none the one that `header` follows.
     pub(super) last: u64,
     /// The offset after the last durable frame, or some offset after that.
     pub(super) end: u64,

@@ -52,6 +52,7 @@ impl Inner {
 
     /// Makes `added` count instead of `removed`.
     async fn replace(&self, removed: &[Arc<Part>], added: Option<PartInfo>) -> Result<()> {
+        crash_point!("upkeep::merged");
         let paths: Vec<String> = removed.iter().map(|part| part.info.path.clone()).collect();
         let added: Vec<PartInfo> = added.into_iter().collect();
         if let Err(error) = self.catalogue.replace(&paths, &added).await {
@@ -62,6 +63,7 @@ impl Inner {
                 return Err(error);
             }
         }
+        crash_point!("upkeep::committed");
         let added: Vec<_> =
             added.into_iter().map(|info| Arc::new(Part::new(info, &self.folder, self.footers.clone()))).collect();
         self.snapshots.update(|snapshot| {
@@ -71,6 +73,7 @@ impl Inner {
             parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
             snapshot.parts = Arc::new(parts);
         });
+        crash_point!("upkeep::swapped");
         removed.iter().for_each(|part| part.doom());
         Ok(())
     }

@@ -45,6 +45,27 @@ async fn restarts_without_appends_leave_one_small_segment() {
 }
 
 #[tokio::test]
+async fn crashes_before_the_first_append_make_no_frames_out_of_unused_numbers() {
+    let file_system = Faulty::default();
+    let (wal, _) = open(&file_system, from_disk(), 0).await;
+    let mut appended = append_all(&wal, 1..=3, 100).await;
+    drop(wal);
+    for start in 1..=5 {
+        let (wal, recovery) = open(&file_system, from_disk(), 2).await;
+        assert_eq!((recovery.first_frame, recovery.last_frame), (3, 3), "start {start}");
+        assert_eq!((wal.last(), wal.status().depth), (3, 1), "start {start}");
+    }
+    appended.retain(|number, _| *number > 2);
+    let (wal, _) = open(&file_system, from_disk(), 2).await;
+    assert_holds(&wal, 2, &appended).await;
+    wal.release(3);
+    drop(wal);
+    let (wal, _) = open(&file_system, from_disk(), 3).await;
+    assert_eq!(wal.status().depth, 0);
+    assert!(wal.append(batch(9, 10)).await.unwrap() > 3);
+}
+
+#[tokio::test]
 async fn a_folder_has_one_owner_at_a_time() {
     let file_system = Faulty::default();
     let (wal, _) = open(&file_system, options(), 0).await;

@@ -51,7 +51,7 @@ impl Writer {
             path,
             file,
             header,
-            last: header.first - 1,
+            last: header.follows,
             end: FRAMES_AT,
             bytes: capacity,
             sound: true,
@@ -103,12 +103,17 @@ impl Writer {
         let make = || {
             let file = if spare.is_some() { file_system.open(&from)? } else { file_system.create(&from)? };
             file.allocate(capacity)?;
+            crash_point!("wal::segment-reserved");
             let mut head = header.encode();
             head.extend_from_slice(&[0; HEADER_BYTES]);
             file.write_all_at(&head, 0)?;
+            crash_point!("wal::segment-written");
             file.sync()?;
+            crash_point!("wal::segment-synced");
             file_system.rename(&from, path)?;
+            crash_point!("wal::segment-named");
             file_system.sync_folder(&self.log.folder)?;
+            crash_point!("wal::segment-durable");
             Ok(file)
         };
         make().inspect_err(|_| {
@@ -133,6 +138,7 @@ impl Writer {
             drop(state);
             changed = true;
             self.retire(segment, spares);
+            crash_point!("wal::segment-retired");
         }
         if changed && let Err(error) = self.log.file_system.sync_folder(&self.log.folder) {
             events::tidying_failed("sync its folder", &self.log.folder, &error);
@@ -162,6 +168,7 @@ impl Writer {
             events::tidying_failed("cut a segment", &segment.path, &error);
             return;
         }
+        crash_point!("wal::segment-cut");
         let mut state = self.log.state.lock();
         if let Some(cut) = state.segments.iter_mut().find(|other| other.header.first == segment.header.first) {
             cut.bytes = segment.end;

@@ -183,8 +183,11 @@ impl Writer {
         // The end mark: what an earlier use left behind here must not look torn.
         self.buffer.extend_from_slice(&[0; HEADER_BYTES]);
         let started = Instant::now();
+        crash_point!("wal::group-gathered");
         active.file.write_all_at(&self.buffer, active.offset)?;
+        crash_point!("wal::group-written");
         active.file.sync()?;
+        crash_point!("wal::group-synced");
         events::group_synced(part.len(), end - active.offset, started.elapsed());
         Ok(end)
     }
@@ -214,6 +217,7 @@ impl Writer {
         self.durable = self.next - 1;
         self.resume();
         self.log.progress.send_replace(Progress { last: self.durable, closed: false });
+        crash_point!("wal::group-published");
         for (number, answer, _permit) in answers {
             let _ = answer.send(Ok(number));
         }
@@ -261,6 +265,7 @@ impl Writer {
 
     /// Cuts the unused end off the active segment, and turns away who came too late.
     fn close(&mut self) {
+        crash_point!("wal::closing");
         if let Some(active) = self.active.take()
             && let Err(error) = active.file.truncate(active.offset).and_then(|()| active.file.sync())
         {

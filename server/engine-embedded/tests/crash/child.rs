@@ -1,0 +1,108 @@
+//! The process that is killed: this test program, started again for the one test below.
+//! It works on the folder and says line by line what it does; a line that is written is
+//! in the pipe, whatever happens to the process then.
+
+use std::{
+    io::Write as _,
+    ops::Range,
+    path::Path,
+    process::{Command, Output},
+    sync::Arc,
+};
+
+use futures::{StreamExt as _, stream};
+use model::Position;
+use pipeline::LogStore;
+
+use crate::workload::{Engines, batch, consume};
+
+const FOLDER: &str = "CRASH_FOLDER";
+const ENGINES: &str = "CRASH_ENGINES";
+const BATCHES: &str = "CRASH_BATCHES";
+
+/// Runs the workload in a process of its own that ends at the point.
+pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, at: &str) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child::works_until_it_is_killed", "--ignored", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(ENGINES, engines.name())
+        .env(BATCHES, format!("{} {}", batches.start, batches.end))
+        .env("CRASH_AT", at)
+        .output()
+        .unwrap()
+}
+
+/// What such a process said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It published the batch of that number.
+    Sent(u64),
+    /// `publish` has returned.
+    Kept(u64),
+    /// The store showed this position and this id.
+    Stored(i64, u128),
+}
+
+impl Said {
+    fn say(self) {
+        let line = match self {
+            Self::Sent(number) => format!("@ sent {number} 0\n"),
+            Self::Kept(number) => format!("@ kept {number} 0\n"),
+            Self::Stored(position, id) => format!("@ stored {position} {id}\n"),
+        };
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
+        std::io::stdout().flush().unwrap();
+    }
+
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        let words: Vec<&str> = line.split_once("@ ")?.1.split(' ').collect();
+        let [what, first, second] = words[..] else { return None };
+        match what {
+            "sent" => Some(Self::Sent(first.parse().ok()?)),
+            "kept" => Some(Self::Kept(first.parse().ok()?)),
+            _ => Some(Self::Stored(first.parse().ok()?, second.parse().ok()?)),
+        }
+    }
+}
+
+async fn tell_what_is_stored(store: Arc<dyn LogStore>) {
+    let mut after = store.newest().await.unwrap();
+    while let Ok(blocks) = store.follow(after).await {
+        for block in blocks {
+            after = block.last();
+            for stored in (0..).map_while(|place| block.stored(place)) {
+                let Position(position) = stored.position;
+                Said::Stored(position, stored.record.id.0).say();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the process that the other tests start and kill"]
+async fn works_until_it_is_killed() {
+    let variable = |name| std::env::var(name).unwrap();
+    let (queue, store) = Engines::named(&variable(ENGINES)).open(Path::new(&variable(FOLDER))).await;
+    let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
+    let follower = tokio::spawn(tell_what_is_stored(store.clone()));
+
+    let batches = variable(BATCHES);
+    let (start, end) = batches.split_once(' ').unwrap();
+    stream::iter(start.parse::<u64>().unwrap()..end.parse().unwrap())
+        .for_each_concurrent(4, |number| {
+            let queue = queue.clone();
+            async move {
+                Said::Sent(number).say();
+                // Past the bound of the log, the client would come back; this one does not.
+                if queue.publish(Arc::new(batch(number))).await.is_ok() {
+                    Said::Kept(number).say();
+                }
+            }
+        })
+        .await;
+    // A moment for what happens by the clock.
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    queue.close().await;
+    store.close().await;
+    let _ = tokio::join!(consumer, follower);
+}

@@ -1,0 +1,132 @@
+//! Remembers what the killed processes said, and compares it with what is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::process::ExitStatusExt as _,
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{Position, Query};
+use tempfile::TempDir;
+use testkit::oracle::Oracle;
+
+use crate::{
+    child::{self, Said},
+    workload::{Engines, RECORDS, batch, consume},
+};
+
+/// The batches that one process publishes, if it lives.
+const BATCHES: u64 = 300;
+/// What `abort` ends a process with.
+const ABORTED: i32 = 6;
+
+/// One data folder and its history.
+pub(crate) struct Judge {
+    engines: Engines,
+    folder: TempDir,
+    history: Vec<String>,
+    /// Batches that were published, and those of them that were acknowledged.
+    sent: BTreeSet<u64>,
+    kept: BTreeSet<u64>,
+    next: u64,
+    /// Every position that anybody ever saw, with the record's id.
+    positions: BTreeMap<i64, u128>,
+}
+
+impl Judge {
+    pub(crate) fn new(engines: Engines) -> Self {
+        Self {
+            engines,
+            folder: tempfile::tempdir().unwrap(),
+            history: Vec::new(),
+            sent: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            next: 0,
+            positions: BTreeMap::new(),
+        }
+    }
+
+    /// Lets a process work on the folder until it is killed at the point.
+    pub(crate) async fn kill_at(&mut self, at: &str) {
+        self.history.push(at.to_owned());
+        let (folder, engines, batches) = (self.folder.path().to_owned(), self.engines, self.next..self.next + BATCHES);
+        self.next += BATCHES;
+        let at = at.to_owned();
+        let output = tokio::task::spawn_blocking(move || child::run(&folder, engines, batches, &at)).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            output.status.signal(),
+            Some(ABORTED),
+            "{self}: the point was not reached\n{said}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for said in said.lines().filter_map(Said::read) {
+            match said {
+                Said::Sent(number) => drop(self.sent.insert(number)),
+                Said::Kept(number) => drop(self.kept.insert(number)),
+                Said::Stored(position, id) => self.saw(position, id),
+            }
+        }
+    }
+
+    fn saw(&mut self, position: i64, id: u128) {
+        let before = *self.positions.entry(position).or_insert(id);
+        assert_eq!(before, id, "{self}: position {position} names two records");
+    }
+
+    /// Opens the folder, judges what is there, then sends again what nobody
+    /// acknowledged, as its clients would, and judges again.
+    pub(crate) async fn verify(&mut self) {
+        let (queue, store) = self.engines.open(self.folder.path()).await;
+        let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
+        let highest = self.positions.last_key_value().map_or(0, |(position, _)| *position);
+        for round in 0..2 {
+            if round == 1 {
+                for number in &self.sent - &self.kept {
+                    queue.publish(Arc::new(batch(number))).await.unwrap();
+                    self.kept.insert(number);
+                }
+                // Something new, to see which positions it gets.
+                queue.publish(Arc::new(batch(self.next))).await.unwrap();
+                self.sent.insert(self.next);
+                self.kept.insert(self.next);
+                self.next += 1;
+            }
+            while queue.status().depth > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let oracle = Oracle::new();
+            for number in &self.sent {
+                ids(*number).for_each(|id| oracle.given(id.to_string()));
+            }
+            for number in &self.kept {
+                ids(*number).for_each(|id| oracle.acknowledged(id.to_string()));
+            }
+            let newest = store.newest().await.unwrap();
+            let found = store.read_after(Position(0), newest, &Query::default(), 1_000_000).await.unwrap();
+            for stored in &found {
+                oracle.found(stored.record.id.0.to_string());
+                self.saw(stored.position.0, stored.record.id.0);
+            }
+            let verdict = oracle.verdict();
+            assert!(verdict.is_clean(), "{self}: {verdict}");
+            assert!(round == 0 || newest > Position(highest), "{self}: {newest:?} after {highest}");
+        }
+        queue.close().await;
+        store.close().await;
+        consumer.abort();
+    }
+}
+
+/// The ids of a batch's records.
+fn ids(number: u64) -> impl Iterator<Item = u128> {
+    let first = batch(number).records[0].id;
+    (0..RECORDS).map(move |place| first.nth(place).0)
+}
+
+impl std::fmt::Display for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} after {}", self.engines.name(), self.history.join(", "))
+    }
+}

@@ -1,0 +1,121 @@
+//! The crash matrix: the process is killed at each step of its work on a data folder,
+//! and what another one finds there is judged by ids. Nothing that was acknowledged is
+//! lost, nothing is doubled or invented, and no position ever names two records.
+//!
+//! A new step gets a `crash_point!` in the engine and one line in a table below. Those
+//! that a compaction and a retention should have: `compaction::started`,
+//! `compaction::part-written`, `compaction::committed`, `compaction::swapped`,
+//! `compaction::unlinked`; `retention::committed`, `retention::swapped`,
+//! `retention::unlinked`.
+
+#![allow(clippy::unwrap_used)]
+
+mod child;
+mod judge;
+mod workload;
+
+use judge::Judge;
+use workload::Engines::{self, Apart, Pair};
+
+/// Steps of work, with how often each is passed unharmed before it ends the process.
+const WORKING: &[(&str, Engines, &[u32])] = &[
+    ("wal::group-gathered", Pair, &[0, 40]),
+    ("wal::group-written", Pair, &[0, 40]),
+    ("wal::group-synced", Pair, &[0, 40]),
+    ("wal::group-published", Pair, &[0, 40]),
+    ("wal::segment-reserved", Pair, &[0, 1]),
+    ("wal::segment-written", Pair, &[0, 1]),
+    ("wal::segment-synced", Pair, &[0, 1]),
+    ("wal::segment-named", Pair, &[0, 1]),
+    ("wal::segment-durable", Pair, &[0, 1]),
+    ("wal::segment-retired", Pair, &[0, 1]),
+    ("wal::closing", Pair, &[0]),
+    ("flush::started", Pair, &[0, 1]),
+    ("part::created", Pair, &[0, 1]),
+    ("part::written", Pair, &[0, 1]),
+    ("flush::parts-written", Pair, &[0, 1]),
+    ("catalogue::parts-added", Pair, &[0, 1]),
+    ("catalogue::cursor-moved", Pair, &[0, 1]),
+    ("flush::committed", Pair, &[0, 1]),
+    ("flush::swapped", Pair, &[0, 1]),
+    ("flush::released", Pair, &[0, 1]),
+    ("wal::group-synced", Apart, &[0, 40]),
+    ("wal::segment-named", Apart, &[0, 1]),
+    ("queue::cursor-written", Apart, &[0]),
+    ("queue::cursor-synced", Apart, &[0]),
+    ("queue::cursor-named", Apart, &[0]),
+    ("queue::cursor-durable", Apart, &[0]),
+    ("flush::parts-written", Apart, &[0]),
+    ("flush::committed", Apart, &[0]),
+];
+
+/// Steps of opening a folder that a crash has left.
+const OPENING: &[(&str, Engines, &[u32])] = &[
+    ("open::catalogue-ready", Pair, &[0]),
+    ("wal::read", Pair, &[0]),
+    ("wal::segment-named", Pair, &[0]),
+    ("wal::segment-cut", Pair, &[0]),
+    ("open::journal-ready", Pair, &[0]),
+    ("open::orphans-removed", Pair, &[0]),
+    ("open::frames-taken", Pair, &[0]),
+    ("wal::read", Apart, &[0, 1]),
+    ("open::frames-taken", Apart, &[0]),
+];
+
+/// Steps of opening a folder with nothing in it.
+const FIRST: &[(&str, Engines, &[u32])] = &[
+    ("migration::table-made", Pair, &[0]),
+    ("migration::script-run", Pair, &[0]),
+    ("migration::numbered", Pair, &[0]),
+    ("migration::committed", Pair, &[0]),
+    ("open::catalogue-ready", Pair, &[0]),
+    ("wal::segment-reserved", Pair, &[0]),
+    ("wal::segment-durable", Pair, &[0]),
+    ("open::orphans-removed", Apart, &[0]),
+];
+
+/// A crash in the midst of work, which every case but the first opening starts from.
+const IN_WORK: &str = "wal::group-written=60";
+
+fn cases(table: &[(&'static str, Engines, &'static [u32])]) -> impl Iterator<Item = (String, Engines)> {
+    let cases = |(point, engines, passed): &(&'static str, Engines, &'static [u32])| {
+        let (point, engines) = (*point, *engines);
+        passed.iter().map(move |passed| (format!("{point}={passed}"), engines))
+    };
+    table.iter().flat_map(cases).collect::<Vec<_>>().into_iter()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_of_its_work_it_loses_nothing_and_doubles_nothing() {
+    for (at, engines) in cases(WORKING) {
+        let mut judge = Judge::new(engines);
+        judge.kill_at(&at).await;
+        judge.verify().await;
+        // Once more, on what the first crash has left, and before anybody tidied it up.
+        judge.kill_at(IN_WORK).await;
+        judge.kill_at(&at).await;
+        judge.verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_recovers_it_recovers_the_next_time() {
+    for (at, engines) in cases(OPENING) {
+        let mut judge = Judge::new(engines);
+        judge.kill_at(IN_WORK).await;
+        judge.kill_at(&at).await;
+        judge.kill_at(&at).await;
+        judge.verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_its_first_start_it_starts_the_next_time() {
+    for (at, engines) in cases(FIRST) {
+        let mut judge = Judge::new(engines);
+        judge.kill_at(&at).await;
+        judge.verify().await;
+        judge.kill_at(IN_WORK).await;
+        judge.verify().await;
+    }
+}
