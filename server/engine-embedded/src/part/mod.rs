@@ -32,6 +32,8 @@
 
 pub(crate) mod builder;
 pub(crate) mod columns;
+#[cfg(test)]
+mod damage;
 pub(crate) mod decode;
 pub(crate) mod file;
 pub(crate) mod merge;

@@ -6,6 +6,7 @@ use std::{
     num::NonZeroUsize,
     ops::Range,
     os::unix::fs::FileExt,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
@@ -136,7 +137,9 @@ impl Part {
         if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
             return Ok(footer.clone());
         }
-        let footer = Arc::new(Footer::read(&self.open()?).map_err(|error| self.spoilt(&error.message))?);
+        let file = self.open()?;
+        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
+        let footer = Arc::new(footer);
         self.footers.0.lock().put(self.info.path.clone(), footer.clone());
         Ok(footer)
     }
@@ -147,6 +150,14 @@ impl Part {
 
     fn spoilt(&self, reason: &str) -> Error {
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
+    }
+
+    /// Does something that the Parquet reader has a part in: it trusts lengths that it
+    /// reads, and over some damaged ones it panics. That costs the answer, which names
+    /// the part, and nothing else.
+    fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        // What a panic has left half done is not looked at again: see `Batches`.
+        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
     }
 
     /// The sets of the messages' trigrams; `None` where the part has none, or none that
@@ -180,9 +191,12 @@ impl Part {
         if footer.metadata.metadata().row_group(group).column(column).bloom_filter_offset().is_none() {
             return Ok(None);
         }
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, footer.metadata.clone())
-            .get_row_group_column_bloom_filter(group, column)
-            .map_err(|error| self.spoilt(&error.to_string()))
+        let file = self.open()?;
+        self.guarded(|| {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())
+                .get_row_group_column_bloom_filter(group, column)
+                .map_err(|error| self.spoilt(&error.to_string()))
+        })
     }
 
     /// Reads `columns` of those of the given rows of the row group that pass all
@@ -218,8 +232,8 @@ impl Part {
         if let Some(limit) = what.limit {
             builder = builder.with_limit(limit);
         }
-        let reader = builder.build().map_err(|error| self.spoilt(&error.to_string()))?;
-        Ok(Batches { part: self, reader })
+        let reader = self.guarded(|| builder.build().map_err(|error| self.spoilt(&error.to_string())))?;
+        Ok(Batches { part: self, reader: Some(reader) })
     }
 }
 
@@ -243,14 +257,19 @@ impl Default for Reading {
 /// The batches of a reading.
 pub(crate) struct Batches<'a> {
     part: &'a Part,
-    reader: ParquetRecordBatchReader,
+    /// `None` at the end, and after an error.
+    reader: Option<ParquetRecordBatchReader>,
 }
 
 impl Iterator for Batches<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.reader.next()?.map_err(|error| self.part.spoilt(&error.to_string())))
+        let mut reader = self.reader.take()?;
+        let read = || reader.next().transpose().map_err(|error| self.part.spoilt(&error.to_string()));
+        let batch = self.part.guarded(read).transpose()?;
+        self.reader = batch.is_ok().then_some(reader);
+        Some(batch)
     }
 }
 

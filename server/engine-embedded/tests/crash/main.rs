@@ -2,11 +2,7 @@
 //! and what another one finds there is judged by ids. Nothing that was acknowledged is
 //! lost, nothing is doubled or invented, and no position ever names two records.
 //!
-//! A new step gets a `crash_point!` in the engine and one line in a table below. Those
-//! that a compaction and a retention should have: `compaction::started`,
-//! `compaction::part-written`, `compaction::committed`, `compaction::swapped`,
-//! `compaction::unlinked`; `retention::committed`, `retention::swapped`,
-//! `retention::unlinked`.
+//! A new step gets a `crash_point!` in the engine and one line in a table below.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +11,7 @@ mod judge;
 mod workload;
 
 use judge::Judge;
-use workload::Engines::{self, Apart, Pair};
+use workload::Engines::{self, Apart, Expiring, Pair};
 
 /// Steps of work, with how often each is passed unharmed before it ends the process.
 const WORKING: &[(&str, Engines, &[u32])] = &[
@@ -39,6 +35,16 @@ const WORKING: &[(&str, Engines, &[u32])] = &[
     ("flush::committed", Pair, &[0, 1]),
     ("flush::swapped", Pair, &[0, 1]),
     ("flush::released", Pair, &[0, 1]),
+    ("upkeep::merged", Pair, &[0, 1]),
+    ("catalogue::parts-replaced", Pair, &[0, 1]),
+    ("upkeep::committed", Pair, &[0, 1]),
+    ("upkeep::swapped", Pair, &[0, 1]),
+    ("part::unlinked", Pair, &[0, 1, 2]),
+    ("upkeep::merged", Expiring, &[0, 1]),
+    ("catalogue::parts-replaced", Expiring, &[0, 1]),
+    ("upkeep::committed", Expiring, &[0, 1]),
+    ("upkeep::swapped", Expiring, &[0, 1]),
+    ("part::unlinked", Expiring, &[0, 1]),
     ("wal::group-synced", Apart, &[0, 40]),
     ("wal::segment-named", Apart, &[0, 1]),
     ("queue::cursor-written", Apart, &[0]),

@@ -13,6 +13,8 @@ pub(crate) enum Engines {
     Pair,
     /// Each with its own log, as beside a distributed one.
     Apart,
+    /// As `Pair`, and the records of one service are past their time.
+    Expiring,
 }
 
 impl Engines {
@@ -20,23 +22,30 @@ impl Engines {
         match self {
             Self::Pair => "pair",
             Self::Apart => "apart",
+            Self::Expiring => "expiring",
         }
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        if name == Self::Pair.name() { Self::Pair } else { Self::Apart }
+        [Self::Pair, Self::Apart, Self::Expiring].into_iter().find(|engines| engines.name() == name).unwrap()
     }
 
     pub(crate) async fn open(self, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
-        // Small bounds: a few hundred batches fill segments and flush several times.
+        // Small bounds: a few hundred batches fill segments, flush and merge several times.
         let options = Options {
             queue_bytes: 1 << 20,
             flush_records: 300,
             append_patience: Duration::from_secs(60),
+            compact_parts: 2,
+            upkeep_interval: Duration::from_millis(5),
+            retention_services: match self {
+                Self::Expiring => vec![(PASSING.to_owned(), Duration::from_secs(1))],
+                Self::Pair | Self::Apart => Vec::new(),
+            },
             ..Options::default()
         };
         match self {
-            Self::Pair => engine_embedded::open_pair(folder, options).await.unwrap(),
+            Self::Pair | Self::Expiring => engine_embedded::open_pair(folder, options).await.unwrap(),
             Self::Apart => {
                 let queue = engine_embedded::open_queue(folder, options.clone()).await.unwrap();
                 (queue, engine_embedded::open_store(folder, options).await.unwrap())
@@ -48,9 +57,21 @@ impl Engines {
 /// The records of one batch.
 pub(crate) const RECORDS: usize = 4;
 
+/// The service whose records some engines do not keep.
+const PASSING: &str = "passing";
+
+/// Whether the batch's records are of that service.
+pub(crate) fn passes(number: u64) -> bool {
+    number % 3 == 1
+}
+
 /// The batch of that number, as a client sends it who may send it again.
 pub(crate) fn batch(number: u64) -> Batch {
-    Batch { client_id: true, ..records::long_messages(number, RECORDS, 400) }
+    let mut batch = Batch { client_id: true, ..records::long_messages(number, RECORDS, 400) };
+    if passes(number) {
+        batch.records.iter_mut().for_each(|record| record.service = PASSING.into());
+    }
+    batch
 }
 
 /// Stores what the queue delivers, as the consume stage does, until it is closed.

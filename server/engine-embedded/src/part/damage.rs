@@ -1,0 +1,91 @@
+//! Damaged parts: an error that names the part, or rows, and never the end of the process.
+
+use std::{fs, panic, path::Path, sync::Arc};
+
+use model::StoredRecord;
+use pipeline::{ErrorClass, Result};
+use proptest::{collection::vec, prelude::*, sample::Index};
+use testkit::records;
+
+use super::{
+    PartInfo,
+    builder::Row,
+    decode, position_of,
+    reader::{Footers, Part, Reading},
+    writer,
+};
+
+/// A part of some hundred records of all kinds, with the file's bytes.
+fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
+    let batches = records::corpus(5, 20);
+    let mut rows: Vec<Row<'_>> = (1..)
+        .zip(&batches)
+        .flat_map(|(frame, batch)| {
+            let id_base = batch.records[0].id;
+            let row = move |(place, record)| Row { record, position: position_of(frame, place), id_base };
+            batch.records.iter().enumerate().map(row)
+        })
+        .collect();
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
+    let info = writer::write(folder, "2026-01-02", &rows).unwrap();
+    let bytes = fs::read(info.file(folder)).unwrap();
+    (info, bytes)
+}
+
+/// Everything that a search reads of a part.
+fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
+    let part = Part::new(info.clone(), folder, Arc::new(Footers::default()));
+    let footer = part.footer()?;
+    let mut found = Vec::new();
+    for (group, bounds) in footer.groups.iter().enumerate() {
+        let columns = footer.all_columns();
+        for column in &columns {
+            part.bloom_filter(&footer, group, *column)?;
+        }
+        let all = 0..bounds.rows;
+        let what = Reading { columns, ..Reading::default() };
+        for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
+            found.extend(decode::records(&batch?, &footer.columns)?);
+        }
+    }
+    part.trigrams(&footer);
+    Ok(found)
+}
+
+#[test]
+fn an_intact_part_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (info, _) = intact(folder.path());
+    assert_eq!(read(folder.path(), &info).unwrap().len() as u64, info.rows);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_part_is_an_error_that_names_it_or_rows_and_no_panic(
+        damage in vec((any::<Index>(), any::<u8>()), 1..6),
+        // Most of a file is data: half of the cases go for the footer.
+        at_the_end in any::<bool>(),
+        cut in proptest::option::weighted(0.1, any::<Index>()),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (info, mut bytes) = intact(folder.path());
+        let from = if at_the_end { bytes.len() - bytes.len() / 4 } else { 0 };
+        for (place, byte) in &damage {
+            let place = from + place.index(bytes.len() - from);
+            bytes[place] = *byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        fs::write(info.file(folder.path()), &bytes).unwrap();
+        match panic::catch_unwind(|| read(folder.path(), &info)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                prop_assert!(matches!(error.class, ErrorClass::Corrupt | ErrorClass::Unavailable), "{}", error);
+            }
+            Err(_) => prop_assert!(false, "a panic"),
+        }
+    }
+}
