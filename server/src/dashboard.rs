@@ -1,5 +1,7 @@
 //! What the dashboard asks, answered by the reader.
 
+use std::time::Duration;
+
 use app::backend::{
     Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, HistogramRequest, LogsRequest,
 };
@@ -18,6 +20,8 @@ pub(crate) struct Reading {
     pub(crate) reader: Reader,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
+    /// How long a page of records is looked for before it is shown as far as it was found.
+    pub(crate) patience: Duration,
 }
 
 impl Reading {
@@ -46,7 +50,10 @@ impl Backend for Reading {
     async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let limit = request.limit.unwrap_or(self.recent);
-        self.reader.logs(Self::query(&request.query), range, limit, request.cursor.as_deref()).await.map_err(told)
+        self.reader
+            .logs(Self::query(&request.query), range, limit, request.cursor.as_deref(), self.patience)
+            .await
+            .map_err(told)
     }
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod dashboard;
 mod engines;
+mod export;
 mod fallback;
 mod grpc;
 mod http;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
+        Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(tell),
         Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(tell),
     };

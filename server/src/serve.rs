@@ -63,7 +63,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         recent,
     };
     let site_path = app::SitePath(format!("/v/{}", site.version()));
-    let dashboard = app::dashboard(Arc::new(Reading { reader, recent }), site_path, options.listen.listen);
+    let dashboard = app::dashboard(
+        Arc::new(Reading { reader, recent, patience: options.search_patience }),
+        site_path,
+        options.listen.listen,
+    );
     let grpc_routes = grpc::routes(&ingest)?;
     let router = http::routes(services, &options.listen.cors_origin)?
         .merge(site::routes(Arc::clone(&site)))

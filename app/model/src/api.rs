@@ -68,6 +68,10 @@ pub struct LogsPage {
     pub records: Vec<RecordView>,
     /// To be handed back for the page before this one in time.
     pub next_cursor: Option<String>,
+    /// True where looking took too long and the page ends before it is full: there may be
+    /// matches before `searched_back_to`, and `next_cursor` goes on there.
+    #[serde(default)]
+    pub partial: bool,
     /// How far back the search has looked, in RFC 3339.
     pub searched_back_to: String,
     /// True where nothing older in the range is left to look at.

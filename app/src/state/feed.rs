@@ -57,6 +57,11 @@ impl Shown {
         self.rows == 0
     }
 
+    /// The lines that are shown.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Whether no more history may be loaded.
     pub(crate) fn is_full(&self) -> bool {
         self.rows >= LOADED_ROWS

@@ -1,5 +1,7 @@
 //! The port to the log store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use model::{LevelClass, Position, Query, RecordId, StoredRecord, time::Nanos};
 
@@ -120,6 +122,16 @@ pub struct SearchRequest {
     /// 1 to [`model::limits::PAGE_RECORDS`].
     pub limit: usize,
     pub cursor: Option<Cursor>,
+    /// About how long to look before answering with what was found so far; `None`: until
+    /// the page is full or there is nothing left. A store may take it for a hint.
+    pub patience: Option<Duration>,
+}
+
+impl SearchRequest {
+    /// The newest matches of the range, however long it takes.
+    pub fn new(query: Query, range: TimeRange, limit: usize) -> Self {
+        Self { query, range, limit, cursor: None, patience: None }
+    }
 }
 
 /// A page of records, newest first.

@@ -1,4 +1,5 @@
 //! What the program does besides serving.
 
 pub(crate) mod check;
+pub(crate) mod export;
 pub(crate) mod parts;

@@ -8,7 +8,7 @@ mod limits;
 mod listen;
 mod retention;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use chrono::FixedOffset;
 use clap::{Args, Parser, Subcommand};
@@ -18,7 +18,7 @@ pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
 pub(crate) use retention::RetentionOptions;
 
-use crate::commands::{check::CheckOptions, parts::PartsOptions};
+use crate::commands::{check::CheckOptions, export::ExportOptions, parts::PartsOptions};
 
 /// The central log server: services push logs, a durable queue takes the load, a store
 /// keeps them, and a dashboard searches them and tails them live.
@@ -46,6 +46,8 @@ impl Cli {
 pub(crate) enum Command {
     /// Run the server (the default).
     Serve(Box<ServeOptions>),
+    /// Write the records of a running server as JSON lines, CSV or Parquet.
+    Export(ExportOptions),
     /// List the Parquet files that hold the records, for programs that read them.
     Parts(PartsOptions),
     /// Verify a data folder: its catalogue and the parts that it lists.
@@ -68,6 +70,12 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "LOGBOOM_RECENT", value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Reading")]
     pub recent: u32,
+
+    /// How long the dashboard looks for a page of records before it shows what was found,
+    /// and goes on. (The API looks for 10 s.)
+    #[arg(long, env = "LOGBOOM_SEARCH_PATIENCE", value_name = "TIME", default_value = "1s",
+          value_parser = humantime::parse_duration, help_heading = "Reading")]
+    pub search_patience: Duration,
 
     /// The zone of timestamps that name none, such as +09:00 or UTC.
     #[arg(long, env = "LOGBOOM_ASSUME_TIMEZONE", value_name = "OFFSET", default_value = "UTC",

@@ -1,5 +1,7 @@
 //! `/api/v1/logs` and what else answers at once: count, histogram, facets, one record.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::{Path, Query as Parameters, State, rejection::QueryRejection},
@@ -11,6 +13,9 @@ use serde::Deserialize;
 
 use super::{Services, problem::Problem};
 use crate::reading::{RangeText, parse_query};
+
+/// How long a page is looked for: less than what clients and proxies wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -57,7 +62,8 @@ pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> R
 async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answer<LogsPage> {
     let asked = checked(asked)?;
     let (query, range) = (asked.query()?, asked.range(&services)?);
-    let page = services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref()).await?;
+    let page =
+        services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
     Ok(Json(page))
 }
 

@@ -3,6 +3,7 @@
 //! The folder is the URL space: one file per call or group of calls.
 
 mod dead_letters;
+mod export;
 mod health;
 mod logs;
 mod metrics;
@@ -45,6 +46,7 @@ pub(crate) struct Services {
 pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Result<Router> {
     let api = Router::new()
         .merge(logs::routes())
+        .merge(export::routes())
         .merge(tail::routes())
         .merge(push::routes())
         .merge(dead_letters::routes())

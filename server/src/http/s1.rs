@@ -52,8 +52,7 @@ async fn logs(State(services): State<Services>) -> Result<Response, Problem> {
     // it the search found as well is told by its position.
     let newest = services.store.newest().await?;
     let mut subscription = services.live.subscribe(Query::default(), Some(newest))?;
-    let request =
-        SearchRequest { query: Query::default(), range: TimeRange::ALL, limit: services.recent, cursor: None };
+    let request = SearchRequest::new(Query::default(), TimeRange::ALL, services.recent);
     let mut recent = services.store.search(&request).await?.records;
     recent.retain(|stored| stored.position <= newest);
     recent.reverse();
@@ -110,7 +109,7 @@ async fn historical_logs(
         None => None,
         Some(text) => Some(older_than(&services, text).await?),
     };
-    let request = SearchRequest { query: query(&asked)?, range, limit, cursor };
+    let request = SearchRequest { cursor, ..SearchRequest::new(query(&asked)?, range, limit) };
     let page = services.store.search(&request).await?;
     Ok(Json(page.records.iter().map(LogView::from).collect()))
 }

@@ -5,10 +5,11 @@
 mod cursor;
 mod parameters;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use futures::Stream;
 use model::{
-    LevelClass, Query,
+    LevelClass, Query, StoredRecord,
     api::{BucketView, ContextView, CountView, FacetValue, FacetsView, HistogramView, LogsPage, RecordView},
     limits, time,
 };
@@ -20,6 +21,8 @@ pub(crate) use parameters::{Clock, RangeText, parse_query};
 const MOST_BUCKETS: u32 = 1000;
 /// The fields and the values of one facets call.
 const MOST_FACETS: usize = 50;
+/// The records that an export reads at a time: a few megabytes.
+const EXPORT_RECORDS: usize = 5000;
 /// The neighbours on each side of a record.
 const MOST_NEIGHBOURS: usize = 1000;
 
@@ -39,13 +42,15 @@ impl Reader {
         &self.clock
     }
 
-    /// A page of records, newest first.
+    /// A page of records, newest first. Where looking takes longer than `patience`, it is
+    /// what was found so far, and the page's end says how far back that is.
     pub(crate) async fn logs(
         &self,
         query: Query,
         range: TimeRange,
         limit: usize,
         cursor: Option<&str>,
+        patience: Duration,
     ) -> Result<LogsPage> {
         if !(1..=limits::PAGE_RECORDS).contains(&limit) {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
@@ -54,14 +59,34 @@ impl Reader {
         // Before the search: a tail that goes on from here sees some records twice
         // rather than missing some, and tells them by their positions.
         let position = self.store.newest().await?;
-        let page = self.store.search(&SearchRequest { query, range, limit, cursor }).await?;
+        let request = SearchRequest { cursor, patience: Some(patience), ..SearchRequest::new(query, range, limit) };
+        let page = self.store.search(&request).await?;
         Ok(LogsPage {
             records: page.records.iter().map(RecordView::from).collect(),
             next_cursor: page.next.map(cursor::print),
+            partial: page.next.is_some() && page.records.len() < limit,
             searched_back_to: time::format_rfc3339(page.searched_back_to),
             complete: page.next.is_none(),
             position: position.to_string(),
         })
+    }
+
+    /// Everything that matches, newest first, some thousand records at a time.
+    pub(crate) fn pages(
+        &self,
+        query: Query,
+        range: TimeRange,
+    ) -> impl Stream<Item = Result<Vec<StoredRecord>>> + Send + use<> {
+        let store = self.store.clone();
+        async_stream::try_stream! {
+            let mut request = SearchRequest::new(query, range, EXPORT_RECORDS);
+            loop {
+                let page = store.search(&request).await?;
+                yield page.records;
+                let Some(next) = page.next else { break };
+                request.cursor = Some(next);
+            }
+        }
     }
 
     pub(crate) async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {

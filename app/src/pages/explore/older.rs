@@ -19,8 +19,12 @@ pub(super) struct Place {
     cursor: Option<String>,
     searched_back_to: String,
     complete: bool,
-    found: bool,
+    /// Whether the last answer came before there was a whole page: there is more to look
+    /// through, and the browser has it looked through by itself.
+    partial: bool,
     loading: bool,
+    /// The reader does not want it to be looked through.
+    stopped: bool,
     error: Option<BackendError>,
 }
 
@@ -30,14 +34,25 @@ impl Place {
             cursor: page.next_cursor.clone(),
             searched_back_to: page.searched_back_to.clone(),
             complete: page.complete || page.next_cursor.is_none(),
-            found: !page.records.is_empty(),
+            partial: page.partial,
             loading: false,
+            stopped: false,
             error: None,
         }
     }
+
+    /// Whether an empty list may yet become one with records.
+    pub(super) fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    fn goes_on(&self) -> bool {
+        self.partial && !self.loading && !self.stopped && self.error.is_none()
+    }
 }
 
-/// A link to the page before, which JavaScript turns into more rows on top.
+/// A link to the page before, which JavaScript turns into more rows on top. While a long
+/// search is under way, how far it has come.
 #[component]
 pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Search) -> impl IntoView {
     let t = texts();
@@ -45,20 +60,17 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
     let search = StoredValue::new(search);
     let is_full = Memo::new(move |_| shown.with(Shown::is_full));
     let is_cut = Memo::new(move |_| shown.with(Shown::is_cut));
-    let load = move |event: MouseEvent| {
-        event.prevent_default();
-        if place.with_untracked(|place| place.loading) {
-            return;
-        }
+    let rows = Memo::new(move |_| shown.with(Shown::rows));
+    let load = move || {
         place.update(|place| place.loading = true);
-        explorer.freeze();
         let request = request(&search.read_value(), &place.read_untracked(), &shown.read_untracked());
         spawn_local(async move {
             match server_functions::logs(request).await {
                 // The list may be gone by now; then there is nothing to update.
                 Ok(page) => {
-                    let _ = place.try_set(Place::of(&page));
-                    let _ = shown.try_update(|shown| shown.prepend(page.records));
+                    let stopped = place.try_with_untracked(|place| place.stopped).unwrap_or(true);
+                    let _ = shown.try_update(|shown| shown.prepend(page.records.clone()));
+                    let _ = place.try_set(Place { stopped, ..Place::of(&page) });
                 }
                 Err(error) => {
                     let _ = place.try_update(|place| {
@@ -69,6 +81,25 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
             }
         });
     };
+    // Runs in the browser only.
+    Effect::new(move |_| {
+        if place.with(Place::goes_on) && !is_full.get() {
+            load();
+        }
+    });
+    let on_click = move |event: MouseEvent| {
+        event.prevent_default();
+        if place.with_untracked(|place| place.loading) {
+            place.update(|place| place.stopped = true);
+            return;
+        }
+        explorer.freeze();
+        place.update(|place| (place.stopped, place.error) = (false, None));
+        // What is partial goes on by itself.
+        if !place.with_untracked(Place::goes_on) {
+            load();
+        }
+    };
     move || {
         let place = place.get();
         if is_full.get() {
@@ -77,19 +108,24 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
         if place.complete && !is_cut.get() {
             return view! { <p class="older" data-testid="beginning">{t.beginning}</p> }.into_any();
         }
-        let text = match (&place.error, place.loading) {
-            (Some(error), false) => format!("{error} · {}", t.try_again),
-            (_, true) => t.older_loading.to_owned(),
-            _ if !place.found => {
-                (t.older_searched_to)(&clock::full(&place.searched_back_to, explorer.local_time.get()))
-            }
+        let back_to = || clock::full(&place.searched_back_to, explorer.local_time.get());
+        let text = match &place.error {
+            Some(error) if !place.loading => format!("{error} · {}", t.try_again),
+            _ if place.partial && place.stopped => (t.older_searched_to)(&back_to(), rows.get()),
+            _ if place.partial => (t.older_searching)(&back_to(), rows.get()),
+            _ if place.loading => t.older_loading.to_owned(),
             _ => t.older.to_owned(),
         };
         let url = explorer.view.with_untracked(|view| match place.cursor.clone() {
             Some(cursor) => view.with_cursor(cursor).url(),
             None => view.url(),
         });
-        view! { <a class="older" href=url data-testid="load-older" on:click=load>{text}</a> }.into_any()
+        view! {
+            <a class="older" class:searching=place.partial && !place.stopped href=url data-testid="load-older" on:click=on_click>
+                {text}
+            </a>
+        }
+        .into_any()
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     let older = RwSignal::new(older::Place::of(&page));
     let terms: Arc<[String]> = highlight::terms(&search.query).into();
     let shown = RwSignal::new(Shown::new(page.records.into_iter().rev()));
-    let is_empty = Memo::new(move |_| shown.with(Shown::is_empty));
+    let is_empty = Memo::new(move |_| shown.with(Shown::is_empty) && !older.with(older::Place::is_partial));
     let is_live = search.is_live();
 
     // Runs in the browser only, once for each answer.

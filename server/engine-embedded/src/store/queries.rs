@@ -1,6 +1,6 @@
 //! The port's methods.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use model::{
@@ -15,7 +15,7 @@ use pipeline::{
 use super::{
     EmbeddedStore, aggregate,
     scans::Cancel,
-    search::{Order, Window, search},
+    search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
 };
 
@@ -59,7 +59,8 @@ impl LogStore for EmbeddedStore {
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
-        let SearchRequest { query, range, limit, cursor } = request.clone();
+        let SearchRequest { query, range, limit, cursor, patience } = request.clone();
+        let deadline = patience.map(|patience| Instant::now() + patience);
         let window = Window { beyond: cursor.map(|cursor| (cursor.time, cursor.position.0)), ..Window::of_time(range) };
         let window = match cursor {
             // What is newer than the cursor need not even be looked at.
@@ -69,17 +70,19 @@ impl LogStore for EmbeddedStore {
             }
             None => window,
         };
-        let mut records = self
-            .scan(move |snapshot, cancel| search(snapshot, &query, window, Order::Newest, limit + 1, cancel))
+        let (mut records, stopped) = self
+            .scan(move |snapshot, cancel| search_newest(snapshot, &query, window, limit + 1, deadline, cancel))
             .await?;
         // One more than was asked for tells whether there is a next page.
         let more = records.len() > limit;
         records.truncate(limit);
-        let next =
+        let last =
             records.last().filter(|_| more).map(|last| Cursor { time: last.record.time, position: last.position });
         // Not the last one's own time: the next page may begin with others of it.
-        let searched_back_to = next.map_or(range.from, |next| next.time.saturating_add(1));
-        Ok(SearchPage { records, next, searched_back_to })
+        let searched_back_to = last.map(|last| last.time.saturating_add(1)).or(stopped);
+        // No position is smaller, so the next page begins with the times before.
+        let next = last.or(stopped.map(|time| Cursor { time, position: Position(i64::MIN) }));
+        Ok(SearchPage { records, next, searched_back_to: searched_back_to.unwrap_or(range.from) })
     }
 
     async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {

@@ -6,11 +6,11 @@
 //! begin before the last of them, the rest is not looked at. Parts give their row
 //! groups only when it is their turn, so most footers are never read.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc, time::Instant};
 
 use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_buffer::BooleanBuffer;
-use model::{Query, RecordId, StoredRecord};
+use model::{Query, RecordId, StoredRecord, time::Nanos};
 use pipeline::{Block, Result, TimeRange};
 use rayon::prelude::*;
 
@@ -137,30 +137,38 @@ pub(crate) fn search(
     }
     let scan = Scan { query, window, order, cancel };
     let mut found = Found::new(limit);
-    let mut sources = scan.sources(snapshot);
-    let mut round = 1;
-    loop {
-        let (entries, groups) = scan.next(&mut sources, &found, round)?;
-        if entries.is_empty() && groups.is_empty() {
-            break;
-        }
-        entries.iter().for_each(|entry| scan.entry(entry, &mut found));
-        // The first one alone, in small steps, because it is often enough; more at once
-        // the longer it takes.
-        let hasty = round == 1;
-        let parts: Vec<Found> = groups
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|(part, footer, place)| {
-                let mut own = found.fork();
-                scan.group(&part, &footer, place, hasty, &mut own)?;
-                Ok(own)
-            })
-            .collect::<Result<_>>()?;
-        parts.into_iter().for_each(|own| found.merge(own));
-        round = (round * 2).min(ROUND_GROUPS);
-    }
+    scan.run(&mut scan.sources(snapshot), &mut found, |_| false)?;
     Ok(found.finish())
+}
+
+/// As [`search`] for the newest, and gives up at the deadline. Then the second value is a
+/// time, earlier than any at which the window begins to look: all matches at or after it
+/// are found.
+pub(crate) fn search_newest(
+    snapshot: &Snapshot,
+    query: &Query,
+    window: Window,
+    limit: usize,
+    deadline: Option<Instant>,
+    cancel: &Cancel,
+) -> Result<(Vec<StoredRecord>, Option<Nanos>)> {
+    let order = Order::Newest;
+    let scan = Scan { query, window, order, cancel };
+    let mut found = Found::new(limit);
+    let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    // Without any progress the next call would begin at the same place.
+    let gets_on = |bound: i64| searched_back_to(bound) < window.time.to.saturating_sub(1);
+    let stopped = scan.run(&mut scan.sources(snapshot), &mut found, |bound| gets_on(bound) && is_late())?;
+    if let Some(bound) = stopped {
+        // What is found of the times that were not looked at everywhere is not all of it.
+        found.end_before(bound);
+    }
+    Ok((found.finish(), stopped.map(searched_back_to)))
+}
+
+/// The time after the newest that a source with this bound can have.
+fn searched_back_to(bound: i64) -> Nanos {
+    (!bound).saturating_add(1)
 }
 
 /// A row group by its place.
@@ -190,6 +198,11 @@ impl Sources {
         let source = self.sources.get_mut(place)?.take()?;
         Some((bound, source))
     }
+
+    /// The least bound.
+    fn bound(&self) -> Option<i64> {
+        self.order.peek().map(|Reverse((bound, _))| *bound)
+    }
 }
 
 struct Scan<'a> {
@@ -200,6 +213,36 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
+    /// Looks for records until there are enough, or there is nothing left to look at, or
+    /// `stop` says so of the bound of all that is left; only then it gives that bound.
+    fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
+        let mut round = 1;
+        loop {
+            if let Some(bound) = sources.bound().filter(|bound| round > 1 && !found.is_closed(*bound) && stop(*bound)) {
+                return Ok(Some(bound));
+            }
+            let (entries, groups) = self.next(sources, found, round)?;
+            if entries.is_empty() && groups.is_empty() {
+                return Ok(None);
+            }
+            entries.iter().for_each(|entry| self.entry(entry, found));
+            // The first one alone, in small steps, because it is often enough; more at once
+            // the longer it takes.
+            let hasty = round == 1;
+            let parts: Vec<Found> = groups
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|(part, footer, place)| {
+                    let mut own = found.fork();
+                    self.group(&part, &footer, place, hasty, &mut own)?;
+                    Ok(own)
+                })
+                .collect::<Result<_>>()?;
+            parts.into_iter().for_each(|own| found.merge(own));
+            round = (round * 2).min(ROUND_GROUPS);
+        }
+    }
+
     /// The blocks in memory and the parts that may have something.
     fn sources(&self, snapshot: &Snapshot) -> Sources {
         let (window, order) = (self.window, self.order);
@@ -385,6 +428,11 @@ impl Found {
             *slot = Some(candidate);
             self.heap.push((key, place));
         }
+    }
+
+    /// Lets go of what has this bound or comes after it.
+    fn end_before(&mut self, bound: i64) {
+        self.heap.retain(|((first, _), _)| *first < bound);
     }
 
     fn finish(mut self) -> Vec<StoredRecord> {

@@ -135,7 +135,7 @@ async fn compare(seed: u64, options: Options, questions: &[(String, TimeRange)])
 }
 
 async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &Query, range: TimeRange) {
-    let mut ours = SearchRequest { query: query.clone(), range, limit: 37, cursor: None };
+    let mut ours = SearchRequest::new(query.clone(), range, 37);
     let mut theirs = ours.clone();
     loop {
         let page = store.search(&ours).await.unwrap();

@@ -47,7 +47,7 @@ pub(crate) async fn pump(queue: &dyn Queue, store: &dyn LogStore, batches: Vec<B
 
 /// All records, newest first.
 pub(crate) async fn everything(store: &dyn LogStore) -> Vec<StoredRecord> {
-    let mut request = SearchRequest { query: Query::default(), range: TimeRange::ALL, limit: 1_000, cursor: None };
+    let mut request = SearchRequest::new(Query::default(), TimeRange::ALL, 1_000);
     let mut records = Vec::new();
     loop {
         let page = store.search(&request).await.unwrap();

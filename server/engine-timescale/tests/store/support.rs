@@ -62,8 +62,7 @@ pub(crate) fn count(blocks: &[Block]) -> usize {
 }
 
 pub(crate) async fn messages(store: &Arc<dyn LogStore>, query: &str) -> Vec<String> {
-    let request =
-        SearchRequest { query: Query::parse(query).unwrap(), range: TimeRange::ALL, limit: 10_000, cursor: None };
+    let request = SearchRequest::new(Query::parse(query).unwrap(), TimeRange::ALL, 10_000);
     let page = store.search(&request).await.unwrap();
     assert_eq!(page.next, None);
     page.records.into_iter().map(|stored| stored.record.message).collect()

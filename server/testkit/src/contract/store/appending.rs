@@ -26,7 +26,7 @@ pub async fn an_empty_store_answers_every_question(harness: &dyn StoreHarness) {
     let (query, range) = (Query::default(), TimeRange { from: 0, to: 60 });
     assert_eq!(everything(&*store).await, []);
     assert_eq!(store.count(&query, TimeRange::ALL).await.unwrap(), 0);
-    let request = SearchRequest { query: query.clone(), range: TimeRange::ALL, limit: 10, cursor: None };
+    let request = SearchRequest::new(query.clone(), TimeRange::ALL, 10);
     let page = store.search(&request).await.unwrap();
     assert_eq!((page.records, page.next), (vec![], None));
     assert_eq!(store.histogram(&query, range, 20).await.unwrap().counts, [[0; 6]; 3]);
@@ -83,7 +83,7 @@ pub async fn records_of_any_time_are_stored(harness: &dyn StoreHarness) {
     }
     Feeder::default().feed(&*store, std::slice::from_ref(&batch)).await;
     assert_same(&records(&everything(&*store).await), &batch.records, "everything");
-    let request = SearchRequest { query: Query::default(), range: TimeRange::ALL, limit: 100, cursor: None };
+    let request = SearchRequest::new(Query::default(), TimeRange::ALL, 100);
     let mut found = records(&store.search(&request).await.unwrap().records);
     found.reverse();
     assert_same(&found, &batch.records, "search");

@@ -1,6 +1,6 @@
 //! Questions, answered like the reference (C7).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{Query, RecordId};
 use pipeline::{Batch, ErrorClass, LogStore, SearchPage, SearchRequest, TimeRange};
@@ -55,6 +55,9 @@ impl Pair {
             let what = format!("search for `{query}` in {range:?}");
             let expected = all_pages(&self.reference, &query, range, 10_000).await;
             assert_same(&all_pages(&*self.store, &query, range, 100).await, &expected, &what);
+            let request = SearchRequest { patience: Some(Duration::ZERO), ..SearchRequest::new(query, range, 100) };
+            let hasty = all_pages_of(&*self.store, request).await;
+            assert_same(&hasty, &expected, &format!("{what} without patience"));
         }
     }
 }
@@ -70,12 +73,15 @@ fn ranges() -> [TimeRange; 4] {
 
 /// Turns pages until there are no more.
 async fn all_pages(store: &dyn LogStore, query: &Query, range: TimeRange, limit: usize) -> Vec<model::Record> {
-    let mut request = SearchRequest { query: query.clone(), range, limit, cursor: None };
+    all_pages_of(store, SearchRequest::new(query.clone(), range, limit)).await
+}
+
+async fn all_pages_of(store: &dyn LogStore, mut request: SearchRequest) -> Vec<model::Record> {
     let mut found = Vec::new();
     // A search may stop early, but not for ever.
     for _ in 0..10_000 {
         let page = store.search(&request).await.unwrap();
-        assert!(page.records.len() <= limit);
+        assert!(page.records.len() <= request.limit);
         found.extend(records(&page.records));
         match page.next {
             None => return found,
@@ -85,7 +91,7 @@ async fn all_pages(store: &dyn LogStore, query: &Query, range: TimeRange, limit:
             }
         }
     }
-    panic!("there is no end to the pages of `{query}`");
+    panic!("there is no end to the pages of `{}`", request.query);
 }
 
 pub async fn fresh_records_answer_every_query_like_the_reference(harness: &dyn StoreHarness) {
@@ -126,8 +132,10 @@ pub async fn a_search_pages_through_everything_once_newest_first(harness: &dyn S
 pub async fn a_search_says_truly_how_far_back_it_has_looked(harness: &dyn StoreHarness) {
     let pair = Pair::mixed(harness, 55).await;
     let range = ranges()[1];
-    for text in ["*", "level:error", "500", "nothing.like.this:*"] {
-        let mut request = SearchRequest { query: Query::parse(text).unwrap(), range, limit: 13, cursor: None };
+    let patience = [None, Some(Duration::ZERO)];
+    let cases = ["*", "level:error", "500", "nothing.like.this:*"].into_iter();
+    for (text, patience) in cases.flat_map(|text| patience.map(|patience| (text, patience))) {
+        let mut request = SearchRequest { patience, ..SearchRequest::new(Query::parse(text).unwrap(), range, 13) };
         let all = all_pages(&pair.reference, &request.query, range, 10_000).await;
         let mut seen = 0;
         loop {

@@ -1,0 +1,90 @@
+//! `logboom export`: the records of a running server as a file.
+
+use std::{io::Write as _, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use futures::StreamExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use url::Url;
+
+use crate::export::Format;
+
+/// What to export, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    /// Which records, in the query language, such as 'level:error service:shop'; without
+    /// it all.
+    #[arg(default_value = "")]
+    pub query: String,
+
+    /// The server.
+    #[arg(long, env = "LOGBOOM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub server: Url,
+
+    /// Only records from this time on: -1h, 2026-01-02T03:04:05Z or epoch milliseconds.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+
+    /// Only records before this time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+
+    /// What to write.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// The file to write, which has its name when it is complete; without it the standard
+    /// output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// # Errors
+/// The server cannot be reached or refuses, or what it sends cannot be written or ends
+/// too early.
+pub(crate) async fn run(options: &ExportOptions) -> anyhow::Result<()> {
+    let mut url = options.server.join("/api/v1/export")?;
+    url.query_pairs_mut().append_pair("query", &options.query).append_pair("format", &options.format.to_string());
+    for (name, value) in [("from", &options.from), ("to", &options.to)] {
+        if let Some(value) = value {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    // Fails only where it was done before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let response = reqwest::get(url)
+        .await
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| format!("{} cannot be reached; name the server by --server", options.server))?;
+    if !response.status().is_success() {
+        let status = response.status();
+        let body = response.text().await.unwrap_or_default();
+        let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+        bail!("{}", problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(status.as_str()));
+    }
+    let Some(path) = &options.output else { return copy(response, &mut tokio::io::stdout()).await.map(drop) };
+    let mut unfinished = path.clone().into_os_string();
+    unfinished.push(".partial");
+    let unfinished = PathBuf::from(unfinished);
+    let mut file = tokio::fs::File::create(&unfinished)
+        .await
+        .with_context(|| format!("cannot create {}", unfinished.display()))?;
+    let bytes = copy(response, &mut file).await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&unfinished, path).await.with_context(|| format!("cannot create {}", path.display()))?;
+    writeln!(std::io::stderr(), "{}: {bytes} bytes", path.display())?;
+    Ok(())
+}
+
+async fn copy(response: reqwest::Response, output: &mut (impl AsyncWrite + Unpin)) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    let mut pieces = response.bytes_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(reqwest::Error::without_url).context("the export is incomplete")?;
+        output.write_all(&piece).await?;
+        bytes += piece.len() as u64;
+    }
+    output.flush().await?;
+    Ok(bytes)
+}

@@ -1,0 +1,85 @@
+//! `/api/v1/export`: everything that matches, as a file, however much it is.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Query as Parameters, State, rejection::QueryRejection},
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use model::StoredRecord;
+use pipeline::{Error, Result, TimeRange};
+use serde::Deserialize;
+
+use super::{Services, logs::checked, problem::Problem};
+use crate::{
+    export::{Encoder, Format},
+    reading::{RangeText, parse_query},
+};
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/api/v1/export", get(export))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    query: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    #[serde(default)]
+    format: Format,
+}
+
+/// Answers with the file. A failure after its beginning breaks the connection off, so
+/// that no client takes a part for the whole.
+async fn export(
+    State(services): State<Services>,
+    asked: Result<Parameters<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Asked { query, from, to, format } = checked(asked)?;
+    let query = parse_query(query.as_deref())?;
+    let range = RangeText { from: from.as_deref(), to: to.as_deref() };
+    let range = range.resolve(services.reader.clock(), TimeRange::ALL)?;
+    let mut pages = Box::pin(services.reader.pages(query, range));
+    // What is wrong from the start has a status of its own.
+    let first = pages.next().await.transpose()?;
+    let pages = futures::stream::iter(first.map(Ok)).chain(pages);
+    let headers = [
+        (header::CONTENT_TYPE, format.content_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"logboom-export.{format}\"")),
+    ];
+    Ok((headers, Body::from_stream(encoded(pages, Encoder::new(format)?))).into_response())
+}
+
+/// The file's bytes. Encoding takes milliseconds a page, so other threads do it.
+fn encoded(
+    mut pages: impl Stream<Item = Result<Vec<StoredRecord>>> + Unpin,
+    mut encoder: Encoder,
+) -> impl Stream<Item = Result<Bytes>> {
+    async_stream::try_stream! {
+        while let Some(page) = pages.next().await {
+            let page = page?;
+            let bytes;
+            (encoder, bytes) = blocking(move || {
+                let bytes = encoder.encode(&page)?;
+                Ok((encoder, bytes))
+            })
+            .await?;
+            if !bytes.is_empty() {
+                yield bytes;
+            }
+        }
+        let rest = blocking(move || encoder.finish()).await?;
+        if !rest.is_empty() {
+            yield rest;
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(format!("an export failed: {error}")))?
+}
