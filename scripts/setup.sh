@@ -78,6 +78,15 @@ setup_test() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
 
+    # The programs that read a data folder; they live beside the user's Python.
+    if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
+        python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
+        say "installing the end-to-end tests' Python packages"
+        python3 -m venv --clear "$tools/python"
+        "$tools/python/bin/pip" install --quiet --disable-pip-version-check -r end2end/requirements.txt
+        cp end2end/requirements.txt "$tools/python/.installed-from"
+    fi
+
     have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
     # Remembers the lock file that was installed from.
     if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-from; then

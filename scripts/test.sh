@@ -47,6 +47,7 @@ status=0
 if [[ $status -eq 0 ]]; then
     say "end to end: the whole program in Chromium, on both pairs of engines"
     (cd end2end && LOGBOOM_PROGRAM="$target/debug/logboom" LOADGEN_PROGRAM="$target/debug/loadgen" \
+        LOGBOOM_PYTHON="$tools/python/bin/python" \
         npm test --silent) 2>&1 | tee "$logs/end2end" || status=$?
     read -r e2e_passed e2e_failed e2e_skipped < <(
         sed -nE 's/^end2end: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$logs/end2end" | tail -1
