@@ -5,7 +5,9 @@
 mod agreement;
 mod contract;
 mod durability;
+mod formats;
 mod layout;
+mod model;
 mod overload;
 mod seams;
 mod size;

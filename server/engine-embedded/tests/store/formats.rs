@@ -1,0 +1,92 @@
+//! Data folders of earlier programs: `tests/formats/<number>` holds one of each format.
+
+use std::{fs, path::Path, sync::Arc};
+
+use model::{Record, Value};
+use pipeline::{Batch, LogStore, Queue};
+use testkit::records;
+
+use crate::support::{delivery, everything, in_memory, pump};
+
+/// The format that this program writes.
+const NEWEST: u32 = 1;
+/// What a folder holds in parts, and how much more its queue holds.
+const STORED: u64 = 12;
+const QUEUED: u64 = 5;
+
+/// Records whose every byte is written here: no random numbers, whose making may change.
+fn batch(number: u64) -> Batch {
+    let mut batch = records::batch(number, 20);
+    for (place, record) in batch.records.iter_mut().enumerate() {
+        let seq = number as i64 * 20 + place as i64;
+        record.message = records::AWKWARD[seq as usize % records::AWKWARD.len()].to_owned();
+        record.time += seq * 1_000_003;
+        record.attributes = vec![
+            ("ratio".into(), Value::Float(seq as f64 / 7.0)),
+            ("retried".into(), Value::Bool(seq % 2 == 0)),
+            ("seq".into(), Value::Int(seq)),
+            ("키 \"1\"".into(), Value::Text(record.message.clone().into())),
+        ];
+    }
+    batch
+}
+
+fn folder(format: u32) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats").join(format.to_string())
+}
+
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copied(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+async fn open(folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
+    let queue = engine_embedded::open_queue(folder, in_memory()).await.unwrap();
+    (queue, engine_embedded::open_store(folder, in_memory()).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
+    for format in 1..=NEWEST {
+        let scratch = tempfile::tempdir().unwrap();
+        copied(&folder(format), scratch.path());
+        let (queue, store) = open(scratch.path()).await;
+        let deliveries = queue.receive(100).await.unwrap();
+        assert_eq!(deliveries.len() as u64, QUEUED, "format {format}");
+        store.append(&deliveries).await.unwrap();
+        // What is written now is written beside what was there.
+        pump(&*queue, &*store, vec![batch(STORED + QUEUED + 1)]).await;
+
+        let mut found: Vec<Record> = everything(&*store).await.into_iter().map(|stored| stored.record).collect();
+        found.sort_by_key(|record| record.time);
+        let expected: Vec<Record> = (1..=STORED + QUEUED + 1).flat_map(|number| batch(number).records).collect();
+        assert_eq!(found, expected, "format {format}");
+        queue.close().await;
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "writes the folder of the newest format, once for each"]
+async fn write_a_folder_of_the_newest_format() {
+    let folder = folder(NEWEST);
+    assert!(!folder.exists(), "{} is there; what was written once is not written again", folder.display());
+    fs::create_dir_all(&folder).unwrap();
+    let (queue, store) = open(&folder).await;
+    for number in 1..=STORED {
+        store.append(&[delivery(number, batch(number))]).await.unwrap();
+    }
+    for number in STORED + 1..=STORED + QUEUED {
+        queue.publish(Arc::new(batch(number))).await.unwrap();
+    }
+    queue.close().await;
+    store.close().await;
+}

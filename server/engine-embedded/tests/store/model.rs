@@ -1,0 +1,189 @@
+//! Queue and store together against the reference: whatever is done in whatever order,
+//! both hold the same records and answer alike.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use engine_embedded::Options;
+use model::{Query, RecordId};
+use pipeline::{Batch, Delivery, LogStore, Queue, Receipt, TimeRange};
+use proptest::prelude::*;
+use testkit::{memory::MemoryStore, records};
+
+use crate::support::{compacting_at, delivery, everything, flushing_at, in_memory};
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Publishes the batch of that number; a number that was there before is a client
+    /// that sends again.
+    Publish(usize),
+    /// Takes deliveries of about so many records.
+    Receive(usize),
+    /// Stores what was received and not stored yet; acknowledging it is a step of its own.
+    Store,
+    Acknowledge,
+    /// Gives back what was received.
+    Release,
+    Ask(usize),
+    Reopen,
+}
+
+const BATCHES: usize = 30;
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..BATCHES).prop_map(Step::Publish),
+        4 => (1..200_usize).prop_map(Step::Receive),
+        4 => Just(Step::Store),
+        3 => Just(Step::Acknowledge),
+        1 => Just(Step::Release),
+        2 => any::<usize>().prop_map(Step::Ask),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// The engines under test, the reference, and what is between the two.
+struct Model {
+    options: Options,
+    corpus: Vec<Batch>,
+    questions: Vec<Query>,
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn LogStore>,
+    reference: MemoryStore,
+    published: BTreeSet<usize>,
+    received: Vec<Delivery>,
+    stored: Vec<Receipt>,
+}
+
+impl Model {
+    async fn open(folder: &Path, options: Options) -> Self {
+        let mut corpus = records::corpus(71, BATCHES);
+        corpus.iter_mut().for_each(|batch| batch.client_id = true);
+        let questions = records::queries(71, &corpus, 60);
+        let (queue, store) = engine_embedded::open_pair(folder, options.clone()).await.unwrap();
+        Self {
+            options,
+            corpus,
+            questions,
+            queue,
+            store,
+            reference: MemoryStore::new(),
+            published: BTreeSet::new(),
+            received: Vec::new(),
+            stored: Vec::new(),
+        }
+    }
+
+    async fn take(&mut self, step: &Step, folder: &Path) {
+        match step {
+            Step::Publish(number) => {
+                self.queue.publish(Arc::new(self.corpus[*number].clone())).await.unwrap();
+                self.published.insert(*number);
+            }
+            Step::Receive(records) => self.receive(*records).await,
+            Step::Store => self.store_received().await,
+            Step::Acknowledge => {
+                self.queue.acknowledge(&self.stored).await.unwrap();
+                self.stored.clear();
+            }
+            Step::Release => {
+                let receipts: Vec<_> = self.received.drain(..).map(|delivery| delivery.receipt).collect();
+                self.queue.release(&receipts).await.unwrap();
+            }
+            Step::Ask(seed) => self.ask(*seed).await,
+            Step::Reopen => {
+                self.queue.close().await;
+                self.store.close().await;
+                (self.queue, self.store) = engine_embedded::open_pair(folder, self.options.clone()).await.unwrap();
+                // The log is the store's journal too: opening takes in all that it has.
+                (self.received, self.stored) = (Vec::new(), Vec::new());
+                let log: Vec<_> = self.published.iter().map(|number| self.corpus[*number].clone()).collect();
+                let log: Vec<_> = (0..).zip(log).map(|(receipt, batch)| delivery(receipt, batch)).collect();
+                self.reference.append(&log).await.unwrap();
+            }
+        }
+    }
+
+    /// Takes what is there, if there is something: receiving would wait for it.
+    async fn receive(&mut self, records: usize) {
+        let held = (self.received.len() + self.stored.len()) as u64;
+        if self.queue.status().depth > held {
+            self.received.extend(self.queue.receive(records).await.unwrap());
+        }
+    }
+
+    async fn store_received(&mut self) {
+        let received = std::mem::take(&mut self.received);
+        self.store.append(&received).await.unwrap();
+        self.reference.append(&received).await.unwrap();
+        self.stored.extend(received.iter().map(|delivery| delivery.receipt));
+    }
+
+    async fn ask(&self, seed: usize) {
+        let query = &self.questions[seed % self.questions.len()];
+        let fields = ["service", "level", "http.status", "path"].map(str::to_owned);
+        let range = [TimeRange::ALL, TimeRange { from: records::OBSERVED, to: records::OBSERVED + 2_000_000_000 }]
+            [seed / self.questions.len() % 2];
+        let (store, reference) = (&self.store, &self.reference);
+        let count = store.count(query, range).await.unwrap();
+        assert_eq!(count, reference.count(query, range).await.unwrap(), "count of {query}");
+        let facets = store.facets(query, range, &fields, 5).await.unwrap();
+        assert_eq!(facets, reference.facets(query, range, &fields, 5).await.unwrap(), "facets of {query}");
+        let range = TimeRange { from: records::OBSERVED - 3_000_000_000, to: records::OBSERVED + 3_000_000_000 };
+        let histogram = store.histogram(query, range, 500_000_000).await.unwrap();
+        assert_eq!(histogram, reference.histogram(query, range, 500_000_000).await.unwrap(), "histogram of {query}");
+    }
+
+    async fn compare(&self) {
+        assert_eq!(ids(&*self.store).await, ids(&self.reference).await);
+    }
+
+    /// Works everything off: then all that was ever published is there, once.
+    async fn finish(mut self) {
+        while self.queue.status().depth > 0 {
+            self.receive(1000).await;
+            self.store_received().await;
+            self.queue.acknowledge(&self.stored).await.unwrap();
+            self.stored.clear();
+        }
+        self.compare().await;
+        for seed in 0..self.questions.len() {
+            self.ask(seed).await;
+        }
+        let published = self.published.iter().flat_map(|number| &self.corpus[*number].records);
+        let mut expected: Vec<RecordId> = published.map(|record| record.id).collect();
+        expected.sort_unstable();
+        assert_eq!(ids(&*self.store).await, expected);
+        self.queue.close().await;
+        self.store.close().await;
+    }
+}
+
+/// The ids of all records, in order; one that is stored twice is there twice.
+async fn ids(store: &dyn LogStore) -> Vec<RecordId> {
+    let mut ids: Vec<RecordId> = everything(store).await.into_iter().map(|stored| stored.record.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_they_hold_and_answer_the_same(
+        steps in prop::collection::vec(step(), 1..40),
+        options in prop_oneof![Just(in_memory()), Just(flushing_at(40)), Just(compacting_at(20))],
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut model = Model::open(folder.path(), options).await;
+            for step in &steps {
+                model.take(step, folder.path()).await;
+                if matches!(step, Step::Store | Step::Reopen) {
+                    model.compare().await;
+                }
+            }
+            model.finish().await;
+        });
+    }
+}
