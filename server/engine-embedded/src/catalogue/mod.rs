@@ -110,6 +110,7 @@ impl Catalogue {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
         add_parts(&mut transaction, &commit.parts).await?;
         crash_point!("catalogue::parts-added");
+        full_disk_point!("catalogue::commit", |error| failed(sqlx::Error::Io(error)));
         ledger::add(&mut transaction, &commit.ids).await?;
         sqlx::query(include_str!("sql/cursor_advance.sql"))
             .bind(commit.frame as i64)
@@ -131,6 +132,7 @@ impl Catalogue {
             .map_err(failed)?;
         add_parts(&mut transaction, added).await?;
         crash_point!("catalogue::parts-replaced");
+        full_disk_point!("catalogue::replace", |error| failed(sqlx::Error::Io(error)));
         transaction.commit().await.map_err(failed)
     }
 

@@ -99,6 +99,7 @@ impl PartWriter {
         file::create_folder(folder, &folder.join(day))?;
         let name = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
         let path = folder.join(&name);
+        full_disk_point!("part::create", |error| file::failed("create", &path, &error));
         let output = fs::File::create_new(&path).map_err(|error| file::failed("create", &path, &error))?;
         crash_point!("part::created");
         let file = Unfinished { name, path, finished: false };
@@ -111,6 +112,7 @@ impl PartWriter {
     /// Adds rows, which come after those before in the order of the part; their columns
     /// are those of the layout. About one row group is kept in memory, encoded.
     pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        full_disk_point!("part::write", |error| file::failed("write", &self.file.path, &error));
         let messages = Texts::named(batch, schema::MESSAGE)?;
         (0..messages.len()).for_each(|row| self.sets.add(messages.get(row).unwrap_or_default()));
         self.writer.write(batch).map_err(refused)
@@ -132,6 +134,7 @@ impl PartWriter {
             .into_inner()
             .map_err(|error| Error::unavailable(format!("a part cannot be written: {}", error.error())))?;
         crash_point!("part::written");
+        full_disk_point!("part::sync", |error| file::failed("sync", &file.path, &error));
         output.sync_all().map_err(|error| file::failed("sync", &file.path, &error))?;
         if let Some(folder) = file.path.parent() {
             file::sync_folder(folder)?;

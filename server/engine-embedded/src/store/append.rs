@@ -257,7 +257,15 @@ impl Inner {
     async fn wait_for_room(&self) -> Result<()> {
         let mut frozen = self.frozen.subscribe();
         let room = frozen.wait_for(|frozen| frozen.len() <= self.options.flush_waiting);
-        match tokio::time::timeout(self.options.append_patience, room).await {
+        let room = tokio::time::timeout(self.options.append_patience, room);
+        let mut closed = self.closed.subscribe();
+        let waited = tokio::select! {
+            biased;
+            waited = room => waited,
+            // Nobody writes any more.
+            _ = closed.wait_for(|closed| *closed) => return self.alive(),
+        };
+        match waited {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(Error::unavailable("the store is closed")),
             Err(_) => match self.trouble.lock().clone() {

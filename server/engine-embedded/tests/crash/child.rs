@@ -20,14 +20,32 @@ const FOLDER: &str = "CRASH_FOLDER";
 const ENGINES: &str = "CRASH_ENGINES";
 const BATCHES: &str = "CRASH_BATCHES";
 
+/// What happens at the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process is killed.
+    Crash,
+    /// The disk is full for a while.
+    FullDisk,
+}
+
+impl Fault {
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Crash => "CRASH_AT",
+            Self::FullDisk => "FULL_AT",
+        }
+    }
+}
+
 /// Runs the workload in a process of its own that ends at the point.
-pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, at: &str) -> Output {
+pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, fault: Fault, at: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child::works_until_it_is_killed", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .env(ENGINES, engines.name())
         .env(BATCHES, format!("{} {}", batches.start, batches.end))
-        .env("CRASH_AT", at)
+        .env(fault.variable(), at)
         .output()
         .unwrap()
 }
@@ -41,6 +59,8 @@ pub(crate) enum Said {
     Kept(u64),
     /// The store showed this position and this id.
     Stored(i64, u128),
+    /// The store said that it is in trouble.
+    Trouble,
 }
 
 impl Said {
@@ -49,6 +69,7 @@ impl Said {
             Self::Sent(number) => format!("@ sent {number} 0\n"),
             Self::Kept(number) => format!("@ kept {number} 0\n"),
             Self::Stored(position, id) => format!("@ stored {position} {id}\n"),
+            Self::Trouble => "@ trouble 0 0\n".to_owned(),
         };
         std::io::stdout().write_all(line.as_bytes()).unwrap();
         std::io::stdout().flush().unwrap();
@@ -60,6 +81,7 @@ impl Said {
         match what {
             "sent" => Some(Self::Sent(first.parse().ok()?)),
             "kept" => Some(Self::Kept(first.parse().ok()?)),
+            "trouble" => Some(Self::Trouble),
             _ => Some(Self::Stored(first.parse().ok()?, second.parse().ok()?)),
         }
     }
@@ -78,6 +100,13 @@ async fn tell_what_is_stored(store: Arc<dyn LogStore>) {
     }
 }
 
+async fn tell_of_trouble(store: Arc<dyn LogStore>) {
+    while store.status().trouble.is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    Said::Trouble.say();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the process that the other tests start and kill"]
 async fn works_until_it_is_killed() {
@@ -85,6 +114,7 @@ async fn works_until_it_is_killed() {
     let (queue, store) = Engines::named(&variable(ENGINES)).open(Path::new(&variable(FOLDER))).await;
     let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
     let follower = tokio::spawn(tell_what_is_stored(store.clone()));
+    let trouble = tokio::spawn(tell_of_trouble(store.clone()));
 
     let batches = variable(BATCHES);
     let (start, end) = batches.split_once(' ').unwrap();
@@ -104,5 +134,6 @@ async fn works_until_it_is_killed() {
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     queue.close().await;
     store.close().await;
+    trouble.abort();
     let _ = tokio::join!(consumer, follower);
 }

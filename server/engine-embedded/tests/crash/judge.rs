@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use testkit::oracle::Oracle;
 
 use crate::{
-    child::{self, Said},
+    child::{self, Fault, Said},
     workload::{Engines, RECORDS, batch, consume, passes},
 };
 
@@ -49,25 +49,38 @@ impl Judge {
 
     /// Lets a process work on the folder until it is killed at the point.
     pub(crate) async fn kill_at(&mut self, at: &str) {
-        self.history.push(at.to_owned());
+        self.work(Fault::Crash, at).await;
+    }
+
+    /// Lets a process work on the folder whose disk is full for a while when it comes to
+    /// the point; says whether the store said so.
+    pub(crate) async fn fill_disk_at(&mut self, at: &str) -> bool {
+        self.work(Fault::FullDisk, at).await
+    }
+
+    async fn work(&mut self, fault: Fault, at: &str) -> bool {
+        self.history.push(format!("{fault:?} at {at}"));
         let (folder, engines, batches) = (self.folder.path().to_owned(), self.engines, self.next..self.next + BATCHES);
         self.next += BATCHES;
         let at = at.to_owned();
-        let output = tokio::task::spawn_blocking(move || child::run(&folder, engines, batches, &at)).await.unwrap();
+        let work = move || child::run(&folder, engines, batches, fault, &at);
+        let output = tokio::task::spawn_blocking(work).await.unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(
-            output.status.signal(),
-            Some(ABORTED),
-            "{self}: the point was not reached\n{said}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let as_expected = match fault {
+            Fault::Crash => output.status.signal() == Some(ABORTED),
+            Fault::FullDisk => output.status.success(),
+        };
+        assert!(as_expected, "{self}: {}\n{said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        let mut in_trouble = false;
         for said in said.lines().filter_map(Said::read) {
             match said {
                 Said::Sent(number) => drop(self.sent.insert(number)),
                 Said::Kept(number) => drop(self.kept.insert(number)),
                 Said::Stored(position, id) => self.saw(position, id),
+                Said::Trouble => in_trouble = true,
             }
         }
+        in_trouble
     }
 
     fn saw(&mut self, position: i64, id: u128) {

@@ -80,6 +80,18 @@ const FIRST: &[(&str, Engines, &[u32])] = &[
     ("open::orphans-removed", Apart, &[0]),
 ];
 
+/// Steps at which the disk is full for a while, and whether the store has to say so: what
+/// upkeep cannot do now it does later, and nothing waits for it.
+const FULL: &[(&str, Engines, bool)] = &[
+    ("part::create=1", Pair, true),
+    ("part::write=1", Pair, true),
+    ("part::sync=1", Pair, true),
+    ("catalogue::commit=1", Pair, true),
+    ("catalogue::commit=0", Apart, true),
+    ("catalogue::replace=0", Pair, false),
+    ("catalogue::replace=0", Expiring, false),
+];
+
 /// A crash in the midst of work, which every case but the first opening starts from.
 const IN_WORK: &str = "wal::group-written=60";
 
@@ -100,6 +112,19 @@ async fn killed_at_any_step_of_its_work_it_loses_nothing_and_doubles_nothing() {
         // Once more, on what the first crash has left, and before anybody tidied it up.
         judge.kill_at(IN_WORK).await;
         judge.kill_at(&at).await;
+        judge.verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_full_disk_at_any_step_it_says_so_and_goes_on_when_there_is_space() {
+    for (at, engines, says_so) in FULL {
+        let mut judge = Judge::new(*engines);
+        let in_trouble = judge.fill_disk_at(at).await;
+        assert_eq!(in_trouble, *says_so, "{at}: what the store said");
+        judge.verify().await;
+        judge.kill_at(IN_WORK).await;
+        judge.fill_disk_at(at).await;
         judge.verify().await;
     }
 }
