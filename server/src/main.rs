@@ -24,6 +24,12 @@ use clap::Parser as _;
 
 use crate::config::Command;
 
+/// Records are many small texts, allocated by one thread and freed by another: against
+/// glibc's allocator this takes a tenth off the time of taking records in, and half off
+/// the memory, which is given back afterwards.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The bytes of a worker's stack, of which only what is used takes memory. A page is one
 /// deep type: rendering one with a record opened takes between 0.5 and 1 MiB in a release
 /// build and more than the usual 2 MiB in a debug build.

@@ -9,14 +9,14 @@ pub struct Options {
     /// in parts, or with another store not yet acknowledged. Past it `publish` answers
     /// `Overloaded` until the store has caught up. Default 4 GiB, at least 1 MiB.
     pub queue_bytes: u64,
-    /// Records in memory at which they are written as parts. Default 100,000.
+    /// Records in memory at which they are written as parts. Default 65,536.
     pub flush_records: usize,
-    /// Bytes in memory, roughly, at which they are written as parts. Default 48 MiB.
+    /// Bytes in memory, roughly, at which they are written as parts. Default 32 MiB.
     pub flush_bytes: usize,
     /// The longest that records wait in memory to be written as parts; they are durable
     /// in the journal meanwhile. Default 30 s.
     pub flush_interval: Duration,
-    /// Full tables that may wait to be written before `append` has to wait. Default 2;
+    /// Full tables that may wait to be written before `append` has to wait. Default 1;
     /// memory is bounded by `(flush_waiting + 1) * flush_bytes`.
     pub flush_waiting: usize,
     /// How long `append` waits for the writer before it answers `Overloaded`.
@@ -48,10 +48,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             queue_bytes: 4 << 30,
-            flush_records: 100_000,
-            flush_bytes: 48 << 20,
+            flush_records: 65_536,
+            flush_bytes: 32 << 20,
             flush_interval: Duration::from_secs(30),
-            flush_waiting: 2,
+            flush_waiting: 1,
             append_patience: Duration::from_secs(5),
             concurrent_scans: 2,
             part_rows: 2_000_000,

@@ -24,9 +24,10 @@ impl Inner {
         loop {
             self.alive()?;
             newest.borrow_and_update();
-            let snapshot = self.snapshots.load();
-            if snapshot.newest > after {
-                let blocks = self.after(snapshot, after).await?;
+            // No snapshot is kept while waiting: it would keep the memory and the files of
+            // what was flushed and merged meanwhile.
+            if self.snapshots.load().newest > after {
+                let blocks = self.after(self.snapshots.load(), after).await?;
                 if !blocks.is_empty() {
                     return Ok(blocks);
                 }

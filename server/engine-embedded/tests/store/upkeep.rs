@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use engine_embedded::Options;
+use engine_embedded::{Options, inspect};
 use model::{Query, Record, RecordId, Severity, Text, Value};
 use pipeline::{Batch, BatchId, LogStore, TimeRange};
 
@@ -91,6 +91,31 @@ async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
         assert_eq!(again.count(&query, TimeRange::ALL).await.unwrap(), 1);
     }
     again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_space_of_merged_parts_is_free_at_once_also_while_a_tail_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let batches = (0..20).map(|number| aged(number, "api", hours(24 * 40))).collect();
+    // Upkeep comes when the parts are there and the tail waits.
+    let options = Options { upkeep_interval: Duration::from_millis(500), ..compacting_at(10) };
+    let store = stored(folder.path(), options, batches).await;
+    while inspect::parts(folder.path()).await.unwrap().len() < 10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let newest = store.newest().await.unwrap();
+    let tail = tokio::spawn({
+        let store = store.clone();
+        async move { store.follow(newest).await }
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while files(folder.path()) > 2 {
+        assert!(tokio::time::Instant::now() < deadline, "{} files are left", files(folder.path()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(inspect::parts(folder.path()).await.unwrap().len(), files(folder.path()));
+    store.close().await;
+    assert!(tail.await.unwrap().is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
