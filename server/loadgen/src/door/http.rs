@@ -1,4 +1,4 @@
-//! `POST /api/v1/push` with JSON lines.
+//! JSON lines by `POST /api/v1/push`, or to the very address that is given, for a peer.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ struct Rejection {
 impl HttpDoor {
     pub(crate) fn new(url: &Url, run: &str) -> Result<Self> {
         let client = Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
-        Ok(Self { client, url: url.join("api/v1/push")?, run: run.to_owned() })
+        let url = if url.path() == "/" { url.join("api/v1/push")? } else { url.clone() };
+        Ok(Self { client, url, run: run.to_owned() })
     }
 
     pub(crate) async fn send(&self, parcel: &Parcel) -> Fate {
@@ -51,8 +52,10 @@ impl HttpDoor {
         let response = request.send().await?;
         let status = response.status();
         if status.is_success() {
-            let answer: Answer = response.json().await?;
-            return Ok(Fate::Acknowledged { refused: answer.rejections.iter().map(|r| r.index).collect() });
+            // A peer may have nothing to say.
+            let answer: Option<Answer> = serde_json::from_slice(&response.bytes().await?).ok();
+            let rejections = answer.map(|answer| answer.rejections).unwrap_or_default();
+            return Ok(Fate::Acknowledged { refused: rejections.iter().map(|r| r.index).collect() });
         }
         let reason = format!("{status}: {}", response.text().await.unwrap_or_default());
         Ok(match status {

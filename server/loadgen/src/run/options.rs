@@ -12,7 +12,8 @@ use crate::door::Door;
 /// How to load the server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
-    /// The server: reading API, and the doors of gRPC and HTTP.
+    /// The server: reading API, and the doors of gRPC and HTTP. With a path, the address that
+    /// the door `http` posts JSON lines to, which may be another system's.
     #[arg(long, env = "LOGBOOM_URL", default_value = "http://127.0.0.1:3000")]
     pub url: Url,
     /// The gRPC listener, where it is another than the server's main port.

@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""The whole program under load, as one table. Started by scripts/bench.sh.
+
+Everything is measured from outside: the load generator's one line, the process's CPU time
+and peak memory from /proc, the bytes of its data folder, the time of HTTP answers. Where
+VICTORIA_LOGS names a victoria-logs program, it is measured the same way in the same run,
+because figures of two runs on a shared machine do not compare.
+"""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+RECORDS = int(os.environ.get("BENCH_RECORDS", "5000000"))
+PROGRAM = os.environ["LOGBOOM_PROGRAM"]
+LOADGEN = os.environ["LOADGEN_PROGRAM"]
+PEER = os.environ.get("VICTORIA_LOGS")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A program on a port and a folder of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.port = free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=os.environ.get("BENCH_FOLDER")))
+        self.log = open(self.folder / "log", "ab")
+
+    def start(self):
+        """Returns the seconds until it answers."""
+        begun = time.monotonic()
+        self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log, cwd=self.folder)
+        while True:
+            try:
+                if self.get(self.ready)[0] == 200:
+                    return time.monotonic() - begun
+            except OSError:
+                pass
+            if self.process.poll() is not None:
+                sys.exit(f"{self.name} ended; see {self.folder}/log")
+            time.sleep(0.002)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait()
+
+    def get(self, path, **parameters):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request("GET", f"{path}?{urllib.parse.urlencode(parameters)}")
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def cpu(self):
+        """Seconds of CPU time since the start."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, field="VmHWM"):
+        """Megabytes, at the peak."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split(f"{field}:")[1].split()[0]) / 1000
+
+    def stored_bytes(self):
+        return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
+
+    def settle(self):
+        """Waits until it does nothing any more."""
+        before = self.cpu()
+        for _ in range(120):
+            time.sleep(2)
+            now = self.cpu()
+            if now - before < 0.05:
+                return
+            before = now
+
+
+class Logboom(Server):
+    ready = "/readyz"
+
+    def __init__(self):
+        super().__init__("logboom")
+        self.grpc = free_port()
+        self.data = self.folder / "data" / "parts"
+        self.lines = f"http://127.0.0.1:{self.port}/"
+
+    def command(self):
+        listen = ["--listen", f"127.0.0.1:{self.port}", "--grpc-listen", f"127.0.0.1:{self.grpc}"]
+        return [PROGRAM, "serve", "--data", self.folder / "data", "--log", "warn", *listen]
+
+
+class VictoriaLogs(Server):
+    ready = "/health"
+
+    def __init__(self):
+        super().__init__("victoria-logs")
+        self.data = self.folder / "data"
+        fields = "_time_field=time&_msg_field=message&_stream_fields=service,node"
+        self.lines = f"http://127.0.0.1:{self.port}/insert/jsonline?{fields}"
+
+    def command(self):
+        return [PEER, f"-storageDataPath={self.data}", f"-httpListenAddr=127.0.0.1:{self.port}"]
+
+
+def load(server, door, *options, url=None):
+    command = [LOADGEN, "run", "--url", url or server.lines, "--door", door, *map(str, options)]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+    report = json.loads(output)
+    if report["errors"]:
+        sys.exit(f"{server.name}: {output}")
+    return report
+
+
+DAY = {"from": "-30d"}
+
+
+def logs(query):
+    return "/api/v1/logs", {"query": query, "limit": 100, **DAY}
+
+
+def count(query):
+    return "/api/v1/count", {"query": query, **DAY}
+
+
+def theirs(query, limit=100):
+    return "/select/logsql/query", {"query": query, "limit": limit, "start": "30d"}
+
+
+# What is asked: ours, and the same of the peer. `{trace}` is a trace id that is there.
+QUERIES = {
+    "newest 100 of level:error": (logs("level:error"), theirs("level:error")),
+    "newest 100 of a phrase in 0.1 %": (logs('"quota nearly exhausted"'), theirs('"quota nearly exhausted"')),
+    "newest 100 of a substring in 0.1 %": (logs('"uota nearly exh"'), theirs('~"uota nearly exh"')),
+    "phrase of unknown words": (logs('"zebra unicorn"'), theirs('"zebra unicorn"')),
+    "substring that is nowhere": (logs('"zqxjkvb"'), theirs('~"zqxjkvb"')),
+    "known words in an order that is nowhere": (logs('"primary cache"'), theirs('"primary cache"')),
+    "common words in an order that is nowhere": (logs('"ms in the of"'), theirs('"ms in the of"')),
+    "one trace id": (logs("trace_id:{trace}"), theirs('trace_id:"{trace}"')),
+    "histogram, 60 buckets by level": (
+        ("/api/v1/histogram", {"buckets": 60, **DAY}),
+        ("/select/logsql/hits", {"query": "*", "step": "12h", "field": "level", "start": "30d"}),
+    ),
+    "top 10 services by errors": (
+        ("/api/v1/facets", {"query": "level:error", "fields": "service", "limit": 10, **DAY}),
+        theirs("level:error | top 10 by (service)"),
+    ),
+    "count of all": (count(""), theirs("* | stats count()")),
+    "count of a substring in 0.1 %": (count('"uota nearly exh"'), theirs('~"uota nearly exh" | stats count()')),
+}
+
+
+def ask(server, query, trace):
+    path, parameters = query
+    parameters = {name: str(value).replace("{trace}", trace) for name, value in parameters.items()}
+    begun = time.monotonic()
+    status, body = server.get(path, **parameters)
+    if status != 200:
+        sys.exit(f"{server.name}: {parameters} answered {status}: {body[:300]}")
+    return (time.monotonic() - begun) * 1000
+
+
+def drop_caches():
+    os.sync()
+    try:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        pass
+
+
+def measure_queries(server, side, trace):
+    answers = {}
+    for name, sides in QUERIES.items():
+        drop_caches()
+        server.stop()
+        server.start()
+        cold = ask(server, sides[side], trace)
+        warm = statistics.median(ask(server, sides[side], trace) for _ in range(7))
+        answers[name] = (cold, warm)
+        print(f"  {server.name}: {name}: {warm:.1f} ms", file=sys.stderr)
+    return answers
+
+
+def measure_ingest(server):
+    server.start()
+    figures = {"idle memory, MB": server.memory("VmRSS")}
+    report = load(server, "http", "--records", RECORDS)
+    figures["JSON lines, records/s"] = report["records_per_second"]
+    server.settle()
+    figures["server CPU a record, µs"] = server.cpu() / RECORDS * 1e6
+    figures["peak memory, MB"] = server.memory()
+    figures["disk a record, bytes"] = server.stored_bytes() / RECORDS
+    return figures
+
+
+def any_trace(server):
+    _, body = server.get("/api/v1/logs", query="trace_id:*", limit=1, **DAY)
+    return json.loads(body)["records"][0]["trace_id"]
+
+
+def doors():
+    """What only Logboom has: its gRPC doors, its tail, and how it starts."""
+    server = Logboom()
+    server.start()
+    figures = {}
+    report = load(server, "stream", "--records", RECORDS)
+    figures["gRPC Stream, records/s"] = report["records_per_second"]
+    server.settle()
+    report = load(server, "send-log", "--records", 300_000, "--in-flight", 256)
+    figures["gRPC SendLog 3 × 256, calls/s"] = report["records_per_second"]
+    figures["… its p99, ms"] = report["latency_ms"]["p99"]
+    report = load(server, "stream", "--rate", 1000, "--batch", 10, "--duration", 8, "--live", "--spread-hours", 0)
+    figures["acknowledged → tail at 1,000/s, p99 ms"] = report["live"]["lag_ms"]["p99"]
+    server.stop()
+    figures["ready after a clean stop, s"] = server.start()
+    server.stop(signal.SIGKILL)
+    figures["ready after kill -9, s"] = server.start()
+    server.stop()
+    shutil.rmtree(server.folder)
+    return figures
+
+
+def table(title, rows, columns):
+    width = max(map(len, [title, *rows])) + 2
+    print(f"\n{title:<{width}}" + "".join(f"{column:>16}" for column in columns))
+    for name, values in rows.items():
+        print(f"{name:<{width}}" + "".join(f"{value:>16,.1f}" if value is not None else f"{'–':>16}" for value in values))
+
+
+def main():
+    ours = Logboom()
+    figures = measure_ingest(ours)
+    trace = any_trace(ours)
+    answers = measure_queries(ours, 0, trace)
+    ours.stop()
+    shutil.rmtree(ours.folder)
+    their_figures, their_answers = {}, {}
+    if PEER:
+        peer = VictoriaLogs()
+        their_figures = measure_ingest(peer)
+        their_answers = measure_queries(peer, 1, trace)
+        peer.stop()
+        shutil.rmtree(peer.folder)
+    figures |= doors()
+    columns = ["Logboom", "VictoriaLogs"] if PEER else ["Logboom"]
+    rows = {name: [value, their_figures.get(name)][: len(columns)] for name, value in figures.items()}
+    table(f"{RECORDS:,} records", rows, columns)
+    names = [f"{column} {state}" for column in columns for state in ("cold", "warm")]
+    rows = {}
+    for name, own in answers.items():
+        rows[name] = [*own, *(their_answers.get(name, (None, None)) if PEER else ())]
+    table("answer over HTTP, ms (warm: median of 7)", rows, [name.replace("VictoriaLogs", "peer") for name in names])
+
+
+main()

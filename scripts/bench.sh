@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Measures the whole program, as `make release` builds it, and prints one table. With
+# VICTORIA_LOGS=/path/to/victoria-logs that one as well, in the same run.
+#
+#   BENCH_RECORDS=5000000   how many records to load
+#   BENCH_FOLDER=/tmp       where the data is for the time of the run
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+have python3 || install_packages python3
+scripts/release.sh
+cargo build --release -p loadgen
+say "measuring; this takes some minutes, and wants the machine for itself"
+LOGBOOM_PROGRAM="$target/release/logboom" LOADGEN_PROGRAM="$target/release/loadgen" exec python3 scripts/bench.py

@@ -1,0 +1,159 @@
+//! Appending, flushing and each kind of question, by themselves: `cargo bench -p
+//! engine-embedded`. The whole program is measured by `make bench`.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use engine_embedded::Options;
+use model::{Query, Value};
+use pipeline::{Batch, Content, Delivery, Receipt, SearchRequest, TimeRange};
+use testkit::records;
+use tokio::runtime::Runtime;
+
+const BATCH: usize = 1000;
+/// The records that questions are asked of: four row groups.
+const RECORDS: usize = 500_000;
+
+/// Plain records, some of them errors, some with a rare word, with a number each.
+fn batch(number: u64) -> Batch {
+    let mut batch = records::batch(number, BATCH);
+    for (place, record) in batch.records.iter_mut().enumerate() {
+        let seq = number as i64 * BATCH as i64 + place as i64;
+        record.time += seq * 1_000_000;
+        record.service = format!("service-{}", seq % 20).into();
+        if seq % 20 == 0 {
+            (record.severity, record.level) = (model::Severity::new(17).unwrap(), "error".into());
+        }
+        let rare = if seq % 1000 == 0 { ": quota nearly exhausted" } else { "" };
+        record.message =
+            format!("request {seq} of user {} was answered after {} ms{rare}", seq * 7919 % 10_007, seq % 313);
+        record.attributes = vec![
+            ("http.status".into(), Value::Int([200, 201, 404, 500][seq as usize % 4])),
+            ("seq".into(), Value::Int(seq)),
+        ];
+        record.trace_id = Some((seq as u128 * 0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    }
+    batch
+}
+
+fn delivery(number: u64) -> Delivery {
+    Delivery { receipt: Receipt(number), content: Content::Batch(Arc::new(batch(number))) }
+}
+
+/// Nothing happens by the clock.
+fn options() -> Options {
+    let never = Duration::from_secs(86_400);
+    Options {
+        flush_records: RECORDS,
+        flush_bytes: 1 << 30,
+        flush_interval: never,
+        upkeep_interval: never,
+        ..Options::default()
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+fn append(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let mut group = criterion.benchmark_group("append");
+    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(30);
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { queue_bytes: 64 << 30, ..options() };
+    let (queue, store) = runtime.block_on(engine_embedded::open_pair(folder.path(), options)).unwrap();
+    let mut number = 0;
+    group.bench_function("a batch, to the disk", |bencher| {
+        bencher.iter_batched(
+            || {
+                number += 1;
+                Arc::new(batch(number))
+            },
+            |batch| runtime.block_on(queue.publish(batch)).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    runtime.block_on(async {
+        queue.close().await;
+        store.close().await;
+    });
+    group.finish();
+}
+
+fn flush(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let mut group = criterion.benchmark_group("flush");
+    group.throughput(Throughput::Elements(65 * BATCH as u64)).sample_size(10);
+    group.bench_function("65,000 records, from memory to a part", |bencher| {
+        bencher.iter_batched(
+            || {
+                let folder = tempfile::tempdir().unwrap();
+                let store = runtime.block_on(engine_embedded::open_store(folder.path(), options())).unwrap();
+                for number in 1..=65 {
+                    runtime.block_on(store.append(&[delivery(number)])).unwrap();
+                }
+                (folder, store)
+            },
+            // Closing writes what is in memory.
+            |(folder, store)| {
+                runtime.block_on(store.close());
+                folder
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn questions(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let store = runtime.block_on(async {
+        let store = engine_embedded::open_store(folder.path(), options()).await.unwrap();
+        for number in 1..=(RECORDS / BATCH) as u64 {
+            store.append(&[delivery(number)]).await.unwrap();
+        }
+        store.close().await;
+        engine_embedded::open_store(folder.path(), options()).await.unwrap()
+    });
+    let mut group = criterion.benchmark_group("500,000 records");
+    group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(20);
+    for (name, text) in [
+        ("newest 100", ""),
+        ("newest 100 errors", "level:error"),
+        ("newest 100 of a rare phrase", "\"quota nearly exhausted\""),
+        ("a substring that is nowhere", "\"zqxjkvb\""),
+        ("common words in an order that is nowhere", "\"ms answered user\""),
+        ("a regular expression that is nowhere", "message:/user [a-z]+ was/"),
+        ("a number that is nowhere", "http.status>=600"),
+        ("one trace id", "trace_id:0000000000000000000000000000abcd"),
+    ] {
+        let request = SearchRequest::new(Query::parse(text).unwrap(), TimeRange::ALL, 100);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| runtime.block_on(store.search(black_box(&request))).unwrap())
+        });
+    }
+    let everything = Query::default();
+    let errors = Query::parse("level:error").unwrap();
+    group.bench_function("count of a substring", |bencher| {
+        let query = Query::parse("\"nearly exh\"").unwrap();
+        bencher.iter(|| runtime.block_on(store.count(black_box(&query), TimeRange::ALL)).unwrap());
+    });
+    group.bench_function("histogram by level", |bencher| {
+        let range = TimeRange { from: records::OBSERVED, to: records::OBSERVED + RECORDS as i64 * 1_000_000 };
+        let bucket = 10_000_000_000;
+        bencher.iter(|| runtime.block_on(store.histogram(black_box(&everything), range, bucket)).unwrap());
+    });
+    group.bench_function("services by errors", |bencher| {
+        let fields = ["service".to_owned()];
+        bencher.iter(|| runtime.block_on(store.facets(black_box(&errors), TimeRange::ALL, &fields, 10)).unwrap());
+    });
+    group.finish();
+    runtime.block_on(store.close());
+}
+
+criterion_group!(benches, append, flush, questions);
+criterion_main!(benches);
