@@ -32,8 +32,9 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
 /// Crates that only the packages named with them may import.
 const ONLY_IN: [(&str, &[&str]); 5] = [
     ("lapin", &["engine-rabbitmq"]),
-    ("parquet", &["engine-embedded"]),
-    ("arrow", &["engine-embedded"]),
+    // The store keeps Parquet, and an export may be Parquet.
+    ("parquet", &["engine-embedded", "server"]),
+    ("arrow-array", &["engine-embedded", "server"]),
     // PostgreSQL in one engine, SQLite in the other.
     ("sqlx", &["engine-embedded", "engine-timescale"]),
     ("wasm-bindgen", &["app", "hydrate"]),

@@ -39,6 +39,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Built together with the server, the HTTP client has TLS and wants to be told whose.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match work(Command::parse()).await {
         Ok(code) => code,
         Err(error) => {

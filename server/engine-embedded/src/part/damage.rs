@@ -48,7 +48,7 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
             found.extend(decode::records(&batch?, &footer.columns)?);
         }
     }
-    part.trigrams(&footer);
+    part.message_index(&footer);
     Ok(found)
 }
 

@@ -27,8 +27,8 @@
 //!
 //! File metadata: `logboom.format` is the version of this layout, `logboom.attributes`
 //! a JSON array of `{column, key, type}`, which is what readers should go by, and
-//! `logboom.trigrams` a JSON object `{offset, bytes}`: where in the file the [`trigrams`]
-//! of the messages are. Columns whose values hardly repeat have Parquet's Bloom filters.
+//! `logboom.message_index` a JSON object `{offset, bytes}`: where in the file the
+//! [`message_index`] is. Columns whose values hardly repeat have Parquet's Bloom filters.
 
 pub(crate) mod builder;
 pub(crate) mod columns;
@@ -37,9 +37,9 @@ mod damage;
 pub(crate) mod decode;
 pub(crate) mod file;
 pub(crate) mod merge;
+pub(crate) mod message_index;
 pub(crate) mod reader;
 pub(crate) mod schema;
-pub(crate) mod trigrams;
 pub(crate) mod writer;
 
 use std::path::{Path, PathBuf};

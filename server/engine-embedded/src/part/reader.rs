@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     ops::Range,
     os::unix::fs::FileExt,
     panic::{self, AssertUnwindSafe},
@@ -36,14 +36,14 @@ use pipeline::{Error, Result};
 
 use super::{
     PLACE_BITS, PartInfo, file,
-    schema::{self, Columns, TrigramsPlace},
-    trigrams::Trigrams,
+    message_index::MessageIndex,
+    schema::{self, Columns, IndexPlace},
 };
 
 /// Rows of one decoded batch; between two of them a scan looks whether it is still wanted.
 const BATCH_ROWS: usize = 8_192;
-/// Footers kept decoded; one takes some ten to a hundred kilobytes, and with the sets of
-/// its trigrams up to half a megabyte.
+/// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
+/// message index up to half a megabyte.
 const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
 /// The most recently used footers.
@@ -81,9 +81,9 @@ impl Drop for Part {
 /// What the end of the file says of its content.
 pub(crate) struct Footer {
     metadata: ArrowReaderMetadata,
-    trigrams_place: Option<TrigramsPlace>,
+    index_place: Option<IndexPlace>,
     /// Read when first asked for.
-    trigrams: OnceLock<Option<Trigrams>>,
+    message_index: OnceLock<Option<MessageIndex>>,
     pub(crate) columns: Columns,
     pub(crate) groups: Vec<Group>,
 }
@@ -160,21 +160,21 @@ impl Part {
         panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
     }
 
-    /// The sets of the messages' trigrams; `None` where the part has none, or none that
+    /// The index of its messages; `None` where the part has none, or none that
     /// read: a search can do without.
-    pub(crate) fn trigrams<'a>(&self, footer: &'a Footer) -> Option<&'a Trigrams> {
+    pub(crate) fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
         let read = || {
-            let place = footer.trigrams_place?;
-            let sets = self.trigrams_at(place);
+            let place = footer.index_place?;
+            let sets = self.index_at(place);
             if let Err(error) = &sets {
                 tracing::warn!(part = self.info.path, %error, "a part is searched without its index of messages");
             }
             sets.ok()
         };
-        footer.trigrams.get_or_init(read).as_ref()
+        footer.message_index.get_or_init(read).as_ref()
     }
 
-    fn trigrams_at(&self, place: TrigramsPlace) -> Result<Trigrams> {
+    fn index_at(&self, place: IndexPlace) -> Result<MessageIndex> {
         let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
         if end.is_none() {
             return Err(self.spoilt("its index of messages lies outside of it"));
@@ -183,7 +183,7 @@ impl Part {
         self.open()?
             .read_exact_at(&mut bytes, place.offset)
             .map_err(|error| file::failed("read", &self.path, &error))?;
-        Trigrams::read(&bytes)
+        MessageIndex::read(&bytes)
     }
 
     /// The Bloom filter of a column in a row group, if it has one.
@@ -208,7 +208,14 @@ impl Part {
         rows: &[Range<usize>],
         what: Reading,
     ) -> Result<Batches<'_>> {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, footer.metadata.clone());
+        let file = self.open()?;
+        let all = footer.groups.get(group).map_or(0, |group| group.rows);
+        let is_whole = rows.iter().map(Range::len).sum::<usize>() >= all;
+        if is_whole {
+            let needed = what.conditions.iter().flat_map(|condition| &condition.columns).chain(&what.columns);
+            footer.read_ahead(&file, group, needed);
+        }
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone());
         let mask = |columns: Vec<usize>| ProjectionMask::leaves(footer.metadata.parquet_schema(), columns);
         let predicates = what
             .conditions
@@ -224,8 +231,7 @@ impl Part {
             .with_batch_size(what.batch_rows)
             .with_projection(mask(what.columns))
             .with_row_filter(RowFilter::new(predicates));
-        let all = footer.groups.get(group).map_or(0, |group| group.rows);
-        if rows.iter().map(Range::len).sum::<usize>() < all {
+        if !is_whole {
             let selection = RowSelection::from_consecutive_ranges(rows.iter().cloned(), all);
             builder = builder.with_row_selection(selection);
         }
@@ -306,8 +312,19 @@ impl Footer {
                 id_base: id_bounds(group, columns.place(schema::ID_BASE)),
             })
             .collect();
-        let trigrams_place = pairs.get(schema::TRIGRAMS_KEY).and_then(|place| serde_json::from_str(place).ok());
-        Ok(Self { metadata, trigrams_place, trigrams: OnceLock::new(), columns, groups })
+        let index_place = pairs.get(schema::MESSAGE_INDEX_KEY).and_then(|place| serde_json::from_str(place).ok());
+        Ok(Self { metadata, index_place, message_index: OnceLock::new(), columns, groups })
+    }
+
+    /// Has the system read these columns of a row group, all at once: the reader asks for
+    /// a page at a time, and a disk is slow at that.
+    fn read_ahead<'a>(&self, file: &File, group: usize, columns: impl Iterator<Item = &'a usize>) {
+        let group = self.metadata.metadata().row_group(group);
+        for column in columns.filter_map(|place| group.columns().get(*place)) {
+            let (offset, bytes) = column.byte_range();
+            // Advice: without it, reading takes longer.
+            let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(bytes), rustix::fs::Advice::WillNeed);
+        }
     }
 
     /// How many values a column has, nulls left out; where the file does not say: as many

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
-pub(crate) const TRIGRAMS_KEY: &str = "logboom.trigrams";
+pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.message_index";
 
 pub(crate) const TIME: &str = "time";
 pub(crate) const OBSERVED_TIME: &str = "observed_time";
@@ -68,9 +68,9 @@ pub(crate) struct AttributeColumn {
     pub(crate) kind: Kind,
 }
 
-/// Where in the file the sets of its messages' trigrams are.
+/// Where in the file the index of its messages is.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct TrigramsPlace {
+pub(crate) struct IndexPlace {
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
 }

@@ -24,8 +24,8 @@ use super::{
     builder::{self, Row},
     columns::Texts,
     file,
-    schema::{self, AttributeColumn, Kind, TrigramsPlace},
-    trigrams::{self, BLOCK_ROWS},
+    message_index::{self, BLOCK_ROWS},
+    schema::{self, AttributeColumn, IndexPlace, Kind},
 };
 
 /// Rows of a row group: what a search prunes by and decodes a dictionary for.
@@ -71,7 +71,7 @@ pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>]) -> Result<PartIn
 /// A part under construction. Dropped before its end, it takes its file away.
 pub(crate) struct PartWriter {
     writer: ArrowWriter<BufWriter<fs::File>>,
-    sets: trigrams::Builder,
+    sets: message_index::Builder,
     file: Unfinished,
 }
 
@@ -106,7 +106,7 @@ impl PartWriter {
         let buffered = BufWriter::with_capacity(1 << 20, output);
         let properties = properties(layout, effort)?;
         let writer = ArrowWriter::try_new(buffered, layout.schema.clone(), Some(properties)).map_err(refused)?;
-        Ok(Self { writer, sets: trigrams::Builder::default(), file })
+        Ok(Self { writer, sets: message_index::Builder::default(), file })
     }
 
     /// Adds rows, which come after those before in the order of the part; their columns
@@ -124,10 +124,10 @@ impl PartWriter {
         // Row groups are ended before what stands behind them.
         writer.flush().map_err(refused)?;
         let sets = sets.finish();
-        let place = TrigramsPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
+        let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
         writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
         let place = serde_json::to_string(&place).map_err(|error| Error::internal(error.to_string()))?;
-        writer.append_key_value_metadata(KeyValue::new(schema::TRIGRAMS_KEY.to_owned(), place));
+        writer.append_key_value_metadata(KeyValue::new(schema::MESSAGE_INDEX_KEY.to_owned(), place));
         let output = writer
             .into_inner()
             .map_err(refused)?

@@ -26,8 +26,11 @@ use crate::part::{
     schema::{self, Columns},
 };
 
-/// Rows that are tried first in a row group; each further step tries four times more.
+/// Rows that are tried first in the row group that comes first, by one thread.
 const FIRST_ROWS: usize = 4_096;
+/// Rows that are tried next, if that was not enough, and what each thread takes of a row
+/// group at a time: two pages.
+const SLICE_ROWS: usize = 16_384;
 /// The most row groups that are searched at once: what is done in vain where the first of
 /// them would have been enough, against threads that wait for one another.
 const ROUND_GROUPS: usize = 16;
@@ -310,32 +313,21 @@ impl Scan<'_> {
     fn group(&self, part: &Part, footer: &Footer, place: usize, hasty: bool, found: &mut Found) -> Result<()> {
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
         let candidates = filter::candidates(self.query, part, footer, place)?;
-        for slice in self.slices(group.rows, hasty) {
-            let rows = within(&candidates, &slice);
-            if rows.is_empty() {
-                continue;
-            }
-            self.cancel.check()?;
-            let mut conditions: Vec<_> =
-                self.window.condition(self.order, group, &footer.columns).into_iter().collect();
-            match filter::bind(self.query, &footer.columns, self.cancel) {
-                Bound::Nothing => return Ok(()),
-                Bound::Conditions(more) => conditions.extend(more),
-            }
-            // In the part's own order the first rows are the wanted ones.
-            let limit = (self.order == Order::Newest).then_some(found.limit);
-            let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
-            let mut last = None;
-            for batch in part.read(footer, place, &rows, reading)? {
-                self.cancel.check()?;
-                for stored in decode::records(&batch?, &footer.columns)? {
-                    let key = self.order.key(stored.record.time, stored.position.0);
-                    last = last.max(Some(key));
-                    if found.wants(key) {
-                        found.add(key, Candidate::Part(Box::new(stored)));
-                    }
-                }
-            }
+        for step in self.steps(group.rows, hasty) {
+            let parts: Vec<(Found, Option<Key>)> = slices(&step)
+                .map(|slice| within(&candidates, &slice))
+                .filter(|rows| !rows.is_empty())
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|rows| {
+                    let mut own = found.fork();
+                    let last = self.rows(part, footer, place, &rows, &mut own)?;
+                    Ok((own, last))
+                })
+                .collect::<Result<_>>()?;
+            let last = parts.iter().filter_map(|(_, last)| *last).max();
+            parts.into_iter().for_each(|(own, _)| found.merge(own));
             // Rows after these come after them in the order too.
             if self.order != Order::Position && last.is_some_and(|last| !found.wants(last)) {
                 break;
@@ -344,21 +336,61 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Slices of a row group in the order of the search: in haste small ones first.
-    fn slices(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
-        let mut slices = Vec::new();
-        let (mut done, mut step) = (0, FIRST_ROWS);
-        while done < rows {
-            if self.order == Order::Position || !hasty {
-                step = rows;
-            }
-            let next = (done + step).min(rows);
-            slices.push(if self.order == Order::Oldest { rows - next..rows - done } else { done..next });
-            done = next;
-            step *= 4;
+    /// Looks at some rows of a row group. Gives the last of those that match.
+    fn rows(
+        &self,
+        part: &Part,
+        footer: &Footer,
+        place: usize,
+        rows: &[Range<usize>],
+        found: &mut Found,
+    ) -> Result<Option<Key>> {
+        let Some(group) = footer.groups.get(place) else { return Ok(None) };
+        self.cancel.check()?;
+        let mut conditions: Vec<_> = self.window.condition(self.order, group, &footer.columns).into_iter().collect();
+        match filter::bind(self.query, &footer.columns, self.cancel) {
+            Bound::Nothing => return Ok(None),
+            Bound::Conditions(more) => conditions.extend(more),
         }
-        slices
+        // In the part's own order the first rows are the wanted ones.
+        let limit = (self.order == Order::Newest).then_some(found.limit);
+        let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
+        let mut last = None;
+        for batch in part.read(footer, place, rows, reading)? {
+            self.cancel.check()?;
+            for stored in decode::records(&batch?, &footer.columns)? {
+                let key = self.order.key(stored.record.time, stored.position.0);
+                last = last.max(Some(key));
+                if found.wants(key) {
+                    found.add(key, Candidate::Part(Box::new(stored)));
+                }
+            }
+        }
+        Ok(last)
     }
+
+    /// The rows of a row group in the order of the search: in haste few of them first.
+    fn steps(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
+        let (mut steps, mut done, mut next) = (Vec::new(), 0, FIRST_ROWS);
+        while done < rows {
+            if self.order == Order::Position || !hasty || next > SLICE_ROWS {
+                next = rows;
+            }
+            let end = next.min(rows);
+            steps.push(if self.order == Order::Oldest { rows - end..rows - done } else { done..end });
+            done = end;
+            next *= 4;
+        }
+        steps
+    }
+}
+
+/// What the threads take of a step.
+fn slices(step: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let step = step.clone();
+    let first = step.start / SLICE_ROWS;
+    (first..step.end.div_ceil(SLICE_ROWS))
+        .map(move |slice| step.start.max(slice * SLICE_ROWS)..step.end.min((slice + 1) * SLICE_ROWS))
 }
 
 /// The parts of the ranges that lie in the slice.

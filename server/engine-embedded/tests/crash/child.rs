@@ -8,17 +8,22 @@ use std::{
     path::Path,
     process::{Command, Output},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{StreamExt as _, stream};
 use model::Position;
-use pipeline::LogStore;
+use pipeline::{LogStore, Queue};
 
 use crate::workload::{Engines, batch, consume};
 
 const FOLDER: &str = "CRASH_FOLDER";
 const ENGINES: &str = "CRASH_ENGINES";
 const BATCHES: &str = "CRASH_BATCHES";
+
+/// How often the folder is opened, and how long apart, on a disk that is full for a while.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,16 +107,32 @@ async fn tell_what_is_stored(store: Arc<dyn LogStore>) {
 
 async fn tell_of_trouble(store: Arc<dyn LogStore>) {
     while store.status().trouble.is_none() {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     Said::Trouble.say();
+}
+
+/// Opens the folder. On a full disk it does not open, and says so; whoever starts the
+/// program tries again when there is space.
+async fn open(engines: Engines, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
+    for _ in 0..TRIES {
+        match engines.open(folder).await {
+            Ok(opened) => return opened,
+            Err(error) => {
+                assert!(error.is_retryable(), "{error}");
+                Said::Trouble.say();
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    panic!("it does not open after {TRIES} tries, each on a disk with more space")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the process that the other tests start and kill"]
 async fn works_until_it_is_killed() {
     let variable = |name| std::env::var(name).unwrap();
-    let (queue, store) = Engines::named(&variable(ENGINES)).open(Path::new(&variable(FOLDER))).await;
+    let (queue, store) = open(Engines::named(&variable(ENGINES)), Path::new(&variable(FOLDER))).await;
     let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
     let follower = tokio::spawn(tell_what_is_stored(store.clone()));
     let trouble = tokio::spawn(tell_of_trouble(store.clone()));
@@ -131,7 +152,7 @@ async fn works_until_it_is_killed() {
         })
         .await;
     // A moment for what happens by the clock.
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
     queue.close().await;
     store.close().await;
     trouble.abort();

@@ -91,7 +91,7 @@ impl Judge {
     /// Opens the folder, judges what is there, then sends again what nobody
     /// acknowledged, as its clients would, and judges again.
     pub(crate) async fn verify(&mut self) {
-        let (queue, store) = self.engines.open(self.folder.path()).await;
+        let (queue, store) = self.engines.open(self.folder.path()).await.unwrap();
         let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
         let highest = self.positions.last_key_value().map_or(0, |(position, _)| *position);
         for round in 0..2 {

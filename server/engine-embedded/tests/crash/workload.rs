@@ -30,7 +30,7 @@ impl Engines {
         [Self::Pair, Self::Apart, Self::Expiring].into_iter().find(|engines| engines.name() == name).unwrap()
     }
 
-    pub(crate) async fn open(self, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
+    pub(crate) async fn open(self, folder: &Path) -> pipeline::Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
         // Small bounds: a few hundred batches fill segments, flush and merge several times.
         let options = Options {
             queue_bytes: 1 << 20,
@@ -45,10 +45,10 @@ impl Engines {
             ..Options::default()
         };
         match self {
-            Self::Pair | Self::Expiring => engine_embedded::open_pair(folder, options).await.unwrap(),
+            Self::Pair | Self::Expiring => engine_embedded::open_pair(folder, options).await,
             Self::Apart => {
-                let queue = engine_embedded::open_queue(folder, options.clone()).await.unwrap();
-                (queue, engine_embedded::open_store(folder, options).await.unwrap())
+                let queue = engine_embedded::open_queue(folder, options.clone()).await?;
+                Ok((queue, engine_embedded::open_store(folder, options).await?))
             }
         }
     }

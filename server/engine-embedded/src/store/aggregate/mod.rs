@@ -22,7 +22,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::part::{
-    reader::{Footer, Part, Reading},
+    reader::{Footer, Group, Part, Reading},
     schema::Columns,
 };
 
@@ -87,20 +87,22 @@ impl Run<'_> {
                 tasks.push(Task::Entry(entry));
             }
         }
-        for part in snapshot.parts.iter() {
-            let info = &part.info;
-            if !self.window.meets((info.min_time, info.max_time), (info.min_position, info.max_position)) {
-                continue;
-            }
-            self.cancel.check()?;
-            let footer = part.footer()?;
-            for (place, group) in footer.groups.iter().enumerate() {
-                if self.window.meets(group.time, group.position) {
-                    tasks.push(Task::Group { part: part.clone(), footer: footer.clone(), place });
-                }
-            }
-        }
+        let of_parts: Vec<Vec<Task>> =
+            snapshot.parts.par_iter().with_max_len(1).map(|part| self.groups(part)).collect::<Result<_>>()?;
+        tasks.extend(of_parts.into_iter().flatten());
         Ok(tasks)
+    }
+
+    fn groups(&self, part: &Arc<Part>) -> Result<Vec<Task>> {
+        let info = &part.info;
+        if !self.window.meets((info.min_time, info.max_time), (info.min_position, info.max_position)) {
+            return Ok(Vec::new());
+        }
+        self.cancel.check()?;
+        let footer = part.footer()?;
+        let meets = |(_, group): &(usize, &Group)| self.window.meets(group.time, group.position);
+        let task = |(place, _)| Task::Group { part: part.clone(), footer: footer.clone(), place };
+        Ok(footer.groups.iter().enumerate().filter(meets).map(task).collect())
     }
 
     fn count<C: Counter>(&self, task: &Task, counter: &mut C) -> Result<()> {

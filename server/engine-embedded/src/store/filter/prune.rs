@@ -1,6 +1,6 @@
 //! Which rows need not be read at all, by what a part keeps beside its columns.
 //!
-//! A row group consists of blocks; a query is put to their sets of trigrams and to the
+//! A row group consists of blocks; a query is put to their sets in the message index and to the
 //! Bloom filters of the whole group, and the answer is a bit for each block. Whatever
 //! these cannot tell counts as possible.
 
@@ -11,9 +11,9 @@ use parquet::bloom_filter::Sbbf;
 use pipeline::Result;
 
 use crate::part::{
+    message_index::BLOCK_ROWS,
     reader::{Footer, Part},
     schema::{self, Kind},
-    trigrams::BLOCK_ROWS,
 };
 
 /// The rows of a row group that may match, as ranges in order.
@@ -74,7 +74,7 @@ impl Pruner<'_> {
 
     /// The blocks with a message that may contain the text.
     fn may_contain(&self, text: &str) -> Mask {
-        let Some(sets) = self.part.trigrams(self.footer) else { return self.all() };
+        let Some(sets) = self.part.message_index(self.footer) else { return self.all() };
         let before: usize =
             self.footer.groups.iter().take(self.group).map(|group| group.rows.div_ceil(BLOCK_ROWS)).sum();
         (0..self.blocks).filter(|block| sets.may_contain(before + block, text)).fold(0, |mask, block| mask | 1 << block)

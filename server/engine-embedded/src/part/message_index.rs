@@ -1,13 +1,16 @@
-//! Which runs of three bytes occur in the messages of a block of rows.
+//! What occurs in the messages of a block of rows: runs of bytes, and where words meet.
 //!
 //! A word of the query language is any part of a message, so a filter of whole words
 //! could not rule out a block: `out` is in `timeout`. Runs of three bytes can: a text of
-//! eight bytes has six of them, and a block that lacks one lacks the text. Capital ASCII
-//! letters count as small ones, as in the language.
+//! eight bytes has six of them, and a block that lacks one lacks the text. Where all words
+//! of a text are frequent, its runs are too; then its seams tell, the two letters before
+//! and after a space, because words follow one another in few ways. Seams of digits are
+//! as many as there are numbers, and are left out. Capital ASCII letters count as small
+//! ones, as in the language.
 //!
-//! A block's set is a bitmap of hashed runs, halved while it stays sparse: at most
-//! 8 KiB for [`BLOCK_ROWS`] rows, a quarter of a byte each, and less where messages are
-//! alike. The sets of a part stand behind its last row group, where no Parquet reader
+//! A block's set is a bitmap of hashed runs and seams, halved while it stays sparse: at
+//! most 8 KiB for [`BLOCK_ROWS`] rows, a quarter of a byte each, and less where messages
+//! are alike. The sets of a part stand behind its last row group, where no Parquet reader
 //! looks, and the file's metadata says where. Layout: for each block one byte, the
 //! binary logarithm of its set's bits, then the set; at the end a CRC32C of all that.
 
@@ -23,7 +26,7 @@ const SPARSE: usize = 8;
 
 /// The sets of all blocks of a part, in the order of its rows.
 #[derive(Debug, Default)]
-pub(crate) struct Trigrams {
+pub(crate) struct MessageIndex {
     blocks: Vec<Set>,
 }
 
@@ -72,7 +75,7 @@ impl Builder {
         self.rows = 0;
     }
 
-    /// The bytes that [`Trigrams::read`] reads.
+    /// The bytes that [`MessageIndex::read`] reads.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.end_block();
         let checksum = crc32c::crc32c(&self.done);
@@ -81,7 +84,7 @@ impl Builder {
     }
 }
 
-impl Trigrams {
+impl MessageIndex {
     /// Reads what [`Builder::finish`] wrote.
     ///
     /// # Errors
@@ -138,15 +141,24 @@ impl Set {
     }
 }
 
-/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes.
+/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
 fn for_each(text: &[u8], mut call: impl FnMut(u32)) {
-    let mut run = 0u32;
+    // The last five bytes, the newest in the highest place.
+    let mut window = 0u64;
     for (place, byte) in text.iter().enumerate() {
-        run = (run >> 8) | (u32::from(byte.to_ascii_lowercase()) << 16);
+        window = (window >> 8) | (u64::from(byte.to_ascii_lowercase()) << 32);
         if place >= 2 {
-            call(run.wrapping_mul(0x9e37_79b1) >> (32 - MOST));
+            call(hashed((window >> 16) as u32, 0x9e37_79b1));
+        }
+        let [.., a, b, space, c, d] = (window << 24).to_le_bytes();
+        if space == b' ' && [a, b, c, d].iter().all(u8::is_ascii_lowercase) {
+            call(hashed(u32::from_le_bytes([a, b, c, d]), 0x85eb_ca6b));
         }
     }
+}
+
+fn hashed(key: u32, multiplier: u32) -> u32 {
+    key.wrapping_mul(multiplier) >> (32 - MOST)
 }
 
 #[cfg(test)]
@@ -155,10 +167,10 @@ mod tests {
 
     use super::*;
 
-    fn built(messages: &[String]) -> Trigrams {
+    fn built(messages: &[String]) -> MessageIndex {
         let mut builder = Builder::default();
         messages.iter().for_each(|message| builder.add(message));
-        Trigrams::read(&builder.finish()).unwrap()
+        MessageIndex::read(&builder.finish()).unwrap()
     }
 
     proptest! {
@@ -186,12 +198,24 @@ mod tests {
     }
 
     #[test]
+    fn frequent_words_in_an_order_that_is_nowhere_are_ruled_out() {
+        let sets =
+            built(&["the cache of the node was read in time".to_owned(), "time of the day was 10 ms".to_owned()]);
+        for text in ["the NODE was", "of the", "time of", "10 ms", "e of t"] {
+            assert!(sets.may_contain(0, text), "{text}");
+        }
+        for text in ["the was", "node of the", "time in", "was the cache"] {
+            assert!(!sets.may_contain(0, text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_damaged_index_is_refused() {
         let mut builder = Builder::default();
         builder.add("some message");
         let mut bytes = builder.finish();
         bytes[3] ^= 1;
-        assert!(Trigrams::read(&bytes).is_err());
-        assert!(Trigrams::read(&[]).is_err());
+        assert!(MessageIndex::read(&bytes).is_err());
+        assert!(MessageIndex::read(&[]).is_err());
     }
 }
