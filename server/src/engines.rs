@@ -35,18 +35,10 @@ impl Choice {
     }
 }
 
-/// Whether a `--store` names the embedded one, which alone keeps to `--retention`.
-pub(crate) fn is_embedded(store: &str) -> bool {
-    matches!(Choice::of("--store", store), Ok(Choice::Embedded))
-}
-
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.
 pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
-    if store != Choice::Embedded && !retention.is_empty() {
-        tracing::warn!("--retention… holds for the embedded store alone: this store keeps everything");
-    }
     let embedded = engine_embedded::Options {
         queue_bytes: options.queue_bytes.as_u64(),
         retention: retention.retention,
@@ -66,7 +58,7 @@ pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) 
     };
     let store = match store {
         Choice::Embedded => engine_embedded::open_store(data, embedded).await.context("the embedded store")?,
-        _ => postgres(&options.store).await.context("the store")?,
+        _ => postgres(&options.store, retention).await.context("the store")?,
     };
     Ok(Engines { queue, store })
 }
@@ -82,12 +74,18 @@ async fn rabbitmq(_: &str) -> anyhow::Result<Arc<dyn Queue>> {
 }
 
 #[cfg(feature = "timescale")]
-async fn postgres(url: &str) -> anyhow::Result<Arc<dyn LogStore>> {
-    Ok(engine_timescale::connect(url, engine_timescale::Options::default()).await?)
+async fn postgres(url: &str, retention: &RetentionOptions) -> anyhow::Result<Arc<dyn LogStore>> {
+    let options = engine_timescale::Options {
+        retention: retention.retention,
+        retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
+        retention_services: retention.services.clone(),
+        ..engine_timescale::Options::default()
+    };
+    Ok(engine_timescale::connect(url, options).await?)
 }
 
 #[cfg(not(feature = "timescale"))]
-async fn postgres(_: &str) -> anyhow::Result<Arc<dyn LogStore>> {
+async fn postgres(_: &str, _: &RetentionOptions) -> anyhow::Result<Arc<dyn LogStore>> {
     bail!("this program was built without PostgreSQL; build it with --features timescale, or use --store embedded")
 }
 

@@ -139,9 +139,8 @@ async fn grpc_listeners(
 }
 
 fn ingest_options(options: &ServeOptions) -> IngestOptions {
-    // A store that keeps everything takes records of any age.
-    let deletes = engines::is_embedded(&options.engines.store);
-    let oldest = options.retention.retention.filter(|_| deletes);
+    // Without it, records of any age are taken.
+    let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,

@@ -1,4 +1,2 @@
--- The chunks inherit from the table, wherever the extension keeps them.
-select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
-  from pg_inherits
- where inhparent = 'logboom.logs'::regclass
+-- Chunks, their indexes, and what of them is in columns.
+select coalesce(hypertable_size('logboom.logs'), 0)::bigint

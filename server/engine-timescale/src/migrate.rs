@@ -1,8 +1,10 @@
 //! The schema, brought up to date by whichever node comes first.
 //!
-//! Two tracks, each numbered for itself: `plain` is all that PostgreSQL alone needs;
-//! `timescale` goes on top where the extension is there and nothing is stored yet. A
-//! store that began as plain stays plain: its rows would have to be moved.
+//! Three tracks, each numbered for itself: `plain` is all that PostgreSQL alone needs;
+//! `timescale` goes on top where the extension is there and nothing is stored yet, and
+//! `community` on top of that, unless the extension is its Apache edition, which has no
+//! columns and no aggregates. A store that began as plain stays plain: its rows would
+//! have to be moved.
 
 use pipeline::{Error, Result};
 use sqlx::{PgConnection, PgPool, Row};
@@ -21,8 +23,10 @@ macro_rules! migrations {
     };
 }
 
-const PLAIN: &[Migration] = migrations!["plain/0001_logs", "plain/0002_blocks", "plain/0003_values", "plain/0004_days"];
-const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable"];
+const PLAIN: &[Migration] =
+    migrations!["plain/0001_logs", "plain/0002_blocks", "plain/0003_values", "plain/0004_days", "plain/0005_upkeep"];
+const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timescale/0002_trace_id"];
+const COMMUNITY: &[Migration] = migrations!["community/0001_columnstore", "community/0002_minutes"];
 
 /// Nodes that start together take turns: "LN" and a number of its own.
 const TURN: &str = "select pg_advisory_xact_lock(x'4c4e000000000000'::bigint)";
@@ -32,8 +36,9 @@ const TURN: &str = "select pg_advisory_xact_lock(x'4c4e000000000000'::bigint)";
 pub(crate) enum Layout {
     /// Native partitions; why it is not a hypertable.
     Partitions { reason: String },
-    /// A hypertable of this version of TimescaleDB.
-    Hypertable { version: String },
+    /// A hypertable of this version of TimescaleDB; whether it can do what its Apache
+    /// edition cannot.
+    Hypertable { version: String, community: bool },
 }
 
 /// Applies what is missing, and says what there is then.
@@ -78,12 +83,17 @@ async fn bring_up(pool: &PgPool, extension: Result<Extension, String>) -> Result
                     .execute(&mut *transaction)
                     .await?;
                 apply(&mut transaction, "timescale", TIMESCALE).await?;
-                Layout::Hypertable { version: extension.version }
+                if extension.community {
+                    apply(&mut transaction, "community", COMMUNITY).await?;
+                }
+                Layout::Hypertable { version: extension.version, community: extension.community }
             } else {
                 Layout::Partitions { reason: "the store was begun without it".to_owned() }
             }
         }
-        Err(reason) if is_hypertable => Layout::Hypertable { version: format!("of an earlier start ({reason})") },
+        Err(reason) if is_hypertable => {
+            Layout::Hypertable { version: format!("of an earlier start ({reason})"), community: false }
+        }
         Err(reason) => Layout::Partitions { reason },
     };
     transaction.commit().await?;
@@ -123,6 +133,7 @@ struct Extension {
     version: String,
     /// Where its functions are.
     schema: String,
+    community: bool,
 }
 
 /// Installs the extension where the server has it; otherwise says why it cannot be had.
@@ -157,5 +168,7 @@ fn refusal(error: sqlx::Error) -> String {
 
 async fn installed(pool: &PgPool) -> Result<Option<Extension>, String> {
     let row = sqlx::query(include_str!("../queries/extension.sql")).fetch_optional(pool).await.map_err(refusal)?;
-    row.map(|row| Ok(Extension { version: row.try_get(0)?, schema: row.try_get(1)? })).transpose().map_err(refusal)
+    row.map(|row| Ok(Extension { version: row.try_get(0)?, schema: row.try_get(1)?, community: row.try_get(2)? }))
+        .transpose()
+        .map_err(refusal)
 }

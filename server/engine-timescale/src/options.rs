@@ -14,10 +14,28 @@ pub struct Options {
     /// Bytes of records just appended that are kept for the tail, so that it need not
     /// read them back.
     pub recent_bytes: usize,
+    /// How long records are kept; for ever where it is not said. Whole days go.
+    pub retention: Option<Duration>,
+    /// What the records may take on the server's disk. Past it the oldest days go, but
+    /// never the newest one.
+    pub retention_bytes: Option<u64>,
+    /// Services whose records are kept less long.
+    pub retention_services: Vec<(String, Duration)>,
+    /// How often the store is looked after: retention, and what TimescaleDB is told to do.
+    pub upkeep_pause: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timescale: true, read_connections: 8, read_timeout: Duration::from_secs(30), recent_bytes: 32 << 20 }
+        Self {
+            timescale: true,
+            read_connections: 8,
+            read_timeout: Duration::from_secs(30),
+            recent_bytes: 32 << 20,
+            retention: None,
+            retention_bytes: None,
+            retention_services: Vec::new(),
+            upkeep_pause: Duration::from_secs(30),
+        }
     }
 }

@@ -61,6 +61,12 @@ impl Status {
         Ok(())
     }
 
+    /// Counts the records of all blocks again: some are gone.
+    pub(crate) async fn recount(&self) {
+        *self.counted.lock().await = Position::default();
+        self.shown.lock().records = 0;
+    }
+
     /// Looks at what is not counted by the way.
     pub(crate) async fn refresh(&self, pool: &PgPool, layout: &Layout) -> sqlx::Result<()> {
         let size = match layout {
@@ -68,22 +74,26 @@ impl Status {
             Layout::Hypertable { .. } => sqlx::query(include_str!("../queries/bytes_hypertable.sql")),
         };
         let bytes: i64 = size.fetch_one(pool).await?.try_get(0)?;
+        self.shown.lock().bytes = bytes.unsigned_abs();
+        self.count_dead_letters(pool).await
+    }
+
+    /// Looks how many dead letters there are: some have come or gone.
+    pub(crate) async fn count_dead_letters(&self, pool: &PgPool) -> sqlx::Result<()> {
         let dead_letters = dead_letters::count(pool).await?;
-        let mut shown = self.shown.lock();
-        shown.bytes = bytes.unsigned_abs();
-        shown.dead_letters = dead_letters;
+        self.shown.lock().dead_letters = dead_letters;
         Ok(())
     }
 
     /// Goes on looking until `stop`.
     pub(crate) async fn keep(&self, pool: PgPool, layout: Layout, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.refresh(&pool, &layout).await {
-                tracing::debug!("cannot see the size of the store now: {error}");
-            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(REFRESH) => {}
+            }
+            if let Err(error) = self.refresh(&pool, &layout).await {
+                tracing::debug!("cannot see the size of the store now: {error}");
             }
         }
     }

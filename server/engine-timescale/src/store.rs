@@ -18,15 +18,16 @@ use crate::{
     error::classify,
     migrate::{Layout, migrate},
     partitions::Days,
-    read,
+    read::{self, Readers},
     status::Status,
     tail::{Horizon, Recent, follow},
-    upkeep,
+    upkeep::Upkeep,
 };
 
 /// The store on PostgreSQL.
 pub(crate) struct Store {
     pools: Pools,
+    readers: Readers,
     /// Of the partitioned layout.
     days: Option<Arc<Days>>,
     recent: Recent,
@@ -50,10 +51,23 @@ impl Store {
         if let Some(days) = &days {
             days.prepare_ahead(&pools.write).await;
         }
-        tokio::spawn(upkeep::keep(pools.write.clone(), days.clone(), stop.clone()));
+        let readers = Readers {
+            pool: pools.read.clone(),
+            have_minutes: matches!(layout, Layout::Hypertable { community: true, .. }),
+        };
+        let upkeep = Upkeep::new(pools.write.clone(), layout.clone(), days.clone(), Arc::clone(&status), options);
+        tokio::spawn(upkeep.keep(stop.clone()));
+        status.refresh(&pools.write, &layout).await.map_err(classify)?;
         let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
         tokio::spawn(async move { keeper.keep(pool, layout, ended).await });
-        Ok(Self { pools, days, recent: Recent::new(options.recent_bytes), horizon, status, stop })
+        Ok(Self { pools, readers, days, recent: Recent::new(options.recent_bytes), horizon, status, stop })
+    }
+
+    /// For the status; the next look will do, where this one fails.
+    async fn count_dead_letters(&self) {
+        if let Err(error) = self.status.count_dead_letters(&self.pools.write).await {
+            tracing::debug!("cannot count the dead letters now: {error}");
+        }
     }
 
     fn check_open(&self) -> Result<()> {
@@ -64,8 +78,9 @@ impl Store {
 /// Names the engine for people, and says in the log what it is built on.
 fn describe(version: &str, layout: &Layout) -> String {
     match layout {
-        Layout::Hypertable { version: extension } => {
-            tracing::info!("storing in postgresql {version} with timescaledb {extension}: a hypertable");
+        Layout::Hypertable { version: extension, community } => {
+            let more = if *community { ", columns and counted minutes" } else { "; its Apache edition has no columns" };
+            tracing::info!("storing in postgresql {version} with timescaledb {extension}: a hypertable{more}");
             format!("PostgreSQL {version}, TimescaleDB {extension}")
         }
         Layout::Partitions { reason } => {
@@ -84,6 +99,9 @@ impl LogStore for Store {
                 self.status.well();
                 self.recent.add(blocks);
                 self.horizon.look();
+                if appended.dead > 0 {
+                    self.count_dead_letters().await;
+                }
                 Ok(appended)
             }
             Err(error) => {
@@ -124,15 +142,15 @@ impl LogStore for Store {
     }
 
     async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
-        read::count(&self.pools.read, query, range).await
+        read::count(&self.readers, query, range).await
     }
 
     async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        read::histogram(&self.pools.read, query, range, bucket).await
+        read::histogram(&self.readers, query, range, bucket).await
     }
 
     async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        read::facets(&self.pools.read, query, range, fields, limit).await
+        read::facets(&self.readers, query, range, fields, limit).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -145,7 +163,10 @@ impl LogStore for Store {
 
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         let mut connection = self.pools.write.acquire().await.map_err(classify)?;
-        dead_letters::insert(&mut connection, letters).await.map_err(classify)
+        dead_letters::insert(&mut connection, letters).await.map_err(classify)?;
+        drop(connection);
+        self.count_dead_letters().await;
+        Ok(())
     }
 
     async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
@@ -153,7 +174,9 @@ impl LogStore for Store {
     }
 
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
-        dead_letters::remove(&self.pools.write, ids).await
+        dead_letters::remove(&self.pools.write, ids).await?;
+        self.count_dead_letters().await;
+        Ok(())
     }
 
     fn status(&self) -> StoreStatus {

@@ -1,5 +1,7 @@
 //! Three types of PostgreSQL as they go over the wire, in its binary format.
 
+use std::time::Duration;
+
 use model::{RecordId, time::Nanos};
 use sqlx::{
     Decode, Encode, Postgres, Type,
@@ -36,6 +38,14 @@ impl Instant {
         let time = i128::from(self.unix_micros()) * 1_000 + i128::from(nanos);
         // Only a row that somebody else wrote can be beyond.
         time.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos
+    }
+
+    pub(crate) fn earlier(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(by.as_micros() as u64))
+    }
+
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(by.as_micros() as u64))
     }
 
     pub(crate) fn to_wire(self) -> [u8; 8] {

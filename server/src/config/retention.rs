@@ -5,17 +5,18 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
-/// How long records are kept, in the embedded store.
+/// How long records are kept.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Retention")]
 pub(crate) struct RetentionOptions {
-    /// How long the embedded store keeps records, such as 30d, 12h or 1y; for ever, if it
-    /// is not said. A record that is older when it comes is stored at the time of its
+    /// How long records are kept, such as 30d, 12h or 1y; for ever, if it is not said.
+    /// Whole days go. A record that is older when it comes is stored at the time of its
     /// receipt.
     #[arg(long, env = "LOGBOOM_RETENTION", value_name = "AGE", value_parser = parse_age)]
     pub retention: Option<Duration>,
 
-    /// What the records may take on disk, such as 50GB or 20GiB; past it the oldest go.
+    /// What the records may take on disk, such as 50GB or 20GiB; past it the oldest go. In
+    /// PostgreSQL these are whole days, and the newest day stays.
     #[arg(long, env = "LOGBOOM_RETENTION_BYTES", value_name = "BYTES", value_parser = parse_bytes)]
     pub retention_bytes: Option<ByteSize>,
 
@@ -24,13 +25,6 @@ pub(crate) struct RetentionOptions {
     #[arg(long = "retention-service", env = "LOGBOOM_RETENTION_SERVICE", value_name = "SERVICE=AGE",
           value_delimiter = ',', value_parser = parse_service)]
     pub services: Vec<(String, Duration)>,
-}
-
-impl RetentionOptions {
-    /// Whether nothing is ever deleted.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.retention.is_none() && self.retention_bytes.is_none() && self.services.is_empty()
-    }
 }
 
 /// The least age: shorter ones are slips of the pen more often than wishes.

@@ -5,17 +5,42 @@ use std::pin::pin;
 use futures::TryStreamExt;
 use model::Query;
 use pipeline::{Result, TimeRange};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
-use super::row::{columns_for, stored_record};
+use super::{
+    Readers, minutes,
+    row::{columns_for, stored_record},
+};
 use crate::{error::classify, session::Session, sql::Statement};
 
 /// See [`pipeline::LogStore::count`].
-pub(crate) async fn count(pool: &PgPool, query: &Query, range: TimeRange) -> Result<u64> {
+pub(crate) async fn count(readers: &Readers, query: &Query, range: TimeRange) -> Result<u64> {
     if range.from >= range.to {
         return Ok(0);
     }
-    let mut session = Session::open(pool).await?;
+    let mut session = Session::open(&readers.pool).await?;
+    if !readers.have_minutes || !minutes::know(query) {
+        let count = count_records(&mut session, query, range).await?;
+        session.end();
+        return Ok(count);
+    }
+    let split = minutes::split(&mut session, range).await?;
+    let mut count = 0;
+    if !split.counted.is_empty() {
+        let statement = Statement::matching(query).during(&split.counted);
+        let sum = session.rows(statement.select_from("minutes", "coalesce(sum(records), 0)::bigint", "")?).await?;
+        for row in sum {
+            count += row.try_get::<i64, _>(0).map_err(classify)?.unsigned_abs();
+        }
+    }
+    for range in split.afresh {
+        count += count_records(&mut session, query, range).await?;
+    }
+    minutes::end(session).await?;
+    Ok(count)
+}
+
+async fn count_records(session: &mut Session, query: &Query, range: TimeRange) -> Result<u64> {
     let statement = Statement::matching(query).within(range);
     let mut count = 0;
     if statement.exact {
@@ -28,6 +53,5 @@ pub(crate) async fn count(pool: &PgPool, query: &Query, range: TimeRange) -> Res
             count += u64::from(query.matches(&stored_record(&row)?.record));
         }
     }
-    session.end();
     Ok(count)
 }

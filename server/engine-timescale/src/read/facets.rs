@@ -9,13 +9,17 @@ use std::{
 use futures::TryStreamExt;
 use model::{LevelClass, Query, query::Field};
 use pipeline::{Error, Facet, Result, TimeRange};
-use sqlx::{PgPool, Row};
+use sqlx::{Row, postgres::PgRow};
 
-use super::row::{columns_for, stored_record};
+use super::{
+    Readers,
+    minutes::{self, Split},
+    row::{columns_for, stored_record},
+};
 use crate::{
     error::classify,
     session::Session,
-    sql::{Statement, text_of},
+    sql::{Parameters, Statement, text_of},
 };
 
 /// The fields of one request.
@@ -25,7 +29,7 @@ const DISTINCT: usize = 200_000;
 
 /// See [`pipeline::LogStore::facets`].
 pub(crate) async fn facets(
-    pool: &PgPool,
+    readers: &Readers,
     query: &Query,
     range: TimeRange,
     fields: &[String],
@@ -35,23 +39,76 @@ pub(crate) async fn facets(
         return Err(Error::invalid(format!("{} fields are too many: at most {FIELDS}", fields.len())));
     }
     let mut facets = Vec::with_capacity(fields.len());
-    let mut session = Session::open(pool).await?;
+    let mut session = Session::open(&readers.pool).await?;
+    let mut split = None;
     for name in fields {
         let values = match Field::parse_name(name) {
             Some(field) if range.from < range.to && limit > 0 && !name.contains('\0') => {
-                if field == Field::Level {
-                    let counts = count(&mut session, query, range, &field, LevelClass::ALL.len()).await?;
-                    by_class(counts, limit)
+                let in_minutes =
+                    readers.have_minutes && minutes::know(query) && matches!(field, Field::Service | Field::Level);
+                let wanted = if field == Field::Level { LevelClass::ALL.len() } else { limit };
+                let counts = if in_minutes {
+                    if split.is_none() {
+                        split = Some(minutes::split(&mut session, range).await?);
+                    }
+                    count_by_minutes(&mut session, query, split.as_ref(), &field, wanted).await?
                 } else {
-                    count(&mut session, query, range, &field, limit).await?
-                }
+                    count(&mut session, query, range, &field, wanted).await?
+                };
+                if field == Field::Level { by_class(counts, limit) } else { counts }
             }
             _ => Vec::new(),
         };
         facets.push(Facet { field: name.clone(), values });
     }
-    session.end();
+    match split {
+        Some(_) => minutes::end(session).await?,
+        None => session.end(),
+    }
     Ok(facets)
+}
+
+/// As [`count`], by the table of minutes as far as that goes.
+async fn count_by_minutes(
+    session: &mut Session,
+    query: &Query,
+    split: Option<&Split>,
+    field: &Field,
+    limit: usize,
+) -> Result<Vec<(String, u64)>> {
+    let mut counts: HashMap<String, u64> = HashMap::new();
+    let Some(split) = split else { return Ok(Vec::new()) };
+    if !split.counted.is_empty() {
+        let mut statement = Statement::matching(query).during(&split.counted);
+        let value = value_of(field, &mut statement.parameters);
+        let columns = format!("{value} collate \"C\" as value, sum(records)::bigint as number");
+        let statement = statement.and(format!("{value} <> ''")).select_from("minutes", &columns, "group by value")?;
+        counts.extend(session.rows(statement).await?.iter().map(value_and_number).collect::<Result<Vec<_>>>()?);
+    }
+    for range in &split.afresh {
+        for (value, number) in count(session, query, *range, field, DISTINCT).await? {
+            *counts.entry(value).or_default() += number;
+        }
+    }
+    Ok(most_frequent(counts, limit))
+}
+
+/// The text that is counted; of a level, the number of its class.
+fn value_of(field: &Field, parameters: &mut Parameters) -> String {
+    match field {
+        Field::Level => "((severity - 1) / 4)::text".to_owned(),
+        field => text_of(field, parameters),
+    }
+}
+
+fn value_and_number(row: &PgRow) -> Result<(String, u64)> {
+    let number: i64 = row.try_get(1).map_err(classify)?;
+    Ok((row.try_get(0).map_err(classify)?, number.unsigned_abs()))
+}
+
+fn most_frequent(counts: HashMap<String, u64>, limit: usize) -> Vec<(String, u64)> {
+    let ordered: BTreeSet<_> = counts.into_iter().map(|(value, count)| (Reverse(count), value)).collect();
+    ordered.into_iter().take(limit).map(|(Reverse(count), value)| (value, count)).collect()
 }
 
 /// The most frequent values of one field; for the level, the count of each class, by its
@@ -67,20 +124,12 @@ async fn count(
     if !statement.exact {
         return count_here(session, query, statement, field, limit).await;
     }
-    let value = match field {
-        Field::Level => "((severity - 1) / 4)::text".to_owned(),
-        field => text_of(field, &mut statement.parameters),
-    };
+    let value = value_of(field, &mut statement.parameters);
     let limit = statement.parameters.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let columns = format!("{value} collate \"C\" as value, count(*) as number");
     let rest = format!("group by value order by number desc, value limit {limit}");
     let rows = session.rows(statement.and(format!("{value} <> ''")).select(&columns, &rest)?).await?;
-    rows.iter()
-        .map(|row| {
-            let number: i64 = row.try_get(1).map_err(classify)?;
-            Ok((row.try_get(0).map_err(classify)?, number.unsigned_abs()))
-        })
-        .collect()
+    rows.iter().map(value_and_number).collect()
 }
 
 /// Counts rows that have to be verified.
@@ -112,8 +161,7 @@ async fn count_here(
             )));
         }
     }
-    let ordered: BTreeSet<_> = counts.into_iter().map(|(value, count)| (Reverse(count), value)).collect();
-    Ok(ordered.into_iter().take(limit).map(|(Reverse(count), value)| (value, count)).collect())
+    Ok(most_frequent(counts, limit))
 }
 
 /// Names the classes; in order of name where the counts are the same.

@@ -3,9 +3,12 @@
 mod count;
 mod facets;
 mod histogram;
+mod minutes;
 mod neighbours;
 mod row;
 mod search;
+
+use sqlx::PgPool;
 
 pub(crate) use count::count;
 pub(crate) use facets::facets;
@@ -13,3 +16,11 @@ pub(crate) use histogram::histogram;
 pub(crate) use neighbours::{context, get};
 pub(crate) use row::stored_record;
 pub(crate) use search::{read_after, search};
+
+/// What answers questions.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers {
+    pub(crate) pool: PgPool,
+    /// Whether there is a table of how many records each minute has.
+    pub(crate) have_minutes: bool,
+}

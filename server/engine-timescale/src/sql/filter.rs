@@ -97,8 +97,10 @@ fn holds(field: &Field, test: &Test, parameters: &mut Parameters) -> Condition {
         }
         Test::LevelIn { classes, words } => {
             let classes = parameters.bind(classes.iter().map(|class| place(*class)).collect::<Vec<i32>>());
-            let words = parameters.bind(words.iter().filter(|word| !has_nul(word)).cloned().collect::<Vec<String>>());
-            format!("((severity - 1) / 4 = any({classes}) or level = any({words}))")
+            let by_class = format!("(severity - 1) / 4 = any({classes})");
+            let words: Vec<String> = words.iter().filter(|word| !has_nul(word)).cloned().collect();
+            // Mostly there are none, and then no more is read than the severity.
+            if words.is_empty() { by_class } else { format!("({by_class} or level = any({}))", parameters.bind(words)) }
         }
         Test::LevelCompare(comparison, class) => {
             let class = parameters.bind(place(*class));

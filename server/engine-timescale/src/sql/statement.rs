@@ -67,6 +67,18 @@ impl Statement {
         self
     }
 
+    /// Only those of these ranges, which are whole minutes, in `logboom.minutes`.
+    pub(crate) fn during(mut self, ranges: &[TimeRange]) -> Self {
+        let mut of = |range: &TimeRange| {
+            let from = self.parameters.bind(Instant::split(range.from).0);
+            let to = self.parameters.bind(Instant::split(range.to).0);
+            format!("(minute >= {from} and minute < {to})")
+        };
+        let ranges: Vec<String> = ranges.iter().map(&mut of).collect();
+        self.conditions.push(format!("({})", ranges.join(" or ")));
+        self
+    }
+
     /// Adds a condition, whose values are in `parameters`.
     pub(crate) fn and(mut self, condition: String) -> Self {
         self.conditions.push(condition);
@@ -75,7 +87,17 @@ impl Statement {
 
     /// The statement, ready to run: `select … from … where …` and what follows.
     pub(crate) fn select(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
+        self.select_from("logs", columns, rest)
+    }
+
+    /// As [`Self::select`], from another table.
+    pub(crate) fn select_from(
+        self,
+        table: &str,
+        columns: &str,
+        rest: &str,
+    ) -> Result<Prepared<'static, Postgres, PgArguments>> {
         let conditions = if self.conditions.is_empty() { "true".to_owned() } else { self.conditions.join(" and ") };
-        self.parameters.query(format!("select {columns} from logboom.logs where {conditions} {rest}"))
+        self.parameters.query(format!("select {columns} from logboom.{table} where {conditions} {rest}"))
     }
 }

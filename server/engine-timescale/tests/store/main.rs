@@ -6,3 +6,4 @@ mod contract;
 mod faults;
 mod nodes;
 mod support;
+mod upkeep;

@@ -1,0 +1,4 @@
+delete from logboom.logs
+ where service = $1
+   and time >= $2
+   and time < $3

@@ -1,0 +1,1 @@
+select drop_chunks('logboom.logs', older_than => $1::timestamptz)::text

@@ -1,0 +1,176 @@
+//! Counting by `logboom.minutes` where that is as good as counting records.
+//!
+//! The table is refreshed now and then, up to a position. What was stored since may lie
+//! at any time, and the runs say at which: the minutes they touch are counted afresh,
+//! from the records, and so are the ends of a range that are no whole minutes. So the
+//! answer is exact whenever the refresh was, and quick where it was a moment ago.
+
+use model::{
+    Query,
+    query::{Expr, Field, Test},
+};
+use pipeline::{Result, TimeRange};
+use sqlx::Row;
+
+use crate::{error::classify, session::Session, types::Instant};
+
+/// Nanoseconds.
+pub(super) const MINUTE: i64 = 60_000_000_000;
+/// The most ranges that are counted afresh; nearer ones are taken together.
+const RANGES: usize = 8;
+
+/// How a range of time is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Split {
+    /// Whole minutes, from the table.
+    pub(super) counted: Vec<TimeRange>,
+    /// From the records.
+    pub(super) afresh: Vec<TimeRange>,
+}
+
+/// Begins a transaction whose statements see one state of the store, and says how the
+/// range is counted in it.
+pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Split> {
+    let connection = session.connection()?;
+    sqlx::raw_sql("begin isolation level repeatable read read only")
+        .execute(&mut *connection)
+        .await
+        .map_err(classify)?;
+    let rows = sqlx::query(include_str!("../../queries/select_changed_times.sql"))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(classify)?;
+    let mut changed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let earliest: Instant = row.try_get(0).map_err(classify)?;
+        let latest: Instant = row.try_get(1).map_err(classify)?;
+        changed.push(TimeRange { from: earliest.join(0), to: latest.join(999).saturating_add(1) });
+    }
+    Ok(Split::of(range, changed))
+}
+
+/// Ends the transaction that [`split`] has begun.
+pub(super) async fn end(mut session: Session) -> Result<()> {
+    sqlx::raw_sql("commit").execute(session.connection()?).await.map_err(classify)?;
+    session.end();
+    Ok(())
+}
+
+/// Whether the minutes know all that the query asks about.
+pub(super) fn know(query: &Query) -> bool {
+    fn only(expr: &Expr) -> bool {
+        match expr {
+            Expr::All => true,
+            Expr::And(operands) | Expr::Or(operands) => operands.iter().all(only),
+            Expr::Not(operand) => only(operand),
+            Expr::Field(Field::Service, _) => true,
+            // A level's own word is not in the table.
+            Expr::Field(Field::Level, Test::LevelCompare(..)) => true,
+            Expr::Field(Field::Level, Test::LevelIn { words, .. }) => words.is_empty(),
+            Expr::Field(..) | Expr::Contains(_) => false,
+        }
+    }
+    only(&query.expr)
+}
+
+impl Split {
+    fn of(range: TimeRange, mut changed: Vec<TimeRange>) -> Self {
+        if range.from >= range.to {
+            return Self { counted: Vec::new(), afresh: Vec::new() };
+        }
+        // Whole minutes, with the ends of the range that are not.
+        for change in &mut changed {
+            change.from = down(change.from);
+            change.to = up(change.to);
+        }
+        changed.push(TimeRange { from: down(range.from), to: up(range.from) });
+        changed.push(TimeRange { from: down(range.to), to: up(range.to) });
+        changed.retain(|change| change.from < change.to && change.from < range.to && change.to > range.from);
+        let afresh = together(changed);
+        let (mut counted, mut from) = (Vec::new(), range.from);
+        for change in &afresh {
+            if from < change.from {
+                counted.push(TimeRange { from, to: change.from });
+            }
+            from = change.to;
+        }
+        if from < range.to {
+            counted.push(TimeRange { from, to: range.to });
+        }
+        let within = |change: &TimeRange| TimeRange { from: change.from.max(range.from), to: change.to.min(range.to) };
+        Self { counted, afresh: afresh.iter().map(within).collect() }
+    }
+}
+
+/// Ranges in order that touch nowhere, and at most [`RANGES`] of them.
+fn together(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+    ranges.sort_unstable_by_key(|range| range.from);
+    let mut merged: Vec<TimeRange> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if last.to >= range.from => last.to = last.to.max(range.to),
+            _ => merged.push(range),
+        }
+    }
+    while merged.len() > RANGES {
+        let gap = |place: &usize| merged[place + 1].from - merged[*place].to;
+        let Some(nearest) = (0..merged.len() - 1).min_by_key(gap) else { break };
+        merged[nearest].to = merged[nearest + 1].to;
+        merged.remove(nearest + 1);
+    }
+    merged
+}
+
+fn down(time: i64) -> i64 {
+    time.checked_sub(time.rem_euclid(MINUTE)).unwrap_or(i64::MIN)
+}
+
+fn up(time: i64) -> i64 {
+    match time.rem_euclid(MINUTE) {
+        0 => time,
+        over => time.checked_add(MINUTE - over).unwrap_or(i64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(from: i64, to: i64) -> TimeRange {
+        TimeRange { from, to }
+    }
+
+    #[test]
+    fn whole_minutes_that_did_not_change_are_counted_and_the_rest_is_afresh() {
+        let m = MINUTE;
+        for (asked, changed, counted, afresh) in [
+            (range(0, 10 * m), vec![], vec![range(0, 10 * m)], vec![]),
+            (range(5, 10 * m + 5), vec![], vec![range(m, 10 * m)], vec![range(5, m), range(10 * m, 10 * m + 5)]),
+            (range(5, 20), vec![], vec![], vec![range(5, 20)]),
+            (range(m, m), vec![], vec![], vec![]),
+            (
+                range(0, 10 * m),
+                vec![range(3 * m + 1, 3 * m + 2), range(4 * m, 5 * m), range(20 * m, 21 * m)],
+                vec![range(0, 3 * m), range(5 * m, 10 * m)],
+                vec![range(3 * m, 5 * m)],
+            ),
+            (range(0, 2 * m), vec![range(-m, 5 * m)], vec![], vec![range(0, 2 * m)]),
+        ] {
+            assert_eq!(Split::of(asked, changed.clone()), Split { counted, afresh }, "{asked:?} {changed:?}");
+        }
+        // The ends of time.
+        let split = Split::of(TimeRange::ALL, vec![]);
+        assert_eq!((split.counted.len(), split.afresh.len()), (1, 2), "{split:?}");
+    }
+
+    #[test]
+    fn many_ranges_become_few_and_lose_nothing() {
+        let ranges: Vec<TimeRange> = (0..100).map(|n| range(n * n * 100, n * n * 100 + 10)).collect();
+        let merged = together(ranges.clone());
+        assert_eq!(merged.len(), RANGES);
+        assert!(merged.is_sorted_by(|one, next| one.to < next.from));
+        for small in ranges {
+            assert!(merged.iter().any(|large| large.from <= small.from && small.to <= large.to), "{small:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Old chunks into columns: a fraction of the space, and quicker to count over.
+
+use sqlx::{PgConnection, Row};
+
+/// Converts the chunks that have been complete for a few hours: what comes later still
+/// is stored, only slower.
+pub(super) async fn convert(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let chunks = sqlx::query(include_str!("../../queries/select_row_chunks.sql")).fetch_all(&mut *connection).await?;
+    for chunk in chunks {
+        let name: String = chunk.try_get(0)?;
+        let before = size(connection, &name).await?;
+        super::with_lock_timeout(connection, sqlx::query("select compress_chunk($1::regclass)").bind(&name)).await?;
+        let after = size(connection, &name).await?;
+        tracing::info!(chunk = name, before, after, "a chunk is in columns now; bytes before and after");
+    }
+    Ok(())
+}
+
+/// Bytes, with its indexes and its columns.
+async fn size(connection: &mut PgConnection, chunk: &str) -> sqlx::Result<i64> {
+    sqlx::query(include_str!("../../queries/bytes_chunk.sql")).bind(chunk).fetch_one(connection).await?.try_get(0)
+}

@@ -1,0 +1,60 @@
+//! The ledger's bound.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+/// How long the ledger remembers a batch. A queue may hold a batch back for as long as
+/// it cannot be reached, so the server's own ids are kept as long as those of clients.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+/// How many batches the ledger remembers at most.
+const REMEMBERED_BATCHES: i64 = 10_000_000;
+
+/// Forgets what need not be remembered any more.
+pub(super) async fn bound(connection: &mut PgConnection) -> sqlx::Result<()> {
+    forget_batches(connection, REMEMBERED, REMEMBERED_BATCHES).await.map(drop)
+}
+
+/// Removes from the ledger what is too old or beyond the newest so many.
+async fn forget_batches(connection: &mut PgConnection, age: Duration, batches: i64) -> sqlx::Result<u64> {
+    let mut forgotten = 0;
+    loop {
+        let removed = sqlx::query(include_str!("../../queries/forget_batches.sql"))
+            .bind(i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+            .bind(batches)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+        forgotten += removed;
+        if removed == 0 {
+            return Ok(forgotten);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, Row};
+    use testkit::servers::postgres::Postgres;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_ledger_forgets_what_is_old_and_what_is_beyond_its_bound() {
+        let url = Postgres::shared().await.fresh_database().await;
+        let store = crate::connect(&url, crate::Options::default()).await.unwrap();
+        let mut session = PgConnection::connect(&url).await.unwrap();
+        // Every hour a batch, the newest now.
+        let fill = "insert into logboom.ledger select int4send(n), false, now() - n * interval '1 hour' \
+                    from generate_series(0, 99) as n";
+        sqlx::raw_sql(fill).execute(&mut session).await.unwrap();
+        let left = async |session: &mut PgConnection| -> i64 {
+            sqlx::query("select count(*) from logboom.ledger").fetch_one(session).await.unwrap().get(0)
+        };
+        assert_eq!(forget_batches(&mut session, Duration::from_secs(3_600 * 50 - 60), 1_000).await.unwrap(), 50);
+        assert_eq!(left(&mut session).await, 50);
+        assert_eq!(forget_batches(&mut session, REMEMBERED, 10).await.unwrap(), 40);
+        assert_eq!(left(&mut session).await, 10);
+        store.close().await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Retention: what is too old, or too much, goes.
+//!
+//! By age and by size whole days go, the oldest first, and their space is free at once;
+//! so a record may outlive its time by a day. What is no day of its own, and services
+//! with a time of their own, are deleted row by row, an hour of records at a time.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::{PgConnection, Row};
+
+use super::{one, with_lock_timeout};
+use crate::{Options, migrate::Layout, types::Instant};
+
+/// Rows of one deletion, which is a transaction.
+const ROWS: i64 = 20_000;
+
+/// What is kept, and what was deleted so far.
+pub(super) struct Retention {
+    age: Option<Duration>,
+    bytes: Option<i64>,
+    services: Vec<Service>,
+}
+
+/// A service with a time of its own.
+struct Service {
+    name: String,
+    age: Duration,
+    /// Up to when it was cleared; records that came late since are looked for again.
+    cleared: Option<Instant>,
+}
+
+/// How far back a service is looked for again: records come late.
+const LATE: Duration = Duration::from_secs(2 * 86_400);
+
+impl Retention {
+    pub(super) fn new(options: &Options) -> Self {
+        let services = options.retention_services.iter();
+        Self {
+            age: options.retention,
+            bytes: options.retention_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            services: services.map(|(name, age)| Service { name: name.clone(), age: *age, cleared: None }).collect(),
+        }
+    }
+
+    /// Deletes what is past its time, and tells whether there was anything.
+    pub(super) async fn keep_to(&mut self, connection: &mut PgConnection, layout: &Layout) -> sqlx::Result<bool> {
+        let mut deleted = false;
+        if let Some(age) = self.age {
+            let end = before_now(age);
+            deleted |= drop_days(connection, layout, end).await?;
+            if matches!(layout, Layout::Partitions { .. }) {
+                deleted |= delete(connection, include_str!("../../queries/delete_other.sql"), end).await? > 0;
+            }
+            deleted |= delete(connection, include_str!("../../queries/delete_runs.sql"), end).await? > 0;
+        }
+        if let Some(most) = self.bytes {
+            deleted |= self.keep_to_size(connection, layout, most).await?;
+        }
+        for service in &mut self.services {
+            deleted |= service.keep_to(connection).await?;
+        }
+        if deleted {
+            sqlx::query(include_str!("../../queries/delete_blocks.sql")).execute(&mut *connection).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Drops the oldest days until the others take no more than so many bytes; the newest
+    /// one stays in any case.
+    async fn keep_to_size(&self, connection: &mut PgConnection, layout: &Layout, most: i64) -> sqlx::Result<bool> {
+        let (size, oldest) = match layout {
+            Layout::Hypertable { .. } => {
+                (include_str!("../../queries/bytes_hypertable.sql"), include_str!("../../queries/oldest_chunk.sql"))
+            }
+            Layout::Partitions { .. } => {
+                (include_str!("../../queries/bytes_partitions.sql"), include_str!("../../queries/oldest_partition.sql"))
+            }
+        };
+        let mut deleted = false;
+        while one::<i64>(connection, size).await? > most {
+            let Some(day) = sqlx::query(oldest).fetch_optional(&mut *connection).await? else { break };
+            let end: Instant = day.try_get(0)?;
+            if !drop_days(connection, layout, end).await? {
+                break;
+            }
+            delete(connection, include_str!("../../queries/delete_runs.sql"), end).await?;
+            deleted = true;
+        }
+        Ok(deleted)
+    }
+}
+
+impl Service {
+    async fn keep_to(&mut self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        let end = before_now(self.age);
+        let begin = self.cleared.map(|cleared| cleared.earlier(LATE));
+        let sql = include_str!("../../queries/delete_service.sql");
+        let mut deleted = 0;
+        // By hours, from the first record that is left.
+        loop {
+            let first: Option<Instant> = sqlx::query(include_str!("../../queries/first_of_service.sql"))
+                .bind(&self.name)
+                .bind(begin)
+                .bind(end)
+                .fetch_one(&mut *connection)
+                .await?
+                .try_get(0)?;
+            let Some(first) = first else { break };
+            let hour = first.later(Duration::from_secs(3_600)).min(end);
+            let rows = sqlx::query(sql).bind(&self.name).bind(first).bind(hour).execute(&mut *connection).await?;
+            deleted += rows.rows_affected();
+        }
+        self.cleared = Some(end);
+        if deleted > 0 {
+            tracing::info!(service = self.name, records = deleted, "retention deleted records of a service");
+        }
+        Ok(deleted > 0)
+    }
+}
+
+/// Drops the partitions or chunks that end no later than this.
+async fn drop_days(connection: &mut PgConnection, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
+    let sql = match layout {
+        Layout::Hypertable { .. } => include_str!("../../queries/drop_chunks.sql"),
+        Layout::Partitions { .. } => "select logboom.drop_days($1)",
+    };
+    let dropped = with_lock_timeout(connection, sqlx::query(sql).bind(end)).await?;
+    for day in &dropped {
+        tracing::info!(day = day.try_get::<String, _>(0)?, "retention deleted a day");
+    }
+    Ok(!dropped.is_empty())
+}
+
+/// Deletes by pieces until there is nothing left to delete.
+async fn delete(connection: &mut PgConnection, sql: &'static str, end: Instant) -> sqlx::Result<u64> {
+    let mut deleted = 0;
+    loop {
+        match sqlx::query(sql).bind(end).bind(ROWS).execute(&mut *connection).await?.rows_affected() {
+            0 => return Ok(deleted),
+            rows => deleted += rows,
+        }
+    }
+}
+
+fn before_now(age: Duration) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(now.saturating_sub(age).as_micros()).unwrap_or(i64::MAX);
+    Instant::from_unix_micros(micros)
+}

@@ -1,0 +1,42 @@
+//! Bringing `logboom.minutes`, how many records each minute has, up to date.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgConnection;
+
+use super::one;
+
+/// Of the time there is, the refreshing takes at most one part in so many.
+const SHARE: u32 = 10;
+
+/// When it was refreshed, and how long that took.
+#[derive(Default)]
+pub(super) struct Summary {
+    /// Not before.
+    next: Option<Instant>,
+}
+
+impl Summary {
+    /// Counts the minutes that have changed.
+    pub(super) async fn refresh(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let begun = Instant::now();
+        if self.next.is_some_and(|next| begun < next) {
+            return Ok(());
+        }
+        // All up to here is committed, so the refresh sees it.
+        let upto: i64 = one(connection, "select logboom.final_position()").await?;
+        let known: i64 = one(connection, "select position from logboom.minutes_upto").await?;
+        if upto == known {
+            return Ok(());
+        }
+        // By itself: it commits as it goes.
+        sqlx::raw_sql("call refresh_continuous_aggregate('logboom.minutes', null, null)")
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(&mut *connection).await?;
+        let took = begun.elapsed();
+        tracing::debug!(?took, upto, "the minutes are up to date");
+        self.next = Some(begun + (took * SHARE).max(Duration::ZERO));
+        Ok(())
+    }
+}

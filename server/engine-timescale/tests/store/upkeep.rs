@@ -1,0 +1,206 @@
+//! What the store does by itself: retention, and what TimescaleDB is told to do.
+
+use std::{sync::Arc, time::Duration};
+
+use engine_timescale::Options;
+use model::{Query, time::Nanos};
+use pipeline::{Batch, LogStore, TimeRange};
+use sqlx::{PgPool, Row};
+use testkit::{records, servers::postgres::Postgres};
+
+use crate::support::{deliveries, fresh_database, messages, open_with, until};
+
+const DAY: Nanos = 86_400_000_000_000;
+const HOUR: Nanos = DAY / 24;
+
+fn now() -> Nanos {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as Nanos
+}
+
+/// A batch of records of the service at the times.
+fn batch_at(number: u64, service: &str, times: &[Nanos]) -> Batch {
+    let mut batch = records::batch(number, times.len());
+    for (record, time) in batch.records.iter_mut().zip(times) {
+        record.time = *time;
+        record.service = service.into();
+        record.message = format!("{service} of {} hours ago", (now() - time) / HOUR);
+    }
+    batch
+}
+
+fn busy() -> Options {
+    Options { upkeep_pause: Duration::from_millis(50), ..Options::default() }
+}
+
+/// What a question with one answer is answered.
+async fn is_so(pool: &PgPool, sql: &'static str) -> bool {
+    sqlx::query(sql).fetch_one(pool).await.unwrap().get(0)
+}
+
+async fn count(store: &Arc<dyn LogStore>) -> u64 {
+    store.count(&Query::default(), TimeRange::ALL).await.unwrap()
+}
+
+/// The layouts that there are here, each with the URL of a new database and its options.
+async fn layouts(options: Options) -> Vec<(String, Options)> {
+    let server = Postgres::shared().await;
+    let mut layouts = vec![(fresh_database().await, Options { timescale: false, ..options.clone() })];
+    if server.has_timescale() {
+        layouts.push((server.fresh_database_with_timescale().await, options));
+    }
+    layouts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_age_goes_with_its_day() {
+    let options = Options { retention: Some(Duration::from_secs(3 * 86_400)), ..busy() };
+    for (url, options) in layouts(options).await {
+        // Stored before anybody said how long to keep it.
+        let store = open_with(&url, Options { retention: None, ..options.clone() }).await;
+        let now = now();
+        let times = [now, now - HOUR, now - 2 * DAY, now - 5 * DAY, now - 6 * DAY, now - 900 * DAY];
+        store.append(&deliveries(&[batch_at(1, "api", &times[..3]), batch_at(2, "api", &times[3..])])).await.unwrap();
+        assert_eq!(count(&store).await, 6);
+        store.close().await;
+
+        let store = open_with(&url, options).await;
+        until("the old days are gone", async || count(&store).await == 3).await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        let runs = "select count(*) = 1 from logboom.runs";
+        until("their runs are gone too", async || is_so(&pool, runs).await).await;
+        let blocks = "select count(*) = 1 from logboom.blocks";
+        assert!(is_so(&pool, blocks).await, "the newest block is what readers go by");
+        // The tail goes on over the gap, and so does storing.
+        store.append(&deliveries(&[batch_at(3, "api", &[now])])).await.unwrap();
+        assert_eq!(crate::support::count(&crate::support::follow(&store, 4).await), 4);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_its_size_the_oldest_days_go_and_the_newest_stays() {
+    let options = Options { retention_bytes: Some(1), ..busy() };
+    for (url, options) in layouts(options).await {
+        let store = open_with(&url, Options { retention_bytes: None, ..options.clone() }).await;
+        let now = now();
+        let days: Vec<Batch> = (0..4).map(|day| batch_at(day, "api", &[now - day as Nanos * DAY; 3])).collect();
+        store.append(&deliveries(&days)).await.unwrap();
+        store.close().await;
+
+        let store = open_with(&url, options).await;
+        until("the old days are gone", async || count(&store).await == 3).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(messages(&store, "").await, ["api of 0 hours ago"; 3]);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
+    let services = vec![("debug".to_owned(), Duration::from_secs(7_200))];
+    for (url, options) in layouts(Options { retention_services: services, ..busy() }).await {
+        let store = open_with(&url, options).await;
+        let now = now();
+        let times = [now - 10 * 60_000_000_000, now - 3 * HOUR, now - 30 * HOUR];
+        store.append(&deliveries(&[batch_at(1, "debug", &times), batch_at(2, "api", &times)])).await.unwrap();
+        until("its old records are gone", async || count(&store).await == 4).await;
+        assert_eq!(messages(&store, "service:debug").await, ["debug of 0 hours ago"]);
+        assert_eq!(messages(&store, "service:api").await.len(), 3);
+        store.close().await;
+    }
+}
+
+/// TimescaleDB alone has it; where it is not installed, the contract suite says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_become_columns_and_answer_as_before() {
+    let server = Postgres::shared().await;
+    if !server.has_timescale() {
+        return;
+    }
+    let url = server.fresh_database_with_timescale().await;
+    let store = open_with(&url, Options { upkeep_pause: Duration::from_secs(3_600), ..busy() }).await;
+    let old = now() - 3 * DAY;
+    let batches: Vec<Batch> = (0..20)
+        .map(|number| {
+            batch_at(number, if number % 2 == 0 { "api" } else { "web" }, &[old + number as Nanos * 1_000; 50])
+        })
+        .collect();
+    store.append(&deliveries(&batches)).await.unwrap();
+    let before = messages(&store, "service:api").await;
+    assert_eq!(before.len(), 500);
+    store.close().await;
+
+    let store = open_with(&url, busy()).await;
+    let pool = PgPool::connect(&url).await.unwrap();
+    let converted = "select bool_or(is_compressed) from timescaledb_information.chunks where hypertable_name = 'logs'";
+    until("the chunk is in columns", async || is_so(&pool, converted).await).await;
+    assert_eq!(messages(&store, "service:api").await, before);
+    let record = &batches[7].records[3];
+    assert_eq!(store.get(record.id).await.unwrap().unwrap().record, *record);
+    // What comes late is stored as well, and found beside the others.
+    store.append(&deliveries(&[batch_at(99, "late", &[old + 5])])).await.unwrap();
+    assert_eq!(messages(&store, "service:late").await.len(), 1);
+    assert_eq!(count(&store).await, 1_001);
+    store.close().await;
+}
+
+/// The minutes are an optimisation: with them, and while they are behind, counts are the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn counted_minutes_give_the_same_counts_as_the_records() {
+    let server = Postgres::shared().await;
+    if !server.has_timescale() {
+        return;
+    }
+    let url = server.fresh_database_with_timescale().await;
+    let store = open_with(&url, busy()).await;
+    let pool = PgPool::connect(&url).await.unwrap();
+    let minute = 60_000_000_000;
+    let begin = (now() / HOUR - 5) * HOUR;
+    let mut stored = Vec::new();
+    for round in 0..6_u64 {
+        let services = ["api", "web", "db"];
+        for (place, service) in services.iter().enumerate() {
+            // Some of each round lies in minutes that were counted before.
+            let times: Vec<Nanos> =
+                (0..40).map(|n| begin + ((n * 7 + round as Nanos * 13) % 90) * minute / 2 + n * 1_001).collect();
+            let batch = batch_at(round * 10 + place as u64, service, &times);
+            store.append(&deliveries(std::slice::from_ref(&batch))).await.unwrap();
+            stored.extend(batch.records);
+        }
+        if round % 2 == 0 {
+            let counted = "select position = logboom.final_position() from logboom.minutes_upto";
+            until("the minutes are up to date", async || is_so(&pool, counted).await).await;
+        }
+        for query in ["", "service:api", "level:error", "-service:web level>=info", "service:a*", "timeout"] {
+            let query = Query::parse(query).unwrap();
+            for (from, to) in [(begin, begin + HOUR), (begin + 90_001, begin + 33 * minute + 5), (i64::MIN, i64::MAX)] {
+                let range = TimeRange { from, to };
+                let matching: Vec<_> =
+                    stored.iter().filter(|record| range.contains(record.time) && query.matches(record)).collect();
+                assert_eq!(store.count(&query, range).await.unwrap(), matching.len() as u64, "{query} {range:?}");
+                let facets = store.facets(&query, range, &["service".to_owned()], 2).await.unwrap();
+                let of = |service: &str| matching.iter().filter(|record| record.service == *service).count() as u64;
+                let mut expected: Vec<_> = services
+                    .iter()
+                    .map(|service| ((*service).to_owned(), of(service)))
+                    .filter(|(_, n)| *n > 0)
+                    .collect();
+                expected.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+                expected.truncate(2);
+                assert_eq!(facets[0].values, expected, "{query} {range:?}");
+                if from > i64::MIN {
+                    let histogram = store.histogram(&query, range, 5 * minute).await.unwrap();
+                    let total: u64 = histogram.counts.iter().flatten().sum();
+                    assert_eq!(total, matching.len() as u64, "{query} {range:?}");
+                    for (place, counts) in histogram.counts.iter().enumerate() {
+                        let start = histogram.start + place as Nanos * histogram.bucket;
+                        let inside = |time: Nanos| start <= time && time < start + histogram.bucket;
+                        let expected = matching.iter().filter(|record| inside(record.time)).count() as u64;
+                        assert_eq!(counts.iter().sum::<u64>(), expected, "{query} {range:?} bucket {place}");
+                    }
+                }
+            }
+        }
+    }
+    store.close().await;
+}
