@@ -12,11 +12,7 @@ use pipeline::{Error, Result};
 
 use crate::{
     catalogue::Catalogue,
-    part::{
-        PartInfo, columns, decode,
-        reader::{Part, Reading},
-        schema,
-    },
+    part::{PartInfo, columns, decode, reader::Part, reading::Reading, schema},
 };
 
 /// A part that counts.

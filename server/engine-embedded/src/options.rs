@@ -11,7 +11,7 @@ pub struct Options {
     pub queue_bytes: u64,
     /// Records in memory at which they are written as parts. Default 65,536.
     pub flush_records: usize,
-    /// Bytes in memory, roughly, at which they are written as parts. Default 32 MiB.
+    /// Bytes in memory, roughly, at which they are written as parts. Default 24 MiB.
     pub flush_bytes: usize,
     /// The longest that records wait in memory to be written as parts; they are durable
     /// in the journal meanwhile. Default 30 s.
@@ -49,7 +49,7 @@ impl Default for Options {
         Self {
             queue_bytes: 4 << 30,
             flush_records: 65_536,
-            flush_bytes: 32 << 20,
+            flush_bytes: 24 << 20,
             flush_interval: Duration::from_secs(30),
             flush_waiting: 1,
             append_patience: Duration::from_secs(5),

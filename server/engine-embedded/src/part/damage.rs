@@ -11,7 +11,8 @@ use super::{
     PartInfo,
     builder::Row,
     decode, position_of,
-    reader::{Footers, Part, Reading},
+    reader::{Footers, Part},
+    reading::Reading,
     writer,
 };
 

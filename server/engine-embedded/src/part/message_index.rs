@@ -3,13 +3,13 @@
 //! A word of the query language is any part of a message, so a filter of whole words
 //! could not rule out a block: `out` is in `timeout`. Runs of three bytes can: a text of
 //! eight bytes has six of them, and a block that lacks one lacks the text. Where all words
-//! of a text are frequent, its runs are too; then its seams tell, the two letters before
-//! and after a space, because words follow one another in few ways. Seams of digits are
-//! as many as there are numbers, and are left out. Capital ASCII letters count as small
-//! ones, as in the language.
+//! of a text are frequent, its runs are too; then its seams tell, the two and the three
+//! letters before and after a space, because words follow one another in few ways. Seams
+//! of digits are as many as there are numbers, and are left out. Capital ASCII letters
+//! count as small ones, as in the language.
 //!
 //! A block's set is a bitmap of hashed runs and seams, halved while it stays sparse: at
-//! most 8 KiB for [`BLOCK_ROWS`] rows, a quarter of a byte each, and less where messages
+//! most 8 KiB for [`BLOCK_ROWS`] rows, an eighth of a byte each, and less where messages
 //! are alike. The sets of a part stand behind its last row group, where no Parquet reader
 //! looks, and the file's metadata says where. Layout: for each block one byte, the
 //! binary logarithm of its set's bits, then the set; at the end a CRC32C of all that.
@@ -17,7 +17,7 @@
 use pipeline::{Error, Result};
 
 /// Rows of one set; a row group holds a whole number of blocks, but for its last one.
-pub(crate) const BLOCK_ROWS: usize = 32_768;
+pub(crate) const BLOCK_ROWS: usize = 65_536;
 /// Binary logarithms of the bits of a set.
 const MOST: u32 = 16;
 const LEAST: u32 = 9;
@@ -142,23 +142,35 @@ impl Set {
 }
 
 /// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
+/// The letters of seams are fewer than their runs are, so what is one of theirs by chance
+/// is less often ruled in where two hashes have to say so.
 fn for_each(text: &[u8], mut call: impl FnMut(u32)) {
-    // The last five bytes, the newest in the highest place.
+    // The last seven bytes, the newest in the highest place.
     let mut window = 0u64;
     for (place, byte) in text.iter().enumerate() {
-        window = (window >> 8) | (u64::from(byte.to_ascii_lowercase()) << 32);
+        window = (window >> 8) | (u64::from(byte.to_ascii_lowercase()) << 56);
         if place >= 2 {
-            call(hashed((window >> 16) as u32, 0x9e37_79b1));
+            call(hash(window >> 40, 0x9e37_79b1_85eb_ca87));
         }
-        let [.., a, b, space, c, d] = (window << 24).to_le_bytes();
-        if space == b' ' && [a, b, c, d].iter().all(u8::is_ascii_lowercase) {
-            call(hashed(u32::from_le_bytes([a, b, c, d]), 0x85eb_ca6b));
+        if (window >> 40) as u8 == b' ' {
+            let [.., a, b, _, c, d] = window.to_le_bytes();
+            if [a, b, c, d].iter().all(u8::is_ascii_lowercase) {
+                let seam = window >> 24;
+                call(hash(seam, 0xc2b2_ae3d_27d4_eb4f));
+                call(hash(seam, 0x1656_67b1_9e37_79f9));
+            }
+        }
+        if (window >> 32) as u8 == b' ' {
+            let [_, a, b, c, _, d, e, f] = window.to_le_bytes();
+            if [a, b, c, d, e, f].iter().all(u8::is_ascii_lowercase) {
+                call(hash(window >> 8, 0x27d4_eb2f_1656_67c5));
+            }
         }
     }
 }
 
-fn hashed(key: u32, multiplier: u32) -> u32 {
-    key.wrapping_mul(multiplier) >> (32 - MOST)
+fn hash(key: u64, multiplier: u64) -> u32 {
+    (key.wrapping_mul(multiplier) >> (64 - MOST)) as u32
 }
 
 #[cfg(test)]

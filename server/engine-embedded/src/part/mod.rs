@@ -39,6 +39,7 @@ pub(crate) mod file;
 pub(crate) mod merge;
 pub(crate) mod message_index;
 pub(crate) mod reader;
+pub(crate) mod reading;
 pub(crate) mod schema;
 pub(crate) mod writer;
 

@@ -1,10 +1,9 @@
-//! Reading a part: its footer, and slices of its row groups.
+//! A part on disk: its footer, and what that tells without reading rows.
 
 use std::{
     collections::HashMap,
     fs::File,
     num::{NonZeroU64, NonZeroUsize},
-    ops::Range,
     os::unix::fs::FileExt,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -14,18 +13,10 @@ use std::{
     },
 };
 
-use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::ArrowError;
 use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
-    arrow::{
-        ProjectionMask,
-        arrow_reader::{
-            ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-            ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
-        },
-    },
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
     bloom_filter::Sbbf,
     file::{
         metadata::{PageIndexPolicy, RowGroupMetaData},
@@ -40,8 +31,6 @@ use super::{
     schema::{self, Columns, IndexPlace},
 };
 
-/// Rows of one decoded batch; between two of them a scan looks whether it is still wanted.
-const BATCH_ROWS: usize = 8_192;
 /// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
 /// message index up to half a megabyte.
 const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
@@ -58,7 +47,7 @@ impl Default for Footers {
 /// A listed part.
 pub(crate) struct Part {
     pub(crate) info: PartInfo,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     footers: Arc<Footers>,
     /// Whether the file goes with the last who reads it.
     doomed: AtomicBool,
@@ -80,7 +69,7 @@ impl Drop for Part {
 
 /// What the end of the file says of its content.
 pub(crate) struct Footer {
-    metadata: ArrowReaderMetadata,
+    pub(super) metadata: ArrowReaderMetadata,
     index_place: Option<IndexPlace>,
     /// Read when first asked for.
     message_index: OnceLock<Option<MessageIndex>>,
@@ -96,16 +85,6 @@ pub(crate) struct Group {
     pub(crate) position: (i64, i64),
     /// Of the batches' first ids.
     pub(crate) id_base: (RecordId, RecordId),
-}
-
-/// Tells which rows of a batch pass.
-pub(crate) type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
-
-/// A condition on rows that reads some columns.
-pub(crate) struct Condition {
-    /// Places in the part's schema.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) test: RowTest,
 }
 
 impl Part {
@@ -144,18 +123,18 @@ impl Part {
         Ok(footer)
     }
 
-    fn open(&self) -> Result<File> {
+    pub(super) fn open(&self) -> Result<File> {
         File::open(&self.path).map_err(|error| file::failed("open", &self.path, &error))
     }
 
-    fn spoilt(&self, reason: &str) -> Error {
+    pub(super) fn spoilt(&self, reason: &str) -> Error {
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
     }
 
     /// Does something that the Parquet reader has a part in: it trusts lengths that it
     /// reads, and over some damaged ones it panics. That costs the answer, which names
     /// the part, and nothing else.
-    fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(super) fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         // What a panic has left half done is not looked at again: see `Batches`.
         panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
     }
@@ -198,85 +177,6 @@ impl Part {
                 .map_err(|error| self.spoilt(&error.to_string()))
         })
     }
-
-    /// Reads `columns` of those of the given rows of the row group that pass all
-    /// conditions, which are tried in their order, in batches; at most `limit` rows.
-    pub(crate) fn read(
-        &self,
-        footer: &Footer,
-        group: usize,
-        rows: &[Range<usize>],
-        what: Reading,
-    ) -> Result<Batches<'_>> {
-        let file = self.open()?;
-        let all = footer.groups.get(group).map_or(0, |group| group.rows);
-        let is_whole = rows.iter().map(Range::len).sum::<usize>() >= all;
-        if is_whole {
-            let needed = what.conditions.iter().flat_map(|condition| &condition.columns).chain(&what.columns);
-            footer.read_ahead(&file, group, needed);
-        }
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone());
-        let mask = |columns: Vec<usize>| ProjectionMask::leaves(footer.metadata.parquet_schema(), columns);
-        let predicates = what
-            .conditions
-            .into_iter()
-            .map(|Condition { columns, mut test }| {
-                let evaluate =
-                    move |batch: RecordBatch| test(&batch).map_err(|error| ArrowError::ExternalError(Box::new(error)));
-                Box::new(ArrowPredicateFn::new(mask(columns), evaluate)) as Box<dyn ArrowPredicate>
-            })
-            .collect();
-        let mut builder = builder
-            .with_row_groups(vec![group])
-            .with_batch_size(what.batch_rows)
-            .with_projection(mask(what.columns))
-            .with_row_filter(RowFilter::new(predicates));
-        if !is_whole {
-            let selection = RowSelection::from_consecutive_ranges(rows.iter().cloned(), all);
-            builder = builder.with_row_selection(selection);
-        }
-        if let Some(limit) = what.limit {
-            builder = builder.with_limit(limit);
-        }
-        let reader = self.guarded(|| builder.build().map_err(|error| self.spoilt(&error.to_string())))?;
-        Ok(Batches { part: self, reader: Some(reader) })
-    }
-}
-
-/// What to read of some rows.
-pub(crate) struct Reading {
-    /// Places in the part's schema.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) conditions: Vec<Condition>,
-    pub(crate) limit: Option<usize>,
-    /// Rows of one batch.
-    pub(crate) batch_rows: usize,
-}
-
-impl Default for Reading {
-    /// No column of any row.
-    fn default() -> Self {
-        Self { columns: Vec::new(), conditions: Vec::new(), limit: None, batch_rows: BATCH_ROWS }
-    }
-}
-
-/// The batches of a reading.
-pub(crate) struct Batches<'a> {
-    part: &'a Part,
-    /// `None` at the end, and after an error.
-    reader: Option<ParquetRecordBatchReader>,
-}
-
-impl Iterator for Batches<'_> {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut reader = self.reader.take()?;
-        let read = || reader.next().transpose().map_err(|error| self.part.spoilt(&error.to_string()));
-        let batch = self.part.guarded(read).transpose()?;
-        self.reader = batch.is_ok().then_some(reader);
-        Some(batch)
-    }
 }
 
 impl Group {
@@ -318,7 +218,7 @@ impl Footer {
 
     /// Has the system read these columns of a row group, all at once: the reader asks for
     /// a page at a time, and a disk is slow at that.
-    fn read_ahead<'a>(&self, file: &File, group: usize, columns: impl Iterator<Item = &'a usize>) {
+    pub(super) fn read_ahead<'a>(&self, file: &File, group: usize, columns: impl Iterator<Item = &'a usize>) {
         let group = self.metadata.metadata().row_group(group);
         for column in columns.filter_map(|place| group.columns().get(*place)) {
             let (offset, bytes) = column.byte_range();

@@ -29,11 +29,16 @@ use super::{
 };
 
 /// Rows of a row group: what a search prunes by and decodes a dictionary for.
-const GROUP_ROWS: usize = 4 * BLOCK_ROWS;
+const GROUP_ROWS: usize = 2 * BLOCK_ROWS;
 /// Rows of a page: what a search skips by.
 const PAGE_ROWS: usize = 8_192;
-/// How often a Bloom filter may say that a value is there and is not.
-const FALSE_POSITIVES: f64 = 0.05;
+/// Of a part that will soon be merged: then a page of each of its columns is in memory.
+const QUICK_PAGE_ROWS: usize = 4_096;
+/// How often a Bloom filter may say that a trace is there and is not; a trace is looked for
+/// in every row group there is.
+const FALSE_TRACES: f64 = 0.05;
+/// The same of a text. Filters come in powers of two, and this is half of the next one.
+const FALSE_TEXTS: f64 = 0.2;
 
 /// How hard to compress messages, which are more than half of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +164,9 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         let level = ZstdLevel::try_new(level).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Compression::ZSTD(level))
     };
-    let messages = match effort {
-        Effort::Quick => zstd(1)?,
-        Effort::Lasting => zstd(3)?,
+    let (messages, page_rows) = match effort {
+        Effort::Quick => (zstd(1)?, QUICK_PAGE_ROWS),
+        Effort::Lasting => (zstd(3)?, PAGE_ROWS),
     };
     let map = serde_json::to_string(&layout.attributes)
         .map_err(|error| Error::internal(format!("the map of attributes does not print: {error}")))?;
@@ -175,8 +180,8 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         .set_compression(zstd(1)?)
         .set_column_compression(column(schema::MESSAGE), messages)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
+        .set_data_page_row_count_limit(page_rows)
+        .set_write_batch_size(page_rows)
         // Only what a scan prunes by keeps bounds; those of texts would cost more than they save.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_column_index_truncate_length(Some(32))
@@ -204,8 +209,9 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         properties = plain(properties, name, encoding);
         // By numbers and spans, which hardly anybody looks for, more would be lost than won.
         if kind == Some(Kind::Text) || name == schema::TRACE_ID {
+            let false_positives = if kind.is_some() { FALSE_TEXTS } else { FALSE_TRACES };
             properties = properties
-                .set_column_bloom_filter_fpp(column(name), FALSE_POSITIVES)
+                .set_column_bloom_filter_fpp(column(name), false_positives)
                 .set_column_bloom_filter_max_ndv(column(name), GROUP_ROWS as u64);
         }
         if kind.is_none() {

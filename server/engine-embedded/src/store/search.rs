@@ -22,7 +22,8 @@ use super::{
 };
 use crate::part::{
     columns, decode,
-    reader::{Condition, Footer, Group, Part, Reading},
+    reader::{Footer, Group, Part},
+    reading::{Condition, Reading},
     schema::{self, Columns},
 };
 
@@ -373,13 +374,13 @@ impl Scan<'_> {
     fn steps(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
         let (mut steps, mut done, mut next) = (Vec::new(), 0, FIRST_ROWS);
         while done < rows {
-            if self.order == Order::Position || !hasty || next > SLICE_ROWS {
+            if self.order == Order::Position || !hasty {
                 next = rows;
             }
             let end = next.min(rows);
             steps.push(if self.order == Order::Oldest { rows - end..rows - done } else { done..end });
             done = end;
-            next *= 4;
+            next = if next < SLICE_ROWS { SLICE_ROWS } else { 2 * next + SLICE_ROWS };
         }
         steps
     }

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::part::{
     columns::{self, Texts},
-    reader::{Batches, Part, Reading},
+    reader::Part,
+    reading::{Batches, Reading},
     schema,
 };
 

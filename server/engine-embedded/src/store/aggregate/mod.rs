@@ -22,7 +22,8 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::part::{
-    reader::{Footer, Group, Part, Reading},
+    reader::{Footer, Group, Part},
+    reading::Reading,
     schema::Columns,
 };
 

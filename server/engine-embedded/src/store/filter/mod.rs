@@ -22,7 +22,7 @@ pub(crate) use self::prune::candidates;
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
 use crate::part::{
-    reader::Condition,
+    reading::Condition,
     schema::{self, Columns, Kind},
 };
 
