@@ -2,12 +2,13 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use futures::StreamExt as _;
+use reqwest::Method;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use url::Url;
 
+use super::client::Server;
 use crate::export::Format;
 
 /// What to export, and where to.
@@ -18,9 +19,8 @@ pub(crate) struct ExportOptions {
     #[arg(default_value = "")]
     pub query: String,
 
-    /// The server.
-    #[arg(long, env = "LOGBOOM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    pub server: Url,
+    #[command(flatten)]
+    pub server: Server,
 
     /// Only records from this time on: -1h, 2026-01-02T03:04:05Z or epoch milliseconds.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -44,25 +44,12 @@ pub(crate) struct ExportOptions {
 /// The server cannot be reached or refuses, or what it sends cannot be written or ends
 /// too early.
 pub(crate) async fn run(options: &ExportOptions) -> anyhow::Result<()> {
-    let mut url = options.server.join("/api/v1/export")?;
-    url.query_pairs_mut().append_pair("query", &options.query).append_pair("format", &options.format.to_string());
+    let format = options.format.to_string();
+    let mut parameters = vec![("query", options.query.as_str()), ("format", &format)];
     for (name, value) in [("from", &options.from), ("to", &options.to)] {
-        if let Some(value) = value {
-            url.query_pairs_mut().append_pair(name, value);
-        }
+        parameters.extend(value.as_deref().map(|value| (name, value)));
     }
-    // Fails only where it was done before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let response = reqwest::get(url)
-        .await
-        .map_err(reqwest::Error::without_url)
-        .with_context(|| format!("{} cannot be reached; name the server by --server", options.server))?;
-    if !response.status().is_success() {
-        let status = response.status();
-        let body = response.text().await.unwrap_or_default();
-        let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
-        bail!("{}", problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(status.as_str()));
-    }
+    let response = options.server.ask(Method::GET, "/api/v1/export", &parameters).await?;
     let Some(path) = &options.output else { return copy(response, &mut tokio::io::stdout()).await.map(drop) };
     let mut unfinished = path.clone().into_os_string();
     unfinished.push(".partial");

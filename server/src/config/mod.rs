@@ -18,7 +18,12 @@ pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
 pub(crate) use retention::RetentionOptions;
 
-use crate::commands::{check::CheckOptions, export::ExportOptions, parts::PartsOptions};
+use crate::commands::{
+    check::CheckOptions,
+    dead_letters::{ListOptions, ReplayOptions},
+    export::ExportOptions,
+    parts::PartsOptions,
+};
 
 /// The central log server: services push logs, a durable queue takes the load, a store
 /// keeps them, and a dashboard searches them and tails them live.
@@ -52,6 +57,11 @@ pub(crate) enum Command {
     Parts(PartsOptions),
     /// Verify a data folder: its catalogue and the parts that it lists.
     Check(CheckOptions),
+    /// List what a running server could not store, newest first: id, time, records, sender
+    /// and reason.
+    DeadLetters(ListOptions),
+    /// Have a running server try to store dead letters again.
+    Replay(ReplayOptions),
 }
 
 /// Everything `logboom serve` can be told.

@@ -142,31 +142,38 @@ impl Set {
 }
 
 /// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
-/// The letters of seams are fewer than their runs are, so what is one of theirs by chance
-/// is less often ruled in where two hashes have to say so.
+/// There are far fewer seams than runs, so one that is taken for another by chance would
+/// be so in every block: up to three hashes have to say that it is there.
 fn for_each(text: &[u8], mut call: impl FnMut(u32)) {
-    // The last seven bytes, the newest in the highest place.
-    let mut window = 0u64;
+    let mut run = 0u32;
     for (place, byte) in text.iter().enumerate() {
-        window = (window >> 8) | (u64::from(byte.to_ascii_lowercase()) << 56);
+        run = (run >> 8) | (u32::from(byte.to_ascii_lowercase()) << 16);
         if place >= 2 {
-            call(hash(window >> 40, 0x9e37_79b1_85eb_ca87));
-        }
-        if (window >> 40) as u8 == b' ' {
-            let [.., a, b, _, c, d] = window.to_le_bytes();
-            if [a, b, c, d].iter().all(u8::is_ascii_lowercase) {
-                let seam = window >> 24;
-                call(hash(seam, 0xc2b2_ae3d_27d4_eb4f));
-                call(hash(seam, 0x1656_67b1_9e37_79f9));
-            }
-        }
-        if (window >> 32) as u8 == b' ' {
-            let [_, a, b, c, _, d, e, f] = window.to_le_bytes();
-            if [a, b, c, d, e, f].iter().all(u8::is_ascii_lowercase) {
-                call(hash(window >> 8, 0x27d4_eb2f_1656_67c5));
-            }
+            call(run.wrapping_mul(0x9e37_79b1) >> (32 - MOST));
         }
     }
+    for space in memchr::memchr_iter(b' ', text) {
+        let (before, after) = (&text[..space], &text[space + 1..]);
+        if let (Some(&[a, b]), Some(&[c, d])) = (before.last_chunk(), after.first_chunk())
+            && let Some(seam) = seam([a, b, c, d, b'a', b'a'])
+        {
+            call(hash(seam, 0x9e37_79b1_85eb_ca87));
+            call(hash(seam, 0xc2b2_ae3d_27d4_eb4f));
+        }
+        if let (Some(&[a, b, c]), Some(&[d, e, f])) = (before.last_chunk(), after.first_chunk())
+            && let Some(seam) = seam([a, b, c, d, e, f])
+        {
+            call(hash(seam, 0x1656_67b1_9e37_79f9));
+        }
+    }
+}
+
+/// The letters as one number, in small ones; `None` where one of them is no ASCII letter.
+fn seam(letters: [u8; 6]) -> Option<u64> {
+    // Of all bytes, this makes letters of letters alone.
+    let small = letters.map(|letter| letter | 0x20);
+    let [a, b, c, d, e, f] = small;
+    small.iter().all(u8::is_ascii_lowercase).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
 fn hash(key: u64, multiplier: u64) -> u32 {

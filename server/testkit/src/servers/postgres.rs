@@ -137,6 +137,16 @@ impl Postgres {
         self.psql(&self.url, statement).await
     }
 
+    /// Runs a statement in the database of this URL and returns the rows as text.
+    pub async fn sql_in(&self, url: &str, statement: &str) -> Result<String> {
+        self.psql(url, statement).await
+    }
+
+    /// Gives a folder to the account that a private server runs as, for a tablespace.
+    pub fn own(&self, folder: &Path) -> Result<()> {
+        self.private.as_ref().context("a server started elsewhere has its own folders")?.account.own(folder)
+    }
+
     /// Stops the server as an administrator would: sessions are ended, all is written.
     pub async fn stop(&mut self) -> Result<()> {
         self.end("INT").await

@@ -1,0 +1,43 @@
+//! Asking a running server, for the commands that do.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Method, Response};
+use url::Url;
+
+/// Which server is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Server {
+    /// The server.
+    #[arg(long = "server", env = "LOGBOOM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    url: Url,
+}
+
+impl Server {
+    /// # Errors
+    /// The server cannot be reached, or refuses: then in its own words.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Response> {
+        let mut url = self.url.join(path)?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        // Fails only where it was done before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let response = reqwest::Client::new()
+            .request(method, url)
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .with_context(|| format!("{} cannot be reached; name the server by --server", self.url))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let body = response.text().await.unwrap_or_default();
+            let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+            bail!("{}", problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(status.as_str()));
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,16 @@
+//! The program itself on a real RabbitMQ and a real PostgreSQL, under load, while one of
+//! them, or one of several nodes, comes to harm.
+//!
+//! What must hold each time: what was acknowledged is found once; what was not is sent
+//! again by its client and taken as soon as the harm is over; no node is started anew for
+//! that; and a fresh record gets through.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
+
+mod broker;
+mod database;
+mod dead_letters;
+mod load;
+mod node;
+mod nodes;
+mod tail;

@@ -1,0 +1,122 @@
+//! One running program.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// Long enough for a machine that compiles beside.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A node on private ports; ends when it is dropped.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) url: String,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Starts the program on these servers and waits until it is ready.
+    pub(crate) async fn start(queue: &str, store: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("logboom-node-").tempdir().unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let log = File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_logboom"))
+            .args(["serve", "--listen", &address, "--grpc-listen", &format!("127.0.0.1:{}", free_port())])
+            .args(["--queue", queue, "--store", store])
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            // The pages are not looked at here.
+            .env("LOGBOOM_SITE", folder.path())
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut node = Self { child, url: format!("http://{address}"), folder };
+        node.until_ready().await;
+        node
+    }
+
+    /// Waits until queue and store can be used.
+    pub(crate) async fn until_ready(&mut self) {
+        let url = format!("{}/readyz", self.url);
+        let client = client(Duration::from_secs(5));
+        let ready = async {
+            loop {
+                let ended = self.child.try_wait().unwrap();
+                assert!(ended.is_none(), "the node ended: {ended:?}; it said:\n{}", self.log());
+                if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, ready).await;
+        assert!(waited.is_ok(), "the node is not ready within {PATIENCE:?}; it said:\n{}", self.log());
+    }
+
+    /// What the node said about itself.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// As by power loss.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// As an operator does it; waits for the end, which must be a success.
+    pub(crate) async fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let status = tokio::time::timeout(PATIENCE, ended).await.unwrap();
+        assert!(status.success(), "{status}; it said:\n{}", self.log());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client whose calls take no longer than this.
+pub(crate) fn client(timeout: Duration) -> reqwest::Client {
+    // Fails only where it was done before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(timeout).build().unwrap()
+}
+
+/// Below the range from which outgoing connections take theirs.
+fn free_port() -> u16 {
+    (0..1_000)
+        .map(|_| 20_000 + (uuid_bits() % 12_000) as u16)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
+fn uuid_bits() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}

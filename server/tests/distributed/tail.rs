@@ -1,0 +1,104 @@
+//! A reader of the live tail that goes on at another node where one fails.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::StreamExt;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::{
+    load::Urls,
+    node::{PATIENCE, client},
+};
+
+/// What a tail has shown so far.
+pub(crate) struct Tail {
+    seen: Arc<Mutex<Vec<(i64, String)>>>,
+    stop: Arc<AtomicBool>,
+    reader: JoinHandle<()>,
+    /// How often it had to connect again.
+    reconnects: Arc<Mutex<u32>>,
+}
+
+impl Tail {
+    /// Tails a service, at first by the node of this number.
+    pub(crate) fn start(service: &str, urls: &Urls, first: usize) -> Self {
+        let tail = Self {
+            seen: Arc::default(),
+            stop: Arc::default(),
+            reader: tokio::spawn(std::future::ready(())),
+            reconnects: Arc::default(),
+        };
+        let (seen, stop, reconnects) = (tail.seen.clone(), tail.stop.clone(), tail.reconnects.clone());
+        let (service, urls) = (service.to_owned(), urls.clone());
+        let reader = tokio::spawn(async move {
+            let mut turn = first;
+            while !stop.load(Ordering::Relaxed) {
+                let url = {
+                    let urls = urls.read();
+                    urls[turn % urls.len()].clone()
+                };
+                read(&format!("{url}/api/v1/tail?query=service:{service}&after=0"), &seen, &stop).await;
+                turn += 1;
+                *reconnects.lock() += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        Self { reader, ..tail }
+    }
+
+    /// Waits until so many records were shown, and gives them in the order they came in.
+    pub(crate) async fn finish(self, records: usize) -> (Vec<String>, u32) {
+        let all = async {
+            while self.seen.lock().len() < records {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let complete = tokio::time::timeout(PATIENCE, all).await.is_ok();
+        // What is shown twice may come a little later.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        self.stop.store(true, Ordering::Relaxed);
+        self.reader.abort();
+        let seen = self.seen.lock().clone();
+        assert!(complete, "the tail has shown {} of {records} records", seen.len());
+        assert!(seen.is_sorted_by(|one, next| one.0 < next.0), "the tail is out of order");
+        (seen.into_iter().map(|(_, message)| message).collect(), *self.reconnects.lock())
+    }
+}
+
+/// Reads one stream to its end.
+async fn read(url: &str, seen: &Mutex<Vec<(i64, String)>>, stop: &AtomicBool) {
+    let mut request = client(PATIENCE).get(url);
+    if let Some((position, _)) = seen.lock().last() {
+        request = request.header("Last-Event-ID", position.to_string());
+    }
+    let Ok(answer) = request.send().await else { return };
+    if !answer.status().is_success() {
+        return;
+    }
+    let mut pieces = answer.bytes_stream();
+    let (mut text, mut id) = (Vec::new(), 0);
+    while let Some(Ok(piece)) = pieces.next().await {
+        text.extend_from_slice(&piece);
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = text.drain(..=end).collect();
+            let line = String::from_utf8(line).unwrap();
+            if let Some(position) = line.strip_prefix("id:") {
+                id = position.trim().parse().unwrap();
+            } else if let Some(data) = line.strip_prefix("data:") {
+                let record: serde_json::Value = serde_json::from_str(data).unwrap();
+                let message = record["message"].as_str().expect("a record: nothing is skipped").to_owned();
+                seen.lock().push((id, message));
+            }
+        }
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+}
