@@ -25,8 +25,9 @@ comment on column logboom.logs.attributes    is 'flat object; a number with a de
 -- Days have a partition each, made ahead of need; the rest of time is in this one.
 create table logboom.logs_other partition of logboom.logs default;
 
--- Search reads backwards in time and stops early.
-create index logs_time on logboom.logs (time);
+-- Search reads it backwards and stops early: the order of its answers, to the last column,
+-- or a planner would sort what it does not need.
+create index logs_order on logboom.logs (time, time_ns, position);
 -- The tail reads forwards by position. Appending in order keeps this index cheap:
 -- every insert goes to its right-most page.
 create index logs_position on logboom.logs (position);

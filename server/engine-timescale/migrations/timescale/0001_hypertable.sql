@@ -8,5 +8,5 @@ select create_hypertable(
     'logboom.logs', 'time',
     chunk_time_interval => interval '1 day', create_default_indexes => false);
 
-create index logs_time on logboom.logs (time);
+create index logs_order on logboom.logs (time, time_ns, position);
 create index logs_position on logboom.logs (position);

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use model::{Position, Query, StoredRecord};
+use model::{
+    Position, Query, StoredRecord,
+    query::{Expr, Field, Test},
+};
 use pipeline::{Cursor, Result, SearchPage, SearchRequest, TimeRange};
 use sqlx::PgPool;
 
@@ -37,7 +40,10 @@ pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<Sea
         // One more than is missing tells whether there is a next page.
         let limit = if exact { missing + 1 } else { look_at.max(missing + 1) };
         let limit_parameter = statement.parameters.bind(limit as i64);
-        let rows = session.rows(statement.select(COLUMNS, &format!("{NEWEST_FIRST} {limit_parameter}"))?).await?;
+        let rest = format!("{NEWEST_FIRST} {limit_parameter}");
+        let few = names_traces(&request.query.expr);
+        let statement = if few { statement.select_few(COLUMNS, &rest)? } else { statement.select(COLUMNS, &rest)? };
+        let rows = session.rows(statement).await?;
         let exhausted = rows.len() < limit;
         for row in &rows {
             let stored = stored_record(row)?;
@@ -61,6 +67,15 @@ pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<Sea
             return Ok(partial(records, cursor, request.range));
         }
         look_at = (look_at * 2).min(*LOOK_AT.end());
+    }
+}
+
+/// Whether only records of some traces match: few, and there is an index of them.
+fn names_traces(expr: &Expr) -> bool {
+    match expr {
+        Expr::Field(Field::TraceId, Test::AnyOf(_)) => true,
+        Expr::And(operands) => operands.iter().any(names_traces),
+        _ => false,
     }
 }
 

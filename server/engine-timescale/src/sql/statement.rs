@@ -90,6 +90,16 @@ impl Statement {
         self.select_from("logs", columns, rest)
     }
 
+    /// As [`Self::select`], but all that match are found first, and `rest` is applied to
+    /// them: for conditions that few rows pass, which an index knows.
+    pub(crate) fn select_few(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
+        // Without the fence the planner goes through everything in the order of `rest`.
+        self.parameters.query(format!(
+            "select {columns} from (select {columns} from logboom.logs where {} offset 0) as few {rest}",
+            conditions(&self.conditions)
+        ))
+    }
+
     /// As [`Self::select`], from another table.
     pub(crate) fn select_from(
         self,
@@ -97,7 +107,11 @@ impl Statement {
         columns: &str,
         rest: &str,
     ) -> Result<Prepared<'static, Postgres, PgArguments>> {
-        let conditions = if self.conditions.is_empty() { "true".to_owned() } else { self.conditions.join(" and ") };
+        let conditions = conditions(&self.conditions);
         self.parameters.query(format!("select {columns} from logboom.{table} where {conditions} {rest}"))
     }
+}
+
+fn conditions(all: &[String]) -> String {
+    if all.is_empty() { "true".to_owned() } else { all.join(" and ") }
 }
