@@ -14,3 +14,4 @@ mod load;
 mod node;
 mod nodes;
 mod tail;
+mod tls;

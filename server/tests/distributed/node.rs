@@ -23,6 +23,17 @@ pub(crate) struct Node {
 impl Node {
     /// Starts the program on these servers and waits until it is ready.
     pub(crate) async fn start(queue: &str, store: &str) -> Self {
+        Self::start_with(queue, store, &[]).await
+    }
+
+    /// As [`Node::start`], with more in its environment.
+    pub(crate) async fn start_with(queue: &str, store: &str, environment: &[(&str, String)]) -> Self {
+        let mut node = Self::spawn(queue, store, environment);
+        node.until_ready().await;
+        node
+    }
+
+    fn spawn(queue: &str, store: &str, environment: &[(&str, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("logboom-node-").tempdir().unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let log = File::create(folder.path().join("log")).unwrap();
@@ -33,14 +44,13 @@ impl Node {
             .arg(folder.path().join("data"))
             // The pages are not looked at here.
             .env("LOGBOOM_SITE", folder.path())
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut node = Self { child, url: format!("http://{address}"), folder };
-        node.until_ready().await;
-        node
+        Self { child, url: format!("http://{address}"), folder }
     }
 
     /// Waits until queue and store can be used.
@@ -99,6 +109,19 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts the program on servers that it should not accept, and gives what it says to that,
+/// before it ends or while it waits for them.
+pub(crate) async fn refused(queue: &str, store: &str) -> String {
+    let mut node = Node::spawn(queue, store, &[]);
+    let said = async {
+        while !node.log().to_lowercase().contains("certificate") && node.child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(20), said).await;
+    node.log()
 }
 
 /// A client whose calls take no longer than this.

@@ -125,6 +125,21 @@ impl RabbitMq {
         running.ready(async || accepts(address).await).await
     }
 
+    /// Lets a private broker listen for TLS as well, with these files in PEM; starts it
+    /// anew for that, and returns the port.
+    pub async fn add_tls_listener(&mut self, authority: &str, certificate: &str, key: &str) -> Result<u16> {
+        let port = free_port()?;
+        let configuration = format!(
+            "listeners.ssl.default = 127.0.0.1:{port}\nssl_options.cacertfile = {authority}\n\
+             ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"
+        );
+        let path = self.private()?.folder.path().join("rabbitmq.conf");
+        std::fs::write(path, configuration).context("cannot write the configuration")?;
+        self.stop().await?;
+        self.restart().await?;
+        Ok(port)
+    }
+
     /// Runs `rabbitmqctl` on a private broker, for instance to raise an alarm; returns
     /// what it prints.
     pub async fn control(&self, arguments: &[&str]) -> Result<String> {
