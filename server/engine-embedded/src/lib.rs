@@ -37,9 +37,7 @@ use crate::{
 /// where another process has it or the disk refuses, `Invalid` for bad options.
 pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
     let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options, Arc::new(Disk)).await?;
-    // What the log has by now, the store has taken in.
-    let last = wal.last();
-    let queue = queue::WalQueue::shared(wal, last);
+    let queue = queue::WalQueue::shared(wal, store.taken_in().await);
     Ok((Arc::new(queue), Arc::new(store)))
 }
 

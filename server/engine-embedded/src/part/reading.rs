@@ -72,7 +72,10 @@ impl Part {
             selection = Some(RowSelection::from_consecutive_ranges(rows.iter().cloned(), all));
         } else {
             let needed = what.conditions.iter().flat_map(|condition| &condition.columns).chain(&what.columns);
-            footer.read_ahead(&file, group, needed);
+            self.guarded(|| {
+                footer.read_ahead(&file, group, needed);
+                Ok(())
+            })?;
         }
         let open = |columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>| {
             let file = file.try_clone().map_err(|error| file::failed("open", &self.path, &error))?;

@@ -125,6 +125,11 @@ impl EmbeddedStore {
         let store = Self { inner, tasks, _stop: stop.clone().drop_guard(), stop };
         Ok((store, wal))
     }
+
+    /// The last frame of the journal that was taken in.
+    pub(crate) async fn taken_in(&self) -> u64 {
+        self.inner.appender.lock().await.frame
+    }
 }
 
 impl Inner {

@@ -167,18 +167,26 @@ fn assemble(
 }
 
 impl Inner {
-    /// Takes in the frames after the cursor, writing parts on the way where they are many.
+    /// Takes in the frames after the cursor.
+    ///
+    /// Where the journal is the store's own, all of them: whoever sent them was told that
+    /// they are stored. They are few, and parts are written on the way. Where it is the
+    /// queue's, as many as could have been taken in before: what shows stays shown. All
+    /// that comes after is the queue's to deliver, and nobody waits for it.
     async fn replay(&self) -> Result<()> {
+        let is_own = matches!(self.journal, Journal::Own(_));
+        // Those that wait, the one that was being written, and the growing one.
+        let most_tables = self.options.flush_waiting + 2;
         let mut appender = self.appender.lock().await;
         let mut total = Appended::default();
-        loop {
+        while is_own || self.frozen.borrow().len() < most_tables {
             let frames = self.journal.wal().read_now(appender.frame, REPLAY_RECORDS).await?;
             if frames.is_empty() {
                 break;
             }
             self.take_frames(&mut appender, frames, &mut total).await?;
             crash_point!("open::frames-taken");
-            if !self.frozen.borrow().is_empty() {
+            if is_own && !self.frozen.borrow().is_empty() {
                 drop(appender);
                 self.flush_frozen().await?;
                 appender = self.appender.lock().await;

@@ -24,6 +24,9 @@ const BATCHES: &str = "CRASH_BATCHES";
 /// How often the folder is opened, and how long apart, on a disk that is full for a while.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
+/// For what happens after the last batch was published.
+const MOMENT: Duration = Duration::from_millis(400);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,8 +154,9 @@ async fn works_until_it_is_killed() {
             }
         })
         .await;
-    // A moment for what happens by the clock.
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    // A moment for what happens by the clock, and more where the process is to end by it.
+    let ends_by_the_clock = std::env::var("CRASH_AT").is_ok_and(|at| !at.starts_with("wal::closing"));
+    tokio::time::sleep(if ends_by_the_clock { LONGEST } else { MOMENT }).await;
     queue.close().await;
     store.close().await;
     trouble.abort();
