@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use model::time::Nanos;
 use parking_lot::Mutex;
-use sqlx::{PgPool, Result, Row};
+use sqlx::{PgPool, Result};
+
+use crate::session::with_lock_timeout;
 
 const DAY: i64 = 86_400_000_000_000;
 /// How many days back from today a partition is made for.
@@ -34,7 +36,7 @@ impl Days {
         }
         for day in wanted {
             match create(pool, day).await {
-                Ok(_) => {
+                Ok(()) => {
                     self.known.lock().insert(day);
                 }
                 Err(error) => {
@@ -75,16 +77,9 @@ fn today() -> i64 {
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX).div_euclid(DAY)
 }
 
-async fn create(pool: &PgPool, day: i64) -> Result<bool> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query("set local lock_timeout = '3s'").execute(&mut *transaction).await?;
-    let made = sqlx::query("select logboom.create_day(date '1970-01-01' + $1::integer)")
-        .bind(day as i32)
-        .fetch_one(&mut *transaction)
-        .await?
-        .try_get(0)?;
-    transaction.commit().await?;
-    Ok(made)
+async fn create(pool: &PgPool, day: i64) -> Result<()> {
+    let make = sqlx::query("select logboom.create_day(date '1970-01-01' + $1::integer)").bind(day as i32);
+    with_lock_timeout(&mut *pool.acquire().await?, make).await.map(drop)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use futures::{Stream, TryStreamExt};
 use pipeline::{Error, Result};
 use sqlx::{
-    PgConnection, PgPool, Postgres,
+    Connection, PgConnection, PgPool, Postgres,
     pool::PoolConnection,
     postgres::{PgArguments, PgRow},
     query::Query,
@@ -56,4 +56,17 @@ impl Drop for Session {
             drop(connection.detach());
         }
     }
+}
+
+/// Runs a statement that wants a table to itself: waits for others a little, and lets
+/// them go first then.
+pub(crate) async fn with_lock_timeout(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+) -> sqlx::Result<Vec<PgRow>> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("set local lock_timeout = '3s'").execute(&mut *transaction).await?;
+    let rows = query.fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(rows)
 }

@@ -9,7 +9,7 @@ use testkit::{
 };
 
 use crate::{
-    load::{Load, a_fresh_record_gets_through, count},
+    load::{Load, count, recovers},
     node::Node,
 };
 
@@ -64,18 +64,13 @@ async fn what_happens_to_the_broker_loses_and_doubles_nothing() {
                 let vhost = broker_vhost(&queue);
                 broker.control(&["delete_queue", "--vhost", &vhost, &name]).await.unwrap();
                 let again = Load::start("broker-deleted-after", &urls, 0);
-                again.goes_on(500).await;
-                again.verify().await;
-                a_fresh_record_gets_through(&node.url, "fresh-after-deleted").await;
+                recovers(again, &mut node).await;
                 continue;
             }
         }
-        node.until_ready().await;
-        load.goes_on(500).await;
-        load.verify().await;
-        a_fresh_record_gets_through(&node.url, &format!("fresh-after-{fault}")).await;
+        recovers(load, &mut node).await;
     }
-    assert_eq!(count(&node.url, "fresh-after-cut").await, 1);
+    assert_eq!(count(&node.url, "fresh-after-broker-cut").await, 1);
     node.stop().await;
 }
 

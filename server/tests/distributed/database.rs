@@ -9,7 +9,7 @@ use testkit::{
 };
 
 use crate::{
-    load::{Load, a_fresh_record_gets_through},
+    load::{Load, recovers},
     node::Node,
 };
 
@@ -70,10 +70,7 @@ async fn what_happens_to_the_database_loses_and_doubles_nothing() {
                 other.stop().await;
             }
         }
-        node.until_ready().await;
-        load.goes_on(500).await;
-        load.verify().await;
-        a_fresh_record_gets_through(&node.url, &format!("fresh-after-{fault}")).await;
+        recovers(load, &mut node).await;
     }
     node.stop().await;
 }
@@ -133,10 +130,7 @@ async fn a_full_disk_of_the_database_is_waited_out() {
     // The queue takes it meanwhile.
     load.goes_on(200).await;
     disk.grow();
-    node.until_ready().await;
-    load.goes_on(200).await;
-    load.verify().await;
-    a_fresh_record_gets_through(&node.url, "fresh-after-full-disk").await;
+    recovers(load, &mut node).await;
     node.stop().await;
     drop(node);
     drop(server);

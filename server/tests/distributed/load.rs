@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use testkit::oracle::Oracle;
 use tokio::task::JoinHandle;
 
-use crate::node::{PATIENCE, client};
+use crate::node::{Node, PATIENCE, client};
 
 const WORKERS: u64 = 4;
 const RECORDS: u64 = 20;
@@ -100,6 +100,16 @@ impl Load {
         assert!(verdict.acknowledged > 0, "{}: nothing was sent", self.run);
         found
     }
+}
+
+/// What must hold after every fault, without a new start: all of the load is found once,
+/// and a fresh record gets through.
+pub(crate) async fn recovers(load: Load, node: &mut Node) {
+    let fresh = format!("fresh-after-{}", load.run);
+    node.until_ready().await;
+    load.goes_on(500).await;
+    load.verify().await;
+    a_fresh_record_gets_through(&node.url, &fresh).await;
 }
 
 struct Client {

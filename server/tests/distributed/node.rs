@@ -2,13 +2,13 @@
 
 use std::{
     fs::File,
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use tempfile::TempDir;
+use testkit::servers::free_port;
 
 /// Long enough for a machine that compiles beside.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,10 +35,10 @@ impl Node {
 
     fn spawn(queue: &str, store: &str, environment: &[(&str, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("logboom-node-").tempdir().unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_logboom"))
-            .args(["serve", "--listen", &address, "--grpc-listen", &format!("127.0.0.1:{}", free_port())])
+            .args(["serve", "--listen", &address, "--grpc-listen", &format!("127.0.0.1:{}", free_port().unwrap())])
             .args(["--queue", queue, "--store", store])
             .arg("--data")
             .arg(folder.path().join("data"))
@@ -129,17 +129,4 @@ pub(crate) fn client(timeout: Duration) -> reqwest::Client {
     // Fails only where it was done before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(timeout).build().unwrap()
-}
-
-/// Below the range from which outgoing connections take theirs.
-fn free_port() -> u16 {
-    (0..1_000)
-        .map(|_| 20_000 + (uuid_bits() % 12_000) as u16)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .unwrap()
-}
-
-fn uuid_bits() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0)
 }

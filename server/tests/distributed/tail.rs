@@ -17,6 +17,9 @@ use crate::{
     node::{PATIENCE, client},
 };
 
+/// With the reader: what was shown, whether to stop, how often it connected again.
+type Shared = (Arc<Mutex<Vec<(i64, String)>>>, Arc<AtomicBool>, Arc<Mutex<u32>>);
+
 /// What a tail has shown so far.
 pub(crate) struct Tail {
     seen: Arc<Mutex<Vec<(i64, String)>>>,
@@ -29,15 +32,11 @@ pub(crate) struct Tail {
 impl Tail {
     /// Tails a service, at first by the node of this number.
     pub(crate) fn start(service: &str, urls: &Urls, first: usize) -> Self {
-        let tail = Self {
-            seen: Arc::default(),
-            stop: Arc::default(),
-            reader: tokio::spawn(std::future::ready(())),
-            reconnects: Arc::default(),
-        };
-        let (seen, stop, reconnects) = (tail.seen.clone(), tail.stop.clone(), tail.reconnects.clone());
+        let (seen, stop, reconnects) = (Arc::default(), Arc::default(), Arc::default());
         let (service, urls) = (service.to_owned(), urls.clone());
+        let tail = (Arc::clone(&seen), Arc::clone(&stop), Arc::clone(&reconnects));
         let reader = tokio::spawn(async move {
+            let (seen, stop, reconnects): Shared = tail;
             let mut turn = first;
             while !stop.load(Ordering::Relaxed) {
                 let url = {
@@ -50,7 +49,7 @@ impl Tail {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        Self { reader, ..tail }
+        Self { seen, stop, reader, reconnects }
     }
 
     /// Waits until so many records were shown, and gives them in the order they came in.

@@ -74,6 +74,17 @@ pub enum Test {
     Compare(Comparison, f64),
 }
 
+impl Test {
+    /// Whether it is about the level, and about nothing of it but the severity.
+    pub fn is_by_severity(&self) -> bool {
+        match self {
+            Self::LevelIn { words, .. } => words.is_empty(),
+            Self::LevelCompare(..) => true,
+            _ => false,
+        }
+    }
+}
+
 /// An order to hold between the field's value, on the left, and the query's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {

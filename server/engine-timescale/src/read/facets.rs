@@ -48,10 +48,11 @@ pub(crate) async fn facets(
                     readers.have_minutes && minutes::know(query) && matches!(field, Field::Service | Field::Level);
                 let wanted = if field == Field::Level { LevelClass::ALL.len() } else { limit };
                 let counts = if in_minutes {
-                    if split.is_none() {
-                        split = Some(minutes::split(&mut session, range).await?);
-                    }
-                    count_by_minutes(&mut session, query, split.as_ref(), &field, wanted).await?
+                    let split = match &mut split {
+                        Some(split) => split,
+                        none => none.insert(minutes::split(&mut session, range).await?),
+                    };
+                    count_by_minutes(&mut session, query, split, &field, wanted).await?
                 } else {
                     count(&mut session, query, range, &field, wanted).await?
                 };
@@ -72,12 +73,11 @@ pub(crate) async fn facets(
 async fn count_by_minutes(
     session: &mut Session,
     query: &Query,
-    split: Option<&Split>,
+    split: &Split,
     field: &Field,
     limit: usize,
 ) -> Result<Vec<(String, u64)>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
-    let Some(split) = split else { return Ok(Vec::new()) };
     if !split.counted.is_empty() {
         let mut statement = Statement::matching(query).during(&split.counted);
         let value = value_of(field, &mut statement.parameters);

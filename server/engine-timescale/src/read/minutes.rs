@@ -7,7 +7,7 @@
 
 use model::{
     Query,
-    query::{Expr, Field, Test},
+    query::{Expr, Field},
 };
 use pipeline::{Result, TimeRange};
 use sqlx::Row;
@@ -65,8 +65,7 @@ pub(super) fn know(query: &Query) -> bool {
             Expr::Not(operand) => only(operand),
             Expr::Field(Field::Service, _) => true,
             // A level's own word is not in the table.
-            Expr::Field(Field::Level, Test::LevelCompare(..)) => true,
-            Expr::Field(Field::Level, Test::LevelIn { words, .. }) => words.is_empty(),
+            Expr::Field(Field::Level, test) => test.is_by_severity(),
             Expr::Field(..) | Expr::Contains(_) => false,
         }
     }

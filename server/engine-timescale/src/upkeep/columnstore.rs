@@ -2,6 +2,8 @@
 
 use sqlx::{PgConnection, Row};
 
+use crate::session::with_lock_timeout;
+
 /// Converts the chunks that have been complete for a few hours: what comes later still
 /// is stored, only slower.
 pub(super) async fn convert(connection: &mut PgConnection) -> sqlx::Result<()> {
@@ -9,7 +11,7 @@ pub(super) async fn convert(connection: &mut PgConnection) -> sqlx::Result<()> {
     for chunk in chunks {
         let name: String = chunk.try_get(0)?;
         let before = size(connection, &name).await?;
-        super::with_lock_timeout(connection, sqlx::query("select compress_chunk($1::regclass)").bind(&name)).await?;
+        with_lock_timeout(connection, sqlx::query("select compress_chunk($1::regclass)").bind(&name)).await?;
         let after = size(connection, &name).await?;
         tracing::info!(chunk = name, before, after, "a chunk is in columns now; bytes before and after");
     }

@@ -1,6 +1,6 @@
 //! The ledger's bound.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 
@@ -10,9 +10,25 @@ const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 /// How many batches the ledger remembers at most.
 const REMEMBERED_BATCHES: i64 = 10_000_000;
 
-/// Forgets what need not be remembered any more.
-pub(super) async fn bound(connection: &mut PgConnection) -> sqlx::Result<()> {
-    forget_batches(connection, REMEMBERED, REMEMBERED_BATCHES).await.map(drop)
+/// How often it is bounded: finding the oldest that may stay takes a walk over all of them.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// When the ledger was bounded.
+#[derive(Default)]
+pub(super) struct Ledger {
+    last: Option<Instant>,
+}
+
+impl Ledger {
+    /// Forgets what need not be remembered any more.
+    pub(super) async fn bound(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+            return Ok(());
+        }
+        forget_batches(connection, REMEMBERED, REMEMBERED_BATCHES).await?;
+        self.last = Some(Instant::now());
+        Ok(())
+    }
 }
 
 /// Removes from the ledger what is too old or beyond the newest so many.

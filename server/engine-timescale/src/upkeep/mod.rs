@@ -11,14 +11,10 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Row,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
-use self::{retention::Retention, summary::Summary};
+use self::{ledger::Ledger, retention::Retention, summary::Summary};
 use crate::{Options, migrate::Layout, partitions::Days, session::Session, status::Status};
 
 /// Held by the node that looks after the store: "LN" and a number of its own.
@@ -32,6 +28,7 @@ pub(crate) struct Upkeep {
     /// Of the partitioned layout.
     days: Option<Arc<Days>>,
     status: Arc<Status>,
+    ledger: Ledger,
     retention: Retention,
     summary: Summary,
     pause: Duration,
@@ -45,8 +42,16 @@ impl Upkeep {
         status: Arc<Status>,
         options: &Options,
     ) -> Self {
-        let retention = Retention::new(options);
-        Self { pool, layout, days, status, retention, summary: Summary::default(), pause: options.upkeep_pause }
+        Self {
+            pool,
+            layout,
+            days,
+            status,
+            ledger: Ledger::default(),
+            retention: Retention::new(options),
+            summary: Summary::default(),
+            pause: options.upkeep_pause,
+        }
     }
 
     /// Goes on until `stop`.
@@ -80,7 +85,7 @@ impl Upkeep {
         if taken {
             // A chore that fails is tried again in the next round, and hinders no other.
             let layout = self.layout.clone();
-            said("shorten the ledger", ledger::bound(connection).await);
+            said("shorten the ledger", self.ledger.bound(connection).await);
             match self.retention.keep_to(connection, &layout).await {
                 Ok(true) => self.status.recount().await,
                 outcome => said("delete what is past its retention", outcome.map(drop)),
@@ -107,19 +112,6 @@ fn said(chore: &str, outcome: sqlx::Result<()>) {
 /// Puts whole new megabytes of records into the index of trace ids.
 async fn catch_up_indexes(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(include_str!("../../queries/summarize_trace_ids.sql")).execute(connection).await.map(drop)
-}
-
-/// Runs a statement that wants a table to itself: waits for others a little, and lets
-/// them go first then.
-async fn with_lock_timeout(
-    connection: &mut PgConnection,
-    query: Query<'_, Postgres, PgArguments>,
-) -> sqlx::Result<Vec<PgRow>> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("set local lock_timeout = '3s'").execute(&mut *transaction).await?;
-    let rows = query.fetch_all(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(rows)
 }
 
 /// The one value that a statement without parameters gives.

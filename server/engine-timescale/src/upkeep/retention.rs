@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{PgConnection, Row};
 
-use super::{one, with_lock_timeout};
-use crate::{Options, migrate::Layout, types::Instant};
+use super::one;
+use crate::{Options, migrate::Layout, session::with_lock_timeout, types::Instant};
 
 /// Rows of one deletion, which is a transaction.
 const ROWS: i64 = 20_000;

@@ -1,6 +1,6 @@
 //! Bringing `logboom.minutes`, how many records each minute has, up to date.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::PgConnection;
 
@@ -36,7 +36,7 @@ impl Summary {
         sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(&mut *connection).await?;
         let took = begun.elapsed();
         tracing::debug!(?took, upto, "the minutes are up to date");
-        self.next = Some(begun + (took * SHARE).max(Duration::ZERO));
+        self.next = Some(begun + took * SHARE);
         Ok(())
     }
 }

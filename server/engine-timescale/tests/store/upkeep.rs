@@ -43,12 +43,16 @@ async fn count(store: &Arc<dyn LogStore>) -> u64 {
 
 /// The layouts that there are here, each with the URL of a new database and its options.
 async fn layouts(options: Options) -> Vec<(String, Options)> {
-    let server = Postgres::shared().await;
     let mut layouts = vec![(fresh_database().await, Options { timescale: false, ..options.clone() })];
-    if server.has_timescale() {
-        layouts.push((server.fresh_database_with_timescale().await, options));
-    }
+    layouts.extend(timescale_database().await.map(|url| (url, options)));
     layouts
+}
+
+/// A new database with the extension, where that is installed; where it is not, the
+/// contract suite says so.
+async fn timescale_database() -> Option<String> {
+    let server = Postgres::shared().await;
+    if server.has_timescale() { Some(server.fresh_database_with_timescale().await) } else { None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,14 +114,9 @@ async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
     }
 }
 
-/// TimescaleDB alone has it; where it is not installed, the contract suite says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_become_columns_and_answer_as_before() {
-    let server = Postgres::shared().await;
-    if !server.has_timescale() {
-        return;
-    }
-    let url = server.fresh_database_with_timescale().await;
+    let Some(url) = timescale_database().await else { return };
     let store = open_with(&url, Options { upkeep_pause: Duration::from_secs(3_600), ..busy() }).await;
     let old = now() - 3 * DAY;
     let batches: Vec<Batch> = (0..20)
@@ -147,11 +146,7 @@ async fn chunks_become_columns_and_answer_as_before() {
 /// The minutes are an optimisation: with them, and while they are behind, counts are the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn counted_minutes_give_the_same_counts_as_the_records() {
-    let server = Postgres::shared().await;
-    if !server.has_timescale() {
-        return;
-    }
-    let url = server.fresh_database_with_timescale().await;
+    let Some(url) = timescale_database().await else { return };
     let store = open_with(&url, busy()).await;
     let pool = PgPool::connect(&url).await.unwrap();
     let minute = 60_000_000_000;

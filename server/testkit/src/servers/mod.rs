@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// It lies below the range from which the kernel takes the ports of outgoing
 /// connections, so that a client that keeps dialling a stopped server is never given
 /// the server's own port, which would connect it to itself and keep the server out.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     const RANGE: std::ops::Range<u16> = 20_000..32_000;
     for _ in 0..1_000 {
         let port = rand::random_range(RANGE);

@@ -92,7 +92,7 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
         },
         Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
         // Mostly the level's own word is not asked about, and need not be read.
-        Expr::Field(Field::Level, test) if by_severity(test) => {
+        Expr::Field(Field::Level, test) if test.is_by_severity() => {
             Node::Leaf { leaf: Box::new(Leaf::severity(test)), columns: vec![layout.place(schema::SEVERITY)], cost: 0 }
         }
         Expr::Field(field, test) => {
@@ -111,15 +111,6 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
                 cost,
             }
         }
-    }
-}
-
-/// Whether a test of the level asks about nothing but the severity.
-fn by_severity(test: &Test) -> bool {
-    match test {
-        Test::LevelIn { words, .. } => words.is_empty(),
-        Test::LevelCompare(..) => true,
-        _ => false,
     }
 }
 
