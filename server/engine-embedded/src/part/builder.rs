@@ -37,8 +37,6 @@ pub(crate) struct Row<'a> {
 /// # Errors
 /// `Internal` where arrow refuses, such as more than 2 GiB of one text column.
 pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
-    let mut fields = schema::core_fields();
-    let mut arrays = core(rows)?;
     let mut diverse = Vec::new();
     if hardly_repeats(rows.len(), rows.iter().filter_map(|row| row.record.trace_id)) {
         diverse.push(schema::TRACE_ID.to_owned());
@@ -47,16 +45,30 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
         diverse.push(schema::SPAN_ID.to_owned());
     }
 
+    let mut bytes = 0;
     let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
-    for (key, value) in rows.iter().flat_map(|row| &row.record.attributes) {
-        *counts.entry((key, Kind::of(value))).or_default() += 1;
+    for row in rows {
+        bytes += row.record.message.len();
+        for (key, value) in &row.record.attributes {
+            *counts.entry((key, Kind::of(value))).or_default() += 1;
+        }
     }
     let attributes = schema::attribute_columns(&counts);
     let spills = attributes.len() < counts.len();
     drop(counts);
 
-    let (columns, rest) = fill(rows, &attributes)?;
-    for (attribute, column) in attributes.iter().zip(columns) {
+    // Row by row and not column by column: the records lie about in memory, and fetching
+    // them is most of the work.
+    let mut core = Core::new(rows.len(), bytes);
+    let mut columns = Columns::new(&attributes);
+    for (at, row) in rows.iter().enumerate() {
+        core.append(row)?;
+        columns.append(at, row.record)?;
+    }
+
+    let mut fields = schema::core_fields();
+    let mut arrays = core.finish();
+    for (attribute, column) in attributes.iter().zip(columns.columns) {
         let (array, spread) = column.finish(rows.len())?;
         if spread {
             diverse.push(attribute.column.clone());
@@ -66,82 +78,120 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
     }
     if spills {
         fields.push(Field::new(schema::REST, DataType::Utf8, true));
-        arrays.push(rest);
+        arrays.push(Arc::new(columns.rest.finish()));
     }
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(refused)?;
     Ok((Layout { schema, attributes, diverse }, batch))
 }
 
-fn core(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>> {
-    let times = rows.iter().map(|row| row.record.time);
-    let observed = rows.iter().map(|row| row.record.observed_time);
-    let mut bases = FixedSizeBinaryBuilder::with_capacity(rows.len(), 16);
-    let mut traces = FixedSizeBinaryBuilder::with_capacity(rows.len(), 16);
-    let mut spans = FixedSizeBinaryBuilder::with_capacity(rows.len(), 8);
-    let mut levels = StringDictionaryBuilder::<Int32Type>::new();
-    let mut services = StringDictionaryBuilder::<Int32Type>::new();
-    let mut nodes = StringDictionaryBuilder::<Int32Type>::new();
-    let bytes = rows.iter().map(|row| row.record.message.len()).sum();
-    let mut messages = StringBuilder::with_capacity(rows.len(), bytes);
-    for row in rows {
-        let record = row.record;
-        bases.append_value(row.id_base.to_bytes()).map_err(refused)?;
-        match record.trace_id {
-            Some(id) => traces.append_value(id).map_err(refused)?,
-            None => traces.append_null(),
-        }
-        match record.span_id {
-            Some(id) => spans.append_value(id).map_err(refused)?,
-            None => spans.append_null(),
-        }
-        levels.append(&record.level).map_err(refused)?;
-        services.append(&record.service).map_err(refused)?;
-        nodes.append(&record.node).map_err(refused)?;
-        messages.append_value(&record.message);
-    }
-    Ok(vec![
-        Arc::new(TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC")),
-        Arc::new(TimestampNanosecondArray::from_iter_values(observed).with_timezone("UTC")),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.position))),
-        Arc::new(bases.finish()),
-        Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| row.record.severity.number()))),
-        Arc::new(levels.finish()),
-        Arc::new(services.finish()),
-        Arc::new(nodes.finish()),
-        Arc::new(messages.finish()),
-        Arc::new(traces.finish()),
-        Arc::new(spans.finish()),
-    ])
+/// The columns that every part has, in the order of [`schema::core_fields`].
+struct Core {
+    times: Vec<i64>,
+    observed: Vec<i64>,
+    positions: Vec<i64>,
+    bases: FixedSizeBinaryBuilder,
+    severities: Vec<u8>,
+    levels: StringDictionaryBuilder<Int32Type>,
+    services: StringDictionaryBuilder<Int32Type>,
+    nodes: StringDictionaryBuilder<Int32Type>,
+    messages: StringBuilder,
+    traces: FixedSizeBinaryBuilder,
+    spans: FixedSizeBinaryBuilder,
 }
 
-/// Fills the attribute columns and the JSON column of those that have none.
-fn fill(rows: &[Row<'_>], attributes: &[AttributeColumn]) -> Result<(Vec<Column>, ArrayRef)> {
-    let mut columns: Vec<Column> = attributes.iter().map(|attribute| Column::new(attribute.kind)).collect();
-    let places: HashMap<(&str, Kind), usize, RandomState> = attributes
-        .iter()
-        .enumerate()
-        .map(|(place, attribute)| ((attribute.key.as_str(), attribute.kind), place))
-        .collect();
-    let mut rest = StringBuilder::new();
-    let mut spilled: Vec<&(Text, Value)> = Vec::new();
-    for (at, row) in rows.iter().enumerate() {
-        spilled.clear();
-        for attribute in &row.record.attributes {
+impl Core {
+    /// `bytes` are those of all messages.
+    fn new(rows: usize, bytes: usize) -> Self {
+        Self {
+            times: Vec::with_capacity(rows),
+            observed: Vec::with_capacity(rows),
+            positions: Vec::with_capacity(rows),
+            bases: FixedSizeBinaryBuilder::with_capacity(rows, 16),
+            severities: Vec::with_capacity(rows),
+            levels: StringDictionaryBuilder::new(),
+            services: StringDictionaryBuilder::new(),
+            nodes: StringDictionaryBuilder::new(),
+            messages: StringBuilder::with_capacity(rows, bytes),
+            traces: FixedSizeBinaryBuilder::with_capacity(rows, 16),
+            spans: FixedSizeBinaryBuilder::with_capacity(rows, 8),
+        }
+    }
+
+    fn append(&mut self, row: &Row<'_>) -> Result<()> {
+        let record = row.record;
+        self.times.push(record.time);
+        self.observed.push(record.observed_time);
+        self.positions.push(row.position);
+        self.bases.append_value(row.id_base.to_bytes()).map_err(refused)?;
+        self.severities.push(record.severity.number());
+        self.levels.append(&record.level).map_err(refused)?;
+        self.services.append(&record.service).map_err(refused)?;
+        self.nodes.append(&record.node).map_err(refused)?;
+        self.messages.append_value(&record.message);
+        match record.trace_id {
+            Some(id) => self.traces.append_value(id).map_err(refused)?,
+            None => self.traces.append_null(),
+        }
+        match record.span_id {
+            Some(id) => self.spans.append_value(id).map_err(refused)?,
+            None => self.spans.append_null(),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<ArrayRef> {
+        vec![
+            Arc::new(TimestampNanosecondArray::from(self.times).with_timezone("UTC")),
+            Arc::new(TimestampNanosecondArray::from(self.observed).with_timezone("UTC")),
+            Arc::new(Int64Array::from(self.positions)),
+            Arc::new(self.bases.finish()),
+            Arc::new(UInt8Array::from(self.severities)),
+            Arc::new(self.levels.finish()),
+            Arc::new(self.services.finish()),
+            Arc::new(self.nodes.finish()),
+            Arc::new(self.messages.finish()),
+            Arc::new(self.traces.finish()),
+            Arc::new(self.spans.finish()),
+        ]
+    }
+}
+
+/// The attribute columns, and the JSON column of what has none.
+struct Columns<'a> {
+    columns: Vec<Column>,
+    places: HashMap<(&'a str, Kind), usize, RandomState>,
+    rest: StringBuilder,
+}
+
+impl<'a> Columns<'a> {
+    fn new(attributes: &'a [AttributeColumn]) -> Self {
+        let place = |(place, attribute): (usize, &'a AttributeColumn)| ((&*attribute.key, attribute.kind), place);
+        Self {
+            columns: attributes.iter().map(|attribute| Column::new(attribute.kind)).collect(),
+            places: attributes.iter().enumerate().map(place).collect(),
+            rest: StringBuilder::new(),
+        }
+    }
+
+    /// Adds the attributes of the record in row `at`.
+    fn append(&mut self, at: usize, record: &Record) -> Result<()> {
+        let mut spilled: Vec<&(Text, Value)> = Vec::new();
+        for attribute in &record.attributes {
             let (key, value) = attribute;
-            let column = places.get(&(key.as_str(), Kind::of(value))).and_then(|place| columns.get_mut(*place));
-            match column {
+            let place = self.places.get(&(key.as_str(), Kind::of(value)));
+            match place.and_then(|place| self.columns.get_mut(*place)) {
                 Some(column) => column.append(at, value)?,
                 None => spilled.push(attribute),
             }
         }
         if spilled.is_empty() {
-            rest.append_null();
+            self.rest.append_null();
         } else {
-            rest.append_value(json(&spilled)?);
+            self.rest.append_value(json(&spilled)?);
         }
+        Ok(())
     }
-    Ok((columns, Arc::new(rest.finish())))
 }
 
 fn json(attributes: &[&(Text, Value)]) -> Result<String> {

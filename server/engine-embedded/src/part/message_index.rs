@@ -21,6 +21,7 @@ pub(crate) const BLOCK_ROWS: usize = 65_536;
 /// Binary logarithms of the bits of a set.
 const MOST: u32 = 16;
 const LEAST: u32 = 9;
+const WORDS: usize = (1 << MOST) / 64;
 /// A set may be halved while at most one of so many bits would be taken.
 const SPARSE: usize = 8;
 
@@ -39,13 +40,15 @@ struct Set {
 /// Builds the sets as messages are written.
 pub(crate) struct Builder {
     done: Vec<u8>,
-    words: Vec<u64>,
+    words: Box<[u64; WORDS]>,
     rows: usize,
+    /// The message at hand, in small letters.
+    small: Vec<u8>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { done: Vec::new(), words: vec![0; (1 << MOST) / 64], rows: 0 }
+        Self { done: Vec::new(), words: Box::new([0; WORDS]), rows: 0, small: Vec::new() }
     }
 }
 
@@ -55,11 +58,11 @@ impl Builder {
         if self.rows == BLOCK_ROWS {
             self.end_block();
         }
-        for_each(message.as_bytes(), |hash| {
-            if let Some(word) = self.words.get_mut(hash as usize / 64) {
-                *word |= 1 << (hash % 64);
-            }
-        });
+        self.small.clear();
+        self.small.extend_from_slice(message.as_bytes());
+        self.small.make_ascii_lowercase();
+        // The type of a hash tells the compiler that it is within the array.
+        for_each(&self.small, |hash| self.words[usize::from(hash / 64)] |= 1 << (hash % 64));
         self.rows += 1;
     }
 
@@ -68,7 +71,7 @@ impl Builder {
         if self.rows == 0 {
             return;
         }
-        let set = Set { bits: MOST, words: self.words.clone() }.halved();
+        let set = Set { bits: MOST, words: self.words.to_vec() }.halved();
         self.done.push(set.bits as u8);
         self.done.extend(set.words.iter().flat_map(|word| word.to_le_bytes()));
         self.words.fill(0);
@@ -114,14 +117,14 @@ impl MessageIndex {
     pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
         let Some(set) = self.blocks.get(block) else { return true };
         let mut all = true;
-        for_each(text.as_bytes(), |hash| all &= set.has(hash));
+        for_each(text.to_ascii_lowercase().as_bytes(), |hash| all &= set.has(hash));
         all
     }
 }
 
 impl Set {
-    fn has(&self, hash: u32) -> bool {
-        let place = hash & ((1 << self.bits) - 1);
+    fn has(&self, hash: u16) -> bool {
+        let place = u32::from(hash) & ((1 << self.bits) - 1);
         self.words.get(place as usize / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
     }
 
@@ -141,15 +144,13 @@ impl Set {
     }
 }
 
-/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
-/// There are far fewer seams than runs, so one that is taken for another by chance would
+/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam of
+/// a text in small letters. There are far fewer seams than runs, so one that is taken for another by chance would
 /// be so in every block: up to three hashes have to say that it is there.
-fn for_each(text: &[u8], mut call: impl FnMut(u32)) {
-    let mut run = 0u32;
-    for (place, byte) in text.iter().enumerate() {
-        run = (run >> 8) | (u32::from(byte.to_ascii_lowercase()) << 16);
-        if place >= 2 {
-            call(run.wrapping_mul(0x9e37_79b1) >> (32 - MOST));
+fn for_each(text: &[u8], mut call: impl FnMut(u16)) {
+    for run in text.windows(3) {
+        if let &[a, b, c] = run {
+            call((u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - MOST)) as u16);
         }
     }
     for space in memchr::memchr_iter(b' ', text) {
@@ -176,8 +177,8 @@ fn seam(letters: [u8; 6]) -> Option<u64> {
     small.iter().all(u8::is_ascii_lowercase).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
-fn hash(key: u64, multiplier: u64) -> u32 {
-    (key.wrapping_mul(multiplier) >> (64 - MOST)) as u32
+fn hash(key: u64, multiplier: u64) -> u16 {
+    (key.wrapping_mul(multiplier) >> (64 - MOST)) as u16
 }
 
 #[cfg(test)]

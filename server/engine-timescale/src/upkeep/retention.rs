@@ -25,12 +25,16 @@ pub(super) struct Retention {
 struct Service {
     name: String,
     age: Duration,
-    /// Up to when it was cleared; records that came late since are looked for again.
+    /// Up to when it was cleared.
     cleared: Option<Instant>,
+    /// When it was last looked at for records that came late.
+    looked_back: Option<std::time::Instant>,
 }
 
-/// How far back a service is looked for again: records come late.
+/// How far back records are expected that came late, and how often they are looked for:
+/// there is no index by service, so that each look reads all of that time.
 const LATE: Duration = Duration::from_secs(2 * 86_400);
+const LOOK_BACK_EVERY: Duration = Duration::from_secs(3_600);
 
 impl Retention {
     pub(super) fn new(options: &Options) -> Self {
@@ -38,7 +42,9 @@ impl Retention {
         Self {
             age: options.retention,
             bytes: options.retention_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
-            services: services.map(|(name, age)| Service { name: name.clone(), age: *age, cleared: None }).collect(),
+            services: services
+                .map(|(name, age)| Service { name: name.clone(), age: *age, cleared: None, looked_back: None })
+                .collect(),
         }
     }
 
@@ -93,7 +99,8 @@ impl Retention {
 impl Service {
     async fn keep_to(&mut self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let end = before_now(self.age);
-        let begin = self.cleared.map(|cleared| cleared.earlier(LATE));
+        let look_back = self.looked_back.is_none_or(|last| last.elapsed() >= LOOK_BACK_EVERY);
+        let begin = self.cleared.map(|cleared| if look_back { cleared.earlier(LATE) } else { cleared });
         let sql = include_str!("../../queries/delete_service.sql");
         let mut deleted = 0;
         // By hours, from the first record that is left.
@@ -111,6 +118,9 @@ impl Service {
             deleted += rows.rows_affected();
         }
         self.cleared = Some(end);
+        if look_back {
+            self.looked_back = Some(std::time::Instant::now());
+        }
         if deleted > 0 {
             tracing::info!(service = self.name, records = deleted, "retention deleted records of a service");
         }
