@@ -40,10 +40,6 @@ impl Instant {
         time.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos
     }
 
-    pub(crate) fn earlier(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub_unsigned(by.as_micros() as u64))
-    }
-
     pub(crate) fn later(self, by: Duration) -> Self {
         Self(self.0.saturating_add_unsigned(by.as_micros() as u64))
     }

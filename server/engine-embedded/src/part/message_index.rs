@@ -169,12 +169,10 @@ fn for_each(text: &[u8], mut call: impl FnMut(u16)) {
     }
 }
 
-/// The letters as one number, in small ones; `None` where one of them is no ASCII letter.
+/// The letters as one number; `None` where one of them is no small ASCII letter.
 fn seam(letters: [u8; 6]) -> Option<u64> {
-    // Of all bytes, this makes letters of letters alone.
-    let small = letters.map(|letter| letter | 0x20);
-    let [a, b, c, d, e, f] = small;
-    small.iter().all(u8::is_ascii_lowercase).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    let [a, b, c, d, e, f] = letters;
+    letters.iter().all(u8::is_ascii_lowercase).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
 fn hash(key: u64, multiplier: u64) -> u16 {

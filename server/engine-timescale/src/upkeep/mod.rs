@@ -91,6 +91,7 @@ impl Upkeep {
                 outcome => said("delete what is past its retention", outcome.map(drop)),
             }
             said("index what is new", catch_up_indexes(connection).await);
+            said("learn what is in the new day", analyse(connection).await);
             if let Layout::Hypertable { community: true, .. } = layout {
                 said("turn old chunks into columns", columnstore::convert(connection).await);
                 said("bring the minutes up to date", self.summary.refresh(connection).await);
@@ -112,6 +113,18 @@ fn said(chore: &str, outcome: sqlx::Result<()>) {
 /// Puts whole new megabytes of records into the index of trace ids.
 async fn catch_up_indexes(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(include_str!("../../queries/summarize_trace_ids.sql")).execute(connection).await.map(drop)
+}
+
+/// Tells the planner about days it knows nothing of. Until the server's own daemon does, a
+/// minute or more after, it takes a few dozen rows for what is a million, and sorts those
+/// instead of reading the newest hundred off the index.
+async fn analyse(connection: &mut PgConnection) -> sqlx::Result<()> {
+    for day in sqlx::query(include_str!("../../queries/select_unknown.sql")).fetch_all(&mut *connection).await? {
+        let day: String = day.try_get(0)?;
+        // A name that the server has just quoted.
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze {day}"))).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// The one value that a statement without parameters gives.

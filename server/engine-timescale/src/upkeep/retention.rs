@@ -25,16 +25,16 @@ pub(super) struct Retention {
 struct Service {
     name: String,
     age: Duration,
-    /// Up to when it was cleared.
-    cleared: Option<Instant>,
-    /// When it was last looked at for records that came late.
-    looked_back: Option<std::time::Instant>,
+    cleared: Option<Cleared>,
 }
 
-/// How far back records are expected that came late, and how often they are looked for:
-/// there is no index by service, so that each look reads all of that time.
-const LATE: Duration = Duration::from_secs(2 * 86_400);
-const LOOK_BACK_EVERY: Duration = Duration::from_secs(3_600);
+/// Up to where a service was cleared.
+#[derive(Clone, Copy)]
+struct Cleared {
+    end: Instant,
+    /// What was stored after it may be older than `end` all the same.
+    position: i64,
+}
 
 impl Retention {
     pub(super) fn new(options: &Options) -> Self {
@@ -42,9 +42,7 @@ impl Retention {
         Self {
             age: options.retention,
             bytes: options.retention_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
-            services: services
-                .map(|(name, age)| Service { name: name.clone(), age: *age, cleared: None, looked_back: None })
-                .collect(),
+            services: services.map(|(name, age)| Service { name: name.clone(), age: *age, cleared: None }).collect(),
         }
     }
 
@@ -99,8 +97,12 @@ impl Retention {
 impl Service {
     async fn keep_to(&mut self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let end = before_now(self.age);
-        let look_back = self.looked_back.is_none_or(|last| last.elapsed() >= LOOK_BACK_EVERY);
-        let begin = self.cleared.map(|cleared| if look_back { cleared.earlier(LATE) } else { cleared });
+        // There is no index by service, so only those times are read where there may be some.
+        let position: i64 = one(connection, "select logboom.final_position()").await?;
+        let begin = match self.cleared {
+            Some(cleared) => Some(cleared.end.min(earliest_since(connection, cleared.position).await?.unwrap_or(end))),
+            None => None,
+        };
         let sql = include_str!("../../queries/delete_service.sql");
         let mut deleted = 0;
         // By hours, from the first record that is left.
@@ -117,15 +119,17 @@ impl Service {
             let rows = sqlx::query(sql).bind(&self.name).bind(first).bind(hour).execute(&mut *connection).await?;
             deleted += rows.rows_affected();
         }
-        self.cleared = Some(end);
-        if look_back {
-            self.looked_back = Some(std::time::Instant::now());
-        }
+        self.cleared = Some(Cleared { end, position });
         if deleted > 0 {
             tracing::info!(service = self.name, records = deleted, "retention deleted records of a service");
         }
         Ok(deleted > 0)
     }
+}
+
+async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::Result<Option<Instant>> {
+    let earliest = include_str!("../../queries/earliest_since.sql");
+    sqlx::query(earliest).bind(position).fetch_one(connection).await?.try_get(0)
 }
 
 /// Drops the partitions or chunks that end no later than this.

@@ -115,6 +115,21 @@ async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_planner_is_told_of_a_new_day() {
+    for (url, options) in layouts(busy()).await {
+        let store = open_with(&url, options).await;
+        let now = now();
+        let batches: Vec<Batch> = (0..20).map(|number| batch_at(number, "api", &[now; 500])).collect();
+        store.append(&deliveries(&batches)).await.unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        let known = "select bool_or(reltuples = 10000) from pg_inherits join pg_class on oid = inhrelid \
+                     where inhparent = 'logboom.logs'::regclass";
+        until("the new day is analysed", async || is_so(&pool, known).await).await;
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chunks_become_columns_and_answer_as_before() {
     let Some(url) = timescale_database().await else { return };
     let store = open_with(&url, Options { upkeep_pause: Duration::from_secs(3_600), ..busy() }).await;
