@@ -11,7 +11,10 @@ use leptos::server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 #[cfg(feature = "ssr")]
-use model::api::{ContextView, FacetsView, HistogramView, LogsPage};
+use model::api::{
+    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
+    SavedViewView,
+};
 use serde::{Deserialize, Serialize};
 
 /// Reads stored records for the dashboard.
@@ -29,6 +32,32 @@ pub trait Backend: Send + Sync {
 
     /// Finds one record and its neighbours of the same service and node.
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError>;
+
+    /// The fields that the newest matches have.
+    async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError>;
+
+    /// The kinds of messages among the matches.
+    async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError>;
+
+    /// When the oldest match happened.
+    async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError>;
+
+    /// How the server and its traffic are.
+    async fn figures(&self) -> Result<FiguresView, BackendError>;
+
+    /// The newest dead letters.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetterView>, BackendError>;
+
+    /// Tries a dead letter again; returns how many records it holds.
+    async fn replay(&self, id: String) -> Result<usize, BackendError>;
+
+    /// The saved views, by name.
+    async fn views(&self) -> Result<Vec<SavedViewView>, BackendError>;
+
+    /// Saves a view, in place of one of the same name.
+    async fn save_view(&self, view: SavedViewView) -> Result<(), BackendError>;
+
+    async fn remove_view(&self, name: String) -> Result<(), BackendError>;
 
     /// How many records the first page shows.
     fn recent(&self) -> usize;
@@ -73,6 +102,25 @@ pub struct ContextRequest {
     pub id: String,
     pub before: usize,
     pub after: usize,
+}
+
+/// Asks for the fields there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FieldsRequest {
+    pub query: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+}
+
+/// Asks for the kinds of messages, and which of them are new.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PatternsRequest {
+    pub query: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// The range before, which decides what is new; without it nothing is.
+    pub compare_from: Option<String>,
+    pub compare_to: Option<String>,
 }
 
 /// What kind of failure it is; the dashboard's answer to each is its own.

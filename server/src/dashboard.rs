@@ -3,21 +3,31 @@
 use std::time::Duration;
 
 use app::backend::{
-    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, HistogramRequest, LogsRequest,
+    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
+    LogsRequest, PatternsRequest,
 };
 use async_trait::async_trait;
 use model::{
     Query,
-    api::{ContextView, FacetsView, HistogramView, LogsPage},
+    api::{
+        ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
+        SavedViewView,
+    },
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
-use crate::reading::{RangeText, Reader};
+use crate::reading::{Figures, Letters, RangeText, Reader, Views};
+
+/// The dead letters that a page shows.
+const LETTERS: usize = 100;
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
 /// and a range without an end is open there.
 pub(crate) struct Reading {
     pub(crate) reader: Reader,
+    pub(crate) figures: Figures,
+    pub(crate) letters: Letters,
+    pub(crate) views: Views,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
     /// How long a page of records is looked for before it is shown as far as it was found.
@@ -69,6 +79,49 @@ impl Backend for Reading {
 
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError> {
         self.reader.context(&request.id, request.before, request.after).await.map_err(told)
+    }
+
+    async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        self.reader.fields(&Self::query(&request.query), range).await.map_err(told)
+    }
+
+    async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        let compare = match (&request.compare_from, &request.compare_to) {
+            (None, None) => None,
+            (from, to) => Some(self.range(from.as_deref(), to.as_deref())?),
+        };
+        self.reader.patterns(&Self::query(&request.query), range, compare).await.map_err(told)
+    }
+
+    async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
+        self.reader.first_seen(&Self::query(&query)).await.map_err(told)
+    }
+
+    async fn figures(&self) -> Result<FiguresView, BackendError> {
+        Ok(FiguresView::clone(&*self.figures.now().await))
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetterView>, BackendError> {
+        self.letters.list(None, LETTERS).await.map_err(told)
+    }
+
+    async fn replay(&self, id: String) -> Result<usize, BackendError> {
+        let id = id.parse().map_err(|_| BackendError::new(BackendErrorClass::Invalid, "id is no number"))?;
+        self.letters.replay(id).await.map_err(told)
+    }
+
+    async fn views(&self) -> Result<Vec<SavedViewView>, BackendError> {
+        self.views.list().await.map_err(told)
+    }
+
+    async fn save_view(&self, view: SavedViewView) -> Result<(), BackendError> {
+        self.views.save(&view.name, &view.address).await.map_err(told)
+    }
+
+    async fn remove_view(&self, name: String) -> Result<(), BackendError> {
+        self.views.remove(&name).await.map_err(told)
     }
 
     fn recent(&self) -> usize {

@@ -22,7 +22,7 @@ use crate::{
     fallback::finished,
     grpc, http,
     listen::Listener,
-    reading::{self, Reader},
+    reading::{self, Figures, Letters, Reader, Views},
     shutdown,
     site::{self, Site},
     telemetry,
@@ -53,9 +53,21 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
     let reader = Reader::new(Arc::clone(&store), clock);
     let recent = options.recent as usize;
+    let figures = Figures::new(
+        reader.clone(),
+        Arc::clone(&queue),
+        Arc::clone(&store),
+        Arc::clone(&live),
+        options.retention.described(),
+    );
+    let letters = Letters { store: Arc::clone(&store), ingest: ingest.clone() };
+    let views = Views { store: Arc::clone(&store) };
     let services = http::Services {
         ingest: ingest.clone(),
         reader: reader.clone(),
+        figures: figures.clone(),
+        letters: letters.clone(),
+        views: views.clone(),
         live: Arc::clone(&live),
         queue: Arc::clone(&queue),
         store: Arc::clone(&store),
@@ -64,7 +76,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     };
     let site_path = app::SitePath(format!("/v/{}", site.version()));
     let dashboard = app::dashboard(
-        Arc::new(Reading { reader, recent, patience: options.search_patience }),
+        Arc::new(Reading { reader, figures, letters, views, recent, patience: options.search_patience }),
         site_path,
         options.listen.listen,
     );

@@ -110,12 +110,145 @@ pub struct FacetValue {
     pub count: u64,
 }
 
+/// A field of the newest matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldView {
+    /// As in a query.
+    pub name: String,
+    /// How many of `records` have it.
+    pub count: u64,
+    /// How many different values they have.
+    pub values: u64,
+    /// The matches that were looked at.
+    pub records: u64,
+}
+
 /// A record and its neighbours of the same service and node, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContextView {
     pub before: Vec<RecordView>,
     pub record: RecordView,
     pub after: Vec<RecordView>,
+}
+
+/// The kinds of messages among the matches.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PatternsView {
+    /// The most frequent first; new ones before all others.
+    pub patterns: Vec<PatternView>,
+    /// The records that were looked at, the newest of the range.
+    pub records: u64,
+    /// How far back that is, in RFC 3339.
+    pub searched_back_to: String,
+    /// True where those are all matches of the range.
+    pub complete: bool,
+}
+
+/// One kind of message: what its messages have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PatternView {
+    /// The message with `<*>` or a name such as `<uuid>` for what varies.
+    pub template: String,
+    /// A query that finds its messages; empty where nothing in them is constant.
+    pub query: String,
+    pub count: u64,
+    /// By level class.
+    pub levels: BTreeMap<String, u64>,
+    /// The services it comes from, at most a few.
+    pub services: Vec<String>,
+    /// Counts over the time that was looked at, oldest first.
+    pub spark: Vec<u64>,
+    /// The newest of its records.
+    pub example: RecordView,
+    /// Whether no record of the comparison range is of this kind; `None` where there is no
+    /// such range, or looking took too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_new: Option<bool>,
+}
+
+/// A saved view: an address of the dashboard under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedViewView {
+    pub name: String,
+    pub address: String,
+}
+
+/// Something that could not be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterView {
+    pub id: String,
+    pub time: String,
+    pub reason: String,
+    pub producer: String,
+    pub batch_id: Option<String>,
+    pub records: u32,
+    pub bytes: usize,
+}
+
+/// How the server and its traffic are, at one moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FiguresView {
+    /// RFC 3339.
+    pub time: String,
+    pub version: String,
+    pub uptime_seconds: u64,
+    /// Resident memory of the process; 0 where the system does not tell.
+    pub memory_bytes: u64,
+    pub queue: QueueView,
+    pub store: StoreView,
+    pub retention: RetentionView,
+    pub tails: u64,
+    /// Records stored a second since the figures before; by all nodes, where they share a store.
+    pub stored_per_second: f64,
+    /// The longest from receipt to visibility since the figures before; `None` where nothing came.
+    pub lag_ms: Option<f64>,
+    /// The last quarter of an hour.
+    pub traffic: HistogramView,
+    /// The services of that time, the busiest first.
+    pub services: Vec<ServiceView>,
+    /// Why traffic and services are not those of now; `None` when they are.
+    pub trouble: Option<String>,
+}
+
+/// The queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueueView {
+    pub engine: String,
+    pub trouble: Option<String>,
+    /// Batches that wait.
+    pub depth: u64,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoreView {
+    pub engine: String,
+    pub trouble: Option<String>,
+    pub records: u64,
+    pub bytes: u64,
+    pub dead_letters: u64,
+}
+
+/// How long records are kept, as it was configured; `None` is without bound.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RetentionView {
+    pub age: Option<String>,
+    pub bytes: Option<u64>,
+    /// Services with an age of their own.
+    pub services: Vec<(String, String)>,
+}
+
+/// One service in the last quarter of an hour.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServiceView {
+    pub service: String,
+    pub count: u64,
+    /// Of level error and above.
+    pub errors: u64,
+    /// Counts, oldest first.
+    pub spark: Vec<u64>,
+    /// When its newest record happened, in RFC 3339.
+    pub last_seen: String,
 }
 
 /// Says that records were left out of a tail because its reader was too slow.

@@ -24,6 +24,8 @@ pub const QUERY_BYTES: usize = 4096;
 pub const QUERY_DEPTH: usize = 64;
 /// The records of one page of an answer.
 pub const PAGE_RECORDS: usize = 10_000;
+/// The views that may be saved.
+pub const VIEWS: usize = 500;
 /// How far ahead of the server's clock a record's time may be; past it the record
 /// is stored at the time of receipt, and its own kept in an attribute.
 pub const FUTURE: Duration = Duration::from_secs(600);

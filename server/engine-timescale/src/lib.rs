@@ -82,6 +82,7 @@ mod store;
 mod tail;
 mod types;
 mod upkeep;
+mod views;
 
 use std::sync::Arc;
 

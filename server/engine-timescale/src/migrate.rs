@@ -23,8 +23,14 @@ macro_rules! migrations {
     };
 }
 
-const PLAIN: &[Migration] =
-    migrations!["plain/0001_logs", "plain/0002_blocks", "plain/0003_values", "plain/0004_days", "plain/0005_upkeep"];
+const PLAIN: &[Migration] = migrations![
+    "plain/0001_logs",
+    "plain/0002_blocks",
+    "plain/0003_values",
+    "plain/0004_days",
+    "plain/0005_upkeep",
+    "plain/0006_views",
+];
 const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timescale/0002_trace_id"];
 const COMMUNITY: &[Migration] = migrations!["community/0001_columnstore", "community/0002_minutes"];
 

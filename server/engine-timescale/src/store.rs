@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use model::{Position, Query, RecordId, StoredRecord};
 use pipeline::{
     Appended, Block, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
-    SearchPage, SearchRequest, StoreStatus, TimeRange,
+    SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::{
     status::Status,
     tail::{Horizon, Recent, follow},
     upkeep::Upkeep,
+    views,
 };
 
 /// The store on PostgreSQL.
@@ -177,6 +178,18 @@ impl LogStore for Store {
         dead_letters::remove(&self.pools.write, ids).await?;
         self.count_dead_letters().await;
         Ok(())
+    }
+
+    async fn views(&self) -> Result<Vec<SavedView>> {
+        views::list(&self.pools.read).await
+    }
+
+    async fn save_view(&self, view: &SavedView) -> Result<()> {
+        views::save(&self.pools.write, view).await
+    }
+
+    async fn remove_view(&self, name: &str) -> Result<()> {
+        views::remove(&self.pools.write, name).await
     }
 
     fn status(&self) -> StoreStatus {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{LevelClass, Position, Query, RecordId, StoredRecord, time::Nanos};
+use model::{LevelClass, Position, Query, RecordId, StoredRecord, limits, time::Nanos};
 
-use crate::{Block, Delivery, Result, batch::BatchId};
+use crate::{Block, Delivery, Error, Result, batch::BatchId};
 
 /// A store of records, and the ledger of the batches they came in.
 ///
@@ -73,6 +73,18 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Removes dead letters: they were replayed, or someone decided so.
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()>;
+
+    /// The views that readers have saved, by name.
+    async fn views(&self) -> Result<Vec<SavedView>>;
+
+    /// Saves a view, in place of one of the same name.
+    ///
+    /// # Errors
+    /// `Invalid` past [`limits::VIEWS`].
+    async fn save_view(&self, view: &SavedView) -> Result<()>;
+
+    /// Removes a view; one that is not there is gone already.
+    async fn remove_view(&self, name: &str) -> Result<()>;
 
     /// What a person or a probe wants to know; must answer at once, from memory.
     fn status(&self) -> StoreStatus;
@@ -190,6 +202,22 @@ pub struct DeadLetter {
     pub id: i64,
     pub time: Nanos,
     pub letter: NewDeadLetter,
+}
+
+/// What a reader looks at, under a name, for all who use the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedView {
+    /// 1 to [`limits::NAME_BYTES`] bytes.
+    pub name: String,
+    /// The dashboard's address for it: path and parameters.
+    pub address: String,
+}
+
+impl SavedView {
+    /// That there are too many of them.
+    pub fn too_many() -> Error {
+        Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
+    }
 }
 
 /// The state of a store.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+use model::api::RetentionView;
 
 /// How long records are kept.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,6 +26,18 @@ pub(crate) struct RetentionOptions {
     #[arg(long = "retention-service", env = "LOGBOOM_RETENTION_SERVICE", value_name = "SERVICE=AGE",
           value_delimiter = ',', value_parser = parse_service)]
     pub services: Vec<(String, Duration)>,
+}
+
+impl RetentionOptions {
+    /// As it was configured, for people.
+    pub(crate) fn described(&self) -> RetentionView {
+        let age = |age: Duration| humantime::format_duration(age).to_string();
+        RetentionView {
+            age: self.retention.map(age),
+            bytes: self.retention_bytes.map(|bytes| bytes.as_u64()),
+            services: self.services.iter().map(|(service, kept)| (service.clone(), age(*kept))).collect(),
+        }
+    }
 }
 
 /// The least age: shorter ones are slips of the pen more often than wishes.

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query as Parameters, State, rejection::QueryRejection},
     routing::get,
 };
-use model::api::{ContextView, CountView, FacetsView, HistogramView, LogsPage, RecordView};
+use model::api::{ContextView, CountView, FacetsView, FieldView, HistogramView, LogsPage, PatternsView, RecordView};
 use pipeline::{Error, TimeRange};
 use serde::Deserialize;
 
@@ -27,6 +27,8 @@ pub(super) fn routes() -> Router<Services> {
         .route("/api/v1/count", get(count))
         .route("/api/v1/histogram", get(histogram))
         .route("/api/v1/facets", get(facets))
+        .route("/api/v1/fields", get(fields))
+        .route("/api/v1/patterns", get(patterns))
 }
 
 /// What the calls over a range of time share; each looks at what concerns it.
@@ -40,6 +42,9 @@ struct Asked {
     cursor: Option<String>,
     buckets: Option<u32>,
     fields: Option<String>,
+    /// Of patterns: the range that is compared with.
+    compare_from: Option<String>,
+    compare_to: Option<String>,
 }
 
 impl Asked {
@@ -91,6 +96,20 @@ async fn facets(State(services): State<Services>, asked: AskedParameters) -> Ans
         .collect();
     let (query, range) = (asked.query()?, asked.range(&services)?);
     Ok(Json(services.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
+}
+
+async fn fields(State(services): State<Services>, asked: AskedParameters) -> Answer<Vec<FieldView>> {
+    let asked = checked(asked)?;
+    Ok(Json(services.reader.fields(&asked.query()?, asked.range(&services)?).await?))
+}
+
+async fn patterns(State(services): State<Services>, asked: AskedParameters) -> Answer<PatternsView> {
+    let asked = checked(asked)?;
+    let compare = match (asked.compare_from.as_deref(), asked.compare_to.as_deref()) {
+        (None, None) => None,
+        (from, to) => Some(RangeText { from, to }.resolve(services.reader.clock(), TimeRange::ALL)?),
+    };
+    Ok(Json(services.reader.patterns(&asked.query()?, asked.range(&services)?, compare).await?))
 }
 
 async fn record(State(services): State<Services>, Path(id): Path<String>) -> Answer<RecordView> {

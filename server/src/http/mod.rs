@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod export;
+mod figures;
 mod health;
 mod logs;
 mod metrics;
@@ -11,6 +12,7 @@ pub(crate) mod problem;
 mod push;
 mod s1;
 mod tail;
+mod views;
 
 use std::sync::Arc;
 
@@ -24,13 +26,16 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::reading::Reader;
+use crate::reading::{Figures, Letters, Reader, Views};
 
 /// What the calls work on.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub ingest: Ingest,
     pub reader: Reader,
+    pub figures: Figures,
+    pub letters: Letters,
+    pub views: Views,
     pub live: Arc<LiveHub>,
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
@@ -50,6 +55,8 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .merge(tail::routes())
         .merge(push::routes())
         .merge(dead_letters::routes())
+        .merge(figures::routes())
+        .merge(views::routes())
         .route("/api/{*path}", axum::routing::any(no_such_call));
     let api = match cors(cors_origins)? {
         Some(layer) => api.layer(layer),
@@ -58,6 +65,7 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
     // Source S1 lets pages of every origin read, and so do its two calls here.
     let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
     let router = api
+        .merge(views::links())
         .merge(s1::routes().layer(any_origin))
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
@@ -66,7 +74,8 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
 }
 
 fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
-    let layer = CorsLayer::new().allow_methods([Method::GET, Method::POST]).allow_headers(Any);
+    let layer =
+        CorsLayer::new().allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE]).allow_headers(Any);
     if origins.is_empty() {
         return Ok(None);
     }

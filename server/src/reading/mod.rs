@@ -3,19 +3,30 @@
 //! Parameters come as texts, are checked here, and every error names the parameter.
 
 mod cursor;
+mod figures;
+mod letters;
 mod parameters;
+mod patterns;
+mod views;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::Stream;
 use model::{
     LevelClass, Query, StoredRecord,
-    api::{BucketView, ContextView, CountView, FacetValue, FacetsView, HistogramView, LogsPage, RecordView},
+    api::{BucketView, ContextView, CountView, FacetValue, FacetsView, FieldView, HistogramView, LogsPage, RecordView},
     limits, time,
 };
 use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
 
+pub(crate) use figures::Figures;
+pub(crate) use letters::Letters;
 pub(crate) use parameters::{Clock, RangeText, parse_query};
+pub(crate) use views::Views;
 
 /// The buckets of one histogram.
 const MOST_BUCKETS: u32 = 1000;
@@ -23,6 +34,8 @@ const MOST_BUCKETS: u32 = 1000;
 const MOST_FACETS: usize = 50;
 /// The records that an export reads at a time: a few megabytes.
 const EXPORT_RECORDS: usize = 5000;
+/// The newest matches whose fields are taken for those of all.
+const SAMPLE: usize = 1000;
 /// The neighbours on each side of a record.
 const MOST_NEIGHBOURS: usize = 1000;
 
@@ -147,6 +160,32 @@ impl Reader {
         let values =
             |values: Vec<(String, u64)>| values.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
         Ok(facets.into_iter().map(|facet| (facet.field, values(facet.values))).collect())
+    }
+
+    /// The names of the fields that the newest matches have, the most frequent first, each
+    /// with a share of how many of them have it and how many values it has there.
+    pub(crate) async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
+        let mut request = SearchRequest::new(query.clone(), range, SAMPLE);
+        request.patience = Some(Duration::from_secs(2));
+        let page = self.store.search(&request).await?;
+        let mut found: BTreeMap<&str, (u64, HashSet<String>)> = BTreeMap::new();
+        for (key, value) in page.records.iter().flat_map(|stored| &stored.record.attributes) {
+            let (count, values) = found.entry(key.as_str()).or_default();
+            *count += 1;
+            values.insert(value.to_string());
+        }
+        let records = page.records.len() as u64;
+        let mut fields: Vec<FieldView> = found
+            .into_iter()
+            .map(|(name, (count, values))| FieldView {
+                name: name.to_owned(),
+                count,
+                values: values.len() as u64,
+                records,
+            })
+            .collect();
+        fields.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+        Ok(fields)
     }
 
     pub(crate) async fn record(&self, id: &str) -> Result<RecordView> {

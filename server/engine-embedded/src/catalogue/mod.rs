@@ -9,6 +9,7 @@
 mod dead_letters;
 pub(crate) mod ledger;
 mod migrations;
+mod views;
 
 use std::{
     path::Path,

@@ -9,7 +9,7 @@ use model::{
 };
 use pipeline::{
     Appended, Block, Context, Cursor, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
-    SearchPage, SearchRequest, StoreStatus, TimeRange,
+    SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 
 use super::{
@@ -137,6 +137,21 @@ impl LogStore for EmbeddedStore {
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
         self.inner.alive()?;
         self.inner.catalogue.remove_dead_letters(ids).await
+    }
+
+    async fn views(&self) -> Result<Vec<SavedView>> {
+        self.inner.alive()?;
+        self.inner.catalogue.views().await
+    }
+
+    async fn save_view(&self, view: &SavedView) -> Result<()> {
+        self.inner.alive()?;
+        self.inner.catalogue.save_view(view).await
+    }
+
+    async fn remove_view(&self, name: &str) -> Result<()> {
+        self.inner.alive()?;
+        self.inner.catalogue.remove_view(name).await
     }
 
     fn status(&self) -> StoreStatus {

@@ -8,7 +8,7 @@ use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
     Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter, Queue,
-    Receipt, Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 use testkit::contract::StoreHarness;
 
@@ -147,6 +147,18 @@ impl LogStore for Pair {
 
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
         self.store.remove_dead_letters(ids).await
+    }
+
+    async fn views(&self) -> Result<Vec<SavedView>> {
+        self.store.views().await
+    }
+
+    async fn save_view(&self, view: &SavedView) -> Result<()> {
+        self.store.save_view(view).await
+    }
+
+    async fn remove_view(&self, name: &str) -> Result<()> {
+        self.store.remove_view(name).await
     }
 
     fn status(&self) -> StoreStatus {

@@ -12,7 +12,13 @@
 mod ring;
 mod subscriber;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use model::{Position, Query, StoredRecord};
 use parking_lot::Mutex;
@@ -83,6 +89,8 @@ struct Shared {
     /// The newest position in the ring; `None` until the store has said where it is.
     newest: watch::Sender<Option<Position>>,
     meters: LiveMeters,
+    /// The longest lag since it was last asked for, in nanoseconds; 0 where nothing came.
+    lag: AtomicU64,
 }
 
 /// One subscriber's events. Ends, for the hub as well, when it is dropped.
@@ -118,6 +126,7 @@ impl LiveHub {
             ring: Mutex::new(Ring::new(options.ring_bytes, options.ring_records)),
             newest: watch::Sender::new(None),
             meters: LiveMeters::register(),
+            lag: AtomicU64::new(0),
             options,
         });
         tokio::spawn(follow(shared.clone()));
@@ -160,6 +169,23 @@ impl LiveHub {
     /// been reached.
     pub fn newest(&self) -> Option<Position> {
         *self.shared.newest.borrow()
+    }
+
+    /// The longest that anything took from receipt to visibility since this was last asked;
+    /// `None` where nothing came.
+    pub fn take_lag(&self) -> Option<Duration> {
+        let lag = self.shared.lag.swap(0, Ordering::Relaxed);
+        (lag > 0).then(|| Duration::from_nanos(lag))
+    }
+
+    /// How many tails are open.
+    pub fn tails(&self) -> usize {
+        self.shared.options.subscriptions - self.slots.available_permits()
+    }
+
+    /// Returns once the hub is closed.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shared.stop.clone().cancelled_owned()
     }
 
     /// Ends every subscription, and takes no more.
@@ -214,7 +240,9 @@ impl Shared {
             for block in blocks {
                 newest = newest.max(block.last());
                 let lag = now.saturating_sub(block.batch.observed_time);
-                self.meters.visible(Duration::from_nanos(u64::try_from(lag).unwrap_or(0)));
+                let lag = u64::try_from(lag).unwrap_or(0);
+                self.meters.visible(Duration::from_nanos(lag));
+                self.lag.fetch_max(lag.max(1), Ordering::Relaxed);
                 ring.push(block);
             }
         }

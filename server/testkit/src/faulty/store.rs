@@ -7,7 +7,7 @@ use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Batch, Block, Content, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter,
-    Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 
 use super::Switch;
@@ -118,6 +118,18 @@ impl LogStore for FaultyStore {
 
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
         self.inner.remove_dead_letters(ids).await
+    }
+
+    async fn views(&self) -> Result<Vec<SavedView>> {
+        self.read.pass(self.inner.views()).await
+    }
+
+    async fn save_view(&self, view: &SavedView) -> Result<()> {
+        self.inner.save_view(view).await
+    }
+
+    async fn remove_view(&self, name: &str) -> Result<()> {
+        self.inner.remove_view(name).await
     }
 
     fn status(&self) -> StoreStatus {

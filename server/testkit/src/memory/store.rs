@@ -1,7 +1,7 @@
 //! The reference store: writing, following, dead letters. Questions stand in `questions`.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,11 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Position, Query, RecordId, StoredRecord};
+use model::{Position, Query, RecordId, StoredRecord, limits};
 use parking_lot::Mutex;
 use pipeline::{
     Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter,
-    Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 use tokio::sync::watch;
 
@@ -35,6 +35,7 @@ struct Disk {
     ledger: HashSet<BatchId>,
     letters: Vec<DeadLetter>,
     last_letter: i64,
+    views: BTreeMap<String, String>,
 }
 
 impl Disk {
@@ -187,6 +188,28 @@ impl LogStore for MemoryStore {
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
         self.check()?;
         self.disk.lock().letters.retain(|letter| !ids.contains(&letter.id));
+        Ok(())
+    }
+
+    async fn views(&self) -> Result<Vec<SavedView>> {
+        self.check()?;
+        let view = |(name, address): (&String, &String)| SavedView { name: name.clone(), address: address.clone() };
+        Ok(self.disk.lock().views.iter().map(view).collect())
+    }
+
+    async fn save_view(&self, view: &SavedView) -> Result<()> {
+        self.check()?;
+        let views = &mut self.disk.lock().views;
+        if views.len() >= limits::VIEWS && !views.contains_key(&view.name) {
+            return Err(SavedView::too_many());
+        }
+        views.insert(view.name.clone(), view.address.clone());
+        Ok(())
+    }
+
+    async fn remove_view(&self, name: &str) -> Result<()> {
+        self.check()?;
+        self.disk.lock().views.remove(name);
         Ok(())
     }
 

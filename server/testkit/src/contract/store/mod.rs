@@ -9,6 +9,7 @@ mod asking;
 mod dead_letters;
 mod following;
 mod surviving;
+mod views;
 
 use std::sync::{
     Arc,
@@ -23,6 +24,7 @@ pub use asking::*;
 pub use dead_letters::*;
 pub use following::*;
 pub use surviving::*;
+pub use views::*;
 
 /// Instantiates the suite; see [`crate::contract`].
 #[macro_export]
@@ -58,6 +60,8 @@ macro_rules! store_contract {
             a_record_that_is_not_there_is_not_found,
             undecodable_deliveries_become_dead_letters_and_the_others_are_stored,
             dead_letters_are_listed_newest_first_and_removed,
+            views_are_saved_replaced_and_removed_by_name,
+            views_are_bounded,
         );
     };
 }

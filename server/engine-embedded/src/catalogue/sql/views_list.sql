@@ -1,0 +1,1 @@
+select name, address from views order by name;

@@ -1,0 +1,1 @@
+delete from views where name = ?1;

@@ -1,0 +1,33 @@
+//! `/api/v1/figures`: how the server and its traffic are, once or as events.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{Response, sse::Event},
+    routing::get,
+};
+use futures::StreamExt as _;
+use model::api::FiguresView;
+
+use super::{Services, tail::stream};
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/api/v1/figures", get(now)).route("/api/v1/figures/live", get(live))
+}
+
+async fn now(State(services): State<Services>) -> Json<Arc<FiguresView>> {
+    Json(services.figures.now().await)
+}
+
+/// Ends with the server's live tails: it would keep the server from stopping.
+async fn live(State(services): State<Services>) -> Response {
+    let closed = services.live.closed();
+    let figures = services.figures.watch().map(|figures| {
+        let event = Event::default().event("figures");
+        // Views always print as JSON.
+        Ok(event.json_data(&*figures).unwrap_or_default())
+    });
+    stream(figures.take_until(closed))
+}

@@ -1,0 +1,52 @@
+//! `/api/v1/views`: what readers have saved; `/view/…`: the way there.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::Redirect,
+    routing::{get, put},
+};
+use model::api::SavedViewView;
+use pipeline::Error;
+use serde::Deserialize;
+
+use super::{Services, problem::Problem};
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/api/v1/views", get(list)).route("/api/v1/views/{name}", put(save).delete(remove))
+}
+
+/// Outside the API: a link for people.
+pub(super) fn links() -> Router<Services> {
+    Router::new().route("/view/{name}", get(follow))
+}
+
+async fn list(State(services): State<Services>) -> Result<Json<Vec<SavedViewView>>, Problem> {
+    Ok(Json(services.views.list().await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    address: String,
+}
+
+async fn save(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+    saved: Result<Json<Saved>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(saved) = saved.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    services.views.save(&name, &saved.address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(State(services): State<Services>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    services.views.remove(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn follow(State(services): State<Services>, Path(name): Path<String>) -> Result<Redirect, Problem> {
+    Ok(Redirect::to(&services.views.address(&name).await?))
+}
