@@ -27,6 +27,11 @@ pub(crate) enum IconName {
     Theme,
     Question,
     ArrowDown,
+    Bookmark,
+    Close,
+    Column,
+    Download,
+    Fields,
 }
 
 /// A line icon of 16 by 16.
@@ -39,6 +44,11 @@ pub(crate) fn Icon(name: IconName) -> impl IntoView {
         IconName::Copy => "M5.6 5.6h7.6v7.6H5.6zM10.4 5.4V2.8H2.8v7.6h2.6",
         IconName::Theme => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 2v12M8 5l4.8-1M8 8h6M8 11l4.8 1",
         IconName::Question => "M5.6 6a2.4 2.4 0 1 1 3.5 2.1c-.8.4-1.1.9-1.1 1.7M8 12.4v.3",
+        IconName::Bookmark => "M4 2.4h8v11.2L8 10.4l-4 3.2z",
+        IconName::Close => "M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4",
+        IconName::Column => "M2.4 2.8h11.2v10.4H2.4zM6.2 2.8v10.4M9.8 2.8v10.4",
+        IconName::Download => "M8 2.4v7.4M4.8 6.8 8 10l3.2-3.2M2.8 13.2h10.4",
+        IconName::Fields => "M2.4 3.6h11.2M4.4 8h7.2M6.4 12.4h3.2",
         IconName::ArrowDown => "M8 3v10M3.8 8.8 8 13l4.2-4.2",
     };
     view! {

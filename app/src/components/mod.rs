@@ -1,9 +1,17 @@
 //! Parts that more than one page uses.
 
+mod bars;
 mod clipboard;
+mod frame;
 mod icons;
+mod origin;
 mod preferences;
+mod spark;
 
+pub(crate) use bars::{HEIGHT, bar, chart};
 pub(crate) use clipboard::copy_text;
+pub(crate) use frame::{Place, TopBar};
 pub(crate) use icons::{Icon, IconName, Logo};
+pub(crate) use origin::origin;
 pub(crate) use preferences::{LanguageToggle, ThemeToggle, next_theme};
+pub(crate) use spark::spark;

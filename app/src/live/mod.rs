@@ -12,8 +12,16 @@ mod backoff;
 #[cfg(target_arch = "wasm32")]
 mod connection;
 #[cfg(target_arch = "wasm32")]
+mod figures;
+#[cfg(target_arch = "wasm32")]
+mod first;
+#[cfg(target_arch = "wasm32")]
 mod pump;
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use figures::watch;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use first::wait_for_first;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use pump::follow;
 
@@ -21,7 +29,14 @@ pub(crate) use pump::follow;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn follow(_: Tail) {}
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn wait_for_first(_: First) {}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn watch(_: Figures) {}
+
 use leptos::{html::Div, prelude::*};
+use model::api::{FiguresView, RecordView};
 
 use crate::state::{explorer::Explorer, feed::Shown};
 
@@ -36,4 +51,18 @@ pub(crate) struct Tail {
     pub(crate) position: String,
     /// Told now and then what has come, for screen readers.
     pub(crate) announcement: RwSignal<String>,
+}
+
+/// The server's figures, kept up to date.
+#[derive(Clone, Copy)]
+pub(crate) struct Figures {
+    pub(crate) view: RwSignal<FiguresView>,
+    /// Whether they are not of now.
+    pub(crate) away: RwSignal<bool>,
+}
+
+/// The newest record that came while somebody waited.
+#[derive(Clone, Copy)]
+pub(crate) struct First {
+    pub(crate) record: RwSignal<Option<RecordView>>,
 }

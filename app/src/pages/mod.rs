@@ -1,7 +1,11 @@
 //! The pages and the way to them.
 
+mod connect;
 mod explore;
+mod figures;
 mod not_found;
+mod overview;
+mod system;
 
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -14,8 +18,11 @@ use crate::{
     preferences::Preferences,
     texts::{Texts, texts_of},
 };
+use connect::Connect;
 use explore::Explore;
 use not_found::NotFound;
+use overview::Overview;
+use system::System;
 
 /// The whole dashboard.
 #[component]
@@ -36,6 +43,9 @@ pub fn App() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
+                <Route path=StaticSegment("overview") view=Overview ssr=SsrMode::Async />
+                <Route path=StaticSegment("system") view=System ssr=SsrMode::Async />
+                <Route path=StaticSegment("connect") view=Connect ssr=SsrMode::Async />
             </Routes>
         </Router>
     }

@@ -6,6 +6,8 @@ use leptos_router::{
     hooks::{use_location, use_navigate},
 };
 
+use model::api::FieldView;
+
 use super::view::{Search, View};
 
 /// Whether new records are put on the screen.
@@ -51,6 +53,12 @@ pub(crate) struct Explorer {
     /// Whether times are shown in the browser's zone; not before it has taken over.
     pub(crate) local_time: RwSignal<bool>,
     pub(crate) help: RwSignal<bool>,
+    /// The fields that have a column.
+    pub(crate) columns: Memo<Vec<String>>,
+    /// Whether the fields' values stand beside the list.
+    pub(crate) facets: RwSignal<bool>,
+    /// The fields that the newest matches have; for completion as well.
+    pub(crate) fields: RwSignal<Vec<FieldView>>,
     navigate: StoredValue<Navigate>,
 }
 
@@ -74,6 +82,9 @@ impl Explorer {
             wrap: RwSignal::default(),
             local_time: RwSignal::default(),
             help: RwSignal::default(),
+            columns: Memo::new(move |_| view.with(|view| view.columns.clone())),
+            facets: RwSignal::default(),
+            fields: RwSignal::default(),
             navigate: StoredValue::new(navigate),
         };
         Effect::new(move |_| explorer.local_time.set(true));

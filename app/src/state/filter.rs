@@ -47,6 +47,53 @@ pub(crate) fn with(text: &str, part: &Expr, out: bool) -> String {
     write(parts)
 }
 
+/// The query without what it says of `field`, and whether it said anything: how many
+/// records have other values is asked without it.
+pub(crate) fn without(text: &str, field: &Field) -> (String, bool) {
+    let mut parts = read(text);
+    let before = parts.len();
+    parts.retain(|part| !is_about(part, field));
+    let said = parts.len() < before;
+    (write(parts), said)
+}
+
+fn is_about(part: &Expr, field: &Field) -> bool {
+    match part {
+        Expr::Field(tested, _) => tested == field,
+        Expr::Not(part) => is_about(part, field),
+        Expr::Or(parts) => parts.iter().all(|part| is_about(part, field)),
+        _ => false,
+    }
+}
+
+/// Whether the query demands, or refuses, exactly this part.
+pub(crate) fn stance(text: &str, part: &Expr) -> Option<bool> {
+    let refused = Expr::Not(Box::new(part.clone()));
+    read(text).iter().find_map(|other| match other {
+        other if other == part => Some(true),
+        other if *other == refused => Some(false),
+        _ => None,
+    })
+}
+
+/// The query with `part` taken from it, demanded or refused.
+pub(crate) fn drop_part(text: &str, part: &Expr) -> String {
+    let refused = Expr::Not(Box::new(part.clone()));
+    let mut parts = read(text);
+    parts.retain(|other| other != part && *other != refused);
+    write(parts)
+}
+
+/// The query that demands, or refuses, all that another text says.
+pub(crate) fn with_text(text: &str, other: &str, out: bool) -> String {
+    let part = Query::parse_or_text(other).0.expr;
+    match part {
+        // Each by itself, so that each can be taken away again.
+        Expr::And(parts) if !out => parts.iter().fold(text.to_owned(), |text, part| with(&text, part, false)),
+        part => with(text, &part, out),
+    }
+}
+
 /// What can be asked of a record's level: its class, or its own word.
 pub(crate) fn level_part(record: &RecordView) -> Expr {
     let test = match record.level.parse() {
@@ -108,6 +155,24 @@ mod tests {
         assert_eq!(wanted, "timeout service:api");
         assert_eq!(with(&wanted, &part, false), wanted);
         assert_eq!(with(&wanted, &part, true), "timeout -service:api");
+    }
+
+    #[test]
+    fn what_is_said_of_a_field_is_left_out() {
+        let query = "timeout service:api -service:web (service:a OR service:b) node:n1";
+        assert_eq!(without(query, &Field::Service), ("timeout node:n1".to_owned(), true));
+        assert_eq!(without("timeout", &Field::Service), ("timeout".to_owned(), false));
+    }
+
+    #[test]
+    fn a_part_is_demanded_refused_or_neither() {
+        let Some(part) = value_part(Field::Service, "api") else { panic!("api is a value") };
+        assert_eq!(stance("a service:api", &part), Some(true));
+        assert_eq!(stance("a -service:api", &part), Some(false));
+        assert_eq!(stance("a", &part), None);
+        assert_eq!(drop_part("a -service:api", &part), "a");
+        assert_eq!(with_text("a", "\"of the\" node", false), "a \"of the\" node");
+        assert_eq!(with_text("a", "\"of the\" node", true), "a -(\"of the\" node)");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! signals that the parts of the Explore page share.
 
 pub(crate) mod clock;
+pub(crate) mod complete;
 pub(crate) mod explorer;
 pub(crate) mod feed;
 pub(crate) mod filter;

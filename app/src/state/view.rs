@@ -1,13 +1,18 @@
-//! What is looked at: query, time range, selected record. The URL is its only home.
+//! What is looked at: query, time range, columns, selected record. The URL is its only home.
 
 use model::Query;
 use serde::{Deserialize, Serialize};
 
-use super::url;
-use crate::backend::{HistogramRequest, LogsRequest};
+pub(crate) use super::url::encode;
+
+use super::{
+    clock::{epoch_millis, rfc3339},
+    url,
+};
+use crate::backend::{FieldsRequest, HistogramRequest, LogsRequest, PatternsRequest};
 
 /// Before every record.
-const BEGINNING: &str = "1970-01-01T00:00:00Z";
+pub(crate) const BEGINNING: &str = "1970-01-01T00:00:00Z";
 /// The bars of the histogram.
 const BUCKETS: u32 = 60;
 
@@ -23,6 +28,27 @@ pub(crate) enum Span {
 
 impl Span {
     pub(crate) const ALL: [Self; 5] = [Self::Minutes15, Self::Hour, Self::Hours6, Self::Day, Self::Week];
+
+    /// How far back the time before it begins.
+    fn twice(self) -> &'static str {
+        match self {
+            Self::Minutes15 => "30m",
+            Self::Hour => "2h",
+            Self::Hours6 => "12h",
+            Self::Day => "48h",
+            Self::Week => "14d",
+        }
+    }
+
+    pub(crate) fn seconds(self) -> i64 {
+        match self {
+            Self::Minutes15 => 900,
+            Self::Hour => 3_600,
+            Self::Hours6 => 6 * 3_600,
+            Self::Day => 86_400,
+            Self::Week => 7 * 86_400,
+        }
+    }
 
     /// As in the URL.
     pub(crate) fn code(self) -> &'static str {
@@ -73,6 +99,19 @@ impl Range {
         Span::ALL.into_iter().find(|span| span.code() == code).map_or(Self::Live, Self::Last)
     }
 
+    /// The time before (-1) or after (1) this one, as long as it; `now` in milliseconds since
+    /// the Unix epoch. There is none after the present, and none beside an open range.
+    pub(crate) fn shifted(&self, by: i64, now: i64) -> Option<Self> {
+        let (from, to) = match self {
+            Self::Live => (now - Span::Minutes15.seconds() * 1000, now),
+            Self::Last(span) => (now - span.seconds() * 1000, now),
+            Self::Between { from, to } => (epoch_millis(from.as_deref()?)?, epoch_millis(to.as_deref()?)?),
+        };
+        let length = (to - from).max(1);
+        let (from, to) = (from + by * length, to + by * length);
+        (from < now).then(|| Self::Between { from: Some(rfc3339(from)), to: Some(rfc3339(to)) })
+    }
+
     fn bounds(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Live => (Some(BEGINNING.into()), None),
@@ -119,20 +158,78 @@ impl Search {
     }
 
     pub(crate) fn histogram(&self) -> HistogramRequest {
-        let (from, to) = match self.range {
+        let (from, to) = self.counted();
+        HistogramRequest { query: self.query.clone(), from, to, buckets: BUCKETS }
+    }
+
+    /// The range that counts are about.
+    pub(crate) fn counted(&self) -> (Option<String>, Option<String>) {
+        match self.range {
             Range::Live => (Some("-15m".into()), None),
             _ => self.range.bounds(),
+        }
+    }
+
+    pub(crate) fn fields(&self) -> FieldsRequest {
+        let (from, to) = self.counted();
+        FieldsRequest { query: self.query.clone(), from, to }
+    }
+
+    /// With the time before as what is compared with, as long as the range itself.
+    pub(crate) fn patterns(&self) -> PatternsRequest {
+        let (from, to) = self.counted();
+        let (compare_from, compare_to) = match &self.range {
+            Range::Live => (Some("-24h".into()), Some("-15m".into())),
+            Range::Last(span) => (Some(format!("-{}", span.twice())), Some(format!("-{}", span.code()))),
+            Range::Between { from: Some(from), .. } => (Some(BEGINNING.into()), Some(from.clone())),
+            Range::Between { .. } => (None, None),
         };
-        HistogramRequest { query: self.query.clone(), from, to, buckets: BUCKETS }
+        PatternsRequest { query: self.query.clone(), from, to, compare_from, compare_to }
+    }
+
+    /// The parameters of a call of the API over what is searched, and `more`.
+    pub(crate) fn parameters(&self, more: &[(&str, &str)]) -> String {
+        let mut parameters = String::new();
+        url::append(&mut parameters, "query", &Query::parse_or_text(&self.query).0.to_string());
+        let (from, to) = self.range.bounds();
+        from.iter().for_each(|from| url::append(&mut parameters, "from", from));
+        to.iter().for_each(|to| url::append(&mut parameters, "to", to));
+        more.iter().for_each(|(key, value)| url::append(&mut parameters, key, value));
+        parameters
     }
 }
 
-/// A search and the record opened in it.
+/// What of the matches is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Show {
+    #[default]
+    Records,
+    /// The kinds of messages.
+    Patterns,
+}
+
+/// What stands beside the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// The neighbours of the record with this id.
+    Context(String),
+    /// All records of this trace.
+    Trace(String),
+}
+
+/// The most columns that a link may ask for.
+const COLUMNS: usize = 12;
+
+/// A search, and how it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct View {
     pub(crate) search: Search,
+    pub(crate) show: Show,
+    /// The fields that have a column, in order.
+    pub(crate) columns: Vec<String>,
     /// The id of the record that is expanded.
     pub(crate) at: Option<String>,
+    pub(crate) beside: Option<Beside>,
 }
 
 impl View {
@@ -147,7 +244,11 @@ impl View {
                 "from" => from = Some(value),
                 "to" => to = Some(value),
                 "cursor" => view.search.cursor = Some(value),
+                "show" if value == "patterns" => view.show = Show::Patterns,
+                "columns" => view.columns = columns(&value),
                 "at" => view.at = Some(value),
+                "context" => view.beside = Some(Beside::Context(value)),
+                "trace" => view.beside = Some(Beside::Trace(value)),
                 _ => {}
             }
         }
@@ -170,27 +271,72 @@ impl View {
             to.iter().for_each(|to| add("to", to));
         }
         self.search.cursor.iter().for_each(|cursor| add("cursor", cursor));
+        if self.show == Show::Patterns {
+            add("show", "patterns");
+        }
+        if !self.columns.is_empty() {
+            add("columns", &self.columns.join(","));
+        }
         self.at.iter().for_each(|at| add("at", at));
+        match &self.beside {
+            Some(Beside::Context(id)) => add("context", id),
+            Some(Beside::Trace(trace)) => add("trace", trace),
+            None => {}
+        }
         format!("/{query}")
     }
 
     /// The same range with another query; nothing is expanded.
     pub(crate) fn with_query(&self, query: String) -> Self {
-        Self { search: Search { query, range: self.search.range.clone(), cursor: None }, at: None }
+        self.searching(Search { query, range: self.search.range.clone(), cursor: None })
     }
 
     /// The same query over another range; nothing is expanded.
     pub(crate) fn with_range(&self, range: Range) -> Self {
-        Self { search: Search { query: self.search.query.clone(), range, cursor: None }, at: None }
-    }
-
-    pub(crate) fn with_at(&self, at: Option<String>) -> Self {
-        Self { search: self.search.clone(), at }
+        self.searching(Search { query: self.search.query.clone(), range, cursor: None })
     }
 
     pub(crate) fn with_cursor(&self, cursor: String) -> Self {
-        Self { search: Search { cursor: Some(cursor), ..self.search.clone() }, at: None }
+        self.searching(Search { cursor: Some(cursor), ..self.search.clone() })
     }
+
+    fn searching(&self, search: Search) -> Self {
+        Self { search, show: self.show, columns: self.columns.clone(), at: None, beside: None }
+    }
+
+    pub(crate) fn with_at(&self, at: Option<String>) -> Self {
+        Self { at, ..self.clone() }
+    }
+
+    pub(crate) fn with_show(&self, show: Show) -> Self {
+        Self { show, at: None, ..self.clone() }
+    }
+
+    pub(crate) fn with_beside(&self, beside: Option<Beside>) -> Self {
+        Self { beside, ..self.clone() }
+    }
+
+    /// With a column for `field`, or without the one there is.
+    pub(crate) fn toggle_column(&self, field: &str) -> Self {
+        let mut view = self.clone();
+        match view.columns.iter().position(|column| column == field) {
+            Some(place) => drop(view.columns.remove(place)),
+            None if view.columns.len() < COLUMNS => view.columns.push(field.to_owned()),
+            None => {}
+        }
+        view
+    }
+}
+
+/// Names of fields with commas between them, each once.
+fn columns(text: &str) -> Vec<String> {
+    let mut columns: Vec<String> = Vec::new();
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()).take(COLUMNS) {
+        if columns.iter().all(|column| column != name) {
+            columns.push(name.to_owned());
+        }
+    }
+    columns
 }
 
 /// The address of the tail of `query` after `position`. The API refuses what does not
@@ -211,7 +357,13 @@ mod tests {
         let between = Range::Between { from: Some("2026-01-02T03:04:05Z".into()), to: None };
         for range in [Range::Live, Range::Last(Span::Hours6), between] {
             let search = Search { query: "level:error \"100% sure\"".into(), range, cursor: None };
-            let view = View { search, at: Some("0190-7".into()) };
+            let view = View {
+                search,
+                show: Show::Patterns,
+                columns: vec!["http.status".into(), "a b".into()],
+                at: Some("0190-7".into()),
+                beside: Some(Beside::Trace("4bf9".into())),
+            };
             let url = view.url();
             assert_eq!(View::read(url.trim_start_matches('/')), view, "{url}");
         }
@@ -231,6 +383,25 @@ mod tests {
         ] {
             assert_eq!(with_zone(given.into()), zoned);
         }
+    }
+
+    #[test]
+    fn a_range_is_shifted_by_its_own_length() {
+        let now = 1_795_228_800_000;
+        let before = Range::Last(Span::Hour).shifted(-1, now).unwrap_or_default();
+        let hour = |from: &str, to: &str| Range::Between { from: Some(from.into()), to: Some(to.into()) };
+        assert_eq!(before, hour("2026-11-21T00:40:00.000Z", "2026-11-21T01:40:00.000Z"));
+        assert_eq!(before.shifted(-1, now), Some(hour("2026-11-20T23:40:00.000Z", "2026-11-21T00:40:00.000Z")));
+        assert_eq!(before.shifted(1, now), Some(hour("2026-11-21T01:40:00.000Z", "2026-11-21T02:40:00.000Z")));
+        assert_eq!(Range::Live.shifted(1, now), None);
+        assert_eq!(Range::Between { from: None, to: None }.shifted(-1, now), None);
+    }
+
+    #[test]
+    fn a_column_comes_and_goes() {
+        let view = View::read("columns=a,b,a,,c").toggle_column("b").toggle_column("d");
+        assert_eq!(view.columns, ["a", "c", "d"]);
+        assert_eq!(view.with_query("x".into()).columns, view.columns);
     }
 
     #[test]

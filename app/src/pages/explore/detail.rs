@@ -10,7 +10,7 @@ use model::{
 
 use crate::{
     components::{Icon, IconName, copy_text},
-    state::{clock, explorer::Explorer, filter},
+    state::{clock, explorer::Explorer, filter, view::Beside},
     texts::texts,
 };
 
@@ -30,10 +30,15 @@ struct Entry {
 pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
-    let trace = record.trace_id.clone().and_then(|trace| filter::value_part(Field::TraceId, &trace)).map(|part| {
-        let url = explorer.view.with_untracked(|view| view.with_query(filter::with("", &part, false)).url());
+    let beside = move |beside: Beside| explorer.view.with(|view| view.with_beside(Some(beside)).url());
+    let trace = record.trace_id.clone().map(|trace| {
+        let url = move || beside(Beside::Trace(trace.clone()));
         view! { <a class="link" href=url data-testid="show-trace">{t.show_trace}</a> }
     });
+    let context = {
+        let id = record.id.clone();
+        move || beside(Beside::Context(id.clone()))
+    };
     let json = serde_json::to_string_pretty(&*record).unwrap_or_default();
     let id = record.id.clone();
     let link = move || {
@@ -56,6 +61,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
         <div class="detail" data-testid="row-detail">
             {message}
             <div class="detail-tools">
+                <a class="link" href=context data-testid="show-context">{t.context}</a>
                 {trace}
                 <button type="button" class="link" data-testid="copy-link" on:click=move |_| copy_text(&link())>{t.copy_link}</button>
                 <button type="button" class="link" data-testid="copy-json" on:click=move |_| copy_text(&json)>{t.copy_json}</button>
@@ -69,6 +75,18 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
     let t = texts();
     let Entry { name, value, part } = entry;
     let copied = value.clone();
+    let can_be_column = !matches!(name.as_str(), "level" | "service" | "id") && part.is_some();
+    let column = can_be_column.then(|| {
+        let text = (t.column_add)(&name);
+        let field = name.clone();
+        let url = move || explorer.view.with(|view| view.toggle_column(&field).url());
+        view! {
+            <a class="act" href=url title=text.clone() aria-label=text data-testid="as-column" data-field=name.clone()>
+                <Icon name=IconName::Column />
+            </a>
+        }
+    });
+    let said = part.as_ref().map(|part| filter::with("", part, false));
     let actions = part.map(|part| {
         let url = |out| {
             explorer.view.with_untracked(|view| view.with_query(filter::with(&view.search.query, &part, out)).url())
@@ -89,7 +107,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
     };
     let copy = (t.copy)(&name);
     view! {
-        <div class="field" data-field=name.clone()>
+        <div class="field" data-field=name.clone() data-part=said>
             <dt>{name.clone()}</dt>
             <dd>
                 <span class="acts">
@@ -97,6 +115,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
                     <button type="button" class="act" title=copy.clone() aria-label=copy data-testid="copy-field" on:click=move |_| copy_text(&copied)>
                         <Icon name=IconName::Copy />
                     </button>
+                    {column}
                 </span>
                 <span class="value">{value}</span>
             </dd>

@@ -1,22 +1,23 @@
-//! The head of the page: search box, time range, live status, tools.
+//! The head of the page: search box, time range, live status, saved views.
 
 use leptos::{ev::SubmitEvent, html::Input, prelude::*};
 
-use super::{range::RangeSelect, status::LiveStatus};
+use super::{range::RangeSelect, search_box::SearchBox, status::LiveStatus, views::Views};
 use crate::{
-    components::{Icon, IconName, LanguageToggle, Logo, ThemeToggle},
-    preferences::Theme,
-    state::{explorer::Explorer, filter},
+    state::{
+        explorer::Explorer,
+        filter,
+        view::{Show, View},
+    },
     texts::texts,
 };
 
 /// A plain GET form, so that searching works before and without WebAssembly.
 #[component]
-pub(super) fn Head(theme: RwSignal<Theme>) -> impl IntoView {
+pub(super) fn Head() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let input = NodeRef::<Input>::new();
-    let query = move || explorer.search.with(|search| search.query.clone());
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if let Some(input) = input.get_untracked() {
@@ -25,51 +26,20 @@ pub(super) fn Head(theme: RwSignal<Theme>) -> impl IntoView {
             let _ = input.blur();
         }
     };
+    let columns = move || explorer.columns.with(|columns| columns.join(","));
+    let patterns = move || explorer.view.with(|view: &View| view.show == Show::Patterns);
     view! {
-        <header class="head">
-            <a class="home" href="/" aria-label=t.home>
-                <Logo />
-                <span class="wordmark">"logboom"</span>
-            </a>
+        <div class="head">
             <form class="search" method="get" action="/" role="search" on:submit=submit>
-                <label class="search-box">
-                    <Icon name=IconName::Search />
-                    <span class="unseen">{t.search_label}</span>
-                    <input
-                        node_ref=input
-                        type="search"
-                        name="q"
-                        id="search"
-                        value=explorer.search.with_untracked(|search| search.query.clone())
-                        prop:value=query
-                        placeholder=t.search_hint
-                        autocomplete="off"
-                        autocapitalize="off"
-                        spellcheck="false"
-                        maxlength=model::limits::QUERY_BYTES.to_string()
-                        data-testid="search-input"
-                    />
-                    <kbd aria-hidden="true">"/"</kbd>
-                </label>
+                <SearchBox input />
                 <RangeSelect />
+                {move || (!columns().is_empty()).then(|| view! { <input type="hidden" name="columns" value=columns() /> })}
+                {move || patterns().then(|| view! { <input type="hidden" name="show" value="patterns" /> })}
                 <button type="submit" class="button" data-testid="search-submit">{t.search_go}</button>
             </form>
             <LiveStatus />
-            <nav class="tools">
-                <LanguageToggle />
-                <ThemeToggle theme />
-                <button
-                    type="button"
-                    class="tool"
-                    title=format!("{} (?)", t.help)
-                    aria-label=t.help
-                    data-testid="help-open"
-                    on:click=move |_| explorer.help.set(true)
-                >
-                    <Icon name=IconName::Question />
-                </button>
-            </nav>
-        </header>
+            <Views />
+        </div>
         <ParseNote />
     }
     .into_any()

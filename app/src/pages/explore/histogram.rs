@@ -5,17 +5,15 @@ use leptos::{ev::PointerEvent, html::Div, prelude::*};
 use model::LevelClass;
 
 use crate::{
+    components::{HEIGHT, bar},
     state::{
         clock,
         explorer::Explorer,
-        histogram::{Bars, Counts, grouped},
+        histogram::{Bars, grouped},
         view::Range,
     },
     texts::texts,
 };
-
-/// The height of the drawing in its own units.
-const HEIGHT: f64 = 100.0;
 
 /// Where the pointer is, and from which bar it drags; outlives the bars, which a tail
 /// replaces every few seconds.
@@ -109,25 +107,6 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
 /// From the beginning of one bar to the end of another.
 fn range(bars: &Bars, first: usize, last: usize) -> Range {
     Range::Between { from: Some(bars.time(first)), to: Some(bars.time(last + 1)) }
-}
-
-/// One bar: a rectangle for each level that occurs. A level that occurs is always
-/// seen, however few its records are.
-fn bar(place: usize, counts: &Counts, highest: u64) -> impl IntoView + use<> {
-    let mut base = HEIGHT;
-    let mut rectangles = Vec::new();
-    for level in LevelClass::ALL.into_iter().rev() {
-        let count = counts[level.index()];
-        if count == 0 {
-            continue;
-        }
-        let height = (count as f64 / highest as f64 * HEIGHT).max(1.5).min(base);
-        base -= height;
-        let (x, y, height) = (format!("{:.2}", place as f64 + 0.08), format!("{base:.2}"), format!("{height:.2}"));
-        let class = format!("bar level-{level}");
-        rectangles.push(view! { <rect class=class x=x y=y width="0.84" height=height /> });
-    }
-    rectangles.collect_view()
 }
 
 /// The counts of the bar under the pointer.

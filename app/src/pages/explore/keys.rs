@@ -4,7 +4,7 @@ use leptos::{
     ev::{self, KeyboardEvent},
     prelude::*,
 };
-use model::LevelClass;
+use model::{LevelClass, query::Field};
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, HtmlInputElement};
 
@@ -12,7 +12,7 @@ use super::stream::toggle_row;
 use crate::{
     components::{copy_text, next_theme},
     preferences::Theme,
-    state::{explorer::Explorer, filter},
+    state::{explorer::Explorer, filter, view::Beside},
 };
 
 /// Listens as long as the page is there.
@@ -59,6 +59,12 @@ fn pressed(explorer: Explorer, theme: RwSignal<Theme>, event: &KeyboardEvent) {
         }
         "End" | "G" => explorer.resume(),
         "e" => toggle_errors(explorer),
+        "f" | "F" => filter_by(explorer, focused.as_ref(), key == "F"),
+        "c" => beside(explorer, focused.as_ref(), "data-id", Beside::Context),
+        "t" => beside(explorer, focused.as_ref(), "data-trace", Beside::Trace),
+        "[" => shift(explorer, -1),
+        "]" => shift(explorer, 1),
+        "b" => explorer.facets.update(|shown| *shown = !*shown),
         "w" => explorer.wrap.update(|wrap| *wrap = !*wrap),
         "y" => copy_text(&location().href().unwrap_or_default()),
         "d" => next_theme(theme),
@@ -91,6 +97,7 @@ fn focus_search() {
 fn escape(explorer: Explorer, focused: Option<&Element>) {
     let view = explorer.view.get_untracked();
     match focused {
+        _ if view.beside.is_some() => explorer.go(&view.with_beside(None)),
         _ if view.at.is_some() => explorer.go(&view.with_at(None)),
         Some(element) => blur(element),
         None => {}
@@ -111,6 +118,39 @@ fn step(explorer: Explorer, focused: Option<&Element>, down: bool) {
     if let Some(row) = row.and_then(|row| row.dyn_into::<HtmlElement>().ok()) {
         explorer.freeze();
         let _ = row.focus();
+    }
+}
+
+/// Demands or refuses the field that has the focus; on a row, its service.
+fn filter_by(explorer: Explorer, focused: Option<&Element>, out: bool) {
+    let closest = |selector| focused.and_then(|element| element.closest(selector).ok().flatten());
+    let said = closest("[data-part]").and_then(|field| field.get_attribute("data-part")).or_else(|| {
+        let service = closest(".row")?.get_attribute("data-service")?;
+        Some(filter::with("", &filter::value_part(Field::Service, &service)?, false))
+    });
+    if let Some(said) = said {
+        let view = explorer.view.get_untracked();
+        explorer.go(&view.with_query(filter::with_text(&view.search.query, &said, out)));
+    }
+}
+
+/// Shows beside the list what an attribute of the row that has the focus names; once more
+/// closes it.
+fn beside(explorer: Explorer, focused: Option<&Element>, attribute: &str, make: fn(String) -> Beside) {
+    let view = explorer.view.get_untracked();
+    let row = focused.and_then(|element| element.closest(".row").ok().flatten());
+    let row = row.or_else(|| document().query_selector(".row:has(.detail)").ok().flatten());
+    let Some(id) = row.and_then(|row| row.get_attribute(attribute)) else { return };
+    let wanted = Some(make(id));
+    explorer.freeze();
+    explorer.go(&view.with_beside(if view.beside == wanted { None } else { wanted }));
+}
+
+/// Goes to the time before or after, as long as the one that is shown.
+fn shift(explorer: Explorer, by: i64) {
+    let view = explorer.view.get_untracked();
+    if let Some(range) = view.search.range.shifted(by, js_sys::Date::now() as i64) {
+        explorer.go(&view.with_range(range));
     }
 }
 

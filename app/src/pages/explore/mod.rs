@@ -1,12 +1,18 @@
 //! Explore: every log, searched and live. The page at `/`.
 //!
 //! ```text
-//! ┌ head:     search box · time range · live status · tools
+//! ┌ top:      pages · tools
+//! ├ head:     search box · time range · live status · saved views
 //! ├ overview: levels · histogram
-//! └ records:  newest last, following the tail unless the reader looks at something
+//! ├ bar:      records or patterns · columns · wrap · export
+//! └ facets ┬ records: newest last, following the tail  ┬ beside: context or trace
+//!          └ patterns: the kinds of messages            ┘
 //! ```
 
+mod bar;
+mod beside;
 mod detail;
+mod facets;
 mod failure;
 mod head;
 mod help;
@@ -16,10 +22,13 @@ mod levels;
 mod linked;
 mod nothing;
 mod older;
+mod patterns;
 mod range;
 mod row;
+mod search_box;
 mod status;
 mod stream;
+mod views;
 
 use std::time::Duration;
 
@@ -27,17 +36,26 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
+    components::{Place, TopBar},
     preferences::Preferences,
     server_functions,
-    state::{explorer::Explorer, histogram::Bars},
+    state::{
+        explorer::Explorer,
+        histogram::Bars,
+        view::{Show, View},
+    },
     texts::texts,
 };
+use bar::Bar;
+use beside::BesidePanel;
+use facets::Facets;
 use failure::Failure;
 use head::Head;
 use help::Help;
 use histogram::{Histogram, Pointer};
 use levels::Levels;
 use linked::Linked;
+use patterns::Patterns;
 use stream::Stream;
 
 /// How often the counts follow a tail, at most.
@@ -79,10 +97,32 @@ pub(super) fn Explore() -> impl IntoView {
         })
     };
 
+    let show = Memo::new(move |_| explorer.view.with(|view: &View| view.show));
+    let columns = move || match explorer.columns.with(Vec::len) {
+        0 => String::new(),
+        count => format!("--columns:repeat({count},minmax(6ch,16ch))"),
+    };
+    let records = move || {
+        view! {
+            <Transition fallback=move || view! { <p class="loading" role="status">{t.loading}</p> }>
+                {move || {
+                    page.get().map(|(search, page)| match page {
+                        Ok(page) => view! {
+                            <Linked page=page.clone() />
+                            <Stream page search />
+                        }.into_any(),
+                        Err(error) => view! { <Failure error /> }.into_any(),
+                    })
+                }}
+            </Transition>
+        }
+    };
+
     view! {
         <Title text=title />
-        <div class="explore" class:wrap=move || explorer.wrap.get()>
-            <Head theme />
+        <div class="explore" class:wrap=move || explorer.wrap.get() style=columns>
+            <TopBar place=Place::Logs theme help=explorer.help />
+            <Head />
             <section class="overview">
                 <Transition fallback=|| view! { <div class="histogram-space"></div> }>
                     {move || {
@@ -94,19 +134,17 @@ pub(super) fn Explore() -> impl IntoView {
                     }}
                 </Transition>
             </section>
-            <main class="records" aria-label=t.list_label>
-                <Transition fallback=move || view! { <p class="loading" role="status">{t.loading}</p> }>
-                    {move || {
-                        page.get().map(|(search, page)| match page {
-                            Ok(page) => view! {
-                                <Linked page=page.clone() />
-                                <Stream page search />
-                            }.into_any(),
-                            Err(error) => view! { <Failure error /> }.into_any(),
-                        })
+            <Bar />
+            <div class="sides">
+                <Facets />
+                <main class="records" aria-label=t.list_label>
+                    {move || match show.get() {
+                        Show::Records => records().into_any(),
+                        Show::Patterns => view! { <Patterns /> }.into_any(),
                     }}
-                </Transition>
-            </main>
+                </main>
+                <BesidePanel />
+            </div>
             <Help />
         </div>
     }

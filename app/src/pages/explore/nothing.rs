@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::Logo,
+    components::{Logo, origin},
     state::{
         explorer::Explorer,
         view::{Range, Search, Span},
@@ -69,21 +69,4 @@ fn NoMatch(search: Search) -> impl IntoView {
         </section>
     }
     .into_any()
-}
-
-/// Where this server is reached, as the reader reached it.
-#[cfg(feature = "ssr")]
-fn origin() -> String {
-    let parts = use_context::<http::request::Parts>();
-    let header = |name: &str| {
-        let value = parts.as_ref().and_then(|parts| parts.headers.get(name)).and_then(|value| value.to_str().ok());
-        value.map(str::to_owned)
-    };
-    let scheme = header("x-forwarded-proto").unwrap_or_else(|| "http".into());
-    format!("{scheme}://{}", header("host").unwrap_or_else(|| "127.0.0.1:3000".into()))
-}
-
-#[cfg(not(feature = "ssr"))]
-fn origin() -> String {
-    location().origin().unwrap_or_default()
 }

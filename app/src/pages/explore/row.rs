@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::{either::Either, prelude::*};
-use model::{LevelClass, Severity, api::RecordView};
+use model::{LevelClass, Severity, api::RecordView, query::Field};
 
 use super::detail::Detail;
 use crate::{
@@ -42,6 +42,17 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
         let record = record.clone();
         move || is_open().then(|| view! { <Detail record=record.clone() /> }.into_any())
     };
+    let columns = {
+        let record = record.clone();
+        move || {
+            let cell = |column: String| {
+                let value = cell(&record, &column);
+                let title = format!("{column}: {value}");
+                view! { <span class="cell" title=title>{value}</span> }
+            };
+            explorer.columns.get().into_iter().map(cell).collect_view()
+        }
+    };
     let shortened = shorten(&record.message);
     let pieces = highlight::pieces(shortened, terms)
         .into_iter()
@@ -60,6 +71,8 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
             data-id=record.id.clone()
             data-position=record.position.clone()
             data-level=record.level.clone()
+            data-service=record.service.clone()
+            data-trace=record.trace_id.clone()
         >
             <div class="line">
                 <a class="time" href=url aria-expanded=move || is_expanded().to_string() title=t.open_record>
@@ -67,6 +80,7 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
                 </a>
                 <span class="level"><span class="shape" aria-hidden="true"></span>{record.level.clone()}</span>
                 <span class="service" title=record.node.clone()>{record.service.clone()}</span>
+                {columns}
                 <span class="message" data-testid="log-message">
                     {pieces}
                     {(shortened.len() < record.message.len()).then_some("…")}
@@ -74,6 +88,21 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
             </div>
             {detail}
         </article>
+    }
+}
+
+/// What a record has in the column of a field.
+fn cell(record: &RecordView, column: &str) -> String {
+    let id = |id: &Option<String>| id.clone().unwrap_or_default();
+    match Field::parse_name(column) {
+        Some(Field::Level) => record.level.clone(),
+        Some(Field::Service) => record.service.clone(),
+        Some(Field::Node) => record.node.clone(),
+        Some(Field::TraceId) => id(&record.trace_id),
+        Some(Field::SpanId) => id(&record.span_id),
+        Some(Field::Id) => record.id.clone(),
+        Some(Field::Attribute(key)) => record.attributes.get(key.as_str()).map(ToString::to_string).unwrap_or_default(),
+        _ => String::new(),
     }
 }
 

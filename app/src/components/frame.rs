@@ -1,0 +1,64 @@
+//! The top of every page: where one is, and where one can go.
+
+use leptos::prelude::*;
+
+use super::{Icon, IconName, LanguageToggle, Logo, ThemeToggle};
+use crate::{preferences::Theme, texts::texts};
+
+/// The pages that the navigation names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Logs,
+    Overview,
+    System,
+    Connect,
+    /// A page that it does not name.
+    Elsewhere,
+}
+
+/// Name, navigation and tools. `help` opens the page's help, where it has one.
+#[component]
+pub(crate) fn TopBar(
+    place: Place,
+    theme: RwSignal<Theme>,
+    #[prop(optional)] help: Option<RwSignal<bool>>,
+) -> impl IntoView {
+    let t = texts();
+    let link = |to: Place, url: &'static str, text: &'static str| {
+        view! { <a href=url aria-current=(to == place).then_some("page")>{text}</a> }
+    };
+    let help = help.map(|help| {
+        view! {
+            <button
+                type="button"
+                class="tool"
+                title=format!("{} (?)", t.help)
+                aria-label=t.help
+                data-testid="help-open"
+                on:click=move |_| help.set(true)
+            >
+                <Icon name=IconName::Question />
+            </button>
+        }
+    });
+    view! {
+        <header class="top">
+            <a class="home" href="/" aria-label=t.home>
+                <Logo />
+                <span class="wordmark">"logboom"</span>
+            </a>
+            <nav class="places" aria-label=t.navigation>
+                {link(Place::Logs, "/", t.place_logs)}
+                {link(Place::Overview, "/overview", t.place_overview)}
+                {link(Place::System, "/system", t.place_system)}
+                {link(Place::Connect, "/connect", t.place_connect)}
+            </nav>
+            <div class="tools">
+                <LanguageToggle />
+                <ThemeToggle theme />
+                {help}
+            </div>
+        </header>
+    }
+    .into_any()
+}

@@ -1,0 +1,20 @@
+//! Where this server is, as the reader reached it.
+
+use leptos::prelude::*;
+
+/// Scheme, host and port.
+#[cfg(feature = "ssr")]
+pub(crate) fn origin() -> String {
+    let parts = use_context::<http::request::Parts>();
+    let header = |name: &str| {
+        let value = parts.as_ref().and_then(|parts| parts.headers.get(name)).and_then(|value| value.to_str().ok());
+        value.map(str::to_owned)
+    };
+    let scheme = header("x-forwarded-proto").unwrap_or_else(|| "http".into());
+    format!("{scheme}://{}", header("host").unwrap_or_else(|| "127.0.0.1:3000".into()))
+}
+
+#[cfg(not(feature = "ssr"))]
+pub(crate) fn origin() -> String {
+    location().origin().unwrap_or_default()
+}

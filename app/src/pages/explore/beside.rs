@@ -1,0 +1,177 @@
+//! What stands beside the list: the neighbours of a record, or its trace. The list and its
+//! filters stay as they are.
+
+use leptos::prelude::*;
+use model::api::{ContextView, RecordView};
+
+use super::row::level_class;
+use crate::{
+    backend::{BackendError, ContextRequest, LogsRequest},
+    components::{Icon, IconName},
+    server_functions,
+    state::{
+        clock::{self, clock, epoch_millis},
+        explorer::Explorer,
+        filter,
+        view::{BEGINNING, Beside},
+    },
+    texts::texts,
+};
+
+/// The neighbours on each side, and the most records of a trace.
+const NEIGHBOURS: usize = 40;
+const TRACE: usize = 1_000;
+
+/// Records in the order of time, one of which may be what it is about.
+struct Story {
+    title: String,
+    records: Vec<RecordView>,
+    about: Option<String>,
+    /// The query that finds the same.
+    query: Option<String>,
+}
+
+#[component]
+pub(super) fn BesidePanel() -> impl IntoView {
+    let explorer = Explorer::expect();
+    let beside = Memo::new(move |_| explorer.view.with(|view| view.beside.clone()));
+    move || beside.get().map(|beside| view! { <Panel beside /> })
+}
+
+#[component]
+fn Panel(beside: Beside) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let story = Resource::new(move || beside.clone(), |beside| async move { records_of(beside).await });
+    let close = move || explorer.view.with(|view| view.with_beside(None).url());
+    let content = move || {
+        story.get().map(|answer| match answer {
+            Ok(found) => {
+                let story = told(found);
+                let search = story.query.clone().map(|query| {
+                    let url = explorer.view.with_untracked(|view| view.with_query(query).url());
+                    view! { <a class="link" href=url>{t.search_trace}</a> }
+                });
+                view! {
+                    <h2>{story.title.clone()} {search}</h2>
+                    {list(explorer, story)}
+                }
+                .into_any()
+            }
+            Err(error) if error.class == crate::backend::BackendErrorClass::NotFound => {
+                view! { <p class="loading">{t.beside_missing}</p> }.into_any()
+            }
+            Err(error) => view! { <p class="loading" role="alert">{error.message}</p> }.into_any(),
+        })
+    };
+    view! {
+        <aside class="beside" aria-label=t.context data-testid="beside">
+            <a class="tool beside-close" href=close title=format!("{} (Esc)", t.close) aria-label=t.close data-testid="beside-close">
+                <Icon name=IconName::Close />
+            </a>
+            <Transition fallback=move || view! { <p class="loading">{t.loading}</p> }>{content}</Transition>
+        </aside>
+    }
+    .into_any()
+}
+
+/// What was asked for, oldest first, and the record it is about.
+type Found = (Vec<RecordView>, Option<RecordView>);
+
+async fn records_of(beside: Beside) -> Result<Found, BackendError> {
+    match beside {
+        Beside::Context(id) => {
+            let request = ContextRequest { id, before: NEIGHBOURS, after: NEIGHBOURS };
+            let ContextView { mut before, record, after } = server_functions::context(request).await?;
+            before.push(record.clone());
+            before.extend(after);
+            Ok((before, Some(record)))
+        }
+        Beside::Trace(trace) => {
+            let query = format!("trace_id:{trace}");
+            let request =
+                LogsRequest { query, from: Some(BEGINNING.into()), to: None, limit: Some(TRACE), cursor: None };
+            let mut records = server_functions::logs(request).await?.records;
+            records.reverse();
+            Ok((records, None))
+        }
+    }
+}
+
+fn told((records, about): Found) -> Story {
+    let t = texts();
+    match about {
+        Some(record) => Story {
+            title: (t.context_title)(&record.service, &record.node),
+            records,
+            about: Some(record.id),
+            query: None,
+        },
+        None => {
+            let trace = records.first().and_then(|record| record.trace_id.clone());
+            let part = trace.and_then(|trace| filter::value_part(model::query::Field::TraceId, &trace));
+            Story {
+                title: (t.trace_title)(records.len(), &offset(length(&records))),
+                query: part.map(|part| filter::with("", &part, false)),
+                records,
+                about: None,
+            }
+        }
+    }
+}
+
+fn length(records: &[RecordView]) -> i64 {
+    let millis = |record: Option<&RecordView>| record.and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
+    millis(records.last()) - millis(records.first())
+}
+
+fn list(explorer: Explorer, story: Story) -> AnyView {
+    let begin = match &story.about {
+        Some(about) => story.records.iter().find(|record| record.id == *about),
+        None => story.records.first(),
+    };
+    let begin = begin.and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
+    let length = length(&story.records).max(1);
+    let first = story.records.first().and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
+    let line = |record: &RecordView| {
+        let millis = epoch_millis(&record.time).unwrap_or(0);
+        let is_about = story.about.as_deref() == Some(record.id.as_str());
+        let share = format!("--at:{:.1}%", (millis - first) as f64 / length as f64 * 100.0);
+        let time = record.time.clone();
+        let full = move || clock::full(&time, explorer.local_time.get());
+        let url = explorer.view.with_untracked(|view| view.with_at(Some(record.id.clone())).url());
+        let short = clock(&record.time, false).fraction;
+        view! {
+            <li class=format!("level-{}", level_class(record)) class:about=is_about style=share data-testid="beside-row">
+                <a href=url title=full data-fraction=short>
+                    <span class="offset">{offset(millis - begin)}</span>
+                    <span class="shape" role="img" aria-label=record.level.clone()></span>
+                    <span class="service">{record.service.clone()}</span>
+                    <span class="message">{record.message.clone()}</span>
+                </a>
+            </li>
+        }
+    };
+    let lines = story.records.iter().map(line).collect_view();
+    view! { <ol>{lines}</ol> }.into_any()
+}
+
+/// `+12 ms`, `-3.4 s`, `+2:03 min`.
+fn offset(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "+" };
+    match millis.abs() {
+        0..1_000 => format!("{sign}{} ms", millis.abs()),
+        1_000..60_000 => format!("{sign}{:.1} s", millis.abs() as f64 / 1000.0),
+        minutes => format!("{sign}{}:{:02} min", minutes / 60_000, minutes / 1000 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_short_and_signed() {
+        assert_eq!([0, -12, 3_400, -123_000].map(offset), ["+0 ms", "-12 ms", "+3.4 s", "-2:03 min"]);
+    }
+}

@@ -1,0 +1,241 @@
+//! The fields of what matches, with their most frequent values: a click demands one,
+//! with Alt it refuses it, and once more takes that back.
+
+use std::time::Duration;
+
+use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
+use model::{
+    LevelClass,
+    api::{FacetValue, FieldView},
+    query::{Expr, Field, Test},
+};
+
+use crate::{
+    backend::FacetsRequest,
+    components::{Icon, IconName},
+    server_functions,
+    state::{
+        explorer::Explorer,
+        filter,
+        histogram::{grouped, short},
+        view::Search,
+    },
+    texts::texts,
+};
+
+/// The attributes that are shown beside service and node, and the values of each.
+const ATTRIBUTES: usize = 8;
+const VALUES: usize = 8;
+/// An attribute is worth showing while its values repeat.
+const REPEATS: u64 = 3;
+/// How often the counts follow a tail.
+const RECOUNT: Duration = Duration::from_secs(15);
+/// Where the browser keeps whether they are shown, and the width from which they are at first.
+const SHOWN: &str = "logboom_facets";
+const WIDE: f64 = 1_200.0;
+
+/// One field and its values.
+#[derive(Debug, Clone, PartialEq)]
+struct Panel {
+    name: String,
+    field: Field,
+    values: Vec<FacetValue>,
+}
+
+#[component]
+pub(super) fn Facets() -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let panels = RwSignal::new(None::<Vec<Panel>>);
+    keep_choice(explorer);
+    load(explorer, panels);
+    let content = move || match panels.get() {
+        None => view! { <p class="loading">{t.loading}</p> }.into_any(),
+        Some(panels) if panels.is_empty() => view! { <p class="loading">{t.facets_none}</p> }.into_any(),
+        Some(panels) => panels.into_iter().map(|panel| section(explorer, panel)).collect_view().into_any(),
+    };
+    move || {
+        explorer.facets.get().then(|| {
+            view! {
+                <aside class="facets" aria-label=t.facets data-testid="facets">{content}</aside>
+            }
+        })
+    }
+}
+
+fn section(explorer: Explorer, panel: Panel) -> AnyView {
+    let t = texts();
+    let Panel { name, field, values } = panel;
+    let highest = values.iter().map(|value| value.count).max().unwrap_or(1).max(1);
+    let column = (t.column_add)(&name);
+    let as_column = {
+        let name = name.clone();
+        move || explorer.view.with(|view| view.toggle_column(&name).url())
+    };
+    let can_be_column = !matches!(field, Field::Service | Field::Level);
+    let lines = values.into_iter().map(|value| line(explorer, &field, value, highest)).collect_view();
+    let title = name.clone();
+    view! {
+        <section data-testid="facet" data-field=name>
+            <h2>
+                {title}
+                {can_be_column.then(|| view! {
+                    <a class="act" href=as_column title=column.clone() aria-label=column><Icon name=IconName::Column /></a>
+                })}
+            </h2>
+            <ul>{lines}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> AnyView {
+    let t = texts();
+    let Some(part) = part(field, &value.value) else { return ().into_any() };
+    let part = StoredValue::new(part);
+    let stance =
+        Memo::new(move |_| explorer.search.with(|search| part.with_value(|part| filter::stance(&search.query, part))));
+    let to = move |out: bool| {
+        explorer.view.with(|view| {
+            let query = &view.search.query;
+            let query = part.with_value(|part| {
+                if stance.get() == Some(!out) { filter::drop_part(query, part) } else { filter::with(query, part, out) }
+            });
+            view.with_query(query)
+        })
+    };
+    let click = move |event: MouseEvent| {
+        if event.alt_key() {
+            event.prevent_default();
+            explorer.go(&to(true));
+        }
+    };
+    let without = (t.facet_without)(&value.value);
+    let title = format!("{}: {}", value.value, grouped(value.count));
+    let (text, name) = (value.value.clone(), value.value);
+    let state = move || match stance.get() {
+        Some(true) => "in",
+        Some(false) => "out",
+        None => "",
+    };
+    let share = format!("--share:{:.3}", value.count as f64 / highest as f64);
+    view! {
+        <li data-stance=state style=share>
+            <a
+                href=move || to(false).url()
+                title=title
+                aria-pressed=move || (stance.get() == Some(true)).to_string()
+                role="button"
+                data-testid="facet-value"
+                data-value=name
+                on:click=click
+            >
+                <span>{text}</span>
+                <small>{short(value.count)}</small>
+            </a>
+            <a class="act" href=move || to(true).url() title=without.clone() aria-label=without data-testid="facet-out">
+                <Icon name=IconName::Minus />
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+fn part(field: &Field, value: &str) -> Option<Expr> {
+    match (field, value.parse::<LevelClass>()) {
+        (Field::Level, Ok(class)) => {
+            Some(Expr::Field(Field::Level, Test::LevelIn { classes: vec![class], words: Vec::new() }))
+        }
+        _ => filter::value_part(field.clone(), value),
+    }
+}
+
+/// Shown as it was the last time in this browser; at first where there is room.
+fn keep_choice(explorer: Explorer) {
+    Effect::new(move |ran: Option<()>| {
+        let shown = explorer.facets.get();
+        let storage = window().local_storage().ok().flatten();
+        if ran.is_some() {
+            if let Some(storage) = storage {
+                let _ = storage.set_item(SHOWN, if shown { "1" } else { "0" });
+            }
+            return;
+        }
+        let wide = || window().inner_width().ok().and_then(|width| width.as_f64()).is_some_and(|width| width >= WIDE);
+        let kept = storage.and_then(|storage| storage.get_item(SHOWN).ok().flatten());
+        // Where there is no room they cover the list, and nobody wants that to begin with.
+        explorer.facets.set(wide() && kept.is_none_or(|kept| kept == "1"));
+    });
+}
+
+/// Asks for them whenever the search changes, and now and then while it is live.
+fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
+    let tick = RwSignal::new(0u32);
+    let asked = StoredValue::new(0u32);
+    Effect::new(move |_| {
+        let timer = set_interval_with_handle(
+            move || {
+                let live = explorer.search.with_untracked(|search| search.is_live());
+                if live && explorer.facets.get_untracked() && !document().hidden() {
+                    tick.update(|tick| *tick += 1);
+                }
+            },
+            RECOUNT,
+        );
+        on_cleanup(move || {
+            if let Ok(timer) = timer {
+                timer.clear();
+            }
+        });
+    });
+    Effect::new(move |_| {
+        let (search, _, _) = (explorer.search.get(), explorer.reload.get(), tick.get());
+        let shown = explorer.facets.get();
+        // Only the newest answer counts.
+        let mine = asked.try_update_value(|asked| {
+            *asked += 1;
+            *asked
+        });
+        spawn_local(async move {
+            let Ok(fields) = server_functions::fields(search.fields()).await else { return };
+            let is_mine = move || asked.try_with_value(|asked| *asked) == mine;
+            if !is_mine() {
+                return;
+            }
+            explorer.fields.set(fields.clone());
+            if shown {
+                let found = ask(&search, &fields).await;
+                if is_mine() {
+                    panels.set(Some(found));
+                }
+            }
+        });
+    });
+}
+
+async fn ask(search: &Search, fields: &[FieldView]) -> Vec<Panel> {
+    let worth = fields.iter().filter(|field| field.values * REPEATS <= field.count.max(REPEATS)).take(ATTRIBUTES);
+    let names = ["service", "node"].into_iter().chain(worth.map(|field| field.name.as_str()));
+    // A field that is filtered by shows its other values as well, so it is asked for without.
+    let mut requests: Vec<(String, Vec<String>)> = vec![(search.query.clone(), Vec::new())];
+    for name in names {
+        let Some(field) = Field::parse_name(name) else { continue };
+        match filter::without(&search.query, &field) {
+            (query, true) => requests.push((query, vec![name.to_owned()])),
+            (_, false) => requests.iter_mut().take(1).for_each(|(_, names)| names.push(name.to_owned())),
+        }
+    }
+    let (from, to) = search.counted();
+    let mut panels = Vec::new();
+    for (query, names) in requests.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let request = FacetsRequest { query, from: from.clone(), to: to.clone(), fields: names, limit: VALUES };
+        let Ok(facets) = server_functions::facets(request).await else { continue };
+        panels.extend(facets.into_iter().filter_map(|(name, values)| {
+            let field = Field::parse_name(&name)?;
+            (!values.is_empty()).then_some(Panel { name, field, values })
+        }));
+    }
+    // Service and node first, then by name, so that nothing jumps about.
+    panels.sort_by_key(|panel| (panel.field != Field::Service, panel.field != Field::Node, panel.name.clone()));
+    panels
+}

@@ -1,0 +1,169 @@
+//! The kinds of messages among the matches, and which of them are new.
+
+use leptos::{prelude::*, task::spawn_local};
+use model::{
+    LevelClass,
+    api::{PatternView, PatternsView},
+};
+
+use super::failure::Failure;
+use crate::{
+    components::spark,
+    server_functions,
+    state::{
+        clock,
+        explorer::Explorer,
+        filter,
+        histogram::{grouped, short},
+    },
+    texts::texts,
+};
+
+#[component]
+pub(super) fn Patterns() -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let asked = Memo::new(move |_| (explorer.search.get(), explorer.reload.get()));
+    let patterns = Resource::new(move || asked.get(), |(search, _)| server_functions::patterns(search.patterns()));
+    view! {
+        <div class="patterns" data-testid="patterns">
+            <Transition fallback=move || view! { <p class="loading" role="status">{t.loading}</p> }>
+                {move || {
+                    patterns.get().map(|answer| match answer {
+                        Ok(patterns) => table(explorer, patterns),
+                        Err(error) => view! { <Failure error /> }.into_any(),
+                    })
+                }}
+            </Transition>
+        </div>
+    }
+    .into_any()
+}
+
+fn table(explorer: Explorer, patterns: PatternsView) -> AnyView {
+    let t = texts();
+    if patterns.patterns.is_empty() {
+        return view! { <p class="loading" data-testid="no-patterns">{t.no_match_text}</p> }.into_any();
+    }
+    let (records, back_to, complete) = (patterns.records, patterns.searched_back_to, patterns.complete);
+    let caption = move || {
+        if complete {
+            (t.patterns_of_all)(records)
+        } else {
+            (t.patterns_of)(records, &clock::full(&back_to, explorer.local_time.get()))
+        }
+    };
+    let lines = patterns.patterns.into_iter().map(|pattern| line(explorer, pattern)).collect_view();
+    view! {
+        <p class="patterns-caption">{caption}</p>
+        <ul>{lines}</ul>
+    }
+    .into_any()
+}
+
+fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
+    let t = texts();
+    let class = gravest(&pattern);
+    let url = |out| {
+        (!pattern.query.is_empty()).then(|| {
+            explorer.view.with_untracked(|view| {
+                let query = filter::with_text(&view.search.query, &pattern.query, out);
+                view.with_query(query)
+            })
+        })
+    };
+    let only = url(false).map(|view| view.with_show(crate::state::view::Show::Records).url());
+    let hide = url(true).map(|view| view.url());
+    let actions = only.zip(hide).map(|(only, hide)| {
+        view! {
+            <a class="link" href=only data-testid="pattern-only">{t.pattern_only}</a>
+            <a class="link" href=hide data-testid="pattern-hide">{t.pattern_hide}</a>
+        }
+    });
+    let is_new = (pattern.is_new == Some(true))
+        .then(|| view! { <b class="badge" title=t.pattern_new_hint data-testid="pattern-new">{t.pattern_new}</b> });
+    let example = pattern.example.message.clone();
+    let example_url = explorer.view.with_untracked(|view| {
+        view.with_show(crate::state::view::Show::Records).with_at(Some(pattern.example.id.clone())).url()
+    });
+    view! {
+        <li class=format!("pattern level-{class}") data-testid="pattern" data-count=pattern.count.to_string()>
+            <span class="pattern-count" title=grouped(pattern.count)>{short(pattern.count)}</span>
+            {spark(&pattern.spark)}
+            <span class="level"><span class="shape" aria-hidden="true"></span>{class.name()}</span>
+            <details>
+                <summary title=t.pattern_more>{is_new} {pieces(&pattern.template)}</summary>
+                <dl>
+                    <div><dt>{t.pattern_example}</dt><dd><a class="link-plain" href=example_url>{example}</a></dd></div>
+                    <div><dt>{t.service}</dt><dd>{pattern.services.join(", ")}</dd></div>
+                    <FirstSeen query=pattern.query.clone() />
+                </dl>
+            </details>
+            <span class="pattern-acts">{actions}</span>
+        </li>
+    }
+    .into_any()
+}
+
+/// The template with what varies set apart.
+fn pieces(template: &str) -> AnyView {
+    let mut pieces = Vec::new();
+    let mut rest = template;
+    while let Some((text, after)) = rest.split_once('<') {
+        let Some((name, after)) = after.split_once('>').filter(|(name, _)| !name.contains(' ')) else { break };
+        let name = if name == "*" { "…".to_owned() } else { name.to_owned() };
+        pieces.push(view! { <span>{text.to_owned()}</span> }.into_any());
+        pieces.push(view! { <i>{name}</i> }.into_any());
+        rest = after;
+    }
+    pieces.push(view! { <span>{rest.to_owned()}</span> }.into_any());
+    view! { <code>{pieces}</code> }.into_any()
+}
+
+/// Asked only when somebody wants to know: it looks through everything that is stored.
+#[component]
+fn FirstSeen(query: String) -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let found = RwSignal::new(None::<String>);
+    let asking = RwSignal::new(false);
+    let has_query = !query.is_empty();
+    let ask = move |_| {
+        let query = query.clone();
+        asking.set(true);
+        spawn_local(async move {
+            let answer = server_functions::first_seen(query).await;
+            let _ = found.try_set(Some(match answer {
+                Ok(Some(time)) => (t.pattern_first)(&clock::full(&time, explorer.local_time.get_untracked())),
+                Ok(None) => t.beside_missing.to_owned(),
+                Err(error) => error.message,
+            }));
+        });
+    };
+    let ask = StoredValue::new(ask);
+    view! {
+        <div>
+            <dt></dt>
+            <dd data-testid="first-seen">
+                {move || match found.get() {
+                    Some(text) => text.into_any(),
+                    None if asking.get() => t.loading.into_any(),
+                    None if has_query => view! {
+                        <button type="button" class="link" data-testid="ask-first-seen" on:click=move |event| ask.with_value(|ask| ask(event))>{t.pattern_first_seen}</button>
+                    }
+                    .into_any(),
+                    None => ().into_any(),
+                }}
+            </dd>
+        </div>
+    }
+    .into_any()
+}
+
+fn gravest(pattern: &PatternView) -> LevelClass {
+    LevelClass::ALL
+        .into_iter()
+        .rev()
+        .find(|class| pattern.levels.contains_key(class.name()))
+        .unwrap_or(LevelClass::Info)
+}

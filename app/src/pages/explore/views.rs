@@ -1,0 +1,122 @@
+//! Saved views: a menu of them, for all who use this server.
+
+use leptos::{
+    ev::SubmitEvent,
+    html::{Details, Input},
+    prelude::*,
+    task::spawn_local,
+};
+use model::api::SavedViewView;
+
+use crate::{
+    backend::BackendError,
+    components::{Icon, IconName, copy_text},
+    server_functions,
+    state::{explorer::Explorer, view::encode},
+    texts::texts,
+};
+
+/// The menu. What it lists is asked for when it is opened.
+#[component]
+pub(super) fn Views() -> impl IntoView {
+    let t = texts();
+    let explorer = Explorer::expect();
+    let menu = NodeRef::<Details>::new();
+    let name = NodeRef::<Input>::new();
+    let views = RwSignal::new(Ok(Vec::new()));
+    let load = move || {
+        spawn_local(async move {
+            let _ = views.try_set(server_functions::views().await);
+        });
+    };
+    // Changes, then shows what there is.
+    let change = move |change: std::pin::Pin<Box<dyn Future<Output = Result<(), BackendError>>>>| {
+        spawn_local(async move {
+            let _ = match change.await {
+                Ok(()) => views.try_set(server_functions::views().await),
+                Err(error) => views.try_set(Err(error)),
+            };
+        });
+    };
+    let save = move |event: SubmitEvent| {
+        event.prevent_default();
+        let Some(input) = name.get_untracked() else { return };
+        let view = SavedViewView { name: input.value(), address: explorer.view.get_untracked().url() };
+        input.set_value("");
+        change(Box::pin(server_functions::save_view(view)));
+    };
+    let entry = move |view: SavedViewView| {
+        let SavedViewView { name, address } = view;
+        let (removed, shared) = (name.clone(), name.clone());
+        let (remove, copy) = ((t.view_remove)(&name), (t.view_copy)(&name));
+        view! {
+            <li>
+                <a href=address data-testid="saved-view" on:click=move |_| close(menu)>{name}</a>
+                <button
+                    type="button"
+                    class="act"
+                    title=copy.clone()
+                    aria-label=copy
+                    on:click=move |_| copy_text(&link(&shared))
+                >
+                    <Icon name=IconName::Copy />
+                </button>
+                <button
+                    type="button"
+                    class="act"
+                    title=remove.clone()
+                    aria-label=remove
+                    data-testid="remove-view"
+                    on:click=move |_| change(Box::pin(server_functions::remove_view(removed.clone())))
+                >
+                    <Icon name=IconName::Close />
+                </button>
+            </li>
+        }
+    };
+    let list = move || match views.get() {
+        Ok(views) if views.is_empty() => view! { <p>{t.views_none}</p> }.into_any(),
+        Ok(views) => view! { <ul>{views.into_iter().map(entry).collect_view()}</ul> }.into_any(),
+        Err(error) => view! { <p role="alert">{error.message}</p> }.into_any(),
+    };
+    view! {
+        <details class="menu" node_ref=menu data-testid="views" on:toggle=move |_| load()>
+            <summary class="button">
+                <Icon name=IconName::Bookmark />
+                <span>{t.views}</span>
+            </summary>
+            <div class="menu-content">
+                {list}
+                <form on:submit=save>
+                    <input
+                        node_ref=name
+                        type="text"
+                        required=true
+                        maxlength="200"
+                        placeholder=t.view_name
+                        aria-label=t.view_name
+                        data-testid="view-name"
+                    />
+                    <button type="submit" class="button" data-testid="save-view">{t.view_save}</button>
+                </form>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+fn close(menu: NodeRef<Details>) {
+    if let Some(menu) = menu.get_untracked() {
+        menu.set_open(false);
+    }
+}
+
+/// The link that leads to the view, whatever it is changed to.
+fn link(name: &str) -> String {
+    let mut url = format!("{}/view/", location().origin().unwrap_or_default());
+    let mut path = String::new();
+    encode(&mut path, name);
+    // In a path, a plus is a plus.
+    url.push_str(&path.replace('+', "%20").replace('/', "%2F"));
+    url
+}

@@ -1,0 +1,75 @@
+//! What the pages of figures have in common: the frame, and figures that stay of now.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use model::api::FiguresView;
+
+use crate::{
+    components::{Place, TopBar},
+    live::{self, Figures},
+    preferences::Preferences,
+    server_functions,
+    texts::texts,
+};
+
+/// A page over the figures: the server renders the first ones, the browser keeps them up
+/// to date.
+pub(super) fn page<C>(
+    place: Place,
+    title: &'static str,
+    content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static,
+) -> AnyView
+where
+    C: IntoView + 'static,
+{
+    let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
+    let first = Resource::new(|| (), |()| server_functions::figures());
+    let started = StoredValue::new(None::<Figures>);
+    let body = move || {
+        first.get().map(|first| match first {
+            Ok(view) => {
+                let figures = begin(started, view);
+                view! { <Away figures /> {content(figures)} }.into_any()
+            }
+            Err(error) => view! { <p class="loading" role="alert">{error.message}</p> }.into_any(),
+        })
+    };
+    view! {
+        <Title text=format!("{title} · Logboom") />
+        <div class="page">
+            <TopBar place theme />
+            <main class="sheet" data-testid="sheet">
+                <Suspense>{body}</Suspense>
+            </main>
+        </div>
+    }
+    .into_any()
+}
+
+fn begin(started: StoredValue<Option<Figures>>, view: FiguresView) -> Figures {
+    if let Some(figures) = started.get_value() {
+        return figures;
+    }
+    let figures = Figures { view: RwSignal::new(view), away: RwSignal::new(false) };
+    started.set_value(Some(figures));
+    Effect::new(move |ran: Option<()>| {
+        if ran.is_none() {
+            live::watch(figures);
+        }
+    });
+    figures
+}
+
+/// Says when the figures are not of now.
+#[component]
+fn Away(figures: Figures) -> impl IntoView {
+    let t = texts();
+    move || {
+        let text = match figures.view.with(|view| view.trouble.clone()) {
+            _ if figures.away.get() => Some(t.figures_away.to_owned()),
+            Some(trouble) => Some((t.figures_old)(&trouble)),
+            None => None,
+        };
+        text.map(|text| view! { <p class="banner" role="alert" data-testid="figures-away">{text}</p> })
+    }
+}

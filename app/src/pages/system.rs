@@ -1,0 +1,193 @@
+//! System: the engines, what they hold, and what they could not.
+
+use leptos::{prelude::*, task::spawn_local};
+use model::api::{DeadLetterView, FiguresView};
+
+use super::figures::page;
+use crate::{
+    components::Place,
+    live::Figures,
+    server_functions,
+    state::{clock, histogram::grouped},
+    texts::texts,
+};
+
+/// The page at `/system`.
+#[component]
+pub(super) fn System() -> impl IntoView {
+    page(Place::System, texts().place_system, content)
+}
+
+/// A name and a value that is kept up to date.
+type Fact = (&'static str, fn(&FiguresView) -> String);
+
+fn content(figures: Figures) -> impl IntoView {
+    let t = texts();
+    let queue: &[Fact] = &[
+        (t.engine, |view| view.queue.engine.clone()),
+        (t.health, |view| health(view.queue.trouble.as_deref())),
+        (t.waiting_batches, |view| grouped(view.queue.depth)),
+    ];
+    let store: &[Fact] = &[
+        (t.engine, |view| view.store.engine.clone()),
+        (t.health, |view| health(view.store.trouble.as_deref())),
+        (t.records, |view| grouped(view.store.records)),
+        (t.bytes_on_disk, |view| bytes(view.store.bytes)),
+        (t.bytes_per_record, |view| match (view.store.bytes, view.store.records) {
+            (0, _) | (_, 0) => texts().no_figure.to_owned(),
+            (bytes, records) => format!("{:.1}", bytes as f64 / records as f64),
+        }),
+    ];
+    let kept: &[Fact] = &[
+        (t.kept_for, |view| view.retention.age.clone().unwrap_or_else(|| texts().for_ever.to_owned())),
+        (t.kept_bytes, |view| view.retention.bytes.map_or_else(|| texts().unbounded.to_owned(), bytes)),
+    ];
+    let process: &[Fact] = &[
+        (t.version, |view| view.version.clone()),
+        (t.uptime, |view| duration(view.uptime_seconds)),
+        (t.memory, |view| bytes(view.memory_bytes)),
+        (t.tails, |view| grouped(view.tails)),
+    ];
+    // What is kept less long does not change while the server runs.
+    let services = figures.view.with_untracked(|view| view.retention.services.clone());
+    let services = services
+        .into_iter()
+        .map(|(service, age)| view! { <div><dt>{(t.kept_service)(&service)}</dt><dd>{age}</dd></div> })
+        .collect_view();
+    view! {
+        <h1 class="unseen">{t.place_system}</h1>
+        <div class="cards">
+            {card(figures, "queue", t.queue, queue, ().into_any())}
+            {card(figures, "store", t.store, store, ().into_any())}
+            {card(figures, "retention", t.retention, kept, services.into_any())}
+            {card(figures, "process", t.process, process, ().into_any())}
+        </div>
+        <DeadLetters />
+    }
+}
+
+fn card(figures: Figures, name: &'static str, title: &'static str, facts: &[Fact], more: AnyView) -> AnyView {
+    let lines = facts
+        .iter()
+        .map(|(label, value)| {
+            let value = *value;
+            view! { <div><dt>{*label}</dt><dd>{move || figures.view.with(value)}</dd></div> }
+        })
+        .collect_view();
+    let bad = move || {
+        figures.view.with(|view| match name {
+            "queue" => view.queue.trouble.is_some(),
+            "store" => view.store.trouble.is_some(),
+            _ => false,
+        })
+    };
+    view! {
+        <section class="card" class:bad=bad data-testid=format!("card-{name}")>
+            <h2>{title}</h2>
+            <dl>{lines} {more}</dl>
+        </section>
+    }
+    .into_any()
+}
+
+fn health(trouble: Option<&str>) -> String {
+    trouble.unwrap_or(texts().well).to_owned()
+}
+
+/// `1.2 GB`, in powers of ten as disks are sold.
+fn bytes(bytes: u64) -> String {
+    match bytes {
+        0 => texts().no_figure.to_owned(),
+        1..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// `3 d 4 h`, the two greatest units.
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// What could not be stored, each with another try.
+#[component]
+fn DeadLetters() -> impl IntoView {
+    let t = texts();
+    let letters = Resource::new(|| (), |()| server_functions::dead_letters());
+    let said = RwSignal::new(String::new());
+    let local = RwSignal::new(false);
+    Effect::new(move |_| local.set(true));
+    let replay = move |id: String| {
+        spawn_local(async move {
+            let text = match server_functions::replay(id).await {
+                Ok(records) => (t.replayed)(records),
+                Err(error) => error.message,
+            };
+            let _ = said.try_set(text);
+            letters.refetch();
+        });
+    };
+    let row = move |letter: DeadLetterView| {
+        let DeadLetterView { id, time, reason, producer, records, bytes: size, .. } = letter;
+        view! {
+            <tr data-testid="dead-letter">
+                <td>{move || clock::full(&time, local.get())}</td>
+                <td class="wide">{reason}</td>
+                <td>{producer}</td>
+                <td>{grouped(records.into())}" · "{bytes(size as u64)}</td>
+                <td>
+                    <button type="button" class="button" data-testid="replay" on:click=move |_| replay(id.clone())>
+                        {t.replay}
+                    </button>
+                </td>
+            </tr>
+        }
+    };
+    let table = move || {
+        letters.get().map(|answer| match answer {
+            Ok(letters) if letters.is_empty() => {
+                view! { <p class="quiet" data-testid="no-dead-letters">{t.dead_letters_none}</p> }.into_any()
+            }
+            Ok(letters) => view! {
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">{t.time_column}</th>
+                            <th scope="col" class="wide">{t.reason}</th>
+                            <th scope="col">{t.service}</th>
+                            <th scope="col">{t.records}</th>
+                            <th scope="col"><span class="unseen">{t.replay}</span></th>
+                        </tr>
+                    </thead>
+                    <tbody>{letters.into_iter().map(row).collect_view()}</tbody>
+                </table>
+            }
+            .into_any(),
+            Err(error) => view! { <p class="quiet" role="alert">{error.message}</p> }.into_any(),
+        })
+    };
+    view! {
+        <h2>{t.dead_letters}</h2>
+        <p class="quiet">{t.dead_letters_text}</p>
+        <p role="status" data-testid="replayed">{said}</p>
+        <Transition>{table}</Transition>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        assert_eq!([0, 12, 54_321, 2_500_000_000].map(bytes), ["–", "12 B", "54.3 kB", "2.5 GB"]);
+        assert_eq!([5, 65, 3_700, 100_000].map(duration), ["5 s", "1 min 5 s", "1 h 1 min", "1 d 3 h"]);
+    }
+}
