@@ -2,7 +2,7 @@
 # by the scripts behind them; the second time they are quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve dev demo test bench release serve-distributed setup
+.PHONY: help serve dev demo test soak bench release serve-distributed setup
 
 help:                ## Says what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo:                ## Three sample services that log to the running server unt
 
 test:                ## Every test: units, engines on real servers, a real browser.
 	@scripts/test.sh
+
+soak:                ## Ten minutes of a live view under load: memory and frames stay as they were.
+	@scripts/soak.sh
 
 bench:               ## The whole program under load, as one table.
 	@scripts/bench.sh

@@ -43,16 +43,16 @@ pub trait Backend: Send + Sync {
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError>;
 
     /// How the server and its traffic are.
-    async fn figures(&self) -> Result<FiguresView, BackendError>;
+    async fn figures(&self, request: ()) -> Result<FiguresView, BackendError>;
 
     /// The newest dead letters.
-    async fn dead_letters(&self) -> Result<Vec<DeadLetterView>, BackendError>;
+    async fn dead_letters(&self, request: ()) -> Result<Vec<DeadLetterView>, BackendError>;
 
     /// Tries a dead letter again; returns how many records it holds.
     async fn replay(&self, id: String) -> Result<usize, BackendError>;
 
     /// The saved views, by name.
-    async fn views(&self) -> Result<Vec<SavedViewView>, BackendError>;
+    async fn views(&self, request: ()) -> Result<Vec<SavedViewView>, BackendError>;
 
     /// Saves a view, in place of one of the same name.
     async fn save_view(&self, view: SavedViewView) -> Result<(), BackendError>;

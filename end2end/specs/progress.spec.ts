@@ -19,7 +19,7 @@ test('a search that is answered in part goes on until it is done', async ({ page
 
     const seen: string[] = [];
     page.on('request', (request) => {
-      if (request.url().includes('/api/dashboard/logs')) seen.push(request.url());
+      if (request.postData()?.includes('"Logs"')) seen.push(request.url());
     });
     const explore = new Explore(page);
     await page.goto(`${program.url}/?range=1h&q=needle`);

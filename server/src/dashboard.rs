@@ -99,11 +99,11 @@ impl Backend for Reading {
         self.reader.first_seen(&Self::query(&query)).await.map_err(told)
     }
 
-    async fn figures(&self) -> Result<FiguresView, BackendError> {
+    async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {
         Ok(FiguresView::clone(&*self.figures.now().await))
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetterView>, BackendError> {
+    async fn dead_letters(&self, (): ()) -> Result<Vec<DeadLetterView>, BackendError> {
         self.letters.list(None, LETTERS).await.map_err(told)
     }
 
@@ -112,7 +112,7 @@ impl Backend for Reading {
         self.letters.replay(id).await.map_err(told)
     }
 
-    async fn views(&self) -> Result<Vec<SavedViewView>, BackendError> {
+    async fn views(&self, (): ()) -> Result<Vec<SavedViewView>, BackendError> {
         self.views.list().await.map_err(told)
     }
 

@@ -5,15 +5,13 @@ use leptos::prelude::*;
 use super::{Icon, IconName, LanguageToggle, Logo, ThemeToggle};
 use crate::{preferences::Theme, texts::texts};
 
-/// The pages that the navigation names.
+/// The pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Logs,
     Overview,
     System,
     Connect,
-    /// A page that it does not name.
-    Elsewhere,
 }
 
 /// Name, navigation and tools. `help` opens the page's help, where it has one.

@@ -22,8 +22,8 @@ pub(crate) fn ThemeToggle(theme: RwSignal<Theme>) -> impl IntoView {
             role="button"
             data-testid="theme-toggle"
             data-theme-name=move || theme.get().attribute()
-            title=title
-            aria-label=title
+            title=move || title()
+            aria-label=move || title()
             on:click=move |event| {
                 event.prevent_default();
                 next_theme(theme);

@@ -51,7 +51,7 @@ pub(super) fn Connect() -> impl IntoView {
             <main class="sheet">
                 <h1>{t.connect_title}</h1>
                 <p class="quiet">{t.connect_text}</p>
-                <div role="status">{arrived}</div>
+                <div role="status">{move || arrived()}</div>
                 {snippets(&origin).into_iter().map(section).collect_view()}
             </main>
         </div>

@@ -23,12 +23,22 @@ where
     C: IntoView + 'static,
 {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
-    let first = Resource::new(|| (), |()| server_functions::figures());
-    let started = StoredValue::new(None::<Figures>);
+    let first = Resource::new(|| (), |()| server_functions::figures(()));
+    let figures = Figures { view: RwSignal::new(FiguresView::default()), away: RwSignal::new(false) };
+    Effect::new(move |ran: Option<()>| {
+        if ran.is_none() {
+            live::watch(figures);
+        }
+    });
+    let begun = StoredValue::new(false);
     let body = move || {
         first.get().map(|first| match first {
             Ok(view) => {
-                let figures = begin(started, view);
+                // Those that come live are newer.
+                if !begun.get_value() {
+                    begun.set_value(true);
+                    figures.view.set(view);
+                }
                 view! { <Away figures /> {content(figures)} }.into_any()
             }
             Err(error) => view! { <p class="loading" role="alert">{error.message}</p> }.into_any(),
@@ -39,37 +49,26 @@ where
         <div class="page">
             <TopBar place theme />
             <main class="sheet" data-testid="sheet">
-                <Suspense>{body}</Suspense>
+                <Suspense>{move || body()}</Suspense>
             </main>
         </div>
     }
     .into_any()
 }
 
-fn begin(started: StoredValue<Option<Figures>>, view: FiguresView) -> Figures {
-    if let Some(figures) = started.get_value() {
-        return figures;
-    }
-    let figures = Figures { view: RwSignal::new(view), away: RwSignal::new(false) };
-    started.set_value(Some(figures));
-    Effect::new(move |ran: Option<()>| {
-        if ran.is_none() {
-            live::watch(figures);
-        }
-    });
-    figures
-}
-
 /// Says when the figures are not of now.
 #[component]
 fn Away(figures: Figures) -> impl IntoView {
     let t = texts();
-    move || {
-        let text = match figures.view.with(|view| view.trouble.clone()) {
-            _ if figures.away.get() => Some(t.figures_away.to_owned()),
-            Some(trouble) => Some((t.figures_old)(&trouble)),
-            None => None,
-        };
-        text.map(|text| view! { <p class="banner" role="alert" data-testid="figures-away">{text}</p> })
+    let text = move || match figures.view.with(|view| view.trouble.clone()) {
+        _ if figures.away.get() => Some(t.figures_away.to_owned()),
+        Some(trouble) => Some((t.figures_old)(&trouble)),
+        None => None,
+    };
+    view! {
+        {move || {
+            text().map(|text| view! { <p class="banner" role="alert" data-testid="figures-away">{text}</p> }.into_any())
+        }}
     }
+    .into_any()
 }

@@ -50,9 +50,9 @@ fn content(figures: Figures) -> impl IntoView {
             {tile(t.overview_stored, "tile-stored", |view| grouped(view.store.records))}
         </dl>
         <h2>{t.overview_traffic}</h2>
-        <div class="chart" data-testid="traffic">{traffic}</div>
+        <div class="chart" data-testid="traffic">{move || traffic()}</div>
         <h2>{t.overview_services}</h2>
-        {services}
+        {move || services()}
     }
 }
 

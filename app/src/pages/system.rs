@@ -82,7 +82,7 @@ fn card(figures: Figures, name: &'static str, title: &'static str, facts: &[Fact
         })
     };
     view! {
-        <section class="card" class:bad=bad data-testid=format!("card-{name}")>
+        <section class="card" class:bad=move || bad() data-testid=format!("card-{name}")>
             <h2>{title}</h2>
             <dl>{lines} {more}</dl>
         </section>
@@ -119,7 +119,7 @@ fn duration(seconds: u64) -> String {
 #[component]
 fn DeadLetters() -> impl IntoView {
     let t = texts();
-    let letters = Resource::new(|| (), |()| server_functions::dead_letters());
+    let letters = Resource::new(|| (), |()| server_functions::dead_letters(()));
     let said = RwSignal::new(String::new());
     let local = RwSignal::new(false);
     Effect::new(move |_| local.set(true));
@@ -176,7 +176,7 @@ fn DeadLetters() -> impl IntoView {
         <h2>{t.dead_letters}</h2>
         <p class="quiet">{t.dead_letters_text}</p>
         <p role="status" data-testid="replayed">{said}</p>
-        <Transition>{table}</Transition>
+        <Transition>{move || table()}</Transition>
     }
     .into_any()
 }

@@ -1,5 +1,8 @@
-//! Doors, not rooms: each takes the [`Backend`](crate::backend::Backend) from the
-//! context, calls it, and hands its answer or error on.
+//! What the pages ask the server: one door with many questions.
+//!
+//! Each question is a function here, a method of the [`Backend`](crate::backend::Backend)
+//! and a kind of [`Question`]. One server function carries them all: one for each would be
+//! a tenth more WebAssembly.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -7,91 +10,90 @@ use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
     SavedViewView,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::backend::{
-    BackendError, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest, PatternsRequest,
+    BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
+    PatternsRequest,
 };
 
-/// One page of records, newest first.
-#[server(prefix = "/api/dashboard", endpoint = "logs", input = Json)]
-pub(crate) async fn logs(request: LogsRequest) -> Result<LogsPage, BackendError> {
-    backend()?.logs(request).await
+macro_rules! questions {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident($request:ty) -> $answer:ty;)+) => {
+        /// Something to ask.
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        pub(crate) enum Question {
+            $($kind($request),)+
+        }
+
+        #[cfg(feature = "ssr")]
+        async fn answer(question: Question) -> Result<String, BackendError> {
+            let backend = backend()?;
+            match question {
+                $(Question::$kind(request) => print(&backend.$name(request).await?),)+
+            }
+        }
+
+        $(
+            $(#[$doc])*
+            pub(crate) async fn $name(request: $request) -> Result<$answer, BackendError> {
+                // The server has no need of the way over text.
+                #[cfg(feature = "ssr")]
+                let answer = backend()?.$name(request).await;
+                #[cfg(not(feature = "ssr"))]
+                let answer = ask(Question::$kind(request)).await.and_then(|text| read(&text));
+                answer
+            }
+        )+
+    };
 }
 
-/// Counts over time by level class.
-#[server(prefix = "/api/dashboard", endpoint = "histogram", input = Json)]
-pub(crate) async fn histogram(request: HistogramRequest) -> Result<HistogramView, BackendError> {
-    backend()?.histogram(request).await
+questions! {
+    /// One page of records, newest first.
+    logs: Logs(LogsRequest) -> LogsPage;
+    /// Counts over time by level class.
+    histogram: Histogram(HistogramRequest) -> HistogramView;
+    /// The most frequent values of fields.
+    facets: Facets(FacetsRequest) -> FacetsView;
+    /// One record and its neighbours.
+    context: Context(ContextRequest) -> ContextView;
+    /// The fields that the newest matches have.
+    fields: Fields(FieldsRequest) -> Vec<FieldView>;
+    /// The kinds of messages.
+    patterns: Patterns(PatternsRequest) -> PatternsView;
+    /// When the oldest match of a query happened.
+    first_seen: FirstSeen(String) -> Option<String>;
+    /// How the server and its traffic are.
+    figures: Figures(()) -> FiguresView;
+    /// The newest dead letters.
+    dead_letters: DeadLetters(()) -> Vec<DeadLetterView>;
+    /// Tries a dead letter again; how many records it holds.
+    replay: Replay(String) -> usize;
+    /// The saved views.
+    views: Views(()) -> Vec<SavedViewView>;
+    /// Saves a view.
+    save_view: SaveView(SavedViewView) -> ();
+    /// Removes a saved view by its name.
+    remove_view: RemoveView(String) -> ();
 }
 
-/// The most frequent values of fields.
-#[server(prefix = "/api/dashboard", endpoint = "facets", input = Json)]
-pub(crate) async fn facets(request: FacetsRequest) -> Result<FacetsView, BackendError> {
-    backend()?.facets(request).await
+/// The door. The answer is JSON, which whoever asked reads as what he asked for: a type for
+/// all answers would be read by code of its own.
+#[server(prefix = "/api/dashboard", endpoint = "ask", input = Json)]
+async fn ask(question: Question) -> Result<String, BackendError> {
+    answer(question).await
 }
 
-/// One record and its neighbours.
-#[server(prefix = "/api/dashboard", endpoint = "context", input = Json)]
-pub(crate) async fn context(request: ContextRequest) -> Result<ContextView, BackendError> {
-    backend()?.context(request).await
+#[cfg(feature = "ssr")]
+fn print<T: Serialize>(answer: &T) -> Result<String, BackendError> {
+    serde_json::to_string(answer).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 
-/// The fields that the newest matches have.
-#[server(prefix = "/api/dashboard", endpoint = "fields", input = Json)]
-pub(crate) async fn fields(request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
-    backend()?.fields(request).await
-}
-
-/// The kinds of messages.
-#[server(prefix = "/api/dashboard", endpoint = "patterns", input = Json)]
-pub(crate) async fn patterns(request: PatternsRequest) -> Result<PatternsView, BackendError> {
-    backend()?.patterns(request).await
-}
-
-/// When the oldest match happened.
-#[server(prefix = "/api/dashboard", endpoint = "first-seen", input = Json)]
-pub(crate) async fn first_seen(query: String) -> Result<Option<String>, BackendError> {
-    backend()?.first_seen(query).await
-}
-
-/// How the server and its traffic are.
-#[server(prefix = "/api/dashboard", endpoint = "figures", input = Json)]
-pub(crate) async fn figures() -> Result<FiguresView, BackendError> {
-    backend()?.figures().await
-}
-
-/// The newest dead letters.
-#[server(prefix = "/api/dashboard", endpoint = "dead-letters", input = Json)]
-pub(crate) async fn dead_letters() -> Result<Vec<DeadLetterView>, BackendError> {
-    backend()?.dead_letters().await
-}
-
-/// Tries a dead letter again.
-#[server(prefix = "/api/dashboard", endpoint = "replay", input = Json)]
-pub(crate) async fn replay(id: String) -> Result<usize, BackendError> {
-    backend()?.replay(id).await
-}
-
-/// The saved views.
-#[server(prefix = "/api/dashboard", endpoint = "views", input = Json)]
-pub(crate) async fn views() -> Result<Vec<SavedViewView>, BackendError> {
-    backend()?.views().await
-}
-
-/// Saves a view.
-#[server(prefix = "/api/dashboard", endpoint = "save-view", input = Json)]
-pub(crate) async fn save_view(view: SavedViewView) -> Result<(), BackendError> {
-    backend()?.save_view(view).await
-}
-
-/// Removes a saved view.
-#[server(prefix = "/api/dashboard", endpoint = "remove-view", input = Json)]
-pub(crate) async fn remove_view(name: String) -> Result<(), BackendError> {
-    backend()?.remove_view(name).await
+#[cfg(not(feature = "ssr"))]
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackendError> {
+    serde_json::from_str(text).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 
 #[cfg(feature = "ssr")]
 fn backend() -> Result<std::sync::Arc<dyn crate::backend::Backend>, BackendError> {
-    use crate::backend::BackendErrorClass;
     use_context().ok_or_else(|| BackendError::new(BackendErrorClass::Internal, "the dashboard has no backend"))
 }

@@ -53,6 +53,8 @@ pub(crate) struct Explorer {
     /// Whether times are shown in the browser's zone; not before it has taken over.
     pub(crate) local_time: RwSignal<bool>,
     pub(crate) help: RwSignal<bool>,
+    /// Whether the list was scrolled away from its end.
+    pub(crate) scrolled: RwSignal<bool>,
     /// The fields that have a column.
     pub(crate) columns: Memo<Vec<String>>,
     /// Whether the fields' values stand beside the list.
@@ -82,6 +84,7 @@ impl Explorer {
             wrap: RwSignal::default(),
             local_time: RwSignal::default(),
             help: RwSignal::default(),
+            scrolled: RwSignal::default(),
             columns: Memo::new(move |_| view.with(|view| view.columns.clone())),
             facets: RwSignal::default(),
             fields: RwSignal::default(),

@@ -2,16 +2,24 @@
 //!
 //! Records come and go in blocks (a page, or what one frame brought), so that the
 //! list compares a few hundred blocks per frame instead of thousands of rows. Both
-//! ends are bounded: a tail of days keeps the memory of its first minute.
+//! ends are bounded: a tail of days keeps the memory of its first minute. Going back in
+//! history keeps the place of each block, and the records of those near by: the others
+//! are asked for again when they are scrolled to.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use model::api::RecordView;
 
+use crate::backend::LogsRequest;
+
 /// The rows kept while following; older ones go.
 pub(crate) const FOLLOWED_ROWS: usize = 2_000;
-/// The rows kept when reading backwards; then the range must be narrowed.
-pub(crate) const LOADED_ROWS: usize = 10_000;
+/// The rows that have a place when reading backwards; then the range must be narrowed.
+pub(crate) const LOADED_ROWS: usize = 1_000_000;
+/// The rows whose records are kept while reading backwards, and the blocks on each side of
+/// the one that is looked at whose records stay in any case.
+const KEPT_ROWS: usize = 10_000;
+const KEPT_NEAR: i64 = 10;
 /// What waits while the view stands still; older ones are counted as skipped.
 pub(crate) const WAITING: usize = FOLLOWED_ROWS;
 /// The rows that one frame inserts, so that no frame takes long.
@@ -25,11 +33,25 @@ pub(crate) enum Item {
     Gap(u64),
 }
 
-/// Some lines that came together. Serial numbers grow downwards.
+/// Some lines that came together. Serial numbers grow downwards, by one from block to block.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     pub(crate) serial: i64,
-    pub(crate) items: Arc<[Item]>,
+    /// `None` where they were let go of, and have to be asked for again.
+    items: Option<Arc<[Item]>>,
+    rows: usize,
+    /// What they were asked for with, newest first; `None` for what came live.
+    source: Option<LogsRequest>,
+}
+
+/// Lines that are compared by where they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines(pub(crate) Arc<[Item]>);
+
+impl PartialEq for Lines {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// The blocks shown, oldest first.
@@ -76,14 +98,52 @@ impl Shown {
         self.records().next()
     }
 
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.records().any(|record| record.id == id)
+    fn place(&self, serial: i64) -> Option<usize> {
+        usize::try_from(serial - self.blocks.front()?.serial).ok().filter(|place| *place < self.blocks.len())
+    }
+
+    /// The lines of a block, unless they were let go of.
+    pub(crate) fn lines(&self, serial: i64) -> Option<Lines> {
+        self.blocks.get(self.place(serial)?)?.items.clone().map(Lines)
+    }
+
+    /// What to ask for where a block's lines were let go of.
+    pub(crate) fn missing(&self, serial: i64) -> Option<LogsRequest> {
+        let block = self.blocks.get(self.place(serial)?)?;
+        if block.items.is_none() { block.source.clone() } else { None }
+    }
+
+    /// Puts a block's lines back, given newest first. What is no longer stored leaves no gap
+    /// but a shorter block.
+    pub(crate) fn restore(&mut self, serial: i64, records: Vec<RecordView>) {
+        let Some(block) = self.place(serial).and_then(|place| self.blocks.get_mut(place)) else { return };
+        let items: Vec<Item> = records.into_iter().rev().map(|record| Item::Record(Arc::new(record))).collect();
+        self.rows = self.rows + items.len() - block.rows;
+        block.rows = items.len();
+        block.items = Some(items.into());
+    }
+
+    /// Whether records should be let go of.
+    pub(crate) fn is_heavy(&self) -> bool {
+        let kept = self.blocks.iter().filter(|block| block.items.is_some());
+        kept.map(|block| block.rows).sum::<usize>() > KEPT_ROWS
+    }
+
+    /// Lets go of the records of blocks that are far from this one.
+    pub(crate) fn lighten(&mut self, serial: i64) {
+        for block in &mut self.blocks {
+            if (block.serial - serial).abs() > KEPT_NEAR && block.source.is_some() {
+                block.items = None;
+            }
+        }
     }
 
     fn records(&self) -> impl Iterator<Item = &Arc<RecordView>> {
-        self.blocks.iter().flat_map(|block| block.items.iter()).filter_map(|item| match item {
-            Item::Record(record) => Some(record),
-            Item::Gap(_) => None,
+        self.blocks.iter().filter_map(|block| block.items.as_ref()).flat_map(|items| items.iter()).filter_map(|item| {
+            match item {
+                Item::Record(record) => Some(record),
+                Item::Gap(_) => None,
+            }
         })
     }
 
@@ -94,14 +154,15 @@ impl Shown {
         }
         self.rows += items.len();
         let serial = self.blocks.back().map_or(0, |block| block.serial + 1);
-        self.blocks.push_back(Block { serial, items: items.into() });
+        let rows = items.len();
+        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, source: None });
     }
 
     /// Lets go of the oldest blocks until [`FOLLOWED_ROWS`] are left, more or less a block.
     pub(crate) fn trim(&mut self) {
         while self.blocks.len() > 1 {
             let Some(oldest) = self.blocks.front() else { break };
-            let left = self.rows - oldest.items.len();
+            let left = self.rows - oldest.rows;
             if left < FOLLOWED_ROWS {
                 break;
             }
@@ -111,21 +172,34 @@ impl Shown {
         }
     }
 
-    /// Adds older records, given newest first; those already shown are left out.
-    pub(crate) fn prepend(&mut self, records: Vec<RecordView>) {
+    /// Adds older records, given newest first, as they were asked for with `source`; those
+    /// already shown are left out.
+    pub(crate) fn prepend(&mut self, records: Vec<RecordView>, source: LogsRequest) {
+        // Only the oldest block can share records with an older page.
+        let oldest = self.blocks.front().and_then(|block| block.items.clone());
+        let is_shown = |id: &str| {
+            oldest
+                .iter()
+                .flat_map(|items| items.iter())
+                .any(|item| matches!(item, Item::Record(record) if record.id == id))
+        };
+        let found = records.len();
         let items: Vec<Item> = records
             .into_iter()
             .rev()
-            .filter(|record| !self.has(&record.id))
+            .filter(|record| !is_shown(&record.id))
             .map(|record| Item::Record(Arc::new(record)))
             .collect();
         if items.is_empty() {
             return;
         }
-        self.rows += items.len();
+        let rows = items.len();
+        self.rows += rows;
         self.cut = false;
         let serial = self.blocks.front().map_or(0, |block| block.serial - 1);
-        self.blocks.push_front(Block { serial, items: items.into() });
+        // Asked for again, records that were left out would come twice.
+        let source = (rows == found).then_some(source);
+        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, source });
     }
 }
 
@@ -238,9 +312,30 @@ mod tests {
     fn history_goes_on_top_without_repeats() {
         let record = |id: &str| RecordView { id: id.into(), ..sample() };
         let mut shown = Shown::new([record("b"), record("c")].into_iter());
-        shown.prepend(vec![record("b"), record("a")]);
+        shown.prepend(vec![record("b"), record("a")], LogsRequest::default());
         let ids: Vec<&str> = shown.records().map(|record| record.id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn far_history_is_let_go_of_and_comes_back() {
+        let page = |number: i64| -> Vec<RecordView> {
+            (0..200).map(|row| RecordView { id: format!("{number}-{row}"), ..sample() }).collect()
+        };
+        let source = |number: i64| LogsRequest { cursor: Some(number.to_string()), ..LogsRequest::default() };
+        let mut shown = Shown::new(page(0).into_iter());
+        for number in 1..=100 {
+            shown.prepend(page(number), source(number));
+        }
+        assert!(shown.is_heavy());
+        shown.lighten(-100);
+        assert!(!shown.is_heavy());
+        assert_eq!(shown.rows(), 101 * 200);
+        assert!(shown.lines(-100).is_some() && shown.lines(-50).is_none());
+        assert!(shown.lines(0).is_some(), "what came live cannot be asked for again");
+        assert_eq!(shown.missing(-50), Some(source(50)));
+        shown.restore(-50, page(50)[..150].to_vec());
+        assert_eq!((shown.rows(), shown.missing(-50)), (101 * 200 - 50, None));
     }
 
     fn sample() -> RecordView {

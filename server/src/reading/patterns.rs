@@ -1,7 +1,7 @@
 //! Patterns: the kinds of messages there are, found by Drain.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -72,13 +72,18 @@ impl Reader {
             request.cursor = Some(next);
         }
         view.searched_back_to = time::format_rfc3339(back_to);
-        let newest = groups.values().filter_map(|group| group.times.first()).max().copied().unwrap_or(back_to);
-        let mut found: Vec<(Expr, PatternView)> = groups
-            .into_iter()
-            .filter_map(|(id, group)| {
-                Some(described(&miner.cluster(id)?.template().to_owned(), group, back_to, newest))
-            })
-            .collect();
+        let newest = groups.values().flat_map(|group| &group.times).max().copied().unwrap_or(back_to);
+        // Messages of several lengths are several clusters, and of one kind all the same.
+        let mut kinds: BTreeMap<String, Group> = BTreeMap::new();
+        for (id, group) in groups {
+            let Some(cluster) = miner.cluster(id) else { continue };
+            match kinds.entry(collapsed(cluster.template())) {
+                Entry::Vacant(place) => drop(place.insert(group)),
+                Entry::Occupied(place) => place.into_mut().absorb(group),
+            }
+        }
+        let mut found: Vec<(Expr, PatternView)> =
+            kinds.into_iter().map(|(template, group)| described(&template, group, back_to, newest)).collect();
         found.sort_by(|(_, one), (_, other)| {
             other.count.cmp(&one.count).then_with(|| one.template.cmp(&other.template))
         });
@@ -94,6 +99,11 @@ impl Reader {
     /// are the ones that may be new, while there is time.
     async fn compare(&self, query: &Query, range: TimeRange, found: &mut [(Expr, PatternView)]) -> Result<()> {
         let began = Instant::now();
+        // After a time of nothing all would be new, which says nothing.
+        let any = SearchRequest { patience: Some(COMPARISON), ..SearchRequest::new(query.clone(), range, 1) };
+        if self.store.search(&any).await?.records.is_empty() {
+            return Ok(());
+        }
         for (texts, pattern) in found.iter_mut().rev() {
             let left = COMPARISON.saturating_sub(began.elapsed());
             if left.is_zero() {
@@ -131,6 +141,35 @@ impl Reader {
             range = TimeRange { from, to: from.saturating_add(bucket).min(range.to) };
         }
     }
+}
+
+impl Group {
+    fn absorb(&mut self, other: Self) {
+        self.count += other.count;
+        self.times.extend(other.times);
+        for (level, count) in other.levels {
+            *self.levels.entry(level).or_default() += count;
+        }
+        for service in other.services {
+            if self.services.len() < SERVICES && !self.services.contains(&service) {
+                self.services.push(service);
+            }
+        }
+        if other.example.record.time > self.example.record.time {
+            self.example = other.example;
+        }
+    }
+}
+
+/// The template with one mark for what varies where several stand in a row.
+fn collapsed(template: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in template.split(' ') {
+        if word != "<*>" || words.last() != Some(&word) {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }
 
 fn miner() -> Result<Miner> {
@@ -230,5 +269,6 @@ mod tests {
         let found = texts("GET /orders/<*> took <*> ms for <email>, a < b", example);
         assert_eq!(found, ["GET /orders/", ", a < b", "ms for", "took"]);
         assert_eq!(texts("<*>", "17"), Vec::<String>::new());
+        assert_eq!(collapsed("a <*> <*> b <uuid> <*>"), "a <*> b <uuid> <*>");
     }
 }

@@ -78,7 +78,7 @@ fn Columns() -> impl IntoView {
             </a>
         }
     };
-    move || explorer.columns.get().into_iter().map(column).collect_view()
+    view! { {move || explorer.columns.get().into_iter().map(column).collect_view().into_any()} }.into_any()
 }
 
 /// Everything that matches, as a file.
@@ -91,7 +91,7 @@ fn Export() -> impl IntoView {
         let url = move || {
             explorer.search.with(|search| format!("/api/v1/export{}", search.parameters(&[("format", format)])))
         };
-        view! { <li><a href=url rel="external" download="" data-testid=format!("export-{format}")>{format}</a></li> }
+        view! { <li><a href=move || url() rel="external" download="" data-testid=format!("export-{format}")>{format}</a></li> }
     };
     view! {
         <details class="menu" node_ref=menu data-testid="export">

@@ -35,7 +35,7 @@ struct Story {
 pub(super) fn BesidePanel() -> impl IntoView {
     let explorer = Explorer::expect();
     let beside = Memo::new(move |_| explorer.view.with(|view| view.beside.clone()));
-    move || beside.get().map(|beside| view! { <Panel beside /> })
+    view! { {move || beside.get().map(|beside| view! { <Panel beside /> }.into_any())} }.into_any()
 }
 
 #[component]
@@ -66,10 +66,10 @@ fn Panel(beside: Beside) -> impl IntoView {
     };
     view! {
         <aside class="beside" aria-label=t.context data-testid="beside">
-            <a class="tool beside-close" href=close title=format!("{} (Esc)", t.close) aria-label=t.close data-testid="beside-close">
+            <a class="tool beside-close" href=move || close() title=format!("{} (Esc)", t.close) aria-label=t.close data-testid="beside-close">
                 <Icon name=IconName::Close />
             </a>
-            <Transition fallback=move || view! { <p class="loading">{t.loading}</p> }>{content}</Transition>
+            <Transition fallback=move || view! { <p class="loading">{t.loading}</p> }>{move || content()}</Transition>
         </aside>
     }
     .into_any()
@@ -143,7 +143,7 @@ fn list(explorer: Explorer, story: Story) -> AnyView {
         let short = clock(&record.time, false).fraction;
         view! {
             <li class=format!("level-{}", level_class(record)) class:about=is_about style=share data-testid="beside-row">
-                <a href=url title=full data-fraction=short>
+                <a href=url title=move || full() data-fraction=short>
                     <span class="offset">{offset(millis - begin)}</span>
                     <span class="shape" role="img" aria-label=record.level.clone()></span>
                     <span class="service">{record.service.clone()}</span>

@@ -33,7 +33,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
     let beside = move |beside: Beside| explorer.view.with(|view| view.with_beside(Some(beside)).url());
     let trace = record.trace_id.clone().map(|trace| {
         let url = move || beside(Beside::Trace(trace.clone()));
-        view! { <a class="link" href=url data-testid="show-trace">{t.show_trace}</a> }
+        view! { <a class="link" href=move || url() data-testid="show-trace">{t.show_trace}</a> }
     });
     let context = {
         let id = record.id.clone();
@@ -61,12 +61,12 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
         <div class="detail" data-testid="row-detail">
             {message}
             <div class="detail-tools">
-                <a class="link" href=context data-testid="show-context">{t.context}</a>
+                <a class="link" href=move || context() data-testid="show-context">{t.context}</a>
                 {trace}
                 <button type="button" class="link" data-testid="copy-link" on:click=move |_| copy_text(&link())>{t.copy_link}</button>
                 <button type="button" class="link" data-testid="copy-json" on:click=move |_| copy_text(&json)>{t.copy_json}</button>
             </div>
-            <dl>{fields}</dl>
+            <dl>{move || fields()}</dl>
         </div>
     }.into_any()
 }
@@ -81,7 +81,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
         let field = name.clone();
         let url = move || explorer.view.with(|view| view.toggle_column(&field).url());
         view! {
-            <a class="act" href=url title=text.clone() aria-label=text data-testid="as-column" data-field=name.clone()>
+            <a class="act" href=move || url() title=text.clone() aria-label=text data-testid="as-column" data-field=name.clone()>
                 <Icon name=IconName::Column />
             </a>
         }

@@ -54,13 +54,20 @@ pub(super) fn Facets() -> impl IntoView {
         Some(panels) if panels.is_empty() => view! { <p class="loading">{t.facets_none}</p> }.into_any(),
         Some(panels) => panels.into_iter().map(|panel| section(explorer, panel)).collect_view().into_any(),
     };
-    move || {
-        explorer.facets.get().then(|| {
-            view! {
-                <aside class="facets" aria-label=t.facets data-testid="facets">{content}</aside>
-            }
-        })
+    let content = StoredValue::new(content);
+    view! {
+        {move || {
+            explorer.facets.get().then(|| {
+                view! {
+                    <aside class="facets" aria-label=t.facets data-testid="facets">
+                        {move || content.with_value(|content| content())}
+                    </aside>
+                }
+                .into_any()
+            })
+        }}
     }
+    .into_any()
 }
 
 fn section(explorer: Explorer, panel: Panel) -> AnyView {
@@ -80,7 +87,7 @@ fn section(explorer: Explorer, panel: Panel) -> AnyView {
             <h2>
                 {title}
                 {can_be_column.then(|| view! {
-                    <a class="act" href=as_column title=column.clone() aria-label=column><Icon name=IconName::Column /></a>
+                    <a class="act" href=move || as_column() title=column.clone() aria-label=column><Icon name=IconName::Column /></a>
                 })}
             </h2>
             <ul>{lines}</ul>
@@ -120,7 +127,7 @@ fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> A
     };
     let share = format!("--share:{:.3}", value.count as f64 / highest as f64);
     view! {
-        <li data-stance=state style=share>
+        <li data-stance=move || state() style=share>
             <a
                 href=move || to(false).url()
                 title=title
@@ -213,8 +220,13 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     });
 }
 
+/// All its values are shown, or they repeat.
+fn is_worth(field: &FieldView) -> bool {
+    field.values <= VALUES as u64 || field.values * REPEATS <= field.count
+}
+
 async fn ask(search: &Search, fields: &[FieldView]) -> Vec<Panel> {
-    let worth = fields.iter().filter(|field| field.values * REPEATS <= field.count.max(REPEATS)).take(ATTRIBUTES);
+    let worth = fields.iter().filter(|field| is_worth(field)).take(ATTRIBUTES);
     let names = ["service", "node"].into_iter().chain(worth.map(|field| field.name.as_str()));
     // A field that is filtered by shows its other values as well, so it is asked for without.
     let mut requests: Vec<(String, Vec<String>)> = vec![(search.query.clone(), Vec::new())];

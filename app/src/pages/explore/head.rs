@@ -51,13 +51,17 @@ fn ParseNote() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let fault = Memo::new(move |_| explorer.search.with(|search| filter::fault(&search.query)));
-    move || {
-        fault.get().map(|fault| {
-            view! {
-                <p class="note" role="status" data-testid="parse-note">
-                    {(t.searched_as_text)(fault.position + 1, &fault.message, &fault.hint)}
-                </p>
-            }
-        })
+    view! {
+        {move || {
+            fault.get().map(|fault| {
+                view! {
+                    <p class="note" role="status" data-testid="parse-note">
+                        {(t.searched_as_text)(fault.position + 1, &fault.message, &fault.hint)}
+                    </p>
+                }
+                .into_any()
+            })
+        }}
     }
+    .into_any()
 }

@@ -94,7 +94,7 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
                 <svg viewBox=format!("0 0 {} {HEIGHT}", count.max(1)) preserveAspectRatio="none" aria-hidden="true">
                     {drawing}
                 </svg>
-                {selection}
+                {move || selection()}
                 {is_empty.then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
                 {move || hovered.get().map(|place| view! { <Tooltip bars place /> })}
             </div>

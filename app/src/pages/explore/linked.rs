@@ -46,9 +46,9 @@ fn Missing(id: String) -> impl IntoView {
         <section class="linked" class:closed=move || !shown() data-testid="linked-record" aria-label=t.linked_record>
             <header>
                 <h2>{t.linked_record}</h2>
-                <a class="link" href=close>{t.close}</a>
+                <a class="link" href=move || close()>{t.close}</a>
             </header>
-            <Suspense>{content}</Suspense>
+            <Suspense>{move || content()}</Suspense>
         </section>
     }
     .into_any()

@@ -20,6 +20,7 @@ mod histogram;
 mod keys;
 mod levels;
 mod linked;
+mod near;
 mod nothing;
 mod older;
 mod patterns;
@@ -119,8 +120,8 @@ pub(super) fn Explore() -> impl IntoView {
     };
 
     view! {
-        <Title text=title />
-        <div class="explore" class:wrap=move || explorer.wrap.get() style=columns>
+        <Title text=move || title() />
+        <div class="explore" class:wrap=move || explorer.wrap.get() style=move || columns()>
             <TopBar place=Place::Logs theme help=explorer.help />
             <Head />
             <section class="overview">

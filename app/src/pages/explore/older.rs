@@ -1,12 +1,18 @@
 //! Going further back: the line above the oldest record.
 
-use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
+use leptos::{ev::MouseEvent, html::A, prelude::*, task::spawn_local};
 use model::api::LogsPage;
 
+use super::near;
 use crate::{
     backend::{BackendError, LogsRequest},
     server_functions,
-    state::{clock, explorer::Explorer, feed::Shown, view::Search},
+    state::{
+        clock,
+        explorer::{Explorer, Follow},
+        feed::Shown,
+        view::Search,
+    },
     texts::texts,
 };
 
@@ -64,12 +70,13 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
     let load = move || {
         place.update(|place| place.loading = true);
         let request = request(&search.read_value(), &place.read_untracked(), &shown.read_untracked());
+        let source = request.clone();
         spawn_local(async move {
             match server_functions::logs(request).await {
                 // The list may be gone by now; then there is nothing to update.
                 Ok(page) => {
                     let stopped = place.try_with_untracked(|place| place.stopped).unwrap_or(true);
-                    let _ = shown.try_update(|shown| shown.prepend(page.records.clone()));
+                    let _ = shown.try_update(|shown| shown.prepend(page.records.clone(), source));
                     let _ = place.try_set(Place { stopped, ..Place::of(&page) });
                 }
                 Err(error) => {
@@ -87,6 +94,18 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
             load();
         }
     });
+    // Whoever scrolls up wants to see what was before.
+    let link = NodeRef::<A>::new();
+    near::watch(link, move || {
+        let place = place.read_untracked();
+        let ready = !place.complete && !place.loading && !place.partial && place.error.is_none();
+        let reading = explorer.follow.get_untracked() != Follow::Following;
+        let scrolled = explorer.scrolled.get_untracked();
+        drop(place);
+        if ready && !is_full.get_untracked() && reading && scrolled {
+            load();
+        }
+    });
     let on_click = move |event: MouseEvent| {
         event.prevent_default();
         if place.with_untracked(|place| place.loading) {
@@ -100,7 +119,7 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
             load();
         }
     };
-    move || {
+    let line = move || {
         let place = place.get();
         if is_full.get() {
             return view! { <p class="older">{t.too_many}</p> }.into_any();
@@ -121,12 +140,13 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
             None => view.url(),
         });
         view! {
-            <a class="older" class:searching=place.partial && !place.stopped href=url data-testid="load-older" on:click=on_click>
+            <a node_ref=link class="older" class:searching=place.partial && !place.stopped href=url data-testid="load-older" on:click=on_click>
                 {text}
             </a>
         }
         .into_any()
-    }
+    };
+    view! { {move || line()} }.into_any()
 }
 
 /// Goes on by cursor; where rows have gone from the top, by the time of the oldest.

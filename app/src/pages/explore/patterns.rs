@@ -55,7 +55,7 @@ fn table(explorer: Explorer, patterns: PatternsView) -> AnyView {
     };
     let lines = patterns.patterns.into_iter().map(|pattern| line(explorer, pattern)).collect_view();
     view! {
-        <p class="patterns-caption">{caption}</p>
+        <p class="patterns-caption">{move || caption()}</p>
         <ul>{lines}</ul>
     }
     .into_any()

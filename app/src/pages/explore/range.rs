@@ -49,7 +49,7 @@ pub(super) fn RangeSelect() -> impl IntoView {
                 name="range"
                 aria-label=t.range_label
                 data-testid="range-select"
-                prop:value=code
+                prop:value=move || code()
                 on:change=move |event| {
                     let value = event_target_value(&event);
                     if value != BETWEEN {

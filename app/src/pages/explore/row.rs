@@ -76,17 +76,17 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
         >
             <div class="line">
                 <a class="time" href=url aria-expanded=move || is_expanded().to_string() title=t.open_record>
-                    <time datetime=record.time.clone()>{clock}</time>
+                    <time datetime=record.time.clone()>{move || clock()}</time>
                 </a>
                 <span class="level"><span class="shape" aria-hidden="true"></span>{record.level.clone()}</span>
                 <span class="service" title=record.node.clone()>{record.service.clone()}</span>
-                {columns}
+                {move || columns()}
                 <span class="message" data-testid="log-message">
                     {pieces}
                     {(shortened.len() < record.message.len()).then_some("…")}
                 </span>
             </div>
-            {detail}
+            {move || detail()}
         </article>
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
             <Icon name=IconName::Search />
             <label class="unseen" for="search">{t.search_label}</label>
             <div class="painted" aria-hidden="true">
-                <div style=move || format!("transform:translateX({}px)", -scrolled.get())>{painted}</div>
+                <div style=move || format!("transform:translateX({}px)", -scrolled.get())>{move || painted()}</div>
             </div>
             <input
                 node_ref=input
@@ -189,7 +189,7 @@ fn Suggestions(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: Memo
     let entries = move || is_open.get().then(|| suggestions.get().into_iter().enumerate().map(entry).collect_view());
     view! {
         <ul id="suggestions" class="suggestions" role="listbox" aria-label=t.suggestions hidden=move || !is_open.get()>
-            {entries}
+            {move || entries()}
         </ul>
     }
     .into_any()

@@ -48,7 +48,7 @@ pub(super) fn LiveStatus() -> impl IntoView {
             <button
                 type="button"
                 class="live-button"
-                title=hint
+                title=move || hint()
                 on:click=move |_| {
                     if is_live.get_untracked() {
                         explorer.toggle_follow();
@@ -58,7 +58,7 @@ pub(super) fn LiveStatus() -> impl IntoView {
                 }
             >
                 <span class="dot" aria-hidden="true"></span>
-                <span aria-live="polite">{word}</span>
+                <span aria-live="polite">{move || word()}</span>
             </button>
             {move || {
                 let count = explorer.skipped.get();

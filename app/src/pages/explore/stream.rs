@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use leptos::{ev::MouseEvent, html::Div, prelude::*};
+use leptos::{ev::MouseEvent, html::Div, prelude::*, task::spawn_local};
 use model::api::LogsPage;
 use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 
 use super::{
+    near,
     nothing::Nothing,
     older::{self, Older},
     row::item,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     components::{Icon, IconName},
     live::{self, Tail},
+    server_functions,
     state::{
         explorer::{Explorer, Follow},
         feed::Shown,
@@ -55,6 +57,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             explorer.follow.set(Follow::Following);
             explorer.waiting.set(0);
             explorer.skipped.set(0);
+            explorer.scrolled.set(false);
             reveal_selected(explorer);
             if is_live {
                 live::follow(Tail {
@@ -70,6 +73,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     });
     let on_scroll = move |_| {
         let Some(scroller) = scroller.get_untracked() else { return };
+        explorer.scrolled.set(scroller.scroll_top() < -AT_END);
         match explorer.follow.get_untracked() {
             Follow::Following if scroller.scroll_top() < -AT_END => explorer.freeze(),
             // A record that is open is still being looked at.
@@ -79,7 +83,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             _ => {}
         }
     };
-    let blocks = move || shown.with(|shown| shown.blocks().cloned().collect::<Vec<_>>());
+    let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
     let nothing_for = search.clone();
 
     view! {
@@ -88,11 +92,8 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
                 <Show when=move || !is_empty.get() fallback=move || view! { <Nothing search=nothing_for.clone() /> }>
                     <Older place=older shown search=search.clone() />
                 </Show>
-                <For each=blocks key=|block| block.serial let(block)>
-                    {
-                        let terms = terms.clone();
-                        block.items.iter().map(move |line| item(line, &terms, explorer)).collect_view()
-                    }
+                <For each=blocks key=|serial| *serial let(serial)>
+                    <BlockRows serial shown terms=terms.clone() />
                 </For>
             </div>
         </div>
@@ -108,6 +109,54 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             })
         }}
     }.into_any()
+}
+
+/// The rows of a block: all of them near the screen, and room for them elsewhere, so that
+/// a million of them cost what a few hundred do.
+#[component]
+fn BlockRows(serial: i64, shown: RwSignal<Shown>, terms: Arc<[String]>) -> impl IntoView {
+    let explorer = Explorer::expect();
+    let element = NodeRef::<Div>::new();
+    // From the server all come, and what has just come is at the end.
+    let is_near = RwSignal::new(true);
+    let height = RwSignal::new(None::<i32>);
+    let lines = Memo::new(move |_| shown.with(|shown| shown.lines(serial)));
+    near::changes(element, move |near| {
+        if near == is_near.get_untracked() {
+            return;
+        }
+        if !near {
+            // As high as it is, to the pixel, so that nothing moves.
+            height.set(element.get_untracked().map(|element| element.offset_height()));
+        }
+        is_near.set(near);
+        if near {
+            bring_back(serial, shown);
+        }
+    });
+    let style = move || match height.get() {
+        Some(height) if !is_near.get() || lines.with(Option::is_none) => format!("height:{height}px"),
+        _ => String::new(),
+    };
+    let rows = move || {
+        let lines = lines.get().filter(|_| is_near.get());
+        lines.map(|lines| lines.0.iter().map(|line| item(line, &terms, explorer)).collect_view())
+    };
+    view! { <div class="block" node_ref=element style=move || style()>{move || rows()}</div> }.into_any()
+}
+
+/// Asks for the records of a block again where they were let go of, and lets go of others.
+fn bring_back(serial: i64, shown: RwSignal<Shown>) {
+    if shown.with_untracked(Shown::is_heavy) {
+        shown.update(|shown| shown.lighten(serial));
+    }
+    let Some(request) = shown.with_untracked(|shown| shown.missing(serial)) else { return };
+    spawn_local(async move {
+        // A failure leaves the place empty; scrolling there again tries again.
+        if let Ok(page) = server_functions::logs(request).await {
+            let _ = shown.try_update(|shown| shown.restore(serial, page.records));
+        }
+    });
 }
 
 /// Expands the row that was clicked, unless text was being selected, and keeps it

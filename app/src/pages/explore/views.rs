@@ -26,14 +26,14 @@ pub(super) fn Views() -> impl IntoView {
     let views = RwSignal::new(Ok(Vec::new()));
     let load = move || {
         spawn_local(async move {
-            let _ = views.try_set(server_functions::views().await);
+            let _ = views.try_set(server_functions::views(()).await);
         });
     };
     // Changes, then shows what there is.
     let change = move |change: std::pin::Pin<Box<dyn Future<Output = Result<(), BackendError>>>>| {
         spawn_local(async move {
             let _ = match change.await {
-                Ok(()) => views.try_set(server_functions::views().await),
+                Ok(()) => views.try_set(server_functions::views(()).await),
                 Err(error) => views.try_set(Err(error)),
             };
         });
@@ -86,7 +86,7 @@ pub(super) fn Views() -> impl IntoView {
                 <span>{t.views}</span>
             </summary>
             <div class="menu-content">
-                {list}
+                {move || list()}
                 <form on:submit=save>
                     <input
                         node_ref=name

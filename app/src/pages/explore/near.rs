@@ -1,0 +1,54 @@
+//! Whether something is on the screen, or nearly.
+
+use leptos::{html::ElementType, prelude::*};
+use wasm_bindgen::{JsCast, prelude::Closure};
+use web_sys::{Element, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
+
+/// What counts as near: a screen or two.
+const MARGIN: &str = "1500px 0px";
+
+/// Calls back whenever the element comes near, for as long as the current owner lives.
+pub(super) fn watch<E>(element: NodeRef<E>, call: impl Fn() + Clone + 'static)
+where
+    E: ElementType + 'static,
+    E::Output: JsCast + Clone + AsRef<Element> + 'static,
+{
+    changes(element, move |is_near| {
+        if is_near {
+            call();
+        }
+    });
+}
+
+/// Calls back whenever the element comes near or goes away.
+pub(super) fn changes<E>(element: NodeRef<E>, call: impl Fn(bool) + Clone + 'static)
+where
+    E: ElementType + 'static,
+    E::Output: JsCast + Clone + AsRef<Element> + 'static,
+{
+    // Runs in the browser only.
+    Effect::new(move |_| {
+        let Some(element) = element.get() else { return };
+        let element: Element = AsRef::<Element>::as_ref(&element).clone();
+        let Ok(Some(scroller)) = element.closest(".scroller") else { return };
+        let call = call.clone();
+        let told = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            // The newest is the last; the others are of the past.
+            if let Some(entry) = entries.pop().dyn_ref::<IntersectionObserverEntry>() {
+                call(entry.is_intersecting());
+            }
+        });
+        let options = IntersectionObserverInit::new();
+        options.set_root(Some(&scroller));
+        options.set_root_margin(MARGIN);
+        let Ok(observer) = IntersectionObserver::new_with_options(told.as_ref().unchecked_ref(), &options) else {
+            return;
+        };
+        observer.observe(&element);
+        // Neither may be sent elsewhere, and a browser has nowhere else.
+        let kept = StoredValue::new_local((observer, told));
+        on_cleanup(move || {
+            let _ = kept.try_update_value(|(observer, _)| observer.disconnect());
+        });
+    });
+}

@@ -1,0 +1,61 @@
+// Overview, System and Connect.
+import { unique } from '../fixtures/api.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+test('the overview shows what comes, and goes on by itself', async ({ api, page }) => {
+  const service = unique('busy');
+  await api.store({ service, level: 'error', message: 'first' }, { service, message: 'second' });
+  await page.goto('/overview');
+  const row = page.locator(`[data-testid=service-row][data-service=${service}]`);
+  await expect(row).toContainText('50.0 %');
+  await expect(page.getByTestId('tile-stored')).not.toHaveText(/–/);
+  const drawn = await page.getByTestId('traffic').locator('rect').count();
+  expect(drawn).toBeGreaterThan(0);
+  // Without a reload.
+  await api.store({ service, message: 'third' }, { service, message: 'fourth' });
+  await expect(row).toContainText('25.0 %');
+  await row.getByRole('link', { name: service }).click();
+  await expect(page.getByTestId('log-row')).toHaveCount(4);
+});
+
+test('the system page says how the engines are', async ({ page, pair }) => {
+  await page.goto('/system');
+  await expect(page.getByTestId('card-store')).toContainText(pair === 'embedded' ? 'embedded' : 'PostgreSQL');
+  await expect(page.getByTestId('card-queue')).toContainText(pair === 'embedded' ? 'embedded' : 'RabbitMQ', {
+    ignoreCase: true,
+  });
+  await expect(page.getByTestId('card-queue')).toContainText('well');
+  await expect(page.getByTestId('no-dead-letters')).toBeVisible();
+});
+
+test('the connect page names this server and shows the line that comes', async ({ api, page }) => {
+  const service = unique('hello');
+  await page.goto('/connect');
+  await expect(page.getByTestId('snippet-curl')).toContainText(`${api.url}/api/v1/push`);
+  await expect(page.locator('body[data-hydrated=true]')).toBeAttached();
+  await expect(page.getByTestId('waiting-line')).toBeVisible();
+  // The tail has to be open before.
+  await expect
+    .poll(async () => {
+      await api.push({ service, message: 'it works' });
+      return page.getByTestId('first-line').filter({ hasText: service }).count();
+    })
+    .toBe(1);
+  await page.getByTestId('first-line').getByRole('link').click();
+  await expect(page.getByTestId('log-row').filter({ hasText: service }).first()).toBeVisible();
+});
+
+test('without JavaScript the pages are readable', async ({ api, browser }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false, baseURL: api.url });
+  const page = await context.newPage();
+  for (const [path, text] of [
+    ['/overview', 'Services'],
+    ['/system', 'Retention'],
+    ['/connect', 'curl'],
+    ['/?show=patterns&range=1h', 'Patterns'],
+  ] as const) {
+    await page.goto(path);
+    await expect(page.locator('main')).toContainText(path.startsWith('/?') ? /match/i : text);
+  }
+  await context.close();
+});

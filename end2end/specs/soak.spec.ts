@@ -1,0 +1,82 @@
+// Staying open: live for long, with memory and page no larger than at first.
+//
+// A minute of it here; `make soak` takes ten. LOGBOOM_SOAK_SECONDS says how long.
+import { unique } from '../fixtures/api.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+const seconds = Number(process.env.LOGBOOM_SOAK_SECONDS ?? 60);
+const rate = 2_000;
+
+test('a live view stays as small and as smooth as it was', async ({ api, explore, page }, info) => {
+  test.setTimeout((seconds + 180) * 1000);
+  const service = unique('soak');
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Performance.enable');
+  await explore.openLive(`service:${service}`);
+
+  let sent = 0;
+  const begun = Date.now();
+  let stop = false;
+  const sender = (async () => {
+    while (!stop) {
+      const due = Math.floor(((Date.now() - begun) / 1000) * rate) - sent;
+      if (due >= rate / 10) {
+        await api.push(...Array.from({ length: due }, (_, n) => ({ service, message: `tick ${sent + n}`, seq: sent + n })));
+        sent += due;
+      } else {
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    }
+  })();
+
+  const look = async () => {
+    await devtools.send('HeapProfiler.collectGarbage');
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    const metric = (name: string) => metrics.find((metric) => metric.name === name)!.value;
+    return { heap: metric('JSHeapUsedSize'), nodes: metric('Nodes'), wasm: await wasmBytes() };
+  };
+  // The module keeps its memory to itself; the debugger finds it.
+  const wasmBytes = async (): Promise<number> => {
+    const { result } = await devtools.send('Runtime.evaluate', { expression: 'WebAssembly.Memory.prototype' });
+    const { objects } = await devtools.send('Runtime.queryObjects', { prototypeObjectId: result.objectId! });
+    const sum = await devtools.send('Runtime.callFunctionOn', {
+      objectId: objects.objectId!,
+      functionDeclaration: 'function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0); }',
+      returnByValue: true,
+    });
+    return sum.result.value;
+  };
+  // The first part fills what is bounded.
+  const settle = Math.min(60, seconds / 3) * 1000;
+  await page.waitForTimeout(settle);
+  await page.evaluate(() => {
+    const seen = { worst: 0, slow: 0, frames: 0, last: performance.now() };
+    (window as any).frames_ = seen;
+    const frame = (now: number) => {
+      const took = now - seen.last;
+      seen.last = now;
+      seen.frames += 1;
+      seen.worst = Math.max(seen.worst, took);
+      if (took > 100) seen.slow += 1;
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  const first = await look();
+  await page.waitForTimeout(seconds * 1000 - settle);
+  const frames = await page.evaluate(() => (window as any).frames_);
+  const last = await look();
+  stop = true;
+  await sender;
+  info.annotations.push({ type: 'figures', description: JSON.stringify({ sent, first, last, frames }) });
+  console.log('soak:', JSON.stringify({ seconds, sent, first, last, frames }));
+
+  expect(sent).toBeGreaterThan(seconds * rate * 0.8);
+  expect(last.heap).toBeLessThan(first.heap * 1.1 + 2_000_000);
+  expect(last.nodes).toBeLessThan(first.nodes * 1.1 + 1_000);
+  expect(first.wasm).toBeGreaterThan(0);
+  expect(last.wasm).toBeLessThan(first.wasm * 1.1 + 1_000_000);
+  // It still shows what comes.
+  await api.push({ service, message: 'the last of all' });
+  await expect(explore.messages.last()).toHaveText('the last of all');
+});
