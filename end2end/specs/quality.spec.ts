@@ -1,4 +1,5 @@
 // Access for everybody, and how soon the page is there.
+import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
@@ -10,7 +11,7 @@ type Violation = { id: string; impact: string | null; nodes: { html: string; fai
 for (const theme of ['light', 'dark'] as const) {
   test(`no page has a serious fault for assistive technology, ${theme}`, async ({ api, explore, page }) => {
     const service = unique('access');
-    const trace = 'abad1dea'.repeat(4);
+    const trace = randomBytes(16).toString('hex');
     await api.store(
       ...['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => ({
         service,
@@ -21,6 +22,8 @@ for (const theme of ['light', 'dark'] as const) {
       })),
     );
     await page.emulateMedia({ colorScheme: theme });
+    // Room for all there is at once.
+    await page.setViewportSize({ width: 1600, height: 900 });
     const pages: [string, () => Promise<void>][] = [
       ['/', async () => {}],
       [

@@ -112,11 +112,15 @@ fn pieces(template: &str) -> AnyView {
     while let Some((text, after)) = rest.split_once('<') {
         let Some((name, after)) = after.split_once('>').filter(|(name, _)| !name.contains(' ')) else { break };
         let name = if name == "*" { "…".to_owned() } else { name.to_owned() };
-        pieces.push(view! { <span>{text.to_owned()}</span> }.into_any());
+        if !text.is_empty() {
+            pieces.push(view! { <span>{text.to_owned()}</span> }.into_any());
+        }
         pieces.push(view! { <i>{name}</i> }.into_any());
         rest = after;
     }
-    pieces.push(view! { <span>{rest.to_owned()}</span> }.into_any());
+    if !rest.is_empty() {
+        pieces.push(view! { <span>{rest.to_owned()}</span> }.into_any());
+    }
     view! { <code>{pieces}</code> }.into_any()
 }
 

@@ -105,15 +105,20 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
         typing.text.with(|text| {
             let mut at = 0;
             let mut pieces = Vec::new();
+            // An empty piece would be sent as a blank.
+            let plain = |pieces: &mut Vec<AnyView>, piece: &str| {
+                if !piece.is_empty() {
+                    pieces.push(view! { <span>{piece.to_owned()}</span> }.into_any());
+                }
+            };
             for span in highlight(text) {
-                pieces
-                    .push(view! { <span>{text.get(at..span.start).unwrap_or_default().to_owned()}</span> }.into_any());
+                plain(&mut pieces, text.get(at..span.start).unwrap_or_default());
                 let class = format!("q-{}", span.kind.name());
                 let piece = text.get(span.range()).unwrap_or_default().to_owned();
                 pieces.push(view! { <span class=class>{piece}</span> }.into_any());
                 at = span.end;
             }
-            pieces.push(view! { <span>{text.get(at..).unwrap_or_default().to_owned()}</span> }.into_any());
+            plain(&mut pieces, text.get(at..).unwrap_or_default());
             pieces.collect_view()
         })
     };
