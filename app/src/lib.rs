@@ -10,6 +10,9 @@
 #![recursion_limit = "512"]
 // The component macro makes every component `pub`.
 #![allow(unreachable_pub)]
+// A closure that stands in the view itself loses its type there; a name for one does not,
+// and costs the browser code of its own.
+#![allow(clippy::redundant_closure)]
 // What only the browser runs is still compiled, and tested, for the server.
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 
