@@ -14,6 +14,8 @@ test('a level chip shows only its level, and shows all again', async ({ api, exp
   await explore.level('error').click();
   await expect(explore.messages).toHaveText(['all is lost']);
   await expect(explore.level('error')).toHaveAttribute('aria-pressed', 'true');
+  // What else there is can still be seen.
+  await expect(explore.level('warn').locator('.chip-count')).toHaveText('1');
   await explore.level('error').click();
   await expect(explore.rows).toHaveCount(3);
 });

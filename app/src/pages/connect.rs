@@ -98,7 +98,7 @@ fn snippets(origin: &str) -> Vec<Snippet> {
             ),
         },
         Snippet {
-            title: "Lines of JSON, from a file or a program",
+            title: texts().connect_lines,
             name: "lines",
             text: format!("my-program | curl {url} -H 'content-type: application/x-ndjson' --data-binary @-"),
         },

@@ -102,7 +102,10 @@ pub(super) static TEXTS: Texts = Texts {
     export: "Export",
     context: "Context",
     context_title: |service, node| format!("Around it: {service} on {node}"),
-    trace_title: |records, time| format!("Trace: {records} records in {time}"),
+    trace_title: |records, time| match records {
+        1 => "Trace of one record".into(),
+        _ => format!("Trace: {records} records in {time}"),
+    },
     beside_missing: "There is nothing here: it may be past its retention.",
     search_trace: "Search for it",
 
@@ -175,6 +178,7 @@ pub(super) static TEXTS: Texts = Texts {
 
     connect_title: "Send your first log",
     connect_text: "Every snippet has this server's address in it. Paste one, and its line appears here.",
+    connect_lines: "Lines of JSON, from a file or a program",
     connect_waiting: "Waiting for your first line…",
     connect_came: "It came:",
     connect_look: "See it among the logs",

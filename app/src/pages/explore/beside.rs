@@ -111,7 +111,7 @@ fn told((records, about): Found) -> Story {
             let trace = records.first().and_then(|record| record.trace_id.clone());
             let part = trace.and_then(|trace| filter::value_part(model::query::Field::TraceId, &trace));
             Story {
-                title: (t.trace_title)(records.len(), &offset(length(&records))),
+                title: (t.trace_title)(records.len(), offset(length(&records)).trim_start_matches('+')),
                 query: part.map(|part| filter::with("", &part, false)),
                 records,
                 about: None,

@@ -85,6 +85,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
                 <Icon name=IconName::Column />
             </a>
         }
+        .into_any()
     });
     let said = part.as_ref().map(|part| filter::with("", part, false));
     let actions = part.map(|part| {
@@ -115,7 +116,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
                     <button type="button" class="act" title=copy.clone() aria-label=copy data-testid="copy-field" on:click=move |_| copy_text(&copied)>
                         <Icon name=IconName::Copy />
                     </button>
-                    {column}
+                    {column.unwrap_or_else(|| view! { <span class="act"></span> }.into_any())}
                 </span>
                 <span class="value">{value}</span>
             </dd>

@@ -1,9 +1,11 @@
 //! The levels as chips: what there is of each, and a click to see only those.
 
-use leptos::prelude::*;
-use model::LevelClass;
+use leptos::{prelude::*, task::spawn_local};
+use model::{LevelClass, query::Field};
 
 use crate::{
+    backend::FacetsRequest,
+    server_functions,
     state::{
         explorer::Explorer,
         filter,
@@ -45,4 +47,33 @@ pub(super) fn Levels(totals: Counts) -> impl IntoView {
             {chips}
         </nav>
     }.into_any()
+}
+
+/// How many records each level would have without the filter by level, where there is one.
+/// Only the browser asks.
+pub(super) fn counts_without_filter(explorer: Explorer) -> RwSignal<Option<Counts>> {
+    let counts = RwSignal::new(None);
+    Effect::new(move |_| {
+        let search = explorer.search.get();
+        let (query, true) = filter::without(&search.query, &Field::Level) else {
+            counts.set(None);
+            return;
+        };
+        let (from, to) = search.counted();
+        let request = FacetsRequest { query, from, to, fields: vec!["level".into()], limit: LevelClass::ALL.len() };
+        spawn_local(async move {
+            let Ok(facets) = server_functions::facets(request).await else { return };
+            let mut found = Counts::default();
+            for value in facets.into_values().flatten() {
+                if let Ok(class) = value.value.parse::<LevelClass>() {
+                    found[class.index()] = value.count;
+                }
+            }
+            // An older answer than the search there is now is none.
+            if explorer.search.try_with_untracked(|now| *now == search) == Some(true) {
+                counts.set(Some(found));
+            }
+        });
+    });
+    counts
 }

@@ -90,6 +90,7 @@ pub(super) fn Explore() -> impl IntoView {
     };
 
     let pointer = Pointer::default();
+    let others = levels::counts_without_filter(explorer);
 
     let title = move || {
         explorer.search.with(|search| match search.query.as_str() {
@@ -128,8 +129,10 @@ pub(super) fn Explore() -> impl IntoView {
                 <Transition fallback=|| view! { <div class="histogram-space"></div> }>
                     {move || {
                         let bars = bars();
+                        // Under a filter by level, what other levels there are is asked apart.
+                        let totals = others.get().unwrap_or_else(|| bars.totals());
                         view! {
-                            <Levels totals=bars.totals() />
+                            <Levels totals />
                             <Histogram bars pointer />
                         }
                     }}
