@@ -1,5 +1,7 @@
 //! The signals that the parts of the Explore page share.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -62,6 +64,33 @@ pub(crate) struct Explorer {
     /// The fields that the newest matches have; for completion as well.
     pub(crate) fields: RwSignal<Vec<FieldView>>,
     navigate: StoredValue<Navigate>,
+    /// Those that are to be told, under numbers that grow.
+    rows: StoredValue<BTreeMap<u64, RowSignals>>,
+}
+
+/// What the rows of one block follow, alive as long as the block. Signals remember those who
+/// have ever followed them: rows that came and went for days would be remembered for days,
+/// so they follow these, which are told by [`Explorer`].
+#[derive(Clone, Copy)]
+pub(crate) struct RowSignals {
+    /// The record that is expanded.
+    pub(crate) open: RwSignal<Option<String>>,
+    pub(crate) columns: RwSignal<Vec<String>>,
+    pub(crate) local_time: RwSignal<bool>,
+}
+
+impl RowSignals {
+    fn tell(self, open: &Option<String>, columns: &Vec<String>, local_time: bool) {
+        if self.open.with_untracked(|now| now != open) {
+            self.open.set(open.clone());
+        }
+        if self.columns.with_untracked(|now| now != columns) {
+            self.columns.set(columns.clone());
+        }
+        if self.local_time.get_untracked() != local_time {
+            self.local_time.set(local_time);
+        }
+    }
 }
 
 type Navigate = Box<dyn Fn(&str, NavigateOptions) + Send + Sync>;
@@ -89,7 +118,14 @@ impl Explorer {
             facets: RwSignal::default(),
             fields: RwSignal::default(),
             navigate: StoredValue::new(navigate),
+            rows: StoredValue::default(),
         };
+        Effect::new(move |_| {
+            let open = view.with(|view| view.at.clone());
+            let (columns, local_time) = (explorer.columns.get(), explorer.local_time.get());
+            let rows: Vec<RowSignals> = explorer.rows.with_value(|rows| rows.values().copied().collect());
+            rows.into_iter().for_each(|rows| rows.tell(&open, &columns, local_time));
+        });
         Effect::new(move |_| explorer.local_time.set(true));
         provide_context(explorer);
         explorer
@@ -97,6 +133,26 @@ impl Explorer {
 
     pub(crate) fn expect() -> Self {
         expect_context()
+    }
+
+    /// Signals for some rows, until the current owner is cleaned up.
+    pub(crate) fn row_signals(&self) -> RowSignals {
+        let signals = RowSignals {
+            open: RwSignal::new(self.view.with_untracked(|view| view.at.clone())),
+            columns: RwSignal::new(self.columns.get_untracked()),
+            local_time: RwSignal::new(self.local_time.get_untracked()),
+        };
+        let rows = self.rows;
+        let number = rows.try_update_value(|rows| {
+            let number = rows.last_key_value().map_or(0, |(last, _)| last + 1);
+            rows.insert(number, signals);
+            number
+        });
+        on_cleanup(move || {
+            // The page may be gone with its rows.
+            let _ = rows.try_update_value(|rows| number.and_then(|number| rows.remove(&number)));
+        });
+        signals
     }
 
     /// Goes to another view, as a click on its link would.

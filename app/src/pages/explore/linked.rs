@@ -28,13 +28,14 @@ fn Missing(id: String) -> impl IntoView {
         let id = id.clone();
         move || explorer.view.with(|view| view.at.as_deref() == Some(id.as_str()))
     };
+    let signals = explorer.row_signals();
     let record = Resource::new(
         || (),
         move |()| server_functions::context(ContextRequest { id: id.clone(), before: 0, after: 0 }),
     );
     let content = move || {
         record.get().map(|answer| match answer {
-            Ok(context) => EitherOf3::A(item(&Item::Record(context.record.into()), &[], explorer)),
+            Ok(context) => EitherOf3::A(item(&Item::Record(context.record.into()), &[], explorer, signals)),
             Err(error) if error.class == crate::backend::BackendErrorClass::NotFound => {
                 EitherOf3::B(view! { <p class="linked-missing">{t.linked_missing}</p> })
             }

@@ -7,7 +7,12 @@ use model::{LevelClass, Severity, api::RecordView, query::Field};
 
 use super::detail::Detail;
 use crate::{
-    state::{clock::clock, explorer::Explorer, feed::Item, highlight},
+    state::{
+        clock::clock,
+        explorer::{Explorer, RowSignals},
+        feed::Item,
+        highlight,
+    },
     texts::texts,
 };
 
@@ -15,9 +20,9 @@ use crate::{
 const LINE_CHARACTERS: usize = 1_000;
 
 /// A record, or the note that some are left out.
-pub(super) fn item(item: &Item, terms: &[String], explorer: Explorer) -> impl IntoView + use<> {
+pub(super) fn item(item: &Item, terms: &[String], explorer: Explorer, signals: RowSignals) -> impl IntoView + use<> {
     match item {
-        Item::Record(record) => Either::Left(row(record, terms, explorer)),
+        Item::Record(record) => Either::Left(row(record, terms, explorer, signals)),
         Item::Gap(count) => Either::Right(gap(*count)),
     }
 }
@@ -27,16 +32,16 @@ fn gap(count: u64) -> impl IntoView {
     view! { <p class="gap" data-testid="gap" title=t.skipped_hint>{(t.skipped)(count)}</p> }
 }
 
-fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl IntoView + use<> {
+fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: RowSignals) -> impl IntoView + use<> {
     let t = texts();
     let class = level_class(record);
     let time = record.time.clone();
     let clock = move || {
-        let cut = clock(&time, explorer.local_time.get());
+        let cut = clock(&time, signals.local_time.get());
         view! { <span class="day">{cut.day}" "</span>{cut.time}<span class="fraction">{cut.fraction}</span> }
     };
     let id = record.id.clone();
-    let is_open = move || explorer.view.with(|view| view.at.as_deref() == Some(id.as_str()));
+    let is_open = move || signals.open.with(|open| open.as_deref() == Some(id.as_str()));
     let is_expanded = is_open.clone();
     let detail = {
         let record = record.clone();
@@ -50,7 +55,7 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer) -> impl I
                 let title = format!("{column}: {value}");
                 view! { <span class="cell" title=title>{value}</span> }
             };
-            explorer.columns.get().into_iter().map(cell).collect_view()
+            signals.columns.get().into_iter().map(cell).collect_view()
         }
     };
     let shortened = shorten(&record.message);

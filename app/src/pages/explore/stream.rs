@@ -5,7 +5,7 @@
 //! still when older ones are put on top; also before and without WebAssembly. The
 //! scroll rule is then short: away from the end the view stands still.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use leptos::{ev::MouseEvent, html::Div, prelude::*, task::spawn_local};
 use model::api::LogsPage;
@@ -24,7 +24,7 @@ use crate::{
     server_functions,
     state::{
         explorer::{Explorer, Follow},
-        feed::Shown,
+        feed::{Lines, Shown},
         highlight,
         view::Search,
     },
@@ -83,6 +83,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             _ => {}
         }
     };
+    let kept = Kept::default();
     let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
     let nothing_for = search.clone();
 
@@ -93,7 +94,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
                     <Older place=older shown search=search.clone() />
                 </Show>
                 <For each=blocks key=|serial| *serial let(serial)>
-                    <BlockRows serial shown terms=terms.clone() />
+                    <BlockRows serial shown kept terms=terms.clone() />
                 </For>
             </div>
         </div>
@@ -111,16 +112,39 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     }.into_any()
 }
 
+/// The lines of each block as it knows them. A block does not follow `shown`, which would
+/// remember it when it is long gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
+type Kept = StoredValue<HashMap<i64, RwSignal<Option<Lines>>>>;
+
+/// Tells the blocks whose lines have come or gone.
+fn tell(shown: RwSignal<Shown>, kept: Kept) {
+    let blocks: Vec<_> = kept.try_with_value(|kept| kept.clone().into_iter().collect()).unwrap_or_default();
+    for (serial, lines) in blocks {
+        let now = shown.try_with_untracked(|shown| shown.lines(serial)).flatten();
+        if lines.try_with_untracked(|lines| *lines != now) == Some(true) {
+            lines.set(now);
+        }
+    }
+}
+
 /// The rows of a block: all of them near the screen, and room for them elsewhere, so that
 /// a million of them cost what a few hundred do.
 #[component]
-fn BlockRows(serial: i64, shown: RwSignal<Shown>, terms: Arc<[String]>) -> impl IntoView {
+fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String]>) -> impl IntoView {
     let explorer = Explorer::expect();
     let element = NodeRef::<Div>::new();
     // From the server all come, and what has just come is at the end.
     let is_near = RwSignal::new(true);
     let height = RwSignal::new(None::<i32>);
-    let lines = Memo::new(move |_| shown.with(|shown| shown.lines(serial)));
+    let lines = RwSignal::new(shown.with_untracked(|shown| shown.lines(serial)));
+    kept.update_value(|kept| {
+        kept.insert(serial, lines);
+    });
+    on_cleanup(move || {
+        // The list may be gone with its blocks.
+        let _ = kept.try_update_value(|kept| kept.remove(&serial));
+    });
+    let signals = explorer.row_signals();
     near::changes(element, move |near| {
         if near == is_near.get_untracked() {
             return;
@@ -131,7 +155,7 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, terms: Arc<[String]>) -> impl 
         }
         is_near.set(near);
         if near {
-            bring_back(serial, shown);
+            bring_back(serial, shown, kept);
         }
     });
     let style = move || match height.get() {
@@ -140,21 +164,23 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, terms: Arc<[String]>) -> impl 
     };
     let rows = move || {
         let lines = lines.get().filter(|_| is_near.get());
-        lines.map(|lines| lines.0.iter().map(|line| item(line, &terms, explorer)).collect_view())
+        lines.map(|lines| lines.0.iter().map(|line| item(line, &terms, explorer, signals)).collect_view())
     };
     view! { <div class="block" node_ref=element style=move || style()>{move || rows()}</div> }.into_any()
 }
 
 /// Asks for the records of a block again where they were let go of, and lets go of others.
-fn bring_back(serial: i64, shown: RwSignal<Shown>) {
+fn bring_back(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
     if shown.with_untracked(Shown::is_heavy) {
-        shown.update(|shown| shown.lighten(serial));
+        shown.update_untracked(|shown| shown.lighten(serial));
+        tell(shown, kept);
     }
     let Some(request) = shown.with_untracked(|shown| shown.missing(serial)) else { return };
     spawn_local(async move {
         // A failure leaves the place empty; scrolling there again tries again.
         if let Ok(page) = server_functions::logs(request).await {
-            let _ = shown.try_update(|shown| shown.restore(serial, page.records));
+            let _ = shown.try_update_untracked(|shown| shown.restore(serial, page.records));
+            tell(shown, kept);
         }
     });
 }
