@@ -2,34 +2,20 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, future::abortable};
+use futures::StreamExt as _;
 use gloo_net::eventsource::futures::EventSource;
 use gloo_timers::future::TimeoutFuture;
-use leptos::{ev, prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use model::api::FiguresView;
 
-use super::{Figures, backoff::Backoff};
+use super::{Figures, backoff::Backoff, visible::while_visible};
 
 /// How long figures may stay away before they are said to be old; they come every 2 s.
 const LATE: Duration = Duration::from_secs(8);
 
 /// Keeps `figures` up to date until the current owner is cleaned up.
 pub(crate) fn watch(figures: Figures) {
-    // A hidden tab gives its connection back; browsers allow six to a site.
-    let hidden = RwSignal::new(document().hidden());
-    let listener = window_event_listener(ev::visibilitychange, move |_| hidden.set(document().hidden()));
-    on_cleanup(move || listener.remove());
-    Effect::new(move |_| {
-        if hidden.get() {
-            return;
-        }
-        let (reading, handle) = abortable(run(figures));
-        spawn_local(async move {
-            // Ends only by being aborted.
-            let _ = reading.await;
-        });
-        on_cleanup(move || handle.abort());
-    });
+    while_visible(move || run(figures));
 }
 
 async fn run(figures: Figures) {

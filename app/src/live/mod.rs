@@ -17,6 +17,8 @@ mod figures;
 mod first;
 #[cfg(target_arch = "wasm32")]
 mod pump;
+#[cfg(target_arch = "wasm32")]
+mod visible;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use figures::watch;

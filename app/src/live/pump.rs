@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::abortable;
-use leptos::{ev, leptos_dom::helpers::IntervalHandle, prelude::*, task::spawn_local};
+use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
 use model::api::RecordView;
 use web_sys::MessageEvent;
 
-use super::{Tail, connection};
+use super::{Tail, connection, visible::while_visible};
 use crate::{
     state::{
         explorer::{Explorer, Follow},
@@ -43,22 +42,7 @@ pub(crate) fn follow(tail: Tail) {
     };
     let last = StoredValue::new(position);
 
-    // A hidden tab gives its connection back; browsers allow six to a site.
-    let hidden = RwSignal::new(document().hidden());
-    let listener = window_event_listener(ev::visibilitychange, move |_| hidden.set(document().hidden()));
-    on_cleanup(move || listener.remove());
-    Effect::new(move |_| {
-        if hidden.get() {
-            return;
-        }
-        let reading = connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event));
-        let (reading, handle) = abortable(reading);
-        spawn_local(async move {
-            // Ends only by being aborted.
-            let _ = reading.await;
-        });
-        on_cleanup(move || handle.abort());
-    });
+    while_visible(move || connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event)));
 
     // Following means: at the end, with nothing held back.
     Effect::new(move |_| {

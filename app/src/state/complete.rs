@@ -2,10 +2,12 @@
 //! become.
 
 use model::{
-    LevelClass, Query,
+    Query,
     api::{FacetValue, FieldView},
     query::{Expr, Field, Test},
 };
+
+use super::filter;
 
 /// The suggestions that are shown at once.
 pub(crate) const SHOWN: usize = 9;
@@ -80,7 +82,10 @@ pub(crate) fn values(field: &str, begin: &str, values: &[FacetValue]) -> Vec<Sug
     let Some(field) = Field::parse_name(field) else { return Vec::new() };
     let matching = values.iter().filter(|value| value.value.to_lowercase().contains(&begin));
     matching
-        .map(|value| Suggestion { text: value_text(&field, &value.value), open: false, count: Some(value.count) })
+        .filter_map(|value| {
+            let part = filter::value_part(field.clone(), &value.value)?;
+            Some(Suggestion { text: filter::with("", &part, false), open: false, count: Some(value.count) })
+        })
         .take(SHOWN)
         .collect()
 }
@@ -103,14 +108,6 @@ pub(crate) fn accept(text: &str, word: Option<&Word>, suggestion: &Suggestion) -
 fn written(name: &str) -> Option<String> {
     let text = Query { expr: Expr::Field(Field::parse_name(name)?, Test::Exists) }.to_string();
     text.strip_suffix(":*").map(str::to_owned)
-}
-
-fn value_text(field: &Field, value: &str) -> String {
-    let test = match (field, value.parse::<LevelClass>()) {
-        (Field::Level, Ok(class)) => Test::LevelIn { classes: vec![class], words: Vec::new() },
-        _ => Test::AnyOf(vec![value.to_owned()]),
-    };
-    Query { expr: Expr::Field(field.clone(), test) }.to_string()
 }
 
 #[cfg(test)]
@@ -148,7 +145,8 @@ mod tests {
         assert_eq!(found[0].text, "service:\"the api\"");
         let (text, caret) = accept("-service:pi x", word("-service:pi x", 11).as_ref(), &found[0]);
         assert_eq!((text.as_str(), caret), ("-service:\"the api\" x", 19));
-        assert_eq!(value_text(&Field::Level, "error"), "level:error");
+        let levels = values("level", "err", &[FacetValue { value: "error".into(), count: 3 }]);
+        assert_eq!(levels[0].text, "level:error");
         assert_eq!(accept("old", None, &earlier(&["new".into()])[0]), ("new".into(), 3));
     }
 }

@@ -2,7 +2,6 @@
 
 use model::{
     LevelClass, ParseError, Query,
-    api::RecordView,
     query::{Expr, Field, Test},
 };
 
@@ -40,10 +39,8 @@ pub(crate) fn set_levels(text: &str, mut classes: Vec<LevelClass>) -> String {
 
 /// The query with `part` demanded, or refused where `out`; its opposite goes.
 pub(crate) fn with(text: &str, part: &Expr, out: bool) -> String {
-    let refused = Expr::Not(Box::new(part.clone()));
-    let mut parts = read(text);
-    parts.retain(|other| other != part && *other != refused);
-    parts.push(if out { refused } else { part.clone() });
+    let mut parts = apart_from(text, part);
+    parts.push(if out { Expr::Not(Box::new(part.clone())) } else { part.clone() });
     write(parts)
 }
 
@@ -78,10 +75,15 @@ pub(crate) fn stance(text: &str, part: &Expr) -> Option<bool> {
 
 /// The query with `part` taken from it, demanded or refused.
 pub(crate) fn drop_part(text: &str, part: &Expr) -> String {
+    write(apart_from(text, part))
+}
+
+/// The parts that neither demand nor refuse `part`.
+fn apart_from(text: &str, part: &Expr) -> Vec<Expr> {
     let refused = Expr::Not(Box::new(part.clone()));
     let mut parts = read(text);
     parts.retain(|other| other != part && *other != refused);
-    write(parts)
+    parts
 }
 
 /// The query that demands, or refuses, all that another text says.
@@ -94,18 +96,18 @@ pub(crate) fn with_text(text: &str, other: &str, out: bool) -> String {
     }
 }
 
-/// What can be asked of a record's level: its class, or its own word.
-pub(crate) fn level_part(record: &RecordView) -> Expr {
-    let test = match record.level.parse() {
-        Ok(class) => Test::LevelIn { classes: vec![class], words: Vec::new() },
-        Err(_) => Test::LevelIn { classes: Vec::new(), words: vec![record.level.clone()] },
-    };
-    Expr::Field(Field::Level, test)
-}
-
-/// That `field` has exactly this value; nothing to ask where it has none.
+/// That `field` has exactly this value; nothing to ask where it has none. A level is asked
+/// for by its class, or by its own word.
 pub(crate) fn value_part(field: Field, value: &str) -> Option<Expr> {
-    (!value.is_empty()).then(|| Expr::Field(field, Test::AnyOf(vec![value.to_owned()])))
+    if value.is_empty() {
+        return None;
+    }
+    let test = match (&field, value.parse()) {
+        (Field::Level, Ok(class)) => Test::LevelIn { classes: vec![class], words: Vec::new() },
+        (Field::Level, Err(_)) => Test::LevelIn { classes: Vec::new(), words: vec![value.to_owned()] },
+        _ => Test::AnyOf(vec![value.to_owned()]),
+    };
+    Some(Expr::Field(field, test))
 }
 
 fn level_classes(part: &Expr) -> Option<&Vec<LevelClass>> {

@@ -4,7 +4,6 @@
 use leptos::prelude::*;
 use model::api::{ContextView, RecordView};
 
-use super::row::level_class;
 use crate::{
     backend::{BackendError, ContextRequest, LogsRequest},
     components::{Icon, IconName},
@@ -142,7 +141,7 @@ fn list(explorer: Explorer, story: Story) -> AnyView {
         let url = explorer.view.with_untracked(|view| view.with_at(Some(record.id.clone())).url());
         let short = clock(&record.time, false).fraction;
         view! {
-            <li class=format!("level-{}", level_class(record)) class:about=is_about style=share data-testid="beside-row">
+            <li class=format!("level-{}", record.class()) class:about=is_about style=share data-testid="beside-row">
                 <a href=url title=move || full() data-fraction=short>
                     <span class="offset">{offset(millis - begin)}</span>
                     <span class="shape" role="img" aria-label=record.level.clone()></span>

@@ -133,7 +133,11 @@ fn entries(record: &RecordView, local: bool) -> Vec<Entry> {
         part: filter::value_part(field, value),
     };
     let t = texts();
-    let level = Entry { name: "level".into(), value: record.level.clone(), part: Some(filter::level_part(record)) };
+    let level = Entry {
+        name: "level".into(),
+        value: record.level.clone(),
+        part: filter::value_part(Field::Level, &record.level),
+    };
     let mut entries = vec![plain(t.time, time_text(&record.time, local)), level];
     if !record.service.is_empty() {
         entries.push(value("service", Field::Service, &record.service));

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
 use model::{
-    LevelClass,
     api::{FacetValue, FieldView},
-    query::{Expr, Field, Test},
+    query::Field,
 };
 
 use crate::{
@@ -98,7 +97,7 @@ fn section(explorer: Explorer, panel: Panel) -> AnyView {
 
 fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> AnyView {
     let t = texts();
-    let Some(part) = part(field, &value.value) else { return ().into_any() };
+    let Some(part) = filter::value_part(field.clone(), &value.value) else { return ().into_any() };
     let part = StoredValue::new(part);
     let stance =
         Memo::new(move |_| explorer.search.with(|search| part.with_value(|part| filter::stance(&search.query, part))));
@@ -146,15 +145,6 @@ fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> A
         </li>
     }
     .into_any()
-}
-
-fn part(field: &Field, value: &str) -> Option<Expr> {
-    match (field, value.parse::<LevelClass>()) {
-        (Field::Level, Ok(class)) => {
-            Some(Expr::Field(Field::Level, Test::LevelIn { classes: vec![class], words: Vec::new() }))
-        }
-        _ => filter::value_part(field.clone(), value),
-    }
 }
 
 /// Shown as it was the last time in this browser; at first where there is room.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::{either::Either, prelude::*};
-use model::{LevelClass, Severity, api::RecordView, query::Field};
+use model::{api::RecordView, query::Field};
 
 use super::detail::Detail;
 use crate::{
@@ -34,7 +34,7 @@ fn gap(count: u64) -> impl IntoView {
 
 fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: RowSignals) -> impl IntoView + use<> {
     let t = texts();
-    let class = level_class(record);
+    let class = record.class();
     let time = record.time.clone();
     let clock = move || {
         let cut = clock(&time, signals.local_time.get());
@@ -109,11 +109,6 @@ fn cell(record: &RecordView, column: &str) -> String {
         Some(Field::Attribute(key)) => record.attributes.get(key.as_str()).map(ToString::to_string).unwrap_or_default(),
         _ => String::new(),
     }
-}
-
-/// The class by which a record is coloured.
-pub(super) fn level_class(record: &RecordView) -> LevelClass {
-    Severity::new(record.severity).unwrap_or(Severity::INFO).class()
 }
 
 fn shorten(message: &str) -> &str {

@@ -145,8 +145,9 @@ impl Set {
 }
 
 /// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam of
-/// a text in small letters. There are far fewer seams than runs, so one that is taken for another by chance would
-/// be so in every block: up to three hashes have to say that it is there.
+/// a text in small letters. There are far fewer seams than runs, so one that is taken for
+/// another by chance would be so in every block: up to three hashes have to say that it is
+/// there.
 fn for_each(text: &[u8], mut call: impl FnMut(u16)) {
     for run in text.windows(3) {
         if let &[a, b, c] = run {

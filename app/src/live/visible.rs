@@ -1,0 +1,27 @@
+//! Reading for as long as somebody is there.
+
+use futures::future::abortable;
+use leptos::{ev, prelude::*, task::spawn_local};
+
+/// Runs `reading` until the current owner is cleaned up.
+pub(super) fn until_cleanup(reading: impl Future<Output = ()> + 'static) {
+    let (reading, handle) = abortable(reading);
+    spawn_local(async move {
+        // Ends only by being aborted.
+        let _ = reading.await;
+    });
+    on_cleanup(move || handle.abort());
+}
+
+/// Runs what `read` gives while the tab can be seen, until the current owner is cleaned up.
+/// A hidden tab gives its connection back; browsers allow six to a site.
+pub(super) fn while_visible<F: Future<Output = ()> + 'static>(read: impl Fn() -> F + 'static) {
+    let hidden = RwSignal::new(document().hidden());
+    let listener = window_event_listener(ev::visibilitychange, move |_| hidden.set(document().hidden()));
+    on_cleanup(move || listener.remove());
+    Effect::new(move |_| {
+        if !hidden.get() {
+            until_cleanup(read());
+        }
+    });
+}
