@@ -12,8 +12,7 @@ use leptos::server_fn::{
 };
 #[cfg(feature = "ssr")]
 use model::api::{
-    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
-    SavedViewView,
+    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,10 +51,10 @@ pub trait Backend: Send + Sync {
     async fn replay(&self, id: String) -> Result<usize, BackendError>;
 
     /// The saved views, by name.
-    async fn views(&self, request: ()) -> Result<Vec<SavedViewView>, BackendError>;
+    async fn views(&self, request: ()) -> Result<Vec<SavedView>, BackendError>;
 
     /// Saves a view, in place of one of the same name.
-    async fn save_view(&self, view: SavedViewView) -> Result<(), BackendError>;
+    async fn save_view(&self, view: SavedView) -> Result<(), BackendError>;
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError>;
 

@@ -11,7 +11,7 @@ use model::{
     Query,
     api::{
         ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
-        SavedViewView,
+        SavedView,
     },
 };
 use pipeline::{Error, ErrorClass, TimeRange};
@@ -112,11 +112,11 @@ impl Backend for Reading {
         self.letters.replay(id).await.map_err(told)
     }
 
-    async fn views(&self, (): ()) -> Result<Vec<SavedViewView>, BackendError> {
+    async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {
         self.views.list().await.map_err(told)
     }
 
-    async fn save_view(&self, view: SavedViewView) -> Result<(), BackendError> {
+    async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
         self.views.save(&view.name, &view.address).await.map_err(told)
     }
 

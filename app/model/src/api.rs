@@ -168,8 +168,10 @@ pub struct PatternView {
 
 /// A saved view: an address of the dashboard under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedViewView {
+pub struct SavedView {
+    /// 1 to [`limits::NAME_BYTES`](crate::limits::NAME_BYTES) bytes.
     pub name: String,
+    /// Path and parameters.
     pub address: String,
 }
 

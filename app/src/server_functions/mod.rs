@@ -7,8 +7,7 @@
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::api::{
-    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
-    SavedViewView,
+    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +68,9 @@ questions! {
     /// Tries a dead letter again; how many records it holds.
     replay: Replay(String) -> usize;
     /// The saved views.
-    views: Views(()) -> Vec<SavedViewView>;
+    views: Views(()) -> Vec<SavedView>;
     /// Saves a view.
-    save_view: SaveView(SavedViewView) -> ();
+    save_view: SaveView(SavedView) -> ();
     /// Removes a saved view by its name.
     remove_view: RemoveView(String) -> ();
 }

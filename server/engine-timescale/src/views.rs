@@ -1,7 +1,7 @@
 //! The views that readers have saved.
 
 use model::limits;
-use pipeline::{Result, SavedView};
+use pipeline::{Result, SavedView, too_many_views};
 use sqlx::{PgPool, Row};
 
 use crate::error::classify;
@@ -27,7 +27,7 @@ pub(crate) async fn save(pool: &PgPool, view: &SavedView) -> Result<()> {
         .execute(pool)
         .await
         .map_err(classify)?;
-    if saved.rows_affected() == 0 { Err(SavedView::too_many()) } else { Ok(()) }
+    if saved.rows_affected() == 0 { Err(too_many_views()) } else { Ok(()) }
 }
 
 /// See [`pipeline::LogStore::remove_view`].

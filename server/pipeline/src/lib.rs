@@ -37,6 +37,8 @@ pub use batch::{Batch, BatchId, Block};
 pub use error::{Error, ErrorClass, Result};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
 pub use store::{
-    Appended, Context, Cursor, DeadLetter, Facet, Histogram, LogStore, NewDeadLetter, SavedView, SearchPage,
-    SearchRequest, StoreStatus, TimeRange,
+    Appended, Context, Cursor, DeadLetter, Facet, Histogram, LogStore, NewDeadLetter, SearchPage, SearchRequest,
+    StoreStatus, TimeRange, too_many_views,
 };
+
+pub use model::api::SavedView;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{LevelClass, Position, Query, RecordId, StoredRecord, limits, time::Nanos};
+use model::{LevelClass, Position, Query, RecordId, StoredRecord, api::SavedView, limits, time::Nanos};
 
 use crate::{Block, Delivery, Error, Result, batch::BatchId};
 
@@ -204,20 +204,9 @@ pub struct DeadLetter {
     pub letter: NewDeadLetter,
 }
 
-/// What a reader looks at, under a name, for all who use the dashboard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SavedView {
-    /// 1 to [`limits::NAME_BYTES`] bytes.
-    pub name: String,
-    /// The dashboard's address for it: path and parameters.
-    pub address: String,
-}
-
-impl SavedView {
-    /// That there are too many of them.
-    pub fn too_many() -> Error {
-        Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
-    }
+/// That no more views can be saved.
+pub fn too_many_views() -> Error {
+    Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
 }
 
 /// The state of a store.

@@ -7,7 +7,7 @@ use axum::{
     response::Redirect,
     routing::{get, put},
 };
-use model::api::SavedViewView;
+use model::api::SavedView;
 use pipeline::Error;
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ pub(super) fn links() -> Router<Services> {
     Router::new().route("/view/{name}", get(follow))
 }
 
-async fn list(State(services): State<Services>) -> Result<Json<Vec<SavedViewView>>, Problem> {
+async fn list(State(services): State<Services>) -> Result<Json<Vec<SavedView>>, Problem> {
     Ok(Json(services.views.list().await?))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{api::SavedViewView, limits};
+use model::limits;
 use pipeline::{Error, LogStore, Result, SavedView};
 
 /// The bytes of an address: a query and what else a page's URL holds.
@@ -16,9 +16,8 @@ pub(crate) struct Views {
 
 impl Views {
     /// By name.
-    pub(crate) async fn list(&self) -> Result<Vec<SavedViewView>> {
-        let views = self.store.views().await?;
-        Ok(views.into_iter().map(|view| SavedViewView { name: view.name, address: view.address }).collect())
+    pub(crate) async fn list(&self) -> Result<Vec<SavedView>> {
+        self.store.views().await
     }
 
     /// # Errors

@@ -6,7 +6,7 @@ use leptos::{
     prelude::*,
     task::spawn_local,
 };
-use model::api::SavedViewView;
+use model::api::SavedView;
 
 use crate::{
     backend::BackendError,
@@ -41,12 +41,12 @@ pub(super) fn Views() -> impl IntoView {
     let save = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(input) = name.get_untracked() else { return };
-        let view = SavedViewView { name: input.value(), address: explorer.view.get_untracked().url() };
+        let view = SavedView { name: input.value(), address: explorer.view.get_untracked().url() };
         input.set_value("");
         change(Box::pin(server_functions::save_view(view)));
     };
-    let entry = move |view: SavedViewView| {
-        let SavedViewView { name, address } = view;
+    let entry = move |view: SavedView| {
+        let SavedView { name, address } = view;
         let (removed, shared) = (name.clone(), name.clone());
         let (remove, copy) = ((t.view_remove)(&name), (t.view_copy)(&name));
         view! {

@@ -1,7 +1,7 @@
 //! The views that readers have saved.
 
 use model::limits;
-use pipeline::{Result, SavedView};
+use pipeline::{Result, SavedView, too_many_views};
 use sqlx::Row;
 
 use super::{Catalogue, failed};
@@ -28,7 +28,7 @@ impl Catalogue {
             .await
             .map_err(failed)?
             .rows_affected();
-        if saved == 0 { Err(SavedView::too_many()) } else { Ok(()) }
+        if saved == 0 { Err(too_many_views()) } else { Ok(()) }
     }
 
     pub(crate) async fn remove_view(&self, name: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use model::{Position, Query, RecordId, StoredRecord, limits};
 use parking_lot::Mutex;
 use pipeline::{
     Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter,
-    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange, too_many_views,
 };
 use tokio::sync::watch;
 
@@ -201,7 +201,7 @@ impl LogStore for MemoryStore {
         self.check()?;
         let views = &mut self.disk.lock().views;
         if views.len() >= limits::VIEWS && !views.contains_key(&view.name) {
-            return Err(SavedView::too_many());
+            return Err(too_many_views());
         }
         views.insert(view.name.clone(), view.address.clone());
         Ok(())
