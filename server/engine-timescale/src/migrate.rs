@@ -32,7 +32,8 @@ const PLAIN: &[Migration] = migrations![
     "plain/0006_views",
 ];
 const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timescale/0002_trace_id"];
-const COMMUNITY: &[Migration] = migrations!["community/0001_columnstore", "community/0002_minutes"];
+const COMMUNITY: &[Migration] =
+    migrations!["community/0001_columnstore", "community/0002_minutes", "community/0003_minutes_changed"];
 
 /// Nodes that start together take turns: "LN" and a number of its own.
 const TURN: &str = "select pg_advisory_xact_lock(x'4c4e000000000000'::bigint)";

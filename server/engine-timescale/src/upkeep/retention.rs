@@ -61,7 +61,7 @@ impl Retention {
             deleted |= self.keep_to_size(connection, layout, most).await?;
         }
         for service in &mut self.services {
-            deleted |= service.keep_to(connection).await?;
+            deleted |= service.keep_to(connection, layout).await?;
         }
         if deleted {
             sqlx::query(include_str!("../../queries/delete_blocks.sql")).execute(&mut *connection).await?;
@@ -95,7 +95,7 @@ impl Retention {
 }
 
 impl Service {
-    async fn keep_to(&mut self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+    async fn keep_to(&mut self, connection: &mut PgConnection, layout: &Layout) -> sqlx::Result<bool> {
         let end = before_now(self.age);
         // There is no index by service, so only those times are read where there may be some.
         let position: i64 = one(connection, "select logboom.final_position()").await?;
@@ -116,6 +116,11 @@ impl Service {
                 .try_get(0)?;
             let Some(first) = first else { break };
             let hour = first.later(Duration::from_secs(3_600)).min(end);
+            if matches!(layout, Layout::Hypertable { community: true, .. }) {
+                // Before the records go, so that at no time the minutes count them still.
+                let changed = "insert into logboom.minutes_changed (earliest, latest) values ($1, $2)";
+                sqlx::query(changed).bind(first).bind(hour).execute(&mut *connection).await?;
+            }
             let rows = sqlx::query(sql).bind(&self.name).bind(first).bind(hour).execute(&mut *connection).await?;
             deleted += rows.rows_affected();
         }
@@ -135,7 +140,8 @@ async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::R
 /// Drops the partitions or chunks that end no later than this.
 async fn drop_days(connection: &mut PgConnection, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
     let sql = match layout {
-        Layout::Hypertable { .. } => include_str!("../../queries/drop_chunks.sql"),
+        Layout::Hypertable { community: true, .. } => include_str!("../../queries/drop_counted_chunks.sql"),
+        Layout::Hypertable { community: false, .. } => include_str!("../../queries/drop_chunks.sql"),
         Layout::Partitions { .. } => "select logboom.drop_days($1)",
     };
     let dropped = with_lock_timeout(connection, sqlx::query(sql).bind(end)).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use super::one;
 
@@ -17,7 +17,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Counts the minutes that have changed.
+    /// Counts the minutes that have changed, by what was stored or deleted.
     pub(super) async fn refresh(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
         let begun = Instant::now();
         if self.next.is_some_and(|next| begun < next) {
@@ -26,14 +26,18 @@ impl Summary {
         // All up to here is committed, so the refresh sees it.
         let upto: i64 = one(connection, "select logboom.final_position()").await?;
         let known: i64 = one(connection, "select position from logboom.minutes_upto").await?;
-        if upto == known {
+        let changed: Option<i64> = one(connection, "select max(id) from logboom.minutes_changed").await?;
+        if upto == known && changed.is_none() {
             return Ok(());
         }
         // By itself: it commits as it goes.
         sqlx::raw_sql("call refresh_continuous_aggregate('logboom.minutes', null, null)")
             .execute(&mut *connection)
             .await?;
-        sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(&mut *connection).await?;
+        let mut known = connection.begin().await?;
+        sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(&mut *known).await?;
+        sqlx::query("delete from logboom.minutes_changed where id <= $1").bind(changed).execute(&mut *known).await?;
+        known.commit().await?;
         let took = begun.elapsed();
         tracing::debug!(?took, upto, "the minutes are up to date");
         self.next = Some(begun + took * SHARE);

@@ -114,6 +114,35 @@ async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
     }
 }
 
+/// Also when nothing is stored afterwards that would have the minutes counted again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_is_counted_no_more() {
+    let Some(url) = timescale_database().await else { return };
+    let store = open_with(&url, busy()).await;
+    let now = now();
+    let times = [now - 10 * 60_000_000_000, now - 3 * HOUR, now - 5 * DAY];
+    store.append(&deliveries(&[batch_at(1, "debug", &times), batch_at(2, "api", &times)])).await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let counted = "select position = logboom.final_position() from logboom.minutes_upto";
+    until("the minutes are up to date", async || is_so(&pool, counted).await).await;
+    assert_eq!(count(&store).await, 6);
+    store.close().await;
+
+    let options = Options {
+        retention: Some(Duration::from_secs(3 * 86_400)),
+        retention_services: vec![("debug".to_owned(), Duration::from_secs(7_200))],
+        ..busy()
+    };
+    let store = open_with(&url, options).await;
+    until("the old day and the old records are gone", async || count(&store).await == 3).await;
+    let settled = "select not exists (select from logboom.minutes_changed)";
+    until("the minutes are counted again", async || is_so(&pool, settled).await).await;
+    assert_eq!(count(&store).await, 3);
+    let histogram = store.histogram(&Query::default(), TimeRange { from: now - 6 * DAY, to: now }, HOUR).await.unwrap();
+    assert_eq!(histogram.counts.iter().flatten().sum::<u64>(), 3);
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_planner_is_told_of_a_new_day() {
     for (url, options) in layouts(busy()).await {
