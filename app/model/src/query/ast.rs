@@ -74,6 +74,24 @@ pub enum Test {
     Compare(Comparison, f64),
 }
 
+impl Query {
+    /// Whether a record's service and level class alone say if it matches.
+    pub fn is_by_service_and_class(&self) -> bool {
+        fn only(expr: &Expr) -> bool {
+            match expr {
+                Expr::All => true,
+                Expr::And(operands) | Expr::Or(operands) => operands.iter().all(only),
+                Expr::Not(operand) => only(operand),
+                Expr::Field(Field::Service, _) => true,
+                // A level's own word is another matter.
+                Expr::Field(Field::Level, test) => test.is_by_severity(),
+                Expr::Field(..) | Expr::Contains(_) => false,
+            }
+        }
+        only(&self.expr)
+    }
+}
+
 impl Test {
     /// Whether it is about the level, and about nothing of it but the severity.
     pub fn is_by_severity(&self) -> bool {

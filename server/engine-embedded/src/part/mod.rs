@@ -28,7 +28,7 @@
 //! File metadata: `logboom.format` is the version of this layout, `logboom.attributes`
 //! a JSON array of `{column, key, type}`, which is what readers should go by, and
 //! `logboom.message_index` a JSON object `{offset, bytes}`: where in the file the
-//! [`message_index`] is. Columns whose values hardly repeat have Parquet's Bloom filters.
+//! [`message_index`] is, and `logboom.totals` what the row groups come to ([`totals`]). Columns whose values hardly repeat have Parquet's Bloom filters.
 
 pub(crate) mod builder;
 pub(crate) mod columns;
@@ -41,6 +41,7 @@ pub(crate) mod message_index;
 pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod schema;
+pub(crate) mod totals;
 pub(crate) mod writer;
 
 use std::path::{Path, PathBuf};

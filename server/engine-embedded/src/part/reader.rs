@@ -29,6 +29,7 @@ use super::{
     PLACE_BITS, PartInfo, file,
     message_index::MessageIndex,
     schema::{self, Columns, IndexPlace},
+    totals::{self, Totals},
 };
 
 /// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
@@ -85,6 +86,8 @@ pub(crate) struct Group {
     pub(crate) position: (i64, i64),
     /// Of the batches' first ids.
     pub(crate) id_base: (RecordId, RecordId),
+    /// What its rows come to, where the file says so.
+    pub(crate) totals: Option<Totals>,
 }
 
 impl Part {
@@ -201,6 +204,7 @@ impl Footer {
             .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
             .collect();
         let columns = Columns::read(metadata.schema(), &pairs)?;
+        let mut totals = pairs.get(schema::TOTALS_KEY).map(|text| totals::read(text)).unwrap_or_default().into_iter();
         let groups = metadata
             .metadata()
             .row_groups()
@@ -210,6 +214,7 @@ impl Footer {
                 time: bounds(group, columns.place(schema::TIME)),
                 position: bounds(group, columns.place(schema::POSITION)),
                 id_base: id_bounds(group, columns.place(schema::ID_BASE)),
+                totals: totals.next().flatten(),
             })
             .collect();
         let index_place = pairs.get(schema::MESSAGE_INDEX_KEY).and_then(|place| serde_json::from_str(place).ok());

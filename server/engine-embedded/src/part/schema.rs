@@ -12,6 +12,7 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
 pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.message_index";
+pub(crate) const TOTALS_KEY: &str = "logboom.totals";
 
 pub(crate) const TIME: &str = "time";
 pub(crate) const OBSERVED_TIME: &str = "observed_time";

@@ -26,6 +26,7 @@ use super::{
     file,
     message_index::{self, BLOCK_ROWS},
     schema::{self, AttributeColumn, IndexPlace, Kind},
+    totals,
 };
 
 /// Rows of a row group: what a search prunes by and decodes a dictionary for.
@@ -77,6 +78,7 @@ pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>]) -> Result<PartIn
 pub(crate) struct PartWriter {
     writer: ArrowWriter<BufWriter<fs::File>>,
     sets: message_index::Builder,
+    totals: totals::Builder,
     file: Unfinished,
 }
 
@@ -111,7 +113,7 @@ impl PartWriter {
         let buffered = BufWriter::with_capacity(1 << 20, output);
         let properties = properties(layout, effort)?;
         let writer = ArrowWriter::try_new(buffered, layout.schema.clone(), Some(properties)).map_err(refused)?;
-        Ok(Self { writer, sets: message_index::Builder::default(), file })
+        Ok(Self { writer, sets: message_index::Builder::default(), totals: totals::Builder::new(GROUP_ROWS), file })
     }
 
     /// Adds rows, which come after those before in the order of the part; their columns
@@ -120,19 +122,24 @@ impl PartWriter {
         full_disk_point!("part::write", |error| file::failed("write", &self.file.path, &error));
         let messages = Texts::named(batch, schema::MESSAGE)?;
         (0..messages.len()).for_each(|row| self.sets.add(messages.get(row).unwrap_or_default()));
+        self.totals.add(batch)?;
         self.writer.write(batch).map_err(refused)
     }
 
     /// Makes the part durable. `info` is what is known of its rows.
     pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
-        let Self { mut writer, sets, mut file } = self;
+        let Self { mut writer, sets, totals, mut file } = self;
         // Row groups are ended before what stands behind them.
         writer.flush().map_err(refused)?;
         let sets = sets.finish();
         let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
         writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
-        let place = serde_json::to_string(&place).map_err(|error| Error::internal(error.to_string()))?;
-        writer.append_key_value_metadata(KeyValue::new(schema::MESSAGE_INDEX_KEY.to_owned(), place));
+        for (key, text) in
+            [(schema::MESSAGE_INDEX_KEY, serde_json::to_string(&place)), (schema::TOTALS_KEY, totals.finish())]
+        {
+            let text = text.map_err(|error| Error::internal(format!("a part's {key} does not print: {error}")))?;
+            writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
+        }
         let output = writer
             .into_inner()
             .map_err(refused)?

@@ -19,7 +19,7 @@ pub(crate) async fn count(readers: &Readers, query: &Query, range: TimeRange) ->
         return Ok(0);
     }
     let mut session = Session::open(&readers.pool).await?;
-    if !readers.have_minutes || !minutes::know(query) {
+    if !readers.have_minutes || !query.is_by_service_and_class() {
         let count = count_records(&mut session, query, range).await?;
         session.end();
         return Ok(count);

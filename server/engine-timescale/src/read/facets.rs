@@ -44,8 +44,9 @@ pub(crate) async fn facets(
     for name in fields {
         let values = match Field::parse_name(name) {
             Some(field) if range.from < range.to && limit > 0 && !name.contains('\0') => {
-                let in_minutes =
-                    readers.have_minutes && minutes::know(query) && matches!(field, Field::Service | Field::Level);
+                let in_minutes = readers.have_minutes
+                    && query.is_by_service_and_class()
+                    && matches!(field, Field::Service | Field::Level);
                 let wanted = if field == Field::Level { LevelClass::ALL.len() } else { limit };
                 let counts = if in_minutes {
                     let split = match &mut split {

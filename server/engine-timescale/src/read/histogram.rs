@@ -24,7 +24,7 @@ pub(crate) async fn histogram(readers: &Readers, query: &Query, range: TimeRange
     }
     let mut session = Session::open(&readers.pool).await?;
     // A bucket of whole minutes has whole minutes.
-    if !readers.have_minutes || !minutes::know(query) || bucket % minutes::MINUTE != 0 {
+    if !readers.have_minutes || !query.is_by_service_and_class() || bucket % minutes::MINUTE != 0 {
         count_records(&mut session, query, range, &mut buckets).await?;
         session.end();
         return Ok(buckets.into_histogram());

@@ -5,10 +5,6 @@
 //! from the records, and so are the ends of a range that are no whole minutes. So the
 //! answer is exact whenever the refresh was, and quick where it was a moment ago.
 
-use model::{
-    Query,
-    query::{Expr, Field},
-};
 use pipeline::{Result, TimeRange};
 use sqlx::Row;
 
@@ -54,22 +50,6 @@ pub(super) async fn end(mut session: Session) -> Result<()> {
     sqlx::raw_sql("commit").execute(session.connection()?).await.map_err(classify)?;
     session.end();
     Ok(())
-}
-
-/// Whether the minutes know all that the query asks about.
-pub(super) fn know(query: &Query) -> bool {
-    fn only(expr: &Expr) -> bool {
-        match expr {
-            Expr::All => true,
-            Expr::And(operands) | Expr::Or(operands) => operands.iter().all(only),
-            Expr::Not(operand) => only(operand),
-            Expr::Field(Field::Service, _) => true,
-            // A level's own word is not in the table.
-            Expr::Field(Field::Level, test) => test.is_by_severity(),
-            Expr::Field(..) | Expr::Contains(_) => false,
-        }
-    }
-    only(&query.expr)
 }
 
 impl Split {

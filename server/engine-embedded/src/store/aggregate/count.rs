@@ -1,12 +1,12 @@
 //! How many records match.
 
 use arrow_array::RecordBatch;
-use model::{Query, Record};
+use model::{LevelClass, Query, Record};
 use pipeline::{Result, TimeRange};
 
 use super::{Counter, run};
 use crate::{
-    part::schema::Columns,
+    part::{reader::Group, schema::Columns},
     store::{scans::Cancel, snapshot::Snapshot},
 };
 
@@ -39,8 +39,11 @@ impl Counter for Total {
         Ok(())
     }
 
-    fn unread(&mut self, rows: usize) -> bool {
-        self.0 += rows as u64;
+    fn is_by_service_and_class(&self, _: &Group) -> bool {
         true
+    }
+
+    fn rows(&mut self, _: &Group, _: &str, _: LevelClass, rows: u64) {
+        self.0 += rows;
     }
 }

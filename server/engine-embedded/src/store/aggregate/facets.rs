@@ -7,7 +7,7 @@ use arrow_array::{
     types::{Int64Type, UInt8Type},
 };
 use foldhash::fast::RandomState;
-use model::{Query, Record, Severity, query::Field};
+use model::{LevelClass, Query, Record, Severity, query::Field};
 use pipeline::{Facet, Result, TimeRange};
 
 use super::{Counter, run};
@@ -15,6 +15,7 @@ use crate::{
     part::{
         columns::{self, Texts},
         decode::{self, Values},
+        reader::Group,
         schema::{self, Columns},
     },
     store::{scans::Cancel, snapshot::Snapshot},
@@ -70,6 +71,16 @@ impl Counter for Tallies {
 
     fn record(&mut self, record: &Record) {
         self.0.iter_mut().for_each(|tally| tally.record(record));
+    }
+
+    fn is_by_service_and_class(&self, _: &Group) -> bool {
+        self.0.iter().all(|tally| matches!(tally.field, Field::Service | Field::Level))
+    }
+
+    fn rows(&mut self, _: &Group, service: &str, class: LevelClass, rows: u64) {
+        for tally in &mut self.0 {
+            tally.add(if tally.field == Field::Service { service } else { class.name() }, rows);
+        }
     }
 
     fn batch(&mut self, batch: &RecordBatch, layout: &Columns) -> Result<()> {

@@ -8,6 +8,7 @@ use super::{Counter, run};
 use crate::{
     part::{
         columns,
+        reader::Group,
         schema::{self, Columns},
     },
     store::{scans::Cancel, snapshot::Snapshot},
@@ -51,11 +52,11 @@ struct Timeline {
 }
 
 impl Timeline {
-    fn add(&mut self, time: i64, class: usize) {
+    fn add(&mut self, time: i64, class: usize, records: u64) {
         let place = time.div_euclid(self.bucket) - self.first;
         let bucket = usize::try_from(place).ok().and_then(|place| self.counts.get_mut(place));
         if let Some(count) = bucket.and_then(|bucket| bucket.get_mut(class)) {
-            *count += 1;
+            *count += records;
         }
     }
 }
@@ -76,14 +77,23 @@ impl Counter for Timeline {
     }
 
     fn record(&mut self, record: &Record) {
-        self.add(record.time, record.severity.class().index());
+        self.add(record.time, record.severity.class().index(), 1);
+    }
+
+    /// Where all of them are in one bucket.
+    fn is_by_service_and_class(&self, group: &Group) -> bool {
+        group.time.0.div_euclid(self.bucket) == group.time.1.div_euclid(self.bucket)
+    }
+
+    fn rows(&mut self, group: &Group, _: &str, class: LevelClass, rows: u64) {
+        self.add(group.time.0, class.index(), rows);
     }
 
     fn batch(&mut self, batch: &RecordBatch, _: &Columns) -> Result<()> {
         let times = columns::times(batch, schema::TIME)?;
         let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
         for (time, severity) in times.iter().zip(severities) {
-            self.add(*time, usize::from(severity.saturating_sub(1) / 4));
+            self.add(*time, usize::from(severity.saturating_sub(1) / 4), 1);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ mod histogram;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use model::{Query, Record};
+use model::{LevelClass, Query, Record};
 use pipeline::{Result, TimeRange};
 use rayon::prelude::*;
 
@@ -37,10 +37,11 @@ trait Counter: Send + Sync {
     fn columns(&self, layout: &Columns) -> Vec<usize>;
     fn record(&mut self, record: &Record);
     fn batch(&mut self, batch: &RecordBatch, layout: &Columns) -> Result<()>;
-    /// Counts rows that all match without reading them, if it can.
-    fn unread(&mut self, _rows: usize) -> bool {
-        false
-    }
+    /// Whether it needs no more of the matching rows of a row group than their services and
+    /// level classes.
+    fn is_by_service_and_class(&self, group: &Group) -> bool;
+    /// Adds rows of such a row group.
+    fn rows(&mut self, group: &Group, service: &str, class: LevelClass, rows: u64);
 }
 
 /// What one thread looks at in one go.
@@ -53,10 +54,13 @@ struct Run<'a> {
     query: &'a Query,
     window: Window,
     cancel: &'a Cancel,
+    /// Whether a row group's totals say how many of its rows match.
+    by_service_and_class: bool,
 }
 
 fn run<C: Counter>(snapshot: &Snapshot, query: &Query, range: TimeRange, cancel: &Cancel, mut counter: C) -> Result<C> {
-    let run = Run { query, window: Window::of_time(range), cancel };
+    let by_service_and_class = query.is_by_service_and_class();
+    let run = Run { query, window: Window::of_time(range), cancel, by_service_and_class };
     let total = run
         .tasks(snapshot)?
         .into_par_iter()
@@ -129,10 +133,17 @@ impl Run<'_> {
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
         let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(()) };
         let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
-        conditions.extend(more);
-        if conditions.is_empty() && counter.unread(group.rows) {
+        if let Some(totals) = &group.totals
+            && conditions.is_empty()
+            && self.by_service_and_class
+            && counter.is_by_service_and_class(group)
+        {
+            filter::matching_totals(self.query, totals, |service, class, rows| {
+                counter.rows(group, service, class, rows);
+            });
             return Ok(());
         }
+        conditions.extend(more);
         let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
         let rows = filter::candidates(self.query, part, footer, place)?;
         if rows.is_empty() {

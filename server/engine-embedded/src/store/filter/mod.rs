@@ -13,7 +13,7 @@ mod prune;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use model::{
-    Query,
+    LevelClass, Query, Text,
     query::{Expr, Field, Test},
 };
 use pipeline::Result;
@@ -24,6 +24,7 @@ use super::scans::Cancel;
 use crate::part::{
     reading::Condition,
     schema::{self, Columns, Kind},
+    totals::Totals,
 };
 
 /// A query as far as one part can tell without reading rows.
@@ -65,6 +66,21 @@ pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
         })
         .collect();
     Bound::Conditions(conditions)
+}
+
+/// Tells of the rows that match how many there are of each service and level class. The
+/// query is one [by these](Query::is_by_service_and_class).
+pub(crate) fn matching_totals(query: &Query, totals: &Totals, mut tell: impl FnMut(&str, LevelClass, u64)) {
+    let mut record = probe::blank();
+    for (service, counts) in totals {
+        record.service = Text::from(service.as_str());
+        for (class, rows) in LevelClass::ALL.into_iter().zip(counts).filter(|(_, rows)| **rows > 0) {
+            record.severity = class.lowest();
+            if query.matches(&record) {
+                tell(service, class, *rows);
+            }
+        }
+    }
 }
 
 /// A bound expression.

@@ -15,26 +15,30 @@ pub(crate) struct Probe {
     record: Record,
 }
 
+/// A record that says nothing.
+pub(crate) fn blank() -> Record {
+    Record {
+        id: RecordId::default(),
+        time: 0,
+        observed_time: 0,
+        severity: Severity::INFO,
+        level: Text::default(),
+        service: Text::default(),
+        node: Text::default(),
+        message: String::new(),
+        attributes: Vec::new(),
+        trace_id: None,
+        span_id: None,
+    }
+}
+
 impl Probe {
     pub(crate) fn new(field: &Field, test: &Test) -> Self {
         let key = match field {
             Field::Attribute(key) => Text::from(key.as_str()),
             _ => Text::default(),
         };
-        let record = Record {
-            id: RecordId::default(),
-            time: 0,
-            observed_time: 0,
-            severity: Severity::INFO,
-            level: Text::default(),
-            service: Text::default(),
-            node: Text::default(),
-            message: String::new(),
-            attributes: Vec::new(),
-            trace_id: None,
-            span_id: None,
-        };
-        Self { query: Query { expr: Expr::Field(field.clone(), test.clone()) }, key, record }
+        Self { query: Query { expr: Expr::Field(field.clone(), test.clone()) }, key, record: blank() }
     }
 
     fn ask(&self) -> bool {
