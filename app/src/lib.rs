@@ -18,6 +18,7 @@
 
 pub mod backend;
 mod components;
+mod effect;
 mod live;
 pub mod pages;
 mod preferences;

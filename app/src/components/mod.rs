@@ -1,5 +1,6 @@
 //! Parts that more than one page uses.
 
+mod awaited;
 mod bars;
 mod clipboard;
 mod frame;
@@ -8,6 +9,7 @@ mod origin;
 mod preferences;
 mod spark;
 
+pub(crate) use awaited::{awaited, loading};
 pub(crate) use bars::{HEIGHT, bar, chart};
 pub(crate) use clipboard::copy_text;
 pub(crate) use frame::{Place, TopBar};

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
+use leptos::prelude::*;
 use model::api::RecordView;
 use web_sys::MessageEvent;
 
 use super::{Tail, connection, visible::while_visible};
 use crate::{
+    effect::{effect, every},
     state::{
         explorer::{Explorer, Follow},
         feed::{Event, Item, ROWS_PER_FRAME, Shown, Waiting},
@@ -45,7 +46,7 @@ pub(crate) fn follow(tail: Tail) {
     while_visible(move || connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event)));
 
     // Following means: at the end, with nothing held back.
-    Effect::new(move |_| {
+    effect(move |_| {
         if explorer.follow.get() == Follow::Following {
             explorer.waiting.set(0);
             pump.schedule();
@@ -56,18 +57,10 @@ pub(crate) fn follow(tail: Tail) {
     });
 
     let t = texts();
-    let announce: Result<IntervalHandle, _> = set_interval_with_handle(
-        move || {
-            let count = pump.unannounced.try_update_value(std::mem::take).unwrap_or_default();
-            if count > 0 {
-                announcement.set((t.announce_new)(count));
-            }
-        },
-        ANNOUNCE,
-    );
-    on_cleanup(move || {
-        if let Ok(announce) = announce {
-            announce.clear();
+    every(ANNOUNCE, move || {
+        let count = pump.unannounced.try_update_value(std::mem::take).unwrap_or_default();
+        if count > 0 {
+            announcement.set((t.announce_new)(count));
         }
     });
 }

@@ -3,6 +3,8 @@
 use futures::future::abortable;
 use leptos::{ev, prelude::*, task::spawn_local};
 
+use crate::effect::effect;
+
 /// Runs `reading` until the current owner is cleaned up.
 pub(super) fn until_cleanup(reading: impl Future<Output = ()> + 'static) {
     let (reading, handle) = abortable(reading);
@@ -19,7 +21,7 @@ pub(super) fn while_visible<F: Future<Output = ()> + 'static>(read: impl Fn() ->
     let hidden = RwSignal::new(document().hidden());
     let listener = window_event_listener(ev::visibilitychange, move |_| hidden.set(document().hidden()));
     on_cleanup(move || listener.remove());
-    Effect::new(move |_| {
+    effect(move |_| {
         if !hidden.get() {
             until_cleanup(read());
         }

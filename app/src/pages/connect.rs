@@ -5,6 +5,7 @@ use leptos_meta::Title;
 
 use crate::{
     components::{Icon, IconName, Place, TopBar, copy_text, origin},
+    effect::effect,
     live::{self, First},
     preferences::Preferences,
     texts::texts,
@@ -17,8 +18,8 @@ pub(super) fn Connect() -> impl IntoView {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     let origin = origin();
     let first = First { record: RwSignal::new(None) };
-    Effect::new(move |ran: Option<()>| {
-        if ran.is_none() {
+    effect(move |begins| {
+        if begins {
             live::wait_for_first(first);
         }
     });

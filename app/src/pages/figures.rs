@@ -5,10 +5,11 @@ use leptos_meta::Title;
 use model::api::FiguresView;
 
 use crate::{
-    components::{Place, TopBar},
+    components::{Place, TopBar, awaited},
+    effect::effect,
     live::{self, Figures},
     preferences::Preferences,
-    server_functions,
+    server_functions::{self, Asked},
     texts::texts,
 };
 
@@ -23,10 +24,10 @@ where
     C: IntoView + 'static,
 {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
-    let first = Resource::new(|| (), |()| server_functions::figures(()));
+    let first = Asked::new(|| (server_functions::figures(()), 0));
     let figures = Figures { view: RwSignal::new(FiguresView::default()), away: RwSignal::new(false) };
-    Effect::new(move |ran: Option<()>| {
-        if ran.is_none() {
+    effect(move |first| {
+        if first {
             live::watch(figures);
         }
     });
@@ -49,7 +50,7 @@ where
         <div class="page">
             <TopBar place theme />
             <main class="sheet" data-testid="sheet">
-                <Suspense>{move || body()}</Suspense>
+                {awaited(|| ().into_any(), move || body().into_any())}
             </main>
         </div>
     }

@@ -11,10 +11,11 @@ use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
     SsrMode, StaticSegment,
-    components::{Route, Router, Routes},
+    components::{FlatRoutes, Route, Router},
 };
 
 use crate::{
+    effect::effect,
     preferences::Preferences,
     texts::{Texts, texts_of},
 };
@@ -32,7 +33,7 @@ pub fn App() -> impl IntoView {
     provide_context(preferences);
     provide_context::<&'static Texts>(texts_of(preferences.language));
     // Tests and styles wait for this: from here on the page answers to clicks.
-    Effect::new(|_| {
+    effect(|_| {
         if let Some(body) = document().body() {
             let _ = body.set_attribute("data-hydrated", "true");
         }
@@ -40,13 +41,13 @@ pub fn App() -> impl IntoView {
     // Each page is sent whole, so that it reads well without JavaScript.
     view! {
         <Router>
-            <Routes fallback=NotFound>
+            <FlatRoutes fallback=NotFound>
                 <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("overview") view=Overview ssr=SsrMode::Async />
                 <Route path=StaticSegment("system") view=System ssr=SsrMode::Async />
                 <Route path=StaticSegment("connect") view=Connect ssr=SsrMode::Async />
-            </Routes>
+            </FlatRoutes>
         </Router>
     }
 }

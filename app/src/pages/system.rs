@@ -5,9 +5,10 @@ use model::api::{DeadLetterView, FiguresView};
 
 use super::figures::page;
 use crate::{
-    components::Place,
+    components::{Place, awaited},
+    effect::effect,
     live::Figures,
-    server_functions,
+    server_functions::{self, Asked},
     state::{clock, histogram::grouped},
     texts::texts,
 };
@@ -119,10 +120,10 @@ fn duration(seconds: u64) -> String {
 #[component]
 fn DeadLetters() -> impl IntoView {
     let t = texts();
-    let letters = Resource::new(|| (), |()| server_functions::dead_letters(()));
+    let letters = Asked::new(|| (server_functions::dead_letters(()), 0));
     let said = RwSignal::new(String::new());
     let local = RwSignal::new(false);
-    Effect::new(move |_| local.set(true));
+    effect(move |_| local.set(true));
     let replay = move |id: String| {
         spawn_local(async move {
             let text = match server_functions::replay(id).await {
@@ -176,7 +177,7 @@ fn DeadLetters() -> impl IntoView {
         <h2>{t.dead_letters}</h2>
         <p class="quiet">{t.dead_letters_text}</p>
         <p role="status" data-testid="replayed">{said}</p>
-        <Transition>{move || table()}</Transition>
+        {awaited(|| ().into_any(), move || table().into_any())}
     }
     .into_any()
 }

@@ -4,12 +4,14 @@
 //! and a kind of [`Question`]. One server function carries them all: one for each would be
 //! a tenth more WebAssembly.
 
+use std::{marker::PhantomData, pin::Pin};
+
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::backend::{
     BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
@@ -19,7 +21,7 @@ use crate::backend::{
 macro_rules! questions {
     ($($(#[$doc:meta])* $name:ident: $kind:ident($request:ty) -> $answer:ty;)+) => {
         /// Something to ask.
-        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub(crate) enum Question {
             $($kind($request),)+
         }
@@ -34,13 +36,8 @@ macro_rules! questions {
 
         $(
             $(#[$doc])*
-            pub(crate) async fn $name(request: $request) -> Result<$answer, BackendError> {
-                // The server has no need of the way over text.
-                #[cfg(feature = "ssr")]
-                let answer = backend()?.$name(request).await;
-                #[cfg(not(feature = "ssr"))]
-                let answer = ask(Question::$kind(request)).await.and_then(|text| read(&text));
-                answer
+            pub(crate) fn $name(request: $request) -> Call<$answer> {
+                Call { question: Question::$kind(request), answer: PhantomData }
             }
         )+
     };
@@ -87,8 +84,75 @@ fn print<T: Serialize>(answer: &T) -> Result<String, BackendError> {
     serde_json::to_string(answer).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 
-#[cfg(not(feature = "ssr"))]
-fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackendError> {
+/// The text of an answer.
+type Text = Result<String, BackendError>;
+
+/// A question with the type of its answer, which comes by `await`.
+pub(crate) struct Call<A> {
+    question: Question,
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A: DeserializeOwned + 'static> IntoFuture for Call<A> {
+    type Output = Result<A, BackendError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let text = text(self.question);
+        Box::pin(async move { text.await.and_then(|text| read(&text)) })
+    }
+}
+
+/// The answer to what is asked again whenever it changes.
+///
+/// It holds the text and reads it when it is wanted: a resource for each type of answer
+/// would be code of its own in the browser, and a lot of it.
+pub(crate) struct Asked<A> {
+    text: Resource<Text>,
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A> Clone for Asked<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Asked<A> {}
+
+impl<A: DeserializeOwned + 'static> Asked<A> {
+    /// Another number asks the same once more.
+    pub(crate) fn new(call: impl Fn() -> (Call<A>, u32) + Send + Sync + 'static) -> Self {
+        let question = Signal::derive(move || {
+            let (call, number) = call();
+            (call.question, number)
+        });
+        Self { text: resource(question), answer: PhantomData }
+    }
+
+    /// The newest answer; `None` while there is none yet.
+    pub(crate) fn get(self) -> Option<Result<A, BackendError>> {
+        self.text.get().map(|text| text.and_then(|text| read(&text)))
+    }
+
+    pub(crate) fn refetch(self) {
+        self.text.refetch();
+    }
+}
+
+fn resource(question: Signal<(Question, u32)>) -> Resource<Text> {
+    Resource::new(move || question.get(), |(question, _)| text(question))
+}
+
+fn text(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
+    // The server has no need of the way over the network.
+    #[cfg(feature = "ssr")]
+    return Box::pin(answer(question));
+    #[cfg(not(feature = "ssr"))]
+    return Box::pin(ask(question));
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, BackendError> {
     serde_json::from_str(text).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 

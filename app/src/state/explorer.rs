@@ -11,6 +11,7 @@ use leptos_router::{
 use model::api::FieldView;
 
 use super::view::{Search, View};
+use crate::effect::effect;
 
 /// Whether new records are put on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,13 +121,13 @@ impl Explorer {
             navigate: StoredValue::new(navigate),
             rows: StoredValue::default(),
         };
-        Effect::new(move |_| {
+        effect(move |_| {
             let open = view.with(|view| view.at.clone());
             let (columns, local_time) = (explorer.columns.get(), explorer.local_time.get());
             let rows: Vec<RowSignals> = explorer.rows.with_value(|rows| rows.values().copied().collect());
             rows.into_iter().for_each(|rows| rows.tell(&open, &columns, local_time));
         });
-        Effect::new(move |_| explorer.local_time.set(true));
+        effect(move |_| explorer.local_time.set(true));
         provide_context(explorer);
         explorer
     }

@@ -2,12 +2,12 @@
 //! filters stay as they are.
 
 use leptos::prelude::*;
-use model::api::{ContextView, RecordView};
+use model::api::{ContextView, LogsPage, RecordView};
 
 use crate::{
     backend::{BackendError, ContextRequest, LogsRequest},
-    components::{Icon, IconName},
-    server_functions,
+    components::{Icon, IconName, awaited, loading},
+    server_functions::{self, Asked},
     state::{
         clock::{self, clock, epoch_millis},
         explorer::Explorer,
@@ -41,10 +41,10 @@ pub(super) fn BesidePanel() -> impl IntoView {
 fn Panel(beside: Beside) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
-    let story = Resource::new(move || beside.clone(), |beside| async move { records_of(beside).await });
+    let found = ask(beside);
     let close = move || explorer.view.with(|view| view.with_beside(None).url());
     let content = move || {
-        story.get().map(|answer| match answer {
+        found().map(|answer| match answer {
             Ok(found) => {
                 let story = told(found);
                 let search = story.query.clone().map(|query| {
@@ -68,7 +68,7 @@ fn Panel(beside: Beside) -> impl IntoView {
             <a class="tool beside-close" href=move || close() title=format!("{} (Esc)", t.close) aria-label=t.close data-testid="beside-close">
                 <Icon name=IconName::Close />
             </a>
-            <Transition fallback=move || view! { <p class="loading">{t.loading}</p> }>{move || content()}</Transition>
+            {awaited(loading, move || content().into_any())}
         </aside>
     }
     .into_any()
@@ -77,22 +77,31 @@ fn Panel(beside: Beside) -> impl IntoView {
 /// What was asked for, oldest first, and the record it is about.
 type Found = (Vec<RecordView>, Option<RecordView>);
 
-async fn records_of(beside: Beside) -> Result<Found, BackendError> {
+/// Asks for the records.
+fn ask(beside: Beside) -> Box<dyn Fn() -> Option<Result<Found, BackendError>> + Send + Sync> {
     match beside {
         Beside::Context(id) => {
-            let request = ContextRequest { id, before: NEIGHBOURS, after: NEIGHBOURS };
-            let ContextView { mut before, record, after } = server_functions::context(request).await?;
-            before.push(record.clone());
-            before.extend(after);
-            Ok((before, Some(record)))
+            let context = Asked::new(move || {
+                (server_functions::context(ContextRequest { id: id.clone(), before: NEIGHBOURS, after: NEIGHBOURS }), 0)
+            });
+            let found = |ContextView { mut before, record, after }| {
+                before.push(RecordView::clone(&record));
+                before.extend(after);
+                (before, Some(record))
+            };
+            Box::new(move || context.get().map(|answer| answer.map(found)))
         }
         Beside::Trace(trace) => {
-            let query = format!("trace_id:{trace}");
-            let request =
-                LogsRequest { query, from: Some(BEGINNING.into()), to: None, limit: Some(TRACE), cursor: None };
-            let mut records = server_functions::logs(request).await?.records;
-            records.reverse();
-            Ok((records, None))
+            let page = Asked::new(move || {
+                let query = format!("trace_id:{trace}");
+                let from = Some(BEGINNING.into());
+                (server_functions::logs(LogsRequest { query, from, to: None, limit: Some(TRACE), cursor: None }), 0)
+            });
+            let found = |mut page: LogsPage| {
+                page.records.reverse();
+                (page.records, None)
+            };
+            Box::new(move || page.get().map(|answer| answer.map(found)))
         }
     }
 }

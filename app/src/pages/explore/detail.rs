@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use model::{
     api::RecordView,
     query::{Expr, Field},
@@ -103,8 +103,8 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
         }
     });
     let actions = match actions {
-        Some(actions) => Either::Left(actions),
-        None => Either::Right(view! { <span class="act-space"></span> }),
+        Some(actions) => actions.into_any(),
+        None => view! { <span class="act-space"></span> }.into_any(),
     };
     let copy = (t.copy)(&name);
     view! {

@@ -12,6 +12,7 @@ use model::{
 use crate::{
     backend::FacetsRequest,
     components::{Icon, IconName},
+    effect::{effect, every},
     server_functions,
     state::{
         explorer::Explorer,
@@ -149,10 +150,10 @@ fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> A
 
 /// Shown as it was the last time in this browser; at first where there is room.
 fn keep_choice(explorer: Explorer) {
-    Effect::new(move |ran: Option<()>| {
+    effect(move |first| {
         let shown = explorer.facets.get();
         let storage = window().local_storage().ok().flatten();
-        if ran.is_some() {
+        if !first {
             if let Some(storage) = storage {
                 let _ = storage.set_item(SHOWN, if shown { "1" } else { "0" });
             }
@@ -169,23 +170,13 @@ fn keep_choice(explorer: Explorer) {
 fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     let tick = RwSignal::new(0u32);
     let asked = StoredValue::new(0u32);
-    Effect::new(move |_| {
-        let timer = set_interval_with_handle(
-            move || {
-                let live = explorer.search.with_untracked(|search| search.is_live());
-                if live && explorer.facets.get_untracked() && !document().hidden() {
-                    tick.update(|tick| *tick += 1);
-                }
-            },
-            RECOUNT,
-        );
-        on_cleanup(move || {
-            if let Ok(timer) = timer {
-                timer.clear();
-            }
-        });
+    every(RECOUNT, move || {
+        let live = explorer.search.with_untracked(|search| search.is_live());
+        if live && explorer.facets.get_untracked() && !document().hidden() {
+            tick.update(|tick| *tick += 1);
+        }
     });
-    Effect::new(move |_| {
+    effect(move |_| {
         let (search, _, _) = (explorer.search.get(), explorer.reload.get(), tick.get());
         let shown = explorer.facets.get();
         // Only the newest answer counts.

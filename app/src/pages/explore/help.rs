@@ -2,7 +2,10 @@
 
 use leptos::{html::Dialog, prelude::*};
 
-use crate::{state::explorer::Explorer, texts::texts};
+use crate::{
+    effect::effect,
+    {state::explorer::Explorer, texts::texts},
+};
 
 /// A dialog of the browser's own: it keeps the focus and closes on Escape.
 #[component]
@@ -10,7 +13,7 @@ pub(super) fn Help() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let dialog = NodeRef::<Dialog>::new();
-    Effect::new(move |_| {
+    effect(move |_| {
         let Some(dialog) = dialog.get() else { return };
         if explorer.help.get() {
             // Fails only where it is open already.

@@ -11,13 +11,14 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 use super::stream::toggle_row;
 use crate::{
     components::{copy_text, next_theme},
+    effect::effect,
     preferences::Theme,
     state::{explorer::Explorer, filter, view::Beside},
 };
 
 /// Listens as long as the page is there.
 pub(super) fn listen(explorer: Explorer, theme: RwSignal<Theme>) {
-    Effect::new(move |_| {
+    effect(move |_| {
         let listener = window_event_listener(ev::keydown, move |event| pressed(explorer, theme, &event));
         on_cleanup(move || listener.remove());
     });

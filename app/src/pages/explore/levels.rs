@@ -5,6 +5,7 @@ use model::{LevelClass, query::Field};
 
 use crate::{
     backend::FacetsRequest,
+    effect::effect,
     server_functions,
     state::{
         explorer::Explorer,
@@ -53,7 +54,7 @@ pub(super) fn Levels(totals: Counts) -> impl IntoView {
 /// Only the browser asks.
 pub(super) fn counts_without_filter(explorer: Explorer) -> RwSignal<Option<Counts>> {
     let counts = RwSignal::new(None);
-    Effect::new(move |_| {
+    effect(move |_| {
         let search = explorer.search.get();
         let (query, true) = filter::without(&search.query, &Field::Level) else {
             counts.set(None);

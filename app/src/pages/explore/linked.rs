@@ -1,12 +1,13 @@
 //! The record a link names, where the list does not hold it.
 
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::prelude::*;
 use model::api::LogsPage;
 
 use super::row::item;
 use crate::{
     backend::ContextRequest,
-    server_functions,
+    components::awaited,
+    server_functions::{self, Asked},
     state::{explorer::Explorer, feed::Item},
     texts::texts,
 };
@@ -29,17 +30,15 @@ fn Missing(id: String) -> impl IntoView {
         move || explorer.view.with(|view| view.at.as_deref() == Some(id.as_str()))
     };
     let signals = explorer.row_signals();
-    let record = Resource::new(
-        || (),
-        move |()| server_functions::context(ContextRequest { id: id.clone(), before: 0, after: 0 }),
-    );
+    let record =
+        Asked::new(move || (server_functions::context(ContextRequest { id: id.clone(), before: 0, after: 0 }), 0));
     let content = move || {
         record.get().map(|answer| match answer {
-            Ok(context) => EitherOf3::A(item(&Item::Record(context.record.into()), &[], explorer, signals)),
+            Ok(context) => item(&Item::Record(context.record.into()), &[], explorer, signals).into_any(),
             Err(error) if error.class == crate::backend::BackendErrorClass::NotFound => {
-                EitherOf3::B(view! { <p class="linked-missing">{t.linked_missing}</p> })
+                view! { <p class="linked-missing">{t.linked_missing}</p> }.into_any()
             }
-            Err(error) => EitherOf3::C(view! { <p class="linked-missing">{error.message}</p> }),
+            Err(error) => view! { <p class="linked-missing">{error.message}</p> }.into_any(),
         })
     };
     let close = move || explorer.view.with(|view| view.with_at(None).url());
@@ -49,7 +48,7 @@ fn Missing(id: String) -> impl IntoView {
                 <h2>{t.linked_record}</h2>
                 <a class="link" href=move || close()>{t.close}</a>
             </header>
-            <Suspense>{move || content()}</Suspense>
+            {awaited(|| ().into_any(), move || content().into_any())}
         </section>
     }
     .into_any()

@@ -37,13 +37,14 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    components::{Place, TopBar},
+    components::{Place, TopBar, awaited, loading},
+    effect::every,
     preferences::Preferences,
-    server_functions,
+    server_functions::{self, Asked},
     state::{
         explorer::Explorer,
         histogram::Bars,
-        view::{Show, View},
+        view::{Search, Show, View},
     },
     texts::texts,
 };
@@ -78,7 +79,9 @@ pub(super) fn Explore() -> impl IntoView {
             (search, page)
         },
     );
-    let counts = Resource::new(move || asked.get(), |(search, _)| server_functions::histogram(search.histogram()));
+    let counts = Asked::new(move || {
+        (server_functions::histogram(explorer.search.with(Search::histogram)), explorer.reload.get())
+    });
     recount(explorer, move || counts.refetch());
     // Counts that are not answered leave those that are shown.
     let kept = StoredValue::new(Bars::default());
@@ -105,18 +108,22 @@ pub(super) fn Explore() -> impl IntoView {
         count => format!("--columns:repeat({count},minmax(6ch,16ch))"),
     };
     let records = move || {
+        page.get().map(|(search, page)| match page {
+            Ok(page) => view! {
+                <Linked page=page.clone() />
+                <Stream page search />
+            }
+            .into_any(),
+            Err(error) => view! { <Failure error /> }.into_any(),
+        })
+    };
+    let overview = move || {
+        let bars = bars();
+        // Under a filter by level, what other levels there are is asked apart.
+        let totals = others.get().unwrap_or_else(|| bars.totals());
         view! {
-            <Transition fallback=move || view! { <p class="loading" role="status">{t.loading}</p> }>
-                {move || {
-                    page.get().map(|(search, page)| match page {
-                        Ok(page) => view! {
-                            <Linked page=page.clone() />
-                            <Stream page search />
-                        }.into_any(),
-                        Err(error) => view! { <Failure error /> }.into_any(),
-                    })
-                }}
-            </Transition>
+            <Levels totals />
+            <Histogram bars pointer />
         }
     };
 
@@ -126,24 +133,14 @@ pub(super) fn Explore() -> impl IntoView {
             <TopBar place=Place::Logs theme help=explorer.help />
             <Head />
             <section class="overview">
-                <Transition fallback=|| view! { <div class="histogram-space"></div> }>
-                    {move || {
-                        let bars = bars();
-                        // Under a filter by level, what other levels there are is asked apart.
-                        let totals = others.get().unwrap_or_else(|| bars.totals());
-                        view! {
-                            <Levels totals />
-                            <Histogram bars pointer />
-                        }
-                    }}
-                </Transition>
+                {awaited(|| view! { <div class="histogram-space"></div> }.into_any(), move || overview().into_any())}
             </section>
             <Bar />
             <div class="sides">
                 <Facets />
                 <main class="records" aria-label=t.list_label>
                     {move || match show.get() {
-                        Show::Records => records().into_any(),
+                        Show::Records => awaited(loading, move || records().into_any()),
                         Show::Patterns => view! { <Patterns /> }.into_any(),
                     }}
                 </main>
@@ -159,24 +156,10 @@ pub(super) fn Explore() -> impl IntoView {
 /// new records nothing is asked.
 fn recount(explorer: Explorer, refetch: impl Fn() + 'static) {
     let stale = explorer.counts_are_stale;
-    Effect::new({
-        let refetch = std::rc::Rc::new(refetch);
-        move |_| {
-            let refetch = refetch.clone();
-            let timer = set_interval_with_handle(
-                move || {
-                    if stale.get_untracked() {
-                        stale.set(false);
-                        refetch();
-                    }
-                },
-                RECOUNT,
-            );
-            on_cleanup(move || {
-                if let Ok(timer) = timer {
-                    timer.clear();
-                }
-            });
+    every(RECOUNT, move || {
+        if stale.get_untracked() {
+            stale.set(false);
+            refetch();
         }
     });
 }

@@ -4,6 +4,8 @@ use leptos::{html::ElementType, prelude::*};
 use wasm_bindgen::{JsCast, prelude::Closure};
 use web_sys::{Element, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
 
+use crate::effect::effect;
+
 /// What counts as near: a screen or two.
 const MARGIN: &str = "1500px 0px";
 
@@ -27,7 +29,7 @@ where
     E::Output: JsCast + Clone + AsRef<Element> + 'static,
 {
     // Runs in the browser only.
-    Effect::new(move |_| {
+    effect(move |_| {
         let Some(element) = element.get() else { return };
         let element: Element = AsRef::<Element>::as_ref(&element).clone();
         let Ok(Some(scroller)) = element.closest(".scroller") else { return };

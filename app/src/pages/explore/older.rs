@@ -6,6 +6,7 @@ use model::api::LogsPage;
 use super::near;
 use crate::{
     backend::{BackendError, LogsRequest},
+    effect::effect,
     server_functions,
     state::{
         clock,
@@ -89,7 +90,7 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
         });
     };
     // Runs in the browser only.
-    Effect::new(move |_| {
+    effect(move |_| {
         if place.with(Place::goes_on) && !is_full.get() {
             load();
         }

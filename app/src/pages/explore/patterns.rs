@@ -8,33 +8,32 @@ use model::{
 
 use super::failure::Failure;
 use crate::{
-    components::spark,
-    server_functions,
+    components::{awaited, loading, spark},
+    server_functions::{self, Asked},
     state::{
         clock,
         explorer::Explorer,
         filter,
         histogram::{grouped, short},
+        view::Search,
     },
     texts::texts,
 };
 
 #[component]
 pub(super) fn Patterns() -> impl IntoView {
-    let t = texts();
     let explorer = Explorer::expect();
-    let asked = Memo::new(move |_| (explorer.search.get(), explorer.reload.get()));
-    let patterns = Resource::new(move || asked.get(), |(search, _)| server_functions::patterns(search.patterns()));
+    let patterns =
+        Asked::new(move || (server_functions::patterns(explorer.search.with(Search::patterns)), explorer.reload.get()));
+    let content = move || {
+        patterns.get().map(|answer| match answer {
+            Ok(patterns) => table(explorer, patterns),
+            Err(error) => view! { <Failure error /> }.into_any(),
+        })
+    };
     view! {
         <div class="patterns" data-testid="patterns">
-            <Transition fallback=move || view! { <p class="loading" role="status">{t.loading}</p> }>
-                {move || {
-                    patterns.get().map(|answer| match answer {
-                        Ok(patterns) => table(explorer, patterns),
-                        Err(error) => view! { <Failure error /> }.into_any(),
-                    })
-                }}
-            </Transition>
+            {awaited(loading, move || content().into_any())}
         </div>
     }
     .into_any()

@@ -13,6 +13,7 @@ use model::{api::FacetValue, query::highlight};
 use crate::{
     backend::FacetsRequest,
     components::{Icon, IconName},
+    effect::effect,
     server_functions,
     state::{
         complete::{self, Suggestion, Word, WordKind},
@@ -92,7 +93,7 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
         values: RwSignal::default(),
         history: RwSignal::default(),
     };
-    Effect::new(move |_| {
+    effect(move |_| {
         typing.text.set(explorer.search.with(|search| search.query.clone()));
         typing.open.set(false);
         remember(&explorer.search.with_untracked(|search| search.query.clone()), typing.history);
@@ -220,7 +221,7 @@ fn load_values(explorer: Explorer, typing: Typing) {
         Some(WordKind::Value { field, .. }) if typing.open.get() => Some(field),
         _ => None,
     });
-    Effect::new(move |_| {
+    effect(move |_| {
         let Some(field) = field.get().filter(|field| typing.values.with_untracked(|known| !known.contains_key(field)))
         else {
             return;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     components::{Icon, IconName},
+    effect::effect,
     live::{self, Tail},
     server_functions,
     state::{
@@ -48,10 +49,10 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     let is_live = search.is_live();
 
     // Runs in the browser only, once for each answer.
-    Effect::new({
+    effect({
         let search = search.clone();
-        move |ran: Option<()>| {
-            if ran.is_some() {
+        move |first| {
+            if !first {
                 return;
             }
             explorer.follow.set(Follow::Following);
@@ -90,9 +91,10 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     view! {
         <div class="scroller" node_ref=scroller on:scroll=on_scroll on:click=move |event| toggle_clicked(explorer, &event)>
             <div class="list" role="log" aria-live="off" aria-label=t.list_label tabindex="0" data-testid="log-list">
-                <Show when=move || !is_empty.get() fallback=move || view! { <Nothing search=nothing_for.clone() /> }>
-                    <Older place=older shown search=search.clone() />
-                </Show>
+                {move || match is_empty.get() {
+                    true => view! { <Nothing search=nothing_for.clone() /> }.into_any(),
+                    false => view! { <Older place=older shown search=search.clone() /> }.into_any(),
+                }}
                 <For each=blocks key=|serial| *serial let(serial)>
                     <BlockRows serial shown kept terms=terms.clone() />
                 </For>

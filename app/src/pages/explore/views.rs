@@ -9,7 +9,6 @@ use leptos::{
 use model::api::SavedView;
 
 use crate::{
-    backend::BackendError,
     components::{Icon, IconName, copy_text},
     server_functions,
     state::{explorer::Explorer, view::encode},
@@ -30,7 +29,7 @@ pub(super) fn Views() -> impl IntoView {
         });
     };
     // Changes, then shows what there is.
-    let change = move |change: std::pin::Pin<Box<dyn Future<Output = Result<(), BackendError>>>>| {
+    let change = move |change: server_functions::Call<()>| {
         spawn_local(async move {
             let _ = match change.await {
                 Ok(()) => views.try_set(server_functions::views(()).await),
@@ -43,7 +42,7 @@ pub(super) fn Views() -> impl IntoView {
         let Some(input) = name.get_untracked() else { return };
         let view = SavedView { name: input.value(), address: explorer.view.get_untracked().url() };
         input.set_value("");
-        change(Box::pin(server_functions::save_view(view)));
+        change(server_functions::save_view(view));
     };
     let entry = move |view: SavedView| {
         let SavedView { name, address } = view;
@@ -67,7 +66,7 @@ pub(super) fn Views() -> impl IntoView {
                     title=remove.clone()
                     aria-label=remove
                     data-testid="remove-view"
-                    on:click=move |_| change(Box::pin(server_functions::remove_view(removed.clone())))
+                    on:click=move |_| change(server_functions::remove_view(removed.clone()))
                 >
                     <Icon name=IconName::Close />
                 </button>

@@ -1,0 +1,25 @@
+//! Effects of one type: each closure by itself would be code of its own in the browser.
+
+use std::time::Duration;
+
+use leptos::prelude::{Effect, on_cleanup, set_interval_with_handle};
+
+/// Runs in the browser, and again whenever what it has read changes. It is told whether this
+/// is the first time.
+pub(crate) fn effect(run: impl FnMut(bool) + 'static) {
+    boxed(Box::new(run));
+}
+
+fn boxed(mut run: Box<dyn FnMut(bool)>) {
+    Effect::new(move |ran: Option<()>| run(ran.is_none()));
+}
+
+/// Runs in the browser every so often, for as long as its owner is there.
+pub(crate) fn every(period: Duration, run: impl Fn() + 'static) {
+    let run: std::rc::Rc<dyn Fn()> = std::rc::Rc::new(run);
+    effect(move |_| {
+        let run = run.clone();
+        let Ok(timer) = set_interval_with_handle(move || run(), period) else { return };
+        on_cleanup(move || timer.clear());
+    });
+}
