@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use leptos::prelude::{Effect, on_cleanup, set_interval_with_handle};
+use futures::future::abortable;
+use leptos::{
+    prelude::{Effect, on_cleanup, set_interval_with_handle},
+    task::spawn_local,
+};
 
 /// Runs in the browser, and again whenever what it has read changes. It is told whether this
 /// is the first time.
@@ -22,4 +26,15 @@ pub(crate) fn every(period: Duration, run: impl Fn() + 'static) {
         let Ok(timer) = set_interval_with_handle(move || run(), period) else { return };
         on_cleanup(move || timer.clear());
     });
+}
+
+/// Runs `work` until its owner is cleaned up: in an effect, until that runs again. A request
+/// that is under way then is broken off, and the server stops working on it.
+pub(crate) fn until_cleanup(work: impl Future<Output = ()> + 'static) {
+    let (work, handle) = abortable(work);
+    spawn_local(async move {
+        // That it was broken off is nothing to tell.
+        let _ = work.await;
+    });
+    on_cleanup(move || handle.abort());
 }

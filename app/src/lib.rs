@@ -29,6 +29,7 @@ mod server_functions;
 mod shell;
 mod state;
 mod texts;
+mod title;
 
 pub use pages::App;
 #[cfg(feature = "ssr")]

@@ -1,9 +1,8 @@
 //! The HTML around the pages, as the server sends it.
 
 use leptos::prelude::*;
-use leptos_meta::MetaTags;
 
-use crate::{pages::App, preferences::Preferences};
+use crate::{pages::App, preferences::Preferences, texts::texts_of, title::title_of};
 
 /// Where the browser gets the dashboard's files from, without a slash at the end; the
 /// server provides it in the context. It holds a hash of the files, so that they can be
@@ -16,6 +15,8 @@ pub struct SitePath(pub String);
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let preferences = Preferences::from_request();
     let SitePath(root) = use_context().unwrap_or_default();
+    let address = use_context::<http::request::Parts>().map(|parts| parts.uri).unwrap_or_default();
+    let title = title_of(address.path(), address.query().unwrap_or_default(), texts_of(preferences.language));
     let style = format!("{root}/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
@@ -29,7 +30,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="stylesheet" id="style" href=style />
                 <AutoReload options=options.clone() />
                 <HydrationScripts options root />
-                <MetaTags />
+                <title>{title}</title>
             </head>
             <body>
                 <App />

@@ -15,12 +15,20 @@ use crate::config::LogFormat;
 pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
-    // The broker's client library logs as an error what the engine expects and handles;
-    // what matters of it the engine says itself.
-    let filter = match filter.to_string().contains("lapin") {
-        true => filter,
-        false => filter.add_directive("lapin=off".parse().context("a log directive")?),
-    };
+    let said = filter.to_string();
+    let mut filter = filter;
+    for directive in [
+        // The broker's client library logs as an error what the engine expects and handles;
+        // what matters of it the engine says itself.
+        "lapin=off",
+        // What the database remarks on, such as that there was nothing to do.
+        "sqlx::postgres::notice=warn",
+    ] {
+        let target = directive.split("::").next().and_then(|part| part.split('=').next()).unwrap_or_default();
+        if !said.contains(target) {
+            filter = filter.add_directive(directive.parse().context("a log directive")?);
+        }
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let done = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

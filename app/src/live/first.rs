@@ -5,7 +5,8 @@ use gloo_net::eventsource::futures::EventSource;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 
-use super::{First, backoff::Backoff, visible::until_cleanup};
+use super::{First, backoff::Backoff};
+use crate::effect::until_cleanup;
 
 /// Waits for a record until the current owner is cleaned up; each that comes is shown, so
 /// that every paste is answered.

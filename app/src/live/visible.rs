@@ -1,19 +1,8 @@
 //! Reading for as long as somebody is there.
 
-use futures::future::abortable;
-use leptos::{ev, prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*};
 
-use crate::effect::effect;
-
-/// Runs `reading` until the current owner is cleaned up.
-pub(super) fn until_cleanup(reading: impl Future<Output = ()> + 'static) {
-    let (reading, handle) = abortable(reading);
-    spawn_local(async move {
-        // Ends only by being aborted.
-        let _ = reading.await;
-    });
-    on_cleanup(move || handle.abort());
-}
+use crate::effect::{effect, until_cleanup};
 
 /// Runs what `read` gives while the tab can be seen, until the current owner is cleaned up.
 /// A hidden tab gives its connection back; browsers allow six to a site.

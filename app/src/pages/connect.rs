@@ -1,7 +1,6 @@
 //! Connect: a first log is one paste away, and the page shows it come.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::{
     components::{Icon, IconName, Place, TopBar, copy_text, origin},
@@ -46,7 +45,6 @@ pub(super) fn Connect() -> impl IntoView {
     }
     };
     view! {
-        <Title text=format!("{} · Logboom", t.place_connect) />
         <div class="page">
             <TopBar place=Place::Connect theme />
             <main class="sheet">

@@ -1,7 +1,6 @@
 //! What the pages of figures have in common: the frame, and figures that stay of now.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use model::api::FiguresView;
 
 use crate::{
@@ -15,11 +14,7 @@ use crate::{
 
 /// A page over the figures: the server renders the first ones, the browser keeps them up
 /// to date.
-pub(super) fn page<C>(
-    place: Place,
-    title: &'static str,
-    content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static,
-) -> AnyView
+pub(super) fn page<C>(place: Place, content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static) -> AnyView
 where
     C: IntoView + 'static,
 {
@@ -46,7 +41,6 @@ where
         })
     };
     view! {
-        <Title text=format!("{title} · Logboom") />
         <div class="page">
             <TopBar place theme />
             <main class="sheet" data-testid="sheet">

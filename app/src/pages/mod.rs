@@ -8,7 +8,6 @@ mod overview;
 mod system;
 
 use leptos::prelude::*;
-use leptos_meta::provide_meta_context;
 use leptos_router::{
     SsrMode, StaticSegment,
     components::{FlatRoutes, Route, Router},
@@ -18,6 +17,7 @@ use crate::{
     effect::effect,
     preferences::Preferences,
     texts::{Texts, texts_of},
+    title::PageTitle,
 };
 use connect::Connect;
 use explore::Explore;
@@ -28,7 +28,6 @@ use system::System;
 /// The whole dashboard.
 #[component]
 pub fn App() -> impl IntoView {
-    provide_meta_context();
     let preferences = Preferences::from_request();
     provide_context(preferences);
     provide_context::<&'static Texts>(texts_of(preferences.language));
@@ -41,6 +40,7 @@ pub fn App() -> impl IntoView {
     // Each page is sent whole, so that it reads well without JavaScript.
     view! {
         <Router>
+            <PageTitle />
             <FlatRoutes fallback=NotFound>
                 <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />

@@ -1,7 +1,6 @@
 //! What an address that leads nowhere shows.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::{components::Logo, texts::texts};
 
@@ -14,7 +13,6 @@ pub(super) fn NotFound() -> impl IntoView {
         response.set_status(http::StatusCode::NOT_FOUND);
     }
     view! {
-        <Title text=format!("{} · Logboom", t.not_found_title) />
         <main class="lost" data-testid="not-found">
             <Logo />
             <h1>{t.not_found_title}</h1>

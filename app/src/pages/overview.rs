@@ -22,7 +22,7 @@ use crate::{
 /// The page at `/overview`.
 #[component]
 pub(super) fn Overview() -> impl IntoView {
-    page(Place::Overview, texts().place_overview, content)
+    page(Place::Overview, content)
 }
 
 fn content(figures: Figures) -> impl IntoView {

@@ -16,7 +16,7 @@ use crate::{
 /// The page at `/system`.
 #[component]
 pub(super) fn System() -> impl IntoView {
-    page(Place::System, texts().place_system, content)
+    page(Place::System, content)
 }
 
 /// A name and a value that is kept up to date.

@@ -13,6 +13,8 @@ use model::api::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::effect::{effect, until_cleanup};
+
 use crate::backend::{
     BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
     PatternsRequest,
@@ -103,45 +105,102 @@ impl<A: DeserializeOwned + 'static> IntoFuture for Call<A> {
     }
 }
 
-/// The answer to what is asked again whenever it changes.
+/// The answer to what is asked again whenever it changes, with what it is about.
 ///
-/// It holds the text and reads it when it is wanted: a resource for each type of answer
-/// would be code of its own in the browser, and a lot of it.
-pub(crate) struct Asked<A> {
-    text: Resource<Text>,
-    answer: PhantomData<fn() -> A>,
+/// It holds both as text and reads them when they are wanted: signals for each type of answer
+/// would be code of their own in the browser, and a lot of it.
+pub(crate) struct Asked<A, T = u32> {
+    /// The first answer, which mostly comes with the page.
+    first: Resource<Answered>,
+    newer: RwSignal<Option<Answered>>,
+    /// How often the same was asked once more.
+    again: RwSignal<u32>,
+    under_way: StoredValue<bool>,
+    types: PhantomData<fn() -> (A, T)>,
 }
 
-impl<A> Clone for Asked<A> {
+/// What it is about, and the answer.
+type Answered = (String, Text);
+
+impl<A, T> Clone for Asked<A, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A> Copy for Asked<A> {}
+impl<A, T> Copy for Asked<A, T> {}
 
-impl<A: DeserializeOwned + 'static> Asked<A> {
-    /// Another number asks the same once more.
-    pub(crate) fn new(call: impl Fn() -> (Call<A>, u32) + Send + Sync + 'static) -> Self {
+impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> Asked<A, T> {
+    /// Asks again whenever the question or what it is about is another one. A question that
+    /// is still under way then is given up: a slow answer keeps nobody from the next.
+    pub(crate) fn new(call: impl Fn() -> (Call<A>, T) + Send + Sync + 'static) -> Self {
         let question = Signal::derive(move || {
-            let (call, number) = call();
-            (call.question, number)
+            let (call, about) = call();
+            (call.question, serde_json::to_string(&about).unwrap_or_default())
         });
-        Self { text: resource(question), answer: PhantomData }
+        let again = RwSignal::new(0);
+        let under_way = StoredValue::new(false);
+        let (first, newer) = asked(question, again, under_way);
+        Self { first, newer, again, under_way, types: PhantomData }
     }
 
     /// The newest answer; `None` while there is none yet.
     pub(crate) fn get(self) -> Option<Result<A, BackendError>> {
-        self.text.get().map(|text| text.and_then(|text| read(&text)))
+        self.get_with().map(|(_, answer)| answer)
     }
 
+    /// The newest answer, and what it is about.
+    pub(crate) fn get_with(self) -> Option<(T, Result<A, BackendError>)> {
+        let (about, text) = match self.newer.get() {
+            Some(newer) => newer,
+            None => self.first.get()?,
+        };
+        Some((read(&about).ok()?, text.and_then(|text| read(&text))))
+    }
+
+    /// What the newest answer is about.
+    pub(crate) fn about(self) -> Option<T> {
+        let about = |(about, _): &Answered| about.clone();
+        let about = self.newer.with(|newer| newer.as_ref().map(about)).or_else(|| self.first.map(about))?;
+        read(&about).ok()
+    }
+
+    /// Asks the same once more, unless that is being done.
     pub(crate) fn refetch(self) {
-        self.text.refetch();
+        if !self.under_way.get_value() {
+            self.again.update(|again| *again += 1);
+        }
     }
 }
 
-fn resource(question: Signal<(Question, u32)>) -> Resource<Text> {
-    Resource::new(move || question.get(), |(question, _)| text(question))
+fn asked(
+    question: Signal<(Question, String)>,
+    again: RwSignal<u32>,
+    under_way: StoredValue<bool>,
+) -> (Resource<Answered>, RwSignal<Option<Answered>>) {
+    let newer = RwSignal::new(None);
+    let asked = Memo::new(move |_| (question.get(), again.get()));
+    let first = Resource::new(
+        || (),
+        move |()| {
+            let ((question, about), _) = asked.get_untracked();
+            let text = text(question);
+            async move { (about, text.await) }
+        },
+    );
+    effect(move |is_first| {
+        let ((question, about), _) = asked.get();
+        if is_first {
+            return;
+        }
+        under_way.set_value(true);
+        until_cleanup(async move {
+            let answer = text(question).await;
+            under_way.set_value(false);
+            newer.set(Some((about, answer)));
+        });
+    });
+    (first, newer)
 }
 
 fn text(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {

@@ -22,7 +22,8 @@ pub struct Options {
     /// How long `append` waits for the writer before it answers `Overloaded`.
     /// Default 5 s.
     pub append_patience: Duration,
-    /// Searches and counts that run at one time; others wait for their turn. Default 2.
+    /// Searches that run at one time, and as many counts; others wait for their turn.
+    /// Default 4.
     pub concurrent_scans: usize,
     /// Rows of a part that compaction takes for full. Default 1.5 million: sixteen tables that
     /// were flushed under load make more than half of it, and are rewritten once.
@@ -54,7 +55,7 @@ impl Default for Options {
             flush_interval: Duration::from_secs(30),
             flush_waiting: 1,
             append_patience: Duration::from_secs(5),
-            concurrent_scans: 2,
+            concurrent_scans: 4,
             part_rows: 1_500_000,
             compact_parts: 16,
             upkeep_interval: Duration::from_secs(1),

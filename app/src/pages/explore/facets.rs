@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
+use leptos::{ev::MouseEvent, prelude::*};
 use model::{
     api::{FacetValue, FieldView},
     query::Field,
@@ -12,7 +12,7 @@ use model::{
 use crate::{
     backend::FacetsRequest,
     components::{Icon, IconName},
-    effect::{effect, every},
+    effect::{effect, every, until_cleanup},
     server_functions,
     state::{
         explorer::Explorer,
@@ -169,7 +169,6 @@ fn keep_choice(explorer: Explorer) {
 /// Asks for them whenever the search changes, and now and then while it is live.
 fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     let tick = RwSignal::new(0u32);
-    let asked = StoredValue::new(0u32);
     every(RECOUNT, move || {
         let live = explorer.search.with_untracked(|search| search.is_live());
         if live && explorer.facets.get_untracked() && !document().hidden() {
@@ -177,25 +176,18 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
         }
     });
     effect(move |_| {
-        let (search, _, _) = (explorer.search.get(), explorer.reload.get(), tick.get());
+        let search = explorer.search.get();
+        tick.track();
         let shown = explorer.facets.get();
-        // Only the newest answer counts.
-        let mine = asked.try_update_value(|asked| {
-            *asked += 1;
-            *asked
-        });
-        spawn_local(async move {
+        // Records come first. What is under way for the search before is given up.
+        if explorer.listed.get() != Some((search.clone(), explorer.reload.get())) {
+            return;
+        }
+        until_cleanup(async move {
             let Ok(fields) = server_functions::fields(search.fields()).await else { return };
-            let is_mine = move || asked.try_with_value(|asked| *asked) == mine;
-            if !is_mine() {
-                return;
-            }
             explorer.fields.set(fields.clone());
             if shown {
-                let found = ask(&search, &fields).await;
-                if is_mine() {
-                    panels.set(Some(found));
-                }
+                panels.set(Some(ask(&search, &fields).await));
             }
         });
     });

@@ -1,11 +1,11 @@
 //! The levels as chips: what there is of each, and a click to see only those.
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use model::{LevelClass, query::Field};
 
 use crate::{
     backend::FacetsRequest,
-    effect::effect,
+    effect::{effect, until_cleanup},
     server_functions,
     state::{
         explorer::Explorer,
@@ -62,7 +62,7 @@ pub(super) fn counts_without_filter(explorer: Explorer) -> RwSignal<Option<Count
         };
         let (from, to) = search.counted();
         let request = FacetsRequest { query, from, to, fields: vec!["level".into()], limit: LevelClass::ALL.len() };
-        spawn_local(async move {
+        until_cleanup(async move {
             let Ok(facets) = server_functions::facets(request).await else { return };
             let mut found = Counts::default();
             for value in facets.into_values().flatten() {
@@ -70,10 +70,7 @@ pub(super) fn counts_without_filter(explorer: Explorer) -> RwSignal<Option<Count
                     found[class.index()] = value.count;
                 }
             }
-            // An older answer than the search there is now is none.
-            if explorer.search.try_with_untracked(|now| *now == search) == Some(true) {
-                counts.set(Some(found));
-            }
+            counts.set(Some(found));
         });
     });
     counts

@@ -34,11 +34,10 @@ mod views;
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::{
     components::{Place, TopBar, awaited, loading},
-    effect::every,
+    effect::{effect, every},
     preferences::Preferences,
     server_functions::{self, Asked},
     state::{
@@ -71,14 +70,11 @@ pub(super) fn Explore() -> impl IntoView {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     keys::listen(explorer, theme);
 
-    let asked = Memo::new(move |_| (explorer.search.get(), explorer.reload.get()));
-    let page = Resource::new(
-        move || asked.get(),
-        |(search, _)| async move {
-            let page = server_functions::logs(search.page()).await;
-            (search, page)
-        },
-    );
+    let page = Asked::new(move || {
+        let search = explorer.search.get();
+        (server_functions::logs(search.page()), (search, explorer.reload.get()))
+    });
+    effect(move |_| explorer.listed.set(page.about()));
     let counts = Asked::new(move || {
         (server_functions::histogram(explorer.search.with(Search::histogram)), explorer.reload.get())
     });
@@ -95,20 +91,13 @@ pub(super) fn Explore() -> impl IntoView {
     let pointer = Pointer::default();
     let others = levels::counts_without_filter(explorer);
 
-    let title = move || {
-        explorer.search.with(|search| match search.query.as_str() {
-            "" => "Logboom".to_owned(),
-            query => format!("{query} · Logboom"),
-        })
-    };
-
     let show = Memo::new(move |_| explorer.view.with(|view: &View| view.show));
     let columns = move || match explorer.columns.with(Vec::len) {
         0 => String::new(),
         count => format!("--columns:repeat({count},minmax(6ch,16ch))"),
     };
     let records = move || {
-        page.get().map(|(search, page)| match page {
+        page.get_with().map(|((search, _), page)| match page {
             Ok(page) => view! {
                 <Linked page=page.clone() />
                 <Stream page search />
@@ -128,7 +117,6 @@ pub(super) fn Explore() -> impl IntoView {
     };
 
     view! {
-        <Title text=move || title() />
         <div class="explore" class:wrap=move || explorer.wrap.get() style=move || columns()>
             <TopBar place=Place::Logs theme help=explorer.help />
             <Head />

@@ -48,7 +48,7 @@ impl Inner {
             let upto = Position(memory.saturating_sub(1));
             let parts = snapshot.clone();
             let records = self
-                .scans
+                .searches
                 .run(move |cancel| {
                     let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
                     search(&parts, &Query::default(), window, Order::Position, RECORDS, cancel)

@@ -105,7 +105,10 @@ struct Inner {
     /// Why nothing can be written now.
     trouble: Mutex<Option<String>>,
     closed: watch::Sender<bool>,
-    scans: Scans,
+    /// For what somebody waits for, to see records.
+    searches: Scans,
+    /// For what counts many of them, and may take longer.
+    counts: Scans,
 }
 
 impl EmbeddedStore {

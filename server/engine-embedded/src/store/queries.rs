@@ -14,7 +14,7 @@ use pipeline::{
 
 use super::{
     EmbeddedStore, aggregate,
-    scans::Cancel,
+    scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
 };
@@ -23,11 +23,12 @@ impl EmbeddedStore {
     /// Runs `work` on the current snapshot, off the async threads.
     async fn scan<T: Send + 'static>(
         &self,
+        scans: &Scans,
         work: impl FnOnce(&Snapshot, &Cancel) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.inner.alive()?;
         let snapshot = self.inner.snapshots.load();
-        self.inner.scans.run(move |cancel| work(&snapshot, cancel)).await
+        scans.run(move |cancel| work(&snapshot, cancel)).await
     }
 }
 
@@ -55,7 +56,10 @@ impl LogStore for EmbeddedStore {
     ) -> Result<Vec<StoredRecord>> {
         let query = query.clone();
         let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
-        self.scan(move |snapshot, cancel| search(snapshot, &query, window, Order::Position, limit, cancel)).await
+        self.scan(&self.inner.searches, move |snapshot, cancel| {
+            search(snapshot, &query, window, Order::Position, limit, cancel)
+        })
+        .await
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
@@ -71,7 +75,9 @@ impl LogStore for EmbeddedStore {
             None => window,
         };
         let (mut records, stopped) = self
-            .scan(move |snapshot, cancel| search_newest(snapshot, &query, window, limit + 1, deadline, cancel))
+            .scan(&self.inner.searches, move |snapshot, cancel| {
+                search_newest(snapshot, &query, window, limit + 1, deadline, cancel)
+            })
             .await?;
         // One more than was asked for tells whether there is a next page.
         let more = records.len() > limit;
@@ -87,12 +93,15 @@ impl LogStore for EmbeddedStore {
 
     async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
         let query = query.clone();
-        self.scan(move |snapshot, cancel| aggregate::count(snapshot, &query, range, cancel)).await
+        self.scan(&self.inner.counts, move |snapshot, cancel| aggregate::count(snapshot, &query, range, cancel)).await
     }
 
     async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
         let query = query.clone();
-        self.scan(move |snapshot, cancel| aggregate::histogram(snapshot, &query, range, bucket, cancel)).await
+        self.scan(&self.inner.counts, move |snapshot, cancel| {
+            aggregate::histogram(snapshot, &query, range, bucket, cancel)
+        })
+        .await
     }
 
     async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
@@ -104,15 +113,18 @@ impl LogStore for EmbeddedStore {
                 Ok((name.clone(), field))
             })
             .collect::<Result<Vec<_>>>()?;
-        self.scan(move |snapshot, cancel| aggregate::facets(snapshot, &query, range, &fields, limit, cancel)).await
+        self.scan(&self.inner.counts, move |snapshot, cancel| {
+            aggregate::facets(snapshot, &query, range, &fields, limit, cancel)
+        })
+        .await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
-        self.scan(move |snapshot, cancel| get(snapshot, id, cancel)).await
+        self.scan(&self.inner.searches, move |snapshot, cancel| get(snapshot, id, cancel)).await
     }
 
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
-        self.scan(move |snapshot, cancel| {
+        self.scan(&self.inner.searches, move |snapshot, cancel| {
             let Some(stored) = get(snapshot, id, cancel)? else { return Ok(None) };
             let query = neighbours(&stored.record);
             let window = Window { beyond: Some((stored.record.time, stored.position.0)), ..Window::ALL };

@@ -128,7 +128,8 @@ fn assemble(
     mode: Mode,
     options: Options,
 ) -> Result<Inner> {
-    let scans = Scans::new(options.concurrent_scans)?;
+    let searches = Scans::new("search", options.concurrent_scans, 5)?;
+    let counts = Scans::new("count", options.concurrent_scans, 10)?;
     let footers = Arc::new(Footers::default());
     let newest = Position(listed.iter().map(|part| part.max_position).max().unwrap_or_default());
     let parts = listed.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
@@ -154,7 +155,8 @@ fn assemble(
         pruned: AtomicI64::new(i64::MIN),
         trouble: Mutex::new(None),
         closed: watch::Sender::new(false),
-        scans,
+        searches,
+        counts,
         journal: match mode {
             Mode::Shared => Journal::Shared(wal),
             Mode::Own => Journal::Own(wal),

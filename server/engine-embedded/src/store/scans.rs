@@ -1,6 +1,8 @@
 //! Scans off the async threads: so many at a time, stopped when nobody waits for them.
 //!
-//! One scan takes all cores; its threads give way to those that take records in.
+//! One scan takes all cores; its threads give way to those that take records in. Searches
+//! and counts have threads of their own, so that nobody waits for records because somebody
+//! counts: of a core that both want, searches get the most.
 
 use std::sync::{
     Arc,
@@ -32,10 +34,6 @@ impl Drop for Guard {
     }
 }
 
-/// By how much the scheduler prefers other threads: one that scans gets about a third
-/// of what an equal would get from a core that both want.
-const NICE: i32 = 5;
-
 /// The places for scans, and their threads.
 pub(crate) struct Scans {
     places: Arc<Semaphore>,
@@ -43,15 +41,19 @@ pub(crate) struct Scans {
 }
 
 impl Scans {
+    /// `nice` says by how much the scheduler prefers other threads: with 5, one that scans
+    /// gets about a third of what an equal would get from a core that both want; with 10 a
+    /// tenth.
+    ///
     /// # Errors
     /// `Unavailable` where the system gives no threads.
-    pub(crate) fn new(places: usize) -> Result<Self> {
+    pub(crate) fn new(name: &'static str, places: usize, nice: i32) -> Result<Self> {
         let threads = ThreadPoolBuilder::new()
-            .thread_name(|number| format!("scan-{number}"))
-            .start_handler(|_| {
+            .thread_name(move |number| format!("{name}-{number}"))
+            .start_handler(move |_| {
                 // On Linux this is about the calling thread alone. Where it is refused,
                 // scans are as important as anything else.
-                let _ = rustix::process::setpriority_process(None, NICE);
+                let _ = rustix::process::setpriority_process(None, nice);
             })
             .build()
             .map_err(|error| Error::unavailable(format!("no threads to scan with: {error}")))?;

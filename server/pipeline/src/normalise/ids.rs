@@ -5,37 +5,33 @@ use super::RawId;
 /// The id, or what the client sent where that is none. All zeros mean "no id"
 /// (<https://www.w3.org/TR/trace-context/#trace-id>).
 pub(super) fn normalise<const N: usize>(id: RawId) -> (Option<[u8; N]>, Option<String>) {
-    let (bytes, original) = match id {
+    let mut read = [0; 16];
+    let bytes = match &id {
         RawId::Missing => return (None, None),
-        RawId::Bytes(bytes) => {
-            let original = model::api::hex(&bytes[..bytes.len().min(64)]);
-            (Some(bytes), original)
-        }
-        RawId::Text(text) => (from_hex(text.trim()), text),
+        RawId::Bytes(bytes) => Some(bytes.as_slice()),
+        RawId::Text(text) => from_hex(text.trim(), &mut read),
     };
-    match bytes {
-        Some(bytes) if bytes.iter().all(|byte| *byte == 0) => (None, None),
-        Some(bytes) => match exact(&bytes) {
-            Some(id) => (Some(id), None),
-            None => (None, Some(original)),
-        },
-        None => (None, Some(original)),
+    if bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) {
+        return (None, None);
+    }
+    match (bytes.and_then(exact), id) {
+        (Some(id), _) => (Some(id), None),
+        (None, RawId::Bytes(bytes)) => (None, Some(model::api::hex(&bytes[..bytes.len().min(64)]))),
+        (None, RawId::Text(text)) => (None, Some(text)),
+        (None, RawId::Missing) => (None, None),
     }
 }
 
 /// Reads two digits a byte; `None` where the text is something else, or overlong.
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let mut digits = Vec::with_capacity(32);
+fn from_hex<'a>(text: &str, bytes: &'a mut [u8; 16]) -> Option<&'a [u8]> {
+    let mut digits = 0;
     for byte in text.bytes().filter(|byte| *byte != b'-') {
-        if digits.len() == 32 {
-            return None;
-        }
-        digits.push(char::from(byte).to_digit(16)? as u8);
+        let digit = char::from(byte).to_digit(16)? as u8;
+        let byte = bytes.get_mut(digits / 2)?;
+        *byte = *byte << 4 | digit;
+        digits += 1;
     }
-    if digits.len() % 2 == 1 {
-        return None;
-    }
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    if digits % 2 == 0 { bytes.get(..digits / 2) } else { None }
 }
 
 /// 16 bytes may come as 8, from tracers older than OpenTelemetry.

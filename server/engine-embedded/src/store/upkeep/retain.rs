@@ -88,7 +88,7 @@ impl Inner {
         let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(services)) };
         let alone =
             Snapshot { tables: Vec::new(), parts: Arc::new(vec![part.clone()]), newest: self.snapshots.load().newest };
-        self.scans.run(move |cancel| aggregate::count(&alone, &query, TimeRange::ALL, cancel)).await
+        self.counts.run(move |cancel| aggregate::count(&alone, &query, TimeRange::ALL, cancel)).await
     }
 }
 
