@@ -64,7 +64,13 @@ pub(crate) fn decode(body: &[u8]) -> Result<Decoded> {
             decoded.take(0, trimmed);
         }
         Some(_) => {
-            let lines = trimmed.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            let mut begin = 0;
+            // `split` would look at a byte at a time.
+            let lines = memchr::memchr_iter(b'\n', trimmed).chain([trimmed.len()]).map(|end| {
+                let line = &trimmed[begin..end];
+                begin = end + 1;
+                line.trim_ascii()
+            });
             for (place, line) in lines.filter(|line| !line.is_empty()).enumerate() {
                 decoded.take(place, line);
             }

@@ -42,13 +42,12 @@ pub(crate) struct Builder {
     done: Vec<u8>,
     words: Box<[u64; WORDS]>,
     rows: usize,
-    /// The message at hand, in small letters.
-    small: Vec<u8>,
+    text: Padded,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { done: Vec::new(), words: Box::new([0; WORDS]), rows: 0, small: Vec::new() }
+        Self { done: Vec::new(), words: Box::new([0; WORDS]), rows: 0, text: Padded::default() }
     }
 }
 
@@ -58,11 +57,9 @@ impl Builder {
         if self.rows == BLOCK_ROWS {
             self.end_block();
         }
-        self.small.clear();
-        self.small.extend_from_slice(message.as_bytes());
-        self.small.make_ascii_lowercase();
+        self.text.set(message);
         // The type of a hash tells the compiler that it is within the array.
-        for_each(&self.small, |hash| self.words[usize::from(hash / 64)] |= 1 << (hash % 64));
+        self.text.for_each(|hash| self.words[usize::from(hash / 64)] |= 1 << (hash % 64));
         self.rows += 1;
     }
 
@@ -117,7 +114,9 @@ impl MessageIndex {
     pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
         let Some(set) = self.blocks.get(block) else { return true };
         let mut all = true;
-        for_each(text.to_ascii_lowercase().as_bytes(), |hash| all &= set.has(hash));
+        let mut padded = Padded::default();
+        padded.set(text);
+        padded.for_each(|hash| all &= set.has(hash));
         all
     }
 }
@@ -144,36 +143,92 @@ impl Set {
     }
 }
 
-/// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam of
-/// a text in small letters. There are far fewer seams than runs, so one that is taken for
-/// another by chance would be so in every block: up to three hashes have to say that it is
-/// there.
-fn for_each(text: &[u8], mut call: impl FnMut(u16)) {
-    for run in text.windows(3) {
-        if let &[a, b, c] = run {
-            call((u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - MOST)) as u16);
+/// A text in small letters with zeros around it, so that eight bytes can be read from three
+/// before each of its bytes.
+#[derive(Default)]
+struct Padded(Vec<u8>);
+
+const BEFORE: usize = 3;
+const AFTER: usize = 8;
+
+impl Padded {
+    fn set(&mut self, text: &str) {
+        self.0.clear();
+        self.0.extend_from_slice(&[0; BEFORE]);
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.make_ascii_lowercase();
+        self.0.extend_from_slice(&[0; AFTER]);
+    }
+
+    /// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
+    /// There are far fewer seams than runs, so one that is taken for another by chance would
+    /// be so in every block: up to three hashes have to say that it is there.
+    fn for_each(&self, mut call: impl FnMut(u16)) {
+        let end = self.0.len() - AFTER;
+        let mut rest = &self.0[BEFORE..end];
+        // Six runs of eight bytes, which are read once.
+        while let Some(eight) = rest.first_chunk() {
+            let word = u64::from_le_bytes(*eight);
+            (0..6).for_each(|place| call(hash_of_run((word >> (8 * place)) as u32 & 0xff_ffff)));
+            rest = &rest[6..];
+        }
+        for run in rest.windows(3) {
+            if let &[a, b, c] = run {
+                call(hash_of_run(u32::from_le_bytes([a, b, c, 0])));
+            }
+        }
+        for at in (BEFORE..end).step_by(8) {
+            let mut spaces = equal(self.eight(at), b' ');
+            while spaces != 0 {
+                let space = at + spaces.trailing_zeros() as usize / 8;
+                spaces &= spaces - 1;
+                seams(self.eight(space - BEFORE), &mut call);
+            }
         }
     }
-    for space in memchr::memchr_iter(b' ', text) {
-        let (before, after) = (&text[..space], &text[space + 1..]);
-        if let (Some(&[a, b]), Some(&[c, d])) = (before.last_chunk(), after.first_chunk())
-            && let Some(seam) = seam([a, b, c, d, b'a', b'a'])
-        {
-            call(hash(seam, 0x9e37_79b1_85eb_ca87));
-            call(hash(seam, 0xc2b2_ae3d_27d4_eb4f));
-        }
-        if let (Some(&[a, b, c]), Some(&[d, e, f])) = (before.last_chunk(), after.first_chunk())
-            && let Some(seam) = seam([a, b, c, d, e, f])
-        {
-            call(hash(seam, 0x1656_67b1_9e37_79f9));
-        }
+
+    fn eight(&self, at: usize) -> u64 {
+        self.0.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |eight| u64::from_le_bytes(*eight))
     }
 }
 
-/// The letters as one number; `None` where one of them is no small ASCII letter.
-fn seam(letters: [u8; 6]) -> Option<u64> {
-    let [a, b, c, d, e, f] = letters;
-    letters.iter().all(u8::is_ascii_lowercase).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+/// The seams around the space in the fourth byte of eight: two letters on each side, and
+/// three where there are as many.
+fn seams(around: u64, call: &mut impl FnMut(u16)) {
+    const TWO: u64 = 0x0000_8080_0080_8000;
+    const THREE: u64 = 0x0080_8080_0080_8080;
+    let letters = small_letters(around);
+    if letters & TWO != TWO {
+        return;
+    }
+    let (before, after) = (around, around >> 32);
+    let seam = before >> 8 & 0xffff | (after & 0xffff) << 16 | u64::from_le_bytes(*b"\0\0\0\0aa\0\0");
+    call(hash(seam, 0x9e37_79b1_85eb_ca87));
+    call(hash(seam, 0xc2b2_ae3d_27d4_eb4f));
+    if letters & THREE == THREE {
+        call(hash(before & 0xff_ffff | (after & 0xff_ffff) << 24, 0x1656_67b1_9e37_79f9));
+    }
+}
+
+/// A byte of each, to work on eight at a time: the highest bit of a byte says whether it is so.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+/// Which of eight bytes are small ASCII letters.
+fn small_letters(bytes: u64) -> u64 {
+    let low = bytes & (0x7f * ONES);
+    let from_a = low + (0x80 - u64::from(b'a')) * ONES;
+    let past_z = low + (0x7f - u64::from(b'z')) * ONES;
+    from_a & !past_z & !bytes & (0x80 * ONES)
+}
+
+/// Which of eight bytes are this one.
+fn equal(bytes: u64, byte: u8) -> u64 {
+    let other = bytes ^ (u64::from(byte) * ONES);
+    !(((other & (0x7f * ONES)) + 0x7f * ONES) | other) & (0x80 * ONES)
+}
+
+fn hash_of_run(run: u32) -> u16 {
+    (run.wrapping_mul(0x9e37_79b1) >> (32 - MOST)) as u16
 }
 
 fn hash(key: u64, multiplier: u64) -> u16 {
@@ -202,6 +257,47 @@ mod tests {
             let written = pick.get(&messages).to_ascii_uppercase();
             prop_assume!(written.contains(&message));
             prop_assert!(sets.may_contain(0, &message));
+        }
+    }
+
+    /// As the module describes it, a byte at a time.
+    fn plainly(text: &str) -> Vec<u16> {
+        let text = text.to_ascii_lowercase().into_bytes();
+        let letters = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_lowercase);
+        let number =
+            |bytes: &[u8]| bytes.iter().zip((0..).step_by(8)).map(|(byte, bit)| u64::from(*byte) << bit).sum::<u64>();
+        let mut hashes: Vec<u16> = text.windows(3).map(|run| hash_of_run(number(run) as u32)).collect();
+        for (place, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b' ') {
+            for width in [2, 3] {
+                let around = (place.checked_sub(width).and_then(|from| text.get(from..place)), text.get(place + 1..));
+                let (Some(before), Some(after)) = around else { continue };
+                let Some(after) = after.get(..width).filter(|after| letters(before) && letters(after)) else {
+                    continue;
+                };
+                let seam = [before, after].concat();
+                if width == 2 {
+                    let seam = [&seam[..], b"aa"].concat();
+                    hashes.push(hash(number(&seam), 0x9e37_79b1_85eb_ca87));
+                    hashes.push(hash(number(&seam), 0xc2b2_ae3d_27d4_eb4f));
+                } else {
+                    hashes.push(hash(number(&seam), 0x1656_67b1_9e37_79f9));
+                }
+            }
+        }
+        hashes.sort_unstable();
+        hashes
+    }
+
+    proptest! {
+        #[test]
+        fn eight_bytes_at_a_time_are_as_one_at_a_time(text in "([ a-zA-Z`{@\\[0-9é한\u{0}-\u{7f}]| [a-z]{1,4} ?){0,40}") {
+            let mut padded = Padded::default();
+            padded.set("something that was here before");
+            padded.set(&text);
+            let mut hashes = Vec::new();
+            padded.for_each(|hash| hashes.push(hash));
+            hashes.sort_unstable();
+            prop_assert_eq!(hashes, plainly(&text));
         }
     }
 
