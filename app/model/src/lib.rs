@@ -9,6 +9,7 @@ pub mod api;
 pub mod hex;
 pub mod id;
 pub mod limits;
+pub mod pattern;
 pub mod query;
 pub mod record;
 pub mod severity;

@@ -9,6 +9,7 @@ use logdrain::{Mask, Miner, builtin_masks};
 use model::{
     Query, StoredRecord,
     api::{PatternView, PatternsView, RecordView},
+    pattern::{Piece, pieces},
     query::Expr,
     time,
 };
@@ -233,16 +234,8 @@ fn described(template: &str, group: Group, oldest: i64, newest: i64) -> (Expr, P
 /// The constant texts of a template, the longest ones, as they stand in its messages.
 fn texts(template: &str, example: &str) -> Vec<String> {
     let mut texts = Vec::new();
-    let mut rest = template;
-    while !rest.is_empty() {
-        let (text, after) = match rest.split_once('<') {
-            Some((text, after)) => match after.split_once('>') {
-                // What the miner puts for what varies holds no blank.
-                Some((name, after)) if !name.contains(' ') => (text, after),
-                _ => (rest, ""),
-            },
-            None => (rest, ""),
-        };
+    for piece in pieces(template) {
+        let Piece::Text(text) = piece else { continue };
         let text = text.trim();
         if example.contains(text) {
             texts.push(text);
@@ -250,7 +243,6 @@ fn texts(template: &str, example: &str) -> Vec<String> {
             // The miner has put single blanks where there are others.
             texts.extend(text.split_whitespace().filter(|word| example.contains(word)));
         }
-        rest = after;
     }
     texts.retain(|text| text.len() >= TEXT_BYTES);
     texts.sort_by_key(|text| std::cmp::Reverse(text.len()));

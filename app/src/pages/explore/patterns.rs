@@ -4,6 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 use model::{
     LevelClass,
     api::{PatternView, PatternsView},
+    pattern::{Piece, pieces},
 };
 
 use super::failure::Failure;
@@ -91,7 +92,7 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
             {spark(&pattern.spark)}
             <span class="level"><span class="shape" aria-hidden="true"></span>{class.name()}</span>
             <details>
-                <summary title=t.pattern_more>{is_new} {pieces(&pattern.template)}</summary>
+                <summary title=t.pattern_more>{is_new} {template(&pattern.template)}</summary>
                 <dl>
                     <div><dt>{t.pattern_example}</dt><dd><a class="link-plain" href=example_url>{example}</a></dd></div>
                     <div><dt>{t.service}</dt><dd>{pattern.services.join(", ")}</dd></div>
@@ -105,22 +106,13 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
 }
 
 /// The template with what varies set apart.
-fn pieces(template: &str) -> AnyView {
-    let mut pieces = Vec::new();
-    let mut rest = template;
-    while let Some((text, after)) = rest.split_once('<') {
-        let Some((name, after)) = after.split_once('>').filter(|(name, _)| !name.contains(' ')) else { break };
-        let name = if name == "*" { "…".to_owned() } else { name.to_owned() };
-        if !text.is_empty() {
-            pieces.push(view! { <span>{text.to_owned()}</span> }.into_any());
-        }
-        pieces.push(view! { <i>{name}</i> }.into_any());
-        rest = after;
-    }
-    if !rest.is_empty() {
-        pieces.push(view! { <span>{rest.to_owned()}</span> }.into_any());
-    }
-    view! { <code>{pieces}</code> }.into_any()
+fn template(template: &str) -> AnyView {
+    let piece = |piece| match piece {
+        Piece::Text(text) => view! { <span>{text.to_owned()}</span> }.into_any(),
+        Piece::Mark("*") => view! { <i>"…"</i> }.into_any(),
+        Piece::Mark(name) => view! { <i>{name.to_owned()}</i> }.into_any(),
+    };
+    view! { <code>{pieces(template).into_iter().map(piece).collect_view()}</code> }.into_any()
 }
 
 /// Asked only when somebody wants to know: it looks through everything that is stored.

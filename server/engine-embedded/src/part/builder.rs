@@ -37,18 +37,15 @@ pub(crate) struct Row<'a> {
 /// # Errors
 /// `Internal` where arrow refuses, such as more than 2 GiB of one text column.
 pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
-    let mut diverse = Vec::new();
-    if hardly_repeats(rows.len(), rows.iter().filter_map(|row| row.record.trace_id)) {
-        diverse.push(schema::TRACE_ID.to_owned());
-    }
-    if hardly_repeats(rows.len(), rows.iter().filter_map(|row| row.record.span_id)) {
-        diverse.push(schema::SPAN_ID.to_owned());
-    }
-
+    // Row by row and not column by column: the records lie about in memory, and fetching
+    // them is most of the work.
     let mut bytes = 0;
+    let (mut traces, mut spans) = (Values::of(rows.len()), Values::of(rows.len()));
     let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
     for row in rows {
         bytes += row.record.message.len();
+        row.record.trace_id.into_iter().for_each(|id| traces.add(id));
+        row.record.span_id.into_iter().for_each(|id| spans.add(id));
         for (key, value) in &row.record.attributes {
             *counts.entry((key, Kind::of(value))).or_default() += 1;
         }
@@ -57,8 +54,10 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
     let spills = attributes.len() < counts.len();
     drop(counts);
 
-    // Row by row and not column by column: the records lie about in memory, and fetching
-    // them is most of the work.
+    let mut diverse = Vec::new();
+    diverse.extend(traces.spread.then(|| schema::TRACE_ID.to_owned()));
+    diverse.extend(spans.spread.then(|| schema::SPAN_ID.to_owned()));
+
     let mut core = Core::new(rows.len(), bytes);
     let mut columns = Columns::new(&attributes);
     for (at, row) in rows.iter().enumerate() {
@@ -276,14 +275,29 @@ fn spread_from(rows: usize) -> usize {
 }
 
 fn hardly_repeats<T: std::hash::Hash + Eq>(rows: usize, values: impl Iterator<Item = T>) -> bool {
-    let bound = spread_from(rows);
-    let mut seen = HashSet::with_hasher(RandomState::default());
-    for value in values {
-        if seen.insert(value) && seen.len() > bound {
-            return true;
+    let mut seen = Values::of(rows);
+    values.for_each(|value| seen.add(value));
+    seen.spread
+}
+
+/// The distinct values of a column, until they are too many.
+struct Values<T> {
+    seen: HashSet<T, RandomState>,
+    bound: usize,
+    /// Whether they hardly repeat.
+    spread: bool,
+}
+
+impl<T: std::hash::Hash + Eq> Values<T> {
+    fn of(rows: usize) -> Self {
+        Self { seen: HashSet::default(), bound: spread_from(rows), spread: false }
+    }
+
+    fn add(&mut self, value: T) {
+        if !self.spread && self.seen.insert(value) {
+            self.spread = self.seen.len() > self.bound;
         }
     }
-    false
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {
