@@ -102,6 +102,11 @@ impl Shown {
         usize::try_from(serial - self.blocks.front()?.serial).ok().filter(|place| *place < self.blocks.len())
     }
 
+    /// The oldest block.
+    pub(crate) fn first(&self) -> Option<i64> {
+        self.blocks.front().map(|block| block.serial)
+    }
+
     /// The lines of a block, unless they were let go of.
     pub(crate) fn lines(&self, serial: i64) -> Option<Lines> {
         self.blocks.get(self.place(serial)?)?.items.clone().map(Lines)

@@ -3,7 +3,10 @@
 use leptos::{ev::MouseEvent, html::A, prelude::*, task::spawn_local};
 use model::api::LogsPage;
 
-use super::near;
+use super::{
+    near,
+    stream::{Kept, lighten},
+};
 use crate::{
     backend::{BackendError, LogsRequest},
     effect::effect,
@@ -61,7 +64,7 @@ impl Place {
 /// A link to the page before, which JavaScript turns into more rows on top. While a long
 /// search is under way, how far it has come.
 #[component]
-pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Search) -> impl IntoView {
+pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, search: Search) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let search = StoredValue::new(search);
@@ -77,7 +80,14 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, search: Sear
                 // The list may be gone by now; then there is nothing to update.
                 Ok(page) => {
                     let stopped = place.try_with_untracked(|place| place.stopped).unwrap_or(true);
-                    let _ = shown.try_update(|shown| shown.prepend(page.records.clone(), source));
+                    let first = shown.try_update(|shown| {
+                        shown.prepend(page.records.clone(), source);
+                        shown.first()
+                    });
+                    // Whoever goes on and on leaves much behind.
+                    if let Some(first) = first.flatten() {
+                        lighten(first, shown, kept);
+                    }
                     let _ = place.try_set(Place { stopped, ..Place::of(&page) });
                 }
                 Err(error) => {

@@ -7,7 +7,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use leptos::{ev::MouseEvent, html::Div, prelude::*, task::spawn_local};
+use leptos::{
+    ev::MouseEvent,
+    html::Div,
+    prelude::*,
+    tachys::{reactive_graph::OwnedView, view::keyed::keyed},
+    task::spawn_local,
+};
 use model::api::LogsPage;
 use wasm_bindgen::JsCast as _;
 use web_sys::Element;
@@ -85,19 +91,30 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
         }
     };
     let kept = Kept::default();
+    let here = Owner::current().unwrap_or_default();
     let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
     let nothing_for = search.clone();
+    // An owner remembers each that was ever made below it, as `<For>` would do with its
+    // entries: a tail that is followed for days would grow. So each block has a root.
+    let block = move |_, serial| {
+        let owner = here.with(|| Owner::new_root(Owner::current_shared_context()));
+        let terms = terms.clone();
+        let view = owner.with(|| {
+            provide_context(explorer);
+            provide_context(t);
+            view! { <BlockRows serial shown kept terms /> }
+        });
+        (drop, OwnedView::new_with_owner(view, owner))
+    };
 
     view! {
         <div class="scroller" node_ref=scroller on:scroll=on_scroll on:click=move |event| toggle_clicked(explorer, &event)>
             <div class="list" role="log" aria-live="off" aria-label=t.list_label tabindex="0" data-testid="log-list">
                 {move || match is_empty.get() {
                     true => view! { <Nothing search=nothing_for.clone() /> }.into_any(),
-                    false => view! { <Older place=older shown search=search.clone() /> }.into_any(),
+                    false => view! { <Older place=older shown kept search=search.clone() /> }.into_any(),
                 }}
-                <For each=blocks key=|serial| *serial let(serial)>
-                    <BlockRows serial shown kept terms=terms.clone() />
-                </For>
+                {move || keyed(blocks(), |serial| *serial, block.clone())}
             </div>
         </div>
         <p class="unseen" aria-live="polite">{announcement}</p>
@@ -116,7 +133,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
 
 /// The lines of each block as it knows them. A block does not follow `shown`, which would
 /// remember it when it is long gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
-type Kept = StoredValue<HashMap<i64, RwSignal<Option<Lines>>>>;
+pub(super) type Kept = StoredValue<HashMap<i64, RwSignal<Option<Lines>>>>;
 
 /// Tells the blocks whose lines have come or gone.
 fn tell(shown: RwSignal<Shown>, kept: Kept) {
@@ -171,12 +188,17 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String
     view! { <div class="block" node_ref=element style=move || style()>{move || rows()}</div> }.into_any()
 }
 
-/// Asks for the records of a block again where they were let go of, and lets go of others.
-fn bring_back(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
-    if shown.with_untracked(Shown::is_heavy) {
+/// Lets go of records that are far from a block, where there are many.
+pub(super) fn lighten(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
+    if shown.try_with_untracked(Shown::is_heavy) == Some(true) {
         shown.update_untracked(|shown| shown.lighten(serial));
         tell(shown, kept);
     }
+}
+
+/// Asks for the records of a block again where they were let go of, and lets go of others.
+fn bring_back(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
+    lighten(serial, shown, kept);
     let Some(request) = shown.with_untracked(|shown| shown.missing(serial)) else { return };
     spawn_local(async move {
         // A failure leaves the place empty; scrolling there again tries again.
