@@ -94,10 +94,8 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     let here = Owner::current().unwrap_or_default();
     let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
     let nothing_for = search.clone();
-    // An owner remembers each that was ever made below it, as `<For>` would do with its
-    // entries: a tail that is followed for days would grow. So each block has a root.
     let block = move |_, serial| {
-        let owner = here.with(|| Owner::new_root(Owner::current_shared_context()));
+        let owner = here.with(owner_of_block);
         let terms = terms.clone();
         let view = owner.with(|| {
             provide_context(explorer);
@@ -129,6 +127,13 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             })
         }}
     }.into_any()
+}
+
+/// An owner remembers each that was ever made below it, as `<For>` would do with its entries:
+/// a tail that is followed for days would grow. So in the browser each block has a root.
+fn owner_of_block() -> Owner {
+    // On the server a root would see no signal but its own, and nothing lives for long.
+    if cfg!(target_arch = "wasm32") { Owner::new_root(Owner::current_shared_context()) } else { Owner::new() }
 }
 
 /// The lines of each block as it knows them. A block does not follow `shown`, which would
