@@ -136,7 +136,7 @@ impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> A
     pub(crate) fn new(call: impl Fn() -> (Call<A>, T) + Send + Sync + 'static) -> Self {
         let question = Signal::derive(move || {
             let (call, about) = call();
-            (call.question, serde_json::to_string(&about).unwrap_or_default())
+            (call.question, written(&about))
         });
         let again = RwSignal::new(0);
         let under_way = StoredValue::new(false);
@@ -158,11 +158,10 @@ impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> A
         Some((read(&about).ok()?, text.and_then(|text| read(&text))))
     }
 
-    /// What the newest answer is about.
-    pub(crate) fn about(self) -> Option<T> {
+    /// What the newest answer is about, as [`written`].
+    pub(crate) fn about(self) -> Option<String> {
         let about = |(about, _): &Answered| about.clone();
-        let about = self.newer.with(|newer| newer.as_ref().map(about)).or_else(|| self.first.map(about))?;
-        read(&about).ok()
+        self.newer.with(|newer| newer.as_ref().map(about)).or_else(|| self.first.map(about))
     }
 
     /// Asks the same once more, unless that is being done.
@@ -209,6 +208,11 @@ fn text(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
     return Box::pin(answer(question));
     #[cfg(not(feature = "ssr"))]
     return Box::pin(ask(question));
+}
+
+/// What a question is about, as text.
+pub(crate) fn written<T: Serialize>(about: &T) -> String {
+    serde_json::to_string(about).unwrap_or_default()
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, BackendError> {

@@ -52,9 +52,9 @@ pub(crate) struct Explorer {
     pub(crate) counts_are_stale: RwSignal<bool>,
     /// Counts up to have everything loaded again.
     pub(crate) reload: RwSignal<u32>,
-    /// The search whose records are shown, and how often it was loaded: what may wait, so
-    /// that records come first, waits for this.
-    pub(crate) listed: RwSignal<Option<(Search, u32)>>,
+    /// The search whose records are shown and how often it was loaded, as text: what may wait,
+    /// so that records come first, waits for this.
+    pub(crate) listed: RwSignal<Option<String>>,
     pub(crate) wrap: RwSignal<bool>,
     /// Whether times are shown in the browser's zone; not before it has taken over.
     pub(crate) local_time: RwSignal<bool>,

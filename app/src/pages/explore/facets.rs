@@ -180,7 +180,8 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
         tick.track();
         let shown = explorer.facets.get();
         // Records come first. What is under way for the search before is given up.
-        if explorer.listed.get() != Some((search.clone(), explorer.reload.get())) {
+        let about = server_functions::written(&(&search, explorer.reload.get()));
+        if explorer.listed.get() != Some(about) {
             return;
         }
         until_cleanup(async move {
