@@ -72,9 +72,9 @@ pub(crate) struct Explorer {
     rows: StoredValue<BTreeMap<u64, RowSignals>>,
 }
 
-/// What the rows of one block follow, alive as long as the block. Signals remember those who
-/// have ever followed them: rows that came and went for days would be remembered for days,
-/// so they follow these, which are told by [`Explorer`].
+/// What the rows of one block follow, alive as long as they are on the page. Signals remember
+/// those who have ever followed them: rows that came and went for days would be remembered
+/// for days, so they follow these, which are told by [`Explorer`].
 #[derive(Clone, Copy)]
 pub(crate) struct RowSignals {
     /// The record that is expanded.

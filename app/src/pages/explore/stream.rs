@@ -168,7 +168,6 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String
         // The list may be gone with its blocks.
         let _ = kept.try_update_value(|kept| kept.remove(&serial));
     });
-    let signals = explorer.row_signals();
     near::changes(element, move |near| {
         if near == is_near.get_untracked() {
             return;
@@ -187,8 +186,10 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String
         _ => String::new(),
     };
     let rows = move || {
-        let lines = lines.get().filter(|_| is_near.get());
-        lines.map(|lines| lines.0.iter().map(|line| item(line, &terms, explorer, signals)).collect_view())
+        let lines = lines.get().filter(|_| is_near.get())?;
+        // Of these rows alone: they are remembered by what they follow, and come and go.
+        let signals = explorer.row_signals();
+        Some(lines.0.iter().map(|line| item(line, &terms, explorer, signals)).collect_view())
     };
     view! { <div class="block" node_ref=element style=move || style()>{move || rows()}</div> }.into_any()
 }
