@@ -13,19 +13,17 @@ use crate::config::LogFormat;
 /// # Errors
 /// The filter does not parse, or a log is set up already.
 pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
+    let mut filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
     let said = filter.to_string();
-    let mut filter = filter;
-    for directive in [
+    for (library, directive) in [
         // The broker's client library logs as an error what the engine expects and handles;
         // what matters of it the engine says itself.
-        "lapin=off",
+        ("lapin", "lapin=off"),
         // What the database remarks on, such as that there was nothing to do.
-        "sqlx::postgres::notice=warn",
+        ("sqlx", "sqlx::postgres::notice=warn"),
     ] {
-        let target = directive.split("::").next().and_then(|part| part.split('=').next()).unwrap_or_default();
-        if !said.contains(target) {
+        if !said.contains(library) {
             filter = filter.add_directive(directive.parse().context("a log directive")?);
         }
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{Array, RecordBatch, types::UInt8Type};
-use model::LevelClass;
+use model::{LevelClass, Severity};
 use pipeline::Result;
 use serde::{Deserialize, Serialize};
 
@@ -59,13 +59,23 @@ impl Builder {
             }
             let upto = severities.len().min(first + self.group_rows - self.rows);
             self.rows += upto - first;
-            let class = |row: usize| usize::from(severities[row].saturating_sub(1) / 4);
+            // A damaged part may come here to be merged: what is no severity is in no class,
+            // and then the totals would not say what the rows do.
+            let class = |row: usize| Severity::new(severities[row]).map(|severity| severity.class().index());
+            if (first..upto).any(|row| class(row).is_none()) {
+                self.group = None;
+                first = upto;
+                continue;
+            }
             match services {
                 // By number first: there are few, and many rows.
                 Texts::Repeated { keys, values } => {
                     let mut counts = vec![ByClass::default(); values.len()];
                     for row in first..upto {
-                        counts[keys.value(row) as usize][class(row)] += 1;
+                        let counts = counts.get_mut(keys.value(row) as usize);
+                        if let (Some(counts), Some(class)) = (counts, class(row)) {
+                            counts[class] += 1;
+                        }
                     }
                     for (place, counts) in
                         counts.iter().enumerate().filter(|(_, counts)| **counts != ByClass::default())
@@ -76,7 +86,7 @@ impl Builder {
                 Texts::Plain(services) => {
                     for row in first..upto {
                         let mut counts = ByClass::default();
-                        counts[class(row)] = 1;
+                        counts[class(row).unwrap_or_default()] = 1;
                         self.add_counts(services.value(row), &counts);
                     }
                 }
@@ -151,6 +161,15 @@ mod tests {
         assert_eq!(of(1, "a"), [0, 0, 0, 0, 0, 1]);
         assert_eq!(of(1, "b"), [1, 0, 0, 0, 0, 0]);
         assert_eq!(of(1, ""), [0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_no_severity_leaves_its_row_group_without_totals() {
+        let plain = StringArray::from(vec!["a", "a", "a"]);
+        let mut builder = Builder::new(2);
+        builder.add(&batch(Arc::new(plain), vec![9, 200, 9])).unwrap();
+        let groups = read(&builder.finish().unwrap());
+        assert_eq!(groups.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

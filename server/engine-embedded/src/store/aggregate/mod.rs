@@ -131,11 +131,9 @@ impl Run<'_> {
 
     fn count_group<C: Counter>(&self, part: &Part, footer: &Footer, place: usize, counter: &mut C) -> Result<()> {
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(()) };
-        let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
         if let Some(totals) = &group.totals
-            && conditions.is_empty()
             && self.by_service_and_class
+            && self.window.covers(group.time, group.position)
             && counter.is_by_service_and_class(group)
         {
             filter::matching_totals(self.query, totals, |service, class, rows| {
@@ -143,6 +141,8 @@ impl Run<'_> {
             });
             return Ok(());
         }
+        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(()) };
+        let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
         conditions.extend(more);
         let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
         let rows = filter::candidates(self.query, part, footer, place)?;
