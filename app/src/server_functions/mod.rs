@@ -164,11 +164,13 @@ impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> A
         self.newer.with(|newer| newer.as_ref().map(about)).or_else(|| self.first.map(about))
     }
 
-    /// Asks the same once more, unless that is being done.
-    pub(crate) fn refetch(self) {
-        if !self.under_way.get_value() {
+    /// Asks the same once more, and tells so, unless something is under way.
+    pub(crate) fn refetch(self) -> bool {
+        let asks = !self.under_way.get_value();
+        if asks {
             self.again.update(|again| *again += 1);
         }
+        asks
     }
 }
 

@@ -48,6 +48,13 @@ pub(crate) enum Layout {
     Hypertable { version: String, community: bool },
 }
 
+impl Layout {
+    /// Whether there is `logboom.minutes`.
+    pub(crate) fn has_minutes(&self) -> bool {
+        matches!(self, Self::Hypertable { community: true, .. })
+    }
+}
+
 /// Applies what is missing, and says what there is then.
 pub(crate) async fn migrate(pool: &PgPool, options: &Options) -> Result<Layout> {
     let extension = if options.timescale { have_extension(pool).await } else { Err("it is switched off".to_owned()) };

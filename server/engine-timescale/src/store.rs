@@ -52,10 +52,7 @@ impl Store {
         if let Some(days) = &days {
             days.prepare_ahead(&pools.write).await;
         }
-        let readers = Readers {
-            pool: pools.read.clone(),
-            have_minutes: matches!(layout, Layout::Hypertable { community: true, .. }),
-        };
+        let readers = Readers { pool: pools.read.clone(), have_minutes: layout.has_minutes() };
         let upkeep = Upkeep::new(pools.write.clone(), layout.clone(), days.clone(), Arc::clone(&status), options);
         tokio::spawn(upkeep.keep(stop.clone()));
         status.refresh(&pools.write, &layout).await.map_err(classify)?;

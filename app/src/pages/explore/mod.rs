@@ -142,12 +142,12 @@ pub(super) fn Explore() -> impl IntoView {
 
 /// Has the counts asked for again when new records have come, but not often. Without
 /// new records nothing is asked.
-fn recount(explorer: Explorer, refetch: impl Fn() + 'static) {
+fn recount(explorer: Explorer, refetch: impl Fn() -> bool + 'static) {
     let stale = explorer.counts_are_stale;
     every(RECOUNT, move || {
-        if stale.get_untracked() {
+        // What comes while an answer is under way may not be in it.
+        if stale.get_untracked() && refetch() {
             stale.set(false);
-            refetch();
         }
     });
 }

@@ -116,7 +116,7 @@ impl Service {
                 .try_get(0)?;
             let Some(first) = first else { break };
             let hour = first.later(Duration::from_secs(3_600)).min(end);
-            if matches!(layout, Layout::Hypertable { community: true, .. }) {
+            if layout.has_minutes() {
                 // Before the records go, so that at no time the minutes count them still.
                 let changed = "insert into logboom.minutes_changed (earliest, latest) values ($1, $2)";
                 sqlx::query(changed).bind(first).bind(hour).execute(&mut *connection).await?;
