@@ -28,7 +28,7 @@ fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
         })
         .collect();
     rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
-    let info = writer::write(folder, "2026-01-02", &rows).unwrap();
+    let info = writer::write(folder, "2026-01-02", &rows, writer::Effort::Quick).unwrap();
     let bytes = fs::read(info.file(folder)).unwrap();
     (info, bytes)
 }

@@ -17,6 +17,7 @@ use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    basic::Compression,
     bloom_filter::Sbbf,
     file::{
         metadata::{PageIndexPolicy, RowGroupMetaData},
@@ -54,6 +55,8 @@ pub(crate) struct Part {
     doomed: AtomicBool,
     /// How many services with a shorter time were looked for in it.
     cleared: AtomicUsize,
+    /// Whether it was written without compression; looked up once.
+    passing: OnceLock<bool>,
 }
 
 impl Drop for Part {
@@ -93,7 +96,14 @@ pub(crate) struct Group {
 impl Part {
     pub(crate) fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
         let path = info.file(folder);
-        Self { info, path, footers, doomed: AtomicBool::new(false), cleared: AtomicUsize::new(0) }
+        Self {
+            info,
+            path,
+            footers,
+            doomed: AtomicBool::new(false),
+            cleared: AtomicUsize::new(0),
+            passing: OnceLock::new(),
+        }
     }
 
     /// Removes the file as soon as nobody reads it any more. Nothing lists it by now.
@@ -109,6 +119,12 @@ impl Part {
     /// Says that so many services were looked for in it.
     pub(crate) fn clear(&self, services: usize) {
         self.cleared.store(services, Ordering::Relaxed);
+    }
+
+    /// Whether it was written as one that is merged soon, without compression. One that does
+    /// not read is not.
+    pub(crate) fn is_passing(&self) -> bool {
+        *self.passing.get_or_init(|| self.footer().is_ok_and(|footer| footer.is_uncompressed()))
     }
 
     /// The footer, from memory if it was read lately.
@@ -191,6 +207,15 @@ impl Group {
 }
 
 impl Footer {
+    /// Whether messages stand there as they are.
+    fn is_uncompressed(&self) -> bool {
+        let message = self.columns.place(schema::MESSAGE);
+        let group = self.metadata.metadata().row_groups().first();
+        group.is_some_and(|group| {
+            group.columns().get(message).is_some_and(|column| column.compression() == Compression::UNCOMPRESSED)
+        })
+    }
+
     fn read(file: &File) -> Result<Self> {
         let corrupt = |error: parquet::errors::ParquetError| Error::corrupt(error.to_string());
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);

@@ -32,6 +32,9 @@ use crate::{
     wal::{Wal, WalOptions},
 };
 
+/// The records of one delivery to the store that shares the log.
+const SHARED_RECORDS: usize = 10_000;
+
 /// The embedded queue.
 ///
 /// Dropped without [`Queue::close`], it ends as if the process had been killed.
@@ -96,6 +99,9 @@ impl Queue for WalQueue {
     }
 
     async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>> {
+        // The embedded store takes in at once what it is given, and its tables would become as
+        // much larger than they should.
+        let max_records = if self.keeper.is_none() { max_records.min(SHARED_RECORDS) } else { max_records };
         loop {
             let released = self.released.notified();
             let cursor = {

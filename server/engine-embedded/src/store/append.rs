@@ -227,12 +227,12 @@ impl Inner {
         }
         appender.since.get_or_insert_with(Instant::now);
         if appender.records >= self.options.flush_records || appender.bytes >= self.options.flush_bytes {
-            self.freeze(appender);
+            self.freeze(appender, true);
         }
     }
 
-    /// Hands the growing memtable to the writer and starts a new one.
-    pub(super) fn freeze(&self, appender: &mut Appender) {
+    /// Hands the growing memtable, full or not, to the writer and starts a new one.
+    pub(super) fn freeze(&self, appender: &mut Appender, full: bool) {
         if appender.frame == appender.frozen {
             return;
         }
@@ -249,7 +249,7 @@ impl Inner {
         appender.since = None;
         let ids = Arc::new(std::mem::take(&mut appender.ids));
         if let Some(view) = view {
-            self.frozen.send_modify(|frozen| frozen.push_back(Frozen { view, ids, frame: appender.frozen }));
+            self.frozen.send_modify(|frozen| frozen.push_back(Frozen { view, ids, frame: appender.frozen, full }));
         }
     }
 

@@ -19,7 +19,12 @@ use super::{
 };
 use crate::{
     catalogue::{Commit, ledger},
-    part::{PartInfo, builder::Row, reader::Part, writer},
+    part::{
+        PartInfo,
+        builder::Row,
+        reader::Part,
+        writer::{self, Effort},
+    },
 };
 
 /// How often the age of the memtable is looked at.
@@ -56,7 +61,7 @@ impl Inner {
     async fn freeze_aged(&self) {
         let mut appender = self.appender.lock().await;
         if appender.since.is_some_and(|since| since.elapsed() >= self.options.flush_interval) {
-            self.freeze(&mut appender);
+            self.freeze(&mut appender, false);
         }
     }
 
@@ -77,7 +82,8 @@ impl Inner {
     async fn flush(&self, frozen: &Frozen) -> Result<()> {
         crash_point!("flush::started");
         let started = Instant::now();
-        let parts = write(self.folder.clone(), frozen.view.clone()).await?;
+        let effort = if frozen.full { Effort::Passing } else { Effort::Quick };
+        let parts = write(self.folder.clone(), frozen.view.clone(), effort).await?;
         let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
         crash_point!("flush::parts-written");
         let commit = Commit { parts, ids: frozen.ids.to_vec(), frame: frozen.frame };
@@ -113,6 +119,7 @@ impl Inner {
         metrics::counter!("logboom_store_flushed_records_total").increment(records);
         metrics::histogram!("logboom_store_flush_seconds").record(elapsed.as_secs_f64());
         tracing::debug!(records, bytes, frame, ?elapsed, "memory flushed to parts");
+        *self.flushed.lock() = Instant::now();
         self.forget_old_ids(frozen).await;
         Ok(())
     }
@@ -131,7 +138,7 @@ impl Inner {
 }
 
 /// Writes the records of a view as parts, one for each day.
-async fn write(folder: PathBuf, view: View) -> Result<Vec<PartInfo>> {
+async fn write(folder: PathBuf, view: View, effort: Effort) -> Result<Vec<PartInfo>> {
     let write = move || {
         let entries = view.entries();
         let mut rows: Vec<Row<'_>> = entries
@@ -146,7 +153,8 @@ async fn write(folder: PathBuf, view: View) -> Result<Vec<PartInfo>> {
             })
             .collect();
         rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
-        rows.chunk_by(|a, b| day_of(a) == day_of(b)).map(|rows| writer::write(&folder, &day_name(rows), rows)).collect()
+        let days = rows.chunk_by(|a, b| day_of(a) == day_of(b));
+        days.map(|rows| writer::write(&folder, &day_name(rows), rows, effort)).collect()
     };
     tokio::task::spawn_blocking(write)
         .await

@@ -83,4 +83,7 @@ pub(crate) struct Frozen {
     pub(crate) ids: Arc<Vec<(i64, BatchId)>>,
     /// The last frame it accounts for.
     pub(crate) frame: u64,
+    /// Whether it is written because it is full, and not because of its age: then others
+    /// will be soon, and all of them be merged.
+    pub(crate) full: bool,
 }

@@ -46,7 +46,7 @@ use std::{
 use model::Position;
 use parking_lot::Mutex;
 use pipeline::{Error, Result, StoreStatus};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{append::Appender, memtable::Frozen, scans::Scans, snapshot::Snapshots};
@@ -98,6 +98,8 @@ struct Inner {
     appender: tokio::sync::Mutex<Appender>,
     /// Memtables that wait to be written, oldest first.
     frozen: watch::Sender<VecDeque<Frozen>>,
+    /// When a memtable was written last, or the store opened.
+    flushed: Mutex<Instant>,
     /// Held by whoever flushes.
     flushing: tokio::sync::Mutex<()>,
     /// The day for which the ledger was pruned last.
@@ -170,7 +172,7 @@ impl EmbeddedStore {
         }
         {
             let mut appender = self.inner.appender.lock().await;
-            self.inner.freeze(&mut appender);
+            self.inner.freeze(&mut appender, false);
         }
         if let Err(error) = self.inner.flush_frozen().await {
             tracing::error!(%error, "memory could not be written at the end; the journal keeps it");

@@ -152,6 +152,7 @@ fn assemble(
         appender: tokio::sync::Mutex::new(appender),
         frozen: watch::Sender::new(VecDeque::new()),
         flushing: tokio::sync::Mutex::new(()),
+        flushed: Mutex::new(Instant::now()),
         pruned: AtomicI64::new(i64::MIN),
         trouble: Mutex::new(None),
         closed: watch::Sender::new(false),

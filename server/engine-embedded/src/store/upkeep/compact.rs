@@ -7,7 +7,11 @@ use pipeline::{Error, Result};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, choose::choose, stopped};
+use super::{
+    Inner,
+    choose::{choose, left_by_load},
+    stopped,
+};
 use crate::part::{
     PartInfo,
     merge::{self, Keep},
@@ -17,12 +21,18 @@ use crate::part::{
 /// How long compaction stands aside when memory waits to be written, before it looks again.
 const STAND_ASIDE: Duration = Duration::from_millis(20);
 
+/// How long no memtable was written when a time of load is over.
+const QUIET: Duration = Duration::from_secs(5);
+
 impl Inner {
     /// Merges some parts, if some should be; says whether it did.
     pub(super) async fn compact(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool> {
         let parts = self.snapshots.load().parts.clone();
         let (full, fan) = (self.options.part_rows, self.options.compact_parts);
-        let chosen = choose(&parts, full, fan, super::retain::now());
+        let mut chosen = choose(&parts, full, fan, super::retain::now());
+        if chosen.is_empty() && self.is_quiet() {
+            chosen = left_by_load(&parts, full, Part::is_passing);
+        }
         if chosen.is_empty() {
             return Ok(false);
         }
@@ -35,6 +45,11 @@ impl Inner {
         metrics::histogram!("logboom_store_compaction_seconds").record(elapsed.as_secs_f64());
         tracing::debug!(parts = chosen.len(), rows, bytes, ?elapsed, "parts merged");
         Ok(true)
+    }
+
+    /// Whether no memtable was written for a while, and none is about to be.
+    fn is_quiet(&self) -> bool {
+        self.flushed.lock().elapsed() >= QUIET && self.frozen.borrow().is_empty()
     }
 
     /// Writes the rows that `keep` lets stay as one part; `None` where none does.
