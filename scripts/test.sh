@@ -29,6 +29,11 @@ sum() {
     sed -nE "s/^test result: .* ([0-9]+) $2.*/\1/p" "$1" | awk '{ total += $1 } END { print total + 0 }'
 }
 
+# npm_sum WORD: what npm's own test runner says after WORD, as `# pass 9` or `ℹ pass 9`.
+npm_sum() {
+    { sed -nE "s/^[^ ]+ $1 ([0-9]+)$/\1/p" "$logs/winston" 2>/dev/null || true; } | tail -1 | grep . || echo 0
+}
+
 say "cargo test: units, laws, and the engines against real servers"
 status=0
 cargo test --workspace --no-fail-fast 2>&1 | tee "$logs/cargo" || status=$?
@@ -41,10 +46,20 @@ cargo test -p engine-embedded --features failpoints --test crash 2>&1 | tee "$lo
 count "crash matrix" "$(sum "$logs/crash" passed)" "$(sum "$logs/crash" failed)" "$status"
 
 say "building the whole program and the load generator for the end-to-end tests"
-status=0
+built=0
 # The same features as above, so that little is compiled anew.
-{ cargo leptos build --frontend-only && cargo build --workspace --bins; } || status=$?
-if [[ $status -eq 0 ]]; then
+{ cargo leptos build --frontend-only && cargo build --workspace --bins; } || built=$?
+
+status=$built
+if [[ $built -eq 0 ]]; then
+    say "clients/winston: the npm transport against the program"
+    (cd clients/winston && LOGBOOM_PROGRAM="$target/debug/logboom" LOGBOOM_SITE="$repository/target/site" \
+        npm test --silent) 2>&1 | tee "$logs/winston" || status=$?
+fi
+count "clients/winston (npm test)" "$(npm_sum pass)" "$(npm_sum fail)" "$status"
+
+status=$built
+if [[ $built -eq 0 ]]; then
     say "end to end: the whole program in Chromium, on both pairs of engines"
     (cd end2end && LOGBOOM_PROGRAM="$target/debug/logboom" LOADGEN_PROGRAM="$target/debug/loadgen" \
         LOGBOOM_PYTHON="$tools/python/bin/python" \

@@ -13,6 +13,7 @@ use leptos::server_fn::{
 #[cfg(feature = "ssr")]
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
+    SnippetView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,9 @@ pub trait Backend: Send + Sync {
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError>;
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError>;
+
+    /// What to paste into programs so that they log here, for a page at this origin.
+    async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError>;
 
     /// How many records the first page shows.
     fn recent(&self) -> usize;

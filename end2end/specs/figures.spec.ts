@@ -1,6 +1,4 @@
 // Overview, System and Connect.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -49,24 +47,23 @@ test('the connect page names this server and shows the line that comes', async (
   await expect(page.getByTestId('log-row').filter({ hasText: service }).first()).toBeVisible();
 });
 
-test('the snippets of the connect page work as they stand', async ({ api, page }) => {
+test('the snippets of the connect page work as they stand', async ({ api, page, program }) => {
   await page.goto('/connect');
-  const run = promisify(execFile);
   for (const [name, command, ...options] of [
     ['curl', 'sh', '-c'],
     ['node', 'node', '--input-type=module', '-e'],
     ['python', 'python3', '-c'],
   ] as const) {
     const text = await page.getByTestId(`snippet-${name}`).innerText();
-    await run(command, [...options, text]);
+    await program.run(command, ...options, text);
     await expect.poll(async () => (await api.logs(`"hello from ${name}"`)).length).toBeGreaterThan(0);
   }
-  const lines = (await page.getByTestId('snippet-lines').innerText()).replace('my-program', 'cat');
-  const service = unique('lines');
-  const program = run('sh', ['-c', lines]);
-  program.child.stdin!.end(`{"service":"${service}","message":"a"}\n{"service":"${service}","message":"b"}\n`);
-  await program;
-  await expect.poll(async () => (await api.logs(`service:${service}`)).length).toBe(2);
+  // The addresses are those of this server, also of the doors that are not on.
+  await expect(page.getByTestId('snippet-winston')).toContainText(program.grpcAddress);
+  await expect(page.locator('#logger')).toContainText('--syslog-listen 127.0.0.1:5514');
+  const lines = (await page.getByTestId('snippet-lines').innerText()).replace('my-program', 'printf "%s\\n" one two');
+  await program.run('sh', '-c', lines.replace('--service shop', `--service ${program.grpcAddress}`));
+  await expect.poll(async () => (await api.logs(`service:"${program.grpcAddress}"`)).length).toBe(2);
 });
 
 test('without JavaScript the pages are readable', async ({ api, browser }) => {

@@ -1,6 +1,9 @@
 //! What the dashboard asks, answered by the reader.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use app::backend::{
     Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
@@ -11,12 +14,15 @@ use model::{
     Query,
     api::{
         ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
-        SavedView,
+        SavedView, SnippetView,
     },
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
-use crate::reading::{Figures, Letters, RangeText, Reader, Views};
+use crate::{
+    reading::{Figures, Letters, RangeText, Reader, Views},
+    snippets::{self, DoorAddresses},
+};
 
 /// The dead letters that a page shows.
 const LETTERS: usize = 100;
@@ -30,6 +36,8 @@ pub(crate) struct Reading {
     pub(crate) views: Views,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
+    /// Where the doors are, once they are.
+    pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
     /// How long a page of records is looked for before it is shown as far as it was found.
     pub(crate) patience: Duration,
 }
@@ -122,6 +130,11 @@ impl Backend for Reading {
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError> {
         self.views.remove(&name).await.map_err(told)
+    }
+
+    async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
+        // Before the doors are bound nobody can ask.
+        Ok(snippets::snippets(&origin, &self.doors.get().cloned().unwrap_or_default()))
     }
 
     fn recent(&self) -> usize {

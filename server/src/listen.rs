@@ -1,4 +1,4 @@
-//! Listeners: accept, serve HTTP/1.1 and HTTP/2 on the same port, stop gracefully.
+//! Ports: accept within a bound, serve HTTP/1.1 and HTTP/2 on the same one, stop gracefully.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use hyper_util::{
 use metrics::gauge;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
@@ -30,21 +30,20 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A bound port with what answers on it.
-pub(crate) struct Listener {
+/// A bound port that lets so many connections in.
+pub(crate) struct Port {
     listener: TcpListener,
-    router: Router,
     connections: Arc<Semaphore>,
 }
 
-impl Listener {
+impl Port {
     /// Binds `addr`; at most `max_connections` are served at once, others wait.
-    pub(crate) async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(addr: SocketAddr, max_connections: usize) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(addr).await.with_context(|| match addr.port() {
             0 => format!("cannot listen on {addr}"),
             port => format!("cannot listen on {addr}: is something else on port {port}? choose another address"),
         })?;
-        Ok(Self { listener, router, connections: Arc::new(Semaphore::new(max_connections)) })
+        Ok(Self { listener, connections: Arc::new(Semaphore::new(max_connections)) })
     }
 
     /// The address in use, with the port the system chose where none was named.
@@ -52,44 +51,85 @@ impl Listener {
         self.listener.local_addr()
     }
 
+    /// The next connection, with its place among those that are let in; `None` once it is
+    /// time to stop.
+    pub(crate) async fn accept(&self, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr, Place)> {
+        // The place comes first, so that past the cap connections wait in the system's
+        // backlog and cost this process nothing.
+        let permit = tokio::select! {
+            permit = Arc::clone(&self.connections).acquire_owned() => permit.ok()?,
+            () = stop.cancelled() => return None,
+        };
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => return None,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    return Some((stream, peer, Place::taken(permit)));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: waiting frees some.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+/// A connection's place, which is free again when this is dropped.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn taken(permit: OwnedSemaphorePermit) -> Self {
+        gauge!("logboom_connections").increment(1.0);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        gauge!("logboom_connections").decrement(1.0);
+    }
+}
+
+/// A port with the HTTP that answers on it.
+pub(crate) struct Listener {
+    port: Port,
+    router: Router,
+}
+
+impl Listener {
+    pub(crate) async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
+        Ok(Self { port: Port::bind(addr, max_connections).await?, router })
+    }
+
+    /// As [`Port::address`].
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.port.address()
+    }
+
     /// Serves until `stop`, then finishes the requests in flight.
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let graceful = GracefulShutdown::new();
         let builder = builder();
-        loop {
-            // The permit comes first, so that past the cap connections wait in the
-            // system's backlog and cost this process nothing.
-            let permit = tokio::select! {
-                permit = Arc::clone(&self.connections).acquire_owned() => permit,
-                () = stop.cancelled() => break,
-            };
-            let Ok(permit) = permit else { break };
-            let (stream, peer) = tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Out of file descriptors, most likely: waiting frees some.
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        continue;
-                    }
-                },
-                () = stop.cancelled() => break,
-            };
+        while let Some((stream, peer, place)) = self.port.accept(&stop).await {
             let service = service(self.router.clone(), &stream, peer);
-            let _ = stream.set_nodelay(true);
             let connection = builder.serve_connection(TokioIo::new(stream), service_fn(service)).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
-                gauge!("logboom_connections").increment(1.0);
                 if let Err(error) = connection.await {
                     tracing::debug!(%peer, %error, "connection ended");
                 }
-                gauge!("logboom_connections").decrement(1.0);
-                drop(permit);
+                drop(place);
             });
         }
-        drop(self.listener);
+        drop(self.port);
         graceful.shutdown().await;
     }
 }

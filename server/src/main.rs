@@ -10,12 +10,13 @@ mod export;
 mod fallback;
 mod grpc;
 mod http;
-mod json;
 mod listen;
 mod reading;
 mod serve;
 mod shutdown;
 mod site;
+mod snippets;
+mod streams;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
+        Command::Send(options) => runtime.block_on(commands::send::run(&options)).inspect_err(tell),
+        Command::Tail(options) => runtime.block_on(commands::search::tail(&options)).inspect_err(tell),
+        Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(tell),
         Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(tell),
         Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
         Command::DeadLetters(options) => runtime.block_on(commands::dead_letters::list(&options)).inspect_err(tell),

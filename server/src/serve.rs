@@ -1,6 +1,12 @@
 //! `logboom serve`: puts the parts together, runs them, and takes them down in order.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -15,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{DEFAULT_GRPC, ServeOptions},
+    config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
     dashboard::Reading,
     engines,
     engines::Engines,
@@ -25,6 +31,8 @@ use crate::{
     reading::{self, Figures, Letters, Reader, Views},
     shutdown,
     site::{self, Site},
+    snippets::DoorAddresses,
+    streams::{self, Distributor},
     telemetry,
 };
 
@@ -74,31 +82,53 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         metrics,
         recent,
     };
+    let doors_known = Arc::new(OnceLock::new());
     let site_path = app::SitePath(format!("/v/{}", site.version()));
     let dashboard = app::dashboard(
-        Arc::new(Reading { reader, figures, letters, views, recent, patience: options.search_patience }),
+        Arc::new(Reading {
+            reader,
+            figures,
+            letters,
+            views,
+            recent,
+            doors: Arc::clone(&doors_known),
+            patience: options.search_patience,
+        }),
         site_path,
         options.listen.listen,
     );
-    let grpc_routes = grpc::routes(&ingest)?;
+    let stop = CancellationToken::new();
+    let grpc_routes = grpc::routes(&ingest, &stop)?;
+    let otlp_routes = http::otlp_routes(services.clone());
     let router = http::routes(services, &options.listen.cors_origin)?
         .merge(site::routes(Arc::clone(&site)))
-        .merge(dashboard.routes)
+        .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)))
         .merge(grpc_routes.clone());
 
     let max_connections = options.limits.max_connections;
     let main =
         Listener::bind(options.listen.listen, finished(router, Some(dashboard.not_found)), max_connections).await?;
-    let address = main.address()?;
-    let mut grpc_addresses = Vec::new();
-    let stop = CancellationToken::new();
+    let doors = streams::Doors::bind(&options.streams, options.assume_timezone, max_connections, &ingest).await?;
+    let mut addresses =
+        Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
     servers.spawn(main.serve(stop.clone()));
-    for listener in grpc_listeners(&options, &finished(grpc_routes, None), max_connections).await? {
-        grpc_addresses.push(listener.address()?);
-        servers.spawn(listener.serve(stop.clone()));
+    for (asked, default, name, routes, bound) in [
+        (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_routes, &mut addresses.grpc),
+        (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_routes, &mut addresses.otlp),
+    ] {
+        for listener in listeners(asked, default, name, &finished(routes, None), &options).await? {
+            bound.push(listener.address()?);
+            servers.spawn(listener.serve(stop.clone()));
+        }
     }
-    announce(&options, address, &grpc_addresses, &queue.status().engine, &store.status().engine, &site);
+    if let (Some(address), Some((_, listening))) = (options.streams.distributor.clone(), addresses.doors.first()) {
+        let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening: *listening };
+        servers.spawn(streams::register(distributor, stop.clone()));
+    }
+    let _ = doors_known.set(addresses.of_doors());
+    doors.serve(&mut servers, &stop);
+    announce(&options, &addresses, &queue.status().engine, &store.status().engine, &site);
 
     let signal = shutdown::requested().await;
     tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
@@ -126,26 +156,52 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The listeners for gRPC alone. One that was asked for must work; the default one is a
+/// What answers where.
+struct Addresses {
+    main: SocketAddr,
+    grpc: Vec<SocketAddr>,
+    otlp: Vec<SocketAddr>,
+    doors: Vec<(&'static str, SocketAddr)>,
+}
+
+impl Addresses {
+    fn of_doors(&self) -> DoorAddresses {
+        let door = |wanted| self.doors.iter().find(|(name, _)| *name == wanted).map(|(_, address)| *address);
+        DoorAddresses {
+            // Both answer on the main port, too.
+            grpc: Some(self.grpc.first().copied().unwrap_or(self.main)),
+            otlp: Some(self.otlp.first().copied().unwrap_or(self.main)),
+            tcp: door("tcp"),
+            syslog: door("syslog"),
+            gelf: door("gelf"),
+            fluent: door("fluent"),
+        }
+    }
+}
+
+/// Listeners beside the main one. One that was asked for must work; the default one is a
 /// convenience, and its port may be another collector's.
-async fn grpc_listeners(
-    options: &ServeOptions,
+async fn listeners(
+    asked: &[SocketAddr],
+    default: SocketAddr,
+    name: &str,
     router: &Router,
-    max_connections: usize,
+    options: &ServeOptions,
 ) -> anyhow::Result<Vec<Listener>> {
-    let asked = &options.listen.grpc_listen;
+    let max_connections = options.limits.max_connections;
     if asked.is_empty() {
-        return Ok(match Listener::bind(DEFAULT_GRPC, router.clone(), max_connections).await {
+        return Ok(match Listener::bind(default, router.clone(), max_connections).await {
             Ok(listener) => vec![listener],
             Err(error) => {
-                tracing::warn!("{error:#}; gRPC answers on {} alone", options.listen.listen);
+                tracing::warn!("{error:#}; {name} answers on {} alone", options.listen.listen);
                 Vec::new()
             }
         });
     }
     let mut listeners = Vec::new();
-    for addr in asked {
-        listeners.push(Listener::bind(*addr, router.clone(), max_connections).await.context("--grpc-listen")?);
+    for address in asked {
+        listeners
+            .push(Listener::bind(*address, router.clone(), max_connections).await.with_context(|| name.to_owned())?);
     }
     Ok(listeners)
 }
@@ -179,17 +235,27 @@ fn load_site(folder: Option<PathBuf>) -> anyhow::Result<Site> {
 }
 
 /// Says where to go from here.
-fn announce(options: &ServeOptions, address: SocketAddr, grpc: &[SocketAddr], queue: &str, store: &str, site: &Site) {
-    let grpc: Vec<String> = std::iter::once(&address).chain(grpc).map(SocketAddr::to_string).collect();
-    let data = std::path::absolute(&options.engines.data).unwrap_or_else(|_| options.engines.data.clone());
-    let embedded = options.engines.queue == "embedded" || options.engines.store == "embedded";
+fn announce(options: &ServeOptions, addresses: &Addresses, queue: &str, store: &str, site: &Site) {
+    let listed = |more: &[SocketAddr]| {
+        let all: Vec<String> = std::iter::once(&addresses.main).chain(more).map(SocketAddr::to_string).collect();
+        all.join(", ")
+    };
+    let address = addresses.main;
     let mut text = format!(
-        "\n  Logboom {} is ready\n\n  dashboard  http://{address}/\n  gRPC       {}\n  queue      {queue}\n  store      {store}\n",
+        "\n  Logboom {} is ready\n\n  dashboard  http://{address}/\n  gRPC       {}\n  OTLP/HTTP  {}\n",
         env!("CARGO_PKG_VERSION"),
-        grpc.join(", "),
+        listed(&addresses.grpc),
+        listed(&addresses.otlp),
     );
-    if embedded {
-        text.push_str(&format!("  data       {}\n", data.display()));
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
+    for (name, address) in &addresses.doors {
+        line(name, &address.to_string());
+    }
+    line("queue", queue);
+    line("store", store);
+    if options.engines.queue == "embedded" || options.engines.store == "embedded" {
+        let data = std::path::absolute(&options.engines.data).unwrap_or_else(|_| options.engines.data.clone());
+        line("data", &data.display().to_string());
     }
     text.push_str(&format!(
         "\n  a first log:\n    curl {address}/api/v1/push -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"
@@ -197,7 +263,7 @@ fn announce(options: &ServeOptions, address: SocketAddr, grpc: &[SocketAddr], qu
     // Where nobody reads stdout, nothing is lost by it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     tracing::info!(%address, queue, store, site = site.version(), "ready");
-    for exposed in options.listen.exposed() {
+    for exposed in options.listen.exposed().chain(options.streams.exposed()) {
         tracing::warn!(
             "{exposed} can be reached from other machines and there is no access control: \
              anyone there can read and write every log; listen on 127.0.0.1 behind a proxy that checks who comes"

@@ -8,6 +8,18 @@ use crate::{LevelClass, Severity, StoredRecord, Value, time, time::Nanos};
 
 pub use crate::hex::encode as hex;
 
+/// A piece of a program or a configuration that sends a first log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnippetView {
+    /// For links and tests.
+    pub name: String,
+    pub title: String,
+    pub text: String,
+    /// The option that the server has to be started with first, where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
+}
+
 /// A record as JSON: times in RFC 3339 with nanoseconds, identifiers in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordView {

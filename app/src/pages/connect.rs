@@ -1,12 +1,14 @@
 //! Connect: a first log is one paste away, and the page shows it come.
 
 use leptos::prelude::*;
+use model::api::SnippetView;
 
 use crate::{
-    components::{Icon, IconName, Place, TopBar, copy_text, origin},
+    components::{Icon, IconName, Place, TopBar, awaited, copy_text, loading, origin},
     effect::effect,
     live::{self, First},
     preferences::Preferences,
+    server_functions::{self, Asked},
     texts::texts,
 };
 
@@ -16,6 +18,7 @@ pub(super) fn Connect() -> impl IntoView {
     let t = texts();
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     let origin = origin();
+    let snippets = Asked::new(move || (server_functions::snippets(origin.clone()), 0));
     let first = First { record: RwSignal::new(None) };
     effect(move |begins| {
         if begins {
@@ -51,26 +54,27 @@ pub(super) fn Connect() -> impl IntoView {
                 <h1>{t.connect_title}</h1>
                 <p class="quiet">{t.connect_text}</p>
                 <div role="status">{move || arrived()}</div>
-                {snippets(&origin).into_iter().map(section).collect_view()}
+                {awaited(loading, move || match snippets.get() {
+                    None => ().into_any(),
+                    Some(Err(error)) => view! { <p role="alert">{error.message}</p> }.into_any(),
+                    Some(Ok(snippets)) => {
+                        let index = index(&snippets);
+                        view! { {index}{snippets.into_iter().map(section).collect_view()} }.into_any()
+                    }
+                })}
             </main>
         </div>
     }
     .into_any()
 }
 
-/// What to paste.
-struct Snippet {
-    title: &'static str,
-    /// For tests and links.
-    name: &'static str,
-    text: String,
-}
-
-fn section(snippet: Snippet) -> impl IntoView {
+fn section(snippet: SnippetView) -> impl IntoView {
     let t = texts();
-    let Snippet { title, name, text } = snippet;
+    let SnippetView { name, title, text, needs } = snippet;
     let copied = text.clone();
-    let copy = (t.copy)(title);
+    let copy = (t.copy)(&title);
+    let needs = needs.map(|needs| view! { <p class="quiet">{t.connect_needs}" "<code>{needs}</code></p> });
+    let test_id = format!("snippet-{name}");
     view! {
         <section class="snippet" id=name>
             <h2>
@@ -79,55 +83,17 @@ fn section(snippet: Snippet) -> impl IntoView {
                     <Icon name=IconName::Copy />
                 </button>
             </h2>
-            <pre tabindex="0" data-testid=format!("snippet-{name}")>{text}</pre>
+            {needs}
+            <pre tabindex="0" data-testid=test_id>{text}</pre>
         </section>
     }
+    .into_any()
 }
 
-/// The same first log in each language, sent to this server.
-fn snippets(origin: &str) -> Vec<Snippet> {
-    let address = origin.split_once("://").map_or(origin, |parts| parts.1);
-    let url = format!("{origin}/api/v1/push");
-    vec![
-        Snippet {
-            title: "curl",
-            name: "curl",
-            text: format!(
-                "curl {url} -H 'content-type: application/json' \\\n  -d '{{\"service\":\"shop\",\"level\":\"info\",\"message\":\"hello from curl\"}}'"
-            ),
-        },
-        Snippet {
-            title: texts().connect_lines,
-            name: "lines",
-            text: format!("my-program | curl {url} -H 'content-type: application/x-ndjson' --data-binary @-"),
-        },
-        Snippet {
-            title: "Node.js",
-            name: "node",
-            text: format!(
-                "await fetch(\"{url}\", {{\n  method: \"POST\",\n  headers: {{ \"content-type\": \"application/json\" }},\n  body: JSON.stringify({{ service: \"shop\", level: \"info\", message: \"hello from node\" }}),\n}});"
-            ),
-        },
-        Snippet {
-            title: "Python",
-            name: "python",
-            text: format!(
-                "import json, urllib.request\n\nlog = {{\"service\": \"shop\", \"level\": \"info\", \"message\": \"hello from python\"}}\nrequest = urllib.request.Request(\n    \"{url}\", json.dumps(log).encode(), {{\"content-type\": \"application/json\"}})\nurllib.request.urlopen(request)"
-            ),
-        },
-        Snippet {
-            title: "Go",
-            name: "go",
-            text: format!(
-                "body := strings.NewReader(`{{\"service\":\"shop\",\"level\":\"info\",\"message\":\"hello from go\"}}`)\nresponse, err := http.Post(\"{url}\", \"application/json\", body)"
-            ),
-        },
-        Snippet {
-            title: "gRPC",
-            name: "grpc",
-            text: format!(
-                "grpcurl -plaintext -d '{{\"node\":\"shop\",\"level\":\"info\",\"message\":\"hello from grpc\"}}' \\\n  {address} LoggerService.Logger/SendLog"
-            ),
-        },
-    ]
+/// The way to each snippet.
+fn index(snippets: &[SnippetView]) -> AnyView {
+    let link = |snippet: &SnippetView| {
+        view! { <a class="link" href=format!("#{}", snippet.name)>{snippet.title.clone()}</a> }.into_any()
+    };
+    view! { <nav class="index">{snippets.iter().map(link).collect_view()}</nav> }.into_any()
 }

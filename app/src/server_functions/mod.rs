@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
+    SnippetView,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -72,6 +73,8 @@ questions! {
     save_view: SaveView(SavedView) -> ();
     /// Removes a saved view by its name.
     remove_view: RemoveView(String) -> ();
+    /// What to paste into programs so that they log here, for a page at this origin.
+    snippets: Snippets(String) -> Vec<SnippetView>;
 }
 
 /// The door. The answer is JSON, which whoever asked reads as what he asked for: a type for

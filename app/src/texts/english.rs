@@ -178,7 +178,7 @@ pub(super) static TEXTS: Texts = Texts {
 
     connect_title: "Send your first log",
     connect_text: "Every snippet has this server's address in it. Paste one, and its line appears here.",
-    connect_lines: "Lines of JSON, from a file or a program",
+    connect_needs: "Start the server with",
     connect_waiting: "Waiting for your first line…",
     connect_came: "It came:",
     connect_look: "See it among the logs",

@@ -185,7 +185,7 @@ pub(crate) struct Texts {
     // Connect.
     pub(crate) connect_title: &'static str,
     pub(crate) connect_text: &'static str,
-    pub(crate) connect_lines: &'static str,
+    pub(crate) connect_needs: &'static str,
     pub(crate) connect_waiting: &'static str,
     pub(crate) connect_came: &'static str,
     pub(crate) connect_look: &'static str,

@@ -177,7 +177,7 @@ pub(super) static TEXTS: Texts = Texts {
 
     connect_title: "첫 로그 보내기",
     connect_text: "아래 코드에는 이 서버의 주소가 들어 있습니다. 붙여 넣어 실행하면 여기에 바로 나타납니다.",
-    connect_lines: "파일이나 프로그램의 JSON 줄",
+    connect_needs: "먼저 서버를 다음 옵션으로 시작하세요:",
     connect_waiting: "첫 로그를 기다리는 중…",
     connect_came: "도착했습니다:",
     connect_look: "로그에서 보기",

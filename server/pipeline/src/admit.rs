@@ -129,6 +129,13 @@ impl Ingest {
         result
     }
 
+    /// Normalises the records and stores nothing: what a push of them would store, and what
+    /// it would refuse. Their ids are given by a push alone.
+    pub fn rehearse(&self, records: Vec<RawRecord>) -> (Vec<Record>, Vec<Rejection>) {
+        let Admitted { records, rejected, .. } = self.stage.normalise(records);
+        (records, rejected)
+    }
+
     /// Publishes a batch as it is, under its own id: the replay of a dead letter.
     ///
     /// An id that the ledger knows makes it a no-op, which makes it safe to repeat; so

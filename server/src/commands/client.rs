@@ -14,6 +14,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    pub(crate) fn client() -> reqwest::Client {
+        // Fails only where it was done before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::new()
+    }
+
+    /// The address of a call.
+    pub(crate) fn url(&self, path: &str) -> anyhow::Result<Url> {
+        Ok(self.url.join(path)?)
+    }
+
     /// # Errors
     /// The server cannot be reached, or refuses: then in its own words.
     pub(crate) async fn ask(
@@ -22,11 +33,9 @@ impl Server {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Response> {
-        let mut url = self.url.join(path)?;
+        let mut url = self.url(path)?;
         url.query_pairs_mut().extend_pairs(parameters);
-        // Fails only where it was done before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let response = reqwest::Client::new()
+        let response = Self::client()
             .request(method, url)
             .send()
             .await

@@ -4,4 +4,8 @@ pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod dead_letters;
 pub(crate) mod export;
+mod follow;
 pub(crate) mod parts;
+pub(crate) mod print;
+pub(crate) mod search;
+pub(crate) mod send;

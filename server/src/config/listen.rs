@@ -17,19 +17,69 @@ pub(crate) struct ListenOptions {
     #[arg(long, env = "LOGBOOM_GRPC_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     pub grpc_listen: Vec<SocketAddr>,
 
+    /// One more address for OTLP over HTTP alone; may be given several times. [default:
+    /// 127.0.0.1:4318, where OpenTelemetry looks, if it is free]
+    #[arg(long, env = "LOGBOOM_OTLP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub otlp_listen: Vec<SocketAddr>,
+
     /// A web origin whose pages may call the HTTP API, such as https://ops.example.com;
-    /// may be given several times; * is any. GET /logs and /historical-logs are open to
-    /// every origin in any case.
+    /// may be given several times; * is any. GET /logs and /historical-logs and POST /put
+    /// are open to every origin in any case.
     #[arg(long, env = "LOGBOOM_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
 }
 
-/// Where OpenTelemetry looks for gRPC.
+/// Where OpenTelemetry looks for gRPC, and for HTTP.
 pub(crate) const DEFAULT_GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
+pub(crate) const DEFAULT_OTLP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
+
+/// Doors that are no HTTP. They cannot tell a client that a record is durable, save
+/// Fluentd's, where the client asks for it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Other doors, each off until it is given an address")]
+pub(crate) struct StreamOptions {
+    /// JSON over TCP: objects that end with a new line, or packets that end with ¶.
+    #[arg(long, env = "LOGBOOM_TCP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub tcp_listen: Vec<SocketAddr>,
+
+    /// Syslog, RFC 5424 and 3164, over TCP and UDP on the same port.
+    #[arg(long, env = "LOGBOOM_SYSLOG_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub syslog_listen: Vec<SocketAddr>,
+
+    /// GELF over TCP and UDP on the same port, as Docker's gelf driver sends it.
+    #[arg(long, env = "LOGBOOM_GELF_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub gelf_listen: Vec<SocketAddr>,
+
+    /// Fluentd's forward protocol, as fluentd, Fluent Bit and Docker's fluentd driver send it.
+    #[arg(long, env = "LOGBOOM_FLUENT_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub fluent_listen: Vec<SocketAddr>,
+
+    /// A distributor that tells services where the port of --tcp-listen is; registered with
+    /// again every 3 s while it is away.
+    #[arg(long, env = "LOGBOOM_DISTRIBUTOR", value_name = "HOST:PORT", requires = "tcp_listen")]
+    pub distributor: Option<String>,
+
+    /// The host that services are told by the distributor, where it is not the one that the
+    /// registration comes from.
+    #[arg(long, env = "LOGBOOM_ADVERTISE", value_name = "HOST", requires = "distributor")]
+    pub advertise: Option<String>,
+}
 
 impl ListenOptions {
     /// The addresses that other machines can reach.
     pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        std::iter::once(&self.listen).chain(&self.grpc_listen).copied().filter(|addr| !addr.ip().is_loopback())
+        std::iter::once(&self.listen).chain(&self.grpc_listen).chain(&self.otlp_listen).copied().filter(is_exposed)
     }
+}
+
+impl StreamOptions {
+    /// The addresses that other machines can reach.
+    pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let all = [&self.tcp_listen, &self.syslog_listen, &self.gelf_listen, &self.fluent_listen];
+        all.into_iter().flatten().copied().filter(is_exposed)
+    }
+}
+
+fn is_exposed(address: &SocketAddr) -> bool {
+    !address.ip().is_loopback()
 }

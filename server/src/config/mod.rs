@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use engines::EngineOptions;
 pub(crate) use limits::LimitOptions;
-pub(crate) use listen::{DEFAULT_GRPC, ListenOptions};
+pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use retention::RetentionOptions;
 
 use crate::commands::{
@@ -23,6 +23,8 @@ use crate::commands::{
     dead_letters::{ListOptions, ReplayOptions},
     export::ExportOptions,
     parts::PartsOptions,
+    search::{SearchOptions, TailOptions},
+    send::SendOptions,
 };
 
 /// The central log server: services push logs, a durable queue takes the load, a store
@@ -31,7 +33,8 @@ use crate::commands::{
 /// Without any option it keeps everything in ./data, needs nothing else installed, and
 /// shows the dashboard at http://127.0.0.1:3000.
 #[derive(Debug, Parser)]
-#[command(name = "logboom", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(name = "logboom", version, max_term_width = 100, args_conflicts_with_subcommands = true,
+          after_long_help = limits::fixed())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -50,7 +53,14 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server (the default).
+    #[command(after_long_help = limits::fixed())]
     Serve(Box<ServeOptions>),
+    /// Send lines to a running server: from the standard input, or from a file that grows.
+    Send(SendOptions),
+    /// Show the records of a running server as they come.
+    Tail(TailOptions),
+    /// Show the newest records of a running server that match.
+    Search(SearchOptions),
     /// Write the records of a running server as JSON lines, CSV or Parquet.
     Export(ExportOptions),
     /// List the Parquet files that hold the records, for programs that read them.
@@ -69,6 +79,8 @@ pub(crate) enum Command {
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub listen: ListenOptions,
+    #[command(flatten)]
+    pub streams: StreamOptions,
     #[command(flatten)]
     pub engines: EngineOptions,
     #[command(flatten)]

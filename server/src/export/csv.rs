@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use csv::WriterBuilder;
-use model::{StoredRecord, api::RecordView};
+use model::api::RecordView;
 use pipeline::Result;
 
 use super::{attributes, failed};
@@ -21,13 +21,12 @@ pub(super) const COLUMNS: [&str; 11] = [
     "attributes",
 ];
 
-pub(super) fn encode(records: &[StoredRecord], header: bool) -> Result<Bytes> {
+pub(crate) fn encode(records: impl Iterator<Item = RecordView>, header: bool) -> Result<Bytes> {
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     if header {
         writer.write_record(COLUMNS).map_err(failed)?;
     }
-    for record in records {
-        let view = RecordView::from(record);
+    for view in records {
         let (severity, attributes) = (view.severity.to_string(), attributes(&view)?);
         let row: [&str; COLUMNS.len()] = [
             &view.id,

@@ -1,6 +1,6 @@
 //! Records as files for other programs: JSON lines, CSV, Parquet.
 
-mod csv;
+pub(crate) mod csv;
 mod parquet;
 
 use std::fmt;
@@ -64,7 +64,7 @@ impl Encoder {
     pub(crate) fn encode(&mut self, records: &[StoredRecord]) -> Result<Bytes> {
         match self {
             Self::Ndjson => ndjson(records),
-            Self::Csv { begun } => csv::encode(records, !std::mem::replace(begun, true)),
+            Self::Csv { begun } => csv::encode(records.iter().map(RecordView::from), !std::mem::replace(begun, true)),
             Self::Parquet(encoder) => encoder.encode(records),
         }
     }
@@ -78,7 +78,7 @@ impl Encoder {
                 if begun {
                     Ok(Bytes::new())
                 } else {
-                    csv::encode(&[], true)
+                    csv::encode(std::iter::empty(), true)
                 }
             }
             Self::Parquet(encoder) => encoder.finish(),

@@ -2,7 +2,6 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use compact_str::format_compact;
 use futures::Stream;
 use model::{Text, Value};
 use pipeline::{
@@ -12,13 +11,17 @@ use pipeline::{
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use wire::v1::{
     Failure, PushRequest, PushResponse, Record, Rejection, StreamResponse, Window, attribute,
     log_service_server::LogService, stream_response::Event,
 };
 
-use super::status::{code, status};
+use super::{
+    producer,
+    status::{code, status},
+};
 
 /// The batches of one stream that are on their way at once. With 1,000 records each it
 /// keeps a disk that takes 4 ms per fsync busy at well over 1,000,000 records a second.
@@ -26,11 +29,14 @@ const WINDOW: usize = 32;
 
 pub(super) struct LogServiceDoor {
     ingest: Ingest,
+    stop: CancellationToken,
 }
 
 impl LogServiceDoor {
-    pub(super) fn new(ingest: Ingest) -> Self {
-        Self { ingest }
+    /// Streams end at `stop`, once what they have sent is answered: they never do by
+    /// themselves.
+    pub(super) fn new(ingest: Ingest, stop: CancellationToken) -> Self {
+        Self { ingest, stop }
     }
 }
 
@@ -49,7 +55,7 @@ impl LogService for LogServiceDoor {
         // Room for every acknowledgement of the window, so that a client which does not
         // read its answers stops being read, and holds nothing else back.
         let (answers, stream) = mpsc::channel(WINDOW + 1);
-        tokio::spawn(serve(self.ingest.clone(), producer, requests, answers));
+        tokio::spawn(serve(self.ingest.clone(), producer, requests, answers, self.stop.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
@@ -61,6 +67,7 @@ async fn serve(
     producer: Text,
     mut requests: Streaming<PushRequest>,
     answers: mpsc::Sender<Result<StreamResponse, Status>>,
+    stop: CancellationToken,
 ) {
     let window = Window { batches: WINDOW as u32 };
     if answers.send(Ok(StreamResponse { event: Some(Event::Window(window)) })).await.is_err() {
@@ -71,7 +78,12 @@ async fn serve(
         // A slot first: past the window the stream is not read, and HTTP/2 flow control
         // holds the client.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let request = match requests.message().await {
+        let request = tokio::select! {
+            request = requests.message() => request,
+            // The answers under way have senders of their own; the stream ends with the last.
+            () = stop.cancelled() => return,
+        };
+        let request = match request {
             Ok(Some(request)) => request,
             Ok(None) => return,
             Err(error) => {
@@ -158,13 +170,5 @@ fn value(value: attribute::Value) -> Value {
         attribute::Value::Integer(integer) => Value::Int(integer),
         attribute::Value::Number(number) => Value::Float(number),
         attribute::Value::Boolean(boolean) => Value::Bool(boolean),
-    }
-}
-
-/// The door and the peer, for dead letters and diagnosis.
-fn producer(door: &str, peer: Option<std::net::SocketAddr>) -> Text {
-    match peer {
-        Some(peer) => format_compact!("{door} {}", peer.ip()),
-        None => Text::from(door),
     }
 }

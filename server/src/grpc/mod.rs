@@ -2,6 +2,7 @@
 
 mod log_service;
 mod logger;
+mod otlp;
 mod status;
 
 use axum::{
@@ -9,16 +10,25 @@ use axum::{
     http::{HeaderValue, Response, header},
     response::IntoResponse,
 };
-use model::limits;
+use compact_str::format_compact;
+use model::{Text, limits};
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::LogsServiceServer;
+pub(crate) use otlp::partial_success;
 use pipeline::admit::Ingest;
+pub(crate) use status::code;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, server::NamedService};
 use wire::{logger::logger_server::LoggerServer, v1::log_service_server::LogServiceServer};
 
-/// The gRPC services as routes: the doors, health and reflection.
-pub(crate) fn routes(ingest: &Ingest) -> anyhow::Result<Router> {
+/// The gRPC services as routes: the doors, health and reflection. Streams end at `stop`.
+pub(crate) fn routes(ingest: &Ingest, stop: &CancellationToken) -> anyhow::Result<Router> {
     let logger =
         LoggerServer::new(logger::LoggerDoor::new(ingest.clone())).max_decoding_message_size(limits::BATCH_BYTES);
-    let log_service = LogServiceServer::new(log_service::LogServiceDoor::new(ingest.clone()))
+    let log_service = LogServiceServer::new(log_service::LogServiceDoor::new(ingest.clone(), stop.clone()))
+        .max_decoding_message_size(limits::BATCH_BYTES)
+        .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+        .accept_compressed(tonic::codec::CompressionEncoding::Zstd);
+    let otlp = LogsServiceServer::new(otlp::OtlpDoor::new(ingest.clone()))
         .max_decoding_message_size(limits::BATCH_BYTES)
         .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
         .accept_compressed(tonic::codec::CompressionEncoding::Zstd);
@@ -28,6 +38,7 @@ pub(crate) fn routes(ingest: &Ingest) -> anyhow::Result<Router> {
     Ok(Router::new()
         .route_service(&path(&logger), logger)
         .route_service(&path(&log_service), log_service)
+        .route_service(&path(&otlp), otlp)
         .route_service(&path(&health), health)
         .route_service(&path(&reflection_v1), reflection_v1)
         .route_service(&path(&reflection_v1alpha), reflection_v1alpha))
@@ -54,4 +65,12 @@ pub(crate) fn unimplemented(path: &str) -> axum::response::Response {
         headers.insert("grpc-message", message);
     }
     response.into_response()
+}
+
+/// The door and the peer, for dead letters and diagnosis.
+fn producer(door: &str, peer: Option<std::net::SocketAddr>) -> Text {
+    match peer {
+        Some(peer) => format_compact!("{door} {}", peer.ip()),
+        None => Text::from(door),
+    }
 }

@@ -9,10 +9,10 @@ mod health;
 mod logs;
 mod metrics;
 pub(crate) mod problem;
-mod push;
 mod s1;
 mod tail;
 mod views;
+pub(crate) mod write;
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .merge(logs::routes())
         .merge(export::routes())
         .merge(tail::routes())
-        .merge(push::routes())
+        .merge(write::routes())
         .merge(dead_letters::routes())
         .merge(figures::routes())
         .merge(views::routes())
@@ -62,15 +62,20 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         Some(layer) => api.layer(layer),
         None => api,
     };
-    // Source S1 lets pages of every origin read, and so do its two calls here.
-    let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any);
+    // Sources S1 and S3 let pages of every origin in, and so do their calls here.
+    let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(Any);
     let router = api
         .merge(views::links())
-        .merge(s1::routes().layer(any_origin))
+        .merge(s1::routes().merge(write::put()).layer(any_origin))
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::render));
     Ok(router.with_state(services))
+}
+
+/// What answers where OpenTelemetry looks for HTTP.
+pub(crate) fn otlp_routes(services: Services) -> Router {
+    write::otlp_alone().with_state(services)
 }
 
 fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {

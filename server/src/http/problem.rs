@@ -53,13 +53,17 @@ impl IntoResponse for Problem {
             tracing::error!(error = %error, "request failed");
         }
         let mut response = document(status(error.class), &error.message);
-        if let Some(delay) = error.retry_after {
-            // Whole seconds, at least one: the header knows nothing finer.
-            let seconds = delay.as_millis().div_ceil(1000).max(1);
-            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-        }
+        retry_after(&mut response, &error);
         response
+    }
+}
+
+/// Says when to try again, for errors where that helps.
+pub(crate) fn retry_after(response: &mut Response, error: &Error) {
+    let Some(delay) = error.retry_after else { return };
+    // Whole seconds, at least one: the header knows nothing finer.
+    let seconds = delay.as_millis().div_ceil(1000).max(1);
+    if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
     }
 }

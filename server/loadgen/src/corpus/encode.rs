@@ -51,25 +51,7 @@ pub(crate) fn json_lines(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let mut recycled = String::with_capacity(256);
     for number in first..first + count {
         let sample = corpus.sample(number, recycled);
-        let mut line = json!({
-            "time": format_rfc3339(sample.time),
-            "level": sample.level,
-            "service": sample.service,
-            "node": sample.node,
-            "message": sample.message,
-            "run": corpus.run,
-            "seq": number,
-        });
-        if let Some(trace) = sample.trace {
-            line["trace_id"] = model::api::hex(&trace.trace_id).into();
-            line["span_id"] = model::api::hex(&trace.span_id).into();
-        }
-        if let Some(request) = sample.request {
-            line["http.method"] = request.method.into();
-            line["http.status"] = request.status.into();
-            line["duration_ms"] = request.duration_ms.into();
-            line["user_id"] = user_id(request.user).into();
-        }
+        let line = json_line(&sample, &corpus.run);
         // A JSON value that was just built can always be written into memory.
         if serde_json::to_writer(&mut body, &line).is_ok() {
             body.push(b'\n');
@@ -77,6 +59,30 @@ pub(crate) fn json_lines(corpus: &Corpus, first: u64, count: u64) -> Bytes {
         recycled = sample.message;
     }
     body.into()
+}
+
+/// A record as one JSON object.
+pub(crate) fn json_line(sample: &Sample<'_>, run: &str) -> serde_json::Value {
+    let mut line = json!({
+        "time": format_rfc3339(sample.time),
+        "level": sample.level,
+        "service": sample.service,
+        "node": sample.node,
+        "message": sample.message,
+        "run": run,
+        "seq": sample.number,
+    });
+    if let Some(trace) = &sample.trace {
+        line["trace_id"] = model::api::hex(&trace.trace_id).into();
+        line["span_id"] = model::api::hex(&trace.span_id).into();
+    }
+    if let Some(request) = &sample.request {
+        line["http.method"] = request.method.into();
+        line["http.status"] = request.status.into();
+        line["duration_ms"] = request.duration_ms.into();
+        line["user_id"] = user_id(request.user).into();
+    }
+    line
 }
 
 /// The message of a record that has no attributes to say where it belongs.

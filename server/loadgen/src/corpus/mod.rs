@@ -7,6 +7,7 @@
 //! record from a good one.
 
 pub(crate) mod encode;
+pub(crate) mod foreign;
 mod message;
 mod templates;
 

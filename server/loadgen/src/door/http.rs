@@ -1,4 +1,4 @@
-//! JSON lines by `POST /api/v1/push`, or to the very address that is given, for a peer.
+//! Bodies by `POST` to a door's own path, or to the very address that is given, for a peer.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::corpus::encode::batch_id;
 pub(crate) struct HttpDoor {
     client: Client,
     url: Url,
+    content_type: &'static str,
     run: String,
 }
 
@@ -29,10 +30,10 @@ struct Rejection {
 }
 
 impl HttpDoor {
-    pub(crate) fn new(url: &Url, run: &str) -> Result<Self> {
+    pub(crate) fn new(url: &Url, path: &str, content_type: &'static str, run: &str) -> Result<Self> {
         let client = Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
-        let url = if url.path() == "/" { url.join("api/v1/push")? } else { url.clone() };
-        Ok(Self { client, url, run: run.to_owned() })
+        let url = if url.path() == "/" { url.join(path)? } else { url.clone() };
+        Ok(Self { client, url, content_type, run: run.to_owned() })
     }
 
     pub(crate) async fn send(&self, parcel: &Parcel) -> Fate {
@@ -46,7 +47,7 @@ impl HttpDoor {
         let request = self
             .client
             .post(self.url.clone())
-            .header(header::CONTENT_TYPE, "application/x-ndjson")
+            .header(header::CONTENT_TYPE, self.content_type)
             .header("idempotency-key", model::api::hex(&batch_id(&self.run, parcel.sequence)))
             .body(parcel.body.clone());
         let response = request.send().await?;

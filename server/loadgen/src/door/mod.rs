@@ -2,6 +2,7 @@
 
 mod codec;
 mod http;
+mod socket;
 mod stream;
 mod unary;
 
@@ -16,6 +17,7 @@ use tonic::{
 };
 
 pub(crate) use http::HttpDoor;
+pub(crate) use socket::SocketDoor;
 pub(crate) use stream::stream;
 pub(crate) use unary::{UnaryDoor, UnaryMethod};
 
@@ -32,13 +34,72 @@ pub(crate) enum Door {
     SendLog,
     /// HTTP `POST /api/v1/push`: JSON lines.
     Http,
+    /// gRPC `LogsService/Export`: OTLP.
+    Otlp,
+    /// HTTP `POST /v1/logs`: OTLP in protobuf.
+    OtlpHttp,
+    /// HTTP `POST /v1/logs`: OTLP in JSON.
+    OtlpJson,
+    /// HTTP `POST /_bulk`, as Elasticsearch has it.
+    Elastic,
+    /// HTTP `POST /loki/api/v1/push` in JSON.
+    Loki,
+    /// TCP: packets that end with `¶`.
+    Packets,
+    /// TCP: JSON lines.
+    Lines,
+    /// TCP: syslog, RFC 5424.
+    Syslog,
+    /// TCP: GELF.
+    Gelf,
+    /// TCP: Fluentd's forward protocol, with acknowledgements.
+    Forward,
+}
+
+/// How a door is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Stream,
+    Grpc(UnaryMethod),
+    /// The path, and the content type.
+    Http(&'static str, &'static str),
+    /// Whether each parcel is answered.
+    Socket {
+        answers: bool,
+    },
 }
 
 impl Door {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::SendLog => Shape::Line,
-            Self::Stream | Self::Push | Self::Http => Shape::Full,
+            _ => Shape::Full,
+        }
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Stream => Kind::Stream,
+            Self::Push => Kind::Grpc(UnaryMethod::Push),
+            Self::SendLog => Kind::Grpc(UnaryMethod::SendLog),
+            Self::Otlp => Kind::Grpc(UnaryMethod::Otlp),
+            Self::Http => Kind::Http("api/v1/push", "application/x-ndjson"),
+            Self::OtlpHttp => Kind::Http("v1/logs", "application/x-protobuf"),
+            Self::OtlpJson => Kind::Http("v1/logs", "application/json"),
+            Self::Elastic => Kind::Http("_bulk", "application/x-ndjson"),
+            Self::Loki => Kind::Http("loki/api/v1/push", "application/json"),
+            Self::Forward => Kind::Socket { answers: true },
+            Self::Packets | Self::Lines | Self::Syslog | Self::Gelf => Kind::Socket { answers: false },
+        }
+    }
+
+    /// Whether a batch carries an identifier, so that it may be sent again when its fate is
+    /// unknown: without one, that could store it twice.
+    pub(crate) fn is_repeatable(self) -> bool {
+        match self.kind() {
+            Kind::Stream | Kind::Http(..) => true,
+            Kind::Grpc(method) => method == UnaryMethod::Push,
+            Kind::Socket { .. } => false,
         }
     }
 }

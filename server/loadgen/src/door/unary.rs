@@ -1,5 +1,6 @@
 //! The gRPC doors with an answer to each call.
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
 use wire::{logger::LogResponse, v1::PushResponse};
 
@@ -9,6 +10,7 @@ use super::{Fate, Parcel, codec::Encoded};
 pub(crate) enum UnaryMethod {
     Push,
     SendLog,
+    Otlp,
 }
 
 /// One connection; clones share it.
@@ -27,6 +29,7 @@ impl UnaryDoor {
         let answer = match self.method {
             UnaryMethod::Push => self.push(parcel).await,
             UnaryMethod::SendLog => self.send_log(parcel).await,
+            UnaryMethod::Otlp => self.export(parcel).await,
         };
         answer.unwrap_or_else(|status| Fate::from_status(&status))
     }
@@ -48,6 +51,18 @@ impl UnaryDoor {
             Fate::Acknowledged { refused: Vec::new() }
         } else {
             Fate::Refused { reason: "success is false".to_owned() }
+        })
+    }
+
+    async fn export(&mut self, parcel: &Parcel) -> Result<Fate, Status> {
+        let path = PathAndQuery::from_static("/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+        self.ready().await?;
+        let request = Request::new(parcel.body.clone());
+        let answer = self.client.unary(request, path, Encoded::<ExportLogsServiceResponse>::new()).await?.into_inner();
+        // Which records were refused is not told.
+        Ok(match answer.partial_success {
+            None => Fate::Acknowledged { refused: Vec::new() },
+            Some(partial) => Fate::Refused { reason: partial.error_message },
         })
     }
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{source::Source, tally::Tally};
-use crate::door::{Fate, HttpDoor, Parcel, UnaryDoor};
+use crate::door::{Fate, HttpDoor, Parcel, SocketDoor, UnaryDoor};
 
 /// Between two attempts while the server is away.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
@@ -15,6 +15,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) enum CallDoor {
     Grpc(UnaryDoor),
     Http(HttpDoor),
+    Socket(SocketDoor),
 }
 
 impl CallDoor {
@@ -22,6 +23,7 @@ impl CallDoor {
         match self {
             Self::Grpc(door) => door.send(parcel).await,
             Self::Http(door) => door.send(parcel).await,
+            Self::Socket(door) => door.send(parcel).await,
         }
     }
 }

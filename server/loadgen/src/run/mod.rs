@@ -25,7 +25,7 @@ use tally::Tally;
 use self::{calls::CallDoor, live::Watch, source::Source, streams::StreamWorker};
 use crate::{
     corpus::Corpus,
-    door::{self, Door, HttpDoor, UnaryDoor, UnaryMethod},
+    door::{self, HttpDoor, Kind, SocketDoor, UnaryDoor},
     manifest::{Manifest, Times},
     random,
     reading::{Reader, Scope},
@@ -101,20 +101,21 @@ async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Insta
     let patience = Duration::from_secs(options.patience);
     let mut workers = JoinSet::new();
     for _ in 0..options.connections {
-        let door = match options.door {
-            Door::Stream => {
+        let door = match options.door.kind() {
+            Kind::Stream => {
                 let worker = StreamWorker::new(source.clone(), begin, options.in_flight as usize, patience);
                 workers.spawn(worker.work(door::channel(options.grpc_url())?));
                 continue;
             }
-            Door::Push => grpc(options, UnaryMethod::Push)?,
-            Door::SendLog => grpc(options, UnaryMethod::SendLog)?,
-            Door::Http => CallDoor::Http(HttpDoor::new(&options.url, run)?),
+            Kind::Grpc(method) => CallDoor::Grpc(UnaryDoor::new(door::channel(options.grpc_url())?, method)),
+            Kind::Http(path, content_type) => CallDoor::Http(HttpDoor::new(&options.url, path, content_type, run)?),
+            Kind::Socket { answers } => CallDoor::Socket(SocketDoor::new(options.socket_url.as_ref(), answers)?),
         };
-        // Over HTTP/1.1 an open call takes a connection of its own.
-        let calls = if options.door == Door::Http { 1 } else { options.in_flight };
+        // Over HTTP/1.1 an open call takes a connection of its own, and what is written to a
+        // socket is in the order of writing.
+        let calls = if matches!(door, CallDoor::Grpc(_)) { options.in_flight } else { 1 };
         for _ in 0..calls {
-            let repeatable = options.door != Door::SendLog;
+            let repeatable = options.door.is_repeatable();
             workers.spawn(calls::work(door.clone(), source.clone(), begin, patience, repeatable));
         }
     }
@@ -123,10 +124,6 @@ async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Insta
         sum.merge(tally.context("a worker ended badly")?);
     }
     Ok(sum)
-}
-
-fn grpc(options: &RunOptions, method: UnaryMethod) -> Result<CallDoor> {
-    Ok(CallDoor::Grpc(UnaryDoor::new(door::channel(options.grpc_url())?, method)))
 }
 
 /// The records' times: spread evenly over the hours before now with two seconds of

@@ -19,6 +19,9 @@ pub(crate) struct RunOptions {
     /// The gRPC listener, where it is another than the server's main port.
     #[arg(long)]
     pub grpc_url: Option<Url>,
+    /// The listener of a door over TCP, such as tcp://127.0.0.1:5514.
+    #[arg(long)]
+    pub socket_url: Option<Url>,
     /// The door to go through.
     #[arg(long, value_enum, default_value_t = Door::Stream)]
     pub door: Door,

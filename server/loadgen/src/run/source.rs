@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant};
 
 use super::options::RunOptions;
 use crate::{
-    corpus::{Corpus, encode},
+    corpus::{Corpus, encode, foreign},
     door::{Door, Parcel},
 };
 
@@ -97,7 +97,15 @@ impl Source {
         match self.door {
             Door::Stream | Door::Push => encode::push_request(&self.corpus, sequence, first, count),
             Door::SendLog => encode::log_request(&self.corpus, first),
-            Door::Http => encode::json_lines(&self.corpus, first, count),
+            Door::Http | Door::Lines => encode::json_lines(&self.corpus, first, count),
+            Door::Otlp | Door::OtlpHttp => foreign::otlp_protobuf(&self.corpus, first, count),
+            Door::OtlpJson => foreign::otlp_json(&self.corpus, first, count),
+            Door::Elastic => foreign::bulk(&self.corpus, first, count),
+            Door::Loki => foreign::loki(&self.corpus, first, count),
+            Door::Packets => foreign::packets(&self.corpus, first, count),
+            Door::Syslog => foreign::syslog(&self.corpus, first, count),
+            Door::Gelf => foreign::gelf(&self.corpus, first, count),
+            Door::Forward => foreign::forward(&self.corpus, sequence, first, count),
         }
     }
 }

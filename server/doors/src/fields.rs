@@ -1,9 +1,8 @@
-//! One JSON object as a record.
+//! One object of fields as a record, whatever the format it comes in.
 //!
-//! The usual names of every common logger are known: pino, bunyan, winston, Serilog,
-//! logback, zap, slog, Elastic Common Schema. What is not known becomes an attribute;
-//! nested objects are flattened with dots, arrays become JSON text. The object is read
-//! in one pass, without a tree in between.
+//! Fields go where [`Mapping`] says; what has no role becomes an attribute. Nested objects
+//! are flattened with dots, arrays become JSON text. The object is read in one pass,
+//! without a tree in between.
 
 use std::fmt;
 
@@ -12,59 +11,71 @@ use model::{Severity, Text, Value, limits};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Reads one object; the error is for the client.
-pub(super) fn read(json: &[u8]) -> Result<RawRecord, String> {
+use crate::{
+    json_text,
+    mapping::{Mapping, Role},
+    template,
+};
+
+/// Reads one JSON object; the error is for the client.
+pub(crate) fn read_json(json: &[u8], mapping: &Mapping) -> Result<RawRecord, String> {
     let text = simdutf8::basic::from_utf8(json).map_err(|_| "the record is not valid UTF-8; send UTF-8".to_owned())?;
     let mut record = RawRecord::default();
     let mut fast = sonic_rs::Deserializer::from_str(text);
-    match fast.deserialize_map(Root(&mut record)).and_then(|()| fast.end()) {
-        Ok(()) => Ok(record),
-        Err(_) => read_carefully(text),
+    match fast.deserialize_map(Root { record: &mut record, mapping }).and_then(|()| fast.end()) {
+        Ok(()) => {}
+        Err(_) => record = read_carefully(text, mapping)?,
     }
-}
-
-/// Has the last word on what the faster reader refuses, in one line that names the place.
-fn read_carefully(json: &str) -> Result<RawRecord, String> {
-    let mut record = RawRecord::default();
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    deserializer
-        .deserialize_map(Root(&mut record))
-        .and_then(|()| deserializer.end())
-        .map_err(|error| format!("the record is no JSON object: {error}"))?;
+    finish(&mut record, mapping);
     Ok(record)
 }
 
-/// What a field's name says it is.
-enum Role {
-    Message,
-    Time,
-    Level,
-    Service,
-    Node,
-    TraceId,
-    SpanId,
-    Attribute,
+/// Has the last word on what the faster reader refuses, in one line that names the place.
+fn read_carefully(json: &str, mapping: &Mapping) -> Result<RawRecord, String> {
+    let json = json_text::with_whole_letters(json.as_bytes());
+    let mut record = RawRecord::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(&json);
+    deserializer
+        .deserialize_map(Root { record: &mut record, mapping })
+        .and_then(|()| deserializer.end())
+        .map_err(|error| format!("the record is no JSON object: {}", json_text::explained(&error)))?;
+    Ok(record)
 }
 
-impl Role {
-    fn of(name: &str) -> Self {
-        match name {
-            "message" | "msg" | "@message" | "log" | "body" | "@m" | "short_message" => Self::Message,
-            "time" | "timestamp" | "@timestamp" | "ts" | "@t" | "datetime" | "date" => Self::Time,
-            "level" | "severity" | "lvl" | "@l" | "levelname" | "log.level" | "severityText" | "loglevel" => {
-                Self::Level
-            }
-            "service" | "service.name" | "app" | "application" => Self::Service,
-            "node" | "host" | "hostname" | "host.name" | "instance" => Self::Node,
-            "trace_id" | "traceId" | "traceid" | "trace.id" | "@tr" => Self::TraceId,
-            "span_id" | "spanId" | "spanid" | "span.id" | "@sp" => Self::SpanId,
-            _ => Self::Attribute,
+/// Reads an object of another format.
+pub(crate) fn read<'de, D: Deserializer<'de>>(object: D, mapping: &Mapping) -> Result<RawRecord, D::Error> {
+    let mut record = RawRecord::default();
+    object.deserialize_map(Root { record: &mut record, mapping })?;
+    finish(&mut record, mapping);
+    Ok(record)
+}
+
+/// Reads a line of text: where it is a JSON object with a message, that is the record, and
+/// otherwise the line is the message.
+pub(crate) fn read_line(line: String, mapping: &Mapping) -> RawRecord {
+    // What looks like JSON and is none is a line like any other.
+    let object = line.starts_with('{').then(|| read_json(line.as_bytes(), mapping).ok()).flatten();
+    match object.filter(|object| !object.message.is_empty()) {
+        Some(object) => object,
+        None => {
+            let mut record = RawRecord { message: line, ..RawRecord::default() };
+            mapping.complete(&mut record);
+            record
         }
     }
 }
 
+fn finish(record: &mut RawRecord, mapping: &Mapping) {
+    if record.message.is_empty() {
+        template::render(record);
+    }
+    mapping.complete(record);
+}
 /// The record's own object.
-struct Root<'a>(&'a mut RawRecord);
+struct Root<'a> {
+    record: &'a mut RawRecord,
+    mapping: &'a Mapping,
+}
 
 impl<'de> Visitor<'de> for Root<'_> {
     type Value = ();
@@ -73,9 +84,10 @@ impl<'de> Visitor<'de> for Root<'_> {
         f.write_str("an object with a message, such as {\"message\":\"hello\"}")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key_seed(Name)? {
-            map.next_value_seed(Field { record: self.0, role: Role::of(&name), path: name, depth: 1 })?;
+            let Self { record, mapping } = &mut self;
+            map.next_value_seed(Field { record, mapping, role: mapping.role(&name), path: name, depth: 1 })?;
         }
         Ok(())
     }
@@ -102,11 +114,16 @@ impl Visitor<'_> for Name {
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<CompactString, E> {
         Ok(CompactString::new(name))
     }
+
+    fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<CompactString, E> {
+        Ok(CompactString::from_utf8_lossy(name))
+    }
 }
 
 /// A field's value, which goes where its name says.
 struct Field<'a> {
     record: &'a mut RawRecord,
+    mapping: &'a Mapping,
     role: Role,
     /// The dotted path from the record's root.
     path: CompactString,
@@ -195,6 +212,11 @@ impl<'de> Visitor<'de> for Field<'_> {
         self.text(text)
     }
 
+    /// Formats with binary texts (MessagePack's older form) hold texts in them.
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<(), E> {
+        self.text(&String::from_utf8_lossy(bytes))
+    }
+
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
         self.attribute(Value::Bool(value));
         Ok(())
@@ -234,7 +256,7 @@ impl<'de> Visitor<'de> for Field<'_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         if self.depth >= limits::DEPTH {
             // Read to its end, so that the error is about depth and not about syntax.
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -250,8 +272,9 @@ impl<'de> Visitor<'de> for Field<'_> {
                 )));
             }
             // `{"service":{"name":…}}` is what `service.name` is.
-            let role = Role::of(&path);
-            map.next_value_seed(Field { record: self.record, role, path, depth: self.depth + 1 })?;
+            let role = self.mapping.role(&path);
+            let Self { record, mapping, depth, .. } = &mut self;
+            map.next_value_seed(Field { record, mapping, role, path, depth: *depth + 1 })?;
         }
         Ok(())
     }
@@ -264,7 +287,7 @@ mod tests {
     use super::*;
 
     fn record(json: &str) -> RawRecord {
-        read(json.as_bytes()).unwrap()
+        read_json(json.as_bytes(), &Mapping::default()).unwrap()
     }
 
     #[test]
@@ -304,15 +327,15 @@ mod tests {
             (b"{\"message\":\"\xff\"}", "UTF-8"),
             (b"{} {}", "trailing"),
         ] {
-            let error = read(json).unwrap_err();
+            let error = read_json(json, &Mapping::default()).unwrap_err();
             assert!(error.contains(word), "{json:?}: {error}");
         }
         let deep = format!("{}1{}", r#"{"a":"#.repeat(40), "}".repeat(40));
-        assert!(read(deep.as_bytes()).unwrap_err().contains("deeper"));
+        assert!(read_json(deep.as_bytes(), &Mapping::default()).unwrap_err().contains("deeper"));
         let deepest = format!("{}1{}", r#"{"a":"#.repeat(4000), "}".repeat(4000));
-        assert!(read(deepest.as_bytes()).is_err());
+        assert!(read_json(deepest.as_bytes(), &Mapping::default()).is_err());
         let arrays = format!("{{\"a\":{}1{}}}", "[".repeat(4000), "]".repeat(4000));
-        assert!(read(arrays.as_bytes()).is_err());
+        assert!(read_json(arrays.as_bytes(), &Mapping::default()).is_err());
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -349,12 +372,17 @@ mod tests {
                 letters[place] = byte;
                 text = letters.into_iter().collect();
             }
-            prop_assert_eq!(format!("{:?}", read(text.as_bytes())), format!("{:?}", read_carefully(&text)), "{}", text);
+            let mapping = Mapping::default();
+            let carefully = read_carefully(&text, &mapping).map(|mut record| {
+                finish(&mut record, &mapping);
+                record
+            });
+            prop_assert_eq!(format!("{:?}", read_json(text.as_bytes(), &mapping)), format!("{:?}", carefully), "{}", text);
         }
 
         #[test]
         fn any_bytes_are_a_record_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes);
+            let _ = read_json(&bytes, &Mapping::default());
         }
     }
 }

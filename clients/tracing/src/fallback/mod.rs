@@ -1,0 +1,73 @@
+//! Where records go that do not reach the server.
+
+mod line;
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+};
+
+use parking_lot::Mutex;
+use wire::v1::Record;
+
+use crate::{
+    batch::Producer,
+    options::{BuildError, Fallback},
+};
+
+/// An open fallback.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Stderr,
+    File(Mutex<File>),
+    Drop,
+}
+
+/// What came of writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) records: usize,
+    /// Those of them that were not kept.
+    pub(crate) lost: usize,
+}
+
+impl Sink {
+    /// Opens the file where it is one; it is made, or written to at its end.
+    pub(crate) fn open(fallback: &Fallback) -> Result<Self, BuildError> {
+        match fallback {
+            Fallback::Stderr => Ok(Self::Stderr),
+            Fallback::File(path) => match OpenOptions::new().create(true).append(true).open(path) {
+                Ok(file) => Ok(Self::File(Mutex::new(file))),
+                Err(source) => Err(BuildError::Fallback { path: path.clone(), source }),
+            },
+            Fallback::Drop => Ok(Self::Drop),
+        }
+    }
+
+    /// Writes the records in one go, each as one line with the reason.
+    pub(crate) fn write<'a>(
+        &self,
+        producer: &Producer,
+        records: impl IntoIterator<Item = (&'a Record, &'a str)>,
+    ) -> Written {
+        let records = records.into_iter();
+        if matches!(self, Self::Drop) {
+            let count = records.count();
+            return Written { records: count, lost: count };
+        }
+        let (mut lines, mut written) = (Vec::new(), Written { records: 0, lost: 0 });
+        for (record, reason) in records {
+            written.records += 1;
+            if line::write(producer, record, reason, &mut lines).is_err() {
+                written.lost += 1;
+            }
+        }
+        let kept = match self {
+            Self::Stderr => io::stderr().lock().write_all(&lines),
+            Self::File(file) => file.lock().write_all(&lines),
+            Self::Drop => Ok(()),
+        };
+        // A log that cannot be written is counted; there is nowhere left to say so.
+        if kept.is_err() { Written { lost: written.records, ..written } } else { written }
+    }
+}

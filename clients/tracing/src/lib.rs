@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod buffer;
+mod entry;
+mod fallback;
+mod fields;
+mod guard;
+mod host;
+mod layer;
+mod limits;
+mod options;
+mod own_thread;
+mod record;
+mod sender;
+mod shared;
+mod stats;
+mod text;
+
+pub use guard::Guard;
+pub use layer::LogboomLayer;
+pub use options::{BuildError, Builder, Fallback, builder};
+pub use stats::Stats;

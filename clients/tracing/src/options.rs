@@ -1,0 +1,247 @@
+//! The options, their bounds and defaults.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use tonic::transport::Endpoint;
+
+use crate::{
+    Guard, LogboomLayer,
+    batch::Producer,
+    buffer::Bounds,
+    fallback::Sink,
+    host, limits,
+    sender::{self, Sender},
+    shared::Shared,
+};
+
+/// Begins with the address of a server's gRPC door, such as `http://127.0.0.1:4317`.
+///
+/// Nothing is checked or connected before [`Builder::build`].
+pub fn builder(endpoint: impl Into<String>) -> Builder {
+    Builder {
+        endpoint: endpoint.into(),
+        service: None,
+        node: None,
+        bounds: Bounds {
+            records: 10_000,
+            bytes: 16 << 20,
+            batch_records: 500,
+            batch_delay: Duration::from_millis(100),
+        },
+        fallback: Fallback::default(),
+        flush_timeout: Duration::from_secs(5),
+    }
+}
+
+/// Where records go that do not reach the server, as lines of JSON that it can read later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fallback {
+    /// The standard error of the process.
+    #[default]
+    Stderr,
+    /// The end of a file, which is made if it is not there. It grows without a bound.
+    File(PathBuf),
+    /// Nowhere; they are counted as [`lost`](crate::Stats::lost).
+    Drop,
+}
+
+/// How records are sent; made by [`builder`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Builder {
+    endpoint: String,
+    service: Option<String>,
+    node: Option<String>,
+    bounds: Bounds,
+    fallback: Fallback,
+    flush_timeout: Duration,
+}
+
+/// Why no layer could be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The endpoint is no address that can be connected to.
+    #[error("endpoint {endpoint}: {reason}")]
+    Endpoint {
+        /// As it was given.
+        endpoint: String,
+        /// What is wrong, and how to write it.
+        reason: String,
+    },
+    /// An option is out of its bounds.
+    #[error("{option} is {value}; it may be {bounds}")]
+    Option {
+        /// Its name, as in [`Builder`].
+        option: &'static str,
+        /// As it was given.
+        value: String,
+        /// What it may be.
+        bounds: &'static str,
+    },
+    /// The file of the fallback cannot be written to.
+    #[error("the fallback's file {}: {source}", path.display())]
+    Fallback {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The sender's thread cannot be started.
+    #[error("the sender's thread cannot be started")]
+    Thread(#[source] io::Error),
+}
+
+impl Builder {
+    /// The service that the records are of; at most 256 bytes. Default: the name of the
+    /// program's file.
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// The node that the records are from; at most 256 bytes. Default: the host's name.
+    pub fn node(mut self, node: impl Into<String>) -> Self {
+        self.node = Some(node.into());
+        self
+    }
+
+    /// The records that are sent at once, 1 to 10,000. Default: 500. A batch of 2 MiB goes
+    /// whatever its number.
+    pub fn batch_records(mut self, records: usize) -> Self {
+        self.bounds.batch_records = records;
+        self
+    }
+
+    /// How long a record waits for its batch to fill, up to a minute. Default: 100 ms.
+    pub fn batch_delay(mut self, delay: Duration) -> Self {
+        self.bounds.batch_delay = delay;
+        self
+    }
+
+    /// The records that are kept in memory until they are acknowledged, at least 1.
+    /// Default: 10,000. Past it, the newest go to the fallback.
+    pub fn max_buffered_records(mut self, records: usize) -> Self {
+        self.bounds.records = records;
+        self
+    }
+
+    /// The same in bytes, at least 1. Default: 16 MiB.
+    pub fn max_buffered_bytes(mut self, bytes: usize) -> Self {
+        self.bounds.bytes = bytes;
+        self
+    }
+
+    /// Where records go that do not reach the server. Default: [`Fallback::Stderr`].
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// How long a flush waits, and the drop of the guard. Default: 5 s.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    /// Starts the sender's thread and gives the layer and its guard. Does not wait for the
+    /// server, which may come later.
+    ///
+    /// # Errors
+    /// An option is out of its bounds, the fallback's file cannot be opened, or the system
+    /// has no thread to give.
+    pub fn build(self) -> Result<(LogboomLayer, Guard), BuildError> {
+        self.check()?;
+        let endpoint = self.endpoint()?;
+        let producer = Producer {
+            service: named("service", self.service, host::service)?,
+            node: named("node", self.node, host::node)?,
+        };
+        let fallback = Sink::open(&self.fallback)?;
+        let shared = Shared::new(producer, self.bounds, fallback);
+        let sender = Sender::start(shared.clone(), endpoint).map_err(BuildError::Thread)?;
+        Ok((LogboomLayer::new(shared.clone()), Guard::new(shared, sender, self.flush_timeout)))
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let Bounds { records, bytes, batch_records, batch_delay } = self.bounds;
+        let refuse = |option, value: String, bounds| Err(BuildError::Option { option, value, bounds });
+        if !(1..=limits::RECORDS_PER_BATCH).contains(&batch_records) {
+            return refuse("batch_records", batch_records.to_string(), "1 to 10000");
+        }
+        if batch_delay > Duration::from_secs(60) {
+            return refuse("batch_delay", format!("{batch_delay:?}"), "up to 60s");
+        }
+        if records == 0 {
+            return refuse("max_buffered_records", "0".to_owned(), "1 or more");
+        }
+        if bytes == 0 {
+            return refuse("max_buffered_bytes", "0".to_owned(), "1 or more");
+        }
+        Ok(())
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, BuildError> {
+        let refuse = |reason: &str| BuildError::Endpoint { endpoint: self.endpoint.clone(), reason: reason.to_owned() };
+        let endpoint = Endpoint::from_shared(self.endpoint.clone()).map_err(|_| refuse(WRITE))?;
+        match endpoint.uri().scheme_str() {
+            Some("http") => Ok(sender::configured(endpoint)),
+            Some("https") => Err(refuse("this client has no TLS; send to a proxy beside it, over http")),
+            _ => Err(refuse(WRITE)),
+        }
+    }
+}
+
+/// How to write an endpoint.
+const WRITE: &str = "write it like http://127.0.0.1:4317";
+
+/// What was given, within its bound, or else what the machine says of itself.
+fn named(option: &'static str, given: Option<String>, default: impl FnOnce() -> String) -> Result<String, BuildError> {
+    match given {
+        Some(name) if name.len() > limits::NAME_BYTES => {
+            Err(BuildError::Option { option, value: format!("{} bytes long", name.len()), bounds: "up to 256 bytes" })
+        }
+        Some(name) => Ok(name),
+        None => Ok(crate::text::cut(&default(), limits::NAME_BYTES).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(builder: Builder) -> String {
+        builder.build().map(drop).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_out_of_its_bounds_is_refused_by_name() {
+        let good = || builder("http://127.0.0.1:1");
+        let cases = [
+            (builder("127.0.0.1:4317"), "endpoint 127.0.0.1:4317: write it like http://127.0.0.1:4317"),
+            (builder("http://"), "endpoint http://: write it like http://127.0.0.1:4317"),
+            (builder("ftp://a"), "endpoint ftp://a: write it like http://127.0.0.1:4317"),
+            (builder("https://a"), "endpoint https://a: this client has no TLS; send to a proxy beside it, over http"),
+            (good().batch_records(0), "batch_records is 0; it may be 1 to 10000"),
+            (good().batch_records(10_001), "batch_records is 10001; it may be 1 to 10000"),
+            (good().batch_delay(Duration::from_secs(61)), "batch_delay is 61s; it may be up to 60s"),
+            (good().max_buffered_records(0), "max_buffered_records is 0; it may be 1 or more"),
+            (good().max_buffered_bytes(0), "max_buffered_bytes is 0; it may be 1 or more"),
+            (good().service("s".repeat(257)), "service is 257 bytes long; it may be up to 256 bytes"),
+            (good().node("n".repeat(257)), "node is 257 bytes long; it may be up to 256 bytes"),
+        ];
+        for (builder, reason) in cases {
+            assert_eq!(refused(builder), reason);
+        }
+        let nowhere = good().fallback(Fallback::File("/nonexistent/file".into()));
+        assert!(refused(nowhere).starts_with("the fallback's file /nonexistent/file: "));
+    }
+
+    #[test]
+    fn service_and_node_have_defaults() {
+        assert!(named("service", None, host::service).unwrap().starts_with("logboom_tracing"));
+        assert!(!named("node", None, host::node).unwrap().is_empty());
+        assert_eq!(named("node", Some("a1".into()), host::node).unwrap(), "a1");
+    }
+}

@@ -1,0 +1,127 @@
+//! What the layer, the guard and the sender share.
+//!
+//! Every entry ends in one of two ways: the server acknowledges it, or the fallback gets
+//! it. [`Shared::acknowledged`] and [`Shared::give_up`] are the only two places where that
+//! is said, and both count.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use wire::v1::Record;
+
+use crate::{
+    batch::Producer,
+    buffer::{Bounds, Buffer, Refused},
+    entry::Entry,
+    fallback::Sink,
+    record::record,
+    stats::{Counters, Stats},
+};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) producer: Producer,
+    pub(crate) buffer: Buffer,
+    pub(crate) counters: Counters,
+    fallback: Sink,
+    /// All entries below this number are settled.
+    settled: watch::Sender<u64>,
+    /// Told when somebody waits, so that a sender which waits as well tries at once.
+    pub(crate) hurry: Notify,
+    connection: Mutex<Connection>,
+}
+
+/// How the connection is, for [`Stats`].
+#[derive(Debug, Default)]
+struct Connection {
+    open: bool,
+    error: Option<String>,
+}
+
+/// Why the fallback gets a record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    /// It found no room.
+    Overflow,
+    /// The server does not want it.
+    Refusal,
+    /// The time for sending was over.
+    End,
+}
+
+impl Shared {
+    pub(crate) fn new(producer: Producer, bounds: Bounds, fallback: Sink) -> Arc<Self> {
+        Arc::new(Self {
+            producer,
+            buffer: Buffer::new(bounds),
+            counters: Counters::default(),
+            fallback,
+            settled: watch::Sender::new(0),
+            hurry: Notify::new(),
+            connection: Mutex::default(),
+        })
+    }
+
+    /// Takes an event in; where there is no room, in the caller's thread to the fallback.
+    pub(crate) fn take(&self, entry: Entry) {
+        if let Some(Refused { entry, reason }) = self.buffer.push(entry) {
+            self.give_up(Cause::Overflow, [(&record(entry), reason)]);
+        }
+    }
+
+    pub(crate) fn acknowledged(&self, records: usize) {
+        self.counters.acknowledged.add(records);
+    }
+
+    /// Hands records to the fallback, each with the reason.
+    pub(crate) fn give_up<'a>(&self, cause: Cause, records: impl IntoIterator<Item = (&'a Record, &'a str)>) {
+        let written = self.fallback.write(&self.producer, records);
+        self.counters.lost.add(written.lost);
+        let counter = match cause {
+            Cause::Overflow => &self.counters.overflowed,
+            Cause::Refusal => &self.counters.refused,
+            Cause::End => &self.counters.abandoned,
+        };
+        counter.add(written.records);
+    }
+
+    /// Tells those who wait for it that all entries below this number are settled.
+    pub(crate) fn settled_below(&self, number: u64) {
+        self.settled.send_if_modified(|settled| {
+            let later = number > *settled;
+            *settled = number.max(*settled);
+            later
+        });
+    }
+
+    /// Waits until all entries below this number are settled.
+    pub(crate) async fn settled(&self, number: u64) {
+        // Fails where the sender is gone, and it is part of us.
+        let _ = self.settled.subscribe().wait_for(|settled| *settled >= number).await;
+    }
+
+    pub(crate) fn connected(&self) {
+        *self.connection.lock() = Connection { open: true, error: None };
+    }
+
+    pub(crate) fn disconnected(&self, error: String) {
+        *self.connection.lock() = Connection { open: false, error: Some(error) };
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let connection = self.connection.lock();
+        let held = self.buffer.held();
+        Stats {
+            acknowledged: self.counters.acknowledged.get(),
+            buffered: held.records as u64,
+            buffered_bytes: held.bytes as u64,
+            overflowed: self.counters.overflowed.get(),
+            refused: self.counters.refused.get(),
+            abandoned: self.counters.abandoned.get(),
+            lost: self.counters.lost.get(),
+            connected: connection.open,
+            error: connection.error.clone(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What became of the events, in figures.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What became of the events since the layer was built; see
+/// [`Guard::stats`](crate::Guard::stats).
+///
+/// Each event is in one of `acknowledged`, `buffered`, `overflowed`, `refused` and
+/// `abandoned`; the last three are those that the fallback was given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Durable on the server.
+    pub acknowledged: u64,
+    /// Waiting to be sent, or sent and not acknowledged yet.
+    pub buffered: u64,
+    /// What the buffered ones count against `max_buffered_bytes`; bytes.
+    pub buffered_bytes: u64,
+    /// To the fallback, because the buffer was full or the guard was gone.
+    pub overflowed: u64,
+    /// To the fallback, because the server refused them.
+    pub refused: u64,
+    /// To the fallback, because the guard went and the time of its flush was over.
+    pub abandoned: u64,
+    /// Those of the fallback that it did not keep: all of them with
+    /// [`Fallback::Drop`](crate::Fallback::Drop), else those that could not be written.
+    pub lost: u64,
+    /// Whether a stream to the server is open.
+    pub connected: bool,
+    /// Why there is no stream; `None` while there is one, and before the first attempt.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) acknowledged: Counter,
+    pub(crate) overflowed: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) abandoned: Counter,
+    pub(crate) lost: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, records: usize) {
+        self.0.fetch_add(records as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

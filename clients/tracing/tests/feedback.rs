@@ -1,0 +1,55 @@
+//! What sending logs about itself is not sent. In a process of its own, because the
+//! sender's thread has no other subscriber than the process's.
+
+mod program;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use program::Server;
+use tracing::{Event, Subscriber, info, trace};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
+
+/// Counts the events of all threads.
+struct Count(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Count {
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn at_the_lowest_level_no_event_of_the_sender_is_sent() {
+    let server = Server::start();
+    let all = Arc::new(AtomicUsize::new(0));
+    // By name, so that the thread which looks it up is in it as well.
+    let endpoint = server.endpoint().replace("127.0.0.1", "localhost");
+    let (layer, guard) = logboom_tracing::builder(endpoint).service("quiet").build().unwrap();
+    tracing_subscriber::registry().with(layer).with(Count(all.clone())).init();
+    for round in 0..20 {
+        info!(round, "event");
+        // What is not the sender's is sent, whatever it is called.
+        trace!(target: "h2::client", round, "the program's own");
+        assert!(guard.flush());
+    }
+    // Whatever the last flush has set going has time to come.
+    thread::sleep(Duration::from_millis(500));
+    assert!(guard.flush());
+    assert_eq!(guard.stats().acknowledged, 40);
+    let records = server.records("quiet", 40);
+    assert_eq!(records.len(), 40);
+    assert_eq!(records.iter().filter(|record| record.attributes["target"] == "h2::client").count(), 20);
+    // The proof that there was something to be kept out.
+    assert!(all.load(Ordering::Relaxed) > 100, "{all:?}");
+}

@@ -1,0 +1,245 @@
+//! The real program, on ports of its own.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::File,
+    io::{BufRead, BufReader, Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Long enough for a machine that compiles beside.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server with a data folder; ends when it is dropped.
+pub(crate) struct Server {
+    child: Option<Child>,
+    folder: TempDir,
+    arguments: Vec<String>,
+    /// Port 0, which is any, until it has run.
+    http: SocketAddr,
+    grpc: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with more arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let mut server = Self::new(arguments);
+        server.run();
+        server
+    }
+
+    /// One that does not run yet, though it is known where it will.
+    pub(crate) fn away() -> Self {
+        let mut server = Self::new(&[]);
+        // Free a moment ago; the system gives it to somebody else last.
+        server.grpc = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
+        server
+    }
+
+    fn new(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let folder = tempfile::Builder::new().prefix("logboom-tracing-").tempdir().unwrap();
+        Self { child: None, folder, arguments, http: ANY, grpc: ANY }
+    }
+
+    /// Starts it, again on the same ports and folder, and waits until it is ready.
+    pub(crate) fn run(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let program = program();
+        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let mut child = Command::new(&program)
+            .args(["serve", "--log", "warn"])
+            .args(["--listen", &self.http.to_string(), "--grpc-listen", &self.grpc.to_string()])
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .args(&self.arguments)
+            .current_dir(self.folder.path())
+            // The pages are not looked at here.
+            .env("LOGBOOM_SITE", self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        self.child = Some(child);
+        self.http =
+            self.announced(&mut said, "dashboard").trim_matches('/').trim_start_matches("http://").parse().unwrap();
+        // The main address first, and then that for gRPC alone.
+        self.grpc = self.announced(&mut said, "gRPC").rsplit(", ").next().unwrap().parse().unwrap();
+        // Nobody may be stopped by a pipe that is full.
+        thread::spawn(move || said.read_to_end(&mut Vec::new()));
+    }
+
+    /// What stands behind a word in the text with which it says that it is ready.
+    fn announced(&self, said: &mut impl BufRead, word: &str) -> String {
+        let mut line = String::new();
+        while said.read_line(&mut line).unwrap() > 0 {
+            if let Some(address) = line.trim().strip_prefix(word) {
+                return address.trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("the server ended before it said its address; it said:\n{}", self.log());
+    }
+
+    /// As by power loss.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Where records are sent to.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    /// Where its gRPC door is.
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    /// The records of a service, once there are so many; then all of them.
+    pub(crate) fn records(&self, service: &str, least: usize) -> Vec<Record> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let count = self.get(&format!("/api/v1/count?query=service:{service}"))["count"].as_u64().unwrap();
+            if count >= least as u64 {
+                return self.pages(service);
+            }
+            assert!(Instant::now() < deadline, "{count} of {least} records are there; {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The one record of a service with this message.
+    pub(crate) fn record(&self, service: &str, message: &str) -> Record {
+        let mut found = self.records(service, 1);
+        found.retain(|record| record.message == message);
+        assert_eq!(found.len(), 1, "{message}: {found:?}");
+        found.remove(0)
+    }
+
+    fn pages(&self, service: &str) -> Vec<Record> {
+        let mut records = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("/api/v1/logs?query=service:{service}&limit=10000{cursor}"));
+            records.extend(page["records"].as_array().unwrap().iter().map(Record::of));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return records,
+            }
+        }
+    }
+
+    /// Pushes lines of JSON.
+    pub(crate) fn push(&self, lines: &[u8]) {
+        let answer = self.ask("POST", "/api/v1/push", lines);
+        assert_eq!(answer["rejected"], 0, "{answer}");
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.ask("GET", path, &[])
+    }
+
+    /// Asks by HTTP/1.0, where the end of the connection is the end of the answer.
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> Value {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = body.len();
+        write!(stream, "{method} {path} HTTP/1.0\r\nHost: logboom\r\nContent-Length: {length}\r\n\r\n").unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+        assert!(head.contains(" 200 "), "{path}: {answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A record as the server has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) level: String,
+    pub(crate) severity: u64,
+    pub(crate) node: String,
+    pub(crate) message: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) span_id: Option<String>,
+    pub(crate) time: String,
+    pub(crate) attributes: BTreeMap<String, Value>,
+}
+
+impl Record {
+    fn of(json: &Value) -> Self {
+        let text = |name: &str| json[name].as_str().map(str::to_owned);
+        Self {
+            level: text("level").unwrap(),
+            severity: json["severity"].as_u64().unwrap(),
+            node: text("node").unwrap(),
+            message: text("message").unwrap(),
+            trace_id: text("trace_id"),
+            span_id: text("span_id"),
+            time: text("time").unwrap(),
+            attributes: json["attributes"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// The program under test: that of the environment, or the workspace's own debug build.
+fn program() -> PathBuf {
+    if let Some(path) = env::var_os("LOGBOOM_PROGRAM") {
+        return path.into();
+    }
+    // `target/debug/deps/this-test` and `target/debug/logboom`.
+    let test = env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("logboom");
+    assert!(
+        program.is_file(),
+        "there is no {}: build it with `cargo build -p server`, or name another one in LOGBOOM_PROGRAM",
+        program.display()
+    );
+    program
+}

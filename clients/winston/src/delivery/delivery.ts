@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import type { Emit } from '../events';
+import type { Fallback } from '../fallback/fallback';
+import type { LogRecord, Sender } from '../record/record';
+import type { Rejection } from '../wire/answer';
+import { encodeRecord } from '../wire/record';
+import { decodeRecords, encodeRequest } from '../wire/request';
+import type { Connection } from '../wire/stream';
+import { Batcher, type BatcherOptions } from './batcher';
+import type { Counters } from './counters';
+import { Link } from './link';
+import { type Batch, Outbox } from './outbox';
+
+const BATCH_ID_BYTES = 16;
+
+/** The bounds of what is kept, who sends it, and where it goes. */
+export interface DeliveryOptions extends BatcherOptions {
+  readonly maxBufferedRecords: number;
+  readonly maxBufferedBytes: number;
+  readonly flushTimeoutMs: number;
+  readonly sender: Sender;
+  readonly fallback: Fallback;
+  readonly connect: () => Connection;
+}
+
+/**
+ * Takes every record to one of two places: to the server, which has acknowledged it, or to
+ * the fallback. In between it is in memory, within bounds.
+ */
+export class Delivery {
+  private readonly outbox = new Outbox();
+  private readonly batcher: Batcher;
+  private readonly link: Link;
+  private sequence = 0;
+  private isOverflowing = false;
+  private isClosed = false;
+  private readonly counts = { received: 0, acknowledged: 0, fellBack: 0, overflowed: 0, refused: 0 };
+
+  constructor(
+    private readonly options: DeliveryOptions,
+    private readonly emit: Emit,
+  ) {
+    this.batcher = new Batcher(options, (records) => this.post(records));
+    this.link = new Link(options.connect, this.outbox, {
+      acknowledged: (batch, rejected) => this.acknowledged(batch, rejected),
+      refused: (batch, reason) => this.refuse(decodeRecords(batch.request), reason),
+      connected: () => emit('connected'),
+      disconnected: (reason, retryInMs) => emit('disconnected', { reason, retryInMs }),
+    });
+  }
+
+  get counters(): Counters {
+    return { ...this.counts, buffered: this.buffered };
+  }
+
+  /** Whether nothing is in memory. */
+  get isIdle(): boolean {
+    return this.buffered === 0;
+  }
+
+  accept(record: LogRecord): void {
+    this.counts.received += 1;
+    if (this.isClosed) return this.fallBack([record]);
+    const encoded = encodeRecord(record, this.options.sender);
+    if (!this.hasRoomFor(encoded)) return this.overflow(record);
+    this.isOverflowing = false;
+    this.batcher.add(encoded);
+  }
+
+  /** Resolves when all that was accepted so far is acknowledged, or has gone to the fallback. */
+  flush(): Promise<void> {
+    this.batcher.flush();
+    return this.outbox.settled();
+  }
+
+  /** A flush with a limit of time, past which the rest goes to the fallback. Keeps the process alive. */
+  async drain(): Promise<void> {
+    const flushed = this.flush();
+    this.link.hurry();
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.abandon();
+        resolve();
+      }, this.options.flushTimeoutMs);
+    });
+    await Promise.race([flushed, limit]);
+    clearTimeout(timer);
+    this.link.rest();
+  }
+
+  /** Gives to the fallback, at once, all that is not acknowledged. */
+  abandon(): void {
+    this.batcher.flush();
+    this.link.disconnect();
+    for (const batch of this.outbox.settleAll()) this.fallBack(decodeRecords(batch.request));
+  }
+
+  /** Drains; what is accepted afterwards goes to the fallback. */
+  async close(): Promise<void> {
+    await this.drain();
+    this.isClosed = true;
+    this.abandon();
+    this.options.fallback.close();
+  }
+
+  private get buffered(): number {
+    return this.batcher.records + this.outbox.records;
+  }
+
+  private hasRoomFor(record: Uint8Array): boolean {
+    const { maxBufferedRecords, maxBufferedBytes } = this.options;
+    const bytes = this.batcher.bytes + this.outbox.bytes + record.length;
+    return this.buffered < maxBufferedRecords && bytes <= maxBufferedBytes;
+  }
+
+  private post(records: readonly Uint8Array[]): void {
+    this.sequence += 1;
+    const { sequence } = this;
+    const { sender } = this.options;
+    const request = encodeRequest({ batchId: randomBytes(BATCH_ID_BYTES), sender, sequence }, records);
+    this.outbox.add({ sequence, request, records: records.length });
+    this.link.proceed();
+  }
+
+  private acknowledged(batch: Batch, rejected: readonly Rejection[]): void {
+    this.counts.acknowledged += batch.records - rejected.length;
+    if (rejected.length === 0) return;
+    const records = decodeRecords(batch.request);
+    for (const { index, reason } of rejected) this.refuse(records.slice(index, index + 1), reason);
+  }
+
+  private refuse(records: readonly LogRecord[], reason: string): void {
+    this.counts.refused += records.length;
+    this.fallBack(records);
+    this.emit('refused', { reason, records });
+  }
+
+  private overflow(record: LogRecord): void {
+    this.counts.overflowed += 1;
+    this.fallBack([record]);
+    // Once for a run of them: a listener that logs must not make it worse.
+    if (this.isOverflowing) return;
+    this.isOverflowing = true;
+    this.emit('overflow', { overflowed: this.counts.overflowed });
+  }
+
+  private fallBack(records: readonly LogRecord[]): void {
+    this.counts.fellBack += records.length;
+    this.options.fallback.write(records);
+  }
+}

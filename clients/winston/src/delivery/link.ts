@@ -1,0 +1,179 @@
+import type { Answer, Rejection } from '../wire/answer';
+import type { Connection, LogStream } from '../wire/stream';
+import { Backoff } from './backoff';
+import type { Batch, Outbox } from './outbox';
+
+/**
+ * How long the server may say nothing while something is on its way. It gives up itself
+ * after 30 s what it cannot make durable, and says so.
+ */
+const SILENCE_MS = 40_000;
+/** The same, before the first word of a new stream. */
+const CONNECT_MS = 10_000;
+/**
+ * How long a stream is kept when nothing is on its way. An open stream keeps the process
+ * alive, and a new one over the same connection costs one round trip.
+ */
+const IDLE_MS = 250;
+/** The longest pause that the server may ask for. */
+const MOST_PAUSE_MS = 60_000;
+
+/** What becomes of batches and of the connection. */
+export interface LinkListener {
+  acknowledged(batch: Batch, rejected: readonly Rejection[]): void;
+  refused(batch: Batch, reason: string): void;
+  connected(): void;
+  disconnected(reason: string, retryInMs: number): void;
+}
+
+/**
+ * Brings the outbox to the server.
+ *
+ * There is a stream while there is something to send, and a connection from the first
+ * stream until one fails. Three things keep batches waiting: the server's window, the delay
+ * before the next attempt to connect, and a pause that the server has asked for.
+ * All timers are unreferenced: the link never keeps a process alive longer than its stream.
+ */
+export class Link {
+  private readonly backoff = new Backoff();
+  private connection: Connection | undefined;
+  private stream: LogStream | undefined;
+  /** The batches that may be on their way; 0 before the server has said. */
+  private window = 0;
+  private isConnected = false;
+  private reconnect: NodeJS.Timeout | undefined;
+  private pause: NodeJS.Timeout | undefined;
+  private silence: NodeJS.Timeout | undefined;
+  private idle: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly connect: () => Connection,
+    private readonly outbox: Outbox,
+    private readonly listener: LinkListener,
+  ) {}
+
+  /** Does what is possible now: connects, sends, or rests. To be called when there is more to send. */
+  proceed(): void {
+    if (this.outbox.hasUnsent && !this.reconnect && !this.pause) this.send();
+    if (this.stream && this.window > 0 && this.outbox.inFlight === 0) {
+      this.idle ??= setTimeout(() => this.rest(), IDLE_MS).unref();
+    } else {
+      this.idle = stopped(this.idle);
+    }
+  }
+
+  /** Tries now to connect, if it waits for that. */
+  hurry(): void {
+    this.reconnect = stopped(this.reconnect);
+    this.proceed();
+  }
+
+  /** Ends the stream unless something is on its way. */
+  rest(): void {
+    if (this.outbox.inFlight > 0) return;
+    this.stream?.finish();
+    this.forgetStream();
+  }
+
+  /** Breaks off what is under way. What comes later is sent on a new connection. */
+  disconnect(): void {
+    this.stream?.cancel();
+    this.forgetStream();
+    this.outbox.unsendAll();
+    this.connection?.close();
+    this.connection = undefined;
+    this.isConnected = false;
+    this.reconnect = stopped(this.reconnect);
+  }
+
+  private send(): void {
+    if (!this.stream) return this.open();
+    while (this.outbox.inFlight < this.window) {
+      const batch = this.outbox.takeUnsent();
+      if (!batch) return;
+      this.stream.send(batch.request);
+    }
+  }
+
+  private open(): void {
+    this.connection ??= this.connect();
+    this.stream = this.connection.open({
+      answered: (answer) => this.answered(answer),
+      ended: (reason) => this.lost(reason),
+    });
+    this.limitSilence(CONNECT_MS);
+  }
+
+  private answered(answer: Answer): void {
+    this.limitSilence(SILENCE_MS);
+    switch (answer.kind) {
+      case 'window':
+        this.opened(answer.batches);
+        break;
+      case 'acknowledged':
+        this.acknowledged(answer.sequence, answer.rejected);
+        break;
+      case 'failed':
+        this.failed(answer.sequence, answer.reason, answer.retryAfterMs);
+        break;
+      case 'unknown':
+    }
+    this.proceed();
+  }
+
+  private opened(batches: number): void {
+    this.window = Math.max(1, batches);
+    if (this.isConnected) return;
+    this.isConnected = true;
+    this.listener.connected();
+  }
+
+  private acknowledged(sequence: number, rejected: readonly Rejection[]): void {
+    // Not before: a server that greets and dies is no reason to come back at once.
+    this.backoff.reset();
+    const batch = this.outbox.settle(sequence);
+    if (batch) this.listener.acknowledged(batch, rejected);
+  }
+
+  private failed(sequence: number, reason: string, retryAfterMs: number | undefined): void {
+    if (retryAfterMs === undefined) {
+      const batch = this.outbox.settle(sequence);
+      if (batch) this.listener.refused(batch, reason);
+      return;
+    }
+    // All batches wait, not this one alone: others would meet the same overload, and
+    // overtake it.
+    this.outbox.unsend(sequence);
+    this.pause ??= setTimeout(
+      () => {
+        this.pause = undefined;
+        this.proceed();
+      },
+      Math.min(retryAfterMs, MOST_PAUSE_MS),
+    ).unref();
+  }
+
+  private lost(reason: string): void {
+    this.disconnect();
+    const delay = this.backoff.next();
+    this.reconnect = setTimeout(() => this.hurry(), delay).unref();
+    this.listener.disconnected(reason, delay);
+  }
+
+  private limitSilence(limitMs: number): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.lost(`no answer for ${limitMs} ms`), limitMs).unref();
+  }
+
+  private forgetStream(): void {
+    this.stream = undefined;
+    this.window = 0;
+    this.silence = stopped(this.silence);
+    this.idle = stopped(this.idle);
+  }
+}
+
+function stopped(timer: NodeJS.Timeout | undefined): undefined {
+  clearTimeout(timer);
+  return undefined;
+}

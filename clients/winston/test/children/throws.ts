@@ -1,0 +1,11 @@
+// A service that dies of an exception that nobody catches.
+//
+//   { transport }
+import winston from 'winston';
+import { LogboomTransport, type LogboomTransportOptions } from '../../src';
+
+const { transport } = JSON.parse(process.argv[2] ?? '') as { readonly transport: LogboomTransportOptions };
+winston.createLogger({ transports: [new LogboomTransport(transport)] });
+setTimeout(() => {
+  throw new RangeError('out of luck');
+}, 1);

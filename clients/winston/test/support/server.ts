@@ -1,0 +1,162 @@
+// The real server, as its user starts it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { LogboomTransport } from '../../src';
+import { until } from './until';
+
+/** A record, as the server's API shows it. */
+export interface StoredRecord {
+  readonly position: string;
+  readonly time: string;
+  readonly level: string;
+  readonly severity: number;
+  readonly service: string;
+  readonly node: string;
+  readonly message: string;
+  readonly trace_id?: string;
+  readonly span_id?: string;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+interface Page {
+  readonly records: StoredRecord[];
+  readonly next_cursor: string | null;
+}
+
+interface Addresses {
+  /** The dashboard and the HTTP API. */
+  readonly http: string;
+  /** gRPC alone. */
+  readonly grpc: string;
+}
+
+const ANY_PORT: Addresses = { http: '127.0.0.1:0', grpc: '127.0.0.1:0' };
+
+export class Server {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'logboom-winston-'));
+  private addresses = ANY_PORT;
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    private readonly program: string,
+    private readonly options: readonly string[],
+  ) {}
+
+  /** Starts the program that LOGBOOM_PROGRAM names, on ports and a folder of its own. */
+  static async start(...options: string[]): Promise<Server> {
+    const program = process.env.LOGBOOM_PROGRAM;
+    if (!program) throw new Error('LOGBOOM_PROGRAM is not set: these tests need the path of the logboom program');
+    const server = new Server(program, options);
+    await server.start();
+    return server;
+  }
+
+  get address(): string {
+    return this.addresses.grpc;
+  }
+
+  /** A path for a test's own file. */
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Starts it, on the same ports and folder after the first time. */
+  async start(): Promise<void> {
+    const { http, grpc } = this.addresses;
+    const options = ['serve', '--data', join(this.folder, 'data'), '--listen', http, '--grpc-listen', grpc, '--log', 'warn'];
+    const child = spawn(this.program, [...options, ...this.options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.child = child;
+    this.addresses = await Promise.race([announced(child), ended(child)]);
+    await until('the server is ready', () =>
+      fetch(`http://${this.addresses.http}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    );
+  }
+
+  /** As by power loss: the server has no chance to finish anything. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** As an operator stops it. */
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /**
+   * What is stored, in the order of storing. The server stores what it acknowledges in the
+   * order of acknowledging, and soon: a last record of our own, once it is there, tells that
+   * everything before it is, too.
+   */
+  async records(query: string): Promise<StoredRecord[]> {
+    await this.mark();
+    const records: StoredRecord[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = await this.page(query, cursor);
+      records.push(...page.records);
+      cursor = page.next_cursor ?? null;
+    }
+    return records.sort((one, other) => Number(BigInt(one.position) - BigInt(other.position)));
+  }
+
+  /** Hands in a file of JSON lines over HTTP. */
+  async push(file: string): Promise<void> {
+    const answer = await fetch(`http://${this.addresses.http}/api/v1/push`, { method: 'POST', body: readFileSync(file) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  private async mark(): Promise<void> {
+    const service = `mark-${process.hrtime.bigint()}`;
+    const transport = new LogboomTransport({ address: this.address, service });
+    transport.log({ level: 'info', message: 'mark' }, () => {});
+    await transport.close();
+    await until('the mark is stored', async () => (await this.page(`service:${service}`)).records.length > 0);
+  }
+
+  private async page(query: string, cursor?: string): Promise<Page> {
+    const parameters = new URLSearchParams({ query, limit: '10000', from: '1970-01-01T00:00:00Z', to: '2200-01-01T00:00:00Z' });
+    if (cursor !== undefined) parameters.set('cursor', cursor);
+    const answer = await fetch(`http://${this.addresses.http}/api/v1/logs?${parameters}`);
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as Page;
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.exitCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+}
+
+/** Reads the addresses from what the program says when it is ready. */
+async function announced(child: ChildProcess): Promise<Addresses> {
+  if (!child.stdout) throw new Error('the program has no standard output');
+  let http: string | undefined;
+  for await (const line of createInterface(child.stdout)) {
+    http ??= /dashboard +http:\/\/([^/]+)\//.exec(line)?.[1];
+    const grpc = /gRPC +(.+)$/.exec(line)?.[1]?.split(', ').at(-1);
+    if (http !== undefined && grpc !== undefined) {
+      child.stdout.resume();
+      return { http, grpc };
+    }
+  }
+  throw new Error('the program has not said where it listens');
+}
+
+async function ended(child: ChildProcess): Promise<never> {
+  const [code] = (await once(child, 'exit')) as [number | null];
+  throw new Error(`the program ended with ${code} before it was ready`);
+}

@@ -1,0 +1,236 @@
+//! Elasticsearch's bulk requests: a line that says what to do, and a line with the document.
+//!
+//! The index becomes the attribute `index`, and the service of documents that name none,
+//! without the date or the number that indices carry at their end.
+//! Source: <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>.
+
+use std::borrow::Cow;
+
+use model::{Text, Value, limits};
+use pipeline::{Error, Result, normalise::RawRecord};
+use serde::Deserialize;
+
+use crate::{
+    Decoded, fields,
+    lines::lines,
+    mapping::Mapping,
+    wrong_door::{self, Door},
+};
+
+/// A bulk request.
+#[derive(Debug, Default)]
+pub struct Bulk {
+    /// The documents to index; their places are those of `actions`.
+    pub decoded: Decoded,
+    /// What was asked for, in order.
+    pub actions: Vec<Action>,
+}
+
+/// One thing that a bulk request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    pub kind: Kind,
+    pub index: Text,
+    /// The id that the client chose, if it did.
+    pub id: Option<Text>,
+}
+
+/// What may be asked for. Logs are only added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Index,
+    Create,
+    Update,
+    Delete,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// `{"index":{"_index":"logs","_id":"1"}}`
+#[derive(Deserialize)]
+struct ActionLine<'a> {
+    #[serde(borrow)]
+    index: Option<Target<'a>>,
+    create: Option<Target<'a>>,
+    update: Option<Target<'a>>,
+    delete: Option<Target<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Target<'a> {
+    #[serde(borrow, rename = "_index")]
+    index: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "_id")]
+    id: Option<Cow<'a, str>>,
+}
+
+/// Reads a bulk request; `index` is that of its address, for lines that name none.
+///
+/// # Errors
+/// `Invalid` where it holds nothing, or a line that says what to do does not read: from
+/// there on nobody knows what is a document and what is not.
+pub fn decode(body: &[u8], index: &str, mapping: &Mapping) -> Result<Bulk> {
+    wrong_door::check(body, Door::Elasticsearch)?;
+    let mut bulk = Bulk::default();
+    let mut lines = lines(body).enumerate();
+    while let Some((number, line)) = lines.next() {
+        let (kind, target) = action(line).ok_or_else(|| {
+            Error::invalid(format!(
+                "line {}: it should say what to do with the next one, such as {{\"create\":{{}}}}",
+                number + 1
+            ))
+        })?;
+        let own = target.index.as_deref().filter(|own| !own.is_empty()).unwrap_or(index);
+        let action = Action { kind, index: Text::new(own), id: target.id.as_deref().map(Text::new) };
+        let place = bulk.actions.len();
+        if place >= limits::RECORDS_PER_BATCH * 2 {
+            // Refused one by one up to here; the answer has to end somewhere.
+            return Err(Error::invalid(format!(
+                "the request has more than {} actions; the limit is {}; send several requests",
+                limits::RECORDS_PER_BATCH * 2,
+                limits::RECORDS_PER_BATCH
+            )));
+        }
+        let document = if kind == Kind::Delete { None } else { lines.next() };
+        bulk.decoded.take(place, || match (kind, document) {
+            (Kind::Index | Kind::Create, Some((_, document))) => record(document, &action.index, mapping),
+            (Kind::Index | Kind::Create, None) => Err("the line with the document is missing".to_owned()),
+            (Kind::Update | Kind::Delete, _) => {
+                Err(format!("{} is not possible: logs are only added to; use create or index", kind.name()))
+            }
+        });
+        bulk.actions.push(action);
+    }
+    Ok(bulk)
+}
+
+/// Reads a single document.
+///
+/// # Errors
+/// `Invalid` where it is empty, or meant for another door.
+pub fn decode_one(document: &[u8], index: &str, mapping: &Mapping) -> Result<Decoded> {
+    wrong_door::check(document, Door::Elasticsearch)?;
+    let mut decoded = Decoded::default();
+    decoded.take(0, || record(document, index, mapping));
+    Ok(decoded)
+}
+
+fn record(document: &[u8], index: &str, mapping: &Mapping) -> std::result::Result<RawRecord, String> {
+    let mut record = fields::read_json(document, mapping)?;
+    if !index.is_empty() {
+        if record.service.is_empty() {
+            record.service = Text::new(service_of(index));
+        }
+        record.attributes.push((Text::const_new("index"), Value::Text(Text::new(index))));
+    }
+    Ok(record)
+}
+
+fn action(line: &[u8]) -> Option<(Kind, Target<'_>)> {
+    let line: ActionLine<'_> = serde_json::from_slice(line).ok()?;
+    let kinds = [
+        (Kind::Index, line.index),
+        (Kind::Create, line.create),
+        (Kind::Update, line.update),
+        (Kind::Delete, line.delete),
+    ];
+    kinds.into_iter().find_map(|(kind, target)| Some((kind, target?)))
+}
+
+/// An index without what is counted up at its end: `shop-2026.11.21`, `.ds-shop-000001` and
+/// `shop-8.1.0-2026.11.21` are of the service `shop`.
+fn service_of(index: &str) -> &str {
+    let mut name = index.strip_prefix(".ds-").unwrap_or(index);
+    while let Some((before, last)) = name.rsplit_once(['-', '_'])
+        && !before.is_empty()
+        && last.chars().all(|letter| letter.is_ascii_digit() || letter == '.')
+    {
+        name = before;
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(body: &str) -> Result<Bulk> {
+        decode(body.as_bytes(), "of-the-path", &Mapping::default())
+    }
+
+    #[test]
+    fn documents_follow_their_actions() {
+        let bulk = read(concat!(
+            "{\"index\":{\"_index\":\"shop-2026.11.21\",\"_id\":\"7\"}}\n{\"message\":\"a\",\"@timestamp\":\"2026-01-01T00:00:00Z\"}\n",
+            "{\"create\":{}}\n{\"message\":\"b\",\"service\":{\"name\":\"own\"}}\n",
+            "{\"delete\":{\"_id\":\"7\"}}\n",
+            "{\"update\":{\"_id\":\"7\"}}\n{\"doc\":{}}\n",
+            "{\"create\":{}}\nbroken\n",
+            "{\"create\":{}}",
+        ))
+        .unwrap();
+        assert_eq!(bulk.actions.len(), 6);
+        assert_eq!(
+            bulk.actions[0],
+            Action { kind: Kind::Index, index: "shop-2026.11.21".into(), id: Some("7".into()) }
+        );
+        let records: Vec<_> =
+            bulk.decoded.records.iter().map(|record| (record.message.as_str(), record.service.as_str())).collect();
+        assert_eq!(records, [("a", "shop"), ("b", "own")]);
+        assert_eq!(bulk.decoded.records[1].attributes, [(Text::from("index"), Value::Text("of-the-path".into()))]);
+        assert_eq!(bulk.decoded.places, [0, 1]);
+        let refused: Vec<_> = bulk.decoded.rejections.iter().map(|rejection| rejection.index).collect();
+        assert_eq!(refused, [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn services_are_found_in_names_of_indices() {
+        for (index, service) in [
+            ("shop", "shop"),
+            ("shop-2026.11.21", "shop"),
+            ("filebeat-8.1.0-2026.11.21-000001", "filebeat"),
+            (".ds-logs-shop-default-2026.11.21-000001", "logs-shop-default"),
+            ("2026.11.21", "2026.11.21"),
+            ("web_api_2026", "web_api"),
+            ("", ""),
+        ] {
+            assert_eq!(service_of(index), service);
+        }
+    }
+
+    #[test]
+    fn what_is_no_bulk_request_is_explained() {
+        for (body, word) in [
+            ("", "empty"),
+            ("\n\n", "empty"),
+            ("{\"message\":\"a\"}\n{\"message\":\"b\"}", "line 1"),
+            ("{\"create\":{}}\n{}\n7\n{}", "line 3"),
+            ("{\"streams\":[]}", "/loki/api/v1/push"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(error.message.contains(word), "{body}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_actions_or_an_error(lines in prop::collection::vec(prop_oneof![
+            Just("{\"create\":{}}".to_owned()), Just("{\"delete\":{\"_id\":\"a\"}}".to_owned()), Just("{\"message\":\"m\"}".to_owned()), ".{0,20}",
+        ], 0..8)) {
+            if let Ok(bulk) = read(&lines.join("\n")) {
+                prop_assert_eq!(bulk.decoded.records.len() + bulk.decoded.rejections.len(), bulk.actions.len());
+            }
+        }
+    }
+}

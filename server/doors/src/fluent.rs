@@ -1,0 +1,389 @@
+//! Fluentd's forward protocol: MessagePack, in its modes Message, Forward, PackedForward
+//! and CompressedPackedForward, with acknowledgement of chunks.
+//!
+//! The tag is the service of records that name none, and an attribute. A shared key is not
+//! supported. Source: <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1>.
+
+use std::io::Read as _;
+
+use bytes::BytesMut;
+use flate2::read::MultiGzDecoder;
+use model::{Text, Value, limits};
+use pipeline::normalise::{RawRecord, RawTime};
+use rmp::Marker;
+use rmpv::{ValueRef, decode::read_value_ref_with_max_depth};
+
+use crate::{
+    fields,
+    mapping::Mapping,
+    stream::{Frame, Protocol, too_long},
+};
+
+/// The bytes of one message, which may hold a whole chunk of a buffering client, and of
+/// what is packed in it.
+pub const FORWARD_BYTES: usize = 16 << 20;
+
+/// The values of one message: read, each takes forty times the byte that it may have been.
+const VALUES: u64 = 2_000_000;
+
+/// A stream of messages.
+#[derive(Debug, Default)]
+pub struct Forward {
+    skip: Skip,
+    mapping: Mapping,
+}
+
+impl Protocol for Forward {
+    fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
+        while !frame.is_full() && !bytes.is_empty() {
+            let Some(length) = self.skip.whole(bytes)? else {
+                return if bytes.len() > FORWARD_BYTES { Err(too_long(FORWARD_BYTES)) } else { Ok(()) };
+            };
+            let message = bytes.split_to(length);
+            self.skip = Skip::default();
+            message_of(&message, &self.mapping, frame)?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the end of a value, byte by byte as they come, without a tree and without going
+/// over them again.
+#[derive(Debug)]
+struct Skip {
+    at: usize,
+    /// The values that still have to come.
+    values: u64,
+    /// All values so far, and those that still have to come.
+    all: u64,
+}
+
+impl Default for Skip {
+    fn default() -> Self {
+        Self { at: 0, values: 1, all: 1 }
+    }
+}
+
+impl Skip {
+    /// The length of the first value of `bytes`, once all of it is there.
+    fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        while self.values > 0 {
+            let Some((marker, rest)) = bytes.get(self.at..).and_then(<[u8]>::split_first) else { return Ok(None) };
+            // How many bytes say a length, and what else follows.
+            let number = |width: usize| {
+                let bytes = rest.get(..width)?;
+                Some(bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte)))
+            };
+            let (width, fixed, values) = match Marker::from_u8(*marker) {
+                Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => (0, 0, 0),
+                Marker::U8 | Marker::I8 => (0, 1, 0),
+                Marker::U16 | Marker::I16 => (0, 2, 0),
+                Marker::U32 | Marker::I32 | Marker::F32 => (0, 4, 0),
+                Marker::U64 | Marker::I64 | Marker::F64 => (0, 8, 0),
+                Marker::FixExt1 => (0, 2, 0),
+                Marker::FixExt2 => (0, 3, 0),
+                Marker::FixExt4 => (0, 5, 0),
+                Marker::FixExt8 => (0, 9, 0),
+                Marker::FixExt16 => (0, 17, 0),
+                Marker::FixStr(length) => (0, u64::from(length), 0),
+                Marker::FixArray(length) => (0, 0, u64::from(length)),
+                Marker::FixMap(length) => (0, 0, 2 * u64::from(length)),
+                marker @ (Marker::Str8 | Marker::Bin8 | Marker::Ext8) => match number(1) {
+                    Some(length) => (1, length + u64::from(marker == Marker::Ext8), 0),
+                    None => return Ok(None),
+                },
+                marker @ (Marker::Str16 | Marker::Bin16 | Marker::Ext16) => match number(2) {
+                    Some(length) => (2, length + u64::from(marker == Marker::Ext16), 0),
+                    None => return Ok(None),
+                },
+                marker @ (Marker::Str32 | Marker::Bin32 | Marker::Ext32) => match number(4) {
+                    Some(length) => (4, length + u64::from(marker == Marker::Ext32), 0),
+                    None => return Ok(None),
+                },
+                marker @ (Marker::Array16 | Marker::Map16) => match number(2) {
+                    Some(length) => (2, 0, length << u64::from(marker == Marker::Map16)),
+                    None => return Ok(None),
+                },
+                marker @ (Marker::Array32 | Marker::Map32) => match number(4) {
+                    Some(length) => (4, 0, length << u64::from(marker == Marker::Map32)),
+                    None => return Ok(None),
+                },
+                Marker::Reserved => return Err(format!("byte {marker:#04x} begins no MessagePack value")),
+            };
+            if fixed > FORWARD_BYTES as u64 {
+                return Err(too_long(FORWARD_BYTES));
+            }
+            self.all += values;
+            if self.all > VALUES {
+                return Err(format!("a message holds more than {VALUES} values; send it in parts"));
+            }
+            if rest.len() < width + fixed as usize {
+                return Ok(None);
+            }
+            self.at += 1 + width + fixed as usize;
+            self.values = self.values - 1 + values;
+        }
+        Ok(Some(self.at))
+    }
+}
+
+/// Reads one message, in whatever mode.
+fn message_of(bytes: &[u8], mapping: &Mapping, frame: &mut Frame) -> Result<(), String> {
+    let value = value_of(&mut &*bytes)?;
+    let ValueRef::Array(parts) = value else {
+        return Err("a message is no array; this is the door for Fluentd's forward protocol".into());
+    };
+    let Some(tag) = parts.first().and_then(text) else {
+        return Err("a message does not begin with a tag; a handshake with a shared key is not supported".into());
+    };
+    let options = match &parts[1..] {
+        [ValueRef::Array(entries), rest @ ..] => {
+            entries.iter().for_each(|entry| frame.take(entry_of(entry, &tag, mapping)));
+            rest.first()
+        }
+        [packed @ (ValueRef::Binary(_) | ValueRef::String(_)), rest @ ..] => {
+            unpack(packed, rest.first(), &tag, mapping, frame);
+            rest.first()
+        }
+        [time, record, rest @ ..] => {
+            frame.take(record_of(time, record, &tag, mapping));
+            rest.first()
+        }
+        _ => return Err("a message has neither records nor options".into()),
+    };
+    if let Some(chunk) = option(options, "chunk").and_then(text) {
+        let answer = rmpv::Value::Map(vec![("ack".into(), chunk.into())]);
+        rmpv::encode::write_value(&mut frame.answer, &answer).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// Reads a packed array of entries, one after another.
+fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, mapping: &Mapping, frame: &mut Frame) {
+    let bytes = match packed {
+        ValueRef::Binary(bytes) => bytes,
+        ValueRef::String(text) => text.as_bytes(),
+        _ => return,
+    };
+    let plain;
+    let mut rest = match option(options, "compressed").and_then(text).as_deref() {
+        None | Some("text") => bytes,
+        Some("gzip") => match inflated(bytes) {
+            Ok(inflated) => {
+                plain = inflated;
+                &plain[..]
+            }
+            Err(reason) => return frame.take(Err(reason)),
+        },
+        Some(other) => return frame.take(Err(format!("compressed: {other:?} is not known; use gzip"))),
+    };
+    while !rest.is_empty() {
+        let whole = Skip::default().whole(rest).and_then(|length| length.ok_or("an entry is cut off".to_owned()));
+        match whole.and_then(|length| Ok((length, value_of(&mut &rest[..length])?))) {
+            Ok((length, entry)) => {
+                frame.take(entry_of(&entry, tag, mapping));
+                rest = &rest[length..];
+            }
+            // Where the next one begins nobody knows.
+            Err(reason) => return frame.take(Err(reason)),
+        }
+    }
+}
+
+fn inflated(compressed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut plain = Vec::new();
+    let most = FORWARD_BYTES as u64 + 1;
+    MultiGzDecoder::new(compressed)
+        .take(most)
+        .read_to_end(&mut plain)
+        .map_err(|error| format!("a packed message does not decompress: {error}"))?;
+    if plain.len() > FORWARD_BYTES {
+        return Err(too_long(FORWARD_BYTES));
+    }
+    Ok(plain)
+}
+
+fn value_of<'a>(bytes: &mut &'a [u8]) -> Result<ValueRef<'a>, String> {
+    // Beneath the message, its entries and their records.
+    read_value_ref_with_max_depth(bytes, limits::DEPTH + 4).map_err(|error| format!("a message does not read: {error}"))
+}
+
+fn entry_of(entry: &ValueRef<'_>, tag: &str, mapping: &Mapping) -> Result<RawRecord, String> {
+    match entry {
+        ValueRef::Array(parts) => match &parts[..] {
+            [time, record] => record_of(time, record, tag, mapping),
+            _ => Err(format!("an entry has {} parts; it should be [time, record]", parts.len())),
+        },
+        _ => Err("an entry is no array; it should be [time, record]".into()),
+    }
+}
+
+fn record_of(time: &ValueRef<'_>, record: &ValueRef<'_>, tag: &str, mapping: &Mapping) -> Result<RawRecord, String> {
+    if !matches!(record, ValueRef::Map(_)) {
+        return Err("a record is no map of fields".into());
+    }
+    let mut record = fields::read(record, mapping).map_err(|error| format!("the record does not read: {error}"))?;
+    if record.time == RawTime::Missing {
+        record.time = time_of(time);
+    }
+    if record.service.is_empty() {
+        record.service = Text::new(service_of(&record).unwrap_or(tag));
+    }
+    record.attributes.push((Text::const_new("tag"), Value::Text(Text::new(tag))));
+    Ok(record)
+}
+
+/// Docker's driver says which container it was.
+fn service_of(record: &RawRecord) -> Option<&str> {
+    record.attributes.iter().find_map(|(key, value)| match value {
+        Value::Text(name) if key == "container_name" && !name.is_empty() => Some(name.trim_start_matches('/')),
+        _ => None,
+    })
+}
+
+/// Seconds, or an `EventTime` of seconds and nanoseconds.
+fn time_of(time: &ValueRef<'_>) -> RawTime {
+    match time {
+        ValueRef::Ext(0, bytes) => match bytes.split_first_chunk::<4>() {
+            Some((seconds, nanos)) => {
+                let nanos = nanos.first_chunk().map_or(0, |nanos| u32::from_be_bytes(*nanos));
+                RawTime::Nanos(i64::from(u32::from_be_bytes(*seconds)) * 1_000_000_000 + i64::from(nanos))
+            }
+            None => RawTime::Missing,
+        },
+        ValueRef::Integer(seconds) => match seconds.as_i64() {
+            None | Some(0) => RawTime::Missing,
+            Some(seconds) => RawTime::Text(seconds.to_string()),
+        },
+        ValueRef::F64(seconds) => RawTime::Text(seconds.to_string()),
+        _ => RawTime::Missing,
+    }
+}
+
+fn option<'a>(options: Option<&'a ValueRef<'a>>, name: &str) -> Option<&'a ValueRef<'a>> {
+    let Some(ValueRef::Map(options)) = options else { return None };
+    options.iter().find(|(key, _)| text(key).as_deref() == Some(name)).map(|(_, value)| value)
+}
+
+fn text(value: &ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::String(text) => text.as_str().map(str::to_owned),
+        ValueRef::Binary(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+    use rmpv::Value as Packed;
+
+    use super::*;
+    use crate::stream::feed;
+
+    fn bytes(value: &Packed) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        rmpv::encode::write_value(&mut bytes, value).unwrap();
+        bytes
+    }
+
+    fn map(fields: &[(&str, Packed)]) -> Packed {
+        Packed::Map(fields.iter().map(|(key, value)| (Packed::from(*key), value.clone())).collect())
+    }
+
+    fn event_time() -> Packed {
+        Packed::Ext(0, [1_700_000_000u32.to_be_bytes(), 5u32.to_be_bytes()].concat())
+    }
+
+    fn entry(message: &str) -> Packed {
+        let nested = map(&[("b", 1.into())]);
+        Packed::Array(vec![event_time(), map(&[("log", message.into()), ("level", "warn".into()), ("a", nested)])])
+    }
+
+    fn streams() -> Vec<Vec<u8>> {
+        let entries = [entry("one"), entry("two")];
+        let packed = [bytes(&entries[0]), bytes(&entries[1])].concat();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&packed).unwrap();
+        let options = |more: &[(&str, Packed)]| map(&[&[("chunk", "c1".into())], more].concat());
+        let mut streams = vec![
+            bytes(&Packed::Array(vec!["shop".into(), Packed::Array(entries.to_vec()), options(&[])])),
+            bytes(&Packed::Array(vec!["shop".into(), Packed::Binary(packed), options(&[("size", 2.into())])])),
+            bytes(&Packed::Array(vec![
+                "shop".into(),
+                Packed::Binary(gzip.finish().unwrap()),
+                options(&[("compressed", "gzip".into())]),
+            ])),
+        ];
+        let one = |entry: &Packed, more: Option<Packed>| {
+            let mut parts = vec!["shop".into()];
+            parts.extend(entry.as_array().unwrap().clone());
+            parts.extend(more);
+            bytes(&Packed::Array(parts))
+        };
+        streams.push([one(&entries[0], None), one(&entries[1], Some(options(&[])))].concat());
+        streams
+    }
+
+    #[test]
+    fn every_mode_reads_and_is_acknowledged() {
+        for stream in streams() {
+            for pieces in [&[][..], &[1, 1, 1, 2, 3, 5, 8, 13]] {
+                let frame = feed(&mut Forward::default(), &stream, pieces).unwrap();
+                let messages: Vec<_> = frame.records.iter().map(|record| record.message.as_str()).collect();
+                assert_eq!((messages, frame.refused), (vec!["one", "two"], 0), "{:?}", frame.reasons);
+                let first = &frame.records[0];
+                assert_eq!((first.service.as_str(), first.level.as_str()), ("shop", "warn"));
+                assert_eq!(first.time, RawTime::Nanos(1_700_000_000_000_000_005));
+                assert_eq!(first.attributes[0], (Text::from("a.b"), Value::Int(1)));
+                assert_eq!(frame.answer, bytes(&map(&[("ack", "c1".into())])));
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_read_is_explained() {
+        for (stream, word) in [
+            (vec![0xc1], "no MessagePack"),
+            (b"GET / HTTP/1.1".to_vec(), "no array"),
+            (bytes(&Packed::Array(vec![7.into()])), "tag"),
+            (bytes(&Packed::Array(vec!["HELO".into()])), "neither"),
+            (vec![0xc6, 0xff, 0xff, 0xff, 0xff], "longer"),
+            (vec![0xdd, 0xff, 0xff, 0xff, 0xff], "values"),
+            ([vec![0x91; 4000], vec![1]].concat(), "read"),
+        ] {
+            let error = feed(&mut Forward::default(), &stream, &[]).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+        let entries = Packed::Array(vec![entry("one"), 7.into(), Packed::Array(vec![0.into(), 7.into()])]);
+        let frame = feed(&mut Forward::default(), &bytes(&Packed::Array(vec!["t".into(), entries])), &[]).unwrap();
+        assert_eq!((frame.records.len(), frame.refused), (1, 2));
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+        bomb.write_all(&vec![0; FORWARD_BYTES * 2]).unwrap();
+        let options = map(&[("compressed", "gzip".into())]);
+        let packed = Packed::Binary(bomb.finish().unwrap());
+        let frame =
+            feed(&mut Forward::default(), &bytes(&Packed::Array(vec!["t".into(), packed, options])), &[]).unwrap();
+        assert!(frame.reasons[0].contains("longer"), "{:?}", frame.reasons);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_records_or_an_error(stream in prop::collection::vec(any::<u8>(), 0..200), pieces in prop::collection::vec(1usize..9, 0..40)) {
+            let _ = feed(&mut Forward::default(), &stream, &pieces);
+        }
+
+        #[test]
+        fn damaged_messages_are_records_or_an_error(which in 0usize..4, damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), pieces in prop::collection::vec(1usize..9, 0..10)) {
+            let mut stream = streams().swap_remove(which);
+            for (place, byte) in damage {
+                let place = place.index(stream.len());
+                stream[place] = byte;
+            }
+            let _ = feed(&mut Forward::default(), &stream, &pieces);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! GELF, Graylog's format: JSON objects, over UDP in chunks and compressed, over TCP with a
+//! zero byte behind each.
+//!
+//! `short_message` is the message and `full_message` an attribute, `host` the node, `level`
+//! a syslog severity; additional fields lose their underscore. The service is the field
+//! `_service`, `_service_name`, `_app`, `_application`, `_application_name`,
+//! `_container_name` or `facility`. Source: <https://go2docs.graylog.org/current/getting_in_log_data/gelf.html>.
+
+use std::{
+    collections::HashMap,
+    io::Read as _,
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf as _, BytesMut};
+use compact_str::format_compact;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use model::{Severity, Text, Value};
+use pipeline::normalise::RawRecord;
+
+use crate::{
+    fields,
+    mapping::{Mapping, Role},
+    stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
+};
+
+/// The fields that may name the service, the best first.
+const SERVICES: [&str; 7] =
+    ["service", "service_name", "app", "application", "application_name", "container_name", "facility"];
+
+/// The words of the syslog severities 0 to 7.
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+
+/// Reads one message, decompressed or not.
+///
+/// # Errors
+/// What is wrong with it, for the client.
+pub fn record(message: &[u8]) -> Result<RawRecord, String> {
+    let plain;
+    let json = match message {
+        [0x1f, 0x8b, ..] => {
+            plain = inflated(GzDecoder::new(message))?;
+            &plain
+        }
+        [0x78, ..] => {
+            plain = inflated(ZlibDecoder::new(message))?;
+            &plain
+        }
+        json => json,
+    };
+    let mut mapping = Mapping::default();
+    for (name, role) in [
+        ("short_message", Role::Message),
+        ("timestamp", Role::Time),
+        // A number of its own kind, which is read below.
+        ("level", Role::Attribute),
+        ("host", Role::Node),
+        ("_trace_id", Role::TraceId),
+        ("_span_id", Role::SpanId),
+        ("", Role::Service),
+    ] {
+        mapping.name(name, role);
+    }
+    let mut record = fields::read_json(json, &mapping)?;
+    if record.message.is_empty() {
+        return Err("short_message: missing; a GELF message must have one".into());
+    }
+    let mut level = None;
+    record.attributes.retain_mut(|(key, value)| {
+        match (key.as_str(), &*value) {
+            ("version", _) => return false,
+            ("level", Value::Int(number)) => {
+                level = usize::try_from(*number).ok().and_then(|number| LEVELS.get(number))
+            }
+            ("level", value) => record.level = format_compact!("{value}"),
+            _ => {
+                if let Some(name) = key.strip_prefix('_') {
+                    *key = Text::new(name);
+                }
+                return true;
+            }
+        }
+        false
+    });
+    if let Some(word) = level {
+        record.level = Text::const_new(word);
+        record.severity = Severity::from_word(word).map(|severity| u32::from(severity.number()));
+    }
+    let service = SERVICES.iter().find_map(|name| record.attributes.iter().position(|(key, _)| key == name));
+    if let Some(place) = service {
+        record.service = format_compact!("{}", record.attributes.remove(place).1);
+    }
+    Ok(record)
+}
+
+fn inflated(compressed: impl std::io::Read) -> Result<Vec<u8>, String> {
+    let mut plain = Vec::new();
+    let most = MESSAGE_BYTES as u64 + 1;
+    compressed.take(most).read_to_end(&mut plain).map_err(|error| format!("it does not decompress: {error}"))?;
+    if plain.len() > MESSAGE_BYTES {
+        return Err(too_long(MESSAGE_BYTES));
+    }
+    Ok(plain)
+}
+
+/// A stream of messages, each ended by a zero byte or, as some clients have it, a new line.
+#[derive(Debug, Default)]
+pub struct Stream {
+    seen: usize,
+}
+
+impl Protocol for Stream {
+    fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
+        while !frame.is_full() {
+            let found = memchr::memchr2(b'\0', b'\n', bytes.get(self.seen..).unwrap_or_default());
+            let Some(end) = found.map(|place| place + self.seen) else {
+                self.seen = bytes.len();
+                return if bytes.len() > MESSAGE_BYTES { Err(too_long(MESSAGE_BYTES)) } else { Ok(()) };
+            };
+            self.seen = 0;
+            if !bytes[..end].trim_ascii().is_empty() {
+                frame.take(record(&bytes[..end]));
+            }
+            bytes.advance(end + 1);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
+        if !bytes.trim_ascii().is_empty() {
+            frame.take(record(bytes));
+        }
+        bytes.clear();
+    }
+}
+
+/// The chunks of one message.
+const CHUNKS: usize = 128;
+/// How long the chunks of a message may take to come, as the format says.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The messages of which some chunks have come, and the bytes of those.
+const WAITING: usize = 4096;
+const WAITING_BYTES: usize = 32 << 20;
+
+/// Puts messages together that come in several datagrams.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    waiting: HashMap<[u8; 8], Waiting>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    chunks: Vec<Option<Vec<u8>>>,
+    missing: usize,
+    bytes: usize,
+}
+
+impl Chunks {
+    /// Takes a datagram in; `None` as long as more of its message has to come.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&mut self, datagram: &[u8], now: Instant) -> Option<Result<RawRecord, String>> {
+        let Some(chunk) = datagram.strip_prefix(&[0x1e, 0x0f]) else { return Some(record(datagram)) };
+        match self.chunk(chunk, now) {
+            Ok(None) => None,
+            Ok(Some(message)) => Some(record(&message)),
+            Err(reason) => Some(Err(reason)),
+        }
+    }
+
+    fn chunk(&mut self, chunk: &[u8], now: Instant) -> Result<Option<Vec<u8>>, String> {
+        let header = chunk.split_first_chunk::<8>().and_then(|(id, rest)| Some((*id, rest.split_first_chunk::<2>()?)));
+        let Some((id, ([place, count], data))) = header else {
+            return Err("a chunk is shorter than its header".into());
+        };
+        let (place, count) = (usize::from(*place), usize::from(*count));
+        if count == 0 || count > CHUNKS || place >= count {
+            return Err(format!("a chunk says that it is number {place} of {count}; at most {CHUNKS} are allowed"));
+        }
+        self.forget(now);
+        if self.waiting.len() >= WAITING || self.bytes + data.len() > WAITING_BYTES {
+            return Err("too many messages are waiting for chunks that do not come".into());
+        }
+        let waiting = self.waiting.entry(id).or_insert_with(|| Waiting {
+            since: now,
+            chunks: vec![None; count],
+            missing: count,
+            bytes: 0,
+        });
+        let slot = waiting.chunks.get_mut(place).filter(|slot| slot.is_none());
+        // Datagrams may come twice.
+        let Some(slot) = slot else { return Ok(None) };
+        *slot = Some(data.to_vec());
+        waiting.missing -= 1;
+        waiting.bytes += data.len();
+        self.bytes += data.len();
+        if waiting.missing > 0 {
+            return Ok(None);
+        }
+        let Some(whole) = self.waiting.remove(&id) else { return Ok(None) };
+        self.bytes -= whole.bytes;
+        Ok(Some(whole.chunks.into_iter().flatten().flatten().collect()))
+    }
+
+    /// Lets go of what has waited too long, where room is short.
+    fn forget(&mut self, now: Instant) {
+        if self.waiting.len() < WAITING / 2 && self.bytes < WAITING_BYTES / 2 {
+            return;
+        }
+        let bytes = &mut self.bytes;
+        self.waiting.retain(|_, waiting| {
+            let stays = now.duration_since(waiting.since) < PATIENCE;
+            if !stays {
+                *bytes -= waiting.bytes;
+            }
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{
+        Compression,
+        write::{GzEncoder, ZlibEncoder},
+    };
+    use pipeline::normalise::RawTime;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stream::feed;
+
+    const MESSAGE: &str = r#"{"version":"1.1","host":"a1","short_message":"short","full_message":"long","timestamp":1385053862.3072,
+        "level":3,"_user_id":9001,"_container_name":"shop","facility":"f","_trace_id":"5b8efff798038103d269b633813fc60c"}"#;
+
+    #[test]
+    fn its_fields_find_their_places() {
+        let record = record(MESSAGE.as_bytes()).unwrap();
+        assert_eq!((record.message.as_str(), record.node.as_str(), record.service.as_str()), ("short", "a1", "shop"));
+        assert_eq!((record.level.as_str(), record.severity), ("err", Some(17)));
+        assert_eq!(record.time, RawTime::Text("1385053862.3072".into()));
+        let keys: Vec<_> = record.attributes.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["full_message", "user_id", "facility"]);
+    }
+
+    #[test]
+    fn compressed_and_chunked_messages_read() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(MESSAGE.as_bytes()).unwrap();
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(MESSAGE.as_bytes()).unwrap();
+        let expected = record(MESSAGE.as_bytes());
+        for message in [gzip.finish().unwrap(), zlib.finish().unwrap()] {
+            assert_eq!(record(&message), expected);
+            let mut chunks = Chunks::default();
+            let count = message.len().div_ceil(50) as u8;
+            let mut read = Vec::new();
+            for (place, data) in message.chunks(50).enumerate().collect::<Vec<_>>().into_iter().rev() {
+                let datagram = [&[0x1e, 0x0f][..], b"8 bytes!", &[place as u8, count], data].concat();
+                assert!(read.is_empty());
+                read.extend(chunks.read(&datagram, Instant::now()));
+                // A second time, which changes nothing as long as others are missing.
+                if read.is_empty() {
+                    read.extend(chunks.read(&datagram, Instant::now()));
+                }
+            }
+            assert_eq!(read, std::slice::from_ref(&expected));
+            assert!(chunks.waiting.is_empty() && chunks.bytes == 0);
+        }
+    }
+
+    #[test]
+    fn chunks_that_wait_in_vain_are_let_go() {
+        let mut chunks = Chunks::default();
+        let begin = Instant::now();
+        let datagram = |number: u64| [&[0x1e, 0x0f][..], &number.to_be_bytes(), &[0, 2], &[b'x'; 100]].concat();
+        for number in 0..WAITING as u64 {
+            assert!(chunks.read(&datagram(number), begin).is_none());
+        }
+        assert!(chunks.read(&datagram(u64::MAX), begin).is_some_and(|read| read.is_err()));
+        assert!(chunks.read(&datagram(u64::MAX), begin + PATIENCE).is_none());
+        assert_eq!((chunks.waiting.len(), chunks.bytes), (1, 100));
+    }
+
+    #[test]
+    fn what_does_not_read_is_explained() {
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+        bomb.write_all(&vec![b' '; MESSAGE_BYTES * 4]).unwrap();
+        for (message, word) in [
+            (&b"{\"host\":\"a\"}"[..], "short_message"),
+            (b"7", "object"),
+            (b"\x1f\x8bnonsense", "decompress"),
+            (&bomb.finish().unwrap(), "longer"),
+        ] {
+            let error = record(message).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+        let mut chunks = Chunks::default();
+        for chunk in [
+            &b"\x1e\x0f1"[..],
+            b"\x1e\x0f8 bytes!\x02\x02x",
+            b"\x1e\x0f8 bytes!\x00\x00x",
+            b"\x1e\x0f8 bytes!\x00\xffx",
+        ] {
+            assert!(chunks.read(chunk, Instant::now()).is_some_and(|read| read.is_err()), "{chunk:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_datagrams_are_messages_or_errors(datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8), chunked in any::<bool>()) {
+            let mut chunks = Chunks::default();
+            for mut datagram in datagrams {
+                if chunked {
+                    datagram.splice(0..0, [0x1e, 0x0f]);
+                }
+                let _ = chunks.read(&datagram, Instant::now());
+            }
+        }
+
+        #[test]
+        fn pieces_do_not_matter(messages in prop::collection::vec("[a-z한]{1,12}", 1..6), pieces in prop::collection::vec(1usize..9, 0..40)) {
+            let stream: String = messages.iter().map(|message| format!("{}\0", serde_json::json!({"short_message": message}))).collect();
+            let frame = feed(&mut Stream::default(), stream.as_bytes(), &pieces).unwrap();
+            let read: Vec<_> = frame.records.into_iter().map(|record| record.message).collect();
+            prop_assert_eq!(read, messages);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What loggers send, as raw records: one module per protocol.
+//!
+//! Bytes in, [`RawRecord`]s out. Nothing here opens a socket or looks at a clock; what is
+//! a record and what is not is for the pipeline's normalise stage to say. Every decoder
+//! takes any bytes: what does not read is refused with its place and a reason for the
+//! client, the rest is kept, and memory stays within [`model::limits`].
+
+pub mod elastic;
+mod fields;
+pub mod fluent;
+pub mod gelf;
+pub mod json;
+mod json_text;
+mod lines;
+pub mod loki;
+pub mod mapping;
+pub mod otlp;
+pub mod packets;
+pub mod stream;
+pub mod syslog;
+mod template;
+pub mod wrong_door;
+
+use model::{Text, Value, limits};
+use pipeline::{
+    Error, Result,
+    normalise::{RawRecord, Rejection},
+};
+
+/// The records of a body.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub records: Vec<RawRecord>,
+    /// The place of each record in the body, from 0.
+    pub places: Vec<usize>,
+    pub rejections: Vec<Rejection>,
+}
+
+impl Decoded {
+    /// Takes what was read at a place of the body, within the bound on records.
+    fn take(&mut self, place: usize, read: impl FnOnce() -> std::result::Result<RawRecord, String>) {
+        if self.records.len() >= limits::RECORDS_PER_BATCH {
+            let reason =
+                format!("this request already holds {} records; send the rest in another", limits::RECORDS_PER_BATCH);
+            self.rejections.push(Rejection { index: place, reason });
+            return;
+        }
+        match read() {
+            Ok(record) => {
+                self.records.push(record);
+                self.places.push(place);
+            }
+            Err(reason) => self.rejections.push(Rejection { index: place, reason }),
+        }
+    }
+}
+
+/// Bounds what a body says once and each of its records gets a copy of.
+#[derive(Debug, Default)]
+struct Repetition {
+    bytes: usize,
+}
+
+impl Repetition {
+    const MOST: usize = 64 << 20;
+
+    /// Counts attributes that so many records share.
+    ///
+    /// # Errors
+    /// `Invalid` past the bound.
+    fn add(&mut self, shared: &[(Text, Value)], records: usize) -> Result<()> {
+        let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        let bytes: usize = shared.iter().map(|(key, value)| size_of::<(Text, Value)>() + key.len() + text(value)).sum();
+        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(records));
+        if self.bytes > Self::MOST {
+            return Err(Error::invalid(format!(
+                "what the records have in common takes {} bytes when each has its copy; the limit is {}; send fewer records in one request",
+                self.bytes,
+                Self::MOST
+            )));
+        }
+        Ok(())
+    }
+}

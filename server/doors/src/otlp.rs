@@ -1,0 +1,334 @@
+//! OpenTelemetry's own protocol, OTLP, in protobuf and in JSON.
+//!
+//! `service.name` of the resource is the service; the first of `host.name`,
+//! `k8s.pod.name`, `container.name` and `service.instance.id` is the node. All other
+//! attributes of resource, scope and record become attributes; where one name occurs
+//! several times, the innermost counts. A structured body becomes attributes beneath
+//! `body` and, as the message, JSON text.
+//! Source: <https://opentelemetry.io/docs/specs/otlp/>.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use compact_str::format_compact;
+use model::{Text, Value, limits};
+use opentelemetry_proto::tonic::{
+    collector::logs::v1::ExportLogsServiceRequest,
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    logs::v1::LogRecord,
+    resource::v1::Resource,
+};
+use pipeline::{
+    Error, Result,
+    normalise::{RawId, RawRecord, RawTime},
+};
+use prost::Message as _;
+use serde::de::IgnoredAny;
+
+use crate::{
+    Repetition, json_text,
+    wrong_door::{self, Door},
+};
+
+/// What a resource's attributes may say about the node, the best first.
+const NODES: [&str; 4] = ["host.name", "k8s.pod.name", "container.name", "service.instance.id"];
+
+/// Reads a body in protobuf.
+///
+/// # Errors
+/// `Invalid` where it does not read.
+pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
+    let request = ExportLogsServiceRequest::decode(body).map_err(|error| {
+        wrong_door::check(body, Door::Otlp).err().unwrap_or_else(|| {
+            let json = body.trim_ascii_start().first() == Some(&b'{');
+            let hint = if json { "; it looks like JSON: send it with Content-Type: application/json" } else { "" };
+            Error::invalid(format!("the body is no ExportLogsServiceRequest in protobuf: {error}{hint}"))
+        })
+    })?;
+    records(request)
+}
+
+/// Reads a body in JSON.
+///
+/// # Errors
+/// `Invalid` where it does not read.
+pub fn decode_json(body: &[u8]) -> Result<Vec<RawRecord>> {
+    wrong_door::check(body, Door::Otlp)?;
+    let refused = |error| Error::invalid(format!("the body is no OTLP/JSON: {error}"));
+    let request: ExportLogsServiceRequest = json_text::read(body).map_err(refused)?;
+    if request.resource_logs.is_empty() {
+        // Unknown fields are ignored, and so would be all of another kind of request.
+        let fields: BTreeMap<String, IgnoredAny> = json_text::read(body).map_err(refused)?;
+        if fields.contains_key("resourceSpans") || fields.contains_key("resourceMetrics") {
+            return Err(Error::invalid("Logboom takes logs, and neither traces nor metrics; send those elsewhere"));
+        }
+        if !fields.is_empty() && !fields.contains_key("resourceLogs") {
+            return Err(Error::invalid("resourceLogs is missing; POST records that are no OTLP to /api/v1/push"));
+        }
+    }
+    records(request)
+}
+
+/// The log records of a request, in their order.
+///
+/// # Errors
+/// `Invalid` where what they share would take too much memory in each of them.
+pub fn records(request: ExportLogsServiceRequest) -> Result<Vec<RawRecord>> {
+    let mut records = Vec::new();
+    let mut repetition = Repetition::default();
+    for resource_logs in request.resource_logs {
+        let origin = Origin::of(resource_logs.resource.unwrap_or_default());
+        for scope_logs in resource_logs.scope_logs {
+            let shared = origin.with_scope(scope_logs.scope.unwrap_or_default());
+            repetition.add(&shared.attributes, scope_logs.log_records.len())?;
+            records.reserve(scope_logs.log_records.len());
+            records.extend(scope_logs.log_records.into_iter().map(|record| shared.record(record)));
+        }
+    }
+    Ok(records)
+}
+
+/// What the records of a resource, and of a scope in it, have in common.
+#[derive(Debug, Clone, Default)]
+struct Origin {
+    service: Text,
+    node: Text,
+    attributes: Vec<(Text, Value)>,
+}
+
+impl Origin {
+    fn of(resource: Resource) -> Self {
+        let mut origin = Self::default();
+        let mut attributes = Vec::new();
+        for KeyValue { key, value, .. } in resource.attributes {
+            if key == "service.name" {
+                origin.service = value.map(text_of).unwrap_or_default().into();
+            } else {
+                put(&mut attributes, key.into(), value, 1);
+            }
+        }
+        let place = NODES.iter().find_map(|name| attributes.iter().position(|(key, _)| key == name));
+        if let Some(place) = place {
+            origin.node = format_compact!("{}", attributes.remove(place).1);
+        }
+        dropped(&mut attributes, "otel.resource.dropped_attributes_count", resource.dropped_attributes_count);
+        origin.attributes = attributes;
+        origin
+    }
+
+    fn with_scope(&self, scope: InstrumentationScope) -> Self {
+        let mut origin = self.clone();
+        let attributes = &mut origin.attributes;
+        for (key, text) in [("otel.scope.name", scope.name), ("otel.scope.version", scope.version)] {
+            if !text.is_empty() {
+                attributes.push((Text::const_new(key), Value::Text(text.into())));
+            }
+        }
+        scope.attributes.into_iter().for_each(|KeyValue { key, value, .. }| put(attributes, key.into(), value, 1));
+        dropped(attributes, "otel.scope.dropped_attributes_count", scope.dropped_attributes_count);
+        origin
+    }
+
+    fn record(&self, record: LogRecord) -> RawRecord {
+        let mut attributes = Vec::with_capacity(self.attributes.len() + record.attributes.len());
+        attributes.extend_from_slice(&self.attributes);
+        let message = body(record.body, &mut attributes);
+        record
+            .attributes
+            .into_iter()
+            .for_each(|KeyValue { key, value, .. }| put(&mut attributes, key.into(), value, 1));
+        if !record.event_name.is_empty() {
+            attributes.push((Text::const_new("event.name"), Value::Text(record.event_name.into())));
+        }
+        dropped(&mut attributes, "otel.dropped_attributes_count", record.dropped_attributes_count);
+        let time = [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|nanos| *nanos != 0);
+        RawRecord {
+            time: time.map_or(RawTime::Missing, |nanos| match i64::try_from(nanos) {
+                Ok(nanos) => RawTime::Nanos(nanos),
+                Err(_) => RawTime::Text(nanos.to_string()),
+            }),
+            severity: u32::try_from(record.severity_number).ok().filter(|number| *number != 0),
+            level: record.severity_text.into(),
+            service: self.service.clone(),
+            node: self.node.clone(),
+            message,
+            attributes,
+            trace_id: id(record.trace_id),
+            span_id: id(record.span_id),
+        }
+    }
+}
+
+/// All zeros say that there is none.
+fn id(bytes: Vec<u8>) -> RawId {
+    if bytes.iter().all(|byte| *byte == 0) { RawId::Missing } else { RawId::Bytes(bytes) }
+}
+
+fn dropped(attributes: &mut Vec<(Text, Value)>, name: &'static str, count: u32) {
+    if count > 0 {
+        attributes.push((Text::const_new(name), Value::Int(count.into())));
+    }
+}
+
+/// The message of a body, whose parts go to the attributes where it has some.
+fn body(body: Option<AnyValue>, attributes: &mut Vec<(Text, Value)>) -> String {
+    let Some(body) = body else { return String::new() };
+    if !matches!(body.value, Some(any_value::Value::KvlistValue(_))) {
+        return text_of(body);
+    }
+    let text = json(&body).to_string();
+    put(attributes, Text::const_new("body"), Some(body), 0);
+    text
+}
+
+/// Adds a value under a key: objects are flattened with dots, arrays become JSON text.
+fn put(attributes: &mut Vec<(Text, Value)>, key: Text, value: Option<AnyValue>, depth: usize) {
+    let Some(AnyValue { value: Some(value) }) = value else { return };
+    let value = match value {
+        any_value::Value::KvlistValue(list) if depth < limits::DEPTH => {
+            for KeyValue { key: name, value, .. } in list.values {
+                put(attributes, format_compact!("{key}.{name}"), value, depth + 1);
+            }
+            return;
+        }
+        any_value::Value::BoolValue(value) => Value::Bool(value),
+        any_value::Value::IntValue(value) => Value::Int(value),
+        any_value::Value::DoubleValue(value) => Value::Float(value),
+        value => Value::Text(text_of(AnyValue { value: Some(value) }).into()),
+    };
+    attributes.push((key, value));
+}
+
+/// A value as text: what is one already as it is, bytes in base64, the rest as JSON.
+fn text_of(value: AnyValue) -> String {
+    match value.value {
+        None => String::new(),
+        Some(any_value::Value::StringValue(text)) => text,
+        Some(any_value::Value::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes),
+        value => json(&AnyValue { value }).to_string(),
+    }
+}
+
+/// A value as JSON. Its nesting is bounded by what the decoders take.
+fn json(value: &AnyValue) -> serde_json::Value {
+    match &value.value {
+        None | Some(any_value::Value::StringValueStrindex(_)) => serde_json::Value::Null,
+        Some(any_value::Value::StringValue(text)) => text.as_str().into(),
+        Some(any_value::Value::BoolValue(value)) => (*value).into(),
+        Some(any_value::Value::IntValue(value)) => (*value).into(),
+        Some(any_value::Value::DoubleValue(value)) => (*value).into(),
+        Some(any_value::Value::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes).into(),
+        Some(any_value::Value::ArrayValue(array)) => array.values.iter().map(json).collect(),
+        Some(any_value::Value::KvlistValue(list)) => list
+            .values
+            .iter()
+            .map(|KeyValue { key, value, .. }| (key.clone(), value.as_ref().map_or(serde_json::Value::Null, json)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const REQUEST: &str = r#"{"resourceLogs":[{
+        "resource":{"attributes":[
+            {"key":"service.name","value":{"stringValue":"shop"}},
+            {"key":"host.name","value":{"stringValue":"a1"}},
+            {"key":"cloud.zone","value":{"stringValue":"z"}}],"droppedAttributesCount":2},
+        "scopeLogs":[{"scope":{"name":"lib","version":"1.2"},"logRecords":[
+            {"timeUnixNano":"1700000000000000001","severityNumber":17,"severityText":"ERROR",
+             "body":{"stringValue":"broken"},"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174",
+             "attributes":[{"key":"cloud.zone","value":{"stringValue":"y"}},{"key":"n","value":{"intValue":"7"}},
+                           {"key":"list","value":{"arrayValue":{"values":[{"intValue":1},{"boolValue":true}]}}}],
+             "droppedAttributesCount":1},
+            {"observedTimeUnixNano":1700000000000000002,"unknown":[1,{}],"body":{"kvlistValue":{"values":[
+                {"key":"user","value":{"kvlistValue":{"values":[{"key":"id","value":{"doubleValue":1.5}}]}}}]}}},
+            {"body":{"bytesValue":"aGk="}},
+            {"body":{}}
+        ]}]}]}"#;
+
+    #[test]
+    fn resource_scope_and_record_become_one() {
+        let records = decode_json(REQUEST.as_bytes()).unwrap();
+        let [first, second, third, fourth] = &records[..] else { panic!("{records:?}") };
+        assert_eq!((first.service.as_str(), first.node.as_str(), first.message.as_str()), ("shop", "a1", "broken"));
+        assert_eq!((first.time.clone(), first.severity), (RawTime::Nanos(1_700_000_000_000_000_001), Some(17)));
+        assert_eq!(first.trace_id, RawId::Bytes(hex::decode("5b8efff798038103d269b633813fc60c").unwrap()));
+        let attribute = |record: &RawRecord, name: &str| {
+            record.attributes.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
+        };
+        for (name, value) in [
+            ("cloud.zone", "y"),
+            ("n", "7"),
+            ("list", "[1,true]"),
+            ("otel.scope.name", "lib"),
+            ("otel.scope.version", "1.2"),
+            ("otel.dropped_attributes_count", "1"),
+            ("otel.resource.dropped_attributes_count", "2"),
+        ] {
+            assert_eq!(attribute(first, name).as_deref(), Some(value), "{name}");
+        }
+        assert_eq!(second.time, RawTime::Nanos(1_700_000_000_000_000_002));
+        assert_eq!(second.message, r#"{"user":{"id":1.5}}"#);
+        assert_eq!(attribute(second, "body.user.id").as_deref(), Some("1.5"));
+        assert_eq!((third.message.as_str(), fourth.message.as_str()), ("aGk=", ""));
+    }
+
+    #[test]
+    fn protobuf_reads_as_json_does() {
+        let request: ExportLogsServiceRequest = serde_json::from_str(REQUEST).unwrap();
+        let protobuf = decode_protobuf(&request.encode_to_vec()).unwrap();
+        assert_eq!(protobuf, decode_json(REQUEST.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn what_does_not_read_is_explained() {
+        for (body, word) in [
+            (&b"{\"resourceLogs\":[{\"scopeLogs\":7}]}"[..], "line 1 column"),
+            (b"{\"streams\":[]}", "/loki/api/v1/push"),
+            (b"", "empty"),
+            (b"[]", "expected an object"),
+            (b"7", "an object with resourceLogs"),
+            (b"{\"message\":\"m\"}", "/api/v1/push"),
+            (b"{\"resourceSpans\":[]}", "takes logs"),
+            (b"{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"soon\"}]}]}]}", "column"),
+        ] {
+            let error = decode_json(body).unwrap_err();
+            assert!(error.message.contains(word), "{error}");
+        }
+        let error = decode_protobuf(b"{\"resourceLogs\":[]}").unwrap_err();
+        assert!(error.message.contains("application/json"), "{error}");
+        let deep = format!(
+            "{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{{\"body\":{}1{}}}]}}]}}]}}",
+            r#"{"arrayValue":{"values":["#.repeat(4000),
+            "]}}".repeat(4000)
+        );
+        assert!(decode_json(deep.as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_records_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode_protobuf(&bytes);
+            let _ = decode_json(&bytes);
+        }
+
+        /// A request of which some bytes are others.
+        #[test]
+        fn a_damaged_request_is_records_or_an_error(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+            let request: ExportLogsServiceRequest = serde_json::from_str(REQUEST).unwrap();
+            let mut protobuf = request.encode_to_vec();
+            let mut json = REQUEST.as_bytes().to_vec();
+            for (place, byte) in damage {
+                let (one, other) = (place.index(protobuf.len()), place.index(json.len()));
+                protobuf[one] = byte;
+                json[other] = byte;
+            }
+            let _ = decode_protobuf(&protobuf);
+            let _ = decode_json(&json);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! JSON over TCP: a packet is an object and ends with `¶` or with a new line.
+//!
+//! Packets of the first kind are those of a log service behind a distributor,
+//! `{"uri":"/logs","method":"POST","key":0,"params":"{\"message\":…}"}¶`: the fields of
+//! `params`, an object or its JSON text, become those of the record, and `uri`, `method`
+//! and `key` its attributes.
+
+use bytes::{Buf as _, BytesMut};
+use model::Value;
+use pipeline::normalise::{RawId, RawRecord, RawTime};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    fields,
+    mapping::Mapping,
+    stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
+};
+
+/// U+00B6 in UTF-8.
+const PILCROW: &[u8] = "¶".as_bytes();
+
+/// How many `¶` a packet may hold within its texts.
+const WITHIN: usize = 16;
+
+/// A stream of packets.
+#[derive(Debug, Default)]
+pub struct Packets {
+    /// The bytes that were looked through.
+    seen: usize,
+    /// Ends of what did not read so far because it may go on: a `¶` within a text.
+    within: Vec<usize>,
+    mapping: Mapping,
+}
+
+enum Ended {
+    Pilcrow,
+    Line,
+}
+
+impl Packets {
+    /// The place of the next end, from what was not looked through yet.
+    fn next_end(&mut self, bytes: &[u8]) -> Option<(usize, Ended)> {
+        let rest = bytes.get(self.seen..).unwrap_or_default();
+        let mut places = memchr::memchr2_iter(PILCROW[0], b'\n', rest).map(|place| place + self.seen);
+        let found = places.find_map(|place| match bytes.get(place..) {
+            Some([b'\n', ..]) => Some((place, Ended::Line)),
+            Some(rest) if rest.starts_with(PILCROW) => Some((place, Ended::Pilcrow)),
+            _ => None,
+        });
+        // The first byte of a `¶` may be the last that has come.
+        self.seen = match &found {
+            Some((place, Ended::Line)) => place + 1,
+            Some((place, Ended::Pilcrow)) => place + PILCROW.len(),
+            None => bytes.len() - usize::from(bytes.last() == Some(&PILCROW[0])),
+        };
+        found
+    }
+
+    fn advance(&mut self, bytes: &mut BytesMut, to: usize) {
+        bytes.advance(to);
+        self.seen = 0;
+        self.within.clear();
+    }
+}
+
+impl Protocol for Packets {
+    fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
+        while !frame.is_full() {
+            let Some((end, ended)) = self.next_end(bytes) else {
+                return if bytes.len() > MESSAGE_BYTES { Err(too_long(MESSAGE_BYTES)) } else { Ok(()) };
+            };
+            let packet = &bytes[..end];
+            if packet.trim_ascii().is_empty() {
+                let after = self.seen;
+                self.advance(bytes, after);
+                continue;
+            }
+            match (record(packet, &self.mapping), ended) {
+                (Ok(record), _) => {
+                    frame.take(Ok(record));
+                    let after = self.seen;
+                    self.advance(bytes, after);
+                }
+                // A `¶` in the middle of a text, perhaps.
+                (Err(_), Ended::Pilcrow) if self.within.len() < WITHIN && may_go_on(packet) => self.within.push(end),
+                (Err(reason), _) => {
+                    // The first of what was put together was a packet of its own, and broken.
+                    let broken = self.within.first().map(|end| end + PILCROW.len());
+                    frame.take(Err(reason));
+                    let after = broken.unwrap_or(self.seen);
+                    self.advance(bytes, after);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
+        // The last packet need not be ended.
+        if !bytes.trim_ascii().is_empty() {
+            frame.take(record(bytes, &self.mapping));
+        }
+        bytes.clear();
+    }
+}
+
+fn may_go_on(json: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err_and(|error| error.is_eof())
+}
+
+fn record(packet: &[u8], mapping: &Mapping) -> Result<RawRecord, String> {
+    let packet = packet.trim_ascii();
+    let record = fields::read_json(packet, mapping)?;
+    let is = |wanted: &str| record.attributes.iter().any(|(key, _)| key == wanted);
+    if record.message.is_empty() && is("uri") && is("method") {
+        Ok(unfolded(packet, record, mapping))
+    } else {
+        Ok(record)
+    }
+}
+
+/// A packet's `params` as the record.
+fn unfolded(packet: &[u8], outer: RawRecord, mapping: &Mapping) -> RawRecord {
+    #[derive(Deserialize)]
+    struct Packet<'a> {
+        #[serde(borrow)]
+        params: Option<&'a RawValue>,
+    }
+    let params = serde_json::from_slice::<Packet<'_>>(packet).ok().and_then(|packet| packet.params);
+    let params = params.map(|params| match serde_json::from_str::<String>(params.get()) {
+        Ok(text) => text,
+        Err(_) => params.get().to_owned(),
+    });
+    let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), mapping).ok());
+    let address = |name: &str| outer.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
+    let Some(mut record) = inner else {
+        // No object: the text is what was logged.
+        let message = params.filter(|params| !params.is_empty() && params != "null");
+        let attributes = outer.attributes.iter().filter(|(key, _)| key != "params").cloned().collect();
+        let message =
+            message.unwrap_or_else(|| [address("method"), address("uri")].map(Option::unwrap_or_default).join(" "));
+        return RawRecord { message, attributes, ..outer };
+    };
+    if record.message.is_empty() {
+        record.message = [address("method"), address("uri")].map(Option::unwrap_or_default).join(" ");
+    }
+    let taken = |key: &str| key == "params" || key.starts_with("params.");
+    let rest = outer.attributes.into_iter().filter(|(key, _)| !taken(key));
+    // What the service itself says counts for more than the envelope.
+    record.attributes.splice(0..0, rest.collect::<Vec<(_, Value)>>());
+    for (own, given) in
+        [(&mut record.service, outer.service), (&mut record.node, outer.node), (&mut record.level, outer.level)]
+    {
+        if own.is_empty() {
+            *own = given;
+        }
+    }
+    if record.time == RawTime::Missing {
+        record.time = outer.time;
+    }
+    for (own, given) in [(&mut record.trace_id, outer.trace_id), (&mut record.span_id, outer.span_id)] {
+        if *own == RawId::Missing {
+            *own = given;
+        }
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Text;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stream::feed;
+
+    fn messages(bytes: &str) -> (Vec<String>, usize) {
+        let frame = feed(&mut Packets::default(), bytes.as_bytes(), &[]).unwrap();
+        (frame.records.into_iter().map(|record| record.message).collect(), frame.refused)
+    }
+
+    #[test]
+    fn params_are_the_record_whether_text_or_object() {
+        let packets = concat!(
+            r#"{"uri":"/logs","method":"POST","key":3,"params":"{\"message\":\"안녕\",\"level\":\"warn\",\"userid\":7}"}¶"#,
+            r#"{"uri":"/logs","method":"POST","key":0,"params":{"service":"goods","msg":"b","a":{"b":1}}}¶"#,
+            r#"{"uri":"/members","method":"GET","key":1,"params":null}¶"#,
+            r#"{"uri":"/logs","method":"POST","key":0,"params":"just text"}¶"#,
+        );
+        let frame = feed(&mut Packets::default(), packets.as_bytes(), &[]).unwrap();
+        let [first, second, third, fourth] = &frame.records[..] else { panic!("{frame:?}") };
+        assert_eq!((first.message.as_str(), first.level.as_str()), ("안녕", "warn"));
+        let text = |name: &str, value: &str| (Text::from(name), Value::Text(value.into()));
+        let int = |name: &str, value| (Text::from(name), Value::Int(value));
+        assert_eq!(first.attributes, [text("uri", "/logs"), text("method", "POST"), int("key", 3), int("userid", 7)]);
+        assert_eq!((second.message.as_str(), second.service.as_str()), ("b", "goods"));
+        assert!(second.attributes.contains(&int("a.b", 1)), "{second:?}");
+        assert_eq!((third.message.as_str(), fourth.message.as_str()), ("GET /members", "just text"));
+    }
+
+    #[test]
+    fn both_ends_are_known_also_within_texts() {
+        assert_eq!(
+            messages("{\"msg\":\"a\"}\n{\"msg\":\"b\"}¶{\"msg\":\"c\"}"),
+            (vec!["a".into(), "b".into(), "c".into()], 0)
+        );
+        assert_eq!(messages("{\"msg\":\"¶ 5, ¶ 6\"}¶{\"msg\":\"b ¶\"}\n"), (vec!["¶ 5, ¶ 6".into(), "b ¶".into()], 0));
+        assert_eq!(messages("\n\n ¶{\"msg\":\"a\"}¶\r\n"), (vec!["a".into()], 0));
+    }
+
+    #[test]
+    fn what_is_broken_costs_itself_alone() {
+        assert_eq!(messages("{\"msg\":\"open¶{\"msg\":\"b\"}¶"), (vec!["b".into()], 1));
+        assert_eq!(messages("{\"msg\":\"open\n{\"msg\":\"b\"}\n"), (vec!["b".into()], 1));
+        assert_eq!(messages("nonsense¶7\n{\"msg\":\"b\"}¶[]¶"), (vec!["b".into()], 3));
+        let endless = "x".repeat(MESSAGE_BYTES + 1);
+        assert!(feed(&mut Packets::default(), endless.as_bytes(), &[]).unwrap_err().contains("longer"));
+    }
+
+    proptest! {
+        /// However the bytes are cut, also within a character.
+        #[test]
+        fn pieces_do_not_matter(messages in prop::collection::vec("[a-z¶한\\\\\"]{0,12}", 1..6), pilcrow in any::<bool>(), pieces in prop::collection::vec(1usize..9, 0..40)) {
+            let end = if pilcrow { "¶" } else { "\n" };
+            let stream: String = messages.iter().map(|message| format!("{}{end}", serde_json::json!({"message": message, "n": 1}))).collect();
+            let frame = feed(&mut Packets::default(), stream.as_bytes(), &pieces).unwrap();
+            let read: Vec<_> = frame.records.into_iter().map(|record| record.message).collect();
+            prop_assert_eq!(read, messages);
+        }
+
+        #[test]
+        fn any_bytes_come_to_an_end(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(0xc2), Just(0xb6), Just(b'"'), Just(b'{')], 0..300), pieces in prop::collection::vec(1usize..9, 0..40)) {
+            let _ = feed(&mut Packets::default(), &bytes, &pieces);
+        }
+    }
+}

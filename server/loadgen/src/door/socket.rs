@@ -1,0 +1,58 @@
+//! The doors over TCP: they take what is written, and most of them never answer. What they
+//! have taken counts as acknowledged; whether it is stored, `--settle` tells.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use reqwest::Url;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Mutex,
+};
+
+use super::{Fate, Parcel};
+
+/// One connection; clones share it.
+#[derive(Clone)]
+pub(crate) struct SocketDoor {
+    address: String,
+    /// Whether each parcel is answered.
+    answers: bool,
+    stream: Arc<Mutex<Option<TcpStream>>>,
+}
+
+impl SocketDoor {
+    /// `url` is `tcp://host:port`.
+    pub(crate) fn new(url: Option<&Url>, answers: bool) -> Result<Self> {
+        let url = url.context("this door needs --socket-url tcp://host:port")?;
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port().context("--socket-url names no port")?);
+        Ok(Self { address: format!("{host}:{port}"), answers, stream: Arc::default() })
+    }
+
+    pub(crate) async fn send(&self, parcel: &Parcel) -> Fate {
+        match tokio::time::timeout(Duration::from_secs(60), self.write(parcel)).await {
+            Ok(Ok(())) => Fate::Acknowledged { refused: Vec::new() },
+            Ok(Err(error)) => Fate::Unknown { reason: error.to_string() },
+            Err(_) => Fate::Unknown { reason: "nothing was taken for 60 s".to_owned() },
+        }
+    }
+
+    async fn write(&self, parcel: &Parcel) -> std::io::Result<()> {
+        let mut slot = self.stream.lock().await;
+        let mut stream = match slot.take() {
+            Some(stream) => stream,
+            None => TcpStream::connect(&self.address).await?,
+        };
+        stream.write_all(&parcel.body).await?;
+        if self.answers {
+            // An answer is a few bytes; each parcel waits for its own.
+            let mut answer = [0; 64];
+            if stream.read(&mut answer).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        *slot = Some(stream);
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Records for people and for programs, on the standard output.
+
+use std::io::{IsTerminal as _, Write};
+
+use clap::ValueEnum;
+use model::{LevelClass, api::RecordView};
+
+use crate::export::csv;
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Output {
+    /// Time, level, service, message and attributes, in colours on a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line, as the API gives them.
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, and where NO_COLOR is not set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Writes records, one after another.
+pub(super) struct Printer<W> {
+    output: Output,
+    color: bool,
+    header: bool,
+    writer: W,
+}
+
+impl Printer<std::io::Stdout> {
+    pub(super) fn new(output: Output, color: Color) -> Self {
+        let writer = std::io::stdout();
+        let color = match color {
+            Color::Auto => writer.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Self { output, color, header: true, writer }
+    }
+}
+
+impl<W: Write> Printer<W> {
+    /// # Errors
+    /// The output is closed.
+    pub(super) fn print(&mut self, records: &[RecordView]) -> anyhow::Result<()> {
+        match self.output {
+            Output::Text => {
+                for record in records {
+                    text(&mut self.writer, record, self.color)?;
+                }
+            }
+            Output::Json => {
+                for record in records {
+                    serde_json::to_writer(&mut self.writer, record)?;
+                    self.writer.write_all(b"\n")?;
+                }
+            }
+            Output::Csv => {
+                let header = std::mem::replace(&mut self.header, false);
+                self.writer.write_all(&csv::encode(records.iter().cloned(), header)?)?;
+            }
+        }
+        Ok(self.writer.flush()?)
+    }
+}
+
+const RESET: &str = "\x1b[0m";
+const QUIET: &str = "\x1b[2m";
+
+fn color_of(class: LevelClass) -> &'static str {
+    match class {
+        LevelClass::Trace | LevelClass::Debug => "\x1b[2m",
+        LevelClass::Info => "\x1b[32m",
+        LevelClass::Warn => "\x1b[33m",
+        LevelClass::Error => "\x1b[31m",
+        LevelClass::Fatal => "\x1b[1;31m",
+    }
+}
+
+fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::Result<()> {
+    let on = |code: &'static str| if color { code } else { "" };
+    let (quiet, reset) = (on(QUIET), on(RESET));
+    write!(
+        writer,
+        "{quiet}{}{reset} {}{:<5}{reset} {} {}",
+        record.time,
+        on(color_of(record.class())),
+        record.level,
+        clean(&record.service),
+        clean(&record.message),
+    )?;
+    let ids = [("trace_id", &record.trace_id), ("span_id", &record.span_id)];
+    for (key, id) in ids.into_iter().filter_map(|(key, id)| Some((key, id.as_ref()?))) {
+        write!(writer, " {quiet}{key}={reset}{id}")?;
+    }
+    for (key, value) in &record.attributes {
+        write!(writer, " {quiet}{}={reset}{}", clean(key), clean(&value.to_string()))?;
+    }
+    writer.write_all(b"\n")
+}
+
+/// Without control characters: a message must not move the cursor of who reads it.
+fn clean(text: &str) -> String {
+    let shown = |letter: char| match letter {
+        '\n' => "\\n".to_owned(),
+        '\t' => "\t".to_owned(),
+        letter if letter.is_control() => "\u{fffd}".to_owned(),
+        letter => letter.to_string(),
+    };
+    if text.chars().any(char::is_control) { text.chars().map(shown).collect() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Value;
+
+    use super::*;
+
+    fn printed(output: Output, color: bool) -> String {
+        let record = RecordView {
+            id: "1".into(),
+            position: "1".into(),
+            time: "2026-01-02T03:04:05.000000000Z".into(),
+            observed_time: "2026-01-02T03:04:05.000000000Z".into(),
+            level: "error".into(),
+            severity: 17,
+            service: "shop".into(),
+            node: "a1".into(),
+            message: "broken\n\x1b[2Jby \"design\"".into(),
+            trace_id: Some("ab".into()),
+            span_id: None,
+            attributes: [("n".to_owned(), Value::Int(7))].into(),
+        };
+        let mut printer = Printer { output, color, header: true, writer: Vec::new() };
+        printer.print(std::slice::from_ref(&record)).unwrap();
+        printer.print(&[record]).unwrap();
+        String::from_utf8(printer.writer).unwrap()
+    }
+
+    #[test]
+    fn text_is_a_line_a_record_and_moves_no_cursor() {
+        let line = "2026-01-02T03:04:05.000000000Z error shop broken\\n\u{fffd}[2Jby \"design\" trace_id=ab n=7\n";
+        assert_eq!(printed(Output::Text, false), line.repeat(2));
+        assert!(printed(Output::Text, true).contains("\x1b[31merror\x1b[0m"));
+    }
+
+    #[test]
+    fn programs_get_what_they_read() {
+        let json = printed(Output::Json, true);
+        assert_eq!(json.lines().count(), 2);
+        assert!(serde_json::from_str::<RecordView>(json.lines().next().unwrap()).is_ok());
+        let csv = printed(Output::Csv, true);
+        assert!(csv.starts_with("id,time,") && csv.matches("id,time,").count() == 1, "{csv}");
+    }
+}

@@ -1,0 +1,242 @@
+//! `logboom send`: lines to a running server, from the standard input or a growing file.
+
+use std::{io::Write as _, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::StatusCode;
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt as _, BufReader},
+    time::Instant,
+};
+
+use super::{client::Server, follow::Follow};
+
+/// The lines of one request, their bytes, and how long the first of them waits.
+const LINES: usize = 1_000;
+const BYTES: usize = 1 << 20;
+const DELAY: Duration = Duration::from_millis(200);
+/// The waits before a request is sent again, and how long one may take.
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_MOST: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What to send, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct SendOptions {
+    /// The file to read; without it the standard input. Each line is a message, or a JSON
+    /// object with one.
+    pub file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub server: Server,
+
+    /// The service of lines that name none.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+
+    /// The node of lines that name none. [default: the name of this host]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+
+    /// The level of lines that name none.
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+
+    /// Go on with what is added to the file, from its end on, also after it was rotated or
+    /// cut off.
+    #[arg(long, requires = "file")]
+    pub follow: bool,
+
+    /// With --follow: begin with what the file already holds.
+    #[arg(long, requires = "follow")]
+    pub from_start: bool,
+}
+
+/// # Errors
+/// The file cannot be read, or the server refuses what is sent. A server that is away is
+/// waited for.
+pub(crate) async fn run(options: &SendOptions) -> anyhow::Result<()> {
+    let sender = Sender::new(options)?;
+    let sent = match &options.file {
+        None => send_all(BufReader::new(tokio::io::stdin()), &sender).await?,
+        Some(path) if options.follow => send_growing(Follow::open(path, options.from_start).await?, &sender).await?,
+        Some(path) => {
+            let file = tokio::fs::File::open(path).await.with_context(|| format!("cannot read {}", path.display()))?;
+            send_all(BufReader::new(file), &sender).await?
+        }
+    };
+    sent.tell();
+    if sent.refused > 0 { bail!("{} lines were refused", sent.refused) } else { Ok(()) }
+}
+
+/// What became of the lines.
+#[derive(Debug, Default)]
+struct Sent {
+    stored: u64,
+    refused: u64,
+}
+
+impl Sent {
+    fn tell(&self) {
+        let lines = if self.stored == 1 { "line" } else { "lines" };
+        let _ = writeln!(std::io::stderr(), "{} {lines} stored", self.stored);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.refused += other.refused;
+    }
+}
+
+/// Lines on their way.
+#[derive(Debug, Default)]
+struct Lines {
+    text: Vec<u8>,
+    count: usize,
+}
+
+impl Lines {
+    fn is_full(&self) -> bool {
+        self.count >= LINES || self.text.len() >= BYTES
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        if !line.trim_ascii().is_empty() {
+            self.text.extend_from_slice(line);
+            self.count += 1;
+        }
+        if self.text.last().is_some_and(|last| *last != b'\n') {
+            self.text.push(b'\n');
+        }
+    }
+}
+
+async fn send_all(mut input: impl AsyncBufRead + Unpin, sender: &Sender) -> anyhow::Result<Sent> {
+    let mut sent = Sent::default();
+    let (mut lines, mut line) = (Lines::default(), Vec::new());
+    let mut deadline = None;
+    loop {
+        // A line that has not come as a whole stays where it is when the wait is over.
+        let read = input.read_until(b'\n', &mut line);
+        let read = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, read).await.ok(),
+            None => Some(read.await),
+        };
+        let ended = match read {
+            Some(read) => {
+                let ended = read.context("cannot read")? == 0;
+                lines.add(&std::mem::take(&mut line));
+                deadline.get_or_insert_with(|| Instant::now() + DELAY);
+                ended
+            }
+            None => false,
+        };
+        if ended || lines.is_full() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            sent.add(&sender.send(std::mem::take(&mut lines)).await?);
+            deadline = None;
+        }
+        if ended {
+            return Ok(sent);
+        }
+    }
+}
+
+/// Sends what is added to the file, until a signal.
+async fn send_growing(mut follow: Follow, sender: &Sender) -> anyhow::Result<Sent> {
+    let mut sent = Sent::default();
+    let mut stop = std::pin::pin!(crate::shutdown::requested());
+    loop {
+        let mut lines = Lines::default();
+        while !lines.is_full() {
+            let Some(line) = follow.line().await? else { break };
+            lines.add(&line);
+        }
+        let waits = !lines.is_full();
+        tokio::select! {
+            added = sender.send(lines) => sent.add(&added?),
+            _ = &mut stop => return Ok(sent),
+        }
+        if waits {
+            tokio::select! {
+                () = tokio::time::sleep(DELAY) => {}
+                _ = &mut stop => return Ok(sent),
+            }
+        }
+    }
+}
+
+struct Sender {
+    client: reqwest::Client,
+    url: url::Url,
+}
+
+impl Sender {
+    fn new(options: &SendOptions) -> anyhow::Result<Self> {
+        let mut url = options.server.url("/api/v1/push")?;
+        let node = options.node.clone().or_else(host_name);
+        for (name, value) in [("service", &options.service), ("node", &node), ("level", &options.level)] {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        Ok(Self { client: Server::client(), url })
+    }
+
+    /// Sends lines until they are stored; a repetition is stored once.
+    async fn send(&self, lines: Lines) -> anyhow::Result<Sent> {
+        if lines.count == 0 {
+            return Ok(Sent::default());
+        }
+        let key = uuid::Uuid::now_v7().to_string();
+        let body = bytes::Bytes::from(lines.text);
+        let (mut wait, mut told) = (RETRY, false);
+        loop {
+            let request = self.client.post(self.url.clone()).timeout(TIMEOUT).header("content-type", "text/plain");
+            let answer = request.header("idempotency-key", &key).body(body.clone()).send().await;
+            let reason = match answer {
+                Ok(answer) if answer.status().is_success() || answer.status() == StatusCode::BAD_REQUEST => {
+                    return outcome(answer).await;
+                }
+                Ok(answer) if matches!(answer.status().as_u16(), 408 | 429 | 500..) => answer.status().to_string(),
+                Ok(answer) => bail!("{} answered {}", self.url, answer.status()),
+                Err(error) => error.without_url().to_string(),
+            };
+            if !std::mem::replace(&mut told, true) {
+                let _ =
+                    writeln!(std::io::stderr(), "logboom: the server does not take lines now ({reason}); trying again");
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_MOST);
+        }
+    }
+}
+
+/// Tells why lines were refused, the first few of them.
+async fn outcome(answer: reqwest::Response) -> anyhow::Result<Sent> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Answer {
+        accepted: u64,
+        rejected: u64,
+        rejections: Vec<Rejection>,
+        detail: Option<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Rejection {
+        reason: String,
+    }
+    let Answer { accepted, rejected, rejections, detail } =
+        answer.json().await.context("the server's answer does not read")?;
+    if let Some(detail) = detail {
+        bail!("{detail}");
+    }
+    for Rejection { reason } in rejections.iter().take(3) {
+        let _ = writeln!(std::io::stderr(), "logboom: a line was refused: {reason}");
+    }
+    Ok(Sent { stored: accepted, refused: rejected })
+}
+
+fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned).filter(|name| !name.is_empty())
+}

@@ -1,0 +1,335 @@
+//! Elasticsearch's way in: `_bulk`, single documents, and as much of the rest as its
+//! clients, Filebeat and Logstash ask before they send.
+//!
+//! All of it answers at the root and below `/elasticsearch`. At the root, `/` is the
+//! dashboard, so there [`handshake`] tells clients by how they introduce themselves.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{Next, map_response},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use doors::{
+    elastic::{self, Action, Kind},
+    mapping::Mapping,
+};
+use pipeline::Error;
+use serde_json::{Value, json};
+
+use super::{Outcome, Payload, Refused, Services, problem, store};
+
+/// The version that clients are told: the first of which all of this is true.
+const VERSION: &str = "8.17.0";
+
+pub(super) fn routes() -> Router<Services> {
+    let below = marked(calls().route("/", any(greeting)));
+    // Clients that are given a path put a slash behind it or not.
+    let slash = marked(Router::new().route("/elasticsearch/", any(greeting)));
+    marked(calls()).nest("/elasticsearch", below).merge(slash)
+}
+
+fn calls() -> Router<Services> {
+    let documents = Router::new()
+        .route("/_bulk", post(bulk).put(bulk))
+        .route("/{index}/_bulk", post(bulk_into).put(bulk_into))
+        .route("/{index}/_doc", post(document))
+        .route("/{index}/_doc/{id}", post(document_with_id).put(document_with_id))
+        .route("/{index}/_create/{id}", post(document_with_id).put(document_with_id));
+    let questions = Router::new()
+        .route("/_license", get(license))
+        .route("/_xpack", get(xpack))
+        .route("/_cluster/health", get(health))
+        // What was answered is to be found.
+        .route("/_refresh", get(refreshed).post(refreshed))
+        .route("/{index}/_refresh", get(refreshed).post(refreshed))
+        .route("/_flush", get(refreshed).post(refreshed))
+        .route("/{index}/_flush", get(refreshed).post(refreshed));
+    // Templates, policies and pipelines say how documents are indexed. Here every field is,
+    // so each is there already and may be put again.
+    ["/_index_template", "/_template", "/_component_template", "/_ilm/policy", "/_ingest/pipeline", "/_data_stream"]
+        .into_iter()
+        .fold(documents.merge(questions), |router, path| {
+            router.route(&format!("{path}/{{name}}"), get(known).head(known).put(acknowledged))
+        })
+}
+
+/// Official clients speak to nothing that does not say what it is.
+fn marked(router: Router<Services>) -> Router<Services> {
+    router.layer(map_response(|mut response: Response| async move {
+        response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
+        response
+    }))
+}
+
+/// Answers `/` to clients of Elasticsearch, and lets everybody else through to the page.
+pub(crate) async fn handshake(request: Request, next: Next) -> Response {
+    let asked = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
+    if !asked || !is_client(request.headers()) {
+        return next.run(request).await;
+    }
+    let mut response = greeting(request.headers().clone()).await.into_response();
+    response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
+    response
+}
+
+fn is_client(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let agent = text(header::USER_AGENT).to_ascii_lowercase();
+    let known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
+    known
+        || headers.contains_key("x-elastic-client-meta")
+        || text(header::ACCEPT).contains("application/vnd.elasticsearch+json")
+}
+
+/// An answer in the form that the client asked for.
+struct Answer(StatusCode, Value);
+
+impl Answer {
+    fn ok(value: Value) -> Self {
+        Self(StatusCode::OK, value)
+    }
+
+    fn error(status: StatusCode, kind: &str, reason: &str) -> Self {
+        let error = json!({ "type": kind, "reason": reason, "root_cause": [{ "type": kind, "reason": reason }] });
+        Self(status, json!({ "error": error, "status": status.as_u16() }))
+    }
+
+    fn to(self, headers: &HeaderMap) -> Response {
+        let Self(status, value) = self;
+        let mut response = (status, Json(value)).into_response();
+        // `application/vnd.elasticsearch+json;compatible-with=9`, as it was asked for.
+        let wanted = headers.get(header::ACCEPT).filter(|accept| {
+            accept.to_str().is_ok_and(|accept| accept.starts_with("application/vnd.elasticsearch+json"))
+        });
+        if let Some(wanted) = wanted {
+            let first = wanted.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
+            if let Ok(wanted) = HeaderValue::from_bytes(first) {
+                response.headers_mut().insert(header::CONTENT_TYPE, wanted);
+            }
+        }
+        response
+    }
+}
+
+/// An error as a client of Elasticsearch expects it.
+fn refused(error: &Error, headers: &HeaderMap) -> Response {
+    let status = problem::status(error.class);
+    let kind = match status {
+        StatusCode::BAD_REQUEST => "illegal_argument_exception",
+        StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
+        _ => "unavailable_exception",
+    };
+    let mut response = Answer::error(status, kind, &error.message).to(headers);
+    problem::retry_after(&mut response, error);
+    response
+}
+
+async fn greeting(headers: HeaderMap) -> Response {
+    Answer::ok(json!({
+        "name": "logboom",
+        "cluster_name": "logboom",
+        "cluster_uuid": "logboom",
+        "version": {
+            "number": VERSION,
+            "build_flavor": "default",
+            "build_type": "docker",
+            "build_hash": "logboom",
+            "build_date": "2026-01-01T00:00:00.000Z",
+            "build_snapshot": false,
+            "lucene_version": "9.12.0",
+            "minimum_wire_compatibility_version": "7.17.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "You Know, for Search",
+    }))
+    .to(&headers)
+}
+
+async fn license(headers: HeaderMap) -> Response {
+    let license = json!({ "license": { "uid": "logboom", "type": "basic", "mode": "basic", "status": "active" } });
+    Answer::ok(license).to(&headers)
+}
+
+async fn xpack(headers: HeaderMap) -> Response {
+    let features = json!({ "ilm": { "available": false, "enabled": false }, "security": { "available": false, "enabled": false } });
+    Answer::ok(json!({ "build": {}, "license": { "type": "basic", "status": "active" }, "features": features }))
+        .to(&headers)
+}
+
+async fn health(headers: HeaderMap) -> Response {
+    let health = json!({ "cluster_name": "logboom", "status": "green", "timed_out": false, "number_of_nodes": 1, "number_of_data_nodes": 1 });
+    Answer::ok(health).to(&headers)
+}
+
+async fn refreshed(headers: HeaderMap) -> Response {
+    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).to(&headers)
+}
+
+async fn known(headers: HeaderMap) -> Response {
+    Answer::ok(json!({})).to(&headers)
+}
+
+async fn acknowledged(headers: HeaderMap) -> Response {
+    Answer::ok(json!({ "acknowledged": true })).to(&headers)
+}
+
+async fn bulk(services: State<Services>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
+    bulk_into(services, Path(String::new()), headers, body).await
+}
+
+async fn bulk_into(
+    State(services): State<Services>,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    let began = std::time::Instant::now();
+    let body = match body {
+        Ok(Payload(body)) => body,
+        Err(Refused { status, detail }) => {
+            return Answer::error(status, "illegal_argument_exception", &detail).to(&headers);
+        }
+    };
+    let stored = async {
+        let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index, &Mapping::default())?;
+        Ok((store(&services, &headers, "elastic", decoded).await?, actions))
+    };
+    match stored.await {
+        Ok((outcome, actions)) => {
+            let items = items(&actions, &outcome);
+            let took = began.elapsed().as_millis() as u64;
+            Answer::ok(json!({ "took": took, "errors": !outcome.rejected.is_empty(), "items": items })).to(&headers)
+        }
+        Err(error) => refused(&error, &headers),
+    }
+}
+
+fn items(actions: &[Action], outcome: &Outcome) -> Vec<Value> {
+    let mut rejected = outcome.rejected.iter().peekable();
+    actions
+        .iter()
+        .enumerate()
+        .map(|(place, action)| {
+            let rejection = rejected.next_if(|rejection| rejection.index == place);
+            let item = match rejection {
+                None => created(action),
+                Some(rejection) => {
+                    let kind = if matches!(action.kind, Kind::Index | Kind::Create) {
+                        "document_parsing_exception"
+                    } else {
+                        "illegal_argument_exception"
+                    };
+                    json!({
+                        "_index": action.index, "_id": action.id, "status": 400,
+                        "error": { "type": kind, "reason": rejection.reason },
+                    })
+                }
+            };
+            json!({ action.kind.name(): item })
+        })
+        .collect()
+}
+
+/// The answer about one document, which nobody can ask for by this id.
+fn created(action: &Action) -> Value {
+    let id = action.id.as_ref().map_or_else(|| uuid::Uuid::now_v7().simple().to_string(), ToString::to_string);
+    json!({
+        "_index": action.index, "_id": id, "_version": 1, "result": "created",
+        "_shards": { "total": 1, "successful": 1, "failed": 0 },
+        "_seq_no": 0, "_primary_term": 1, "status": 201,
+    })
+}
+
+async fn document(
+    services: State<Services>,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    one(services, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
+}
+
+async fn document_with_id(
+    services: State<Services>,
+    Path((index, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    one(services, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
+}
+
+async fn one(
+    State(services): State<Services>,
+    action: Action,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    let body = match body {
+        Ok(Payload(body)) => body,
+        Err(Refused { status, detail }) => {
+            return Answer::error(status, "illegal_argument_exception", &detail).to(&headers);
+        }
+    };
+    let stored = async {
+        let decoded = elastic::decode_one(&body, &action.index, &Mapping::default())?;
+        store(&services, &headers, "elastic", decoded).await
+    };
+    match stored.await {
+        Ok(outcome) => match outcome.rejected.first() {
+            None => Answer(StatusCode::CREATED, created(&action)).to(&headers),
+            Some(rejection) => {
+                Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason).to(&headers)
+            }
+        },
+        Err(error) => refused(&error, &headers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_from_browsers() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect()
+        };
+        for client in [
+            headers(&[("user-agent", "Elastic-Filebeat/8.17.0 (linux; amd64)")]),
+            headers(&[("user-agent", "Filebeat/7.10.2")]),
+            headers(&[("user-agent", "elasticsearch-py/9.0.0 (Python/3.11)")]),
+            headers(&[("user-agent", "elastic-transport-js/8.9")]),
+            headers(&[("user-agent", "Manticore 0.9"), ("x-elastic-client-meta", "es=8")]),
+            headers(&[("accept", "application/vnd.elasticsearch+json; compatible-with=9")]),
+        ] {
+            assert!(is_client(&client), "{client:?}");
+        }
+        for other in [
+            headers(&[("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/120"), ("accept", "text/html,*/*")]),
+            headers(&[("user-agent", "curl/7.88"), ("accept", "*/*")]),
+            headers(&[]),
+        ] {
+            assert!(!is_client(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_answers_each_action_in_its_place() {
+        let action = |kind, id: &str| Action { kind, index: "i".into(), id: Some(id.into()) };
+        let actions = [action(Kind::Index, "a"), action(Kind::Delete, "b"), action(Kind::Create, "c")];
+        let rejected = vec![pipeline::normalise::Rejection { index: 1, reason: "no".into() }];
+        let items = items(&actions, &Outcome { accepted: 2, rejected });
+        assert_eq!((&items[0]["index"]["status"], &items[0]["index"]["_id"]), (&json!(201), &json!("a")));
+        assert_eq!(
+            (&items[1]["delete"]["status"], &items[1]["delete"]["error"]["reason"]),
+            (&json!(400), &json!("no"))
+        );
+        assert_eq!(items[2]["create"]["result"], json!("created"));
+    }
+}

@@ -1,0 +1,184 @@
+//! JSON: `POST /api/v1/push` takes lines, an array or an object, and `POST /put` the same
+//! with the answer of source S3.
+
+use axum::{
+    Json, Router,
+    extract::{Query as Parameters, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use doors::{
+    Decoded, json,
+    mapping::{Mapping, Role},
+};
+use model::{Position, StoredRecord, Text, api::RecordView, limits};
+use pipeline::{Error, normalise::Rejection};
+use serde::Serialize;
+
+use super::{Outcome, Payload, Services, problem::Problem, store};
+
+/// The rejections that an answer lists; past it they are only counted.
+const LISTED_REJECTIONS: usize = 100;
+/// The records that a rehearsal shows.
+const SHOWN_RECORDS: usize = 100;
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/api/v1/push", post(push))
+}
+
+pub(super) fn put() -> Router<Services> {
+    Router::new().route("/put", post(put_record))
+}
+
+#[derive(Serialize)]
+struct Answer {
+    accepted: usize,
+    rejected: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejections: Vec<RejectionView>,
+}
+
+#[derive(Serialize)]
+struct RejectionView {
+    index: usize,
+    reason: String,
+}
+
+async fn push(
+    State(services): State<Services>,
+    Parameters(parameters): Parameters<Vec<(String, String)>>,
+    headers: HeaderMap,
+    Payload(body): Payload,
+) -> Result<Response, Problem> {
+    let Asked { mapping, debug } = Asked::read(&parameters, &headers)?;
+    let decoded =
+        if is_plain_text(&headers) { json::decode_text(&body, &mapping)? } else { json::decode(&body, &mapping)? };
+    if debug {
+        return Ok(Json(rehearsed(&services, decoded)).into_response());
+    }
+    let Outcome { accepted, rejected } = store(&services, &headers, "http", decoded).await?;
+    let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    Ok((status, Json(Answer { accepted, rejected: rejected.len(), rejections: listed(rejected) })).into_response())
+}
+
+/// What source S3 answers, once the records are durable.
+#[derive(Serialize)]
+struct PutAnswer {
+    result: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejections: Vec<RejectionView>,
+}
+
+async fn put_record(
+    State(services): State<Services>,
+    headers: HeaderMap,
+    Payload(body): Payload,
+) -> Result<Response, Problem> {
+    let decoded = json::decode(&body, &Mapping::default())?;
+    let Outcome { accepted, rejected } = store(&services, &headers, "http put", decoded).await?;
+    let refused = accepted == 0 && !rejected.is_empty();
+    let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
+    Ok((status, Json(PutAnswer { result, rejections: listed(rejected) })).into_response())
+}
+
+fn listed(rejections: Vec<Rejection>) -> Vec<RejectionView> {
+    let listed = rejections.into_iter().take(LISTED_REJECTIONS);
+    listed.map(|Rejection { index, reason }| RejectionView { index, reason }).collect()
+}
+
+/// What would be stored.
+#[derive(Serialize)]
+struct Rehearsal {
+    records: Vec<RecordView>,
+    accepted: usize,
+    rejected: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejections: Vec<RejectionView>,
+    stored: bool,
+}
+
+fn rehearsed(services: &Services, decoded: Decoded) -> Rehearsal {
+    let Decoded { records, places, rejections: mut refused } = decoded;
+    let (records, late) = services.ingest.rehearse(records);
+    refused.extend(late.into_iter().map(|rejection| Rejection {
+        index: places.get(rejection.index).copied().unwrap_or(rejection.index),
+        ..rejection
+    }));
+    refused.sort_by_key(|rejection| rejection.index);
+    Rehearsal {
+        accepted: records.len(),
+        records: records
+            .into_iter()
+            .take(SHOWN_RECORDS)
+            .map(|record| RecordView::from(&StoredRecord { position: Position::default(), record }))
+            .collect(),
+        rejected: refused.len(),
+        rejections: listed(refused),
+        stored: false,
+    }
+}
+
+fn is_plain_text(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/plain"))
+}
+
+/// What a client says about its fields: parameters of the address, or headers that begin
+/// with `Logboom-`.
+struct Asked {
+    mapping: Mapping,
+    /// Show what would be stored, and store nothing.
+    debug: bool,
+}
+
+impl Asked {
+    fn read(parameters: &[(String, String)], headers: &HeaderMap) -> Result<Self, Error> {
+        let mut asked = Self { mapping: Mapping::default(), debug: false };
+        for (name, value) in headers {
+            // Names of headers are in small letters here.
+            let Some(name) = name.as_str().strip_prefix("logboom-") else { continue };
+            let value = value.to_str().map_err(|_| Error::invalid(format!("Logboom-{name} is no text")))?;
+            asked.take(&name.replace('-', "_"), value)?;
+        }
+        for (name, value) in parameters {
+            asked.take(name, value)?;
+        }
+        Ok(asked)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        if value.len() > limits::NAME_BYTES {
+            return Err(Error::invalid(format!(
+                "{name} has {} bytes; the limit is {}",
+                value.len(),
+                limits::NAME_BYTES
+            )));
+        }
+        match name {
+            "debug" => self.debug = !matches!(value, "" | "0" | "false"),
+            "service" => self.mapping.service = Text::new(value),
+            "node" => self.mapping.node = Text::new(value),
+            "level" => self.mapping.level = Text::new(value),
+            name => {
+                let role = name
+                    .strip_suffix("_field")
+                    .and_then(|wanted| Role::NAMED.iter().find(|(_, word)| *word == wanted).map(|(role, _)| *role));
+                let role = role.ok_or_else(|| {
+                    Error::invalid(format!(
+                        "there is no parameter {name}; known are debug, service, node, level, message_field, time_field, \
+                         level_field, service_field, node_field, trace_id_field and span_id_field"
+                    ))
+                })?;
+                value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|field| !field.is_empty())
+                    .for_each(|field| self.mapping.name(field, role));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! `POST /v1/logs`: OTLP over HTTP, in protobuf and in JSON.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+    routing::{any, post},
+};
+use doors::otlp;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use pipeline::Error;
+use prost::Message;
+use tonic_types::pb;
+
+use super::{Payload, Refused, Services, problem, push};
+use crate::grpc;
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new()
+        .route("/v1/logs", post(export))
+        .route("/v1/traces", any(|| async { other_signal("traces") }))
+        .route("/v1/metrics", any(|| async { other_signal("metrics") }))
+}
+
+fn other_signal(signal: &str) -> Response {
+    let detail = format!("Logboom takes logs, and no {signal}; leave the {signal} exporter out or send it elsewhere");
+    problem::document(StatusCode::NOT_FOUND, &detail)
+}
+
+async fn export(State(services): State<Services>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
+    let Some(encoding) = Encoding::of(&headers) else {
+        let detail = "the content type should be application/x-protobuf or application/json";
+        return problem::document(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    };
+    match body {
+        Ok(Payload(body)) => match receive(&services, &headers, encoding, &body).await {
+            Ok(answer) => encoding.response(StatusCode::OK, &answer),
+            Err(error) => encoding.error(&error),
+        },
+        Err(Refused { status, detail }) => encoding.status(status, tonic::Code::InvalidArgument, detail),
+    }
+}
+
+async fn receive(
+    services: &Services,
+    headers: &HeaderMap,
+    encoding: Encoding,
+    body: &[u8],
+) -> Result<ExportLogsServiceResponse, Error> {
+    let records = match encoding {
+        Encoding::Protobuf => otlp::decode_protobuf(body)?,
+        Encoding::Json => otlp::decode_json(body)?,
+    };
+    let outcome = push(services, headers, "otlp http", records).await?;
+    Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
+}
+
+/// How a request is written, and so its answer.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Protobuf,
+    Json,
+}
+
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/x-protobuf" | "application/protobuf" => Some(Self::Protobuf),
+            "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn error(self, error: &Error) -> Response {
+        let mut response = self.status(problem::status(error.class), grpc::code(error.class), error.message.clone());
+        problem::retry_after(&mut response, error);
+        response
+    }
+
+    /// The protocol wants a `google.rpc.Status` in the body of an error.
+    fn status(self, status: StatusCode, code: tonic::Code, message: String) -> Response {
+        match self {
+            Self::Protobuf => {
+                let status_body = pb::Status { code: code as i32, message, details: Vec::new() };
+                self.body(status, status_body.encode_to_vec())
+            }
+            Self::Json => {
+                let status_body = serde_json::json!({ "code": code as i32, "message": message });
+                self.body(status, status_body.to_string().into_bytes())
+            }
+        }
+    }
+
+    fn response(self, status: StatusCode, answer: &ExportLogsServiceResponse) -> Response {
+        match self {
+            Self::Protobuf => self.body(status, answer.encode_to_vec()),
+            // Full success is an empty object, and not one with nothing in it.
+            Self::Json if answer.partial_success.is_none() => self.body(status, b"{}".to_vec()),
+            Self::Json => self.body(status, serde_json::to_vec(answer).unwrap_or_else(|_| b"{}".to_vec())),
+        }
+    }
+
+    fn body(self, status: StatusCode, body: Vec<u8>) -> Response {
+        let kind = match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    }
+}

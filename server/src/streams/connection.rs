@@ -1,0 +1,175 @@
+//! One connection of a stream door: read, hand on, answer.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use doors::stream::{Frame, Protocol};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Inlet;
+
+/// The frames of one connection that are on their way to the queue at once.
+const WINDOW: usize = 8;
+/// How long a message may take to come as a whole, and an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The bytes that are read at once: few of a connection that says little.
+const LEAST_READ: usize = 4 << 10;
+const MOST_READ: usize = 256 << 10;
+
+/// Serves the connection until either side ends it.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    protocol: Box<dyn Protocol>,
+    inlet: Inlet,
+    stop: CancellationToken,
+) {
+    let door = inlet.door();
+    let connection = Connection {
+        stream,
+        peer,
+        protocol,
+        inlet,
+        stop,
+        buffer: BytesMut::new(),
+        read_bytes: LEAST_READ,
+        in_flight: FuturesUnordered::new(),
+        waiting_since: None,
+    };
+    if let Err(reason) = connection.run().await {
+        tracing::debug!(door, %peer, reason, "connection ended");
+    }
+}
+
+/// Who has ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Client,
+    Server,
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: IpAddr,
+    protocol: Box<dyn Protocol>,
+    inlet: Inlet,
+    stop: CancellationToken,
+    buffer: BytesMut,
+    read_bytes: usize,
+    in_flight: FuturesUnordered<BoxFuture<'static, Option<Vec<u8>>>>,
+    /// Since when the buffer begins with a message that has not come as a whole.
+    waiting_since: Option<Instant>,
+}
+
+impl Connection {
+    async fn run(mut self) -> Result<(), String> {
+        let ended = self.read_to_end().await;
+        // Where it is the server that ends, nobody knows what was still to come.
+        if matches!(ended, Ok(End::Client)) {
+            let mut frame = Frame::default();
+            self.protocol.end(&mut self.buffer, &mut frame);
+            self.hand_on(frame);
+        }
+        // What was read is stored, whatever became of the connection.
+        while let Some(answer) = self.in_flight.next().await {
+            let _ = self.answer(answer.unwrap_or_default()).await;
+        }
+        ended.map(drop)
+    }
+
+    async fn read_to_end(&mut self) -> Result<End, String> {
+        loop {
+            self.take_messages().await?;
+            if let Some(end) = self.read_more().await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Hands on all whole messages of the buffer.
+    async fn take_messages(&mut self) -> Result<(), String> {
+        loop {
+            let before = self.buffer.len();
+            let mut frame = Frame::default();
+            let read = self.protocol.read(&mut self.buffer, &mut frame);
+            let (full, some) = (frame.is_full(), self.buffer.len() < before);
+            self.hand_on(frame);
+            if let Err(reason) = read {
+                let broken = Frame { refused: 1, reasons: vec![reason.clone()], ..Frame::default() };
+                self.inlet.refused(self.peer, &broken);
+                return Err(reason);
+            }
+            while self.in_flight.len() >= WINDOW {
+                let answer = self.in_flight.next().await.flatten();
+                self.answer(answer.unwrap_or_default()).await?;
+            }
+            // After the waiting, which is not the client's fault.
+            if self.buffer.is_empty() {
+                self.waiting_since = None;
+            } else if some || self.waiting_since.is_none() {
+                self.waiting_since = Some(Instant::now());
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    fn hand_on(&mut self, frame: Frame) {
+        self.inlet.refused(self.peer, &frame);
+        if !frame.is_empty() {
+            self.in_flight.push(Box::pin(self.inlet.clone().take(frame, self.peer, self.stop.clone())));
+        }
+    }
+
+    /// Reads until there is more, and answers meanwhile; or until the end.
+    async fn read_more(&mut self) -> Result<Option<End>, String> {
+        loop {
+            if self.buffer.is_empty() && self.read_bytes == LEAST_READ {
+                // An idle connection holds no more than it needs.
+                self.buffer = BytesMut::new();
+            }
+            self.buffer.reserve(self.read_bytes);
+            let deadline = self.waiting_since.map(|since| tokio::time::Instant::from_std(since + PATIENCE));
+            let overdue = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                read = self.stream.read_buf(&mut self.buffer) => {
+                    let read = read.map_err(|error| error.to_string())?;
+                    // As much as came at once is likely to come again.
+                    self.read_bytes = (if read >= self.read_bytes { read * 2 } else { read }).clamp(LEAST_READ, MOST_READ);
+                    return Ok((read == 0).then_some(End::Client));
+                }
+                Some(answer) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.answer(answer.unwrap_or_default()).await?;
+                }
+                () = overdue => {
+                    return Err(format!("a message did not come as a whole within {} s", PATIENCE.as_secs()));
+                }
+                () = self.stop.cancelled() => return Ok(Some(End::Server)),
+            }
+        }
+    }
+
+    async fn answer(&mut self, answer: Vec<u8>) -> Result<(), String> {
+        if answer.is_empty() {
+            return Ok(());
+        }
+        match tokio::time::timeout(PATIENCE, self.stream.write_all(&answer)).await {
+            Ok(written) => written.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("an answer was not taken within {} s", PATIENCE.as_secs())),
+        }
+    }
+}

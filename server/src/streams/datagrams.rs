@@ -1,0 +1,110 @@
+//! Listeners for datagrams, each of them a message.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use doors::{gelf, stream::Frame, syslog};
+use rustix::net::sockopt;
+use tokio::{net::UdpSocket, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{Inlet, Speech};
+
+/// The longest datagram that there is.
+const LONGEST: usize = 65_535;
+/// What the system keeps of bursts, if it lets us have it.
+const RECEIVE_BYTES: usize = 8 << 20;
+/// The frames that are on their way to the queue at once; past it datagrams wait in the
+/// system, and are dropped by it where they are too many.
+const WINDOW: usize = 16;
+
+/// A UDP port for one kind of door.
+pub(super) struct Datagrams {
+    socket: UdpSocket,
+    reader: Reader,
+    inlet: Inlet,
+}
+
+/// Makes records of datagrams.
+enum Reader {
+    Syslog(syslog::Reader),
+    Gelf(gelf::Chunks),
+}
+
+impl Reader {
+    fn read(&mut self, datagram: &[u8], frame: &mut Frame) {
+        match self {
+            Self::Syslog(reader) if !datagram.trim_ascii().is_empty() => frame.take(Ok(reader.record(datagram))),
+            Self::Syslog(_) => {}
+            Self::Gelf(chunks) => chunks.read(datagram, Instant::now()).into_iter().for_each(|read| frame.take(read)),
+        }
+    }
+}
+
+impl Datagrams {
+    pub(super) async fn bind(address: SocketAddr, speech: Speech, inlet: Inlet) -> anyhow::Result<Self> {
+        let socket =
+            UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
+        // Less is no error; bursts lose more.
+        let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
+        let reader = match speech {
+            Speech::Syslog(reader) => Reader::Syslog(reader),
+            Speech::Packets | Speech::Gelf | Speech::Forward => Reader::Gelf(gelf::Chunks::default()),
+        };
+        Ok(Self { socket, reader, inlet })
+    }
+
+    /// Serves until `stop`, and then what has been read.
+    pub(super) async fn serve(mut self, stop: CancellationToken) {
+        let mut buffer = vec![0; LONGEST];
+        let mut in_flight = JoinSet::new();
+        loop {
+            let received = tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => received,
+                () = stop.cancelled() => break,
+            };
+            let mut frame = Frame::default();
+            let peer = match received {
+                Ok((length, peer)) => {
+                    self.reader.read(&buffer[..length], &mut frame);
+                    peer.ip()
+                }
+                Err(error) => {
+                    tracing::warn!(door = self.inlet.door(), %error, "cannot receive datagrams");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            self.drain(&mut buffer, &mut frame, peer);
+            self.inlet.refused(peer, &frame);
+            if !frame.records.is_empty() {
+                while in_flight.len() >= WINDOW {
+                    in_flight.join_next().await;
+                }
+                in_flight.spawn(self.inlet.clone().take(frame, peer, stop.clone()));
+            }
+            while in_flight.try_join_next().is_some() {}
+        }
+        while in_flight.join_next().await.is_some() {}
+    }
+
+    /// Takes what else is there of the same sender; a frame has one producer.
+    fn drain(&mut self, buffer: &mut [u8], frame: &mut Frame, peer: IpAddr) {
+        while !frame.is_full() {
+            match self.socket.try_recv_from(buffer) {
+                Ok((length, from)) => {
+                    self.reader.read(&buffer[..length], frame);
+                    if from.ip() != peer {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return,
+            }
+        }
+    }
+}

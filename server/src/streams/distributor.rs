@@ -1,0 +1,85 @@
+//! Registration with a distributor, which tells services where others listen: a packet
+//! `{"uri":"/distributes","method":"POST","key":0,"params":{"port":…,"name":"logs",
+//! "urls":["POST/logs"]}}¶` on a connection that stays open.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The wait before a connection that failed or ended is made again.
+const AGAIN: Duration = Duration::from_secs(3);
+/// How long a connection may take to be made.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to register, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Distributor {
+    /// `host:port` of the distributor.
+    pub(crate) address: String,
+    /// The host that services are to use, where it is not the one this connection comes from.
+    pub(crate) advertise: Option<String>,
+    /// Where packets are taken.
+    pub(crate) listening: SocketAddr,
+}
+
+impl Distributor {
+    fn packet(&self) -> String {
+        let mut params = json!({ "port": self.listening.port(), "name": "logs", "urls": ["POST/logs"] });
+        if let Some(host) = &self.advertise {
+            params["host"] = json!(host);
+        }
+        format!("{}¶", json!({ "uri": "/distributes", "method": "POST", "key": 0, "params": params }))
+    }
+}
+
+/// Keeps the registration until `stop`.
+pub(crate) async fn register(distributor: Distributor, stop: CancellationToken) {
+    let address = &distributor.address;
+    let mut told = false;
+    loop {
+        let connected = tokio::select! {
+            connected = registered(&distributor) => connected,
+            () = stop.cancelled() => return,
+        };
+        match connected {
+            Ok(mut stream) => {
+                tracing::info!(address, "registered with the distributor");
+                told = false;
+                tokio::select! {
+                    () = until_closed(&mut stream) => tracing::warn!(address, "the distributor has closed the connection"),
+                    () = stop.cancelled() => return,
+                }
+            }
+            // It may be away for long: said once.
+            Err(error) if !told => {
+                told = true;
+                tracing::warn!(address, %error, "the distributor cannot be reached; trying every {} s", AGAIN.as_secs());
+            }
+            Err(error) => tracing::debug!(address, %error, "the distributor cannot be reached"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn registered(distributor: &Distributor) -> std::io::Result<TcpStream> {
+    let connect = async {
+        let mut stream = TcpStream::connect(&distributor.address).await?;
+        stream.write_all(distributor.packet().as_bytes()).await?;
+        Ok(stream)
+    };
+    tokio::time::timeout(PATIENCE, connect).await?
+}
+
+/// The distributor tells who else is there, which does not concern us.
+async fn until_closed(stream: &mut TcpStream) {
+    let mut ignored = [0; 4096];
+    while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
+}
