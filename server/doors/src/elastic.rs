@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Index => "index",
             Self::Create => "create",
@@ -119,6 +119,9 @@ pub fn decode(body: &[u8], index: &str, mapping: &Mapping) -> Result<Bulk> {
 /// `Invalid` where it is empty, or meant for another door.
 pub fn decode_one(document: &[u8], index: &str, mapping: &Mapping) -> Result<Decoded> {
     wrong_door::check(document, Door::Elasticsearch)?;
+    if wrong_door::recognise(document) == Some(Door::Elasticsearch) {
+        return Err(Error::invalid("you sent a bulk request to the door for one document; POST it to /_bulk"));
+    }
     let mut decoded = Decoded::default();
     decoded.take(0, || record(document, index, mapping));
     Ok(decoded)

@@ -70,7 +70,7 @@ fn compression(body: &[u8]) -> Option<&'static str> {
 }
 
 /// Looks at the first field's name, and no further.
-fn recognise(body: &[u8]) -> Option<Door> {
+pub(crate) fn recognise(body: &[u8]) -> Option<Door> {
     let body = body.trim_ascii_start();
     if let [b'<', b'0'..=b'9', rest @ ..] = body {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -72,7 +72,7 @@ pub(crate) enum Kind {
 impl Door {
     pub(crate) fn shape(self) -> Shape {
         match self {
-            Self::SendLog => Shape::Line,
+            Self::SendLog | Self::Syslog => Shape::Line,
             _ => Shape::Full,
         }
     }

@@ -4,6 +4,8 @@
 //! All of it answers at the root and below `/elasticsearch`. At the root, `/` is the
 //! dashboard, so there [`handshake`] tells clients by how they introduce themselves.
 
+use std::borrow::Cow;
+
 use axum::{
     Json, Router,
     extract::{Path, Request, State},
@@ -17,7 +19,9 @@ use doors::{
     mapping::Mapping,
 };
 use pipeline::Error;
+use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Outcome, Payload, Refused, Services, problem, store};
 
@@ -85,16 +89,18 @@ fn is_client(headers: &HeaderMap) -> bool {
 }
 
 /// An answer in the form that the client asked for.
-struct Answer(StatusCode, Value);
+struct Answer<T>(StatusCode, T);
 
-impl Answer {
-    fn ok(value: Value) -> Self {
-        Self(StatusCode::OK, value)
-    }
-
+impl Answer<Value> {
     fn error(status: StatusCode, kind: &str, reason: &str) -> Self {
         let error = json!({ "type": kind, "reason": reason, "root_cause": [{ "type": kind, "reason": reason }] });
         Self(status, json!({ "error": error, "status": status.as_u16() }))
+    }
+}
+
+impl<T: Serialize> Answer<T> {
+    fn ok(value: T) -> Self {
+        Self(StatusCode::OK, value)
     }
 
     fn to(self, headers: &HeaderMap) -> Response {
@@ -199,48 +205,123 @@ async fn bulk_into(
     };
     match stored.await {
         Ok((outcome, actions)) => {
-            let items = items(&actions, &outcome);
             let took = began.elapsed().as_millis() as u64;
-            Answer::ok(json!({ "took": took, "errors": !outcome.rejected.is_empty(), "items": items })).to(&headers)
+            let answer = BulkAnswer { took, errors: !outcome.rejected.is_empty(), items: items(&actions, &outcome) };
+            Answer::ok(answer).to(&headers)
         }
         Err(error) => refused(&error, &headers),
     }
 }
 
-fn items(actions: &[Action], outcome: &Outcome) -> Vec<Value> {
-    let mut rejected = outcome.rejected.iter().peekable();
-    actions
-        .iter()
-        .enumerate()
-        .map(|(place, action)| {
-            let rejection = rejected.next_if(|rejection| rejection.index == place);
-            let item = match rejection {
-                None => created(action),
-                Some(rejection) => {
-                    let kind = if matches!(action.kind, Kind::Index | Kind::Create) {
-                        "document_parsing_exception"
-                    } else {
-                        "illegal_argument_exception"
-                    };
-                    json!({
-                        "_index": action.index, "_id": action.id, "status": 400,
-                        "error": { "type": kind, "reason": rejection.reason },
-                    })
-                }
-            };
-            json!({ action.kind.name(): item })
-        })
-        .collect()
+#[derive(Serialize)]
+struct BulkAnswer<'a> {
+    took: u64,
+    errors: bool,
+    items: Vec<Item<'a>>,
+}
+
+/// What became of an action, under its name.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Item<'a> {
+    Index(Done<'a>),
+    Create(Done<'a>),
+    Update(Done<'a>),
+    Delete(Done<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Done<'a> {
+    Created(Created<'a>),
+    Refused(RefusedItem<'a>),
 }
 
 /// The answer about one document, which nobody can ask for by this id.
-fn created(action: &Action) -> Value {
-    let id = action.id.as_ref().map_or_else(|| uuid::Uuid::now_v7().simple().to_string(), ToString::to_string);
-    json!({
-        "_index": action.index, "_id": id, "_version": 1, "result": "created",
-        "_shards": { "total": 1, "successful": 1, "failed": 0 },
-        "_seq_no": 0, "_primary_term": 1, "status": 201,
-    })
+#[derive(Serialize)]
+struct Created<'a> {
+    #[serde(rename = "_index")]
+    index: &'a str,
+    #[serde(rename = "_id")]
+    id: Cow<'a, str>,
+    #[serde(rename = "_version")]
+    version: u8,
+    result: &'static str,
+    #[serde(rename = "_shards")]
+    shards: Shards,
+    #[serde(rename = "_seq_no")]
+    seq_no: u8,
+    #[serde(rename = "_primary_term")]
+    primary_term: u8,
+    status: u16,
+}
+
+#[derive(Serialize)]
+struct Shards {
+    total: u8,
+    successful: u8,
+    failed: u8,
+}
+
+#[derive(Serialize)]
+struct RefusedItem<'a> {
+    #[serde(rename = "_index")]
+    index: &'a str,
+    #[serde(rename = "_id")]
+    id: Option<&'a str>,
+    status: u16,
+    error: Reason<'a>,
+}
+
+#[derive(Serialize)]
+struct Reason<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    reason: &'a str,
+}
+
+impl<'a> Created<'a> {
+    /// `request` makes the ids of documents that came without one.
+    fn new(action: &'a Action, request: Uuid, place: usize) -> Self {
+        let id = match &action.id {
+            Some(id) => Cow::Borrowed(id.as_str()),
+            None => Cow::Owned(format!("{}-{place}", request.simple())),
+        };
+        let shards = Shards { total: 1, successful: 1, failed: 0 };
+        Self {
+            index: &action.index,
+            id,
+            version: 1,
+            result: "created",
+            shards,
+            seq_no: 0,
+            primary_term: 1,
+            status: 201,
+        }
+    }
+}
+
+fn items<'a>(actions: &'a [Action], outcome: &'a Outcome) -> Vec<Item<'a>> {
+    let request = Uuid::now_v7();
+    let mut rejected = outcome.rejected.iter().peekable();
+    let item = |(place, action): (usize, &'a Action)| {
+        let (item, fault): (fn(Done<'a>) -> Item<'a>, _) = match action.kind {
+            Kind::Index => (Item::Index, "document_parsing_exception"),
+            Kind::Create => (Item::Create, "document_parsing_exception"),
+            Kind::Update => (Item::Update, "illegal_argument_exception"),
+            Kind::Delete => (Item::Delete, "illegal_argument_exception"),
+        };
+        item(match rejected.next_if(|rejection| rejection.index == place) {
+            None => Done::Created(Created::new(action, request, place)),
+            Some(rejection) => Done::Refused(RefusedItem {
+                index: &action.index,
+                id: action.id.as_deref(),
+                status: 400,
+                error: Reason { kind: fault, reason: &rejection.reason },
+            }),
+        })
+    };
+    actions.iter().enumerate().map(item).collect()
 }
 
 async fn document(
@@ -279,7 +360,7 @@ async fn one(
     };
     match stored.await {
         Ok(outcome) => match outcome.rejected.first() {
-            None => Answer(StatusCode::CREATED, created(&action)).to(&headers),
+            None => Answer(StatusCode::CREATED, Created::new(&action, Uuid::now_v7(), 0)).to(&headers),
             Some(rejection) => {
                 Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason).to(&headers)
             }
@@ -324,7 +405,8 @@ mod tests {
         let action = |kind, id: &str| Action { kind, index: "i".into(), id: Some(id.into()) };
         let actions = [action(Kind::Index, "a"), action(Kind::Delete, "b"), action(Kind::Create, "c")];
         let rejected = vec![pipeline::normalise::Rejection { index: 1, reason: "no".into() }];
-        let items = items(&actions, &Outcome { accepted: 2, rejected });
+        let outcome = Outcome { accepted: 2, rejected };
+        let items = serde_json::to_value(items(&actions, &outcome)).unwrap();
         assert_eq!((&items[0]["index"]["status"], &items[0]["index"]["_id"]), (&json!(201), &json!("a")));
         assert_eq!(
             (&items[1]["delete"]["status"], &items[1]["delete"]["error"]["reason"]),

@@ -16,8 +16,8 @@ pub(super) fn routes() -> Router<Services> {
     Router::new().route("/loki/api/v1/push", post(push_streams)).layer(map_request(snappy_is_known))
 }
 
-/// Promtail says that a body in protobuf is compressed by Snappy, and others do not, though it
-/// always is.
+/// Some clients say that a body in protobuf is compressed by Snappy, and others do not, though
+/// it always is.
 async fn snappy_is_known(mut request: Request) -> Request {
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "snappy") {
         request.headers_mut().remove(header::CONTENT_ENCODING);

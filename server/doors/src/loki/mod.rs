@@ -3,21 +3,24 @@
 //! Labels and structured metadata go where fields of their names go; a line that is a JSON
 //! object is read as one. Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>.
 
-use std::collections::HashMap;
+mod json;
+mod protobuf;
 
+use self::{
+    json::{JsonEntry, JsonPush, JsonStream},
+    protobuf::{Entry, PushRequest, Stream},
+};
+use crate::{
+    Repetition, fields, json_text,
+    mapping::{Mapping, Role},
+    wrong_door::{self, Door},
+};
 use model::{Text, Value, limits};
 use pipeline::{
     Error, Result,
     normalise::{RawId, RawRecord, RawTime},
 };
 use prost::Message as _;
-use serde::Deserialize;
-
-use crate::{
-    Repetition, fields, json_text,
-    mapping::{Mapping, Role},
-    wrong_door::{self, Door},
-};
 
 /// The labels that may name the service, the best first.
 const SERVICES: [&str; 6] = ["service_name", "service", "service.name", "app", "application", "job"];
@@ -197,118 +200,14 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-#[derive(Deserialize)]
-#[serde(expecting = "an object with streams")]
-struct JsonPush {
-    streams: Vec<JsonStream>,
-}
-
-#[derive(Deserialize)]
-#[serde(expecting = "a stream: {\"stream\":{…labels…},\"values\":[[time, line], …]}")]
-struct JsonStream {
-    #[serde(default)]
-    stream: HashMap<String, String>,
-    #[serde(default)]
-    values: Vec<JsonEntry>,
-}
-
-/// `["1700000000000000000", "the line", {"trace_id": "…"}]`
-struct JsonEntry(String, String, Option<HashMap<String, String>>);
-
-impl<'de> Deserialize<'de> for JsonEntry {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = JsonEntry;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("[\"<nanoseconds since 1970>\", \"<line>\"], and metadata as an object if you like")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut entry: A) -> Result<JsonEntry, A::Error> {
-                let missing = |place| serde::de::Error::invalid_length(place, &Visitor);
-                let Some(time) = entry.next_element::<Time>()? else { return Err(missing(0)) };
-                let Some(line) = entry.next_element()? else { return Err(missing(1)) };
-                Ok(JsonEntry(time.0, line, entry.next_element()?))
-            }
-        }
-        deserializer.deserialize_seq(Visitor)
-    }
-}
-
-/// Some clients send the number as a number.
-struct Time(String);
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Time;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("nanoseconds since 1970, as a text")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
-                Ok(Time(text.to_owned()))
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Time, E> {
-                Ok(Time(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-/// `logproto.PushRequest` of `pkg/push/push.proto`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct PushRequest {
-    #[prost(message, repeated, tag = "1")]
-    streams: Vec<Stream>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Stream {
-    #[prost(string, tag = "1")]
-    labels: String,
-    #[prost(message, repeated, tag = "2")]
-    entries: Vec<Entry>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Entry {
-    #[prost(message, optional, tag = "1")]
-    timestamp: Option<Timestamp>,
-    #[prost(string, tag = "2")]
-    line: String,
-    #[prost(message, repeated, tag = "3")]
-    structured_metadata: Vec<Label>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Timestamp {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Label {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        protobuf::{Label, Timestamp},
+        *,
+    };
 
     const JSON: &str = r#"{"streams":[
         {"stream":{"service_name":"shop","level":"warn","env":"test"},"values":[
