@@ -2,7 +2,8 @@
 # Installs what building and testing need; does nothing where it is there already.
 #
 #   scripts/setup.sh web         to build the server and the dashboard
-#   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL
+#   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL,
+#                                and programs that log
 #
 # Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
 # and npm there before. It comes from Debian's packages, crates.io and npm alone.
@@ -69,16 +70,30 @@ setup_web() {
     rm -rf "$tools/build"
 }
 
+# setup_winston_client: our own transport for winston, built; the tests have a link to it.
+setup_winston_client() {
+    local client=clients/winston built=clients/winston/dist/index.js
+    if [[ -e $built && -z "$(find "$client"/{src,package-lock.json} proto -newer "$built" -print -quit)" ]]; then
+        return 0
+    fi
+    say "building our transport for winston"
+    (cd "$client" && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build)
+}
+
 setup_test() {
     local missing=()
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
-    # Debian starts a server of its own as a service when these two are installed. The
-    # tests never touch it: they start private servers on free ports, in temporary folders.
+    # Debian starts a server of its own as a service when these are installed. The tests
+    # never touch it: they start private ones on free ports, in temporary folders.
     [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+    [[ -x /usr/sbin/rsyslogd ]] || missing+=(rsyslog)
+    compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null || missing+=(rsyslog-elasticsearch)
+    have logger || missing+=(bsdutils)
+    have curl || missing+=(curl)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
 
-    # The programs that read a data folder; they live beside the user's Python.
+    # What reads a data folder, and clients that log; they live beside the user's Python.
     if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
         python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
         say "installing the end-to-end tests' Python packages"
@@ -88,12 +103,7 @@ setup_test() {
     fi
 
     have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
-    # The end-to-end tests use it as it is here.
-    if ! cmp -s clients/winston/package-lock.json clients/winston/node_modules/.installed-from; then
-        say "installing the npm packages of clients/winston"
-        (cd clients/winston && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build)
-        cp clients/winston/package-lock.json clients/winston/node_modules/.installed-from
-    fi
+    setup_winston_client
     # Remembers the lock file that was installed from.
     if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-from; then
         say "installing the end-to-end tests' npm packages"

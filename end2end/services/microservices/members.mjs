@@ -1,0 +1,41 @@
+// A service that asks the distributor where logs go, and logs there what its parent says;
+// on its console as long as there is no such place.
+//
+//   node members.mjs DISTRIBUTOR_PORT
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packet, read } from './packets.mjs';
+
+const distributor = connect(Number(process.argv[2]), '127.0.0.1');
+const own = { port: 9020, name: 'members', urls: ['GET/members', 'POST/members'] };
+let logs;
+distributor.write(packet('/distributes', 'POST', 0, own));
+read(distributor, ({ params }) => {
+  const place = params.find(({ urls }) => urls.includes('POST/logs'));
+  if (!place || logs) return;
+  logs = connect(place.port, place.host);
+  logs.setNoDelay(true);
+  logs.on('connect', () => process.send({ place }));
+});
+
+const line = (params) => packet('/logs', 'POST', 0, params);
+const writers = {
+  /** Each in a packet, all packets in one write. */
+  together: (lines) => logs.write(lines.map(line).join('')),
+  /** One packet, cut at every so many bytes: within characters, and within the `¶`. */
+  async pieces(lines, bytes) {
+    const all = Buffer.from(lines.map(line).join(''));
+    for (let at = 0; at < all.length; at += bytes) {
+      logs.write(all.subarray(at, at + bytes));
+      await sleep(2);
+    }
+  },
+};
+
+process.on('message', async ({ how, lines, bytes }) => {
+  if (!logs) return console.log(lines);
+  await writers[how](lines, bytes);
+  process.send({ written: lines.length });
+});
+process.on('disconnect', () => process.exit(0));
+process.send({ ready: true });
