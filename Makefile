@@ -2,7 +2,7 @@
 # by the scripts behind them; the second time they are quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve dev demo test soak bench release serve-distributed setup
+.PHONY: help serve dev demo test soak fuzz bench release serve-distributed setup
 
 help:                ## Says what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test:                ## Every test: units, engines on real servers, a real brows
 
 soak:                ## Ten minutes of a live view under load: memory and frames stay as they were.
 	@scripts/soak.sh
+
+fuzz:                ## Damaged logs and parts, and any bytes at every door, a minute each.
+	@scripts/fuzz.sh
 
 bench:               ## The whole program under load, as one table.
 	@scripts/bench.sh

@@ -45,7 +45,7 @@ export default defineConfig<Options>({
       use: { pair: 'distributed' },
       // A data folder is what the embedded store has; and how a door reads what its clients
       // send does not depend on what is behind it.
-      testIgnore: [/data-folder/, /doors-(bad-input|elasticsearch|gelf|loki|otlp|snippets|syslog)/],
+      testIgnore: [/data-folder/, /doors-(bad-input|elasticsearch|full|gelf|loki|otlp|snippets|syslog)/],
     },
   ],
 });

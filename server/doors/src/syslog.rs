@@ -4,6 +4,8 @@
 //! structured data become attributes. A message that is a JSON object, with or without the
 //! cookie `@cee:`, is read as one.
 
+use std::borrow::Cow;
+
 use bytes::{Buf as _, BytesMut};
 use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta, TimeZone as _};
 use compact_str::format_compact;
@@ -35,11 +37,43 @@ impl Reader {
         let now = DateTime::from_timestamp_nanos(self.clock.now()).with_timezone(&self.assume_timezone);
         let zone = Some(self.assume_timezone);
         let year = |date| year_of(date, now);
-        let parsed = syslog_loose::parse_message_with_year_exact_tz(text, year, zone, Variant::Either);
+        let (whole, nanos) =
+            without_fraction(text).map_or((Cow::Borrowed(text), 0), |(text, nanos)| (text.into(), nanos));
+        let parsed = syslog_loose::parse_message_with_year_exact_tz(&whole, year, zone, Variant::Either);
         match parsed {
-            Ok(message) => record(message),
+            Ok(message) => {
+                let mut record = record(without_false_host(message, &whole));
+                if let RawTime::Nanos(time) = &mut record.time {
+                    *time += nanos;
+                }
+                record
+            }
             Err(_) => header_alone(text),
         }
+    }
+}
+
+/// The old form knows whole seconds; with a fraction behind them, as Cisco's devices and others
+/// write it, its parser loses its way. The message without it, and the fraction in nanoseconds.
+fn without_fraction(text: &str) -> Option<(String, i64)> {
+    const TIME: usize = "Nov 21 21:27:18".len();
+    let begin = text.find('>')? + 1;
+    let (head, rest) = (text.get(..begin + TIME)?, text.get(begin + TIME..)?);
+    let digits = rest.strip_prefix(['.', ','])?;
+    let end = digits.find(|letter: char| !letter.is_ascii_digit())?;
+    let is_old = head.get(begin..)?.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && head.ends_with(|letter: char| letter.is_ascii_digit());
+    let nanos = format!("{:0<9.9}", digits.get(..end)?).parse().ok()?;
+    (is_old && (1..=9).contains(&end)).then(|| (format!("{head}{}", &digits[end..]), nanos))
+}
+
+/// Where the old form names no host, its parser takes the application for one.
+fn without_false_host<'a>(message: Message<&'a str>, text: &str) -> Message<&'a str> {
+    match (message.hostname, message.appname) {
+        (Some(name), None) if message.protocol == Form::RFC3164 && text.contains(&format!(" {name}:")) => {
+            Message { hostname: None, appname: Some(name), ..message }
+        }
+        _ => message,
     }
 }
 
@@ -265,6 +299,17 @@ mod tests {
         );
         assert_eq!(reader().record(b"no syslog at all").message, "no syslog at all");
         assert!(!reader().record(b"<999>x \xff\xfe").message.is_empty());
+    }
+
+    #[test]
+    fn the_old_form_may_have_a_fraction_and_may_lack_a_host() {
+        let record = reader().record(b"<30>Nov 21 21:27:18.123 vm shop: m");
+        assert_eq!((record.node.as_str(), record.service.as_str(), record.message.as_str()), ("vm", "shop", "m"));
+        assert_eq!(record.time, nanos("2025-11-21T21:27:18.123Z"));
+        let record = reader().record(b"<30>Nov 21 21:27:18 shop: m");
+        assert_eq!((record.node.as_str(), record.service.as_str(), record.message.as_str()), ("", "shop", "m"));
+        let record = reader().record(b"<30>Nov 21 21:27:18 shop shop: m");
+        assert_eq!((record.node.as_str(), record.service.as_str()), ("shop", "shop"));
     }
 
     #[test]

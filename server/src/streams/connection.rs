@@ -1,16 +1,13 @@
 //! One connection of a stream door: read, hand on, answer.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, time::Duration};
 
 use bytes::BytesMut;
 use doors::stream::{Frame, Protocol};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +23,7 @@ const MOST_READ: usize = 256 << 10;
 
 /// Serves the connection until either side ends it.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: IpAddr,
     protocol: Box<dyn Protocol>,
     inlet: Inlet,
@@ -56,8 +53,8 @@ enum End {
     Server,
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<S> {
+    stream: S,
     peer: IpAddr,
     protocol: Box<dyn Protocol>,
     inlet: Inlet,
@@ -69,7 +66,7 @@ struct Connection {
     waiting_since: Option<Instant>,
 }
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(mut self) -> Result<(), String> {
         let ended = self.read_to_end().await;
         // Where it is the server that ends, nobody knows what was still to come.
@@ -138,7 +135,7 @@ impl Connection {
                 self.buffer = BytesMut::new();
             }
             self.buffer.reserve(self.read_bytes);
-            let deadline = self.waiting_since.map(|since| tokio::time::Instant::from_std(since + PATIENCE));
+            let deadline = self.waiting_since.map(|since| since + PATIENCE);
             let overdue = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -171,5 +168,82 @@ impl Connection {
             Ok(written) => written.map_err(|error| error.to_string()),
             Err(_) => Err(format!("an answer was not taken within {} s", PATIENCE.as_secs())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, sync::Arc};
+
+    use doors::{fluent::Forward, packets::Packets};
+    use pipeline::admit::{Ingest, IngestOptions};
+    use testkit::memory::MemoryQueue;
+    use tokio::{io::DuplexStream, task::JoinHandle};
+
+    use super::*;
+
+    struct Served {
+        client: DuplexStream,
+        task: JoinHandle<()>,
+        stop: CancellationToken,
+        queue: Arc<MemoryQueue>,
+    }
+
+    fn served(protocol: impl Protocol + 'static) -> Served {
+        let queue = Arc::new(MemoryQueue::new());
+        let inlet = Inlet::new(Ingest::start(queue.clone(), IngestOptions::default()), "test");
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(server, Ipv4Addr::LOCALHOST.into(), Box::new(protocol), inlet, stop.clone()));
+        Served { client, task, stop, queue }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_message_and_silence_end_the_connection() {
+        let Served { mut client, task, queue, .. } = served(Packets::default());
+        client.write_all(b"{\"message\":\"whole\"}\n{\"message\":").await.unwrap();
+        let begun = Instant::now();
+        task.await.unwrap();
+        assert!((PATIENCE..PATIENCE * 2).contains(&begun.elapsed()), "after {:?}", begun.elapsed());
+        assert_eq!(queue.depth(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_for_long_may_go_on() {
+        let Served { mut client, task, queue, .. } = served(Packets::default());
+        for _ in 0..3 {
+            client.write_all(b"{\"message\":\"m\"}\n").await.unwrap();
+            tokio::time::sleep(PATIENCE * 100).await;
+        }
+        assert!(!task.is_finished());
+        drop(client);
+        task.await.unwrap();
+        assert_eq!(queue.depth(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_message_counts_where_the_client_ends_and_not_where_the_server_does() {
+        for (by_client, depth) in [(true, 1), (false, 0)] {
+            let Served { mut client, task, stop, queue } = served(Packets::default());
+            client.write_all(b"{\"message\":\"without an end\"}").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if by_client {
+                client.shutdown().await.unwrap();
+            } else {
+                stop.cancel();
+            }
+            task.await.unwrap();
+            assert_eq!(queue.depth(), depth, "ended by the client: {by_client}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_acknowledgement_comes_when_the_records_are_durable() {
+        let Served { mut client, queue, .. } = served(Forward::default());
+        // ["t", 0, {"log": "m"}, {"chunk": "c"}]
+        client.write_all(b"\x94\xa1t\x00\x81\xa3log\xa1m\x81\xa5chunk\xa1c").await.unwrap();
+        let mut answer = [0; 7];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!((&answer, queue.depth()), (b"\x81\xa3ack\xa1c", 1));
     }
 }

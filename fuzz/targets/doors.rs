@@ -1,0 +1,57 @@
+//! The decoders of all doors: any bytes are records or an error. The first byte says which.
+#![no_main]
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+use doors::{
+    elastic, fluent, gelf, json, loki,
+    mapping::Mapping,
+    otlp, packets,
+    stream::{Frame, Protocol},
+    syslog,
+};
+use libfuzzer_sys::fuzz_target;
+use pipeline::clock::Clock;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((which, rest)) = bytes.split_first() else { return };
+    let mapping = Mapping::default();
+    let reader = || syslog::Reader { clock: Clock::from_fn(|| 0), assume_timezone: chrono::Offset::fix(&chrono::Utc) };
+    match which % 13 {
+        0 => drop(json::decode(rest, &mapping)),
+        1 => drop(json::decode_text(rest, &mapping)),
+        2 => drop(otlp::decode_protobuf(rest)),
+        3 => drop(otlp::decode_json(rest)),
+        4 => drop(elastic::decode(rest, "index", &mapping)),
+        5 => drop(loki::decode_json(rest)),
+        6 => drop(loki::decode_protobuf(rest)),
+        7 => drop(gelf::Chunks::default().read(rest, Instant::now())),
+        8 => drop(reader().record(rest)),
+        9 => feed(&mut packets::Packets::default(), rest),
+        10 => feed(&mut syslog::Stream::new(reader()), rest),
+        11 => feed(&mut gelf::Stream::default(), rest),
+        _ => feed(&mut fluent::Forward::default(), rest),
+    }
+});
+
+/// In pieces, whose length the bytes say themselves.
+fn feed(protocol: &mut dyn Protocol, bytes: &[u8]) {
+    let mut buffer = BytesMut::new();
+    let piece = usize::from(bytes.first().copied().unwrap_or(1)).max(1);
+    for piece in bytes.chunks(piece) {
+        buffer.extend_from_slice(piece);
+        loop {
+            let (before, mut frame) = (buffer.len(), Frame::default());
+            if protocol.read(&mut buffer, &mut frame).is_err() {
+                return;
+            }
+            assert!(buffer.len() <= before);
+            if !frame.is_full() {
+                break;
+            }
+        }
+    }
+    protocol.end(&mut buffer, &mut Frame::default());
+    assert!(buffer.is_empty() || bytes.is_empty());
+}
