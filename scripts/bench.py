@@ -7,6 +7,7 @@ VICTORIA_LOGS names a victoria-logs program, it is measured the same way in the 
 because figures of two runs on a shared machine do not compare.
 """
 
+import atexit
 import http.client
 import json
 import os
@@ -47,6 +48,8 @@ class Server:
         """Returns the seconds until it answers."""
         begun = time.monotonic()
         self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log, cwd=self.folder)
+        # Also where the measuring ends badly.
+        atexit.register(self.process.kill)
         while True:
             try:
                 if self.get(self.ready)[0] == 200:
