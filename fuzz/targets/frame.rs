@@ -39,7 +39,13 @@ fn batch(number: u8) -> Batch {
         trace_id: None,
         span_id: None,
     };
-    Batch { id: BatchId([number; 16]), client_id: false, producer: "fuzz".into(), observed_time: 0, records: vec![record] }
+    Batch {
+        id: BatchId([number; 16]),
+        client_id: false,
+        producer: "fuzz".into(),
+        observed_time: 0,
+        records: vec![record],
+    }
 }
 
 async fn written() -> (Vec<(PathBuf, Vec<u8>)>, Vec<Batch>) {
