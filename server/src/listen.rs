@@ -10,6 +10,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use metrics::gauge;
+use rustix::net::sockopt;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -20,6 +21,11 @@ use tower::ServiceExt as _;
 
 /// How long a client may take over the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A peer that is silent for so long is asked whether it is still there, so many times and so far
+/// apart.
+const ALIVE_AFTER: Duration = Duration::from_secs(60);
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+const ALIVE_TIMES: u32 = 4;
 /// HTTP/2: calls at once on one connection.
 const STREAMS: u32 = 1024;
 /// HTTP/2: bytes a client may send ahead, by call and by connection. Batches are large,
@@ -68,6 +74,7 @@ impl Port {
             match accepted {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
+                    keep_alive(&stream);
                     return Some((stream, peer, Place::taken(permit)));
                 }
                 Err(error) => {
@@ -78,6 +85,15 @@ impl Port {
             }
         }
     }
+}
+
+/// Has the system ask a peer that is silent whether it is still there. Where that fails, one that
+/// is gone takes up its place for longer.
+fn keep_alive(stream: &TcpStream) {
+    let _ = sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(stream, ALIVE_AFTER))
+        .and_then(|()| sockopt::set_tcp_keepintvl(stream, ALIVE_EVERY))
+        .and_then(|()| sockopt::set_tcp_keepcnt(stream, ALIVE_TIMES));
 }
 
 /// A connection's place, which is free again when this is dropped.
@@ -119,12 +135,21 @@ impl Listener {
         let graceful = GracefulShutdown::new();
         let builder = builder();
         while let Some((stream, peer, place)) = self.port.accept(&stop).await {
-            let service = service(self.router.clone(), &stream, peer);
-            let connection = builder.serve_connection(TokioIo::new(stream), service_fn(service)).into_owned();
-            let connection = graceful.watch(connection);
+            let (builder, router, watcher) = (builder.clone(), self.router.clone(), graceful.watcher());
+            let stop = stop.clone();
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%peer, %error, "connection ended");
+                // Browsers open connections that they may never use.
+                let begun = tokio::select! {
+                    biased;
+                    begun = begun(&stream) => begun,
+                    () = stop.cancelled() => false,
+                };
+                if begun {
+                    let service = service(router, &stream, peer);
+                    let connection = builder.serve_connection(TokioIo::new(stream), service_fn(service)).into_owned();
+                    if let Err(error) = watcher.watch(connection).await {
+                        tracing::debug!(%peer, %error, "connection ended");
+                    }
                 }
                 drop(place);
             });
@@ -132,6 +157,26 @@ impl Listener {
         drop(self.port);
         graceful.shutdown().await;
     }
+}
+
+/// Waits until a client has said whether it speaks HTTP/1 or HTTP/2; `false` where it does not in
+/// time, or has gone. hyper would wait for ever.
+async fn begun(stream: &TcpStream) -> bool {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let said = async {
+        let mut begin = [0; PREFACE.len()];
+        loop {
+            match stream.peek(&mut begin).await {
+                Ok(0) | Err(_) => return false,
+                Ok(length) if length < begin.len() && PREFACE.starts_with(&begin[..length]) => {
+                    // What is there is not told again: only now and then.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Ok(_) => return true,
+            }
+        }
+    };
+    tokio::time::timeout(HEADER_TIMEOUT, said).await.unwrap_or(false)
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {

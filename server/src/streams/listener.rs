@@ -1,19 +1,12 @@
 //! Listeners for streams of messages.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
-use rustix::net::sockopt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Inlet, Speech, connection};
 use crate::listen::Port;
-
-/// A peer that is silent for so long is asked whether it is still there, so many times and
-/// so far apart.
-const ALIVE_AFTER: Duration = Duration::from_secs(60);
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
-const ALIVE_TIMES: u32 = 4;
 
 /// A port for one kind of door.
 pub(super) struct Streams {
@@ -44,11 +37,6 @@ impl Streams {
     pub(super) async fn serve(self, stop: CancellationToken) {
         let mut connections = JoinSet::new();
         while let Some((stream, peer, place)) = self.port.accept(&stop).await {
-            // Where it fails, a peer that is gone takes up its place for longer.
-            let _ = sockopt::set_socket_keepalive(&stream, true)
-                .and_then(|()| sockopt::set_tcp_keepidle(&stream, ALIVE_AFTER))
-                .and_then(|()| sockopt::set_tcp_keepintvl(&stream, ALIVE_EVERY))
-                .and_then(|()| sockopt::set_tcp_keepcnt(&stream, ALIVE_TIMES));
             let connection =
                 connection::serve(stream, peer.ip(), self.speech.begin(), self.inlet.clone(), stop.clone());
             connections.spawn(async move {
