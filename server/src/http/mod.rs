@@ -70,7 +70,7 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::render));
-    Ok(router.method_not_allowed_fallback(no_such_method).with_state(services))
+    Ok(router.with_state(services))
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
@@ -89,12 +89,6 @@ fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
     }
     let origins = origins.iter().map(|origin| HeaderValue::from_str(origin)).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(layer.allow_origin(origins)))
-}
-
-async fn no_such_method(method: Method, uri: axum::http::Uri) -> Response {
-    let detail =
-        format!("{method} does nothing at {}; docs/sending.md and the page /connect say what does", uri.path());
-    problem::document(StatusCode::METHOD_NOT_ALLOWED, &detail)
 }
 
 async fn no_such_call(uri: axum::http::Uri) -> Response {
