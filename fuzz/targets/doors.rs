@@ -16,14 +16,14 @@ use pipeline::clock::Clock;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((which, rest)) = bytes.split_first() else { return };
-    let mapping = Mapping::default();
+    let mapping = Mapping::usual();
     let reader = || syslog::Reader { clock: Clock::from_fn(|| 0), assume_timezone: chrono::Offset::fix(&chrono::Utc) };
     match which % 13 {
         0 => drop(json::decode(rest, &mapping)),
         1 => drop(json::decode_text(rest, &mapping)),
         2 => drop(otlp::decode_protobuf(rest)),
         3 => drop(otlp::decode_json(rest)),
-        4 => drop(elastic::decode(rest, "index", &mapping)),
+        4 => drop(elastic::decode(rest, "index")),
         5 => drop(loki::decode_json(rest)),
         6 => drop(loki::decode_protobuf(rest)),
         7 => drop(gelf::Chunks::default().read(rest, Instant::now())),

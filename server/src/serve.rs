@@ -122,11 +122,12 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             servers.spawn(listener.serve(stop.clone()));
         }
     }
-    if let (Some(address), Some((_, listening))) = (options.streams.distributor.clone(), addresses.doors.first()) {
-        let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening: *listening };
+    let known = addresses.of_doors();
+    if let (Some(address), Some(listening)) = (options.streams.distributor.clone(), known.tcp) {
+        let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening };
         servers.spawn(streams::register(distributor, stop.clone()));
     }
-    let _ = doors_known.set(addresses.of_doors());
+    let _ = doors_known.set(known);
     doors.serve(&mut servers, &stop);
     announce(&options, &addresses, &queue.status().engine, &store.status().engine, &site);
 

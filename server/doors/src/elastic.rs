@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     Decoded, fields,
     lines::lines,
-    mapping::Mapping,
+    mapping::USUAL,
     wrong_door::{self, Door},
 };
 
@@ -78,7 +78,7 @@ struct Target<'a> {
 /// # Errors
 /// `Invalid` where it holds nothing, or a line that says what to do does not read: from
 /// there on nobody knows what is a document and what is not.
-pub fn decode(body: &[u8], index: &str, mapping: &Mapping) -> Result<Bulk> {
+pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
     wrong_door::check(body, Door::Elasticsearch)?;
     let mut bulk = Bulk::default();
     let mut lines = lines(body).enumerate();
@@ -102,7 +102,7 @@ pub fn decode(body: &[u8], index: &str, mapping: &Mapping) -> Result<Bulk> {
         }
         let document = if kind == Kind::Delete { None } else { lines.next() };
         bulk.decoded.take(place, || match (kind, document) {
-            (Kind::Index | Kind::Create, Some((_, document))) => record(document, &action.index, mapping),
+            (Kind::Index | Kind::Create, Some((_, document))) => record(document, &action.index),
             (Kind::Index | Kind::Create, None) => Err("the line with the document is missing".to_owned()),
             (Kind::Update | Kind::Delete, _) => {
                 Err(format!("{} is not possible: logs are only added to; use create or index", kind.name()))
@@ -117,18 +117,18 @@ pub fn decode(body: &[u8], index: &str, mapping: &Mapping) -> Result<Bulk> {
 ///
 /// # Errors
 /// `Invalid` where it is empty, or meant for another door.
-pub fn decode_one(document: &[u8], index: &str, mapping: &Mapping) -> Result<Decoded> {
+pub fn decode_one(document: &[u8], index: &str) -> Result<Decoded> {
     wrong_door::check(document, Door::Elasticsearch)?;
     if wrong_door::recognise(document) == Some(Door::Elasticsearch) {
         return Err(Error::invalid("you sent a bulk request to the door for one document; POST it to /_bulk"));
     }
     let mut decoded = Decoded::default();
-    decoded.take(0, || record(document, index, mapping));
+    decoded.take(0, || record(document, index));
     Ok(decoded)
 }
 
-fn record(document: &[u8], index: &str, mapping: &Mapping) -> std::result::Result<RawRecord, String> {
-    let mut record = fields::read_json(document, mapping)?;
+fn record(document: &[u8], index: &str) -> std::result::Result<RawRecord, String> {
+    let mut record = fields::read_json(document, &USUAL)?;
     if !index.is_empty() {
         if record.service.is_empty() {
             record.service = Text::new(service_of(index));
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Bulk> {
-        decode(body.as_bytes(), "of-the-path", &Mapping::default())
+        decode(body.as_bytes(), "of-the-path")
     }
 
     #[test]

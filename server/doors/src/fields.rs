@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     fn record(json: &str) -> RawRecord {
-        read_json(json.as_bytes(), &Mapping::default()).unwrap()
+        read_json(json.as_bytes(), &Mapping::usual()).unwrap()
     }
 
     #[test]
@@ -327,15 +327,15 @@ mod tests {
             (b"{\"message\":\"\xff\"}", "UTF-8"),
             (b"{} {}", "trailing"),
         ] {
-            let error = read_json(json, &Mapping::default()).unwrap_err();
+            let error = read_json(json, &Mapping::usual()).unwrap_err();
             assert!(error.contains(word), "{json:?}: {error}");
         }
         let deep = format!("{}1{}", r#"{"a":"#.repeat(40), "}".repeat(40));
-        assert!(read_json(deep.as_bytes(), &Mapping::default()).unwrap_err().contains("deeper"));
+        assert!(read_json(deep.as_bytes(), &Mapping::usual()).unwrap_err().contains("deeper"));
         let deepest = format!("{}1{}", r#"{"a":"#.repeat(4000), "}".repeat(4000));
-        assert!(read_json(deepest.as_bytes(), &Mapping::default()).is_err());
+        assert!(read_json(deepest.as_bytes(), &Mapping::usual()).is_err());
         let arrays = format!("{{\"a\":{}1{}}}", "[".repeat(4000), "]".repeat(4000));
-        assert!(read_json(arrays.as_bytes(), &Mapping::default()).is_err());
+        assert!(read_json(arrays.as_bytes(), &Mapping::usual()).is_err());
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -372,7 +372,7 @@ mod tests {
                 letters[place] = byte;
                 text = letters.into_iter().collect();
             }
-            let mapping = Mapping::default();
+            let mapping = Mapping::usual();
             let carefully = read_carefully(&text, &mapping).map(|mut record| {
                 finish(&mut record, &mapping);
                 record
@@ -382,7 +382,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_a_record_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read_json(&bytes, &Mapping::default());
+            let _ = read_json(&bytes, &Mapping::usual());
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::{
     collections::HashMap,
     io::Read as _,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -31,6 +32,24 @@ const SERVICES: [&str; 7] =
 /// The words of the syslog severities 0 to 7.
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
+/// Its own names.
+static MAPPING: LazyLock<Mapping> = LazyLock::new(|| {
+    let mut mapping = Mapping::usual();
+    for (name, role) in [
+        ("short_message", Role::Message),
+        ("timestamp", Role::Time),
+        // A number of its own kind, which is read apart.
+        ("level", Role::Attribute),
+        ("host", Role::Node),
+        ("_trace_id", Role::TraceId),
+        ("_span_id", Role::SpanId),
+        ("", Role::Service),
+    ] {
+        mapping.name(name, role);
+    }
+    mapping
+});
+
 /// Reads one message, decompressed or not.
 ///
 /// # Errors
@@ -48,20 +67,7 @@ pub fn record(message: &[u8]) -> Result<RawRecord, String> {
         }
         json => json,
     };
-    let mut mapping = Mapping::default();
-    for (name, role) in [
-        ("short_message", Role::Message),
-        ("timestamp", Role::Time),
-        // A number of its own kind, which is read below.
-        ("level", Role::Attribute),
-        ("host", Role::Node),
-        ("_trace_id", Role::TraceId),
-        ("_span_id", Role::SpanId),
-        ("", Role::Service),
-    ] {
-        mapping.name(name, role);
-    }
-    let mut record = fields::read_json(json, &mapping)?;
+    let mut record = fields::read_json(json, &MAPPING)?;
     if record.message.is_empty() {
         return Err("short_message: missing; a GELF message must have one".into());
     }

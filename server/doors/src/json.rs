@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn messages(body: &str) -> Vec<String> {
-        decode(body.as_bytes(), &Mapping::default())
+        decode(body.as_bytes(), &Mapping::usual())
             .map(|decoded| decoded.records.into_iter().map(|record| record.message).collect())
             .unwrap()
     }
@@ -103,15 +103,15 @@ mod tests {
             ("[1, 2]", &["[1, 2]"]),
             ("[{\"msg\":", &["[{\"msg\":"]),
         ] {
-            let decoded = decode_text(body.as_bytes(), &Mapping::default()).unwrap();
+            let decoded = decode_text(body.as_bytes(), &Mapping::usual()).unwrap();
             assert_eq!(decoded.records.iter().map(|record| &record.message).collect::<Vec<_>>(), messages);
         }
-        assert!(decode_text(b" \n", &Mapping::default()).is_err());
+        assert!(decode_text(b" \n", &Mapping::usual()).is_err());
     }
 
     #[test]
     fn a_bad_record_is_named_by_its_place_and_the_others_are_kept() {
-        let decoded = decode(b"{\"message\":\"a\"}\n{broken\n7\n{\"message\":\"b\"}", &Mapping::default()).unwrap();
+        let decoded = decode(b"{\"message\":\"a\"}\n{broken\n7\n{\"message\":\"b\"}", &Mapping::usual()).unwrap();
         assert_eq!(decoded.places, [0, 3]);
         assert_eq!(decoded.rejections.iter().map(|rejection| rejection.index).collect::<Vec<_>>(), [1, 2]);
         assert!(decoded.rejections[1].reason.contains("object"), "{:?}", decoded.rejections);
@@ -120,14 +120,14 @@ mod tests {
     #[test]
     fn what_is_past_the_limit_is_refused_one_by_one() {
         let body = "{\"message\":\"a\"}\n".repeat(limits::RECORDS_PER_BATCH + 1);
-        let decoded = decode(body.as_bytes(), &Mapping::default()).unwrap();
+        let decoded = decode(body.as_bytes(), &Mapping::usual()).unwrap();
         assert_eq!(decoded.records.len(), limits::RECORDS_PER_BATCH);
         assert_eq!(decoded.rejections[0].index, limits::RECORDS_PER_BATCH);
     }
 
     #[test]
     fn an_empty_body_and_a_broken_array_are_errors() {
-        assert!(decode(b" \n", &Mapping::default()).is_err());
-        assert!(decode(b"[{\"message\":1}", &Mapping::default()).is_err());
+        assert!(decode(b" \n", &Mapping::usual()).is_err());
+        assert!(decode(b"[{\"message\":1}", &Mapping::usual()).is_err());
     }
 }

@@ -47,8 +47,11 @@ impl Role {
     }
 }
 
-/// What a client says about its fields. The default says nothing.
-#[derive(Debug, Clone, Default)]
+/// That of clients who say nothing.
+pub static USUAL: Mapping = Mapping::usual();
+
+/// What a client says about its fields.
+#[derive(Debug, Clone)]
 pub struct Mapping {
     /// Names with a role; a role that has one of its own loses its usual ones.
     names: Vec<(Text, Role)>,
@@ -59,6 +62,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// The usual names, and nothing else.
+    pub const fn usual() -> Self {
+        const NOTHING: Text = Text::const_new("");
+        Self { names: Vec::new(), service: NOTHING, node: NOTHING, level: NOTHING }
+    }
+
     /// Gives a field's name a role.
     pub fn name(&mut self, name: &str, role: Role) {
         self.names.push((Text::from(name), role));
@@ -77,12 +86,15 @@ impl Mapping {
 
     /// Fills in what a record does not say.
     pub(crate) fn complete(&self, record: &mut RawRecord) {
-        for (own, given) in
-            [(&mut record.service, &self.service), (&mut record.node, &self.node), (&mut record.level, &self.level)]
-        {
-            if own.is_empty() && !given.is_empty() {
-                own.clone_from(given);
-            }
+        complete(record, &self.service, &self.node, &self.level);
+    }
+}
+
+/// Fills in what a record does not say of itself and what is around it does.
+pub(crate) fn complete(record: &mut RawRecord, service: &str, node: &str, level: &str) {
+    for (own, given) in [(&mut record.service, service), (&mut record.node, node), (&mut record.level, level)] {
+        if own.is_empty() && !given.is_empty() {
+            *own = Text::new(given);
         }
     }
 }
@@ -93,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_name_of_the_client_takes_the_place_of_the_usual_ones() {
-        let mut mapping = Mapping::default();
+        let mut mapping = Mapping::usual();
         assert_eq!(mapping.role("msg"), Role::Message);
         mapping.name("text", Role::Message);
         mapping.name("title", Role::Message);

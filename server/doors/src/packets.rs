@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     fields,
-    mapping::Mapping,
+    mapping::{self, USUAL},
     stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
 };
 
@@ -30,7 +30,6 @@ pub struct Packets {
     seen: usize,
     /// Ends of what did not read so far because it may go on: a `¶` within a text.
     within: Vec<usize>,
-    mapping: Mapping,
 }
 
 enum Ended {
@@ -76,7 +75,7 @@ impl Protocol for Packets {
                 self.advance(bytes, after);
                 continue;
             }
-            match (record(packet, &self.mapping), ended) {
+            match (record(packet), ended) {
                 (Ok(record), _) => {
                     frame.take(Ok(record));
                     let after = self.seen;
@@ -99,7 +98,7 @@ impl Protocol for Packets {
     fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
         // The last packet need not be ended.
         if !bytes.trim_ascii().is_empty() {
-            frame.take(record(bytes, &self.mapping));
+            frame.take(record(bytes));
         }
         bytes.clear();
     }
@@ -109,19 +108,15 @@ fn may_go_on(json: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err_and(|error| error.is_eof())
 }
 
-fn record(packet: &[u8], mapping: &Mapping) -> Result<RawRecord, String> {
+fn record(packet: &[u8]) -> Result<RawRecord, String> {
     let packet = packet.trim_ascii();
-    let record = fields::read_json(packet, mapping)?;
+    let record = fields::read_json(packet, &USUAL)?;
     let is = |wanted: &str| record.attributes.iter().any(|(key, _)| key == wanted);
-    if record.message.is_empty() && is("uri") && is("method") {
-        Ok(unfolded(packet, record, mapping))
-    } else {
-        Ok(record)
-    }
+    if record.message.is_empty() && is("uri") && is("method") { Ok(unfolded(packet, record)) } else { Ok(record) }
 }
 
 /// A packet's `params` as the record.
-fn unfolded(packet: &[u8], outer: RawRecord, mapping: &Mapping) -> RawRecord {
+fn unfolded(packet: &[u8], outer: RawRecord) -> RawRecord {
     #[derive(Deserialize)]
     struct Packet<'a> {
         #[serde(borrow)]
@@ -132,30 +127,24 @@ fn unfolded(packet: &[u8], outer: RawRecord, mapping: &Mapping) -> RawRecord {
         Ok(text) => text,
         Err(_) => params.get().to_owned(),
     });
-    let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), mapping).ok());
-    let address = |name: &str| outer.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
+    let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), &USUAL).ok());
+    let part = |name: &str| outer.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
+    let address = || [part("method"), part("uri")].map(Option::unwrap_or_default).join(" ");
     let Some(mut record) = inner else {
         // No object: the text is what was logged.
         let message = params.filter(|params| !params.is_empty() && params != "null");
         let attributes = outer.attributes.iter().filter(|(key, _)| key != "params").cloned().collect();
-        let message =
-            message.unwrap_or_else(|| [address("method"), address("uri")].map(Option::unwrap_or_default).join(" "));
+        let message = message.unwrap_or_else(address);
         return RawRecord { message, attributes, ..outer };
     };
     if record.message.is_empty() {
-        record.message = [address("method"), address("uri")].map(Option::unwrap_or_default).join(" ");
+        record.message = address();
     }
     let taken = |key: &str| key == "params" || key.starts_with("params.");
     let rest = outer.attributes.into_iter().filter(|(key, _)| !taken(key));
     // What the service itself says counts for more than the envelope.
     record.attributes.splice(0..0, rest.collect::<Vec<(_, Value)>>());
-    for (own, given) in
-        [(&mut record.service, outer.service), (&mut record.node, outer.node), (&mut record.level, outer.level)]
-    {
-        if own.is_empty() {
-            *own = given;
-        }
-    }
+    mapping::complete(&mut record, &outer.service, &outer.node, &outer.level);
     if record.time == RawTime::Missing {
         record.time = outer.time;
     }

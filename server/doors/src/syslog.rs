@@ -14,11 +14,11 @@ use pipeline::{
     clock::Clock,
     normalise::{RawRecord, RawTime},
 };
-use syslog_loose::{IncompleteDate, Message, ProcId, Protocol as Form, SyslogSeverity, Variant};
+use syslog_loose::{IncompleteDate, Message, ProcId, Protocol as Form, Variant};
 
 use crate::{
     fields,
-    mapping::Mapping,
+    mapping::{self, USUAL},
     stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
 };
 
@@ -80,11 +80,10 @@ fn without_false_host<'a>(message: Message<&'a str>, text: &str) -> Message<&'a 
 /// A message without time and host, as Python's `SysLogHandler` sends it: `<131>shop[7]: text`;
 /// or a line of text without anything.
 fn header_alone(text: &str) -> RawRecord {
-    let mapping = Mapping::default();
     let priority = text.strip_prefix('<').and_then(|rest| rest.split_once('>'));
     let priority =
         priority.and_then(|(number, rest)| Some((number.parse().ok().filter(|number| *number <= 191)?, rest)));
-    let Some((priority, content)) = priority else { return fields::read_line(text.to_owned(), &mapping) };
+    let Some((priority, content)) = priority else { return fields::read_line(text.to_owned(), &USUAL) };
     let (tag, content) = tagged(content).map_or((None, content), |(tag, content)| (Some(tag), content));
     let (facility, severity) = syslog_loose::decompose_pri(priority);
     record(Message {
@@ -124,19 +123,13 @@ fn year_of((month, day, hour, minute, second): IncompleteDate, now: DateTime<Fix
 fn record(message: Message<&str>) -> RawRecord {
     let text = message.msg.trim_start_matches('\u{feff}');
     let text = text.strip_prefix("@cee:").map_or(text, str::trim_start);
-    let mut record = fields::read_line(text.to_owned(), &Mapping::default());
+    let mut record = fields::read_line(text.to_owned(), &USUAL);
     if let Some(time) = message.timestamp.and_then(|time| time.timestamp_nanos_opt()) {
         record.time = RawTime::Nanos(time);
     }
-    for (own, given) in [
-        (&mut record.level, message.severity.map(word).unwrap_or_default()),
-        (&mut record.node, message.hostname.unwrap_or_default()),
-        (&mut record.service, message.appname.unwrap_or_default()),
-    ] {
-        if own.is_empty() {
-            *own = Text::new(given);
-        }
-    }
+    let level = message.severity.map(|severity| severity.as_str()).unwrap_or_default();
+    let (service, node) = (message.appname.unwrap_or_default(), message.hostname.unwrap_or_default());
+    mapping::complete(&mut record, service, node, level);
     let mut put = |key: Text, value: Text| record.attributes.push((key, Value::Text(value)));
     if let Some(facility) = message.facility {
         put(Text::const_new("facility"), Text::new(facility.as_str()));
@@ -151,10 +144,6 @@ fn record(message: Message<&str>) -> RawRecord {
         element.params.iter().for_each(|(key, value)| put(format_compact!("{}.{key}", element.id), Text::new(value)));
     }
     record
-}
-
-fn word(severity: SyslogSeverity) -> &'static str {
-    severity.as_str()
 }
 
 /// A stream of messages, each with its length in front (RFC 6587) or a new line behind it.

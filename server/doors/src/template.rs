@@ -59,7 +59,7 @@ mod tests {
     use crate::{fields::read_json, mapping::Mapping};
 
     fn message(json: &str) -> String {
-        read_json(json.as_bytes(), &Mapping::default()).unwrap().message
+        read_json(json.as_bytes(), &Mapping::usual()).unwrap().message
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Listeners for datagrams, each of them a message.
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -12,7 +11,7 @@ use rustix::net::sockopt;
 use tokio::{net::UdpSocket, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inlet, Speech};
+use super::Inlet;
 
 /// The longest datagram that there is.
 const LONGEST: usize = 65_535;
@@ -30,7 +29,7 @@ pub(super) struct Datagrams {
 }
 
 /// Makes records of datagrams.
-enum Reader {
+pub(super) enum Reader {
     Syslog(syslog::Reader),
     Gelf(gelf::Chunks),
 }
@@ -46,15 +45,11 @@ impl Reader {
 }
 
 impl Datagrams {
-    pub(super) async fn bind(address: SocketAddr, speech: Speech, inlet: Inlet) -> anyhow::Result<Self> {
+    pub(super) async fn bind(address: SocketAddr, reader: Reader, inlet: Inlet) -> anyhow::Result<Self> {
         let socket =
             UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
         // Less is no error; bursts lose more.
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
-        let reader = match speech {
-            Speech::Syslog(reader) => Reader::Syslog(reader),
-            Speech::Packets | Speech::Gelf | Speech::Forward => Reader::Gelf(gelf::Chunks::default()),
-        };
         Ok(Self { socket, reader, inlet })
     }
 
@@ -102,7 +97,7 @@ impl Datagrams {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // None is there; or an error, which the next waiting meets again.
                 Err(_) => return,
             }
         }

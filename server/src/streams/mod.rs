@@ -51,6 +51,15 @@ impl Speech {
             Self::Forward => Box::new(fluent::Forward::default()),
         }
     }
+
+    /// What reads its datagrams, where it has some.
+    fn datagrams(&self) -> Option<datagrams::Reader> {
+        match self {
+            Self::Syslog(reader) => Some(datagrams::Reader::Syslog(reader.clone())),
+            Self::Gelf => Some(datagrams::Reader::Gelf(gelf::Chunks::default())),
+            Self::Packets | Self::Forward => None,
+        }
+    }
 }
 
 /// All listeners of these doors, bound and not yet served.
@@ -72,18 +81,18 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let reader = syslog::Reader { clock: Clock::system(), assume_timezone };
         let mut doors = Self { streams: Vec::new(), datagrams: Vec::new() };
-        for (speech, addresses, datagrams) in [
-            (Speech::Packets, &options.tcp_listen, false),
-            (Speech::Syslog(reader), &options.syslog_listen, true),
-            (Speech::Gelf, &options.gelf_listen, true),
-            (Speech::Forward, &options.fluent_listen, false),
+        for (speech, addresses) in [
+            (Speech::Packets, &options.tcp_listen),
+            (Speech::Syslog(reader), &options.syslog_listen),
+            (Speech::Gelf, &options.gelf_listen),
+            (Speech::Forward, &options.fluent_listen),
         ] {
             for address in addresses {
                 let inlet = Inlet::new(ingest.clone(), speech.name());
                 let streams = Streams::bind(*address, speech.clone(), inlet.clone(), max_connections).await?;
-                if datagrams {
+                if let Some(reader) = speech.datagrams() {
                     // The same port, also where the system has chosen it.
-                    doors.datagrams.push(Datagrams::bind(streams.address()?, speech.clone(), inlet).await?);
+                    doors.datagrams.push(Datagrams::bind(streams.address()?, reader, inlet).await?);
                 }
                 doors.streams.push(streams);
             }

@@ -17,7 +17,7 @@ use rmpv::{ValueRef, decode::read_value_ref_with_max_depth};
 use self::skip::Skip;
 use crate::{
     fields,
-    mapping::Mapping,
+    mapping::USUAL,
     stream::{Frame, Protocol, too_long},
 };
 
@@ -29,7 +29,6 @@ pub const FORWARD_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub struct Forward {
     skip: Skip,
-    mapping: Mapping,
 }
 
 impl Protocol for Forward {
@@ -40,14 +39,14 @@ impl Protocol for Forward {
             };
             let message = bytes.split_to(length);
             self.skip = Skip::default();
-            message_of(&message, &self.mapping, frame)?;
+            message_of(&message, frame)?;
         }
         Ok(())
     }
 }
 
 /// Reads one message, in whatever mode.
-fn message_of(bytes: &[u8], mapping: &Mapping, frame: &mut Frame) -> Result<(), String> {
+fn message_of(bytes: &[u8], frame: &mut Frame) -> Result<(), String> {
     let value = value_of(&mut &*bytes)?;
     let ValueRef::Array(parts) = value else {
         return Err("a message is no array; this is the door for Fluentd's forward protocol".into());
@@ -57,15 +56,15 @@ fn message_of(bytes: &[u8], mapping: &Mapping, frame: &mut Frame) -> Result<(), 
     };
     let options = match &parts[1..] {
         [ValueRef::Array(entries), rest @ ..] => {
-            entries.iter().for_each(|entry| frame.take(entry_of(entry, &tag, mapping)));
+            entries.iter().for_each(|entry| frame.take(entry_of(entry, &tag)));
             rest.first()
         }
         [packed @ (ValueRef::Binary(_) | ValueRef::String(_)), rest @ ..] => {
-            unpack(packed, rest.first(), &tag, mapping, frame);
+            unpack(packed, rest.first(), &tag, frame);
             rest.first()
         }
         [time, record, rest @ ..] => {
-            frame.take(record_of(time, record, &tag, mapping));
+            frame.take(record_of(time, record, &tag));
             rest.first()
         }
         _ => return Err("a message has neither records nor options".into()),
@@ -78,7 +77,7 @@ fn message_of(bytes: &[u8], mapping: &Mapping, frame: &mut Frame) -> Result<(), 
 }
 
 /// Reads a packed array of entries, one after another.
-fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, mapping: &Mapping, frame: &mut Frame) {
+fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, frame: &mut Frame) {
     let bytes = match packed {
         ValueRef::Binary(bytes) => bytes,
         ValueRef::String(text) => text.as_bytes(),
@@ -100,7 +99,7 @@ fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, mapp
         let whole = Skip::default().whole(rest).and_then(|length| length.ok_or("an entry is cut off".to_owned()));
         match whole.and_then(|length| Ok((length, value_of(&mut &rest[..length])?))) {
             Ok((length, entry)) => {
-                frame.take(entry_of(&entry, tag, mapping));
+                frame.take(entry_of(&entry, tag));
                 rest = &rest[length..];
             }
             // Where the next one begins nobody knows.
@@ -127,21 +126,21 @@ fn value_of<'a>(bytes: &mut &'a [u8]) -> Result<ValueRef<'a>, String> {
     read_value_ref_with_max_depth(bytes, limits::DEPTH + 4).map_err(|error| format!("a message does not read: {error}"))
 }
 
-fn entry_of(entry: &ValueRef<'_>, tag: &str, mapping: &Mapping) -> Result<RawRecord, String> {
+fn entry_of(entry: &ValueRef<'_>, tag: &str) -> Result<RawRecord, String> {
     match entry {
         ValueRef::Array(parts) => match &parts[..] {
-            [time, record] => record_of(time, record, tag, mapping),
+            [time, record] => record_of(time, record, tag),
             _ => Err(format!("an entry has {} parts; it should be [time, record]", parts.len())),
         },
         _ => Err("an entry is no array; it should be [time, record]".into()),
     }
 }
 
-fn record_of(time: &ValueRef<'_>, record: &ValueRef<'_>, tag: &str, mapping: &Mapping) -> Result<RawRecord, String> {
+fn record_of(time: &ValueRef<'_>, record: &ValueRef<'_>, tag: &str) -> Result<RawRecord, String> {
     if !matches!(record, ValueRef::Map(_)) {
         return Err("a record is no map of fields".into());
     }
-    let mut record = fields::read(record, mapping).map_err(|error| format!("the record does not read: {error}"))?;
+    let mut record = fields::read(record, &USUAL).map_err(|error| format!("the record does not read: {error}"))?;
     if record.time == RawTime::Missing {
         record.time = time_of(time);
     }

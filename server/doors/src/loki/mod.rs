@@ -12,7 +12,7 @@ use self::{
 };
 use crate::{
     Repetition, fields, json_text,
-    mapping::{Mapping, Role},
+    mapping::{self, Role, USUAL},
     wrong_door::{self, Door},
 };
 use model::{Text, Value, limits};
@@ -82,7 +82,6 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
 struct Records {
     records: Vec<RawRecord>,
     repetition: Repetition,
-    mapping: Mapping,
 }
 
 impl Records {
@@ -106,20 +105,12 @@ impl Records {
         line: String,
         metadata: impl Iterator<Item = (String, String)>,
     ) {
-        let mut record = fields::read_line(line, &self.mapping);
+        let mut record = fields::read_line(line, &USUAL);
         if matches!(record.time, RawTime::Missing) || !matches!(time, RawTime::Missing) {
             record.time = time;
         }
         metadata.for_each(|(name, value)| put(&mut record, &name, value));
-        for (own, given) in [
-            (&mut record.service, &shared.service),
-            (&mut record.node, &shared.node),
-            (&mut record.level, &shared.level),
-        ] {
-            if own.is_empty() {
-                own.clone_from(given);
-            }
-        }
+        mapping::complete(&mut record, &shared.service, &shared.node, &shared.level);
         record.attributes.extend_from_slice(&shared.attributes);
         self.records.push(record);
     }

@@ -14,10 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use doors::{
-    elastic::{self, Action, Kind},
-    mapping::Mapping,
-};
+use doors::elastic::{self, Action, Kind};
 use pipeline::Error;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -62,10 +59,12 @@ fn calls() -> Router<Services> {
 
 /// Official clients speak to nothing that does not say what it is.
 fn marked(router: Router<Services>) -> Router<Services> {
-    router.layer(map_response(|mut response: Response| async move {
-        response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
-        response
-    }))
+    router.layer(map_response(async |response: Response| mark(response)))
+}
+
+fn mark(mut response: Response) -> Response {
+    response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
+    response
 }
 
 /// Answers `/` to clients of Elasticsearch, and lets everybody else through to the page.
@@ -74,9 +73,7 @@ pub(crate) async fn handshake(request: Request, next: Next) -> Response {
     if !asked || !is_client(request.headers()) {
         return next.run(request).await;
     }
-    let mut response = greeting(request.headers().clone()).await.into_response();
-    response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
-    response
+    mark(greeting(request.headers().clone()).await)
 }
 
 fn is_client(headers: &HeaderMap) -> bool {
@@ -200,7 +197,7 @@ async fn bulk_into(
         }
     };
     let stored = async {
-        let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index, &Mapping::default())?;
+        let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index)?;
         Ok((store(&services, &headers, "elastic", decoded).await?, actions))
     };
     match stored.await {
@@ -355,7 +352,7 @@ async fn one(
         }
     };
     let stored = async {
-        let decoded = elastic::decode_one(&body, &action.index, &Mapping::default())?;
+        let decoded = elastic::decode_one(&body, &action.index)?;
         store(&services, &headers, "elastic", decoded).await
     };
     match stored.await {

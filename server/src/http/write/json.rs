@@ -75,7 +75,7 @@ async fn put_record(
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    let decoded = json::decode(&body, &Mapping::default())?;
+    let decoded = json::decode(&body, &Mapping::usual())?;
     let Outcome { accepted, rejected } = store(&services, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
@@ -136,7 +136,7 @@ struct Asked {
 
 impl Asked {
     fn read(parameters: &[(String, String)], headers: &HeaderMap) -> Result<Self, Error> {
-        let mut asked = Self { mapping: Mapping::default(), debug: false };
+        let mut asked = Self { mapping: Mapping::usual(), debug: false };
         for (name, value) in headers {
             // Names of headers are in small letters here.
             let Some(name) = name.as_str().strip_prefix("logboom-") else { continue };
