@@ -57,7 +57,7 @@ fn main() -> ExitCode {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
         Command::Send(options) => runtime.block_on(commands::send::run(&options)).inspect_err(tell),
-        Command::Tail(options) => runtime.block_on(commands::search::tail(&options)).inspect_err(tell),
+        Command::Tail(options) => runtime.block_on(commands::tail::run(&options)).inspect_err(tell),
         Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(tell),
         Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(tell),
         Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),

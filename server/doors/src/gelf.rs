@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use compact_str::format_compact;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use model::{Severity, Text, Value};
@@ -22,7 +22,7 @@ use pipeline::normalise::RawRecord;
 use crate::{
     fields,
     mapping::{Mapping, Role},
-    stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
+    stream::{Ends, Frame, MESSAGE_BYTES, Protocol, too_long},
 };
 
 /// The fields that may name the service, the best first.
@@ -112,22 +112,17 @@ fn inflated(compressed: impl std::io::Read) -> Result<Vec<u8>, String> {
 /// A stream of messages, each ended by a zero byte or, as some clients have it, a new line.
 #[derive(Debug, Default)]
 pub struct Stream {
-    seen: usize,
+    ends: Ends,
 }
 
 impl Protocol for Stream {
     fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
         while !frame.is_full() {
-            let found = memchr::memchr2(b'\0', b'\n', bytes.get(self.seen..).unwrap_or_default());
-            let Some(end) = found.map(|place| place + self.seen) else {
-                self.seen = bytes.len();
-                return if bytes.len() > MESSAGE_BYTES { Err(too_long(MESSAGE_BYTES)) } else { Ok(()) };
-            };
-            self.seen = 0;
-            if !bytes[..end].trim_ascii().is_empty() {
-                frame.take(record(&bytes[..end]));
+            let end = |rest: &[u8]| memchr::memchr2(b'\0', b'\n', rest);
+            let Some(message) = self.ends.next(bytes, end)? else { return Ok(()) };
+            if !message.trim_ascii().is_empty() {
+                frame.take(record(&message));
             }
-            bytes.advance(end + 1);
         }
         Ok(())
     }

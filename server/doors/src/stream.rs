@@ -1,6 +1,6 @@
 //! Protocols over a stream of bytes: what they have in common.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use pipeline::normalise::RawRecord;
 
 /// The bytes of one message of a stream, where the protocol has no bound of its own.
@@ -57,13 +57,43 @@ pub trait Protocol: Send {
 
     /// Takes what the stream has ended with, if a message may end so.
     fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
-        if !bytes.is_empty() {
-            frame.take(Err(format!(
-                "the connection ended in the middle of a message, after {} bytes of it",
-                bytes.len()
-            )));
-            bytes.clear();
-        }
+        cut_off(bytes, frame);
+    }
+}
+
+/// Refuses what a stream has ended with in the middle of a message.
+pub(crate) fn cut_off(bytes: &mut BytesMut, frame: &mut Frame) {
+    if !bytes.is_empty() {
+        frame.take(Err(format!("the connection ended in the middle of a message, after {} bytes of it", bytes.len())));
+        bytes.clear();
+    }
+}
+
+/// Finds the ends of messages that end with a byte, going over no byte twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    seen: usize,
+}
+
+impl Ends {
+    /// Takes the first message off the front, without its end, which `find` looks for in what
+    /// was not looked through; `None` where it has not come.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub(crate) fn next(
+        &mut self,
+        bytes: &mut BytesMut,
+        find: impl FnOnce(&[u8]) -> Option<usize>,
+    ) -> Result<Option<BytesMut>, String> {
+        let Some(end) = find(bytes.get(self.seen..).unwrap_or_default()) else {
+            self.seen = bytes.len();
+            return if bytes.len() > MESSAGE_BYTES { Err(too_long(MESSAGE_BYTES)) } else { Ok(None) };
+        };
+        let message = bytes.split_to(self.seen + end);
+        bytes.advance(1);
+        self.seen = 0;
+        Ok(Some(message))
     }
 }
 

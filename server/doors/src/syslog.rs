@@ -19,7 +19,7 @@ use syslog_loose::{IncompleteDate, Message, ProcId, Protocol as Form, Variant};
 use crate::{
     fields,
     mapping::{self, USUAL},
-    stream::{Frame, MESSAGE_BYTES, Protocol, too_long},
+    stream::{Ends, Frame, MESSAGE_BYTES, Protocol, cut_off, too_long},
 };
 
 /// Reads syslog messages; the old form says neither year nor zone.
@@ -150,7 +150,7 @@ fn record(message: Message<&str>) -> RawRecord {
 #[derive(Debug, Clone)]
 pub struct Stream {
     reader: Reader,
-    seen: usize,
+    ends: Ends,
     /// Whether messages of this connection end with a zero byte: then a new line is part of
     /// them.
     zero_ended: bool,
@@ -158,7 +158,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn new(reader: Reader) -> Self {
-        Self { reader, seen: 0, zero_ended: false }
+        Self { reader, ends: Ends::default(), zero_ended: false }
     }
 }
 
@@ -204,18 +204,15 @@ impl Protocol for Stream {
                     bytes.advance(header + length);
                 }
                 Framing::Line => {
-                    let rest = bytes.get(self.seen..).unwrap_or_default();
-                    self.zero_ended = self.zero_ended || memchr::memchr(b'\0', rest).is_some();
-                    let found = memchr::memchr(if self.zero_ended { b'\0' } else { b'\n' }, rest);
-                    let Some(end) = found.map(|place| place + self.seen) else {
-                        self.seen = bytes.len();
-                        return if bytes.len() > MESSAGE_BYTES { Err(too_long(MESSAGE_BYTES)) } else { Ok(()) };
+                    let zero_ended = &mut self.zero_ended;
+                    let end = |rest: &[u8]| {
+                        *zero_ended = *zero_ended || memchr::memchr(b'\0', rest).is_some();
+                        memchr::memchr(if *zero_ended { b'\0' } else { b'\n' }, rest)
                     };
-                    self.seen = 0;
-                    if !bytes[..end].trim_ascii().is_empty() {
-                        frame.take(Ok(self.reader.record(&bytes[..end])));
+                    let Some(message) = self.ends.next(bytes, end)? else { return Ok(()) };
+                    if !message.trim_ascii().is_empty() {
+                        frame.take(Ok(self.reader.record(&message)));
                     }
-                    bytes.advance(end + 1);
                 }
             }
         }
@@ -226,12 +223,8 @@ impl Protocol for Stream {
         if matches!(framing(bytes), Framing::Line) && !bytes.trim_ascii().is_empty() {
             frame.take(Ok(self.reader.record(bytes)));
             bytes.clear();
-        } else if !bytes.is_empty() {
-            frame.take(Err(format!(
-                "the connection ended in the middle of a message, after {} bytes of it",
-                bytes.len()
-            )));
-            bytes.clear();
+        } else {
+            cut_off(bytes, frame);
         }
     }
 }

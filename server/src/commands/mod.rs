@@ -9,3 +9,4 @@ pub(crate) mod parts;
 pub(crate) mod print;
 pub(crate) mod search;
 pub(crate) mod send;
+pub(crate) mod tail;

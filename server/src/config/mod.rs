@@ -23,8 +23,9 @@ use crate::commands::{
     dead_letters::{ListOptions, ReplayOptions},
     export::ExportOptions,
     parts::PartsOptions,
-    search::{SearchOptions, TailOptions},
+    search::SearchOptions,
     send::SendOptions,
+    tail::TailOptions,
 };
 
 /// The central log server: services push logs, a durable queue takes the load, a store

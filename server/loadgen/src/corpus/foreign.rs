@@ -80,9 +80,9 @@ fn integer(key: &str, value: u64) -> KeyValue {
 
 /// A bulk request that creates a document for each record.
 pub(crate) fn bulk(corpus: &Corpus, first: u64, count: u64) -> Bytes {
-    lines(samples(corpus, first, count), |sample| {
-        format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{}", json_line(sample, &corpus.run))
-    })
+    let action =
+        |sample: &Sample<'_>| format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{}\n", json_line(sample, &corpus.run));
+    samples(corpus, first, count).map(|sample| action(&sample)).collect::<String>().into()
 }
 
 /// Packets of a log service behind a distributor.
@@ -191,13 +191,4 @@ pub(crate) fn forward(corpus: &Corpus, sequence: u64, first: u64, count: u64) ->
     // Writing into memory cannot fail.
     let _ = rmpv::encode::write_value(&mut bytes, &message);
     bytes.into()
-}
-
-fn lines<'a>(samples: impl Iterator<Item = Sample<'a>>, line: impl Fn(&Sample<'a>) -> String) -> Bytes {
-    let mut body = String::new();
-    for sample in samples {
-        body.push_str(&line(&sample));
-        body.push('\n');
-    }
-    body.into()
 }

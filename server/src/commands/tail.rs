@@ -1,0 +1,102 @@
+//! `logboom tail`: the records of a running server as they come, in a terminal.
+
+use std::{io::Write as _, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args;
+use eventsource_stream::Eventsource as _;
+use futures::StreamExt as _;
+use model::api::{RecordView, SkippedView};
+use reqwest::Method;
+
+use super::{
+    client::Server,
+    print::{Color, Output, Printer},
+};
+
+/// The waits before a tail that has ended is taken up again.
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// Which records, and how.
+#[derive(Debug, Args)]
+pub(crate) struct TailOptions {
+    /// Which records, in the query language, such as 'level:error service:shop'.
+    #[arg(default_value = "")]
+    pub query: String,
+
+    #[command(flatten)]
+    pub server: Server,
+
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: Output,
+
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+}
+
+/// Shows records as they are stored, until a signal; a server that is away is waited for,
+/// and what it stored meanwhile is shown.
+///
+/// # Errors
+/// The server refuses, or nobody reads the output.
+pub(crate) async fn run(options: &TailOptions) -> anyhow::Result<()> {
+    let mut tail = Tail { options, printer: Printer::new(options.output, options.color), after: None, wait: RETRY };
+    tokio::select! {
+        ended = tail.run() => ended,
+        _ = crate::shutdown::requested() => Ok(()),
+    }
+}
+
+struct Tail<'a> {
+    options: &'a TailOptions,
+    printer: Printer<std::io::Stdout>,
+    /// The position of what was shown last.
+    after: Option<String>,
+    wait: Duration,
+}
+
+impl Tail<'_> {
+    async fn run(&mut self) -> anyhow::Result<()> {
+        let mut connected = false;
+        loop {
+            let mut parameters = vec![("query", self.options.query.as_str())];
+            parameters.extend(self.after.as_deref().map(|after| ("after", after)));
+            match self.options.server.ask(Method::GET, "/api/v1/tail", &parameters).await {
+                Ok(response) => {
+                    connected = true;
+                    self.wait = RETRY;
+                    self.show(response).await?;
+                }
+                // The first time it is an answer for who typed it.
+                Err(error) if !connected => return Err(error),
+                Err(_) => {}
+            }
+            let _ = writeln!(std::io::stderr(), "logboom: the tail has ended; taking it up again");
+            tokio::time::sleep(self.wait).await;
+            self.wait = (self.wait * 2).min(RETRY_MOST);
+        }
+    }
+
+    async fn show(&mut self, response: reqwest::Response) -> anyhow::Result<()> {
+        let mut events = response.bytes_stream().eventsource();
+        // Whatever ends it, it is taken up again.
+        while let Some(Ok(event)) = events.next().await {
+            match event.event.as_str() {
+                "log" => {
+                    let record: RecordView = serde_json::from_str(&event.data).context("an event does not read")?;
+                    self.printer.print(&[record])?;
+                }
+                "skipped" => {
+                    let skipped: SkippedView = serde_json::from_str(&event.data).context("an event does not read")?;
+                    let _ = writeln!(std::io::stderr(), "logboom: {} records were too many to show", skipped.count);
+                }
+                _ => {}
+            }
+            if !event.id.is_empty() {
+                self.after = Some(event.id);
+            }
+        }
+        Ok(())
+    }
+}
