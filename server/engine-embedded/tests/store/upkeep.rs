@@ -12,12 +12,21 @@ const DAY: i64 = 86_400_000_000_000;
 
 /// Ten records of one service, `age` before now, with an attribute of their own each.
 fn aged(number: u64, service: &str, age: Duration) -> Batch {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    spaced(number, 10, service, now() - age.as_nanos() as i64)
+}
+
+fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64
+}
+
+/// So many records, a nanosecond apart from `time` on, with an attribute of their own each.
+fn spaced(number: u64, count: i64, service: &str, time: i64) -> Batch {
+    let now = now();
     let base = RecordId::base(1_767_323_045_000 + number, u128::from(number) << 20);
-    let records = (0..10)
+    let records = (0..count)
         .map(|place| Record {
             id: base.nth(place as usize),
-            time: now - age.as_nanos() as i64 + place,
+            time: time + place,
             observed_time: now,
             severity: Severity::INFO,
             level: "info".into(),
@@ -26,7 +35,7 @@ fn aged(number: u64, service: &str, age: Duration) -> Batch {
             message: format!("record {place} of batch {number}"),
             attributes: vec![
                 (format!("own.{number}.{place}").into(), Value::Int(place)),
-                ("seq".into(), Value::Int(number as i64 * 10 + place)),
+                ("seq".into(), Value::Int(number as i64 * count + place)),
             ],
             trace_id: None,
             span_id: None,
@@ -91,6 +100,26 @@ async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
         assert_eq!(again.count(&query, TimeRange::ALL).await.unwrap(), 1);
     }
     again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_overlap_a_little_become_one_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    // All in one day that is over: nothing but one part is left of it.
+    let begin = now() / DAY * DAY - 40 * DAY;
+    let batches = (0..8).map(|number| spaced(number, 700, "api", begin + number as i64 * 500)).collect();
+    let store = stored(folder.path(), compacting_at(700), batches).await;
+    let expected = everything(&*store).await;
+    assert_eq!(sequence(&expected), (0..5_600).collect::<Vec<_>>());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while files(folder.path()) > 1 || store.status().bytes == 0 {
+        assert!(tokio::time::Instant::now() < deadline, "{} files", files(folder.path()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let merged = everything(&*store).await;
+    assert!(merged.is_sorted_by_key(|stored| std::cmp::Reverse((stored.record.time, stored.position))));
+    assert_eq!(merged, expected);
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

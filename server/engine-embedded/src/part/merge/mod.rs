@@ -2,7 +2,8 @@
 //!
 //! The rows of each part are in the order of the result already, so this is the merge of
 //! sorted runs: of each part one decoded batch is in memory, the next row is the first of
-//! those that stand at their heads, and what was picked is copied column by column.
+//! those that stand at their heads. What was picked is copied column by column, but for long
+//! stretches of one part, which are written as they were read.
 //! Memory: a batch of [`RUN_ROWS`] for each part, the picked rows of another, and the
 //! row group that the writer encodes.
 
@@ -18,7 +19,7 @@ use pipeline::{Error, Result};
 
 use self::{
     layout::Merged,
-    run::{Run, Runs},
+    run::{Picked, Run, Runs},
 };
 use super::{
     PartInfo,
@@ -50,10 +51,13 @@ pub(crate) fn merge(
         parts.iter().map(|part| Run::open(part, &merged, keep)).collect::<Result<Vec<_>>>().map(Runs::new)?;
     let mut writer = None;
     let mut info: Option<PartInfo> = None;
-    while let Some(picked) = runs.pick(RUN_ROWS)? {
+    while let Some(picked) = runs.pick()? {
         pause()?;
-        let batch = gather(&merged, &picked.batches, &picked.rows)?;
-        info = Some(extended(info, parts, &picked.batches, &picked.rows)?);
+        let batch = match picked {
+            Picked::Stretch(batch) => batch,
+            Picked::Mixed { batches, rows } => gather(&merged, &batches, &rows)?,
+        };
+        info = Some(extended(info, parts, &batch)?);
         let writer = match &mut writer {
             Some(writer) => writer,
             None => writer.insert(PartWriter::create(folder, day, &merged.layout, Effort::Lasting)?),
@@ -79,12 +83,7 @@ fn gather(merged: &Merged, batches: &[RecordBatch], rows: &[(usize, usize)]) -> 
 
 /// What is known of the rows so far. The bounds of ids are those of the parts: wide
 /// enough, also where rows did not stay.
-fn extended(
-    info: Option<PartInfo>,
-    parts: &[Arc<Part>],
-    batches: &[RecordBatch],
-    rows: &[(usize, usize)],
-) -> Result<PartInfo> {
+fn extended(info: Option<PartInfo>, parts: &[Arc<Part>], rows: &RecordBatch) -> Result<PartInfo> {
     let ids = || parts.iter().map(|part| &part.info);
     let mut info = info.unwrap_or(PartInfo {
         path: String::new(),
@@ -97,16 +96,14 @@ fn extended(
         min_id: ids().map(|info| info.min_id).min().unwrap_or_default(),
         max_id: ids().map(|info| info.max_id).max().unwrap_or_default(),
     });
-    let keys = batches.iter().map(run::keys).collect::<Result<Vec<_>>>()?;
-    for (batch, row) in rows {
-        let Some((times, positions)) = keys.get(*batch) else { continue };
-        let (time, position) = (times[*row], positions[*row]);
-        info.min_time = info.min_time.min(time);
-        info.max_time = info.max_time.max(time);
-        info.min_position = info.min_position.min(position);
-        info.max_position = info.max_position.max(position);
+    let (times, positions) = run::keys(rows)?;
+    for (time, position) in times.iter().zip(positions) {
+        info.min_time = info.min_time.min(*time);
+        info.max_time = info.max_time.max(*time);
+        info.min_position = info.min_position.min(*position);
+        info.max_position = info.max_position.max(*position);
     }
-    info.rows += rows.len() as u64;
+    info.rows += times.len() as u64;
     Ok(info)
 }
 

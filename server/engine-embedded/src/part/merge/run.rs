@@ -1,11 +1,13 @@
 //! The rows of the parts in the order of the merged one.
 
-use arrow_array::{RecordBatch, types::Int64Type};
+use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
+use arrow_select::filter::filter_record_batch;
 use pipeline::Result;
 
 use super::{
     Keep, RUN_ROWS,
     layout::{Adapter, Merged},
+    refused,
 };
 use crate::part::{
     columns::{self, Texts},
@@ -13,6 +15,10 @@ use crate::part::{
     reading::{Batches, Reading},
     schema,
 };
+
+/// From so many rows on it is cheaper to write them on their own than to copy them to others.
+/// Logs come nearly in the order of their times, so most rows of a merge are of such stretches.
+const LONG: usize = 128;
 
 /// The rows of one part, a batch at a time.
 pub(super) struct Run<'a> {
@@ -26,9 +32,8 @@ pub(super) struct Run<'a> {
 /// The batch whose rows come next.
 struct Head {
     batch: RecordBatch,
-    /// The order's keys of its rows, and those that stay.
+    /// The order's keys of its rows, which descend.
     keys: Vec<(i64, i64)>,
-    stays: Option<Vec<bool>>,
     row: usize,
 }
 
@@ -37,11 +42,10 @@ impl Head {
         self.keys.get(self.row).copied()
     }
 
-    /// Goes on to the next row that stays.
-    fn settle(&mut self) {
-        while self.stays.as_ref().is_some_and(|stays| stays.get(self.row) == Some(&false)) {
-            self.row += 1;
-        }
+    /// How many rows come before the bar, of which the next one is known to.
+    fn stretch(&self, bar: Option<(i64, i64)>) -> usize {
+        let keys = &self.keys[self.row..];
+        bar.map_or(keys.len(), |bar| keys.partition_point(|key| *key > bar).max(1))
     }
 }
 
@@ -80,14 +84,14 @@ impl<'a> Run<'a> {
                 self.current = None;
                 continue;
             };
-            let batch = self.adapter.adapt(&batch?)?;
+            let mut batch = self.adapter.adapt(&batch?)?;
+            if let Some(keep) = self.keep {
+                batch = filter_record_batch(&batch, &stays(&batch, keep)?).map_err(refused)?;
+            }
             let (times, positions) = keys(&batch)?;
-            let keys = times.iter().copied().zip(positions.iter().copied()).collect();
-            let stays = self.keep.map(|keep| stays(&batch, times, keep)).transpose()?;
-            let mut head = Head { batch, keys, stays, row: 0 };
-            head.settle();
-            if head.key().is_some() {
-                self.head = Some(head);
+            let keys: Vec<_> = times.iter().copied().zip(positions.iter().copied()).collect();
+            if !keys.is_empty() {
+                self.head = Some(Head { batch, keys, row: 0 });
                 return Ok(());
             }
         }
@@ -98,18 +102,21 @@ impl<'a> Run<'a> {
     }
 }
 
-fn stays(batch: &RecordBatch, times: &[i64], keep: &Keep) -> Result<Vec<bool>> {
+fn stays(batch: &RecordBatch, keep: &Keep) -> Result<BooleanArray> {
+    let times = columns::times(batch, schema::TIME)?;
     let services = Texts::named(batch, schema::SERVICE)?;
-    Ok(times.iter().enumerate().map(|(row, time)| keep(services.get(row).unwrap_or_default(), *time)).collect())
+    Ok(times.iter().enumerate().map(|(row, time)| Some(keep(services.get(row).unwrap_or_default(), *time))).collect())
 }
 
 /// All runs.
 pub(super) struct Runs<'a>(Vec<Run<'a>>);
 
-/// Rows that come next, as the place of their batch and the row in it.
-pub(super) struct Picked {
-    pub(super) batches: Vec<RecordBatch>,
-    pub(super) rows: Vec<(usize, usize)>,
+/// Rows that come next.
+pub(super) enum Picked {
+    /// They follow one another in one part already.
+    Stretch(RecordBatch),
+    /// Of several parts, each as the place of its batch and the row in it.
+    Mixed { batches: Vec<RecordBatch>, rows: Vec<(usize, usize)> },
 }
 
 impl<'a> Runs<'a> {
@@ -117,34 +124,41 @@ impl<'a> Runs<'a> {
         Self(runs)
     }
 
-    /// The next rows, at most so many; `None` at the end.
-    pub(super) fn pick(&mut self, most: usize) -> Result<Option<Picked>> {
+    /// The next rows, at most [`RUN_ROWS`]; `None` at the end.
+    pub(super) fn pick(&mut self) -> Result<Option<Picked>> {
         // Where the head of each run is among the picked batches.
         let mut places: Vec<Option<usize>> = vec![None; self.0.len()];
-        let mut picked = Picked { batches: Vec::new(), rows: Vec::with_capacity(most) };
-        while picked.rows.len() < most {
+        let (mut batches, mut rows) = (Vec::new(), Vec::new());
+        while rows.len() < RUN_ROWS {
             let Some((first, bar)) = self.first() else { break };
             let (Some(run), Some(place)) = (self.0.get_mut(first), places.get_mut(first)) else { break };
             let Some(head) = &mut run.head else { break };
-            let batch = *place.get_or_insert_with(|| {
-                picked.batches.push(head.batch.clone());
-                picked.batches.len() - 1
-            });
-            // As long as no other run comes before it.
-            while picked.rows.len() < most
-                && let Some(key) = head.key().filter(|key| bar.is_none_or(|bar| *key > bar))
-            {
-                debug_assert!(key >= head.keys.last().copied().unwrap_or(key), "a part is out of order");
-                picked.rows.push((batch, head.row));
-                head.row += 1;
-                head.settle();
+            let mut stretch = head.stretch(bar);
+            let is_long = stretch >= LONG;
+            if is_long && rows.is_empty() {
+                let picked = head.batch.slice(head.row, stretch);
+                head.row += stretch;
+                if head.key().is_none() {
+                    run.advance()?;
+                }
+                return Ok(Some(Picked::Stretch(picked)));
             }
+            if is_long {
+                break;
+            }
+            stretch = stretch.min(RUN_ROWS - rows.len());
+            let batch = *place.get_or_insert_with(|| {
+                batches.push(head.batch.clone());
+                batches.len() - 1
+            });
+            rows.extend((head.row..head.row + stretch).map(|row| (batch, row)));
+            head.row += stretch;
             if head.key().is_none() {
                 run.advance()?;
                 *place = None;
             }
         }
-        Ok((!picked.rows.is_empty()).then_some(picked))
+        Ok((!rows.is_empty()).then_some(Picked::Mixed { batches, rows }))
     }
 
     /// The run whose next row comes first, and the key of the one that comes second.
