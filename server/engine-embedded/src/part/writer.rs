@@ -44,8 +44,9 @@ const FALSE_TEXTS: f64 = 0.2;
 /// How hard to compress a part; messages are more than half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// For what is rewritten within seconds, as under load: not at all, which saves an eighth
-    /// of all the time that a record takes, for a hundred bytes that are on disk meanwhile.
+    /// For what is rewritten within seconds, as under load: not at all, and without an index
+    /// of messages. That saves a sixth of all the time that a record takes; meanwhile it has
+    /// a hundred bytes more on disk, and a search for a text reads it.
     Passing,
     /// For what will be rewritten, but may stay for hours: Zstandard at level 1. On messages
     /// LZ4 takes as long, for half as much again.
@@ -81,7 +82,8 @@ pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) 
 /// A part under construction. Dropped before its end, it takes its file away.
 pub(crate) struct PartWriter {
     writer: ArrowWriter<BufWriter<fs::File>>,
-    sets: message_index::Builder,
+    /// None of a passing part.
+    sets: Option<message_index::Builder>,
     totals: totals::Builder,
     file: Unfinished,
 }
@@ -117,15 +119,18 @@ impl PartWriter {
         let buffered = BufWriter::with_capacity(1 << 20, output);
         let properties = properties(layout, effort)?;
         let writer = ArrowWriter::try_new(buffered, layout.schema.clone(), Some(properties)).map_err(refused)?;
-        Ok(Self { writer, sets: message_index::Builder::default(), totals: totals::Builder::new(GROUP_ROWS), file })
+        let sets = (effort != Effort::Passing).then(message_index::Builder::default);
+        Ok(Self { writer, sets, totals: totals::Builder::new(GROUP_ROWS), file })
     }
 
     /// Adds rows, which come after those before in the order of the part; their columns
     /// are those of the layout. About one row group is kept in memory, encoded.
     pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
         full_disk_point!("part::write", |error| file::failed("write", &self.file.path, &error));
-        let messages = Texts::named(batch, schema::MESSAGE)?;
-        (0..messages.len()).for_each(|row| self.sets.add(messages.get(row).unwrap_or_default()));
+        if let Some(sets) = &mut self.sets {
+            let messages = Texts::named(batch, schema::MESSAGE)?;
+            (0..messages.len()).for_each(|row| sets.add(messages.get(row).unwrap_or_default()));
+        }
         self.totals.add(batch)?;
         self.writer.write(batch).map_err(refused)
     }
@@ -135,12 +140,16 @@ impl PartWriter {
         let Self { mut writer, sets, totals, mut file } = self;
         // Row groups are ended before what stands behind them.
         writer.flush().map_err(refused)?;
-        let sets = sets.finish();
-        let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
-        writer.write_all(&sets).map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
-        for (key, text) in
-            [(schema::MESSAGE_INDEX_KEY, serde_json::to_string(&place)), (schema::TOTALS_KEY, totals.finish())]
-        {
+        let mut pairs = vec![(schema::TOTALS_KEY, totals.finish())];
+        if let Some(sets) = sets {
+            let sets = sets.finish();
+            let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
+            writer
+                .write_all(&sets)
+                .map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
+            pairs.push((schema::MESSAGE_INDEX_KEY, serde_json::to_string(&place)));
+        }
+        for (key, text) in pairs {
             let text = text.map_err(|error| Error::internal(format!("a part's {key} does not print: {error}")))?;
             writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
         }
