@@ -44,6 +44,11 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
             part.bloom_filter(&footer, group, *column)?;
         }
         let all = 0..bounds.rows;
+        let few = Reading { columns: columns.clone(), ..Reading::default() };
+        for batch in part.read(&footer, group, std::slice::from_ref(&(1..bounds.rows / 2)), few)? {
+            batch?;
+        }
+        part.read_filters_ahead(&footer, &columns);
         let what = Reading { columns, ..Reading::default() };
         for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
             found.extend(decode::records(&batch?, &footer.columns)?);

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fs::File,
     num::{NonZeroU64, NonZeroUsize},
+    ops::Range,
     os::unix::fs::FileExt,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -16,7 +17,7 @@ use std::{
 use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
-    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection},
     basic::Compression,
     bloom_filter::Sbbf,
     file::{
@@ -36,6 +37,9 @@ use super::{
 /// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
 /// message index up to half a megabyte.
 const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+
+/// What is read of the end of a file at once: the footer of a full part and more.
+const END_BYTES: u64 = 128 << 10;
 
 /// The most recently used footers.
 pub(crate) struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
@@ -136,6 +140,7 @@ impl Part {
             return Ok(footer.clone());
         }
         let file = self.open()?;
+        advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
         let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
         let footer = Arc::new(footer);
         self.footers.0.lock().put(self.info.path.clone(), footer.clone());
@@ -196,6 +201,19 @@ impl Part {
                 .map_err(|error| self.spoilt(&error.to_string()))
         })
     }
+
+    /// Has the system read the Bloom filters of these columns in all row groups.
+    pub(crate) fn read_filters_ahead(&self, footer: &Footer, columns: &[usize]) {
+        // Whoever reads them tells what is wrong with the file.
+        let Ok(file) = self.open() else { return };
+        for group in footer.metadata.metadata().row_groups() {
+            for column in columns.iter().filter_map(|place| group.columns().get(*place)) {
+                if let (Some(offset), Some(bytes)) = (column.bloom_filter_offset(), column.bloom_filter_length()) {
+                    advise(&file, offset as u64..(offset as u64).saturating_add(bytes as u64));
+                }
+            }
+        }
+    }
 }
 
 impl Group {
@@ -247,13 +265,23 @@ impl Footer {
     }
 
     /// Has the system read these columns of a row group, all at once: the reader asks for
-    /// a page at a time, and a disk is slow at that.
-    pub(super) fn read_ahead<'a>(&self, file: &File, group: usize, columns: impl Iterator<Item = &'a usize>) {
-        let group = self.metadata.metadata().row_group(group);
-        for column in columns.filter_map(|place| group.columns().get(*place)) {
-            let (offset, bytes) = column.byte_range();
-            // Advice: without it, reading takes longer.
-            let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(bytes), rustix::fs::Advice::WillNeed);
+    /// a page at a time, and a disk is slow at that. Of a selection only its pages: left to
+    /// itself, a system with a long read-ahead reads megabytes for a few rows.
+    pub(super) fn read_ahead(&self, file: &File, group: usize, columns: &[usize], selection: Option<&RowSelection>) {
+        let metadata = self.metadata.metadata();
+        for place in columns {
+            let Some(column) = metadata.row_group(group).columns().get(*place) else { continue };
+            let (start, bytes) = column.byte_range();
+            let pages = metadata.page_index().and_then(|index| index.offset_index(group, *place));
+            let pages = pages.map(|pages| pages.page_locations().as_slice());
+            let (Some(selection), Some(pages @ [first, ..])) = (selection, pages) else {
+                advise(file, start..start.saturating_add(bytes));
+                continue;
+            };
+            let mut ranges = Vec::new();
+            push_joined(&mut ranges, start..first.offset as u64);
+            selection.scan_ranges(pages).into_iter().for_each(|page| push_joined(&mut ranges, page));
+            ranges.into_iter().for_each(|range| advise(file, range));
         }
     }
 
@@ -278,6 +306,22 @@ impl Footer {
     /// The places of all columns.
     pub(crate) fn all_columns(&self) -> Vec<usize> {
         (0..self.metadata.parquet_schema().num_columns()).collect()
+    }
+}
+
+/// Has the system read these bytes while other work is done.
+fn advise(file: &File, bytes: Range<u64>) {
+    if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(NonZeroU64::new) {
+        // Without it, reading only takes longer.
+        let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);
+    }
+}
+
+/// Adds a range, or extends the last one where it goes on there.
+pub(crate) fn push_joined<T: PartialEq>(ranges: &mut Vec<Range<T>>, next: Range<T>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == next.start => last.end = next.end,
+        _ => ranges.push(next),
     }
 }
 

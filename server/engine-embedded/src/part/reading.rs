@@ -70,14 +70,12 @@ impl Part {
         let mut selection = None;
         if rows.iter().map(Range::len).sum::<usize>() < all {
             selection = Some(RowSelection::from_consecutive_ranges(rows.iter().cloned(), all));
-        } else {
-            let needed = what.conditions.iter().flat_map(|condition| &condition.columns).chain(&what.columns);
-            self.guarded(|| {
-                footer.read_ahead(&file, group, needed);
-                Ok(())
-            })?;
         }
         let open = |columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>| {
+            self.guarded(|| {
+                footer.read_ahead(&file, group, columns, selection.as_ref());
+                Ok(())
+            })?;
             let file = file.try_clone().map_err(|error| file::failed("open", &self.path, &error))?;
             let mask = ProjectionMask::leaves(footer.metadata.parquet_schema(), columns.iter().copied());
             let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())

@@ -4,7 +4,8 @@
 //! on where in the order its first record can be. They are visited from the lowest
 //! bound on; as soon as the wanted number is found and no source is left that can
 //! begin before the last of them, the rest is not looked at. Parts give their row
-//! groups only when it is their turn, so most footers are never read.
+//! groups only when it is their turn, so most footers are never read; the longer it
+//! takes, the more of them at once, because a disk is slow at one after the other.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc, time::Instant};
 
@@ -198,9 +199,26 @@ impl Sources {
     }
 
     fn pop(&mut self) -> Option<(i64, Source)> {
-        let Reverse((bound, place)) = self.order.pop()?;
-        let source = self.sources.get_mut(place)?.take()?;
-        Some((bound, source))
+        loop {
+            let Reverse((bound, place)) = self.order.pop()?;
+            if let Some(source) = self.sources.get_mut(place).and_then(Option::take) {
+                return Some((bound, source));
+            }
+        }
+    }
+
+    /// The parts that come next, at most so many, with no regard to what comes between them.
+    fn pop_parts(&mut self, most: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
+        let is_part = |place: usize| matches!(self.sources.get(place), Some(Some(Source::Part(_))));
+        let order = self.order.iter().map(|Reverse(source)| *source);
+        let mut next: Vec<_> = order.filter(|(bound, place)| is_part(*place) && wanted(*bound)).collect();
+        next.sort_unstable();
+        next.truncate(most);
+        let parts = next.into_iter().filter_map(|(_, place)| match self.sources.get_mut(place)?.take()? {
+            Source::Part(part) => Some(part),
+            Source::Entry(_) | Source::Group(_) => None,
+        });
+        parts.collect()
     }
 
     /// The least bound.
@@ -280,14 +298,11 @@ impl Scan<'_> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let footer = part.footer()?;
-                    for (place, group) in footer.groups.iter().enumerate() {
-                        let may_have = self.window.id.is_none_or(|id| group.may_have(id));
-                        if may_have && self.window.meets(group.time, group.position) {
-                            let source = Source::Group((part.clone(), footer.clone(), place));
-                            sources.push(self.order.bound(group.time, group.position), source);
-                        }
-                    }
+                    let mut parts = sources.pop_parts(most - 1, |bound| !found.is_closed(bound));
+                    parts.push(part);
+                    let opened: Vec<_> =
+                        parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
+                    opened.into_iter().flatten().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
                 }
                 Source::Group(group) => groups.push(group),
             }
@@ -297,6 +312,21 @@ impl Scan<'_> {
             }
         }
         Ok((entries, groups))
+    }
+
+    /// The row groups of a part that may have something, with their bounds.
+    fn open(&self, part: Arc<Part>) -> Result<Vec<(i64, GroupOfPart)>> {
+        self.cancel.check()?;
+        let footer = part.footer()?;
+        filter::read_ahead(self.query, &part, &footer);
+        let may_have = |group: &Group| {
+            self.window.id.is_none_or(|id| group.may_have(id)) && self.window.meets(group.time, group.position)
+        };
+        let groups = footer.groups.iter().enumerate().filter(|(_, group)| may_have(group));
+        let bounded = groups.map(|(place, group)| {
+            (self.order.bound(group.time, group.position), (part.clone(), footer.clone(), place))
+        });
+        Ok(bounded.collect())
     }
 
     fn entry(&self, entry: &Entry, found: &mut Found) {

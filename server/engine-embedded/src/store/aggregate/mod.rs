@@ -105,6 +105,7 @@ impl Run<'_> {
         }
         self.cancel.check()?;
         let footer = part.footer()?;
+        filter::read_ahead(self.query, part, &footer);
         let meets = |(_, group): &(usize, &Group)| self.window.meets(group.time, group.position);
         let task = |(place, _)| Task::Group { part: part.clone(), footer: footer.clone(), place };
         Ok(footer.groups.iter().enumerate().filter(meets).map(task).collect())

@@ -24,6 +24,8 @@ pub(crate) enum Leaf {
     Contains(Contains),
     /// The severity is one of these, by its number.
     Severity(Box<[bool; 256]>),
+    /// An id, in a column of bytes, is one of these.
+    Ids { column: &'static str, wanted: Vec<Vec<u8>> },
     /// A field other than an attribute.
     Core { field: Field, probe: Probe },
     /// An attribute: its columns, and whether the column of the rest may have it too.
@@ -41,6 +43,12 @@ impl Leaf {
         Self::Severity(passes)
     }
 
+    /// A test for some ids by their texts, of which there is one for each id.
+    pub(crate) fn ids(column: &'static str, texts: &[String]) -> Self {
+        let id = |text: &String| hex::decode(text).ok().filter(|id| hex::encode(id) == *text);
+        Self::Ids { column, wanted: texts.iter().filter_map(id).collect() }
+    }
+
     /// Which rows pass. A row that has no such field does not.
     pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<BooleanBuffer> {
         match self {
@@ -51,6 +59,11 @@ impl Leaf {
             Self::Severity(passes) => {
                 let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
                 Ok(collect(severities.len(), |row| passes[usize::from(severities[row])]))
+            }
+            Self::Ids { column, wanted } => {
+                let column = columns::bytes(batch, column)?;
+                let is_wanted = |row: usize| wanted.iter().any(|id| id.as_slice() == column.value(row));
+                Ok(collect(column.len(), |row| column.is_valid(row) && is_wanted(row)))
             }
             Self::Core { field, probe } => core(batch, field, probe),
             Self::Attribute { key, columns, rest, test, probe } => {

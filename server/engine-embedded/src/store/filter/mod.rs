@@ -18,7 +18,7 @@ use model::{
 };
 use pipeline::Result;
 
-pub(crate) use self::prune::candidates;
+pub(crate) use self::prune::{candidates, read_ahead};
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
 use crate::part::{
@@ -92,6 +92,9 @@ enum Node {
     Leaf { leaf: Box<Leaf>, columns: Vec<usize>, cost: u32 },
 }
 
+/// What reading ids costs, beside the other costs of [`node`].
+const IDS_COST: u32 = 3;
+
 fn node(expr: &Expr, layout: &Columns) -> Node {
     match expr {
         Expr::All => Node::Constant(true),
@@ -111,14 +114,16 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
         Expr::Field(Field::Level, test) if test.is_by_severity() => {
             Node::Leaf { leaf: Box::new(Leaf::severity(test)), columns: vec![layout.place(schema::SEVERITY)], cost: 0 }
         }
+        Expr::Field(Field::TraceId, Test::AnyOf(texts)) => ids(schema::TRACE_ID, texts, layout),
+        Expr::Field(Field::SpanId, Test::AnyOf(texts)) => ids(schema::SPAN_ID, texts, layout),
         Expr::Field(field, test) => {
             let (names, cost): (&[&str], u32) = match field {
                 Field::Level => (&[schema::SEVERITY, schema::LEVEL], 1),
                 Field::Service => (&[schema::SERVICE], 1),
                 Field::Node => (&[schema::NODE], 1),
-                Field::TraceId => (&[schema::TRACE_ID], 3),
-                Field::SpanId => (&[schema::SPAN_ID], 3),
-                Field::Id => (&[schema::ID_BASE, schema::POSITION], 3),
+                Field::TraceId => (&[schema::TRACE_ID], IDS_COST),
+                Field::SpanId => (&[schema::SPAN_ID], IDS_COST),
+                Field::Id => (&[schema::ID_BASE, schema::POSITION], IDS_COST),
                 _ => (&[schema::MESSAGE], 12),
             };
             Node::Leaf {
@@ -128,6 +133,10 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
             }
         }
     }
+}
+
+fn ids(column: &'static str, texts: &[String], layout: &Columns) -> Node {
+    Node::Leaf { leaf: Box::new(Leaf::ids(column, texts)), columns: vec![layout.place(column)], cost: IDS_COST }
 }
 
 /// A conjunction, or with `either` a disjunction, without its constant operands.

@@ -12,8 +12,8 @@ use pipeline::Result;
 
 use crate::part::{
     message_index::BLOCK_ROWS,
-    reader::{Footer, Part},
-    schema::{self, Kind},
+    reader::{Footer, Part, push_joined},
+    schema::{self, Columns, Kind},
 };
 
 /// The rows of a row group that may match, as ranges in order.
@@ -26,13 +26,34 @@ pub(crate) fn candidates(query: &Query, part: &Part, footer: &Footer, group: usi
     let mask = pruner.may_match(&query.expr)?;
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
-        let (start, end) = (block * BLOCK_ROWS, ((block + 1) * BLOCK_ROWS).min(rows));
-        match ranges.last_mut() {
-            Some(last) if last.end == start => last.end = end,
-            _ => ranges.push(start..end),
-        }
+        push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(rows));
     }
     Ok(ranges)
+}
+
+/// Has the system read the Bloom filters that [`candidates`] will ask of this part, all at
+/// once: one after the other, a disk would be waited for at each row group.
+pub(crate) fn read_ahead(query: &Query, part: &Part, footer: &Footer) {
+    let mut columns = Vec::new();
+    filtered_columns(&query.expr, &footer.columns, &mut columns);
+    if !columns.is_empty() {
+        part.read_filters_ahead(footer, &columns);
+    }
+}
+
+/// The columns whose filters decide whether a row group is read.
+fn filtered_columns(expr: &Expr, layout: &Columns, columns: &mut Vec<usize>) {
+    match expr {
+        Expr::And(operands) | Expr::Or(operands) => {
+            operands.iter().for_each(|operand| filtered_columns(operand, layout, columns));
+        }
+        Expr::Field(Field::TraceId, Test::AnyOf(_)) => columns.push(layout.place(schema::TRACE_ID)),
+        Expr::Field(Field::SpanId, Test::AnyOf(_)) => columns.push(layout.place(schema::SPAN_ID)),
+        Expr::Field(Field::Attribute(key), Test::AnyOf(_)) if layout.rest.is_none() => {
+            columns.extend(layout.of_attribute(key).map(|(place, _)| *place));
+        }
+        _ => {}
+    }
 }
 
 /// A bit for each block of a row group, which has fewer than 64.
