@@ -1,5 +1,5 @@
 //! What every listener's router ends with: an answer for addresses that lead nowhere, in
-//! the language of who asks, and the outermost layers.
+//! the language of who asks, and the bound on bodies.
 
 use std::convert::Infallible;
 
@@ -10,16 +10,17 @@ use axum::{
     response::Response,
 };
 use tower::ServiceExt as _;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{grpc, http::problem};
 
 /// Ends a router. `page` answers browsers; without it they get what programs get.
-pub(crate) fn finished(router: Router, page: Option<Router>) -> Router {
-    router
+///
+/// The gRPC services bound what they read by themselves. Each layer costs a call as much as
+/// its record does, so theirs is none.
+pub(crate) fn finished(http: Router, grpc: Router, page: Option<Router>) -> Router {
+    http.layer(DefaultBodyLimit::max(model::limits::BATCH_BYTES))
+        .merge(grpc)
         .fallback(move |request: Request| answer(request, page.clone()))
-        .layer(DefaultBodyLimit::max(model::limits::BATCH_BYTES))
-        .layer(CatchPanicLayer::new())
 }
 
 async fn answer(request: Request, page: Option<Router>) -> Response {

@@ -1,9 +1,16 @@
 //! Ports: accept within a bound, serve HTTP/1.1 and HTTP/2 on the same one, stop gracefully.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, StatusCode},
+    response::Response,
+};
+use futures::FutureExt as _;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -18,6 +25,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt as _;
+
+use crate::{gathered::Gathered, http::problem};
 
 /// How long a client may take over the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -146,7 +155,8 @@ impl Listener {
                 };
                 if begun {
                     let service = service(router, &stream, peer);
-                    let connection = builder.serve_connection(TokioIo::new(stream), service_fn(service)).into_owned();
+                    let stream = TokioIo::new(Gathered::new(stream));
+                    let connection = builder.serve_connection(stream, service_fn(service)).into_owned();
                     if let Err(error) = watcher.watch(connection).await {
                         tracing::debug!(%peer, %error, "connection ended");
                     }
@@ -193,19 +203,57 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// The router as a service of one connection, whose peer both axum and tonic can ask for.
+/// The router as a service of one connection, whose peer both axum and tonic can ask for. A
+/// call that panics is answered, and costs no other.
 fn service(
     router: Router,
     stream: &TcpStream,
     peer: SocketAddr,
-) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<axum::response::Response, Infallible>>
-+ Clone
-+ use<> {
+) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<Response, Infallible>> + Clone + use<> {
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
     move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(info.clone());
-        Box::pin(router.clone().oneshot(request))
+        let answer = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
+        Box::pin(async { answer.await.unwrap_or_else(|_| Ok(panicked())) })
+    }
+}
+
+fn panicked() -> Response {
+    problem::document(StatusCode::INTERNAL_SERVER_ERROR, "the call failed by a fault in the server; its log says where")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn asked(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_answered_and_costs_no_other() {
+        async fn broken() {
+            panic!("a fault on purpose");
+        }
+        let router = Router::new().route("/broken", get(broken)).route("/sound", get(async || "sound"));
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router, 4).await.unwrap();
+        let address = listener.address().unwrap();
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(listener.serve(stop.clone()));
+        let broken = asked(address, "/broken").await;
+        assert!(broken.starts_with("HTTP/1.0 500") && broken.contains("fault in the server"), "{broken}");
+        let sound = asked(address, "/sound").await;
+        assert!(sound.starts_with("HTTP/1.0 200") && sound.ends_with("sound"), "{sound}");
+        stop.cancel();
+        server.await.unwrap();
     }
 }

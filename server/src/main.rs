@@ -8,6 +8,7 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
+mod gathered;
 mod grpc;
 mod http;
 mod listen;

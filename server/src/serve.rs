@@ -102,22 +102,23 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let otlp_routes = http::otlp_routes(services.clone());
     let router = http::routes(services, &options.listen.cors_origin)?
         .merge(site::routes(Arc::clone(&site)))
-        .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)))
-        .merge(grpc_routes.clone());
+        .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
+    let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));
 
     let max_connections = options.limits.max_connections;
-    let main =
-        Listener::bind(options.listen.listen, finished(router, Some(dashboard.not_found)), max_connections).await?;
+    let main = Listener::bind(options.listen.listen, router, max_connections).await?;
     let doors = streams::Doors::bind(&options.streams, options.assume_timezone, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
     servers.spawn(main.serve(stop.clone()));
-    for (asked, default, name, routes, bound) in [
-        (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_routes, &mut addresses.grpc),
-        (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_routes, &mut addresses.otlp),
+    let grpc_alone = finished(Router::new(), grpc_routes, None);
+    let otlp_alone = finished(otlp_routes, Router::new(), None);
+    for (asked, default, name, router, bound) in [
+        (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
+        (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
     ] {
-        for listener in listeners(asked, default, name, &finished(routes, None), &options).await? {
+        for listener in listeners(asked, default, name, &router, &options).await? {
             bound.push(listener.address()?);
             servers.spawn(listener.serve(stop.clone()));
         }
