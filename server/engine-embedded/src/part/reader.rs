@@ -204,14 +204,17 @@ impl Part {
 
     /// Has the system read the Bloom filters of these columns in all row groups.
     pub(crate) fn read_filters_ahead(&self, footer: &Footer, columns: &[usize]) {
-        // Whoever reads them tells what is wrong with the file.
-        let Ok(file) = self.open() else { return };
-        for group in footer.metadata.metadata().row_groups() {
-            for column in columns.iter().filter_map(|place| group.columns().get(*place)) {
-                if let (Some(offset), Some(bytes)) = (column.bloom_filter_offset(), column.bloom_filter_length()) {
-                    advise(&file, offset as u64..(offset as u64).saturating_add(bytes as u64));
-                }
+        let groups = footer.metadata.metadata().row_groups().iter();
+        let filters = groups.flat_map(|group| columns.iter().filter_map(|place| group.columns().get(*place)));
+        let mut ranges = Vec::new();
+        for filter in filters {
+            if let (Some(offset), Some(bytes)) = (filter.bloom_filter_offset(), filter.bloom_filter_length()) {
+                push_joined(&mut ranges, offset as u64..(offset as u64).saturating_add(bytes as u64));
             }
+        }
+        // Whoever reads them tells what is wrong with the file.
+        if let Ok(file) = self.open() {
+            ranges.into_iter().for_each(|range| advise(&file, range));
         }
     }
 }

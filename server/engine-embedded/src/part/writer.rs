@@ -13,7 +13,7 @@ use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::{KeyValue, SortingColumn},
-        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
+        properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
     },
     schema::types::ColumnPath,
 };
@@ -201,6 +201,8 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         .set_compression(others)
         .set_column_compression(column(schema::MESSAGE), messages)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
+        // All together: who looks for a trace reads those of all row groups.
+        .set_bloom_filter_position(BloomFilterPosition::End)
         .set_data_page_row_count_limit(page_rows)
         .set_write_batch_size(page_rows)
         // Only what a scan prunes by keeps bounds; those of texts would cost more than they save.

@@ -12,8 +12,6 @@ use crate::{catalogue::ledger::DAY, part::reader::Part};
 
 /// Parts about alike that are merged at once.
 const FAN: usize = 16;
-/// Parts that a time of load has left that are merged without waiting for more.
-const LEFT: usize = 4;
 
 /// The parts to merge next, which are of one day; none where all is well. A part of
 /// `full` rows is never merged again; `now` in nanoseconds since the Unix epoch.
@@ -48,18 +46,15 @@ pub(super) fn choose(parts: &[Arc<Part>], full: u64, fan: usize, now: i64) -> Ve
 }
 
 /// What a time of load has left: full tables that were written without compression, too few
-/// to be merged by [`choose`] before others come. `passing` tells them.
+/// to be merged by [`choose`] before others come, if only one. `passing` tells them.
 pub(super) fn left_by_load(parts: &[Arc<Part>], full: u64, passing: impl Fn(&Part) -> bool) -> Vec<Arc<Part>> {
     let mut days: BTreeMap<i64, Vec<&Arc<Part>>> = BTreeMap::new();
     for part in parts.iter().filter(|part| part.info.rows <= full / 2 && passing(part)) {
         days.entry(part.info.max_time.div_euclid(DAY)).or_default().push(part);
     }
-    let left = days.into_values().find(|parts| parts.len() >= LEFT);
-    left.map(|mut parts| {
-        parts.sort_by_key(|part| part.info.max_time);
-        up_to(full, parts)
-    })
-    .unwrap_or_default()
+    let mut left = days.pop_last().map(|(_, parts)| parts).unwrap_or_default();
+    left.sort_by_key(|part| part.info.max_time);
+    up_to(full, left)
 }
 
 /// How often a part of so many rows can grow by the fan until it is full, from the top:
@@ -120,13 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_time_of_load_has_left_is_merged_once() {
+    fn what_a_time_of_load_has_left_is_merged_by_days() {
         let mut parts: Vec<_> = (0..3).map(|minute| part(9, minute, 65_536)).collect();
         parts.extend([part(9, 10, 1_000), part(9, 11, 1_900_000), part(8, 1, 65_536)]);
         let left = |parts: &[Arc<Part>]| left_by_load(parts, FULL, |part| part.info.rows != 1_000).len();
-        assert_eq!(left(&parts), 0);
-        parts.push(part(9, 12, 65_536));
-        assert_eq!(left(&parts), 4);
+        assert_eq!((left(&parts), left(&parts[3..]), left(&parts[3..5])), (3, 1, 0));
     }
 
     #[test]
