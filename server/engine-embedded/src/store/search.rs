@@ -30,8 +30,10 @@ use crate::part::{
 
 /// Rows that are tried first in the row group that comes first, by one thread.
 const FIRST_ROWS: usize = 4_096;
-/// Rows that are tried next, if that was not enough, and what each thread takes of a row
-/// group at a time: two pages.
+/// Up to so many rows, row groups are looked at one by one. The newest ones are often small.
+const HASTY_ROWS: usize = 65_536;
+/// What each thread takes of a row group at a time, two pages: up to there next, if that was
+/// not enough, and then as much for each thread.
 const SLICE_ROWS: usize = 16_384;
 /// The most row groups that are searched at once: what is done in vain where the first of
 /// them would have been enough, against threads that wait for one another.
@@ -199,12 +201,10 @@ impl Sources {
     }
 
     fn pop(&mut self) -> Option<(i64, Source)> {
-        loop {
-            let Reverse((bound, place)) = self.order.pop()?;
-            if let Some(source) = self.sources.get_mut(place).and_then(Option::take) {
-                return Some((bound, source));
-            }
-        }
+        let bound = self.bound()?;
+        let Reverse((_, place)) = self.order.pop()?;
+        let source = self.sources.get_mut(place)?.take()?;
+        Some((bound, source))
     }
 
     /// The parts that come next, at most so many, with no regard to what comes between them.
@@ -222,8 +222,15 @@ impl Sources {
     }
 
     /// The least bound.
-    fn bound(&self) -> Option<i64> {
-        self.order.peek().map(|Reverse((bound, _))| *bound)
+    fn bound(&mut self) -> Option<i64> {
+        // What was taken out of its turn is still in the order.
+        while let Some(Reverse((bound, place))) = self.order.peek() {
+            if self.sources.get(*place).is_some_and(Option::is_some) {
+                return Some(*bound);
+            }
+            self.order.pop();
+        }
+        None
     }
 }
 
@@ -238,19 +245,25 @@ impl Scan<'_> {
     /// Looks for records until there are enough, or there is nothing left to look at, or
     /// `stop` says so of the bound of all that is left; only then it gives that bound.
     fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
-        let mut round = 1;
+        let (mut round, mut looked_at, mut begun) = (1, 0, false);
         loop {
-            if let Some(bound) = sources.bound().filter(|bound| round > 1 && !found.is_closed(*bound) && stop(*bound)) {
+            if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
             let (entries, groups) = self.next(sources, found, round)?;
             if entries.is_empty() && groups.is_empty() {
                 return Ok(None);
             }
+            begun = true;
             entries.iter().for_each(|entry| self.entry(entry, found));
-            // The first one alone, in small steps, because it is often enough; more at once
+            // One alone, in small steps, because what is newest is often enough; more at once
             // the longer it takes.
-            let hasty = round == 1;
+            let hasty = looked_at < HASTY_ROWS;
+            looked_at += groups
+                .iter()
+                .filter_map(|(_, footer, place)| footer.groups.get(*place))
+                .map(|group| group.rows)
+                .sum::<usize>();
             let parts: Vec<Found> = groups
                 .into_par_iter()
                 .with_max_len(1)
@@ -261,7 +274,9 @@ impl Scan<'_> {
                 })
                 .collect::<Result<_>>()?;
             parts.into_iter().for_each(|own| found.merge(own));
-            round = (round * 2).min(ROUND_GROUPS);
+            if looked_at >= HASTY_ROWS {
+                round = (round * 2).min(ROUND_GROUPS);
+            }
         }
     }
 
@@ -402,15 +417,16 @@ impl Scan<'_> {
 
     /// The rows of a row group in the order of the search: in haste few of them first.
     fn steps(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
-        let (mut steps, mut done, mut next) = (Vec::new(), 0, FIRST_ROWS);
+        let (mut steps, mut done, mut end) = (Vec::new(), 0, FIRST_ROWS);
+        if self.order == Order::Position || !hasty {
+            end = rows;
+        }
         while done < rows {
-            if self.order == Order::Position || !hasty {
-                next = rows;
-            }
-            let end = next.min(rows);
+            end = end.min(rows);
             steps.push(if self.order == Order::Oldest { rows - end..rows - done } else { done..end });
             done = end;
-            next = if next < SLICE_ROWS { SLICE_ROWS } else { 2 * next + SLICE_ROWS };
+            // A page that two steps share is unpacked twice.
+            end = if end < SLICE_ROWS { SLICE_ROWS } else { end + SLICE_ROWS * rayon::current_num_threads() };
         }
         steps
     }
