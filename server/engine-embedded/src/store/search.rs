@@ -30,8 +30,9 @@ use crate::part::{
 
 /// Rows that are tried first in the row group that comes first, by one thread.
 const FIRST_ROWS: usize = 4_096;
-/// Up to so many rows, row groups are looked at one by one. The newest ones are often small.
-const HASTY_ROWS: usize = 65_536;
+/// Up to so many rows, as a row group has at most, they are looked at one by one. The newest
+/// ones are often small.
+const HASTY_ROWS: usize = 131_072;
 /// What each thread takes of a row group at a time, two pages: up to there next, if that was
 /// not enough, and then as much for each thread.
 const SLICE_ROWS: usize = 16_384;
