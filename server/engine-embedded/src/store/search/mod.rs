@@ -7,14 +7,21 @@
 //! groups only when it is their turn, so most footers are never read; the longer it
 //! takes, the more of them at once, because a disk is slow at one after the other.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc, time::Instant};
+mod found;
+mod sources;
+
+use std::{ops::Range, sync::Arc, time::Instant};
 
 use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_buffer::BooleanBuffer;
 use model::{Query, RecordId, StoredRecord, time::Nanos};
-use pipeline::{Block, Result, TimeRange};
+use pipeline::{Result, TimeRange};
 use rayon::prelude::*;
 
+use self::{
+    found::{Candidate, Found},
+    sources::{GroupOfPart, Source, Sources},
+};
 use super::{
     filter::{self, Bound},
     memtable::Entry,
@@ -177,62 +184,6 @@ pub(crate) fn search_newest(
 /// The time after the newest that a source with this bound can have.
 fn searched_back_to(bound: i64) -> Nanos {
     (!bound).saturating_add(1)
-}
-
-/// A row group by its place.
-type GroupOfPart = (Arc<Part>, Arc<Footer>, usize);
-
-enum Source {
-    Entry(Arc<Entry>),
-    Part(Arc<Part>),
-    Group(GroupOfPart),
-}
-
-/// Sources by their bounds, the least first.
-#[derive(Default)]
-struct Sources {
-    order: BinaryHeap<Reverse<(i64, usize)>>,
-    sources: Vec<Option<Source>>,
-}
-
-impl Sources {
-    fn push(&mut self, bound: i64, source: Source) {
-        self.order.push(Reverse((bound, self.sources.len())));
-        self.sources.push(Some(source));
-    }
-
-    fn pop(&mut self) -> Option<(i64, Source)> {
-        let bound = self.bound()?;
-        let Reverse((_, place)) = self.order.pop()?;
-        let source = self.sources.get_mut(place)?.take()?;
-        Some((bound, source))
-    }
-
-    /// The parts that come next, at most so many, with no regard to what comes between them.
-    fn pop_parts(&mut self, most: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
-        let is_part = |place: usize| matches!(self.sources.get(place), Some(Some(Source::Part(_))));
-        let order = self.order.iter().map(|Reverse(source)| *source);
-        let mut next: Vec<_> = order.filter(|(bound, place)| is_part(*place) && wanted(*bound)).collect();
-        next.sort_unstable();
-        next.truncate(most);
-        let parts = next.into_iter().filter_map(|(_, place)| match self.sources.get_mut(place)?.take()? {
-            Source::Part(part) => Some(part),
-            Source::Entry(_) | Source::Group(_) => None,
-        });
-        parts.collect()
-    }
-
-    /// The least bound.
-    fn bound(&mut self) -> Option<i64> {
-        // What was taken out of its turn is still in the order.
-        while let Some(Reverse((bound, place))) = self.order.peek() {
-            if self.sources.get(*place).is_some_and(Option::is_some) {
-                return Some(*bound);
-            }
-            self.order.pop();
-        }
-        None
-    }
 }
 
 struct Scan<'a> {
@@ -448,81 +399,4 @@ fn within(ranges: &[Range<usize>], slice: &Range<usize>) -> Vec<Range<usize>> {
         .map(|range| range.start.max(slice.start)..range.end.min(slice.end))
         .filter(|range| !range.is_empty())
         .collect()
-}
-
-enum Candidate {
-    Memory(Block, usize),
-    Part(Box<StoredRecord>),
-}
-
-/// The best records so far; never more than the limit.
-struct Found {
-    limit: usize,
-    /// Only what comes before it is wanted.
-    bar: Option<Key>,
-    /// Places in `candidates` by key, the last wanted on top.
-    heap: BinaryHeap<(Key, usize)>,
-    candidates: Vec<Option<Candidate>>,
-}
-
-impl Found {
-    fn new(limit: usize) -> Self {
-        Self { limit, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
-    }
-
-    /// An empty one that wants what this one wants.
-    fn fork(&self) -> Self {
-        let full = self.heap.len() >= self.limit;
-        let last = self.heap.peek().filter(|_| full).map(|(last, _)| *last);
-        Self { bar: last, ..Self::new(self.limit) }
-    }
-
-    /// Takes in what another one has found.
-    fn merge(&mut self, mut other: Self) {
-        for (key, place) in std::mem::take(&mut other.heap) {
-            let candidate = other.candidates.get_mut(place).and_then(Option::take);
-            if let Some(candidate) = candidate.filter(|_| self.wants(key)) {
-                self.add(key, candidate);
-            }
-        }
-    }
-
-    fn wants(&self, key: Key) -> bool {
-        let room = self.heap.len() < self.limit || self.heap.peek().is_some_and(|(last, _)| key < *last);
-        room && self.bar.is_none_or(|bar| key < bar)
-    }
-
-    /// Whether no record of a source with this bound can be wanted.
-    fn is_closed(&self, bound: i64) -> bool {
-        self.heap.len() >= self.limit && self.heap.peek().is_some_and(|(last, _)| bound > last.0)
-    }
-
-    fn add(&mut self, key: Key, candidate: Candidate) {
-        let place = if self.heap.len() < self.limit {
-            self.candidates.push(None);
-            self.candidates.len() - 1
-        } else {
-            self.heap.pop().map_or(0, |(_, place)| place)
-        };
-        if let Some(slot) = self.candidates.get_mut(place) {
-            *slot = Some(candidate);
-            self.heap.push((key, place));
-        }
-    }
-
-    /// Lets go of what has this bound or comes after it.
-    fn end_before(&mut self, bound: i64) {
-        self.heap.retain(|((first, _), _)| *first < bound);
-    }
-
-    fn finish(mut self) -> Vec<StoredRecord> {
-        let order = std::mem::take(&mut self.heap).into_sorted_vec();
-        order
-            .into_iter()
-            .filter_map(|(_, place)| match self.candidates.get_mut(place)?.take()? {
-                Candidate::Memory(block, place) => block.stored(place),
-                Candidate::Part(stored) => Some(*stored),
-            })
-            .collect()
-    }
 }

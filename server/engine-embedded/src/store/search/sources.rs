@@ -1,0 +1,64 @@
+//! What a search looks at, in the order of where it can begin.
+
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+
+use crate::{
+    part::reader::{Footer, Part},
+    store::memtable::Entry,
+};
+
+/// A row group by its place.
+pub(super) type GroupOfPart = (Arc<Part>, Arc<Footer>, usize);
+
+pub(super) enum Source {
+    Entry(Arc<Entry>),
+    Part(Arc<Part>),
+    Group(GroupOfPart),
+}
+
+/// Sources by their bounds, the least first.
+#[derive(Default)]
+pub(super) struct Sources {
+    order: BinaryHeap<Reverse<(i64, usize)>>,
+    sources: Vec<Option<Source>>,
+}
+
+impl Sources {
+    pub(super) fn push(&mut self, bound: i64, source: Source) {
+        self.order.push(Reverse((bound, self.sources.len())));
+        self.sources.push(Some(source));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(i64, Source)> {
+        let bound = self.bound()?;
+        let Reverse((_, place)) = self.order.pop()?;
+        let source = self.sources.get_mut(place)?.take()?;
+        Some((bound, source))
+    }
+
+    /// The parts that come next, at most so many, with no regard to what comes between them.
+    pub(super) fn pop_parts(&mut self, most: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
+        let is_part = |place: usize| matches!(self.sources.get(place), Some(Some(Source::Part(_))));
+        let order = self.order.iter().map(|Reverse(source)| *source);
+        let mut next: Vec<_> = order.filter(|(bound, place)| is_part(*place) && wanted(*bound)).collect();
+        next.sort_unstable();
+        next.truncate(most);
+        let parts = next.into_iter().filter_map(|(_, place)| match self.sources.get_mut(place)?.take()? {
+            Source::Part(part) => Some(part),
+            Source::Entry(_) | Source::Group(_) => None,
+        });
+        parts.collect()
+    }
+
+    /// The least bound.
+    pub(super) fn bound(&mut self) -> Option<i64> {
+        // What was taken out of its turn is still in the order.
+        while let Some(Reverse((bound, place))) = self.order.peek() {
+            if self.sources.get(*place).is_some_and(Option::is_some) {
+                return Some(*bound);
+            }
+            self.order.pop();
+        }
+        None
+    }
+}
