@@ -1,4 +1,5 @@
-// Prints one line that a script can add up: `end2end: N passed, N failed, N skipped`.
+// Prints one line that a script can add up, `end2end: N passed, N failed, N skipped`, and
+// before it what was skipped and why.
 import type { FullResult, Reporter, Suite } from '@playwright/test/reporter';
 
 export default class Counts implements Reporter {
@@ -9,7 +10,12 @@ export default class Counts implements Reporter {
   }
 
   onEnd(_result: FullResult): void {
-    const outcomes = (this.suite?.allTests() ?? []).map((test) => test.outcome());
+    const tests = this.suite?.allTests() ?? [];
+    for (const test of tests.filter((test) => test.outcome() === 'skipped')) {
+      const why = test.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason was given';
+      console.log(`end2end skipped: ${test.title}: ${why}`);
+    }
+    const outcomes = tests.map((test) => test.outcome());
     const count = (...kinds: string[]) => outcomes.filter((outcome) => kinds.includes(outcome)).length;
     // A test that passes only when it is repeated is a failure.
     const line = `${count('expected')} passed, ${count('unexpected', 'flaky')} failed, ${count('skipped')} skipped`;

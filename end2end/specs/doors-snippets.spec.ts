@@ -6,18 +6,15 @@ import { basename, delimiter, extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { RecordView } from '../fixtures/api.ts';
 import { interpreter } from '../fixtures/clients.ts';
+import { Docker } from '../fixtures/docker.ts';
 import { Doors } from '../fixtures/doors.ts';
 import { until } from '../fixtures/process.ts';
 import { Rsyslog } from '../fixtures/rsyslog.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const folder = resolve(import.meta.dirname, '../../docs/snippets');
-const leftOut: Record<string, string> = {
-  'docker.sh': 'needs a Docker daemon, and an image from its registry',
-  'grpc.sh': 'needs grpcurl, which no registry that we use has',
-  'go.go': 'needs Go, which nothing else here does',
-  'tracing.rs': 'has to be compiled, with the crate that it shows',
-};
+// Compiled and run by the tests of the crate that it shows.
+const elsewhere = 'tracing.rs';
 
 let doors: Doors;
 test.beforeAll(async ({ engines }) => {
@@ -35,35 +32,69 @@ function own(file: string): string {
   return readFileSync(join(folder, file), 'utf8').replace(/\b\d{4,5}\b/g, (port) => String(places[port] ?? port));
 }
 
-const run = (program: string, file: string, path = process.env.PATH!) =>
-  promisify(execFile)(program, [file], { timeout: 30_000, env: { ...process.env, PATH: path } });
+const run = (program: string, args: string[], environment: NodeJS.ProcessEnv = {}) =>
+  promisify(execFile)(program, args, { timeout: 60_000, env: { ...process.env, ...environment } });
 
-for (const file of readdirSync(folder).filter((file) => !(file in leftOut))) {
+/** Waits for the record that a snippet sends, of which there may be several. */
+async function logged(message: string, times = 1): Promise<void> {
+  const sent = (record: RecordView) => record.message === message;
+  const found = async () => (await doors.api.logs(`service:shop "${message}"`)).filter(sent);
+  await until('the record is stored', async () => (await found()).length >= times, 15);
+  expect(await found()).toHaveLength(times);
+}
+
+const withoutFixture = (file: string) => /\.(sh|py|mjs|go)$/.test(file) && file !== 'docker.sh';
+for (const file of readdirSync(folder).filter(withoutFixture)) {
   test(`${file} logs`, async ({}, testInfo) => {
     const name = basename(file, extname(file));
     // Beside our own modules, which a file of Node.js finds from there.
     const path = testInfo.outputPath(file);
     writeFileSync(path, own(file));
-    const rsyslog = file.endsWith('.conf') ? await Rsyslog.start(own(file)) : undefined;
+    if (file.endsWith('.sh')) {
+      const bin = testInfo.outputPath('bin');
+      mkdirSync(bin);
+      writeFileSync(join(bin, 'my-program'), `#!/bin/sh\necho hello from ${name}\n`);
+      chmodSync(join(bin, 'my-program'), 0o755);
+      await run('bash', [path], { PATH: [bin, doors.program.bin, process.env.PATH].join(delimiter) });
+    } else if (file.endsWith('.go')) {
+      await run('go', ['run', path]);
+    } else {
+      await run(interpreter(file), [path]);
+    }
+    await logged(`hello from ${name}`);
+  });
+}
+
+for (const file of readdirSync(folder).filter((file) => file.endsWith('.conf'))) {
+  test(`${file} logs`, async () => {
+    const name = basename(file, extname(file));
+    const rsyslog = await Rsyslog.start(own(file));
     try {
-      if (rsyslog) {
-        const to = ['--server', '127.0.0.1', '--port', String(rsyslog.port), '--udp', '--rfc3164', '--tag', 'shop'];
-        await promisify(execFile)('logger', [...to, `hello from ${name}`]);
-      } else if (file.endsWith('.sh')) {
-        const bin = testInfo.outputPath('bin');
-        mkdirSync(bin);
-        writeFileSync(join(bin, 'my-program'), `#!/bin/sh\necho hello from ${name}\n`);
-        chmodSync(join(bin, 'my-program'), 0o755);
-        await run('bash', path, [bin, doors.program.bin, process.env.PATH].join(delimiter));
-      } else {
-        await run(interpreter(file), path);
-      }
-      const sent = ({ message }: RecordView) => message === `hello from ${name}`;
-      const found = async () => (await doors.api.logs(`service:shop "hello from ${name}"`)).filter(sent);
-      await until('the record is stored', async () => (await found()).length > 0, 15);
-      expect(await found()).toHaveLength(1);
+      const to = ['--server', '127.0.0.1', '--port', String(rsyslog.port), '--udp', '--rfc3164', '--tag', 'shop'];
+      await run('logger', [...to, `hello from ${name}`]);
+      await logged(`hello from ${name}`);
     } finally {
-      await rsyslog?.stop();
+      await rsyslog.stop();
     }
   });
 }
+
+test('docker.sh logs, by three drivers', async ({}, testInfo) => {
+  const docker = await Docker.start();
+  test.skip(typeof docker === 'string', String(docker));
+  if (typeof docker === 'string') return;
+  try {
+    await docker.image('alpine');
+    const path = testInfo.outputPath('docker.sh');
+    writeFileSync(path, own('docker.sh'));
+    await run('bash', [path], docker.environment);
+    await logged('hello from docker', 3);
+  } finally {
+    await docker.stop();
+  }
+});
+
+test('each snippet is run by a test', () => {
+  const others = readdirSync(folder).filter((file) => !withoutFixture(file) && !file.endsWith('.conf'));
+  expect(others.sort()).toEqual(['docker.sh', elsewhere]);
+});

@@ -54,6 +54,7 @@ snippets! {
     "fluent-python" "py" "Python: fluent-logger";
     "loki-python" "py" "Python: logging_loki";
     "elasticsearch-python" "py" "Python: Elasticsearch client";
+    "grpc-python" "py" "Python: gRPC, by reflection";
     "tracing" "rs" "Rust: tracing";
     "go" "go" "Go";
     "logger" "sh" "logger";
@@ -61,7 +62,6 @@ snippets! {
     "rsyslog-elasticsearch" "conf" "rsyslog: omelasticsearch";
     "docker" "sh" "Docker";
     "tcp" "sh" "TCP";
-    "grpc" "sh" "gRPC";
 }
 
 /// The snippets for a page that is read at `origin`, such as `http://127.0.0.1:3000`.
