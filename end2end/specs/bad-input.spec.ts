@@ -212,6 +212,8 @@ test.describe('the reading API', () => {
     ['/api/v1/logs', { qeury: 'x' }, /qeury/],
     ['/api/v1/histogram', { buckets: '1000000' }, /buckets/],
     ['/api/v1/tail', { after: 'x' }, /after/],
+    ['/api/v1/tail', { batch: '0' }, /batch is 0.*1 to 1000/],
+    ['/api/v1/tail', { batch: '1001' }, /batch is 1001/],
     ['/historical-logs', { limit: 'many' }, /limit/],
   ];
   for (const [path, parameters, detail] of cases) {

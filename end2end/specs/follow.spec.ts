@@ -1,4 +1,5 @@
 // Pausing, and reading on.
+import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 test('a paused view stays as it is, counts what is new, and goes on', async ({ service, explore, page }) => {
@@ -14,6 +15,39 @@ test('a paused view stays as it is, counts what is new, and goes on', async ({ s
   await page.keyboard.press('Space');
   await explore.expectState('live');
   await expect(explore.messages).toHaveText(['shown', 'held back 1', 'held back 2']);
+});
+
+test('a busy view shows the newest at once, and has the rest when one scrolls back', async ({ api, explore, page }) => {
+  const service = unique('burst');
+  await explore.openLive(`service:${service}`);
+  const [bursts, size] = [10, 150];
+  const covered = () =>
+    page.locator('.scroller').evaluate((scroller) => {
+      const area = scroller.getBoundingClientRect();
+      const heights = [...scroller.querySelectorAll('.row')].map((row) => {
+        const { top, bottom } = row.getBoundingClientRect();
+        return Math.max(0, Math.min(bottom, area.bottom) - Math.max(top, area.top));
+      });
+      return heights.reduce((sum, height) => sum + height, 0) / area.height;
+    });
+  for (let burst = 0; burst < bursts; burst++) {
+    const names = Array.from({ length: size }, (_, n) => `row ${burst * size + n}`);
+    await api.push(...names.map((message) => ({ service, message })));
+    await expect(explore.messages.last()).toHaveText(names.at(-1)!);
+    expect(await covered(), 'no gaps on the screen').toBeGreaterThan(0.95);
+  }
+  // All of them are in their places, drawn as soon as they are looked at.
+  const seen = new Set<string>();
+  await expect
+    .poll(async () => {
+      (await explore.messages.allTextContents()).forEach((text) => seen.add(text.trim()));
+      await page.locator('.scroller').evaluate((scroller) => scroller.scrollBy(0, -400));
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+      return seen.size;
+    }, { intervals: [10] })
+    .toBe(bursts * size);
+  const shown = (await explore.messages.allTextContents()).map((text) => Number(text.trim().split(' ')[1]));
+  expect(shown).toEqual([...shown].sort((a, b) => a - b));
 });
 
 test('the language can be changed, and is remembered', async ({ explore, page }) => {

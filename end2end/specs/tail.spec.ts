@@ -46,3 +46,24 @@ test('a tail resumes across a crash of the server', async ({ api, program }) => 
   expect(messages(await second.take(2))).toEqual(['stored', 'later']);
   second.close();
 });
+
+test('a tail hands out together what came together, to who asks for it', async ({ api, program }) => {
+  const service = unique('batch');
+  const parameters = new URLSearchParams({ query: `service:${service}`, batch: '3' });
+  const url = `${program.url}/api/v1/tail?${parameters}`;
+  const push = (...names: string[]) => api.push(...names.map((message) => ({ service, message })));
+  const messagesOf = (lines: { message: string }[]) => lines.map(({ message }) => message);
+
+  const first = await EventStream.open(url);
+  await push('1', '2', '3', '4', '5');
+  const full = await first.next();
+  expect(messagesOf(full.lines)).toEqual(['1', '2', '3']);
+  expect(full.id, 'it goes on after the last of them').toBe(full.lines[2].position);
+  // What does not fill an event does not wait for more for long.
+  expect(messagesOf((await first.next()).lines)).toEqual(['4', '5']);
+  first.close();
+
+  const second = await EventStream.open(url, { 'last-event-id': full.id });
+  expect(messagesOf((await second.next()).lines)).toEqual(['4', '5']);
+  second.close();
+});

@@ -17,8 +17,6 @@ use crate::state::{explorer::Connection, feed::Event, view::tail_url};
 
 /// How often an idle stream is looked at, to see whether it is still open.
 const LOOK_MS: u32 = 500;
-/// How many events are taken at a time.
-const CHUNK: usize = 256;
 /// How long an attempt to connect may take.
 const CONNECT_MS: f64 = 15_000.0;
 
@@ -27,7 +25,7 @@ pub(super) async fn run(
     query: String,
     last: StoredValue<String>,
     connection: RwSignal<Connection>,
-    deliver: impl Fn(Event<MessageEvent>),
+    deliver: impl Fn(Event<String>),
 ) {
     let mut backoff = Backoff::new();
     connection.set(Connection::Connecting);
@@ -46,28 +44,24 @@ async fn read(
     last: StoredValue<String>,
     connection: RwSignal<Connection>,
     backoff: &mut Backoff,
-    deliver: &impl Fn(Event<MessageEvent>),
+    deliver: &impl Fn(Event<String>),
 ) {
     let url = last.with_value(|last| tail_url(query, last));
     let Ok(mut source) = EventSource::new(&url) else { return };
     let (Ok(logs), Ok(skipped)) = (source.subscribe("log"), source.subscribe("skipped")) else { return };
-    // In chunks, so that a burst does not cost a timer per event.
-    let mut events = select(logs, skipped).ready_chunks(CHUNK);
+    let mut events = select(logs, skipped);
     let begun = js_sys::Date::now();
     let mut opened = false;
     loop {
         // Open and lost connections raise no event that reaches us; so look.
         let look = TimeoutFuture::new(if opened { LOOK_MS } else { LOOK_MS / 10 });
         match futures::future::select(events.next(), look.boxed_local()).await {
-            Either::Left((None, _)) => return,
-            Either::Left((Some(chunk), _)) => {
-                for event in chunk {
-                    let Ok((kind, message)) = event else { return };
-                    if let Some(event) = fresh(&kind, message, last) {
-                        deliver(event);
-                    }
+            Either::Left((Some(Ok((kind, message))), _)) => {
+                if is_fresh(&kind, &message, last) {
+                    tell(&kind, &message, deliver);
                 }
             }
+            Either::Left(_) => return,
             Either::Right(_) => {}
         }
         match source.state() {
@@ -83,20 +77,25 @@ async fn read(
     }
 }
 
-/// The event, unless it was seen before; remembers its position.
-fn fresh(kind: &str, message: MessageEvent, last: StoredValue<String>) -> Option<Event<MessageEvent>> {
+/// Whether the event was not seen before; remembers its position.
+fn is_fresh(kind: &str, message: &MessageEvent, last: StoredValue<String>) -> bool {
     let id = message.last_event_id();
-    if let Ok(position) = id.parse::<i64>() {
-        let seen = last.with_value(|last| last.parse().unwrap_or(i64::MIN));
-        // A gap may be told at the position that was seen last.
-        if position < seen || (position == seen && kind == "log") {
-            return None;
-        }
+    let Ok(position) = id.parse::<i64>() else { return true };
+    let seen = last.with_value(|last| last.parse().unwrap_or(i64::MIN));
+    // A gap may be told at the position that was seen last.
+    let is_fresh = position > seen || (position == seen && kind != "log");
+    if is_fresh {
         last.set_value(id);
     }
+    is_fresh
+}
+
+/// What an event holds: records, one a line, or how many were skipped.
+fn tell(kind: &str, message: &MessageEvent, deliver: &impl Fn(Event<String>)) {
+    let Some(data) = message.data().as_string() else { return };
     if kind == "log" {
-        return Some(Event::Record(message));
+        data.split('\n').for_each(|line| deliver(Event::Record(line.to_owned())));
+    } else if let Ok(SkippedView { count }) = serde_json::from_str(&data) {
+        deliver(Event::Skipped(count));
     }
-    let skipped: SkippedView = serde_json::from_str(&message.data().as_string()?).ok()?;
-    Some(Event::Skipped(skipped.count))
 }

@@ -1,6 +1,6 @@
 //! The first record that comes while somebody waits for it.
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use gloo_net::eventsource::futures::EventSource;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -21,13 +21,17 @@ pub(crate) fn wait_for_first(first: First) {
 }
 
 async fn read(first: First, backoff: &mut Backoff) -> Option<()> {
-    let mut source = EventSource::new("/api/v1/tail").ok()?;
+    let mut source = EventSource::new("/api/v1/tail?batch=100").ok()?;
     let mut records = source.subscribe("log").ok()?;
     loop {
-        let (_, message) = records.next().await?.ok()?;
+        let (_, mut message) = records.next().await?.ok()?;
         backoff.reset();
-        first.record.set(serde_json::from_str(&message.data().as_string()?).ok());
-        // A busy server's logs need not all be shown.
+        // A busy server's logs need not all be shown, and none may pile up.
+        while let Some(newer) = records.next().now_or_never() {
+            (_, message) = newer?.ok()?;
+        }
+        let data = message.data().as_string()?;
+        first.record.set(serde_json::from_str(data.rsplit('\n').next()?).ok());
         TimeoutFuture::new(500).await;
     }
 }

@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use leptos::prelude::*;
+use leptos::{html::Div, prelude::*};
 use model::api::RecordView;
-use web_sys::MessageEvent;
 
 use super::{Tail, connection, visible::while_visible};
 use crate::{
@@ -18,13 +17,16 @@ use crate::{
 
 /// How often screen readers are told what has come.
 const ANNOUNCE: Duration = Duration::from_secs(8);
+/// The least that a row is high, in pixels.
+const ROW: i32 = 22;
 
 #[derive(Clone, Copy)]
 struct Pump {
     explorer: Explorer,
     shown: RwSignal<Shown>,
+    scroller: NodeRef<Div>,
     /// Unparsed: what is never shown is never read.
-    waiting: StoredValue<Waiting<MessageEvent>, LocalStorage>,
+    waiting: StoredValue<Waiting<String>>,
     /// Whether a frame is asked for.
     scheduled: StoredValue<bool>,
     /// The records shown since the last announcement.
@@ -37,7 +39,8 @@ pub(crate) fn follow(tail: Tail) {
     let pump = Pump {
         explorer,
         shown,
-        waiting: StoredValue::new_local(Waiting::default()),
+        scroller,
+        waiting: StoredValue::new(Waiting::default()),
         scheduled: StoredValue::new(false),
         unannounced: StoredValue::new(0),
     };
@@ -66,7 +69,7 @@ pub(crate) fn follow(tail: Tail) {
 }
 
 impl Pump {
-    fn deliver(self, event: Event<MessageEvent>) {
+    fn deliver(self, event: Event<String>) {
         self.waiting.try_update_value(|waiting| waiting.push(event));
         self.schedule();
     }
@@ -99,8 +102,10 @@ impl Pump {
             self.explorer.skipped.update(|skipped| *skipped += gaps);
         }
         self.unannounced.update_value(|count| *count += items.len() as u64 + gaps);
+        let height = self.scroller.get_untracked().map_or(0, |scroller| scroller.client_height());
+        let fit = usize::try_from(height / ROW).unwrap_or_default() + 1;
         self.shown.update(|shown| {
-            shown.append(items);
+            shown.append(items, fit);
             shown.trim();
         });
         if !self.waiting.with_value(Waiting::is_empty) {
@@ -110,14 +115,12 @@ impl Pump {
 }
 
 /// A record that does not read counts as left out.
-fn read(event: Event<MessageEvent>) -> Item {
+fn read(event: Event<String>) -> Item {
     match event {
         Event::Skipped(count) => Item::Gap(count),
-        Event::Record(message) => message
-            .data()
-            .as_string()
-            .and_then(|text| serde_json::from_str::<RecordView>(&text).ok())
-            .map_or(Item::Gap(1), |record| Item::Record(Arc::new(record))),
+        Event::Record(text) => {
+            serde_json::from_str::<RecordView>(&text).map_or(Item::Gap(1), |record| Item::Record(Arc::new(record)))
+        }
     }
 }
 

@@ -147,6 +147,11 @@ impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> A
         Self { first, newer, again, under_way, types: PhantomData }
     }
 
+    /// Has what is shown around the caller wait for the first answer.
+    pub(crate) fn wait(self) {
+        self.first.track();
+    }
+
     /// The newest answer; `None` while there is none yet.
     pub(crate) fn get(self) -> Option<Result<A, BackendError>> {
         self.get_with().map(|(_, answer)| answer)

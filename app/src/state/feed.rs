@@ -22,8 +22,9 @@ const KEPT_ROWS: usize = 10_000;
 const KEPT_NEAR: i64 = 10;
 /// What waits while the view stands still; older ones are counted as skipped.
 pub(crate) const WAITING: usize = FOLLOWED_ROWS;
-/// The rows that one frame inserts, so that no frame takes long.
-pub(crate) const ROWS_PER_FRAME: usize = 100;
+/// The rows that one frame inserts, so that no frame takes long. Only those that fit on the
+/// screen are drawn at once.
+pub(crate) const ROWS_PER_FRAME: usize = 500;
 
 /// One line of the list.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct Block {
     /// `None` where they were let go of, and have to be asked for again.
     items: Option<Arc<[Item]>>,
     rows: usize,
+    /// Whether they came above others that fill the screen.
+    is_passing: bool,
     /// What they were asked for with, newest first; `None` for what came live.
     source: Option<LogsRequest>,
 }
@@ -67,7 +70,7 @@ impl Shown {
     /// Starts with a page, oldest first.
     pub(crate) fn new(records: impl DoubleEndedIterator<Item = RecordView>) -> Self {
         let mut shown = Self::default();
-        shown.append(records.map(|record| Item::Record(Arc::new(record))).collect());
+        shown.append_block(records.map(|record| Item::Record(Arc::new(record))).collect(), false);
         shown
     }
 
@@ -112,6 +115,12 @@ impl Shown {
         self.blocks.get(self.place(serial)?)?.items.clone().map(Lines)
     }
 
+    /// The rows of a block that need not be drawn before somebody looks for it.
+    pub(crate) fn passing(&self, serial: i64) -> Option<usize> {
+        let block = self.blocks.get(self.place(serial)?)?;
+        block.is_passing.then_some(block.rows)
+    }
+
     /// What to ask for where a block's lines were let go of.
     pub(crate) fn missing(&self, serial: i64) -> Option<LogsRequest> {
         let block = self.blocks.get(self.place(serial)?)?;
@@ -152,15 +161,21 @@ impl Shown {
         })
     }
 
-    /// Adds newer lines.
-    pub(crate) fn append(&mut self, items: Vec<Item>) {
+    /// Adds newer lines; all but the last `fit` only pass.
+    pub(crate) fn append(&mut self, mut items: Vec<Item>, fit: usize) {
+        let seen = items.split_off(items.len().saturating_sub(fit));
+        self.append_block(items, true);
+        self.append_block(seen, false);
+    }
+
+    fn append_block(&mut self, items: Vec<Item>, is_passing: bool) {
         if items.is_empty() {
             return;
         }
         self.rows += items.len();
         let serial = self.blocks.back().map_or(0, |block| block.serial + 1);
         let rows = items.len();
-        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, source: None });
+        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, is_passing, source: None });
     }
 
     /// Lets go of the oldest blocks until [`FOLLOWED_ROWS`] are left, more or less a block.
@@ -204,7 +219,7 @@ impl Shown {
         let serial = self.blocks.front().map_or(0, |block| block.serial - 1);
         // Asked for again, records that were left out would come twice.
         let source = (rows == found).then_some(source);
-        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, source });
+        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, is_passing: false, source });
     }
 }
 
@@ -304,13 +319,16 @@ mod tests {
     fn following_keeps_a_bounded_number_of_rows() {
         let mut shown = Shown::default();
         for _ in 0..100 {
-            shown.append(vec![Item::Gap(1); 50]);
+            shown.append(vec![Item::Gap(1); 50], 20);
             shown.trim();
         }
         assert_eq!(shown.rows, FOLLOWED_ROWS);
         assert!(shown.is_cut());
         let serials: Vec<i64> = shown.blocks().map(|block| block.serial).collect();
         assert!(serials.is_sorted(), "{serials:?}");
+        // What fits on the screen is drawn at once.
+        let passing: Vec<_> = serials.iter().rev().take(3).map(|serial| shown.passing(*serial)).collect();
+        assert_eq!(passing, [None, Some(30), None]);
     }
 
     #[test]

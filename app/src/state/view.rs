@@ -339,12 +339,17 @@ fn columns(text: &str) -> Vec<String> {
     columns
 }
 
+/// The records that an event of the tail may hold: an event each would take a browser longer
+/// than showing them.
+const BATCH: &str = "500";
+
 /// The address of the tail of `query` after `position`. The API refuses what does not
 /// parse, so it gets the query as the page understood it.
 pub(crate) fn tail_url(query: &str, position: &str) -> String {
     let mut parameters = String::new();
     url::append(&mut parameters, "query", &Query::parse_or_text(query).0.to_string());
     url::append(&mut parameters, "after", position);
+    url::append(&mut parameters, "batch", BATCH);
     format!("/api/v1/tail{parameters}")
 }
 
@@ -406,8 +411,8 @@ mod tests {
 
     #[test]
     fn a_tail_names_query_and_position() {
-        assert_eq!(tail_url("a b", "7"), "/api/v1/tail?query=a+b&after=7");
-        assert_eq!(tail_url("level:", "7"), "/api/v1/tail?query=%22level:%22&after=7");
-        assert_eq!(tail_url("", "7"), "/api/v1/tail?query=*&after=7");
+        assert_eq!(tail_url("a b", "7"), "/api/v1/tail?query=a+b&after=7&batch=500");
+        assert_eq!(tail_url("level:", "7"), "/api/v1/tail?query=%22level:%22&after=7&batch=500");
+        assert_eq!(tail_url("", "7"), "/api/v1/tail?query=*&after=7&batch=500");
     }
 }

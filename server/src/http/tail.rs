@@ -1,7 +1,8 @@
 //! `/api/v1/tail`: the live tail, by server-sent events.
 //!
 //! The event id is the store position, so a client that comes back with `Last-Event-ID`
-//! gets what it missed, once (C3).
+//! gets what it missed, once (C3). An event is one record, or, for who asks for it, those
+//! that came together, one a line: what an event costs a browser, it then pays once.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,11 +15,12 @@ use axum::{
 };
 use futures::{Stream, StreamExt as _};
 use model::{
-    Position,
+    Position, StoredRecord,
     api::{RecordView, SkippedView},
 };
 use pipeline::{Error, live::LiveEvent};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Services, logs::checked, problem::Problem};
 use crate::reading::parse_query;
@@ -27,6 +29,11 @@ use crate::reading::parse_query;
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long a browser waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
+/// The records that an event may hold, how many bytes of them, and how long it waits for more:
+/// about as long as a screen shows a frame.
+const MOST_BATCHED: usize = 1_000;
+const BATCH_BYTES: usize = 256 << 10;
+const BATCH_DELAY: Duration = Duration::from_millis(20);
 
 pub(super) fn routes() -> Router<Services> {
     Router::new().route("/api/v1/tail", get(tail))
@@ -37,6 +44,7 @@ pub(super) fn routes() -> Router<Services> {
 struct Asked {
     query: Option<String>,
     after: Option<String>,
+    batch: Option<usize>,
 }
 
 async fn tail(
@@ -47,14 +55,75 @@ async fn tail(
     let asked = checked(asked)?;
     let query = parse_query(asked.query.as_deref())?;
     let after = resume_point(&headers, asked.after.as_deref())?;
+    let most = asked.batch.unwrap_or(1);
+    if !(1..=MOST_BATCHED).contains(&most) {
+        return Err(Error::invalid(format!("batch is {most}; it is 1 to {MOST_BATCHED} records an event")).into());
+    }
     let mut subscription = services.live.subscribe(query, after)?;
     let events = async_stream::stream! {
         yield Event::default().retry(RETRY).comment("tail");
-        while let Some(event) = subscription.next().await {
-            yield sse_event(event);
+        let mut batch = Batch::default();
+        loop {
+            let next = match batch.due {
+                None => subscription.next().await,
+                Some(due) => match timeout_at(due, subscription.next()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        yield batch.take();
+                        continue;
+                    }
+                }
+            };
+            match next {
+                Some(LiveEvent::Record(stored)) => {
+                    batch.push(&stored);
+                    if batch.records >= most || batch.lines.len() >= BATCH_BYTES {
+                        yield batch.take();
+                    }
+                }
+                Some(LiveEvent::Skipped { count, position }) => {
+                    if batch.due.is_some() {
+                        yield batch.take();
+                    }
+                    let event = Event::default().id(position.to_string()).event("skipped");
+                    yield event.data(json(&SkippedView { count }));
+                }
+                None => break,
+            }
+        }
+        if batch.due.is_some() {
+            yield batch.take();
         }
     };
     Ok(stream(events.map(Ok)))
+}
+
+/// The records of an event that is being put together.
+#[derive(Default)]
+struct Batch {
+    /// One a line: a line of JSON has no line feed within.
+    lines: String,
+    records: usize,
+    last: Position,
+    /// When it goes even if it is not full; `None` while it is empty.
+    due: Option<Instant>,
+}
+
+impl Batch {
+    fn push(&mut self, stored: &StoredRecord) {
+        if self.due.is_some() {
+            self.lines.push('\n');
+        }
+        self.due.get_or_insert_with(|| Instant::now() + BATCH_DELAY);
+        self.lines.push_str(&json(&RecordView::from(stored)));
+        self.records += 1;
+        self.last = stored.position;
+    }
+
+    fn take(&mut self) -> Event {
+        let batch = std::mem::take(self);
+        Event::default().id(batch.last.to_string()).event("log").data(batch.lines)
+    }
 }
 
 /// An SSE answer with heartbeats that no proxy holds back.
@@ -78,19 +147,8 @@ fn resume_point(headers: &HeaderMap, after: Option<&str>) -> Result<Option<Posit
     }
 }
 
-fn sse_event(event: LiveEvent) -> Event {
-    match event {
-        LiveEvent::Record(stored) => {
-            json(Event::default().id(stored.position.to_string()).event("log"), &RecordView::from(&stored))
-        }
-        LiveEvent::Skipped { count, position } => {
-            json(Event::default().id(position.to_string()).event("skipped"), &SkippedView { count })
-        }
-    }
-}
-
-fn json(event: Event, data: &impl serde::Serialize) -> Event {
+fn json(data: &impl serde::Serialize) -> String {
     // These types hold nothing that JSON cannot: no maps with other keys than texts, no
     // numbers that are not finite.
-    event.json_data(data).unwrap_or_else(|_| Event::default().comment("not serialisable"))
+    serde_json::to_string(data).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use crate::{
         explorer::Explorer,
         filter,
         histogram::{grouped, short},
-        view::Search,
+        view::{Search, View},
     },
     texts::texts,
 };
@@ -30,6 +30,8 @@ const VALUES: usize = 8;
 const REPEATS: u64 = 3;
 /// How often the counts follow a tail.
 const RECOUNT: Duration = Duration::from_secs(15);
+/// The same where there are none yet: they are waited for.
+const FIRST: Duration = Duration::from_secs(3);
 /// Where the browser keeps whether they are shown, and the width from which they are at first.
 const SHOWN: &str = "logboom_facets";
 const WIDE: f64 = 1_200.0;
@@ -52,7 +54,12 @@ pub(super) fn Facets() -> impl IntoView {
     let content = move || match panels.get() {
         None => view! { <p class="loading">{t.loading}</p> }.into_any(),
         Some(panels) if panels.is_empty() => view! { <p class="loading">{t.facets_none}</p> }.into_any(),
-        Some(panels) => panels.into_iter().map(|panel| section(explorer, panel)).collect_view().into_any(),
+        Some(panels) => {
+            // Followed here once: panels come every few seconds, and would leave a trace in
+            // each signal that they followed.
+            let view = explorer.view.get();
+            panels.into_iter().map(|panel| section(explorer, &view, panel)).collect_view().into_any()
+        }
     };
     let content = StoredValue::new(content);
     view! {
@@ -70,24 +77,21 @@ pub(super) fn Facets() -> impl IntoView {
     .into_any()
 }
 
-fn section(explorer: Explorer, panel: Panel) -> AnyView {
+fn section(explorer: Explorer, view: &View, panel: Panel) -> AnyView {
     let t = texts();
     let Panel { name, field, values } = panel;
     let highest = values.iter().map(|value| value.count).max().unwrap_or(1).max(1);
     let column = (t.column_add)(&name);
-    let as_column = {
-        let name = name.clone();
-        move || explorer.view.with(|view| view.toggle_column(&name).url())
-    };
+    let as_column = view.toggle_column(&name).url();
     let can_be_column = !matches!(field, Field::Service | Field::Level);
-    let lines = values.into_iter().map(|value| line(explorer, &field, value, highest)).collect_view();
+    let lines = values.into_iter().map(|value| line(explorer, view, &field, value, highest)).collect_view();
     let title = name.clone();
     view! {
         <section data-testid="facet" data-field=name>
             <h2>
                 {title}
                 {can_be_column.then(|| view! {
-                    <a class="act" href=move || as_column() title=column.clone() aria-label=column><Icon name=IconName::Column /></a>
+                    <a class="act" href=as_column title=column.clone() aria-label=column><Icon name=IconName::Column /></a>
                 })}
             </h2>
             <ul>{lines}</ul>
@@ -96,42 +100,39 @@ fn section(explorer: Explorer, panel: Panel) -> AnyView {
     .into_any()
 }
 
-fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> AnyView {
+fn line(explorer: Explorer, view: &View, field: &Field, value: FacetValue, highest: u64) -> AnyView {
     let t = texts();
     let Some(part) = filter::value_part(field.clone(), &value.value) else { return ().into_any() };
-    let part = StoredValue::new(part);
-    let stance =
-        Memo::new(move |_| explorer.search.with(|search| part.with_value(|part| filter::stance(&search.query, part))));
-    let to = move |out: bool| {
-        explorer.view.with(|view| {
-            let query = &view.search.query;
-            let query = part.with_value(|part| {
-                if stance.get() == Some(!out) { filter::drop_part(query, part) } else { filter::with(query, part, out) }
-            });
-            view.with_query(query)
-        })
+    let query = &view.search.query;
+    let stance = filter::stance(query, &part);
+    let to = |out: bool| {
+        let query =
+            if stance == Some(!out) { filter::drop_part(query, &part) } else { filter::with(query, &part, out) };
+        view.with_query(query)
     };
+    let (within, without) = (to(false).url(), to(true));
+    let without_url = without.url();
     let click = move |event: MouseEvent| {
         if event.alt_key() {
             event.prevent_default();
-            explorer.go(&to(true));
+            explorer.go(&without);
         }
     };
-    let without = (t.facet_without)(&value.value);
+    let refuse = (t.facet_without)(&value.value);
     let title = format!("{}: {}", value.value, grouped(value.count));
     let (text, name) = (value.value.clone(), value.value);
-    let state = move || match stance.get() {
+    let state = match stance {
         Some(true) => "in",
         Some(false) => "out",
         None => "",
     };
     let share = format!("--share:{:.3}", value.count as f64 / highest as f64);
     view! {
-        <li data-stance=move || state() style=share>
+        <li data-stance=state style=share>
             <a
-                href=move || to(false).url()
+                href=within
                 title=title
-                aria-pressed=move || (stance.get() == Some(true)).to_string()
+                aria-pressed=(stance == Some(true)).to_string()
                 role="button"
                 data-testid="facet-value"
                 data-value=name
@@ -140,7 +141,7 @@ fn line(explorer: Explorer, field: &Field, value: FacetValue, highest: u64) -> A
                 <span>{text}</span>
                 <small>{short(value.count)}</small>
             </a>
-            <a class="act" href=move || to(true).url() title=without.clone() aria-label=without data-testid="facet-out">
+            <a class="act" href=without_url title=refuse.clone() aria-label=refuse data-testid="facet-out">
                 <Icon name=IconName::Minus />
             </a>
         </li>
@@ -169,10 +170,13 @@ fn keep_choice(explorer: Explorer) {
 /// Asks for them whenever the search changes, and now and then while it is live.
 fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     let tick = RwSignal::new(0u32);
+    let again = move || {
+        let _ = tick.try_update(|tick| *tick += 1);
+    };
     every(RECOUNT, move || {
         let live = explorer.search.with_untracked(|search| search.is_live());
         if live && explorer.facets.get_untracked() && !document().hidden() {
-            tick.update(|tick| *tick += 1);
+            again();
         }
     });
     effect(move |_| {
@@ -188,7 +192,11 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
             let Ok(fields) = server_functions::fields(search.fields()).await else { return };
             explorer.fields.set(fields.clone());
             if shown {
-                panels.set(Some(ask(&search, &fields).await));
+                let found = ask(&search, &fields).await;
+                if found.is_empty() && search.is_live() {
+                    set_timeout(again, FIRST);
+                }
+                panels.set(Some(found));
             }
         });
     });

@@ -9,34 +9,27 @@ use crate::{
     state::{
         clock,
         explorer::Explorer,
-        histogram::{Bars, grouped},
+        histogram::{Bars, Counts, grouped},
         view::Range,
     },
     texts::texts,
 };
 
-/// Where the pointer is, and from which bar it drags; outlives the bars, which a tail
-/// replaces every few seconds.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Pointer {
-    hovered: RwSignal<Option<usize>>,
-    dragged_from: RwSignal<Option<usize>>,
-}
-
 /// The histogram with its axis, tooltip and drag.
 #[component]
-pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
+pub(super) fn Histogram(bars: Memo<Bars>) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let plot = NodeRef::<Div>::new();
-    let count = bars.bars.len();
-    let is_empty = bars.totals().iter().all(|total| *total == 0);
-    let bars = StoredValue::new(bars);
-    let Pointer { hovered, dragged_from } = pointer;
+    // Where the pointer is, and from which bar it drags.
+    let (hovered, dragged_from) = (RwSignal::new(None::<usize>), RwSignal::new(None::<usize>));
+    let count = move || bars.with(|bars| bars.bars.len());
+    let is_empty = move || bars.with(|bars| bars.totals().iter().all(|total| *total == 0));
 
     let place = move |event: &PointerEvent| {
         let area = plot.get_untracked()?.get_bounding_client_rect();
         let share = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
+        let count = bars.with_untracked(|bars| bars.bars.len());
         (count > 0).then(|| ((share * count as f64).max(0.0) as usize).min(count - 1))
     };
     let release = move |event: PointerEvent| {
@@ -44,7 +37,7 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
         dragged_from.set(None);
         if from != to {
             explorer.go(&explorer.view.get_untracked().with_range(range(
-                &bars.read_value(),
+                &bars.get_untracked(),
                 from.min(to),
                 from.max(to),
             )));
@@ -53,28 +46,23 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
     let selection = move || {
         let (from, to) = (dragged_from.get()?, hovered.get()?);
         let (first, last) = (from.min(to), from.max(to));
-        let share = |place: usize| place as f64 / count.max(1) as f64 * 100.0;
+        let share = |place: usize| place as f64 / count().max(1) as f64 * 100.0;
         let style = format!("left:{:.2}%;width:{:.2}%", share(first), share(last + 1 - first));
         (from != to).then(|| view! { <div class="histogram-selection" style=style></div> })
     };
-    let view_of = move |place| {
-        explorer.view.with_untracked(|view| view.with_range(range(&bars.read_value(), place, place)).url())
-    };
-    let drawing = bars.with_value(|bars| {
+    let drawing = move || {
+        let (view, bars) = (explorer.view.get(), bars.get());
         let highest = bars.highest();
-        bars.bars
-            .iter()
-            .enumerate()
-            .map(|(place, counts)| {
-                view! {
-                    <a href=view_of(place) tabindex="-1" draggable="false">
-                        <rect class="bar-space" x=place.to_string() y="0" width="1" height=HEIGHT.to_string() />
-                        {bar(place, counts, highest)}
-                    </a>
-                }
-            })
-            .collect_view()
-    });
+        let bar = |(place, counts): (usize, &Counts)| {
+            view! {
+                <a href=view.with_range(range(&bars, place, place)).url() tabindex="-1" draggable="false">
+                    <rect class="bar-space" x=place.to_string() y="0" width="1" height=HEIGHT.to_string() />
+                    {bar(place, counts, highest)}
+                </a>
+            }
+        };
+        bars.bars.iter().enumerate().map(bar).collect_view()
+    };
 
     view! {
         <div class="histogram" data-testid="histogram" role="group" aria-label=t.histogram_label>
@@ -91,11 +79,11 @@ pub(super) fn Histogram(bars: Bars, pointer: Pointer) -> impl IntoView {
                 // The bars are links, which the browser would drag instead.
                 on:dragstart=move |event| event.prevent_default()
             >
-                <svg viewBox=format!("0 0 {} {HEIGHT}", count.max(1)) preserveAspectRatio="none" aria-hidden="true">
-                    {drawing}
+                <svg viewBox=move || format!("0 0 {} {HEIGHT}", count().max(1)) preserveAspectRatio="none" aria-hidden="true">
+                    {move || drawing()}
                 </svg>
                 {move || selection()}
-                {is_empty.then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
+                {move || is_empty().then(|| view! { <p class="histogram-empty">{t.histogram_empty}</p> })}
                 {move || hovered.get().map(|place| view! { <Tooltip bars place /> })}
             </div>
             <Axis bars />
@@ -111,9 +99,9 @@ fn range(bars: &Bars, first: usize, last: usize) -> Range {
 
 /// The counts of the bar under the pointer.
 #[component]
-fn Tooltip(bars: StoredValue<Bars>, place: usize) -> impl IntoView {
+fn Tooltip(bars: Memo<Bars>, place: usize) -> impl IntoView {
     let explorer = Explorer::expect();
-    bars.with_value(|bars| {
+    bars.with(|bars| {
         let counts = bars.bars.get(place).copied().unwrap_or_default();
         let from = clock::clock(&bars.time(place), explorer.local_time.get_untracked());
         let to = clock::clock(&bars.time(place + 1), explorer.local_time.get_untracked());
@@ -146,11 +134,11 @@ fn Tooltip(bars: StoredValue<Bars>, place: usize) -> impl IntoView {
 
 /// Times under the plot, at its ends and quarters.
 #[component]
-fn Axis(bars: StoredValue<Bars>) -> impl IntoView {
+fn Axis(bars: Memo<Bars>) -> impl IntoView {
     let explorer = Explorer::expect();
     let label = move |quarter: usize| {
         let local = explorer.local_time.get();
-        bars.with_value(|bars| {
+        bars.with(|bars| {
             if bars.bars.is_empty() {
                 return String::new();
             }

@@ -11,27 +11,24 @@ use crate::{
         explorer::Explorer,
         filter,
         histogram::{Counts, grouped, short},
+        view::View,
     },
     texts::texts,
 };
 
 /// Links, so that they work without JavaScript and can be opened beside.
-#[component]
-pub(super) fn Levels(totals: Counts) -> impl IntoView {
+pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
     let t = texts();
-    let explorer = Explorer::expect();
-    let chosen = Memo::new(move |_| explorer.search.with(|search| filter::levels(&search.query)));
-    let chip = move |level: LevelClass| {
+    let chosen = filter::levels(&view.search.query);
+    let chip = |level: LevelClass| {
         let count = totals[level.index()];
-        let is_chosen = move || chosen.with(|chosen| chosen.contains(&level));
-        let url =
-            move || explorer.view.with(|view| view.with_query(filter::toggle_level(&view.search.query, level)).url());
+        let url = view.with_query(filter::toggle_level(&view.search.query, level)).url();
         view! {
             <a
                 class=format!("chip level-{level}")
                 href=url
                 role="button"
-                aria-pressed=move || is_chosen().to_string()
+                aria-pressed=chosen.contains(&level).to_string()
                 data-testid=format!("level-chip-{level}")
                 title=grouped(count)
             >
@@ -44,10 +41,11 @@ pub(super) fn Levels(totals: Counts) -> impl IntoView {
     // The gravest first: it is what one looks for.
     let chips = LevelClass::ALL.into_iter().rev().map(chip).collect_view();
     view! {
-        <nav class="levels" aria-label=t.levels_label data-any=move || chosen.with(|chosen| !chosen.is_empty()).to_string()>
+        <nav class="levels" aria-label=t.levels_label data-any=(!chosen.is_empty()).to_string()>
             {chips}
         </nav>
-    }.into_any()
+    }
+    .into_any()
 }
 
 /// How many records each level would have without the filter by level, where there is one.

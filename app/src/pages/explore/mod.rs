@@ -53,8 +53,7 @@ use facets::Facets;
 use failure::Failure;
 use head::Head;
 use help::Help;
-use histogram::{Histogram, Pointer};
-use levels::Levels;
+use histogram::Histogram;
 use linked::Linked;
 use patterns::Patterns;
 use stream::Stream;
@@ -79,16 +78,6 @@ pub(super) fn Explore() -> impl IntoView {
         (server_functions::histogram(explorer.search.with(Search::histogram)), explorer.reload.get())
     });
     recount(explorer, move || counts.refetch());
-    // Counts that are not answered leave those that are shown.
-    let kept = StoredValue::new(Bars::default());
-    let bars = move || {
-        if let Some(Ok(view)) = counts.get() {
-            kept.set_value(Bars::new(&view));
-        }
-        kept.get_value()
-    };
-
-    let pointer = Pointer::default();
     let others = levels::counts_without_filter(explorer);
 
     let show = Memo::new(move |_| explorer.view.with(|view: &View| view.show));
@@ -106,13 +95,20 @@ pub(super) fn Explore() -> impl IntoView {
             Err(error) => view! { <Failure error /> }.into_any(),
         })
     };
+    // What is made anew every few seconds would leave a trace in each signal that it follows:
+    // so it is made once and told what changes, or follows nothing.
     let overview = move || {
-        let bars = bars();
+        counts.wait();
+        // Counts that are not answered leave those that are shown.
+        let bars = Memo::new(move |shown: Option<&Bars>| match counts.get() {
+            Some(Ok(view)) => Bars::new(&view),
+            _ => shown.cloned().unwrap_or_default(),
+        });
         // Under a filter by level, what other levels there are is asked apart.
-        let totals = others.get().unwrap_or_else(|| bars.totals());
+        let totals = move || others.get().unwrap_or_else(|| bars.with(Bars::totals));
         view! {
-            <Levels totals />
-            <Histogram bars pointer />
+            {move || explorer.view.with(|view| levels::levels(view, totals()))}
+            <Histogram bars />
         }
     };
 

@@ -5,7 +5,7 @@
 //! still when older ones are put on top; also before and without WebAssembly. The
 //! scroll rule is then short: away from the end the view stands still.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use leptos::{
     ev::MouseEvent,
@@ -40,6 +40,9 @@ use crate::{
 
 /// How near the end counts as the end, in pixels.
 const AT_END: i32 = 4;
+/// How long what came above a full screen has to stay near it before it is drawn: a busy
+/// tail carries it away sooner.
+const PASSING: Duration = Duration::from_millis(150);
 
 /// One page of records and, for a live search, all that come after it.
 #[component]
@@ -78,6 +81,13 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             }
         }
     });
+    let kept = Kept::default();
+    // What would have passed has time to be read now.
+    effect(move |_| {
+        if explorer.follow.get() != Follow::Following {
+            each(kept, |serial, known| draw(serial, known, shown, kept));
+        }
+    });
     let on_scroll = move |_| {
         let Some(scroller) = scroller.get_untracked() else { return };
         explorer.scrolled.set(scroller.scroll_top() < -AT_END);
@@ -90,7 +100,6 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             _ => {}
         }
     };
-    let kept = Kept::default();
     let here = Owner::current().unwrap_or_default();
     let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
     let nothing_for = search.clone();
@@ -136,18 +145,38 @@ fn owner_of_block() -> Owner {
     if cfg!(target_arch = "wasm32") { Owner::new_root(Owner::current_shared_context()) } else { Owner::new() }
 }
 
-/// The lines of each block as it knows them. A block does not follow `shown`, which would
-/// remember it when it is long gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
-pub(super) type Kept = StoredValue<HashMap<i64, RwSignal<Option<Lines>>>>;
+/// What each block knows. A block does not follow `shown`, which would remember it when it is
+/// long gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
+pub(super) type Kept = StoredValue<HashMap<i64, Known>>;
+
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    lines: RwSignal<Option<Lines>>,
+    /// Whether it is on the screen, or nearly; whether its rows are drawn.
+    is_near: RwSignal<bool>,
+    is_drawn: RwSignal<bool>,
+}
+
+fn each(kept: Kept, call: impl Fn(i64, Known)) {
+    let blocks: Vec<_> = kept.try_with_value(|kept| kept.clone().into_iter().collect()).unwrap_or_default();
+    blocks.into_iter().for_each(|(serial, known)| call(serial, known));
+}
 
 /// Tells the blocks whose lines have come or gone.
 fn tell(shown: RwSignal<Shown>, kept: Kept) {
-    let blocks: Vec<_> = kept.try_with_value(|kept| kept.clone().into_iter().collect()).unwrap_or_default();
-    for (serial, lines) in blocks {
+    each(kept, |serial, Known { lines, .. }| {
         let now = shown.try_with_untracked(|shown| shown.lines(serial)).flatten();
         if lines.try_with_untracked(|lines| *lines != now) == Some(true) {
             lines.set(now);
         }
+    });
+}
+
+/// Draws a block that came near and still is; its lines are asked for if they were let go of.
+fn draw(serial: i64, known: Known, shown: RwSignal<Shown>, kept: Kept) {
+    if known.is_near.try_get_untracked() == Some(true) && known.is_drawn.try_get_untracked() == Some(false) {
+        known.is_drawn.set(true);
+        bring_back(serial, shown, kept);
     }
 }
 
@@ -158,35 +187,37 @@ fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String
     let explorer = Explorer::expect();
     let element = NodeRef::<Div>::new();
     // From the server all come, and what has just come is at the end.
-    let is_near = RwSignal::new(true);
-    let height = RwSignal::new(None::<i32>);
+    let passing = shown.with_untracked(|shown| shown.passing(serial));
+    let room = RwSignal::new(passing.map(|rows| format!("height:calc({rows} * var(--row-room))")));
     let lines = RwSignal::new(shown.with_untracked(|shown| shown.lines(serial)));
+    let is_drawn = RwSignal::new(passing.is_none());
+    let known = Known { lines, is_near: RwSignal::new(true), is_drawn };
     kept.update_value(|kept| {
-        kept.insert(serial, lines);
+        kept.insert(serial, known);
     });
     on_cleanup(move || {
         // The list may be gone with its blocks.
         let _ = kept.try_update_value(|kept| kept.remove(&serial));
     });
     near::changes(element, move |near| {
-        if near == is_near.get_untracked() {
-            return;
-        }
-        if !near {
+        known.is_near.set(near);
+        let draw = move || draw(serial, known, shown, kept);
+        if near && passing.is_some() && explorer.follow.get_untracked() == Follow::Following {
+            set_timeout(draw, PASSING);
+        } else if near {
+            draw();
+        } else if is_drawn.get_untracked() {
             // As high as it is, to the pixel, so that nothing moves.
-            height.set(element.get_untracked().map(|element| element.offset_height()));
-        }
-        is_near.set(near);
-        if near {
-            bring_back(serial, shown, kept);
+            room.set(element.get_untracked().map(|element| format!("height:{}px", element.offset_height())));
+            is_drawn.set(false);
         }
     });
-    let style = move || match height.get() {
-        Some(height) if !is_near.get() || lines.with(Option::is_none) => format!("height:{height}px"),
+    let style = move || match room.get() {
+        Some(room) if !is_drawn.get() || lines.with(Option::is_none) => room,
         _ => String::new(),
     };
     let rows = move || {
-        let lines = lines.get().filter(|_| is_near.get())?;
+        let lines = lines.get().filter(|_| is_drawn.get())?;
         // Of these rows alone: they are remembered by what they follow, and come and go.
         let signals = explorer.row_signals();
         Some(lines.0.iter().map(|line| item(line, &terms, explorer, signals)).collect_view())
