@@ -1,8 +1,10 @@
-//! The wire: every message and service of `proto/`, compiled to Rust.
-//!
-//! Generated code only; what the messages mean is written in the `.proto` files.
+//! The wire: every message and service of `proto/`, compiled to Rust. What the messages mean
+//! is written in the `.proto` files. By hand is only what makes small ones cheap.
 
 #![allow(missing_docs, clippy::all, clippy::unwrap_used)]
+
+pub mod codec;
+pub mod gathered;
 
 /// The one-call contract, `LoggerService.Logger`.
 pub mod logger {

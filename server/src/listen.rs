@@ -25,8 +25,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt as _;
+use wire::gathered::Gathered;
 
-use crate::{gathered::Gathered, http::problem};
+use crate::http::problem;
 
 /// How long a client may take over the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);

@@ -8,7 +8,6 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
-mod gathered;
 mod grpc;
 mod http;
 mod listen;

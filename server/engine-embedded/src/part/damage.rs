@@ -3,7 +3,7 @@
 use std::{fs, panic, path::Path, sync::Arc};
 
 use model::StoredRecord;
-use pipeline::{ErrorClass, Result};
+use pipeline::{Batch, ErrorClass, Result};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use testkit::records;
 
@@ -13,14 +13,19 @@ use super::{
     decode, position_of,
     reader::{Footers, Part},
     reading::Reading,
-    writer,
+    schema, writer,
 };
 
 /// A part of some hundred records of all kinds, with the file's bytes.
 fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
-    let batches = records::corpus(5, 20);
+    let info = written(folder, &records::corpus(5, 20));
+    let bytes = fs::read(info.file(folder)).unwrap();
+    (info, bytes)
+}
+
+fn written(folder: &Path, batches: &[Batch]) -> PartInfo {
     let mut rows: Vec<Row<'_>> = (1..)
-        .zip(&batches)
+        .zip(batches)
         .flat_map(|(frame, batch)| {
             let id_base = batch.records[0].id;
             let row = move |(place, record)| Row { record, position: position_of(frame, place), id_base };
@@ -28,9 +33,7 @@ fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
         })
         .collect();
     rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
-    let info = writer::write(folder, "2026-01-02", &rows, writer::Effort::Quick).unwrap();
-    let bytes = fs::read(info.file(folder)).unwrap();
-    (info, bytes)
+    writer::write(folder, "2026-01-02", &rows, writer::Effort::Quick).unwrap()
 }
 
 /// Everything that a search reads of a part.
@@ -41,14 +44,15 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
     for (group, bounds) in footer.groups.iter().enumerate() {
         let columns = footer.all_columns();
         for column in &columns {
-            part.bloom_filter(&footer, group, *column)?;
+            part.may_have(&footer, group, *column, [0; 16].as_slice())?;
+            part.may_hold(&footer, group, *column, &[vec![0; 16]])?;
         }
         let all = 0..bounds.rows;
         let few = Reading { columns: columns.clone(), ..Reading::default() };
         for batch in part.read(&footer, group, std::slice::from_ref(&(1..bounds.rows / 2)), few)? {
             batch?;
         }
-        part.read_filters_ahead(&footer, &columns);
+        columns.iter().for_each(|column| part.read_filters_ahead(&footer, *column, [0; 16].as_slice()));
         let what = Reading { columns, ..Reading::default() };
         for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
             found.extend(decode::records(&batch?, &footer.columns)?);
@@ -63,6 +67,33 @@ fn an_intact_part_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (info, _) = intact(folder.path());
     assert_eq!(read(folder.path(), &info).unwrap().len() as u64, info.rows);
+}
+
+#[test]
+fn the_bytes_of_a_part_tell_which_traces_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut batches = records::corpus(20, 100);
+    let mut traces = Vec::new();
+    for record in batches.iter_mut().flat_map(|batch| &mut batch.records) {
+        let id: [u8; 16] = std::array::from_fn(|byte| (traces.len() >> (byte % 2 * 8)) as u8 ^ byte as u8);
+        record.trace_id = Some(id);
+        traces.push(id);
+    }
+    let info = written(folder.path(), &batches);
+    let part = Part::new(info, folder.path(), Arc::new(Footers::default()));
+    let footer = part.footer().unwrap();
+    let column = footer.columns.place(schema::TRACE_ID);
+    let holds = |id: &[u8]| part.may_hold(&footer, 0, column, &[id.to_vec()]).unwrap();
+    for trace in &traces {
+        assert!(part.may_have(&footer, 0, column, trace.as_slice()).unwrap());
+        assert!(holds(trace));
+        assert!(!holds(&trace.map(|byte| !byte)));
+    }
+    let others = (0..1_000_u32).map(|number| [(!number).to_le_bytes(); 4].concat());
+    let wrong = others.filter(|id| part.may_have(&footer, 0, column, id.as_slice()).unwrap()).count();
+    assert!(wrong < 150, "{wrong} of 1,000 ids that are nowhere");
+    // Other columns are compressed: they may hold anything.
+    assert!(part.may_hold(&footer, 0, footer.columns.place(schema::MESSAGE), &[vec![0; 16]]).unwrap());
 }
 
 proptest! {

@@ -36,6 +36,7 @@ pub(crate) mod columns;
 mod damage;
 pub(crate) mod decode;
 pub(crate) mod file;
+mod filters;
 pub(crate) mod merge;
 pub(crate) mod message_index;
 pub(crate) mod reader;

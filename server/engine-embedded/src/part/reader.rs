@@ -17,9 +17,8 @@ use std::{
 use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
-    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection},
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection},
     basic::Compression,
-    bloom_filter::Sbbf,
     file::{
         metadata::{PageIndexPolicy, RowGroupMetaData},
         statistics::Statistics,
@@ -188,35 +187,6 @@ impl Part {
             .map_err(|error| file::failed("read", &self.path, &error))?;
         MessageIndex::read(&bytes)
     }
-
-    /// The Bloom filter of a column in a row group, if it has one.
-    pub(crate) fn bloom_filter(&self, footer: &Footer, group: usize, column: usize) -> Result<Option<Sbbf>> {
-        if footer.metadata.metadata().row_group(group).column(column).bloom_filter_offset().is_none() {
-            return Ok(None);
-        }
-        let file = self.open()?;
-        self.guarded(|| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())
-                .get_row_group_column_bloom_filter(group, column)
-                .map_err(|error| self.spoilt(&error.to_string()))
-        })
-    }
-
-    /// Has the system read the Bloom filters of these columns in all row groups.
-    pub(crate) fn read_filters_ahead(&self, footer: &Footer, columns: &[usize]) {
-        let groups = footer.metadata.metadata().row_groups().iter();
-        let filters = groups.flat_map(|group| columns.iter().filter_map(|place| group.columns().get(*place)));
-        let mut ranges = Vec::new();
-        for filter in filters {
-            if let (Some(offset), Some(bytes)) = (filter.bloom_filter_offset(), filter.bloom_filter_length()) {
-                push_joined(&mut ranges, offset as u64..(offset as u64).saturating_add(bytes as u64));
-            }
-        }
-        // Whoever reads them tells what is wrong with the file.
-        if let Ok(file) = self.open() {
-            ranges.into_iter().for_each(|range| advise(&file, range));
-        }
-    }
 }
 
 impl Group {
@@ -313,7 +283,7 @@ impl Footer {
 }
 
 /// Has the system read these bytes while other work is done.
-fn advise(file: &File, bytes: Range<u64>) {
+pub(super) fn advise(file: &File, bytes: Range<u64>) {
     if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(NonZeroU64::new) {
         // Without it, reading only takes longer.
         let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);

@@ -6,7 +6,7 @@ use bytes::{BufMut as _, Bytes};
 use prost::Message;
 use tonic::{
     Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
 /// Sends bytes as they are and reads answers of type `T`.
@@ -41,6 +41,10 @@ impl<T> Encoder for Encoded<T> {
         buffer.put(item);
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        wire::codec::settings()
+    }
 }
 
 impl<T: Message + Default> Decoder for Encoded<T> {
@@ -49,5 +53,9 @@ impl<T: Message + Default> Decoder for Encoded<T> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<T>, Status> {
         T::decode(buffer).map(Some).map_err(|error| Status::internal(format!("an answer cannot be read: {error}")))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        wire::codec::settings()
     }
 }

@@ -18,7 +18,7 @@ use model::{
 };
 use pipeline::Result;
 
-pub(crate) use self::prune::{candidates, read_ahead};
+pub(crate) use self::prune::{candidates, names_ids, read_ahead};
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
 use crate::part::{

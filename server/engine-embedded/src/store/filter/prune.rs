@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use model::query::{Expr, Field, Query, Test};
-use parquet::bloom_filter::Sbbf;
+use parquet::data_type::AsBytes;
 use pipeline::Result;
 
 use crate::part::{
     message_index::BLOCK_ROWS,
     reader::{Footer, Part, push_joined},
-    schema::{self, Columns, Kind},
+    schema::{self, Kind},
 };
 
 /// The rows of a row group that may match, as ranges in order.
@@ -31,29 +31,44 @@ pub(crate) fn candidates(query: &Query, part: &Part, footer: &Footer, group: usi
     Ok(ranges)
 }
 
-/// Has the system read the Bloom filters that [`candidates`] will ask of this part, all at
-/// once: one after the other, a disk would be waited for at each row group.
+/// Has the system read what [`candidates`] will ask the Bloom filters of this part.
 pub(crate) fn read_ahead(query: &Query, part: &Part, footer: &Footer) {
-    let mut columns = Vec::new();
-    filtered_columns(&query.expr, &footer.columns, &mut columns);
-    if !columns.is_empty() {
-        part.read_filters_ahead(footer, &columns);
-    }
+    ahead(&query.expr, part, footer);
 }
 
-/// The columns whose filters decide whether a row group is read.
-fn filtered_columns(expr: &Expr, layout: &Columns, columns: &mut Vec<usize>) {
+fn ahead(expr: &Expr, part: &Part, footer: &Footer) {
+    let layout = &footer.columns;
     match expr {
-        Expr::And(operands) | Expr::Or(operands) => {
-            operands.iter().for_each(|operand| filtered_columns(operand, layout, columns));
+        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| ahead(operand, part, footer)),
+        Expr::Field(field @ (Field::TraceId | Field::SpanId), Test::AnyOf(values)) => {
+            let column = layout.place(if *field == Field::TraceId { schema::TRACE_ID } else { schema::SPAN_ID });
+            ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));
         }
-        Expr::Field(Field::TraceId, Test::AnyOf(_)) => columns.push(layout.place(schema::TRACE_ID)),
-        Expr::Field(Field::SpanId, Test::AnyOf(_)) => columns.push(layout.place(schema::SPAN_ID)),
-        Expr::Field(Field::Attribute(key), Test::AnyOf(_)) if layout.rest.is_none() => {
-            columns.extend(layout.of_attribute(key).map(|(place, _)| *place));
+        Expr::Field(Field::Attribute(key), Test::AnyOf(values)) if layout.rest.is_none() => {
+            for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| attribute.kind == Kind::Text) {
+                values.iter().for_each(|text| part.read_filters_ahead(footer, *place, text.as_str()));
+            }
         }
         _ => {}
     }
+}
+
+/// The bytes of ids; what is no id is nowhere.
+fn ids(values: &[String]) -> Vec<Vec<u8>> {
+    values.iter().filter_map(|text| hex::decode(text).ok()).collect()
+}
+
+/// Whether the query asks for certain traces or spans, of which a store has few records.
+pub(crate) fn names_ids(query: &Query) -> bool {
+    fn names(expr: &Expr) -> bool {
+        match expr {
+            Expr::And(operands) => operands.iter().any(names),
+            Expr::Or(operands) => operands.iter().all(names),
+            Expr::Field(Field::TraceId | Field::SpanId, Test::AnyOf(_)) => true,
+            _ => false,
+        }
+    }
+    names(&query.expr)
 }
 
 /// A bit for each block of a row group, which has fewer than 64.
@@ -111,13 +126,8 @@ impl Pruner<'_> {
             Field::Attribute(key) => {
                 for (place, attribute) in layout.of_attribute(key) {
                     let possible = match attribute.kind {
-                        Kind::Text => {
-                            self.filtered(*place, |filter| values.iter().any(|text| filter.check(text.as_str())))?
-                        }
-                        Kind::Int => self.filtered(*place, |filter| {
-                            values.iter().filter_map(|text| text.parse().ok()).any(|value: i64| filter.check(&value))
-                        })?,
-                        Kind::Float | Kind::Bool => true,
+                        Kind::Text => self.any(values.iter().map(String::as_str), *place)?,
+                        Kind::Int | Kind::Float | Kind::Bool => true,
                     };
                     if possible {
                         return Ok(true);
@@ -130,12 +140,19 @@ impl Pruner<'_> {
     }
 
     fn may_have_id(&self, column: &str, values: &[String]) -> Result<bool> {
-        let ids: Vec<Vec<u8>> = values.iter().filter_map(|text| hex::decode(text).ok()).collect();
-        self.filtered(self.footer.columns.place(column), |filter| ids.iter().any(|id| filter.check(id.as_slice())))
+        let (ids, place) = (ids(values), self.footer.columns.place(column));
+        // A filter is wrong now and then; going through the bytes costs less than the rows.
+        Ok(self.any(ids.iter().map(Vec::as_slice), place)?
+            && self.part.may_hold(self.footer, self.group, place, &ids)?)
     }
 
-    /// What the column's Bloom filter says; yes where it has none.
-    fn filtered(&self, place: usize, ask: impl FnOnce(&Sbbf) -> bool) -> Result<bool> {
-        Ok(self.part.bloom_filter(self.footer, self.group, place)?.is_none_or(|filter| ask(&filter)))
+    /// Whether the column may have one of the values.
+    fn any<'v, T: AsBytes + ?Sized + 'v>(&self, values: impl Iterator<Item = &'v T>, place: usize) -> Result<bool> {
+        for value in values {
+            if self.part.may_have(self.footer, self.group, place, value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

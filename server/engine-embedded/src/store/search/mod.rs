@@ -150,7 +150,7 @@ pub(crate) fn search(
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let scan = Scan { query, window, order, cancel };
+    let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
     let mut found = Found::new(limit);
     scan.run(&mut scan.sources(snapshot), &mut found, |_| false)?;
     Ok(found.finish())
@@ -168,7 +168,7 @@ pub(crate) fn search_newest(
     cancel: &Cancel,
 ) -> Result<(Vec<StoredRecord>, Option<Nanos>)> {
     let order = Order::Newest;
-    let scan = Scan { query, window, order, cancel };
+    let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
     let mut found = Found::new(limit);
     let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     // Without any progress the next call would begin at the same place.
@@ -191,13 +191,16 @@ struct Scan<'a> {
     window: Window,
     order: Order,
     cancel: &'a Cancel,
+    is_narrow: bool,
 }
 
 impl Scan<'_> {
     /// Looks for records until there are enough, or there is nothing left to look at, or
     /// `stop` says so of the bound of all that is left; only then it gives that bound.
     fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
-        let (mut round, mut looked_at, mut begun) = (1, 0, false);
+        // What names ids is in few places, wherever they are.
+        let (mut round, mut looked_at) = if self.is_narrow { (ROUND_GROUPS, HASTY_ROWS) } else { (1, 0) };
+        let mut begun = false;
         loop {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
@@ -269,7 +272,14 @@ impl Scan<'_> {
                     parts.push(part);
                     let opened: Vec<_> =
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
-                    opened.into_iter().flatten().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
+                    let groups: Vec<_> = opened.into_iter().flatten().collect();
+                    let groups: Vec<_> = groups
+                        .into_par_iter()
+                        .with_max_len(1)
+                        .map(|(bound, group)| Ok((!self.is_ruled_out(&group)?).then_some((bound, group))))
+                        .collect::<Result<_>>()?;
+                    let groups = groups.into_iter().flatten();
+                    groups.for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
                 }
                 Source::Group(group) => groups.push(group),
             }
@@ -294,6 +304,12 @@ impl Scan<'_> {
             (self.order.bound(group.time, group.position), (part.clone(), footer.clone(), place))
         });
         Ok(bounded.collect())
+    }
+
+    /// Whether the filters of a row group say that it has none of the ids: then it need not
+    /// wait for its turn.
+    fn is_ruled_out(&self, (part, footer, place): &GroupOfPart) -> Result<bool> {
+        Ok(self.is_narrow && filter::candidates(self.query, part, footer, *place)?.is_empty())
     }
 
     fn entry(&self, entry: &Entry, found: &mut Found) {

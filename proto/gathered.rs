@@ -17,14 +17,14 @@ use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 const HELD_BYTES: usize = 8 << 10;
 
 /// A stream that waits its turn before it flushes.
-pub(crate) struct Gathered<S> {
+pub struct Gathered<S> {
     stream: BufWriter<S>,
     /// Whether the others have had their turn.
     waited: bool,
 }
 
 impl<S: AsyncWrite> Gathered<S> {
-    pub(crate) fn new(stream: S) -> Self {
+    pub fn new(stream: S) -> Self {
         Self { stream: BufWriter::with_capacity(HELD_BYTES, stream), waited: false }
     }
 }
