@@ -186,6 +186,9 @@ fn searched_back_to(bound: i64) -> Nanos {
     (!bound).saturating_add(1)
 }
 
+/// What a search looks at next.
+type Next = (Vec<Arc<Entry>>, Vec<GroupOfPart>);
+
 struct Scan<'a> {
     query: &'a Query,
     window: Window,
@@ -205,10 +208,7 @@ impl Scan<'_> {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
-            let (entries, groups) = self.next(sources, found, round)?;
-            if entries.is_empty() && groups.is_empty() {
-                return Ok(None);
-            }
+            let Some((entries, groups)) = self.next(sources, found, round)? else { return Ok(None) };
             begun = true;
             entries.iter().for_each(|entry| self.entry(entry, found));
             // One alone, in small steps, because what is newest is often enough; more at once
@@ -256,15 +256,17 @@ impl Scan<'_> {
     }
 
     /// The next sources that may have wanted records: up to so many row groups, and the
-    /// blocks in memory that come before them.
-    fn next(&self, sources: &mut Sources, found: &Found, most: usize) -> Result<(Vec<Arc<Entry>>, Vec<GroupOfPart>)> {
-        let (mut entries, mut groups) = (Vec::new(), Vec::new());
+    /// blocks in memory that come before them. `None` where nothing is left; there may be none
+    /// of either this time.
+    fn next(&self, sources: &mut Sources, found: &Found, most: usize) -> Result<Option<Next>> {
+        let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::new(), true);
         while groups.len() < most {
             let Some((bound, source)) = sources.pop() else { break };
             if found.is_closed(bound) {
                 break;
             }
             self.cancel.check()?;
+            is_end = false;
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
@@ -272,14 +274,17 @@ impl Scan<'_> {
                     parts.push(part);
                     let opened: Vec<_> =
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
-                    let groups: Vec<_> = opened.into_iter().flatten().collect();
-                    let groups: Vec<_> = groups
+                    let opened: Vec<_> = opened.into_iter().flatten().collect();
+                    let left: Vec<_> = opened
                         .into_par_iter()
                         .with_max_len(1)
                         .map(|(bound, group)| Ok((!self.is_ruled_out(&group)?).then_some((bound, group))))
                         .collect::<Result<_>>()?;
-                    let groups = groups.into_iter().flatten();
-                    groups.for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
+                    left.into_iter().flatten().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
+                    // Where all are ruled out, patience is asked before the next lot is opened.
+                    if self.is_narrow {
+                        break;
+                    }
                 }
                 Source::Group(group) => groups.push(group),
             }
@@ -288,7 +293,7 @@ impl Scan<'_> {
                 break;
             }
         }
-        Ok((entries, groups))
+        Ok((!is_end).then_some((entries, groups)))
     }
 
     /// The row groups of a part that may have something, with their bounds.
