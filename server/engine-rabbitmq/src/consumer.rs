@@ -65,6 +65,11 @@ impl Part for Consumer {
         // Before the channel is gone at the broker: no acknowledgement may be tried on
         // it, and what waits in the inbox is void.
         self.unacked.end().await;
+        if ended.is_ok() {
+            // First the channel, which keeps its order: the end of the connection may overtake
+            // acknowledgements that were just given, and then they are lost.
+            let _ = connection::patiently(channel.close(200, "closed by logboom".into())).await;
+        }
         connection::close(&connection).await;
         ended
     }
