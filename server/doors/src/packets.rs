@@ -6,7 +6,7 @@
 //! and `key` its attributes.
 
 use bytes::{Buf as _, BytesMut};
-use model::Value;
+use model::{Text, Value};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -116,17 +116,8 @@ fn record(packet: &[u8]) -> Result<RawRecord, String> {
 }
 
 /// A packet's `params` as the record.
-fn unfolded(packet: &[u8], outer: RawRecord) -> RawRecord {
-    #[derive(Deserialize)]
-    struct Packet<'a> {
-        #[serde(borrow)]
-        params: Option<&'a RawValue>,
-    }
-    let params = serde_json::from_slice::<Packet<'_>>(packet).ok().and_then(|packet| packet.params);
-    let params = params.map(|params| match serde_json::from_str::<String>(params.get()) {
-        Ok(text) => text,
-        Err(_) => params.get().to_owned(),
-    });
+fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
+    let params = take_params(packet, &mut outer);
     let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), &USUAL).ok());
     let part = |name: &str| outer.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
     let address = || [part("method"), part("uri")].map(Option::unwrap_or_default).join(" ");
@@ -134,7 +125,7 @@ fn unfolded(packet: &[u8], outer: RawRecord) -> RawRecord {
         // No object: the text is what was logged.
         let message = params.filter(|params| !params.is_empty() && params != "null");
         let attributes = outer.attributes.iter().filter(|(key, _)| key != "params").cloned().collect();
-        let message = message.unwrap_or_else(address);
+        let message = message.map_or_else(address, String::from);
         return RawRecord { message, attributes, ..outer };
     };
     if record.message.is_empty() {
@@ -156,9 +147,26 @@ fn unfolded(packet: &[u8], outer: RawRecord) -> RawRecord {
     record
 }
 
+/// The text of a packet's `params`, which is no attribute any more, or what it is in JSON.
+fn take_params(packet: &[u8], outer: &mut RawRecord) -> Option<Text> {
+    #[derive(Deserialize)]
+    struct Packet<'a> {
+        #[serde(borrow)]
+        params: Option<&'a RawValue>,
+    }
+    // Most are JSON text in JSON text, and were read as a text already. So were arrays, but not
+    // as they came.
+    let is_text = |(key, value): &mut (Text, Value)| {
+        key == "params" && matches!(value, Value::Text(text) if !text.starts_with('['))
+    };
+    if let Some((_, Value::Text(text))) = outer.attributes.extract_if(.., is_text).next() {
+        return Some(text);
+    }
+    serde_json::from_slice::<Packet<'_>>(packet).ok()?.params.map(|params| params.get().into())
+}
+
 #[cfg(test)]
 mod tests {
-    use model::Text;
     use proptest::prelude::*;
 
     use super::*;
@@ -176,9 +184,10 @@ mod tests {
             r#"{"uri":"/logs","method":"POST","key":0,"params":{"service":"goods","msg":"b","a":{"b":1}}}¶"#,
             r#"{"uri":"/members","method":"GET","key":1,"params":null}¶"#,
             r#"{"uri":"/logs","method":"POST","key":0,"params":"just text"}¶"#,
+            r#"{"uri":"/logs","method":"POST","key":0,"params":[{"b":1, "a":1e5}]}¶"#,
         );
         let frame = feed(&mut Packets::default(), packets.as_bytes(), &[]).unwrap();
-        let [first, second, third, fourth] = &frame.records[..] else { panic!("{frame:?}") };
+        let [first, second, third, fourth, fifth] = &frame.records[..] else { panic!("{frame:?}") };
         assert_eq!((first.message.as_str(), first.level.as_str()), ("안녕", "warn"));
         let text = |name: &str, value: &str| (Text::from(name), Value::Text(value.into()));
         let int = |name: &str, value| (Text::from(name), Value::Int(value));
@@ -186,6 +195,8 @@ mod tests {
         assert_eq!((second.message.as_str(), second.service.as_str()), ("b", "goods"));
         assert!(second.attributes.contains(&int("a.b", 1)), "{second:?}");
         assert_eq!((third.message.as_str(), fourth.message.as_str()), ("GET /members", "just text"));
+        assert_eq!(fifth.message, r#"[{"b":1, "a":1e5}]"#);
+        assert_eq!(fourth.attributes, fifth.attributes);
     }
 
     #[test]
