@@ -1,15 +1,17 @@
 //! Counting: how many, over time, and by value.
 //!
-//! All threads count at once, each for itself what it comes to; in the end one adds up.
+//! All threads count at once, each for itself what it comes to; in the end one adds up. While
+//! a thread unpacks one row group, the disk is at its next.
 
 mod count;
 mod facets;
 mod histogram;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc, vec};
 
 use arrow_array::RecordBatch;
 use model::{LevelClass, Query, Record};
+use parking_lot::Mutex;
 use pipeline::{Result, TimeRange};
 use rayon::prelude::*;
 
@@ -50,6 +52,24 @@ enum Task {
     Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
 }
 
+/// A task that has something to count.
+enum Work {
+    Entry(Arc<Entry>),
+    /// A row group whose totals say all.
+    Totals {
+        footer: Arc<Footer>,
+        place: usize,
+    },
+    /// Rows that have to be read.
+    Rows {
+        part: Arc<Part>,
+        footer: Arc<Footer>,
+        place: usize,
+        rows: Vec<Range<usize>>,
+        reading: Reading,
+    },
+}
+
 struct Run<'a> {
     query: &'a Query,
     window: Window,
@@ -61,17 +81,18 @@ struct Run<'a> {
 fn run<C: Counter>(snapshot: &Snapshot, query: &Query, range: TimeRange, cancel: &Cancel, mut counter: C) -> Result<C> {
     let by_service_and_class = query.is_by_service_and_class();
     let run = Run { query, window: Window::of_time(range), cancel, by_service_and_class };
-    let total = run
-        .tasks(snapshot)?
+    let tasks = Mutex::new(run.tasks(snapshot)?.into_iter());
+    let total = (0..rayon::current_num_threads())
         .into_par_iter()
         .with_max_len(1)
-        .try_fold(
-            || counter.fork(),
-            |mut counter, task| {
-                run.count(&task, &mut counter)?;
-                Ok(counter)
-            },
-        )
+        .map(|_| {
+            let counted = run.work_off(&tasks, counter.fork());
+            if counted.is_err() {
+                // The others need not count what nobody will see.
+                tasks.lock().by_ref().for_each(drop);
+            }
+            counted
+        })
         .try_reduce(
             || counter.fork(),
             |mut total, counted| {
@@ -105,17 +126,80 @@ impl Run<'_> {
         }
         self.cancel.check()?;
         let footer = part.footer()?;
-        filter::read_ahead(self.query, part, &footer);
+        filter::read_ahead(&self.query.expr, part, &footer);
         let meets = |(_, group): &(usize, &Group)| self.window.meets(group.time, group.position);
         let task = |(place, _)| Task::Group { part: part.clone(), footer: footer.clone(), place };
         Ok(footer.groups.iter().enumerate().filter(meets).map(task).collect())
     }
 
-    fn count<C: Counter>(&self, task: &Task, counter: &mut C) -> Result<()> {
-        self.cancel.check()?;
-        match task {
-            Task::Entry(entry) => self.count_entry(entry, counter),
-            Task::Group { part, footer, place } => return self.count_group(part, footer, *place, counter),
+    /// Counts until no task is left.
+    fn work_off<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut counter: C) -> Result<C> {
+        let mut next = self.next(tasks, &counter)?;
+        while let Some(work) = next {
+            next = self.next(tasks, &counter)?;
+            self.count(work, &mut counter)?;
+        }
+        Ok(counter)
+    }
+
+    /// The next task that has something to count; the system reads what it will begin with.
+    fn next<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, counter: &C) -> Result<Option<Work>> {
+        loop {
+            self.cancel.check()?;
+            let Some(task) = tasks.lock().next() else { return Ok(None) };
+            let work = match task {
+                Task::Entry(entry) => Some(Work::Entry(entry)),
+                Task::Group { part, footer, place } => self.of_group(part, footer, place, counter)?,
+            };
+            if work.is_some() {
+                return Ok(work);
+            }
+        }
+    }
+
+    fn of_group<C: Counter>(
+        &self,
+        part: Arc<Part>,
+        footer: Arc<Footer>,
+        place: usize,
+        counter: &C,
+    ) -> Result<Option<Work>> {
+        let Some(group) = footer.groups.get(place) else { return Ok(None) };
+        if group.totals.is_some()
+            && self.by_service_and_class
+            && self.window.covers(group.time, group.position)
+            && counter.is_by_service_and_class(group)
+        {
+            return Ok(Some(Work::Totals { footer, place }));
+        }
+        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(None) };
+        let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
+        conditions.extend(more);
+        let rows = filter::candidates(self.query, &part, &footer, place)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
+        part.read_ahead(&footer, place, &rows, reading.first_columns());
+        Ok(Some(Work::Rows { part, footer, place, rows, reading }))
+    }
+
+    fn count<C: Counter>(&self, work: Work, counter: &mut C) -> Result<()> {
+        match work {
+            Work::Entry(entry) => self.count_entry(&entry, counter),
+            Work::Totals { footer, place } => {
+                let Some(group) = footer.groups.get(place) else { return Ok(()) };
+                let Some(totals) = &group.totals else { return Ok(()) };
+                filter::matching_totals(self.query, totals, |service, class, rows| {
+                    counter.rows(group, service, class, rows);
+                });
+            }
+            Work::Rows { part, footer, place, rows, reading } => {
+                for batch in part.read(&footer, place, &rows, reading)? {
+                    self.cancel.check()?;
+                    counter.batch(&batch?, &footer.columns)?;
+                }
+            }
         }
         Ok(())
     }
@@ -128,32 +212,5 @@ impl Run<'_> {
                 counter.record(record);
             }
         }
-    }
-
-    fn count_group<C: Counter>(&self, part: &Part, footer: &Footer, place: usize, counter: &mut C) -> Result<()> {
-        let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        if let Some(totals) = &group.totals
-            && self.by_service_and_class
-            && self.window.covers(group.time, group.position)
-            && counter.is_by_service_and_class(group)
-        {
-            filter::matching_totals(self.query, totals, |service, class, rows| {
-                counter.rows(group, service, class, rows);
-            });
-            return Ok(());
-        }
-        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(()) };
-        let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
-        conditions.extend(more);
-        let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
-        let rows = filter::candidates(self.query, part, footer, place)?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for batch in part.read(footer, place, &rows, reading)? {
-            self.cancel.check()?;
-            counter.batch(&batch?, &footer.columns)?;
-        }
-        Ok(())
     }
 }

@@ -32,14 +32,12 @@ pub(crate) fn candidates(query: &Query, part: &Part, footer: &Footer, group: usi
 }
 
 /// Has the system read what [`candidates`] will ask the Bloom filters of this part.
-pub(crate) fn read_ahead(query: &Query, part: &Part, footer: &Footer) {
-    ahead(&query.expr, part, footer);
-}
-
-fn ahead(expr: &Expr, part: &Part, footer: &Footer) {
+pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
     let layout = &footer.columns;
     match expr {
-        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| ahead(operand, part, footer)),
+        Expr::And(operands) | Expr::Or(operands) => {
+            operands.iter().for_each(|operand| read_ahead(operand, part, footer))
+        }
         Expr::Field(field @ (Field::TraceId | Field::SpanId), Test::AnyOf(values)) => {
             let column = layout.place(if *field == Field::TraceId { schema::TRACE_ID } else { schema::SPAN_ID });
             ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));

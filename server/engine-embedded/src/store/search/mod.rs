@@ -216,15 +216,15 @@ impl Scan<'_> {
             let hasty = looked_at < HASTY_ROWS;
             looked_at += groups
                 .iter()
-                .filter_map(|(_, footer, place)| footer.groups.get(*place))
+                .filter_map(|group| group.footer.groups.get(group.place))
                 .map(|group| group.rows)
                 .sum::<usize>();
             let parts: Vec<Found> = groups
                 .into_par_iter()
                 .with_max_len(1)
-                .map(|(part, footer, place)| {
+                .map(|group| {
                     let mut own = found.fork();
-                    self.group(&part, &footer, place, hasty, &mut own)?;
+                    self.group(group, hasty, &mut own)?;
                     Ok(own)
                 })
                 .collect::<Result<_>>()?;
@@ -274,13 +274,11 @@ impl Scan<'_> {
                     parts.push(part);
                     let opened: Vec<_> =
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
-                    let opened: Vec<_> = opened.into_iter().flatten().collect();
-                    let left: Vec<_> = opened
-                        .into_par_iter()
-                        .with_max_len(1)
-                        .map(|(bound, group)| Ok((!self.is_ruled_out(&group)?).then_some((bound, group))))
-                        .collect::<Result<_>>()?;
-                    left.into_iter().flatten().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
+                    let mut opened: Vec<_> = opened.into_iter().flatten().collect();
+                    if self.is_narrow {
+                        opened = self.not_ruled_out(opened)?;
+                    }
+                    opened.into_iter().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
                     // Where all are ruled out, patience is asked before the next lot is opened.
                     if self.is_narrow {
                         break;
@@ -300,21 +298,31 @@ impl Scan<'_> {
     fn open(&self, part: Arc<Part>) -> Result<Vec<(i64, GroupOfPart)>> {
         self.cancel.check()?;
         let footer = part.footer()?;
-        filter::read_ahead(self.query, &part, &footer);
+        filter::read_ahead(&self.query.expr, &part, &footer);
         let may_have = |group: &Group| {
             self.window.id.is_none_or(|id| group.may_have(id)) && self.window.meets(group.time, group.position)
         };
         let groups = footer.groups.iter().enumerate().filter(|(_, group)| may_have(group));
         let bounded = groups.map(|(place, group)| {
-            (self.order.bound(group.time, group.position), (part.clone(), footer.clone(), place))
+            let bound = self.order.bound(group.time, group.position);
+            (bound, GroupOfPart { part: part.clone(), footer: footer.clone(), place, candidates: None })
         });
         Ok(bounded.collect())
     }
 
-    /// Whether the filters of a row group say that it has none of the ids: then it need not
-    /// wait for its turn.
-    fn is_ruled_out(&self, (part, footer, place): &GroupOfPart) -> Result<bool> {
-        Ok(self.is_narrow && filter::candidates(self.query, part, footer, *place)?.is_empty())
+    /// The row groups whose filters do not say that they have nothing: the others need not wait
+    /// for their turn.
+    fn not_ruled_out(&self, groups: Vec<(i64, GroupOfPart)>) -> Result<Vec<(i64, GroupOfPart)>> {
+        let asked: Vec<_> = groups
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(bound, group)| {
+                let candidates = filter::candidates(self.query, &group.part, &group.footer, group.place)?;
+                let is_left = !candidates.is_empty();
+                Ok(is_left.then_some((bound, GroupOfPart { candidates: Some(candidates), ..group })))
+            })
+            .collect::<Result<_>>()?;
+        Ok(asked.into_iter().flatten().collect())
     }
 
     fn entry(&self, entry: &Entry, found: &mut Found) {
@@ -329,9 +337,13 @@ impl Scan<'_> {
         }
     }
 
-    fn group(&self, part: &Part, footer: &Footer, place: usize, hasty: bool, found: &mut Found) -> Result<()> {
+    fn group(&self, group: GroupOfPart, hasty: bool, found: &mut Found) -> Result<()> {
+        let GroupOfPart { part, footer, place, candidates } = group;
         let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        let candidates = filter::candidates(self.query, part, footer, place)?;
+        let candidates = match candidates {
+            Some(candidates) => candidates,
+            None => filter::candidates(self.query, &part, &footer, place)?,
+        };
         for step in self.steps(group.rows, hasty) {
             let parts: Vec<(Found, Option<Key>)> = slices(&step)
                 .map(|slice| within(&candidates, &slice))
@@ -341,7 +353,7 @@ impl Scan<'_> {
                 .with_max_len(1)
                 .map(|rows| {
                     let mut own = found.fork();
-                    let last = self.rows(part, footer, place, &rows, &mut own)?;
+                    let last = self.rows(&part, &footer, place, &rows, &mut own)?;
                     Ok((own, last))
                 })
                 .collect::<Result<_>>()?;

@@ -1,6 +1,6 @@
 //! What a search looks at, in the order of where it can begin.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
 
 use crate::{
     part::reader::{Footer, Part},
@@ -8,7 +8,13 @@ use crate::{
 };
 
 /// A row group by its place.
-pub(super) type GroupOfPart = (Arc<Part>, Arc<Footer>, usize);
+pub(super) struct GroupOfPart {
+    pub(super) part: Arc<Part>,
+    pub(super) footer: Arc<Footer>,
+    pub(super) place: usize,
+    /// The rows that may match, where that was asked before its turn.
+    pub(super) candidates: Option<Vec<Range<usize>>>,
+}
 
 pub(super) enum Source {
     Entry(Arc<Entry>),
