@@ -78,7 +78,7 @@ impl Reader {
         let mut kinds: BTreeMap<String, Group> = BTreeMap::new();
         for (id, group) in groups {
             let Some(cluster) = miner.cluster(id) else { continue };
-            match kinds.entry(collapsed(cluster.template())) {
+            match kinds.entry(collapsed(unkeyed(cluster.template()))) {
                 Entry::Vacant(place) => drop(place.insert(group)),
                 Entry::Occupied(place) => place.into_mut().absorb(group),
             }
@@ -182,11 +182,28 @@ fn miner() -> Result<Miner> {
         .map_err(|error| Error::internal(format!("the miner of patterns cannot be made: {error}")))
 }
 
+/// The line behind its first two words once more, without those that hold a digit. By its first
+/// two words the miner's tree branches, and ids there, `order A-17 paid`, would all be kinds of
+/// their own; in the line itself a number that is always the same is told.
+fn keyed(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let mut key = || match words.next() {
+        Some(word) if !word.contains(|letter: char| letter.is_ascii_digit()) => word,
+        _ => "<*>",
+    };
+    format!("{} {} {line}", key(), key())
+}
+
+/// The template of a line from that of the [`keyed`] one.
+fn unkeyed(template: &str) -> &str {
+    template.splitn(3, ' ').nth(2).unwrap_or_default()
+}
+
 fn add(miner: &Miner, groups: &mut HashMap<u64, Group>, stored: StoredRecord) {
     let record = &stored.record;
     let line = record.message.lines().next().unwrap_or_default();
     let line = line.get(..line.floor_char_boundary(COMPARED)).unwrap_or(line);
-    let id = miner.add(line).cluster_id;
+    let id = miner.add(&keyed(line)).cluster_id;
     let (class, service) = (record.severity.class().name(), record.service.to_string());
     let time = record.time;
     let group = groups.entry(id).or_insert_with(|| Group {
@@ -254,6 +271,23 @@ fn texts(template: &str, example: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_among_the_first_words_make_no_kinds_of_their_own() {
+        let templates = |lines: &[String]| {
+            let miner = miner().unwrap();
+            let ids: std::collections::BTreeSet<u64> =
+                lines.iter().map(|line| miner.add(&keyed(line)).cluster_id).collect();
+            ids.into_iter().map(|id| collapsed(unkeyed(miner.cluster(id).unwrap().template()))).collect::<Vec<_>>()
+        };
+        let of = |line: fn(u32) -> String| templates(&(0..300).map(line).collect::<Vec<_>>());
+        assert_eq!(of(|n| format!("order A-{n} was paid")), ["order <*> was paid"]);
+        assert_eq!(of(|n| format!("f9{n:x} accepted by worker {n}")), ["<*> accepted by worker <*>"]);
+        assert_eq!(of(|n| format!("HTTP/1.1 404 for client {n}")), ["HTTP/1.1 404 for client <*>"]);
+        assert_eq!(of(|_| "ready".to_owned()), ["ready"]);
+        assert_eq!(templates(&["cache opened".into(), "cache closed".into()]), ["cache opened", "cache closed"]);
+        assert_eq!(templates(&[String::new()]), [""]);
+    }
 
     #[test]
     fn the_constant_texts_of_a_template_are_found_as_they_stand_in_a_message() {
