@@ -52,22 +52,13 @@ enum Task {
     Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
 }
 
-/// A task that has something to count.
-enum Work {
-    Entry(Arc<Entry>),
-    /// A row group whose totals say all.
-    Totals {
-        footer: Arc<Footer>,
-        place: usize,
-    },
-    /// Rows that have to be read.
-    Rows {
-        part: Arc<Part>,
-        footer: Arc<Footer>,
-        place: usize,
-        rows: Vec<Range<usize>>,
-        reading: Reading,
-    },
+/// Rows of a row group that have to be read.
+struct Rows {
+    part: Arc<Part>,
+    footer: Arc<Footer>,
+    place: usize,
+    rows: Vec<Range<usize>>,
+    reading: Reading,
 }
 
 struct Run<'a> {
@@ -134,43 +125,48 @@ impl Run<'_> {
 
     /// Counts until no task is left.
     fn work_off<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut counter: C) -> Result<C> {
-        let mut next = self.next(tasks, &counter)?;
-        while let Some(work) = next {
-            next = self.next(tasks, &counter)?;
-            self.count(work, &mut counter)?;
+        let mut next = self.next(tasks, &mut counter)?;
+        while let Some(Rows { part, footer, place, rows, reading }) = next {
+            next = self.next(tasks, &mut counter)?;
+            for batch in part.read(&footer, place, &rows, reading)? {
+                self.cancel.check()?;
+                counter.batch(&batch?, &footer.columns)?;
+            }
         }
         Ok(counter)
     }
 
-    /// The next task that has something to count; the system reads what it will begin with.
-    fn next<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, counter: &C) -> Result<Option<Work>> {
+    /// Counts what takes no reading, up to the next rows that do; the system begins with them.
+    fn next<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, counter: &mut C) -> Result<Option<Rows>> {
         loop {
             self.cancel.check()?;
             let Some(task) = tasks.lock().next() else { return Ok(None) };
-            let work = match task {
-                Task::Entry(entry) => Some(Work::Entry(entry)),
-                Task::Group { part, footer, place } => self.of_group(part, footer, place, counter)?,
-            };
-            if work.is_some() {
-                return Ok(work);
+            match task {
+                Task::Entry(entry) => self.count_entry(&entry, counter),
+                Task::Group { part, footer, place } => {
+                    if let Some(rows) = self.of_group(part, footer, place, counter)? {
+                        return Ok(Some(rows));
+                    }
+                }
             }
         }
     }
 
+    /// Counts a row group by its totals if they say all.
     fn of_group<C: Counter>(
         &self,
         part: Arc<Part>,
         footer: Arc<Footer>,
         place: usize,
-        counter: &C,
-    ) -> Result<Option<Work>> {
+        counter: &mut C,
+    ) -> Result<Option<Rows>> {
         let Some(group) = footer.groups.get(place) else { return Ok(None) };
-        if group.totals.is_some()
-            && self.by_service_and_class
-            && self.window.covers(group.time, group.position)
-            && counter.is_by_service_and_class(group)
-        {
-            return Ok(Some(Work::Totals { footer, place }));
+        let covered = self.by_service_and_class && self.window.covers(group.time, group.position);
+        if let Some(totals) = group.totals.as_ref().filter(|_| covered && counter.is_by_service_and_class(group)) {
+            filter::matching_totals(self.query, totals, |service, class, rows| {
+                counter.rows(group, service, class, rows);
+            });
+            return Ok(None);
         }
         let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(None) };
         let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
@@ -181,27 +177,7 @@ impl Run<'_> {
         }
         let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
         part.read_ahead(&footer, place, &rows, reading.first_columns());
-        Ok(Some(Work::Rows { part, footer, place, rows, reading }))
-    }
-
-    fn count<C: Counter>(&self, work: Work, counter: &mut C) -> Result<()> {
-        match work {
-            Work::Entry(entry) => self.count_entry(&entry, counter),
-            Work::Totals { footer, place } => {
-                let Some(group) = footer.groups.get(place) else { return Ok(()) };
-                let Some(totals) = &group.totals else { return Ok(()) };
-                filter::matching_totals(self.query, totals, |service, class, rows| {
-                    counter.rows(group, service, class, rows);
-                });
-            }
-            Work::Rows { part, footer, place, rows, reading } => {
-                for batch in part.read(&footer, place, &rows, reading)? {
-                    self.cancel.check()?;
-                    counter.batch(&batch?, &footer.columns)?;
-                }
-            }
-        }
-        Ok(())
+        Ok(Some(Rows { part, footer, place, rows, reading }))
     }
 
     fn count_entry<C: Counter>(&self, entry: &Entry, counter: &mut C) {
