@@ -193,16 +193,23 @@ def drop_caches():
         pass
 
 
-def measure_queries(server, side, trace):
+def measure_queries(servers, trace):
+    """Medians of 7: of the first answer with nothing cached, and of those after it.
+
+    The servers take turns, so that a machine that is slow for a minute is so for all of them.
+    """
     answers = {}
     for name, sides in QUERIES.items():
-        drop_caches()
-        server.stop()
-        server.start()
-        cold = ask(server, sides[side], trace)
-        warm = statistics.median(ask(server, sides[side], trace) for _ in range(7))
-        answers[name] = (cold, warm)
-        print(f"  {server.name}: {name}: {warm:.1f} ms", file=sys.stderr)
+        times = [([], []) for _ in servers]
+        for _ in range(7):
+            for server, query, (cold, warm) in zip(servers, sides, times):
+                drop_caches()
+                server.start()
+                cold.append(ask(server, query, trace))
+                warm += [ask(server, query, trace) for _ in range(3)]
+                server.stop()
+        answers[name] = [statistics.median(of_state) for of_server in times for of_state in of_server]
+        print(f"  {name}, ms: {', '.join(f'{answer:.1f}' for answer in answers[name])}", file=sys.stderr)
     return answers
 
 
@@ -292,29 +299,22 @@ def table(title, rows, columns):
 
 
 def main():
-    ours = Logboom()
-    figures = measure_ingest(ours)
-    trace = any_trace(ours)
-    answers = measure_queries(ours, 0, trace)
-    ours.stop()
-    shutil.rmtree(ours.folder)
-    their_figures, their_answers = {}, {}
+    servers = [Logboom(), VictoriaLogs()] if PEER else [Logboom()]
+    figures, their_figures, trace = measure_ingest(servers[0]), {}, any_trace(servers[0])
+    servers[0].stop()
     if PEER:
-        peer = VictoriaLogs()
-        their_figures = measure_ingest(peer)
-        their_answers = measure_queries(peer, 1, trace)
-        peer.stop()
-        shutil.rmtree(peer.folder)
+        their_figures = measure_ingest(servers[1])
+        servers[1].stop()
+    answers = measure_queries(servers, trace)
+    for server in servers:
+        shutil.rmtree(server.folder)
     figures |= doors()
-    columns = ["Logboom", "VictoriaLogs"] if PEER else ["Logboom"]
+    columns = ["Logboom", "VictoriaLogs"][: len(servers)]
     rows = {name: [value, their_figures.get(name)][: len(columns)] for name, value in figures.items()}
     table(f"{RECORDS:,} records", rows, columns)
-    names = [f"{column} {state}" for column in columns for state in ("cold", "warm")]
-    rows = {}
-    for name, own in answers.items():
-        rows[name] = [*own, *(their_answers.get(name, (None, None)) if PEER else ())]
+    names = [f"{column} {state}" for column in ("Logboom", "peer")[: len(servers)] for state in ("cold", "warm")]
+    table("answer over HTTP, ms (medians of 7)", answers, names)
     table(f"doors, {min(RECORDS, 1_500_000):,} records each", measure_doors(), ["records/s", "CPU µs", "peak MB"])
-    table("answer over HTTP, ms (warm: median of 7)", rows, [name.replace("VictoriaLogs", "peer") for name in names])
 
 
 main()
