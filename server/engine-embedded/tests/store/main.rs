@@ -8,6 +8,7 @@ mod durability;
 mod formats;
 mod layout;
 mod model;
+mod orders;
 mod overload;
 mod seams;
 mod size;

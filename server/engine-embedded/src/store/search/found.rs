@@ -27,6 +27,15 @@ impl Found {
         Self { limit, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// How many more there can be.
+    pub(super) fn room(&self) -> usize {
+        self.limit - self.heap.len()
+    }
+
     /// An empty one that wants what this one wants.
     pub(super) fn fork(&self) -> Self {
         let full = self.heap.len() >= self.limit;

@@ -10,7 +10,7 @@
 mod found;
 mod sources;
 
-use std::{ops::Range, sync::Arc, time::Instant};
+use std::{borrow::Cow, ops::Range, sync::Arc, time::Instant};
 
 use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_buffer::BooleanBuffer;
@@ -30,19 +30,14 @@ use super::{
 };
 use crate::part::{
     columns, decode,
-    reader::{Footer, Group, Part},
+    reader::{Group, Part},
     reading::{Condition, Reading},
     schema::{self, Columns},
+    writer::{GROUP_ROWS, PAGE_ROWS},
 };
 
-/// Rows that are tried first in the row group that comes first, by one thread.
-const FIRST_ROWS: usize = 4_096;
-/// Up to so many rows, as a row group has at most, they are looked at one by one. The newest
-/// ones are often small.
-const HASTY_ROWS: usize = 131_072;
-/// What each thread takes of a row group at a time, two pages: up to there next, if that was
-/// not enough, and then as much for each thread.
-const SLICE_ROWS: usize = 16_384;
+/// What each thread takes of a row group at a time: two pages.
+const SLICE_ROWS: usize = 2 * PAGE_ROWS;
 /// The most row groups that are searched at once: what is done in vain where the first of
 /// them would have been enough, against threads that wait for one another.
 const ROUND_GROUPS: usize = 16;
@@ -186,6 +181,14 @@ fn searched_back_to(bound: i64) -> Nanos {
     (!bound).saturating_add(1)
 }
 
+/// How many rows a search looks at next, which among so many has found some and has room for
+/// more: as many as the rest should take. Not much less or more than it has seen, because rows
+/// that match come in bursts.
+fn expected_rows(seen: usize, found: usize, room: usize) -> usize {
+    let expected = room.saturating_mul(seen).checked_div(found).unwrap_or(usize::MAX);
+    expected.min(seen.saturating_mul(4)).max(seen / 4)
+}
+
 /// What a search looks at next.
 type Next = (Vec<Arc<Entry>>, Vec<GroupOfPart>);
 
@@ -201,37 +204,39 @@ impl Scan<'_> {
     /// Looks for records until there are enough, or there is nothing left to look at, or
     /// `stop` says so of the bound of all that is left; only then it gives that bound.
     fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
-        // What names ids is in few places, wherever they are.
-        let (mut round, mut looked_at) = if self.is_narrow { (ROUND_GROUPS, HASTY_ROWS) } else { (1, 0) };
-        let mut begun = false;
+        let (mut seen, mut begun) = (0, false);
         loop {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
-            let Some((entries, groups)) = self.next(sources, found, round)? else { return Ok(None) };
+            let Some((entries, groups)) = self.next(sources, found, self.rows_next(seen, found))? else {
+                return Ok(None);
+            };
             begun = true;
-            entries.iter().for_each(|entry| self.entry(entry, found));
-            // One alone, in small steps, because what is newest is often enough; more at once
-            // the longer it takes.
-            let hasty = looked_at < HASTY_ROWS;
-            looked_at += groups
-                .iter()
-                .filter_map(|group| group.footer.groups.get(group.place))
-                .map(|group| group.rows)
-                .sum::<usize>();
-            let parts: Vec<Found> = groups
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|group| {
-                    let mut own = found.fork();
-                    self.group(group, hasty, &mut own)?;
-                    Ok(own)
-                })
-                .collect::<Result<_>>()?;
-            parts.into_iter().for_each(|own| found.merge(own));
-            if looked_at >= HASTY_ROWS {
-                round = (round * 2).min(ROUND_GROUPS);
+            for entry in entries {
+                self.entry(&entry, found);
+                seen += entry.block.batch.records.len();
             }
+            match <[GroupOfPart; 1]>::try_from(groups) {
+                Ok([group]) => self.in_steps(&group, &mut seen, found)?,
+                Err(groups) => {
+                    seen += groups.iter().map(GroupOfPart::rows).sum::<usize>();
+                    self.at_once(&groups, found)?;
+                }
+            }
+        }
+    }
+
+    /// How many rows to look at next, after so many.
+    fn rows_next(&self, seen: usize, found: &Found) -> usize {
+        if self.is_narrow {
+            // What names ids is in few places, wherever they are.
+            usize::MAX
+        } else if seen < PAGE_ROWS {
+            // What is newest is often enough, and one thread does for it.
+            PAGE_ROWS
+        } else {
+            expected_rows(seen, found.len(), found.room()).max(PAGE_ROWS * rayon::current_num_threads())
         }
     }
 
@@ -255,12 +260,13 @@ impl Scan<'_> {
         sources
     }
 
-    /// The next sources that may have wanted records: up to so many row groups, and the
-    /// blocks in memory that come before them. `None` where nothing is left; there may be none
-    /// of either this time.
-    fn next(&self, sources: &mut Sources, found: &Found, most: usize) -> Result<Option<Next>> {
-        let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::new(), true);
-        while groups.len() < most {
+    /// The next sources that may have wanted records: row groups of up to so many rows, or one
+    /// that has more, and the blocks in memory that come before them. `None` where nothing is left; there may
+    /// be none of either this time.
+    fn next(&self, sources: &mut Sources, found: &Found, rows: usize) -> Result<Option<Next>> {
+        let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::<GroupOfPart>::new(), true);
+        let mut left = rows;
+        while left > 0 && groups.len() < ROUND_GROUPS {
             let Some((bound, source)) = sources.pop() else { break };
             if found.is_closed(bound) {
                 break;
@@ -270,7 +276,8 @@ impl Scan<'_> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let mut parts = sources.pop_parts(most - 1, |bound| !found.is_closed(bound));
+                    let more = (left / GROUP_ROWS).min(ROUND_GROUPS - 1);
+                    let mut parts = sources.pop_parts(more, |bound| !found.is_closed(bound));
                     parts.push(part);
                     let opened: Vec<_> =
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
@@ -284,7 +291,14 @@ impl Scan<'_> {
                         break;
                     }
                 }
-                Source::Group(group) => groups.push(group),
+                Source::Group(group) if !groups.is_empty() && group.rows() > left => {
+                    sources.push(bound, Source::Group(group));
+                    break;
+                }
+                Source::Group(group) => {
+                    left = left.saturating_sub(group.rows());
+                    groups.push(group);
+                }
             }
             // Blocks in memory cost little: what they have may be all that is wanted.
             if entries.len() >= ROUND_ENTRIES {
@@ -337,46 +351,86 @@ impl Scan<'_> {
         }
     }
 
-    fn group(&self, group: GroupOfPart, hasty: bool, found: &mut Found) -> Result<()> {
-        let GroupOfPart { part, footer, place, candidates } = group;
-        let Some(group) = footer.groups.get(place) else { return Ok(()) };
-        let candidates = match candidates {
-            Some(candidates) => candidates,
-            None => filter::candidates(self.query, &part, &footer, place)?,
-        };
-        for step in self.steps(group.rows, hasty) {
-            let parts: Vec<(Found, Option<Key>)> = slices(&step)
-                .map(|slice| within(&candidates, &slice))
-                .filter(|rows| !rows.is_empty())
-                .collect::<Vec<_>>()
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|rows| {
-                    let mut own = found.fork();
-                    let last = self.rows(&part, &footer, place, &rows, &mut own)?;
-                    Ok((own, last))
-                })
-                .collect::<Result<_>>()?;
-            let last = parts.iter().filter_map(|(_, last)| *last).max();
-            parts.into_iter().for_each(|(own, _)| found.merge(own));
+    /// Looks at row groups, all of each.
+    fn at_once(&self, groups: &[GroupOfPart], found: &mut Found) -> Result<()> {
+        let parts: Vec<Found> = groups
+            .par_iter()
+            .with_max_len(1)
+            .map(|group| {
+                let mut own = found.fork();
+                self.rows(group, &self.candidates(group)?, 0..group.rows(), &mut own)?;
+                Ok(own)
+            })
+            .collect::<Result<_>>()?;
+        parts.into_iter().for_each(|own| found.merge(own));
+        Ok(())
+    }
+
+    /// Looks at a row group until there are enough; adds to `seen` how many rows that took.
+    fn in_steps(&self, group: &GroupOfPart, seen: &mut usize, found: &mut Found) -> Result<()> {
+        let candidates = self.candidates(group)?;
+        let mut left = 0..group.rows();
+        while !left.is_empty() {
+            // A page that two steps share would be unpacked twice.
+            let rows = self.rows_next(*seen, found);
+            let step = match self.order {
+                Order::Newest => {
+                    let end = left.start.saturating_add(rows).div_ceil(PAGE_ROWS).saturating_mul(PAGE_ROWS);
+                    left.start..end.min(left.end)
+                }
+                Order::Oldest => left.end.saturating_sub(rows) / PAGE_ROWS * PAGE_ROWS..left.end,
+                Order::Position => left.clone(),
+            };
+            *seen += step.len();
+            match self.order {
+                Order::Oldest => left.end = step.start,
+                Order::Newest | Order::Position => left.start = step.end,
+            }
+            let last = self.rows(group, &candidates, step, found)?;
             // Rows after these come after them in the order too.
-            if self.order != Order::Position && last.is_some_and(|last| !found.wants(last)) {
+            if last.is_some_and(|last| !found.wants(last)) {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Looks at some rows of a row group. Gives the last of those that match.
+    /// The rows of a row group that may match.
+    fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
+        match &group.candidates {
+            Some(candidates) => Ok(Cow::Borrowed(candidates)),
+            None => filter::candidates(self.query, &group.part, &group.footer, group.place).map(Cow::Owned),
+        }
+    }
+
+    /// Looks at those of the candidates that lie in the range. Gives the last that matches.
     fn rows(
         &self,
-        part: &Part,
-        footer: &Footer,
-        place: usize,
-        rows: &[Range<usize>],
+        group: &GroupOfPart,
+        candidates: &[Range<usize>],
+        range: Range<usize>,
         found: &mut Found,
     ) -> Result<Option<Key>> {
-        let Some(group) = footer.groups.get(place) else { return Ok(None) };
+        let parts: Vec<(Found, Option<Key>)> = slices(&range)
+            .map(|slice| within(candidates, &slice))
+            .filter(|rows| !rows.is_empty())
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|rows| {
+                let mut own = found.fork();
+                let last = self.slice(group, &rows, &mut own)?;
+                Ok((own, last))
+            })
+            .collect::<Result<_>>()?;
+        let last = parts.iter().filter_map(|(_, last)| *last).max();
+        parts.into_iter().for_each(|(own, _)| found.merge(own));
+        Ok(last)
+    }
+
+    fn slice(&self, group: &GroupOfPart, rows: &[Range<usize>], found: &mut Found) -> Result<Option<Key>> {
+        let GroupOfPart { part, footer, place, .. } = group;
+        let Some(group) = footer.groups.get(*place) else { return Ok(None) };
         self.cancel.check()?;
         let mut conditions: Vec<_> = self.window.condition(self.order, group, &footer.columns).into_iter().collect();
         match filter::bind(self.query, &footer.columns, self.cancel) {
@@ -387,7 +441,7 @@ impl Scan<'_> {
         let limit = (self.order == Order::Newest).then_some(found.limit);
         let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
         let mut last = None;
-        for batch in part.read(footer, place, rows, reading)? {
+        for batch in part.read(footer, *place, rows, reading)? {
             self.cancel.check()?;
             for stored in decode::records(&batch?, &footer.columns)? {
                 let key = self.order.key(stored.record.time, stored.position.0);
@@ -399,25 +453,9 @@ impl Scan<'_> {
         }
         Ok(last)
     }
-
-    /// The rows of a row group in the order of the search: in haste few of them first.
-    fn steps(&self, rows: usize, hasty: bool) -> Vec<Range<usize>> {
-        let (mut steps, mut done, mut end) = (Vec::new(), 0, FIRST_ROWS);
-        if self.order == Order::Position || !hasty {
-            end = rows;
-        }
-        while done < rows {
-            end = end.min(rows);
-            steps.push(if self.order == Order::Oldest { rows - end..rows - done } else { done..end });
-            done = end;
-            // A page that two steps share is unpacked twice.
-            end = if end < SLICE_ROWS { SLICE_ROWS } else { end + SLICE_ROWS * rayon::current_num_threads() };
-        }
-        steps
-    }
 }
 
-/// What the threads take of a step.
+/// What the threads take of a range.
 fn slices(step: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let step = step.clone();
     let first = step.start / SLICE_ROWS;
@@ -432,4 +470,43 @@ fn within(ranges: &[Range<usize>], slice: &Range<usize>) -> Vec<Range<usize>> {
         .map(|range| range.start.max(slice.start)..range.end.min(slice.end))
         .filter(|range| !range.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GROUP_ROWS, PAGE_ROWS, expected_rows};
+
+    /// The steps over so many rows of which only the first page has any that match.
+    fn steps(rows: usize, found: usize, limit: usize) -> Vec<usize> {
+        let (mut steps, mut seen) = (Vec::new(), PAGE_ROWS);
+        while seen < rows {
+            let step = expected_rows(seen, found, limit - found);
+            steps.push(step);
+            seen += step;
+        }
+        steps
+    }
+
+    #[test]
+    fn a_search_looks_as_far_as_the_rest_should_take() {
+        assert_eq!(expected_rows(100_000, 50, 50), 100_000);
+        assert_eq!(expected_rows(100_000, 75, 25), 33_333);
+        // What few rows say is not trusted far.
+        assert_eq!(expected_rows(PAGE_ROWS, 1, 99), 4 * PAGE_ROWS);
+        assert_eq!(expected_rows(PAGE_ROWS, 0, 100), 4 * PAGE_ROWS);
+        assert_eq!(expected_rows(100_000, 100, 0), 25_000);
+    }
+
+    #[test]
+    fn steps_get_longer_where_nothing_more_is_found() {
+        for (found, most) in [(0, 6), (1, 6), (99, 31), (100, 31)] {
+            let steps = steps(50 * GROUP_ROWS, found, 100);
+            assert!(steps.len() <= most && steps.is_sorted(), "{found}: {steps:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_wants_all_has_no_limit() {
+        assert_eq!(expected_rows(GROUP_ROWS, 7, usize::MAX), 4 * GROUP_ROWS);
+    }
 }

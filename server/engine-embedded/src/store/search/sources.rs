@@ -16,6 +16,12 @@ pub(super) struct GroupOfPart {
     pub(super) candidates: Option<Vec<Range<usize>>>,
 }
 
+impl GroupOfPart {
+    pub(super) fn rows(&self) -> usize {
+        self.footer.groups.get(self.place).map_or(0, |group| group.rows)
+    }
+}
+
 pub(super) enum Source {
     Entry(Arc<Entry>),
     Part(Arc<Part>),
