@@ -212,7 +212,8 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         .set_sorting_columns(Some(vec![sorted(0), sorted(2)]))
         .set_key_value_metadata(Some(metadata));
     for name in [schema::TIME, schema::POSITION] {
-        properties = packed(properties, name).set_column_statistics_enabled(column(name), EnabledStatistics::Page);
+        properties = plain(properties, name, Encoding::DELTA_BINARY_PACKED)
+            .set_column_statistics_enabled(column(name), EnabledStatistics::Page);
     }
     properties = properties
         .set_column_statistics_enabled(column(schema::SEVERITY), EnabledStatistics::Page)
@@ -222,12 +223,13 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
     }
     for name in &layout.diverse {
         let kind = layout.attributes.iter().find(|attribute| attribute.column == *name).map(|attribute| attribute.kind);
-        properties = match kind {
-            Some(Kind::Text) => plain(properties, name, Encoding::DELTA_LENGTH_BYTE_ARRAY),
-            Some(Kind::Int) => packed(properties, name),
-            Some(Kind::Float) => plain(properties, name, Encoding::BYTE_STREAM_SPLIT),
-            Some(Kind::Bool) | None => plain(properties, name, Encoding::PLAIN),
+        let encoding = match kind {
+            Some(Kind::Text) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            Some(Kind::Int) => Encoding::DELTA_BINARY_PACKED,
+            Some(Kind::Float) => Encoding::BYTE_STREAM_SPLIT,
+            Some(Kind::Bool) | None => Encoding::PLAIN,
         };
+        properties = plain(properties, name, encoding);
         // By numbers and spans, which hardly anybody looks for, more would be lost than won.
         if kind == Some(Kind::Text) || name == schema::TRACE_ID {
             let false_positives = if kind.is_some() { FALSE_TEXTS } else { FALSE_TRACES };
@@ -252,13 +254,6 @@ fn column(name: &str) -> ColumnPath {
 
 fn plain(properties: WriterPropertiesBuilder, name: &str, encoding: Encoding) -> WriterPropertiesBuilder {
     properties.set_column_dictionary_enabled(column(name), false).set_column_encoding(column(name), encoding)
-}
-
-/// Integers as their differences in as few bits as they take. Compressing those saves nothing,
-/// and costs whoever reads a few of them.
-fn packed(properties: WriterPropertiesBuilder, name: &str) -> WriterPropertiesBuilder {
-    plain(properties, name, Encoding::DELTA_BINARY_PACKED)
-        .set_column_compression(column(name), Compression::UNCOMPRESSED)
 }
 
 fn describe(rows: &[Row<'_>]) -> Option<PartInfo> {
