@@ -194,7 +194,7 @@ def drop_caches():
 
 
 def measure_queries(servers, trace):
-    """Medians of 7: of the first answer with nothing cached, and of those after it.
+    """Medians of 7 rounds: of the first answer with nothing cached, and of the three after it.
 
     The servers take turns, so that a machine that is slow for a minute is so for all of them.
     """
@@ -313,7 +313,7 @@ def main():
     rows = {name: [value, their_figures.get(name)][: len(columns)] for name, value in figures.items()}
     table(f"{RECORDS:,} records", rows, columns)
     names = [f"{column} {state}" for column in ("Logboom", "peer")[: len(servers)] for state in ("cold", "warm")]
-    table("answer over HTTP, ms (medians of 7)", answers, names)
+    table("answer over HTTP, ms (medians of 7 rounds)", answers, names)
     table(f"doors, {min(RECORDS, 1_500_000):,} records each", measure_doors(), ["records/s", "CPU µs", "peak MB"])
 
 

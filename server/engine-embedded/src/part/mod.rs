@@ -39,6 +39,7 @@ pub(crate) mod file;
 mod filters;
 pub(crate) mod merge;
 pub(crate) mod message_index;
+pub(crate) mod pages;
 pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod schema;

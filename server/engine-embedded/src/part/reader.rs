@@ -29,6 +29,7 @@ use pipeline::{Error, Result};
 use super::{
     PLACE_BITS, PartInfo, file,
     message_index::MessageIndex,
+    pages::push_joined,
     schema::{self, Columns, IndexPlace},
     totals::{self, Totals},
 };
@@ -287,14 +288,6 @@ pub(super) fn advise(file: &File, bytes: Range<u64>) {
     if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(NonZeroU64::new) {
         // Without it, reading only takes longer.
         let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);
-    }
-}
-
-/// Adds a range, or extends the last one where it goes on there.
-pub(crate) fn push_joined<T: PartialEq>(ranges: &mut Vec<Range<T>>, next: Range<T>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == next.start => last.end = next.end,
-        _ => ranges.push(next),
     }
 }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use model::{
     Position, Query, Record, RecordId, StoredRecord,
     query::{Expr, Field, Test},
+    time::Nanos,
 };
 use pipeline::{
     Appended, Block, Context, Cursor, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
@@ -127,10 +128,15 @@ impl LogStore for EmbeddedStore {
         self.scan(&self.inner.searches, move |snapshot, cancel| {
             let Some(stored) = get(snapshot, id, cancel)? else { return Ok(None) };
             let query = neighbours(&stored.record);
-            let window = Window { beyond: Some((stored.record.time, stored.position.0)), ..Window::ALL };
-            let mut older = search(snapshot, &query, window, Order::Newest, before, cancel)?;
+            let time = stored.record.time;
+            let beyond = |from, to| {
+                let window = Window::of_time(TimeRange { from, to });
+                Window { beyond: Some((time, stored.position.0)), ..window }
+            };
+            let until = beyond(Nanos::MIN, time.saturating_add(1));
+            let mut older = search(snapshot, &query, until, Order::Newest, before, cancel)?;
             older.reverse();
-            let newer = search(snapshot, &query, window, Order::Oldest, after, cancel)?;
+            let newer = search(snapshot, &query, beyond(time, Nanos::MAX), Order::Oldest, after, cancel)?;
             Ok(Some(Context { before: older, record: stored, after: newer }))
         })
         .await

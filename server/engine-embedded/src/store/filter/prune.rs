@@ -12,23 +12,33 @@ use pipeline::Result;
 
 use crate::part::{
     message_index::BLOCK_ROWS,
-    reader::{Footer, Part, push_joined},
+    pages::{common, push_joined},
+    reader::{Footer, Part},
     schema::{self, Kind},
 };
 
-/// The rows of a row group that may match, as ranges in order.
+/// Those of the given rows of a row group that may match, as ranges in order.
 ///
 /// # Errors
 /// `Unavailable` and `Corrupt` as for reading the part.
-pub(crate) fn candidates(query: &Query, part: &Part, footer: &Footer, group: usize) -> Result<Vec<Range<usize>>> {
-    let rows = footer.groups.get(group).map_or(0, |group| group.rows);
-    let pruner = Pruner { part, footer, group, blocks: rows.div_ceil(BLOCK_ROWS) };
+pub(crate) fn candidates(
+    query: &Query,
+    part: &Part,
+    footer: &Footer,
+    group: usize,
+    rows: Vec<Range<usize>>,
+) -> Result<Vec<Range<usize>>> {
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let all = footer.groups.get(group).map_or(0, |group| group.rows);
+    let pruner = Pruner { part, footer, group, blocks: all.div_ceil(BLOCK_ROWS) };
     let mask = pruner.may_match(&query.expr)?;
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
-        push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(rows));
+        push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(all));
     }
-    Ok(ranges)
+    Ok(common(&rows, &ranges))
 }
 
 /// Has the system read what [`candidates`] will ask the Bloom filters of this part.

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use model::StoredRecord;
 use pipeline::Block;
 
-use super::Key;
+use super::window::Key;
 
 pub(super) enum Candidate {
     Memory(Block, usize),
@@ -40,7 +40,7 @@ impl Found {
     pub(super) fn fork(&self) -> Self {
         let full = self.heap.len() >= self.limit;
         let last = self.heap.peek().filter(|_| full).map(|(last, _)| *last);
-        Self { bar: last, ..Self::new(self.limit) }
+        Self { bar: last.or(self.bar), ..Self::new(self.limit) }
     }
 
     /// Takes in what another one has found.

@@ -9,18 +9,19 @@
 
 mod found;
 mod sources;
+mod window;
 
 use std::{borrow::Cow, ops::Range, sync::Arc, time::Instant};
 
-use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
-use arrow_buffer::BooleanBuffer;
-use model::{Query, RecordId, StoredRecord, time::Nanos};
-use pipeline::{Result, TimeRange};
+use model::{Query, StoredRecord, time::Nanos};
+use pipeline::Result;
 use rayon::prelude::*;
 
+pub(crate) use self::window::{Order, Window};
 use self::{
     found::{Candidate, Found},
     sources::{GroupOfPart, Source, Sources},
+    window::Key,
 };
 use super::{
     filter::{self, Bound},
@@ -29,109 +30,20 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::part::{
-    columns, decode,
+    decode,
+    pages::common,
     reader::{Group, Part},
-    reading::{Condition, Reading},
-    schema::{self, Columns},
+    reading::Reading,
     writer::{GROUP_ROWS, PAGE_ROWS},
 };
 
-/// What each thread takes of a row group at a time: two pages.
+/// The most that a thread takes of a row group at a time: two pages.
 const SLICE_ROWS: usize = 2 * PAGE_ROWS;
 /// The most row groups that are searched at once: what is done in vain where the first of
 /// them would have been enough, against threads that wait for one another.
 const ROUND_GROUPS: usize = 16;
 /// The most blocks in memory that are gone through before looking what is still wanted.
 const ROUND_ENTRIES: usize = 64;
-
-/// The order in which records are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// By time, then by position, both descending: the order within parts.
-    Newest,
-    /// By time, then by position, both ascending.
-    Oldest,
-    /// By position, ascending.
-    Position,
-}
-
-/// A record's place in an order; smaller comes first.
-type Key = (i64, i64);
-
-impl Order {
-    pub(crate) fn key(self, time: i64, position: i64) -> Key {
-        match self {
-            // The complement turns an order around and, unlike the negative, has no overflow.
-            Self::Newest => (!time, !position),
-            Self::Oldest => (time, position),
-            Self::Position => (position, 0),
-        }
-    }
-
-    /// The first half of the least key that records of these bounds can have.
-    fn bound(self, time: (i64, i64), position: (i64, i64)) -> i64 {
-        match self {
-            Self::Newest => !time.1,
-            Self::Oldest => time.0,
-            Self::Position => position.0,
-        }
-    }
-}
-
-/// Which records count, besides the query.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub(crate) time: TimeRange,
-    /// Only positions after this one.
-    pub(crate) after: i64,
-    /// Only positions up to this one.
-    pub(crate) upto: i64,
-    /// Only what comes after this time and position in the order.
-    pub(crate) beyond: Option<(i64, i64)>,
-    /// Only row groups that may have this id; the query has to ask for it as well.
-    pub(crate) id: Option<RecordId>,
-}
-
-impl Window {
-    pub(crate) const ALL: Self = Self { time: TimeRange::ALL, after: i64::MIN, upto: i64::MAX, beyond: None, id: None };
-
-    pub(crate) fn of_time(time: TimeRange) -> Self {
-        Self { time, ..Self::ALL }
-    }
-
-    fn contains(&self, order: Order, time: i64, position: i64) -> bool {
-        let beyond = self.beyond.is_none_or(|(last_time, last)| order.key(time, position) > order.key(last_time, last));
-        self.time.contains(time) && self.after < position && position <= self.upto && beyond
-    }
-
-    /// Whether records of these bounds can be in the window.
-    pub(crate) fn meets(&self, time: (i64, i64), position: (i64, i64)) -> bool {
-        let timely = time.0 < self.time.to && time.1 >= self.time.from;
-        timely && position.1 > self.after && position.0 <= self.upto
-    }
-
-    /// Whether all records of these bounds are in the window.
-    pub(crate) fn covers(&self, time: (i64, i64), position: (i64, i64)) -> bool {
-        let timely = time.0 >= self.time.from && time.1 < self.time.to;
-        timely && position.0 > self.after && position.1 <= self.upto && self.beyond.is_none()
-    }
-
-    /// The window as a condition on the rows of a row group; `None` where all are in it.
-    pub(crate) fn condition(&self, order: Order, group: &Group, layout: &Columns) -> Option<Condition> {
-        if self.covers(group.time, group.position) {
-            return None;
-        }
-        let window = *self;
-        let test = move |batch: &RecordBatch| {
-            let times = columns::times(batch, schema::TIME)?;
-            let positions = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
-            let inside = |row: usize| window.contains(order, times[row], positions[row]);
-            Ok(BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), inside), None))
-        };
-        let columns = vec![layout.place(schema::TIME), layout.place(schema::POSITION)];
-        Some(Condition { columns, test: Box::new(test) })
-    }
-}
 
 /// The first `limit` matching records of the window, in the order.
 pub(crate) fn search(
@@ -232,9 +144,9 @@ impl Scan<'_> {
         if self.is_narrow {
             // What names ids is in few places, wherever they are.
             usize::MAX
-        } else if seen < PAGE_ROWS {
-            // What is newest is often enough, and one thread does for it.
-            PAGE_ROWS
+        } else if seen == 0 {
+            // What is newest is often enough: no more than the first page of what comes first.
+            1
         } else {
             expected_rows(seen, found.len(), found.room()).max(PAGE_ROWS * rayon::current_num_threads())
         }
@@ -276,7 +188,8 @@ impl Scan<'_> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let more = (left / GROUP_ROWS).min(ROUND_GROUPS - 1);
+                    let more = left / (part.info.rows as usize).clamp(1, GROUP_ROWS);
+                    let more = more.min(ROUND_GROUPS - 1);
                     let mut parts = sources.pop_parts(more, |bound| !found.is_closed(bound));
                     parts.push(part);
                     let opened: Vec<_> =
@@ -331,7 +244,7 @@ impl Scan<'_> {
             .into_par_iter()
             .with_max_len(1)
             .map(|(bound, group)| {
-                let candidates = filter::candidates(self.query, &group.part, &group.footer, group.place)?;
+                let candidates = self.candidates(&group)?.into_owned();
                 let is_left = !candidates.is_empty();
                 Ok(is_left.then_some((bound, GroupOfPart { candidates: Some(candidates), ..group })))
             })
@@ -369,7 +282,11 @@ impl Scan<'_> {
     /// Looks at a row group until there are enough; adds to `seen` how many rows that took.
     fn in_steps(&self, group: &GroupOfPart, seen: &mut usize, found: &mut Found) -> Result<()> {
         let candidates = self.candidates(group)?;
-        let mut left = 0..group.rows();
+        let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else {
+            *seen += group.rows();
+            return Ok(());
+        };
+        let mut left = first.start..last.end;
         while !left.is_empty() {
             // A page that two steps share would be unpacked twice.
             let rows = self.rows_next(*seen, found);
@@ -397,10 +314,12 @@ impl Scan<'_> {
 
     /// The rows of a row group that may match.
     fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
-        match &group.candidates {
-            Some(candidates) => Ok(Cow::Borrowed(candidates)),
-            None => filter::candidates(self.query, &group.part, &group.footer, group.place).map(Cow::Owned),
+        let GroupOfPart { part, footer, place, candidates } = group;
+        if let Some(candidates) = candidates {
+            return Ok(Cow::Borrowed(candidates));
         }
+        let rows = self.window.rows(footer, *place);
+        filter::candidates(self.query, part, footer, *place, rows).map(Cow::Owned)
     }
 
     /// Looks at those of the candidates that lie in the range. Gives the last that matches.
@@ -412,7 +331,7 @@ impl Scan<'_> {
         found: &mut Found,
     ) -> Result<Option<Key>> {
         let parts: Vec<(Found, Option<Key>)> = slices(&range)
-            .map(|slice| within(candidates, &slice))
+            .map(|slice| common(candidates, std::slice::from_ref(&slice)))
             .filter(|rows| !rows.is_empty())
             .collect::<Vec<_>>()
             .into_par_iter()
@@ -455,21 +374,11 @@ impl Scan<'_> {
     }
 }
 
-/// What the threads take of a range.
-fn slices(step: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let step = step.clone();
-    let first = step.start / SLICE_ROWS;
-    (first..step.end.div_ceil(SLICE_ROWS))
-        .map(move |slice| step.start.max(slice * SLICE_ROWS)..step.end.min((slice + 1) * SLICE_ROWS))
-}
-
-/// The parts of the ranges that lie in the slice.
-fn within(ranges: &[Range<usize>], slice: &Range<usize>) -> Vec<Range<usize>> {
-    ranges
-        .iter()
-        .map(|range| range.start.max(slice.start)..range.end.min(slice.end))
-        .filter(|range| !range.is_empty())
-        .collect()
+/// What the threads take of a range: each as much, in whole pages, but not too much at a time.
+fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let rows = range.len().div_ceil(rayon::current_num_threads()).max(1).next_multiple_of(PAGE_ROWS).min(SLICE_ROWS);
+    let end = range.end;
+    range.clone().step_by(rows).map(move |start| start..end.min(start + rows))
 }
 
 #[cfg(test)]
