@@ -46,6 +46,8 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
         for column in &columns {
             part.may_have(&footer, group, *column, [0; 16].as_slice())?;
             part.may_hold(&footer, group, *column, &[vec![0; 16]])?;
+            let rows = footer.rows_of_pages(group, *column, |(least, _)| least % 2 == 0);
+            assert!(rows.iter().all(|rows| rows.end <= bounds.rows));
         }
         let all = 0..bounds.rows;
         let few = Reading { columns: columns.clone(), ..Reading::default() };

@@ -32,6 +32,7 @@ use super::{
     pages::push_joined,
     schema::{self, Columns, IndexPlace},
     totals::{self, Totals},
+    writer::GROUP_ROWS,
 };
 
 /// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
@@ -115,6 +116,11 @@ impl Part {
         self.doomed.store(true, Ordering::Relaxed);
     }
 
+    /// About how many rows its first row group has, without reading anything.
+    pub(crate) fn group_rows(&self) -> usize {
+        (self.info.rows as usize).min(GROUP_ROWS)
+    }
+
     /// How many services were said to be cleared out of it.
     pub(crate) fn cleared(&self) -> usize {
         self.cleared.load(Ordering::Relaxed)
@@ -142,6 +148,11 @@ impl Part {
         let file = self.open()?;
         advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
         let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
+        // A spoilt number of rows must not be gone through.
+        let rows = footer.groups.iter().fold(0_u64, |rows, group| rows.saturating_add(group.rows as u64));
+        if rows != self.info.rows {
+            return Err(self.spoilt("it says that it has another number of rows than is listed"));
+        }
         let footer = Arc::new(footer);
         self.footers.0.lock().put(self.info.path.clone(), footer.clone());
         Ok(footer)

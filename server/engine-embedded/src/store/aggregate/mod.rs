@@ -171,7 +171,8 @@ impl Run<'_> {
         let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(None) };
         let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
         conditions.extend(more);
-        let rows = filter::candidates(self.query, &part, &footer, place, self.window.rows(&footer, place))?;
+        let rows = self.window.rows(&footer, place);
+        let rows = filter::candidates(self.query, &part, &footer, place, &rows)?;
         if rows.is_empty() {
             return Ok(None);
         }

@@ -26,11 +26,8 @@ pub(crate) fn candidates(
     part: &Part,
     footer: &Footer,
     group: usize,
-    rows: Vec<Range<usize>>,
+    rows: &[Range<usize>],
 ) -> Result<Vec<Range<usize>>> {
-    if rows.is_empty() {
-        return Ok(rows);
-    }
     let all = footer.groups.get(group).map_or(0, |group| group.rows);
     let pruner = Pruner { part, footer, group, blocks: all.div_ceil(BLOCK_ROWS) };
     let mask = pruner.may_match(&query.expr)?;
@@ -38,7 +35,7 @@ pub(crate) fn candidates(
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
         push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(all));
     }
-    Ok(common(&rows, &ranges))
+    Ok(common(rows, &ranges))
 }
 
 /// Has the system read what [`candidates`] will ask the Bloom filters of this part.

@@ -34,7 +34,7 @@ use crate::part::{
     pages::common,
     reader::{Group, Part},
     reading::Reading,
-    writer::{GROUP_ROWS, PAGE_ROWS},
+    writer::PAGE_ROWS,
 };
 
 /// The most that a thread takes of a row group at a time: two pages.
@@ -132,7 +132,7 @@ impl Scan<'_> {
             match <[GroupOfPart; 1]>::try_from(groups) {
                 Ok([group]) => self.in_steps(&group, &mut seen, found)?,
                 Err(groups) => {
-                    seen += groups.iter().map(GroupOfPart::rows).sum::<usize>();
+                    seen += groups.iter().map(GroupOfPart::len).sum::<usize>();
                     self.at_once(&groups, found)?;
                 }
             }
@@ -144,8 +144,8 @@ impl Scan<'_> {
         if self.is_narrow {
             // What names ids is in few places, wherever they are.
             usize::MAX
-        } else if seen == 0 {
-            // What is newest is often enough: no more than the first page of what comes first.
+        } else if seen < PAGE_ROWS {
+            // What is newest is often enough: no more than a page of what comes first.
             1
         } else {
             expected_rows(seen, found.len(), found.room()).max(PAGE_ROWS * rayon::current_num_threads())
@@ -188,9 +188,8 @@ impl Scan<'_> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let more = left / (part.info.rows as usize).clamp(1, GROUP_ROWS);
-                    let more = more.min(ROUND_GROUPS - 1);
-                    let mut parts = sources.pop_parts(more, |bound| !found.is_closed(bound));
+                    let more = left.saturating_sub(part.group_rows());
+                    let mut parts = sources.pop_parts(ROUND_GROUPS - 1, more, |bound| !found.is_closed(bound));
                     parts.push(part);
                     let opened: Vec<_> =
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
@@ -204,12 +203,12 @@ impl Scan<'_> {
                         break;
                     }
                 }
-                Source::Group(group) if !groups.is_empty() && group.rows() > left => {
+                Source::Group(group) if !groups.is_empty() && group.len() > left => {
                     sources.push(bound, Source::Group(group));
                     break;
                 }
                 Source::Group(group) => {
-                    left = left.saturating_sub(group.rows());
+                    left = left.saturating_sub(group.len());
                     groups.push(group);
                 }
             }
@@ -230,9 +229,10 @@ impl Scan<'_> {
             self.window.id.is_none_or(|id| group.may_have(id)) && self.window.meets(group.time, group.position)
         };
         let groups = footer.groups.iter().enumerate().filter(|(_, group)| may_have(group));
-        let bounded = groups.map(|(place, group)| {
+        let bounded = groups.filter_map(|(place, group)| {
+            let rows = self.window.rows(&footer, place);
             let bound = self.order.bound(group.time, group.position);
-            (bound, GroupOfPart { part: part.clone(), footer: footer.clone(), place, candidates: None })
+            (!rows.is_empty()).then(|| (bound, GroupOfPart { part: part.clone(), footer: footer.clone(), place, rows }))
         });
         Ok(bounded.collect())
     }
@@ -243,10 +243,9 @@ impl Scan<'_> {
         let asked: Vec<_> = groups
             .into_par_iter()
             .with_max_len(1)
-            .map(|(bound, group)| {
-                let candidates = self.candidates(&group)?.into_owned();
-                let is_left = !candidates.is_empty();
-                Ok(is_left.then_some((bound, GroupOfPart { candidates: Some(candidates), ..group })))
+            .map(|(bound, mut group)| {
+                group.rows = self.ask_filters(&group)?;
+                Ok((!group.rows.is_empty()).then_some((bound, group)))
             })
             .collect::<Result<_>>()?;
         Ok(asked.into_iter().flatten().collect())
@@ -271,7 +270,8 @@ impl Scan<'_> {
             .with_max_len(1)
             .map(|group| {
                 let mut own = found.fork();
-                self.rows(group, &self.candidates(group)?, 0..group.rows(), &mut own)?;
+                let candidates = self.candidates(group)?;
+                self.rows(group, &candidates, span(&candidates), &mut own)?;
                 Ok(own)
             })
             .collect::<Result<_>>()?;
@@ -282,11 +282,8 @@ impl Scan<'_> {
     /// Looks at a row group until there are enough; adds to `seen` how many rows that took.
     fn in_steps(&self, group: &GroupOfPart, seen: &mut usize, found: &mut Found) -> Result<()> {
         let candidates = self.candidates(group)?;
-        let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else {
-            *seen += group.rows();
-            return Ok(());
-        };
-        let mut left = first.start..last.end;
+        let mut left = span(&candidates);
+        *seen += group.len().saturating_sub(left.len());
         while !left.is_empty() {
             // A page that two steps share would be unpacked twice.
             let rows = self.rows_next(*seen, found);
@@ -295,7 +292,10 @@ impl Scan<'_> {
                     let end = left.start.saturating_add(rows).div_ceil(PAGE_ROWS).saturating_mul(PAGE_ROWS);
                     left.start..end.min(left.end)
                 }
-                Order::Oldest => left.end.saturating_sub(rows) / PAGE_ROWS * PAGE_ROWS..left.end,
+                Order::Oldest => {
+                    let start = left.end.saturating_sub(rows) / PAGE_ROWS * PAGE_ROWS;
+                    start.max(left.start)..left.end
+                }
                 Order::Position => left.clone(),
             };
             *seen += step.len();
@@ -314,12 +314,12 @@ impl Scan<'_> {
 
     /// The rows of a row group that may match.
     fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
-        let GroupOfPart { part, footer, place, candidates } = group;
-        if let Some(candidates) = candidates {
-            return Ok(Cow::Borrowed(candidates));
-        }
-        let rows = self.window.rows(footer, *place);
-        filter::candidates(self.query, part, footer, *place, rows).map(Cow::Owned)
+        // They were asked for before its turn.
+        if self.is_narrow { Ok(Cow::Borrowed(&group.rows)) } else { self.ask_filters(group).map(Cow::Owned) }
+    }
+
+    fn ask_filters(&self, group: &GroupOfPart) -> Result<Vec<Range<usize>>> {
+        filter::candidates(self.query, &group.part, &group.footer, group.place, &group.rows)
     }
 
     /// Looks at those of the candidates that lie in the range. Gives the last that matches.
@@ -374,6 +374,14 @@ impl Scan<'_> {
     }
 }
 
+/// From the first to the last of the ranges.
+fn span(ranges: &[Range<usize>]) -> Range<usize> {
+    match ranges {
+        [] => 0..0,
+        [first, ..] => first.start..ranges.last().map_or(first.end, |last| last.end),
+    }
+}
+
 /// What the threads take of a range: each as much, in whole pages, but not too much at a time.
 fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let rows = range.len().div_ceil(rayon::current_num_threads()).max(1).next_multiple_of(PAGE_ROWS).min(SLICE_ROWS);
@@ -383,7 +391,8 @@ fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP_ROWS, PAGE_ROWS, expected_rows};
+    use super::{PAGE_ROWS, expected_rows};
+    use crate::part::writer::GROUP_ROWS;
 
     /// The steps over so many rows of which only the first page has any that match.
     fn steps(rows: usize, found: usize, limit: usize) -> Vec<usize> {

@@ -12,13 +12,14 @@ pub(super) struct GroupOfPart {
     pub(super) part: Arc<Part>,
     pub(super) footer: Arc<Footer>,
     pub(super) place: usize,
-    /// The rows that may match, where that was asked before its turn.
-    pub(super) candidates: Option<Vec<Range<usize>>>,
+    /// Those that are looked for in it, in order.
+    pub(super) rows: Vec<Range<usize>>,
 }
 
 impl GroupOfPart {
-    pub(super) fn rows(&self) -> usize {
-        self.footer.groups.get(self.place).map_or(0, |group| group.rows)
+    /// How many rows are looked for in it.
+    pub(super) fn len(&self) -> usize {
+        self.rows.iter().map(Range::len).sum()
     }
 }
 
@@ -48,18 +49,24 @@ impl Sources {
         Some((bound, source))
     }
 
-    /// The parts that come next, at most so many, with no regard to what comes between them.
-    pub(super) fn pop_parts(&mut self, most: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
+    /// The parts that come next, at most so many, where a row group of each has about so many
+    /// rows together, with no regard to what comes between them.
+    pub(super) fn pop_parts(&mut self, most: usize, rows: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
         let is_part = |place: usize| matches!(self.sources.get(place), Some(Some(Source::Part(_))));
         let order = self.order.iter().map(|Reverse(source)| *source);
         let mut next: Vec<_> = order.filter(|(bound, place)| is_part(*place) && wanted(*bound)).collect();
         next.sort_unstable();
-        next.truncate(most);
-        let parts = next.into_iter().filter_map(|(_, place)| match self.sources.get_mut(place)?.take()? {
-            Source::Part(part) => Some(part),
-            Source::Entry(_) | Source::Group(_) => None,
-        });
-        parts.collect()
+        let (mut parts, mut left) = (Vec::new(), rows);
+        for (_, place) in next.into_iter().take(most) {
+            if left == 0 {
+                break;
+            }
+            if let Some(Source::Part(part)) = self.sources.get_mut(place).and_then(Option::take) {
+                left = left.saturating_sub(part.group_rows());
+                parts.push(part);
+            }
+        }
+        parts
     }
 
     /// The least bound.
