@@ -95,10 +95,12 @@ fn searched_back_to(bound: i64) -> Nanos {
 
 /// How many rows a search looks at next, which among so many has found some and has room for
 /// more: as many as the rest should take. Not much less or more than it has seen, because rows
-/// that match come in bursts.
-fn expected_rows(seen: usize, found: usize, room: usize) -> usize {
+/// that match come in bursts; and not less than `share`, which gives each thread some.
+fn expected_rows(seen: usize, found: usize, room: usize, share: usize) -> usize {
     let expected = room.saturating_mul(seen).checked_div(found).unwrap_or(usize::MAX);
-    expected.min(seen.saturating_mul(4)).max(seen / 4)
+    // What is newest is often enough: it begins with as little as there is to look at.
+    let most = seen.saturating_mul(4).max(1);
+    expected.clamp((seen / 4).max(share).min(most), most)
 }
 
 /// What a search looks at next.
@@ -143,13 +145,9 @@ impl Scan<'_> {
     fn rows_next(&self, seen: usize, found: &Found) -> usize {
         if self.is_narrow {
             // What names ids is in few places, wherever they are.
-            usize::MAX
-        } else if seen < PAGE_ROWS {
-            // What is newest is often enough: no more than a page of what comes first.
-            1
-        } else {
-            expected_rows(seen, found.len(), found.room()).max(PAGE_ROWS * rayon::current_num_threads())
+            return usize::MAX;
         }
+        expected_rows(seen, found.len(), found.room(), PAGE_ROWS * rayon::current_num_threads())
     }
 
     /// The blocks in memory and the parts that may have something.
@@ -394,11 +392,13 @@ mod tests {
     use super::{PAGE_ROWS, expected_rows};
     use crate::part::writer::GROUP_ROWS;
 
+    const SHARE: usize = 2 * PAGE_ROWS;
+
     /// The steps over so many rows of which only the first page has any that match.
     fn steps(rows: usize, found: usize, limit: usize) -> Vec<usize> {
         let (mut steps, mut seen) = (Vec::new(), PAGE_ROWS);
         while seen < rows {
-            let step = expected_rows(seen, found, limit - found);
+            let step = expected_rows(seen, found, limit - found, SHARE);
             steps.push(step);
             seen += step;
         }
@@ -407,17 +407,22 @@ mod tests {
 
     #[test]
     fn a_search_looks_as_far_as_the_rest_should_take() {
-        assert_eq!(expected_rows(100_000, 50, 50), 100_000);
-        assert_eq!(expected_rows(100_000, 75, 25), 33_333);
+        assert_eq!(expected_rows(100_000, 50, 50, SHARE), 100_000);
+        assert_eq!(expected_rows(100_000, 75, 25, SHARE), 33_333);
         // What few rows say is not trusted far.
-        assert_eq!(expected_rows(PAGE_ROWS, 1, 99), 4 * PAGE_ROWS);
-        assert_eq!(expected_rows(PAGE_ROWS, 0, 100), 4 * PAGE_ROWS);
-        assert_eq!(expected_rows(100_000, 100, 0), 25_000);
+        assert_eq!(expected_rows(PAGE_ROWS, 1, 99, SHARE), 4 * PAGE_ROWS);
+        assert_eq!(expected_rows(PAGE_ROWS, 0, 100, SHARE), 4 * PAGE_ROWS);
+        assert_eq!(expected_rows(100_000, 100, 0, SHARE), 25_000);
+        // Each thread gets some, but many threads do not make it look further.
+        assert_eq!(expected_rows(PAGE_ROWS, 99, 1, SHARE), SHARE);
+        assert_eq!(expected_rows(PAGE_ROWS, 99, 1, 64 * PAGE_ROWS), 4 * PAGE_ROWS);
+        assert_eq!(expected_rows(50, 0, 100, SHARE), 200);
+        assert_eq!(expected_rows(0, 0, 100, SHARE), 1);
     }
 
     #[test]
     fn steps_get_longer_where_nothing_more_is_found() {
-        for (found, most) in [(0, 6), (1, 6), (99, 31), (100, 31)] {
+        for (found, most) in [(0, 6), (1, 6), (99, 30), (100, 30)] {
             let steps = steps(50 * GROUP_ROWS, found, 100);
             assert!(steps.len() <= most && steps.is_sorted(), "{found}: {steps:?}");
         }
@@ -425,6 +430,6 @@ mod tests {
 
     #[test]
     fn whoever_wants_all_has_no_limit() {
-        assert_eq!(expected_rows(GROUP_ROWS, 7, usize::MAX), 4 * GROUP_ROWS);
+        assert_eq!(expected_rows(GROUP_ROWS, 7, usize::MAX, SHARE), 4 * GROUP_ROWS);
     }
 }
