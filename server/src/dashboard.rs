@@ -68,10 +68,18 @@ impl Backend for Reading {
     async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let limit = request.limit.unwrap_or(self.recent);
-        self.reader
+        let mut page = self
+            .reader
             .logs(Self::query(&request.query), range, limit, request.cursor.as_deref(), self.patience)
             .await
-            .map_err(told)
+            .map_err(told)?;
+        if request.limit.is_none() && request.cursor.is_none() {
+            // A live page goes on with a tail from the page's position, which brings what is newer:
+            // of PostgreSQL a search may see what a tail may not yet.
+            let newest = page.position.parse().unwrap_or(i64::MAX);
+            page.records.retain(|record| record.position.parse().is_ok_and(|position: i64| position <= newest));
+        }
+        Ok(page)
     }
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
