@@ -19,6 +19,7 @@ use model::{
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
+use crate::reading::hints;
 use crate::{
     reading::{Figures, Letters, RangeText, Reader, Views},
     snippets::{self, DoorAddresses},
@@ -79,6 +80,7 @@ impl Backend for Reading {
             let newest = page.position.parse().unwrap_or(i64::MAX);
             page.records.retain(|record| record.position.parse().is_ok_and(|position: i64| position <= newest));
         }
+        page.hints = hints(&request.query, page.records.is_empty());
         Ok(page)
     }
 

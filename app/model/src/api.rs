@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LevelClass, Severity, StoredRecord, Value, time, time::Nanos};
+use crate::{LevelClass, Severity, StoredRecord, Value, query, time, time::Nanos};
 
 pub use crate::hex::encode as hex;
 
@@ -90,12 +90,36 @@ pub struct LogsPage {
     pub complete: bool,
     /// The newest position stored when the search began: where a tail goes on.
     pub position: String,
+    /// What else the query may have meant. Other tools' syntax is always named; a field's
+    /// test that may be meant as text only where nothing was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<QueryHint>,
 }
 
 /// How many records match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountView {
     pub count: u64,
+    /// As in [`LogsPage::hints`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<QueryHint>,
+}
+
+/// Another way to read a query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryHint {
+    /// Says what was read how, and what to write instead.
+    pub message: String,
+    /// The part of the query it is about.
+    pub part: String,
+    /// The whole query to try instead.
+    pub query: String,
+}
+
+impl From<query::Advice> for QueryHint {
+    fn from(advice: query::Advice) -> Self {
+        Self { message: advice.message(), part: advice.part, query: advice.query }
+    }
 }
 
 /// Counts over time by level class.

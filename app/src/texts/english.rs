@@ -72,6 +72,7 @@ pub(super) static TEXTS: Texts = Texts {
     no_match_text: "No record in this time range fits the query.",
     no_match_live: "No stored record fits the query. One that does appears here as it comes.",
     widen_range: "Search the last 7 days",
+    search_instead: "Was one of these meant?",
     clear_query: "Clear the query",
     failed_invalid: "This search cannot be run",
     failed_later: "The store is not ready",

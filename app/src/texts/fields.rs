@@ -80,6 +80,7 @@ pub(crate) struct Texts {
     pub(crate) no_match_text: &'static str,
     pub(crate) no_match_live: &'static str,
     pub(crate) widen_range: &'static str,
+    pub(crate) search_instead: &'static str,
     pub(crate) clear_query: &'static str,
     pub(crate) failed_invalid: &'static str,
     pub(crate) failed_later: &'static str,

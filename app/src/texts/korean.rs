@@ -74,6 +74,7 @@ pub(super) static TEXTS: Texts = Texts {
     no_match_text: "이 시간 범위에 검색어와 맞는 로그가 없습니다.",
     no_match_live: "검색어와 맞는 저장된 로그가 없습니다. 들어오면 여기에 나타납니다.",
     widen_range: "최근 7일에서 찾기",
+    search_instead: "이것을 찾으셨나요?",
     clear_query: "검색어 지우기",
     failed_invalid: "이 검색은 실행할 수 없습니다",
     failed_later: "저장소가 준비되지 않았습니다",

@@ -57,6 +57,9 @@ pub(crate) async fn run(options: &SearchOptions) -> anyhow::Result<()> {
         parameters.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page: LogsPage = options.server.ask(Method::GET, "/api/v1/logs", &parameters).await?.json().await?;
         records.extend(page.records);
+        if records.is_empty() {
+            page.hints.iter().for_each(|hint| eprintln!("hint: {}", hint.message));
+        }
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;

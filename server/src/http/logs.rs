@@ -7,12 +7,14 @@ use axum::{
     extract::{Path, Query as Parameters, State, rejection::QueryRejection},
     routing::get,
 };
-use model::api::{ContextView, CountView, FacetsView, FieldView, HistogramView, LogsPage, PatternsView, RecordView};
+use model::api::{
+    ContextView, CountView, FacetsView, FieldView, HistogramView, LogsPage, PatternsView, QueryHint, RecordView,
+};
 use pipeline::{Error, TimeRange};
 use serde::Deserialize;
 
 use super::{Services, problem::Problem};
-use crate::reading::{RangeText, parse_query};
+use crate::reading::{RangeText, hints, parse_query};
 
 /// How long a page is looked for: less than what clients and proxies wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,8 +50,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn query(&self) -> Result<model::Query, Error> {
-        parse_query(self.query.as_deref())
+    fn query(&self) -> Result<model::Query, Problem> {
+        parse_query(self.query.as_deref()).map_err(|error| Problem::of_query(error, self.query.as_deref()))
+    }
+
+    fn hints(&self, found_nothing: bool) -> Vec<QueryHint> {
+        hints(self.query.as_deref().unwrap_or_default(), found_nothing)
     }
 
     fn range(&self, services: &Services) -> Result<TimeRange, Error> {
@@ -67,14 +73,17 @@ pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> R
 async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answer<LogsPage> {
     let asked = checked(asked)?;
     let (query, range) = (asked.query()?, asked.range(&services)?);
-    let page =
+    let mut page =
         services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
+    page.hints = asked.hints(page.records.is_empty());
     Ok(Json(page))
 }
 
 async fn count(State(services): State<Services>, asked: AskedParameters) -> Answer<CountView> {
     let asked = checked(asked)?;
-    Ok(Json(services.reader.count(&asked.query()?, asked.range(&services)?).await?))
+    let mut view = services.reader.count(&asked.query()?, asked.range(&services)?).await?;
+    view.hints = asked.hints(view.count == 0);
+    Ok(Json(view))
 }
 
 async fn histogram(State(services): State<Services>, asked: AskedParameters) -> Answer<HistogramView> {

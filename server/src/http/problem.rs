@@ -6,16 +6,29 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use model::api::QueryHint;
 use pipeline::{Error, ErrorClass};
 use serde::Serialize;
 
+use crate::reading::hints;
+
 /// An error on its way to an HTTP client.
 #[derive(Debug)]
-pub(crate) struct Problem(Error);
+pub(crate) struct Problem {
+    error: Error,
+    hints: Vec<QueryHint>,
+}
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self { error, hints: Vec::new() }
+    }
+}
+
+impl Problem {
+    /// An error about a query, with what may have been meant.
+    pub(crate) fn of_query(error: Error, query: Option<&str>) -> Self {
+        Self { error, hints: hints(query.unwrap_or_default(), true) }
     }
 }
 
@@ -24,6 +37,9 @@ struct Document<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    /// Queries to try instead, where the query is at fault.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    hints: &'a [QueryHint],
 }
 
 /// The status that a class of errors is told as.
@@ -39,8 +55,12 @@ pub(crate) fn status(class: ErrorClass) -> StatusCode {
 
 /// A problem document with a status of its own, where no class fits.
 pub(crate) fn document(status: StatusCode, detail: &str) -> Response {
+    document_with(status, detail, &[])
+}
+
+fn document_with(status: StatusCode, detail: &str, hints: &[QueryHint]) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let body = Json(Document { title, status: status.as_u16(), detail });
+    let body = Json(Document { title, status: status.as_u16(), detail, hints });
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
@@ -48,11 +68,11 @@ pub(crate) fn document(status: StatusCode, detail: &str) -> Response {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self(error) = self;
+        let Self { error, hints } = self;
         if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) {
             tracing::error!(error = %error, "request failed");
         }
-        let mut response = document(status(error.class), &error.message);
+        let mut response = document_with(status(error.class), &error.message, &hints);
         retry_after(&mut response, &error);
         response
     }

@@ -25,7 +25,7 @@ use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
 
 pub(crate) use figures::Figures;
 pub(crate) use letters::Letters;
-pub(crate) use parameters::{Clock, RangeText, parse_query};
+pub(crate) use parameters::{Clock, RangeText, hints, parse_query};
 pub(crate) use views::Views;
 
 /// The buckets of one histogram.
@@ -81,6 +81,7 @@ impl Reader {
             searched_back_to: time::format_rfc3339(page.searched_back_to),
             complete: page.next.is_none(),
             position: position.to_string(),
+            hints: Vec::new(),
         })
     }
 
@@ -103,7 +104,7 @@ impl Reader {
     }
 
     pub(crate) async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
-        Ok(CountView { count: self.store.count(query, range).await? })
+        Ok(CountView { count: self.store.count(query, range).await?, hints: Vec::new() })
     }
 
     /// Counts by level in about `buckets` buckets of a round width.

@@ -1,7 +1,14 @@
 //! Parameters that several calls share: the query, and the range of time.
 
 use chrono::FixedOffset;
-use model::{Query, limits, time, time::Nanos};
+use model::{
+    Query,
+    api::QueryHint,
+    limits,
+    query::{Reason, advise},
+    time,
+    time::Nanos,
+};
 use pipeline::{Error, Result, TimeRange};
 
 /// The server's clock and the zone of times that name none.
@@ -53,6 +60,16 @@ impl RangeText<'_> {
         const HOUR: Nanos = 3_600_000_000_000;
         self.resolve(clock, TimeRange { from: clock.now() - HOUR, to: Nanos::MAX })
     }
+}
+
+/// What else the query may have meant. Other tools' syntax is always named; a field's test
+/// that may be meant as text only where nothing was found.
+pub(crate) fn hints(text: &str, found_nothing: bool) -> Vec<QueryHint> {
+    advise(text)
+        .into_iter()
+        .filter(|advice| found_nothing || advice.reason == Reason::OtherSyntax)
+        .map(QueryHint::from)
+        .collect()
 }
 
 /// Reads a query strictly: what does not parse is an error that says where and why.

@@ -42,6 +42,11 @@ impl Field {
         })
     }
 
+    /// Whether every record has the field called `name`, or may have it without attributes.
+    pub(super) fn is_built_in(name: &str) -> bool {
+        Self::built_in(name).is_some()
+    }
+
     fn built_in(name: &str) -> Option<Self> {
         Some(match name {
             "level" => Self::Level,

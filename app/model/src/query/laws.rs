@@ -11,8 +11,35 @@ fn text() -> impl Strategy<Value = String> {
         "[a-cA-C]{1,3}",
         r#"[a-b"\\:<>=*/(),. \-\n한é]{1,6}"#,
         select(vec![
-            "AND", "OR", "NOT", "-", "->", "*", "/", "/a/", "http://x", "//x", "::x", "(", "1e5", "\\", "\"", "a b",
-            "a:b"
+            "AND",
+            "OR",
+            "NOT",
+            "-",
+            "->",
+            "*",
+            "/",
+            "/a/",
+            "http://x",
+            "//x",
+            "::x",
+            "(",
+            "1e5",
+            "\\",
+            "\"",
+            "a b",
+            "a:b",
+            "a=b",
+            "a=",
+            "!a",
+            "!=",
+            "&&",
+            "||",
+            "aa:bb:cc:dd",
+            "fd12::1",
+            "a.go:60",
+            "localhost:80",
+            "C:\\x",
+            "[1 TO 2]"
         ])
         .prop_map(str::to_owned),
     ]
@@ -28,7 +55,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn key() -> impl Strategy<Value = String> {
-    prop_oneof![3 => select(vec!["a", "b.c", "level", "attr.x", "@t", "k8s.io/x-", "my key", "9", "é"]).prop_map(str::to_owned), 1 => text()]
+    prop_oneof![3 => select(vec!["a", "b.c", "level", "attr.x", "@t", "k8s.io/x-", "my key", "9", "é", "_exists_", "main.go", "localhost", "fd12", "C"]).prop_map(str::to_owned), 1 => text()]
 }
 
 fn field() -> impl Strategy<Value = Field> {
@@ -120,8 +147,41 @@ fn query() -> impl Strategy<Value = Query> {
 fn scribble() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         select(vec![
-            "AND", "OR", "NOT", "(", ")", "-", "\"", "\\", "*", ":", ",", ">=", "<", "/", " ", "level", "error", "a",
-            "b.c", "5", "\n", "한"
+            "AND",
+            "OR",
+            "NOT",
+            "(",
+            ")",
+            "-",
+            "\"",
+            "\\",
+            "*",
+            ":",
+            ",",
+            ">=",
+            "<",
+            "/",
+            " ",
+            "level",
+            "error",
+            "a",
+            "b.c",
+            "5",
+            "\n",
+            "한",
+            "=",
+            "!",
+            "&&",
+            "||",
+            "[",
+            "]",
+            "{",
+            " TO ",
+            "_exists_:",
+            "a.go:60",
+            "fd12::",
+            "C:\\",
+            ": "
         ])
         .prop_map(str::to_owned),
         "\\PC{0,3}",

@@ -1,6 +1,9 @@
 //! The words of the language: splits a query into tokens and coloured spans.
 
-use super::{Comparison, ParseError, Span, SpanKind};
+use super::{
+    Comparison, Field, ParseError, Span, SpanKind,
+    pasted::{self, Pasted},
+};
 
 /// One token. Texts are unquoted and unescaped.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(super) enum Token {
     /// A word or phrase. Empty means everything: `*` or `""`.
     Text(String),
     Test(RawTest),
+    /// A test, or this text: `user=alice`, `localhost:8080`.
+    Either(RawTest, String),
 }
 
 /// A test as it was written; [`super::term`] says what it means.
@@ -40,6 +45,8 @@ pub(super) enum RawValue {
     Regex(String),
     /// After `<`, `<=`, `>` or `>=`.
     Compare(Comparison, String),
+    /// `[a TO b]`, where a brace excludes its end and `*` leaves it open.
+    Between(Option<(Comparison, String)>, Option<(Comparison, String)>),
 }
 
 /// Reads tokens from left to right and keeps the spans of what it has read.
@@ -64,6 +71,7 @@ impl<'a> Lexer<'a> {
             Some('(') => self.take(1, SpanKind::Paren, Token::Open),
             Some(')') => self.take(1, SpanKind::Paren, Token::Close),
             Some('-') if negates(rest) => self.take(1, SpanKind::Negation, Token::Not),
+            Some('!') if starts_operand(&rest[1..]) => self.take(1, SpanKind::Negation, Token::Not),
             Some('"') => {
                 let text = self.quoted()?;
                 if operator(self.rest()).is_some() {
@@ -74,10 +82,7 @@ impl<'a> Lexer<'a> {
                 }
             }
             Some(_) => match name_length(rest) {
-                Some(length) => {
-                    self.at += length;
-                    self.test(start, rest[..length].to_owned())?
-                }
+                Some(length) => self.named(start, length)?,
                 None => self.word(),
             },
         };
@@ -99,9 +104,65 @@ impl<'a> Lexer<'a> {
         token
     }
 
+    /// Reads a word that starts with a name of `length` bytes and an operator.
+    fn named(&mut self, start: usize, length: usize) -> Result<Token, ParseError> {
+        let rest = self.rest();
+        let name = rest[..length].to_owned();
+        let word = &rest[..run_length(rest, false)];
+        let text = || word.trim_matches('*').to_owned();
+        match rest.as_bytes().get(length) {
+            // The assignment of logfmt and of other tools' languages.
+            Some(b'=') => {
+                self.at += length;
+                self.span(start, SpanKind::Field);
+                let operator = word[length..].len() - word[length..].trim_start_matches('=').len();
+                self.at += operator;
+                self.span(start + length, SpanKind::Operator);
+                let value_at = self.at;
+                let (value, _) = self.element(false)?;
+                self.span(value_at, SpanKind::Value);
+                let text = self.text[start..self.at].to_owned();
+                Ok(Token::Either(RawTest { name, value_at, value: RawValue::List(vec![value]) }, text))
+            }
+            Some(b':') if name == "_exists_" => {
+                let Token::Test(RawTest { value_at, value: RawValue::List(mut names), .. }) =
+                    self.test_at(start, length, name)?
+                else {
+                    return Err(self.error(
+                        start,
+                        "a name is missing",
+                        "write field:* for records that have the field",
+                    ));
+                };
+                Ok(Token::Test(RawTest { name: names.swap_remove(0), value_at, value: RawValue::Any }))
+            }
+            Some(b':') => match pasted::classify(word, length) {
+                Some(Pasted::Text) => Ok(self.take(word.len(), SpanKind::Text, Token::Text(text()))),
+                Some(Pasted::Either) => {
+                    let value = word[length + 1..].trim_end_matches([',', ';', '.', ']', '\'']).to_owned();
+                    let test = RawTest { name, value_at: start + length + 1, value: RawValue::List(vec![value]) };
+                    Ok(self.take(word.len(), SpanKind::Text, Token::Either(test, text())))
+                }
+                // `error: connection refused`
+                None if is_label(&rest[length..]) && !Field::is_built_in(&name) => {
+                    Ok(self.take(length + 1, SpanKind::Text, Token::Text(rest[..=length].to_owned())))
+                }
+                None => self.test_at(start, length, name),
+            },
+            _ => self.test_at(start, length, name),
+        }
+    }
+
+    fn test_at(&mut self, start: usize, length: usize, name: String) -> Result<Token, ParseError> {
+        self.at += length;
+        self.test(start, name)
+    }
+
     fn word(&mut self) -> Token {
         let word = &self.rest()[..run_length(self.rest(), false)];
         match word {
+            "&&" => self.take(word.len(), SpanKind::Operator, Token::And),
+            "||" => self.take(word.len(), SpanKind::Operator, Token::Or),
             "AND" => self.take(word.len(), SpanKind::Operator, Token::And),
             "OR" => self.take(word.len(), SpanKind::Operator, Token::Or),
             "NOT" => self.take(word.len(), SpanKind::Negation, Token::Not),
@@ -121,18 +182,13 @@ impl<'a> Lexer<'a> {
         match self.rest().chars().next() {
             None | Some(')') => return Err(self.value_missing(operator_at)),
             Some(next) if next.is_whitespace() => return Err(self.value_missing(operator_at)),
-            Some('(') => {
-                return Err(self.error(
-                    value_at,
-                    "a value does not start with a parenthesis",
-                    "write field:a,b for any of several values, or put the value in quotes",
-                ));
-            }
             Some(_) => {}
         }
-        let value = match comparison {
-            Some(comparison) => RawValue::Compare(comparison, self.element(false)?.0),
-            None => self.value()?,
+        let value = match (comparison, self.rest().as_bytes()) {
+            (Some(comparison), _) => RawValue::Compare(comparison, self.element(false)?.0),
+            (None, [b'(', ..]) => self.group()?,
+            (None, [b'[' | b'{', ..]) if range_length(self.rest()).is_some() => self.between(),
+            (None, _) => self.value()?,
         };
         self.span(value_at, SpanKind::Value);
         Ok(Token::Test(RawTest { name, value_at, value }))
@@ -159,6 +215,66 @@ impl<'a> Lexer<'a> {
             }
             self.at += 1;
         }
+    }
+
+    /// `(a OR "b c")`, which other languages write for `a,"b c"`.
+    fn group(&mut self) -> Result<RawValue, ParseError> {
+        let start = self.at;
+        let refused = |lexer: &Self| {
+            lexer.error(
+                start,
+                "only plain values joined by OR can stand in a value's parentheses",
+                "write field:a,b for any of several values, or put the value in quotes",
+            )
+        };
+        self.at += 1;
+        let mut values = Vec::new();
+        loop {
+            self.skip_blanks();
+            let value = match self.rest().as_bytes() {
+                [b'"', ..] => self.quoted()?,
+                _ => {
+                    let value = &self.rest()[..run_length(self.rest(), true)];
+                    if value.is_empty() || value.contains([':', '*', '<', '>', '"', '=']) || is_operator(value) {
+                        return Err(refused(self));
+                    }
+                    self.at += value.len();
+                    value.to_owned()
+                }
+            };
+            values.push(value);
+            self.skip_blanks();
+            match self.rest() {
+                rest if rest.starts_with(')') && ends_value(&rest[1..]) => {
+                    self.at += 1;
+                    return Ok(RawValue::List(values));
+                }
+                rest if rest.starts_with("OR ") || rest.starts_with("||") => self.at += 2,
+                rest if rest.starts_with(',') => self.at += 1,
+                // Lucene joins them by OR.
+                _ => {}
+            }
+        }
+    }
+
+    fn skip_blanks(&mut self) {
+        self.at = self.text.len() - self.rest().trim_start().len();
+    }
+
+    /// `[500 TO 599]`; [`range_length`] has found it.
+    fn between(&mut self) -> RawValue {
+        let range = &self.rest()[..range_length(self.rest()).unwrap_or_default()];
+        self.at += range.len();
+        let (low, high) = range[1..range.len() - 1].split_once(" TO ").unwrap_or_default();
+        let end = |text: &str, excludes, with, without| {
+            let comparison = if excludes { without } else { with };
+            let text = text.trim().trim_matches('"');
+            (text != "*").then(|| (comparison, text.to_owned()))
+        };
+        RawValue::Between(
+            end(low, range.starts_with('{'), Comparison::GreaterOrEqual, Comparison::Greater),
+            end(high, range.ends_with('}'), Comparison::LessOrEqual, Comparison::Less),
+        )
     }
 
     fn wildcard(&self, start: usize, value: String, quoted: bool, only: bool) -> Result<RawValue, ParseError> {
@@ -253,6 +369,28 @@ fn negates(rest: &str) -> bool {
     rest[1..].chars().next().is_some_and(|next| !next.is_whitespace() && !matches!(next, '-' | '>' | ')'))
 }
 
+/// Whether what `rest` starts with can be negated by a `!` in front: not in `!=` and `!!`.
+fn starts_operand(rest: &str) -> bool {
+    rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '@' | '"' | '('))
+}
+
+/// Whether `rest` is the colon after a label, as in `error: connection refused`.
+fn is_label(rest: &str) -> bool {
+    rest.strip_prefix(':').is_some_and(|rest| rest.starts_with(char::is_whitespace) && !rest.trim().is_empty())
+}
+
+fn is_operator(word: &str) -> bool {
+    matches!(word, "AND" | "OR" | "NOT" | "&&" | "||")
+}
+
+/// The length of the range that `rest` starts with: `[a TO b]`.
+fn range_length(rest: &str) -> Option<usize> {
+    let length = rest.find([']', '}'])? + 1;
+    let (low, high) = rest[1..length - 1].split_once(" TO ")?;
+    let is_end = |text: &str| !text.trim().is_empty() && !text.trim().contains(char::is_whitespace);
+    (is_end(low) && is_end(high) && ends_value(&rest[length..])).then_some(length)
+}
+
 /// The length of the field's name that `rest` starts with, if an operator follows.
 ///
 /// What looks like a name but is followed by `://` or `::` starts an address or a path
@@ -265,7 +403,15 @@ fn name_length(rest: &str) -> Option<usize> {
     let length = rest.find(|c| !is_name(c))?;
     let after = &rest[length..];
     let is_text = after.starts_with("://") || after.starts_with("::") || rest[..length].ends_with('-');
-    (!is_text && operator(after).is_some()).then_some(length)
+    (!is_text && (operator(after).is_some() || assigns(after))).then_some(length)
+}
+
+/// Whether `rest` is an assignment with a value: not in `a=`, `a=>b` and `YWI==`.
+fn assigns(rest: &str) -> bool {
+    let value = rest.trim_start_matches('=');
+    (1..=2).contains(&(rest.len() - value.len()))
+        && !value.starts_with(|next: char| next.is_whitespace() || matches!(next, ')' | '>' | '~'))
+        && !value.is_empty()
 }
 
 /// The length of the operator that `rest` starts with, and the comparison it asks for.

@@ -16,6 +16,8 @@
 //! user_id:*               exists
 //! message:/re(gex)?/      regular expression
 //! -health  NOT health     negation
+//! user=alice              user:alice, or the text user=alice
+//! status:[500 TO 599]     a range; a brace excludes its end, * leaves it open
 //! a OR b, ( … )           AND is implied; NOT binds tighter than AND, AND than OR
 //! *                       everything, like the empty query
 //! ```
@@ -35,6 +37,13 @@
 //!   prefix `"a b"*`) or a name (`"my key":1`). Inside them `\"` is a quote and `\\` a
 //!   backslash; before anything else, and everywhere outside quotes, a backslash is
 //!   itself.
+//! - Some words of that shape are texts, because people paste them from a log: IPv6 and
+//!   MAC addresses, `C:\path`, and a label such as `error:` before a blank. A host with a
+//!   port, a file with a line (`main.go:60`), a digest and an assignment (`user=alice`)
+//!   are either: the test of a field, or the text. Quotes around the name make a test,
+//!   quotes around the whole make a text.
+//! - What other tools write is understood where it means nothing else: `&&`, `||`, `!a`,
+//!   `f:(a OR b)` for `f:a,b`, `_exists_:f` for `f:*`. For the rest, [`advise`] has ours.
 //! - A bare value is split at commas. A `*` at its end makes a prefix, elsewhere it
 //!   needs quotes.
 //! - A value from one slash to a next one that ends it is a regular expression, with
@@ -46,6 +55,7 @@
 //! - Levels are compared in lower case: a class's name, `warning` and `err` mean the
 //!   class, another word the level's own text. Ids are compared in lower case.
 
+mod advice;
 mod ast;
 mod construct;
 mod field;
@@ -57,12 +67,15 @@ mod matches;
 mod needle;
 mod number;
 mod parse;
+mod pasted;
 mod pattern;
 mod print;
+mod rewrite;
 mod term;
 #[cfg(test)]
 mod tests;
 
+pub use advice::{Advice, Reason, advise};
 pub use ast::{Comparison, Expr, Field, Query, Test};
 pub use highlight::{Span, SpanKind, highlight};
 pub use needle::Needle;

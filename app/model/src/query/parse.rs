@@ -2,7 +2,7 @@
 
 use super::{
     Expr, ParseError, Query,
-    lex::{Lexer, RawTest, RawValue, Token},
+    lex::{Lexer, RawTest, Token},
     term,
 };
 use crate::limits::{QUERY_BYTES, QUERY_DEPTH};
@@ -97,6 +97,10 @@ impl Parser<'_, '_> {
         match self.advance()?.map(|(_, token)| token) {
             Some(Token::Text(text)) => Ok(Expr::contains(&text)),
             Some(Token::Test(test)) => self.test(test, at, depth),
+            Some(Token::Either(test, text)) => {
+                let test = term::build(test, self.lexer)?;
+                self.printable(Expr::or([test, Expr::contains(&text)]), at, depth)
+            }
             Some(Token::Not) => Ok(Expr::not(self.operand(depth + 1)?)),
             Some(Token::Open) => {
                 let expr = self.or(depth + 1)?;
@@ -124,10 +128,14 @@ impl Parser<'_, '_> {
     }
 
     fn test(&mut self, test: RawTest, at: usize, depth: usize) -> Result<Expr, ParseError> {
-        let several = matches!(&test.value, RawValue::List(values) if values.len() > 1);
         let expr = term::build(test, self.lexer)?;
-        // `message:a,b` is printed as a group, which must be readable again.
-        if several && matches!(expr, Expr::Or(_)) && depth >= QUERY_DEPTH {
+        self.printable(expr, at, depth)
+    }
+
+    /// Refuses a test that is printed as a group, such as `message:a,b`, where that group
+    /// would be nested too deeply to be read again.
+    fn printable(&self, expr: Expr, at: usize, depth: usize) -> Result<Expr, ParseError> {
+        if matches!(expr, Expr::Or(_) | Expr::And(_)) && depth >= QUERY_DEPTH {
             let message = format!("parentheses and negations are nested deeper than {QUERY_DEPTH}");
             return Err(self.lexer.error(at, message, "write it flatter"));
         }

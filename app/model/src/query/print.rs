@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::{Expr, Field, Query, Test};
+use super::{Expr, Field, Query, Test, pasted};
 
 impl Display for Query {
     /// Writes what [`Query::parse`] reads as the same query: nothing quoted, escaped or
@@ -48,7 +48,7 @@ fn grouped(f: &mut Formatter<'_>, expr: &Expr, is_group: bool) -> fmt::Result {
 
 fn write_test(f: &mut Formatter<'_>, field: &Field, test: &Test) -> fmt::Result {
     let name = field.name();
-    if is_bare_name(&name) {
+    if is_bare_name(&name) && !is_taken_for_text(&name, test) {
         f.write_str(&name)?
     } else {
         quoted(f, &name)?
@@ -107,14 +107,12 @@ fn write_regex(f: &mut Formatter<'_>, source: &str) -> fmt::Result {
 }
 
 fn quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_char('"')?;
-    for character in text.chars() {
-        if matches!(character, '"' | '\\') {
-            f.write_char('\\')?;
-        }
-        f.write_char(character)?;
-    }
-    f.write_char('"')
+    f.write_str(&quote(text))
+}
+
+/// The text in quotes, as a query writes it.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether the text may stand without quotes where a blank ends it.
@@ -123,7 +121,23 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn is_bare_word(text: &str) -> bool {
-    is_plain(text) && !text.contains([':', '<', '>']) && !text.starts_with('-') && !matches!(text, "AND" | "OR" | "NOT")
+    is_plain(text)
+        && !text.contains([':', '<', '>', '='])
+        && !text.starts_with(['-', '!'])
+        && !matches!(text, "AND" | "OR" | "NOT" | "&&" | "||")
+}
+
+/// Whether the test would be read as a text that was pasted, or as another tool's test, if
+/// the name stood without quotes. Quotes around the name always make a test.
+fn is_taken_for_text(name: &str, test: &Test) -> bool {
+    let value = match test {
+        _ if name == "_exists_" => return true,
+        Test::AnyOf(values) => values.join(","),
+        Test::Prefix(prefix) => format!("{prefix}*"),
+        Test::Regex(pattern) => format!("/{}/", pattern.source()),
+        _ => return false,
+    };
+    pasted::classify(&format!("{name}:{value}"), name.len()).is_some()
 }
 
 /// `suffix` is what follows the value directly.
@@ -134,7 +148,7 @@ fn is_bare_value(value: &str, suffix: &str) -> bool {
         Some(place) => place == 0 || place + 1 == rest.len() && suffix.is_empty(),
         None => true,
     });
-    is_plain(value) && !value.contains(',') && !value.starts_with([':', '<', '>']) && !is_regex
+    is_plain(value) && !value.contains(',') && !value.starts_with([':', '<', '>', '[', '{']) && !is_regex
 }
 
 /// Stricter than what is read as a name, where that needs to look at what follows.

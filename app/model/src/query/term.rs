@@ -29,6 +29,14 @@ pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError
                 return Err(lexer.error(value_at, message, "correct it, or put the value in quotes if it is none"));
             }
         },
+        RawValue::Between(low, high) => {
+            let mut ends = Vec::new();
+            for (comparison, value) in [low, high].into_iter().flatten() {
+                let end = RawTest { name: name.clone(), value_at, value: RawValue::Compare(comparison, value) };
+                ends.push(build(end, lexer)?);
+            }
+            return Ok(if ends.is_empty() { Expr::Field(field, Test::Exists) } else { Expr::and(ends) });
+        }
         RawValue::Compare(comparison, value) if field == Field::Level => match class(&value.to_ascii_lowercase()) {
             Some(class) => Test::LevelCompare(comparison, class),
             None => {

@@ -31,7 +31,31 @@ fn a_query_is_read_and_printed_in_its_canonical_form() {
         ("<html>", "\"<html>\""),
         ("f(x) g()", "\"f(x)\" \"g()\""),
         ("{\"a\":1}", r#""{\"a\":1}""#),
-        ("status=500", "status=500"),
+        // Pasted from a log.
+        ("status=500", "status:500 OR \"status=500\""),
+        ("-level=error", "-(level:error OR \"level=error\")"),
+        ("user==\"a b\" x", "(user:\"a b\" OR \"user==\\\"a b\\\"\") x"),
+        ("a= YWI== a=>b x=", "\"a=\" \"YWI==\" \"a=>b\" \"x=\""),
+        ("error: refused", "\"error:\" refused"),
+        ("main.go:60", "\"main.go\":60 OR \"main.go:60\""),
+        ("\"main.go\":60", "\"main.go\":60"),
+        ("localhost:8080,", "\"localhost\":8080 OR \"localhost:8080,\""),
+        ("fd12::1 aa:bb:cc:dd:ee:ff", "\"fd12::1\" \"aa:bb:cc:dd:ee:ff\""),
+        ("\"fd12\":\":1\"", "\"fd12\":\":1\""),
+        (r"C:\Users\a.txt", r#""C:\\Users\\a.txt""#),
+        // From other tools.
+        ("a && b || !c", "a b OR -c"),
+        ("!level:error !\"a b\" !(a b)", "-level:error -\"a b\" -(a b)"),
+        ("\"!a\" != !!", "\"!a\" \"!=\" \"!!\""),
+        ("_exists_:user", "user:*"),
+        ("\"_exists_\":user", "\"_exists_\":user"),
+        ("status:[500 TO 599]", "status>=500 status<=599"),
+        ("-status:{500 TO 599}", "-(status>500 status<599)"),
+        ("status:[500 TO *] x:[* TO *]", "status>=500 x:*"),
+        ("level:[warn TO fatal]", "level>=warn level<=fatal"),
+        ("status:[500 x", "status:\"[500\" x"),
+        ("level:(error OR warn)", "level:warn,error"),
+        ("f:(a \"b c\" || d)", "f:a,\"b c\",d"),
         ("/api/users", "/api/users"),
         ("주문 실패", "주문 실패"),
         // Negation.
@@ -137,7 +161,7 @@ fn an_error_says_where_and_what_to_write() {
             "the query ends where something to look for is missing at character 3; write it, or remove the last operator",
         ),
         (
-            "error: x",
+            "level: x",
             "a value is missing at character 5; write the value right after the operator, or put the text in quotes",
         ),
         (
@@ -146,8 +170,8 @@ fn an_error_says_where_and_what_to_write() {
         ),
         ("a:b,", "a value is missing at character 4; write \"\" for the empty value"),
         (
-            "a:(b OR c)",
-            "a value does not start with a parenthesis at character 2; write field:a,b for any of several values, or put the value in quotes",
+            "a:(b AND c)",
+            "only plain values joined by OR can stand in a value's parentheses at character 2; write field:a,b for any of several values, or put the value in quotes",
         ),
         (
             "a:b*c",

@@ -1,6 +1,7 @@
 //! An empty list: nothing sent yet, or nothing that matches.
 
 use leptos::prelude::*;
+use model::api::QueryHint;
 
 use crate::{
     components::{Logo, origin},
@@ -13,11 +14,11 @@ use crate::{
 
 /// Says which of the two it is and what to do next.
 #[component]
-pub(super) fn Nothing(search: Search) -> impl IntoView {
+pub(super) fn Nothing(search: Search, hints: Vec<QueryHint>) -> impl IntoView {
     if search.is_live() && search.query.is_empty() {
         view! { <NoData /> }.into_any()
     } else {
-        view! { <NoMatch search /> }.into_any()
+        view! { <NoMatch search hints /> }.into_any()
     }
 }
 
@@ -49,7 +50,7 @@ fn NoData() -> impl IntoView {
 }
 
 #[component]
-fn NoMatch(search: Search) -> impl IntoView {
+fn NoMatch(search: Search, hints: Vec<QueryHint>) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let is_live = search.is_live();
@@ -61,10 +62,18 @@ fn NoMatch(search: Search) -> impl IntoView {
     let widen = narrow.then(|| link(view.with_range(Range::Last(Span::Week)), t.widen_range));
     let clear = (!search.query.is_empty()).then(|| link(view.with_query(String::new()), t.clear_query));
     let back = (!is_live).then(|| link(view.with_range(Range::Live), t.reset_range));
+    let hints = (!hints.is_empty()).then(|| {
+        let tried = hints.into_iter().map(|hint| {
+            let url = view.with_query(hint.query.clone()).url();
+            view! { <a class="button" data-testid="query-hint" href=url><code>{hint.query}</code></a> }
+        });
+        view! { <h2>{t.search_instead}</h2><p class="buttons">{tried.collect_view()}</p> }
+    });
     view! {
         <section class="nothing" data-testid="empty-state">
             <h1>{t.no_match_title}</h1>
             <p>{if is_live { t.no_match_live } else { t.no_match_text }}</p>
+            {hints}
             <p class="buttons">{clear}{widen}{back}</p>
         </section>
     }

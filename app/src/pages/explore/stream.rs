@@ -102,7 +102,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     };
     let here = Owner::current().unwrap_or_default();
     let blocks = move || shown.with(|shown| shown.blocks().map(|block| block.serial).collect::<Vec<_>>());
-    let nothing_for = search.clone();
+    let nothing_for = (search.clone(), page.hints);
     let block = move |_, serial| {
         let owner = here.with(owner_of_block);
         let terms = terms.clone();
@@ -118,7 +118,10 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
         <div class="scroller" node_ref=scroller on:scroll=on_scroll on:click=move |event| toggle_clicked(explorer, &event)>
             <div class="list" role="log" aria-live="off" aria-label=t.list_label tabindex="0" data-testid="log-list">
                 {move || match is_empty.get() {
-                    true => view! { <Nothing search=nothing_for.clone() /> }.into_any(),
+                    true => {
+                        let (search, hints) = nothing_for.clone();
+                        view! { <Nothing search hints /> }.into_any()
+                    }
                     false => view! { <Older place=older shown kept search=search.clone() /> }.into_any(),
                 }}
                 {move || keyed(blocks(), |serial| *serial, block.clone())}
