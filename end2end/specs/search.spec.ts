@@ -44,6 +44,34 @@ test.describe('the search box', () => {
     await expect(explore.rows).toHaveCount(0);
   });
 
+  test('finds what is pasted from a log', async ({ api, explore }) => {
+    const texts = ['saw fd12:3456:789a::1 today', 'at main.go:60 in run', 'to db-1.example.com:5432', 'user=alice left', 'error: refused'];
+    await api.store(...texts.map((message) => ({ service: `${service}-pasted`, level: 'info', message })));
+    for (const [query, found] of [
+      ['fd12:3456:789a::1', texts[0]], ['main.go:60', texts[1]], ['db-1.example.com:5432', texts[2]],
+      ['user=alice', texts[3]], ['error: refused', texts[4]],
+    ]) {
+      await explore.search(`service:${service}-pasted ${query}`);
+      await expect(explore.messages).toHaveText([found]);
+    }
+  });
+
+  test('offers a text for a field that finds nothing, and its own form for another tool\'s', async ({ api, explore, page }) => {
+    await api.store({ service: `${service}-hints`, level: 'info', message: 'waited for api:8080' });
+    await explore.search(`service:${service}-hints api:8080`);
+    const hint = page.getByTestId('query-hint');
+    await expect(hint).toHaveText([`service:${service}-hints "api:8080"`]);
+    await hint.click();
+    await expect(explore.messages).toHaveText(['waited for api:8080']);
+
+    const ask = async (path: string, query: string) => (await api.get(path, { query })).json();
+    const count = await ask('/api/v1/count', `service:${service}-hints api:8080`);
+    expect(count).toMatchObject({ count: 0, hints: [{ part: 'api:8080', query: `service:${service}-hints "api:8080"` }] });
+    expect((await ask('/api/v1/logs', 'level != error')).hints[0].query).toBe('-level:error');
+    const refused = await ask('/api/v1/logs', 'Foo.java:42)');
+    expect(refused).toMatchObject({ status: 400, hints: [{ query: '"Foo.java:42)"' }] });
+  });
+
   test('searches what does not parse as text, and says so', async ({ explore, page }) => {
     await explore.search(`service:${service} AND (`);
     await expect(page.getByTestId('parse-note')).toBeVisible();
