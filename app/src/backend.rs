@@ -12,8 +12,8 @@ use leptos::server_fn::{
 };
 #[cfg(feature = "ssr")]
 use model::api::{
-    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
-    SnippetView,
+    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PartAsideView,
+    PatternsView, SavedView, SnippetView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +45,15 @@ pub trait Backend: Send + Sync {
     /// How the server and its traffic are.
     async fn figures(&self, request: ()) -> Result<FiguresView, BackendError>;
 
-    /// The newest dead letters.
-    async fn dead_letters(&self, request: ()) -> Result<Vec<DeadLetterView>, BackendError>;
+    /// What is missing from the store, for these parameters of the page.
+    async fn missing(&self, parameters: &str) -> Result<Losses, BackendError>;
 
-    /// Tries a dead letter again; returns how many records it holds.
-    async fn replay(&self, id: String) -> Result<usize, BackendError>;
+    /// The same as HTML, in the reader's language.
+    async fn losses(&self, parameters: String) -> Result<String, BackendError> {
+        // The request is known only until the first wait.
+        let texts = crate::texts::losses::texts();
+        Ok(crate::pages::losses_html(texts, &self.missing(&parameters).await?))
+    }
 
     /// The saved views, by name.
     async fn views(&self, request: ()) -> Result<Vec<SavedView>, BackendError>;
@@ -64,6 +68,54 @@ pub trait Backend: Send + Sync {
 
     /// How many records the first page shows.
     fn recent(&self) -> usize;
+}
+
+/// What is missing from the store: files that cannot be read, and what could not be stored.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Default)]
+pub struct Losses {
+    pub aside: Vec<PartAsideView>,
+    pub letters: LettersPage,
+    /// What the reader has just had done.
+    pub done: Option<Done>,
+}
+
+/// A page of dead letters, and what there is of them in all.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Default)]
+pub struct LettersPage {
+    pub letters: Vec<DeadLetterView>,
+    /// The id that the next page begins before; `None` where this one is the last.
+    pub next: Option<String>,
+    /// The newest that pass the filter: what comes later is not meant by "all of them".
+    pub newest: Option<String>,
+    /// The filter as it was written, by the names of the parameters.
+    pub filter: Vec<(&'static str, String)>,
+    /// Why the filter cannot be used.
+    pub error: Option<String>,
+    pub count: u64,
+    pub bytes: u64,
+    pub dropped: u64,
+    pub dropped_records: u64,
+    /// The bounds, in bytes and as a text such as `30days`.
+    pub most_bytes: u64,
+    pub most_age: String,
+}
+
+/// What was done at the reader's wish.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Letters whose records are on their way again, and letters that could not be.
+    Replayed {
+        letters: u64,
+        records: u64,
+        failed: u64,
+    },
+    Deleted(u64),
+    GivenUp,
+    /// It was gone already.
+    Nothing,
 }
 
 /// Asks for one page of records; times are texts in the reading API's language

@@ -6,27 +6,23 @@ use std::{
 };
 
 use app::backend::{
-    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
-    LogsRequest, PatternsRequest,
+    Backend, BackendError, BackendErrorClass, ContextRequest, Done, FacetsRequest, FieldsRequest, HistogramRequest,
+    LogsRequest, Losses, PatternsRequest,
 };
 use async_trait::async_trait;
 use model::{
     Query,
     api::{
-        ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView,
-        SavedView, SnippetView,
+        ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
 use crate::reading::hints;
 use crate::{
-    reading::{Figures, Letters, RangeText, Reader, Views},
+    reading::{Figures, LetterFilter, Letters, Parts, RangeText, Reader, Views},
     snippets::{self, DoorAddresses},
 };
-
-/// The dead letters that a page shows.
-const LETTERS: usize = 100;
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
 /// and a range without an end is open there.
@@ -34,6 +30,7 @@ pub(crate) struct Reading {
     pub(crate) reader: Reader,
     pub(crate) figures: Figures,
     pub(crate) letters: Letters,
+    pub(crate) parts: Parts,
     pub(crate) views: Views,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
@@ -121,13 +118,32 @@ impl Backend for Reading {
         Ok(FiguresView::clone(&*self.figures.now().await))
     }
 
-    async fn dead_letters(&self, (): ()) -> Result<Vec<DeadLetterView>, BackendError> {
-        self.letters.list(None, LETTERS).await.map_err(told)
-    }
-
-    async fn replay(&self, id: String) -> Result<usize, BackendError> {
-        let id = id.parse().map_err(|_| BackendError::new(BackendErrorClass::Invalid, "id is no number"))?;
-        self.letters.replay(id).await.map_err(told)
+    async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
+        let mut filter = LetterFilter::default();
+        let (mut before, mut done, mut numbers) = (None, None, Vec::new());
+        for (name, value) in url::form_urlencoded::parse(parameters.trim_start_matches('?').as_bytes()) {
+            let text = || Some(value.clone().into_owned());
+            match &*name {
+                "reason" => filter.reason = text(),
+                "door" => filter.door = text(),
+                "service" => filter.service = text(),
+                "from" => filter.from = text(),
+                "to" => filter.to = text(),
+                "before" => before = value.parse().ok(),
+                "done" => done = text(),
+                "number" => numbers.extend(value.parse::<u64>()),
+                _ => {}
+            }
+        }
+        let done = match (done.as_deref(), &numbers[..]) {
+            (Some("replayed"), &[letters, records, failed]) => Some(Done::Replayed { letters, records, failed }),
+            (Some("deleted"), &[letters]) => Some(Done::Deleted(letters)),
+            (Some("given-up"), []) => Some(Done::GivenUp),
+            (Some("nothing"), []) => Some(Done::Nothing),
+            _ => None,
+        };
+        let letters = self.letters.page(&filter, before).await.map_err(told)?;
+        Ok(Losses { aside: self.parts.aside(), letters, done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

@@ -44,6 +44,7 @@ pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) 
         retention: retention.retention,
         retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
         retention_services: retention.services.clone(),
+        dead_letters: retention.dead_letters(),
         ..engine_embedded::Options::default()
     };
     let data = &options.data;
@@ -79,6 +80,7 @@ async fn postgres(url: &str, retention: &RetentionOptions) -> anyhow::Result<Arc
         retention: retention.retention,
         retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
         retention_services: retention.services.clone(),
+        dead_letters: retention.dead_letters(),
         ..engine_timescale::Options::default()
     };
     Ok(engine_timescale::connect(url, options).await?)

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(tell),
         Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(tell),
         Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
-        Command::DeadLetters(options) => runtime.block_on(commands::dead_letters::list(&options)).inspect_err(tell),
+        Command::DeadLetters(options) => runtime.block_on(commands::dead_letters::run(&options)).inspect_err(tell),
         Command::Replay(options) => runtime.block_on(commands::dead_letters::replay(&options)).inspect_err(tell),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(tell),
     };

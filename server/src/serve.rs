@@ -28,7 +28,7 @@ use crate::{
     fallback::finished,
     grpc, http,
     listen::Listener,
-    reading::{self, Figures, Letters, Reader, Views},
+    reading::{self, Figures, Letters, Parts, Reader, Views},
     shutdown,
     site::{self, Site},
     snippets::DoorAddresses,
@@ -68,13 +68,20 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Arc::clone(&live),
         options.retention.described(),
     );
-    let letters = Letters { store: Arc::clone(&store), ingest: ingest.clone() };
+    let letters = Letters {
+        store: Arc::clone(&store),
+        ingest: ingest.clone(),
+        clock: reader.clock().clone(),
+        bounds: options.retention.dead_letters(),
+    };
+    let parts = Parts { store: Arc::clone(&store) };
     let views = Views { store: Arc::clone(&store) };
     let services = http::Services {
         ingest: ingest.clone(),
         reader: reader.clone(),
         figures: figures.clone(),
         letters: letters.clone(),
+        parts: parts.clone(),
         views: views.clone(),
         live: Arc::clone(&live),
         queue: Arc::clone(&queue),
@@ -89,6 +96,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             reader,
             figures,
             letters,
+            parts,
             views,
             recent,
             doors: Arc::clone(&doors_known),

@@ -220,7 +220,25 @@ pub struct DeadLetterView {
     pub producer: String,
     pub batch_id: Option<String>,
     pub records: u32,
-    pub bytes: usize,
+    pub bytes: u64,
+    /// Of its records; empty where they are not known.
+    #[serde(default)]
+    pub services: Vec<String>,
+}
+
+/// A file of records that is missing or damaged: its records are missing from every answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartAsideView {
+    pub name: String,
+    /// Where the intact file has to be put before the next start.
+    pub path: String,
+    pub reason: String,
+    pub records: u64,
+    /// When it was intact.
+    pub bytes: u64,
+    /// The times of its oldest and newest record, in RFC 3339.
+    pub oldest: String,
+    pub newest: String,
 }
 
 /// How the server and its traffic are, at one moment.

@@ -3,6 +3,8 @@
 mod connect;
 mod explore;
 mod figures;
+#[cfg(feature = "ssr")]
+mod losses;
 mod not_found;
 mod overview;
 mod system;
@@ -21,6 +23,8 @@ use crate::{
 };
 use connect::Connect;
 use explore::Explore;
+#[cfg(feature = "ssr")]
+pub(crate) use losses::html as losses_html;
 use not_found::NotFound;
 use overview::Overview;
 use system::System;

@@ -1,15 +1,15 @@
 //! System: the engines, what they hold, and what they could not.
 
-use leptos::{prelude::*, task::spawn_local};
-use model::api::{DeadLetterView, FiguresView};
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+use model::api::FiguresView;
 
 use super::figures::page;
 use crate::{
     components::{Place, awaited},
-    effect::effect,
     live::Figures,
     server_functions::{self, Asked},
-    state::{clock, histogram::grouped},
+    state::histogram::grouped,
     texts::texts,
 };
 
@@ -63,7 +63,7 @@ fn content(figures: Figures) -> impl IntoView {
             {card(figures, "retention", t.retention, kept, services.into_any())}
             {card(figures, "process", t.process, process, ().into_any())}
         </div>
-        <DeadLetters />
+        <Losses />
     }
 }
 
@@ -96,7 +96,7 @@ fn health(trouble: Option<&str>) -> String {
 }
 
 /// `1.2 GB`, in powers of ten as disks are sold.
-fn bytes(bytes: u64) -> String {
+pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
         0 => texts().no_figure.to_owned(),
         1..1_000 => format!("{bytes} B"),
@@ -116,70 +116,19 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-/// What could not be stored, each with another try.
+/// What is missing from the store. The server writes the HTML: links and forms need no
+/// program in the browser.
 #[component]
-fn DeadLetters() -> impl IntoView {
-    let t = texts();
-    let letters = Asked::new(|| (server_functions::dead_letters(()), 0));
-    let said = RwSignal::new(String::new());
-    let local = RwSignal::new(false);
-    effect(move |_| local.set(true));
-    let replay = move |id: String| {
-        spawn_local(async move {
-            let text = match server_functions::replay(id).await {
-                Ok(records) => (t.replayed)(records),
-                Err(error) => error.message,
-            };
-            let _ = said.try_set(text);
-            letters.refetch();
-        });
-    };
-    let row = move |letter: DeadLetterView| {
-        let DeadLetterView { id, time, reason, producer, records, bytes: size, .. } = letter;
-        view! {
-            <tr data-testid="dead-letter">
-                <td>{move || clock::full(&time, local.get())}</td>
-                <td class="wide">{reason}</td>
-                <td>{producer}</td>
-                <td>{grouped(records.into())}" · "{bytes(size as u64)}</td>
-                <td>
-                    <button type="button" class="button" data-testid="replay" on:click=move |_| replay(id.clone())>
-                        {t.replay}
-                    </button>
-                </td>
-            </tr>
-        }
-    };
-    let table = move || {
-        letters.get().map(|answer| match answer {
-            Ok(letters) if letters.is_empty() => {
-                view! { <p class="quiet" data-testid="no-dead-letters">{t.dead_letters_none}</p> }.into_any()
-            }
-            Ok(letters) => view! {
-                <table class="table">
-                    <thead>
-                        <tr>
-                            <th scope="col">{t.time_column}</th>
-                            <th scope="col" class="wide">{t.reason}</th>
-                            <th scope="col">{t.service}</th>
-                            <th scope="col">{t.records}</th>
-                            <th scope="col"><span class="unseen">{t.replay}</span></th>
-                        </tr>
-                    </thead>
-                    <tbody>{letters.into_iter().map(row).collect_view()}</tbody>
-                </table>
-            }
-            .into_any(),
+fn Losses() -> impl IntoView {
+    let search = use_location().search;
+    let losses = Asked::new(move || (server_functions::losses(search.get()), 0));
+    let content = move || {
+        losses.get().map(|answer| match answer {
+            Ok(html) => view! { <div inner_html=html></div> }.into_any(),
             Err(error) => view! { <p class="quiet" role="alert">{error.message}</p> }.into_any(),
         })
     };
-    view! {
-        <h2>{t.dead_letters}</h2>
-        <p class="quiet">{t.dead_letters_text}</p>
-        <p role="status" data-testid="replayed">{said}</p>
-        {awaited(|| ().into_any(), move || table().into_any())}
-    }
-    .into_any()
+    awaited(|| ().into_any(), move || content().into_any())
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use std::{marker::PhantomData, pin::Pin};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::api::{
-    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView,
-    SnippetView,
+    ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -63,10 +62,8 @@ questions! {
     first_seen: FirstSeen(String) -> Option<String>;
     /// How the server and its traffic are.
     figures: Figures(()) -> FiguresView;
-    /// The newest dead letters.
-    dead_letters: DeadLetters(()) -> Vec<DeadLetterView>;
-    /// Tries a dead letter again; how many records it holds.
-    replay: Replay(String) -> usize;
+    /// What is missing from the store, for these parameters of the page, as HTML.
+    losses: Losses(String) -> String;
     /// The saved views.
     views: Views(()) -> Vec<SavedView>;
     /// Saves a view.

@@ -10,5 +10,5 @@ pub(crate) mod feed;
 pub(crate) mod filter;
 pub(crate) mod highlight;
 pub(crate) mod histogram;
-mod url;
+pub(crate) mod url;
 pub(crate) mod view;

@@ -14,7 +14,7 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Appends `key=value` to `query`, with `?` or `&` before it.
-pub(super) fn append(query: &mut String, key: &str, value: &str) {
+pub(crate) fn append(query: &mut String, key: &str, value: &str) {
     query.push(if query.is_empty() { '?' } else { '&' });
     query.push_str(key);
     query.push('=');

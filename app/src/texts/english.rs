@@ -169,13 +169,6 @@ pub(super) static TEXTS: Texts = Texts {
     uptime: "Running for",
     memory: "Memory",
     tails: "Live tails",
-    dead_letters: "Dead letters",
-    dead_letters_text: "Batches that could not be stored, with the reason. Once that is mended, they can be tried again.",
-    dead_letters_none: "There are none.",
-    time_column: "Time",
-    reason: "Reason",
-    replay: "Try again",
-    replayed: |records| format!("{records} records are on their way"),
 
     connect_title: "Send your first log",
     connect_text: "Every snippet has this server's address in it. Paste one, and its line appears here.",

@@ -175,13 +175,6 @@ pub(crate) struct Texts {
     pub(crate) uptime: &'static str,
     pub(crate) memory: &'static str,
     pub(crate) tails: &'static str,
-    pub(crate) dead_letters: &'static str,
-    pub(crate) dead_letters_text: &'static str,
-    pub(crate) dead_letters_none: &'static str,
-    pub(crate) time_column: &'static str,
-    pub(crate) reason: &'static str,
-    pub(crate) replay: &'static str,
-    pub(crate) replayed: fn(usize) -> String,
 
     // Connect.
     pub(crate) connect_title: &'static str,

@@ -168,13 +168,6 @@ pub(super) static TEXTS: Texts = Texts {
     uptime: "가동 시간",
     memory: "메모리",
     tails: "실시간 보기",
-    dead_letters: "저장하지 못한 배치",
-    dead_letters_text: "저장하지 못한 배치와 그 이유입니다. 원인을 고친 뒤 다시 시도할 수 있습니다.",
-    dead_letters_none: "없습니다.",
-    time_column: "시각",
-    reason: "이유",
-    replay: "다시 시도",
-    replayed: |records| format!("로그 {records}건을 다시 보냈습니다"),
 
     connect_title: "첫 로그 보내기",
     connect_text: "아래 코드에는 이 서버의 주소가 들어 있습니다. 붙여 넣어 실행하면 여기에 바로 나타납니다.",

@@ -7,6 +7,8 @@
 mod english;
 mod fields;
 mod korean;
+#[cfg(feature = "ssr")]
+pub(crate) mod losses;
 
 use leptos::prelude::*;
 

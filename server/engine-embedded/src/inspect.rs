@@ -11,7 +11,7 @@ use model::time::Nanos;
 use pipeline::{Error, Result};
 
 use crate::{
-    catalogue::Catalogue,
+    catalogue::{Catalogue, aside::Listed},
     part::{PartInfo, columns, decode, reader::Part, reading::Reading, schema},
 };
 
@@ -27,20 +27,45 @@ pub struct ListedPart {
     pub newest: Nanos,
 }
 
+/// A part that is set aside because its file is missing or damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartAside {
+    /// Where its intact file has to be put.
+    pub part: ListedPart,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The parts that are set aside, the newest first: their records are missing.
+///
+/// # Errors
+/// As [`parts`].
+pub async fn aside(folder: &Path) -> Result<Vec<PartAside>> {
+    let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.listed().await?;
+    let aside = listed.into_iter().filter_map(|listed| match listed {
+        Listed::Aside(aside) => Some(PartAside { part: described(&aside.info, folder), reason: aside.reason }),
+        Listed::Good(_) => None,
+    });
+    Ok(aside.collect())
+}
+
+fn described(part: &PartInfo, folder: &Path) -> ListedPart {
+    ListedPart {
+        path: part.file(&folder.join("parts")),
+        records: part.rows,
+        bytes: part.bytes,
+        oldest: part.min_time,
+        newest: part.max_time,
+    }
+}
+
 /// The parts of the data folder, the newest first. Other files beside them are nobody's.
 ///
 /// # Errors
 /// `Unavailable` where there is no data folder, `Corrupt` where its catalogue does not read.
 pub async fn parts(folder: &Path) -> Result<Vec<ListedPart>> {
     let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.parts().await?;
-    let listed = listed.into_iter().map(|part| ListedPart {
-        path: part.file(&folder.join("parts")),
-        records: part.rows,
-        bytes: part.bytes,
-        oldest: part.min_time,
-        newest: part.max_time,
-    });
-    Ok(listed.collect())
+    Ok(listed.iter().map(|part| described(part, folder)).collect())
 }
 
 /// Verifies the catalogue and every part; `report` is given what is wrong, in words, and
@@ -58,6 +83,9 @@ pub async fn check(
 ) -> Result<()> {
     let catalogue = Catalogue::look(&folder.join("catalogue.sqlite")).await?;
     catalogue.verify().await?.into_iter().for_each(|finding| report(format!("the catalogue: {finding}")));
+    for PartAside { part, reason } in aside(folder).await? {
+        report(format!("the part {} is set aside with {} records: {reason}", part.path.display(), part.records));
+    }
     let listed = catalogue.parts().await?;
     let folder = folder.join("parts");
     for (info, shown) in listed.iter().zip(parts(folder.parent().unwrap_or(&folder)).await?) {
@@ -74,7 +102,7 @@ pub async fn check(
 }
 
 /// Whether the part is what the catalogue says of it.
-fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
+pub(crate) fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
     let info = &part.info;
     let wrong = |what: String| Error::corrupt(format!("the part {}: {what}", info.path));
     let bytes = std::fs::metadata(info.file(folder)).map_err(|error| wrong(format!("cannot be read: {error}")))?.len();

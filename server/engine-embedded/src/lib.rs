@@ -5,8 +5,8 @@
 //! - `store`: recent records in memory, older ones in `part`s, listed in the `catalogue`.
 //!
 //! A data folder holds `wal/` (the journal of the store, and of the queue that shares
-//! it), `queue/` (the log of a queue whose store is elsewhere), `parts/` and
-//! `catalogue.sqlite`. One process has it at a time.
+//! it), `queue/` (the log of a queue whose store is elsewhere), `parts/`, `aside/` (parts
+//! that are damaged) and `catalogue.sqlite`. One process has it at a time.
 
 #[macro_use]
 mod crash;
@@ -33,8 +33,9 @@ use crate::{
 /// Opens the embedded queue and the embedded store on one log: a batch is written once.
 ///
 /// # Errors
-/// `Corrupt` where the folder is of a newer format or misses a part, `Unavailable`
-/// where another process has it or the disk refuses, `Invalid` for bad options.
+/// `Corrupt` where the folder is of a newer format or its catalogue is damaged,
+/// `Unavailable` where another process has it or the disk refuses, `Invalid` for bad
+/// options. A part that is missing or damaged is no error: it is set aside.
 pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
     let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options, Arc::new(Disk)).await?;
     let queue = queue::WalQueue::shared(wal, store.taken_in().await);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pipeline::DeadLetterBounds;
+
 /// Bounds and rhythms of the embedded engines; the defaults suit one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -39,6 +41,8 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// Services whose records are kept less long.
     pub retention_services: Vec<(String, Duration)>,
+    /// How much is kept of what could not be stored. Default 256 MiB and 30 days.
+    pub dead_letters: DeadLetterBounds,
     /// How long the ledger remembers the batch ids of clients. Default 7 days.
     pub ledger_days: u16,
     /// How many batch ids the ledger remembers at most; the oldest days go first.
@@ -62,6 +66,7 @@ impl Default for Options {
             retention: None,
             retention_bytes: None,
             retention_services: Vec::new(),
+            dead_letters: DeadLetterBounds::default(),
             ledger_days: 7,
             ledger_ids: 10_000_000,
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pipeline::DeadLetterBounds;
+
 /// Settings of the store on PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -21,6 +23,8 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// Services whose records are kept less long.
     pub retention_services: Vec<(String, Duration)>,
+    /// How much is kept of what could not be stored.
+    pub dead_letters: DeadLetterBounds,
     /// How often the store is looked after: retention, and what TimescaleDB is told to do.
     pub upkeep_pause: Duration,
 }
@@ -35,6 +39,7 @@ impl Default for Options {
             retention: None,
             retention_bytes: None,
             retention_services: Vec::new(),
+            dead_letters: DeadLetterBounds::default(),
             upkeep_pause: Duration::from_secs(30),
         }
     }

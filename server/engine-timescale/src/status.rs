@@ -80,7 +80,7 @@ impl Status {
 
     /// Looks how many dead letters there are: some have come or gone.
     pub(crate) async fn count_dead_letters(&self, pool: &PgPool) -> sqlx::Result<()> {
-        let dead_letters = dead_letters::count(pool).await?;
+        let dead_letters = dead_letters::status(pool).await?;
         self.shown.lock().dead_letters = dead_letters;
         Ok(())
     }

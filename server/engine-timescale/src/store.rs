@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::{Position, Query, RecordId, StoredRecord};
 use pipeline::{
-    Appended, Block, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
-    SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
+    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,7 @@ pub(crate) struct Store {
     recent: Recent,
     horizon: Arc<Horizon>,
     status: Arc<Status>,
+    dead_letters: DeadLetterBounds,
     stop: CancellationToken,
 }
 
@@ -58,7 +59,28 @@ impl Store {
         status.refresh(&pools.write, &layout).await.map_err(classify)?;
         let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
         tokio::spawn(async move { keeper.keep(pool, layout, ended).await });
-        Ok(Self { pools, readers, days, recent: Recent::new(options.recent_bytes), horizon, status, stop })
+        Ok(Self {
+            pools,
+            readers,
+            days,
+            recent: Recent::new(options.recent_bytes),
+            horizon,
+            status,
+            dead_letters: options.dead_letters,
+            stop,
+        })
+    }
+
+    /// Drops what is past the bounds; upkeep does, where this fails.
+    async fn bound_dead_letters(&self) {
+        let bound = async {
+            let mut connection = self.pools.write.acquire().await?;
+            dead_letters::bound(&mut connection, self.dead_letters).await
+        };
+        if let Err(error) = bound.await {
+            tracing::debug!("cannot bound the dead letters now: {error}");
+        }
+        self.count_dead_letters().await;
     }
 
     /// For the status; the next look will do, where this one fails.
@@ -98,7 +120,7 @@ impl LogStore for Store {
                 self.recent.add(blocks);
                 self.horizon.look();
                 if appended.dead > 0 {
-                    self.count_dead_letters().await;
+                    self.bound_dead_letters().await;
                 }
                 Ok(appended)
             }
@@ -163,18 +185,22 @@ impl LogStore for Store {
         let mut connection = self.pools.write.acquire().await.map_err(classify)?;
         dead_letters::insert(&mut connection, letters).await.map_err(classify)?;
         drop(connection);
-        self.count_dead_letters().await;
+        self.bound_dead_letters().await;
         Ok(())
     }
 
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
-        dead_letters::list(&self.pools.read, before, limit).await
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
+        dead_letters::list(&self.pools.read, request).await
     }
 
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
-        dead_letters::remove(&self.pools.write, ids).await?;
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
+        dead_letters::get(&self.pools.read, id).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
+        let removed = dead_letters::remove(&self.pools.write, ids).await?;
         self.count_dead_letters().await;
-        Ok(())
+        Ok(removed)
     }
 
     async fn views(&self) -> Result<Vec<SavedView>> {

@@ -23,6 +23,7 @@ mod backoff;
 pub mod batch;
 pub mod clock;
 pub mod consume;
+pub mod dead_letters;
 mod enqueue;
 pub mod envelope;
 pub mod error;
@@ -34,11 +35,14 @@ pub mod queue;
 pub mod store;
 
 pub use batch::{Batch, BatchId, Block};
+pub use dead_letters::{
+    DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, NewDeadLetter,
+};
 pub use error::{Error, ErrorClass, Result};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
 pub use store::{
-    Appended, Context, Cursor, DeadLetter, Facet, Histogram, LogStore, NewDeadLetter, SearchPage, SearchRequest,
-    StoreStatus, TimeRange, too_many_views,
+    Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
+    TimeRange, too_many_views,
 };
 
 pub use model::api::SavedView;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::{LevelClass, Position, Query, RecordId, StoredRecord, api::SavedView, limits, time::Nanos};
 
-use crate::{Block, Delivery, Error, Result, batch::BatchId};
+use crate::{
+    Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Error, NewDeadLetter, Result,
+};
 
 /// A store of records, and the ledger of the batches they came in.
 ///
@@ -65,14 +67,24 @@ pub trait LogStore: Send + Sync + 'static {
     /// same service and the same node.
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>>;
 
-    /// Adds dead letters outside of `append`.
+    /// Adds dead letters outside of `append`. Past the store's bounds the oldest go.
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()>;
 
-    /// The newest dead letters, newest first, with a smaller id than `before`.
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>>;
+    /// A page of the dead letters that pass the filter, newest first, without payloads.
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>>;
 
-    /// Removes dead letters: they were replayed, or someone decided so.
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()>;
+    /// One dead letter, whole.
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>>;
+
+    /// Removes dead letters: they were replayed, or someone decided so. Returns how many of
+    /// them were there.
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64>;
+
+    /// Gives up a part that is set aside ([`StoreStatus::aside`]): it is listed no more, and
+    /// what is left of its file is deleted. Returns whether there was one of this name.
+    async fn give_up_part(&self, _name: &str) -> Result<bool> {
+        Ok(false)
+    }
 
     /// The views that readers have saved, by name.
     async fn views(&self) -> Result<Vec<SavedView>>;
@@ -182,28 +194,6 @@ pub struct Context {
     pub after: Vec<StoredRecord>,
 }
 
-/// Something that could not be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewDeadLetter {
-    pub reason: String,
-    /// The door and peer, where known.
-    pub producer: String,
-    pub batch_id: Option<BatchId>,
-    /// The encoded envelope, or whatever bytes came instead of one.
-    pub payload: Vec<u8>,
-    /// How many records are lost to readers by it; 0 where unknown.
-    pub records: u32,
-}
-
-/// A dead letter in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Grows with time.
-    pub id: i64,
-    pub time: Nanos,
-    pub letter: NewDeadLetter,
-}
-
 /// That no more views can be saved.
 pub fn too_many_views() -> Error {
     Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
@@ -220,5 +210,25 @@ pub struct StoreStatus {
     pub records: u64,
     /// Bytes on disk, as far as known.
     pub bytes: u64,
-    pub dead_letters: u64,
+    pub dead_letters: DeadLettersStatus,
+    /// Files of records that cannot be read: their records are missing from every answer
+    /// until the file is back. The newest records first.
+    pub aside: Vec<PartAside>,
+}
+
+/// A file of records that is set aside because it is missing or damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartAside {
+    /// Names it to the operator and to [`LogStore::give_up_part`].
+    pub name: String,
+    /// Where the intact file has to be put.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+    pub records: u64,
+    /// When it was intact.
+    pub bytes: u64,
+    /// The times of its oldest and its newest record.
+    pub oldest: Nanos,
+    pub newest: Nanos,
 }

@@ -45,8 +45,8 @@ pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
     }
     ensure!(
         findings == 0,
-        "{findings} findings in {parts} parts; a part that does not read can be moved out of the folder of parts \
-         together with its row in the catalogue, and its records are lost unless a copy is put back"
+        "{findings} findings in {parts} parts; put a damaged part's file back from a backup and start the server, or \
+         give it up with `logboom parts give-up`: the server sets it aside at its start"
     );
     let looked_at = if options.quick { "lengths and footers" } else { "every record" };
     writeln!(

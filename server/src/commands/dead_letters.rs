@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, Subcommand};
+use futures::StreamExt as _;
 use reqwest::Method;
 use serde::Deserialize;
 
@@ -12,9 +13,74 @@ use super::client::Server;
 /// How many are asked for at once.
 const PAGE: &str = "1000";
 
+/// What to do with dead letters; without a command: list them.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DeadLetterOptions {
+    #[command(subcommand)]
+    pub command: Option<DeadLetterCommand>,
+    #[command(flatten)]
+    pub list: ListOptions,
+}
+
+/// What can be done with them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetterCommand {
+    /// List them, newest first: id, time, records, sender and reason.
+    List(ListOptions),
+    /// Print one with its records as JSON, or its payload as it came.
+    Show(ShowOptions),
+    /// Print those that match, one JSON object with the records a line.
+    Download(DownloadOptions),
+    /// Delete some for good: by id, by filter, or all.
+    Delete(SomeOptions),
+    /// Try to store some again: by id, by filter, or all.
+    Replay(SomeOptions),
+}
+
+/// Which letters are meant; without any of these, all.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Filter {
+    /// A part of the reason.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// A part of the sender: the door and the client's address, such as http or 10.0.0.1.
+    #[arg(long, value_name = "TEXT")]
+    pub door: Option<String>,
+
+    /// A service of its records.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+
+    /// When they became dead letters: from this time, such as -1d or 2026-01-02T03:04:05Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+
+    /// Before this time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+}
+
+impl Filter {
+    fn parameters(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("reason", &self.reason),
+            ("door", &self.door),
+            ("service", &self.service),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+    }
+}
+
 /// What to list.
 #[derive(Debug, Args)]
 pub(crate) struct ListOptions {
+    #[command(flatten)]
+    pub filter: Filter,
+
     #[command(flatten)]
     pub server: Server,
 
@@ -23,11 +89,36 @@ pub(crate) struct ListOptions {
     pub json: bool,
 }
 
-/// What to try again.
+/// What to show.
 #[derive(Debug, Args)]
-pub(crate) struct ReplayOptions {
+pub(crate) struct ShowOptions {
+    /// The letter's id, as `logboom dead-letters` lists it.
+    #[arg(value_name = "ID")]
+    pub id: i64,
+
+    /// The payload as it came, and nothing else.
+    #[arg(long)]
+    pub raw: bool,
+
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to download.
+#[derive(Debug, Args)]
+pub(crate) struct DownloadOptions {
+    #[command(flatten)]
+    pub filter: Filter,
+
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Which letters something is done with.
+#[derive(Debug, Args)]
+pub(crate) struct SomeOptions {
     /// The letters' ids, as `logboom dead-letters` lists them.
-    #[arg(value_name = "ID", required_unless_present = "all")]
+    #[arg(value_name = "ID")]
     pub ids: Vec<i64>,
 
     /// All there are.
@@ -35,7 +126,26 @@ pub(crate) struct ReplayOptions {
     pub all: bool,
 
     #[command(flatten)]
+    pub filter: Filter,
+
+    #[command(flatten)]
     pub server: Server,
+}
+
+impl SomeOptions {
+    /// The ids that are meant, of the newest letter first.
+    async fn meant(&self) -> anyhow::Result<Vec<String>> {
+        let is_filtered = !self.filter.parameters().is_empty();
+        match (self.ids.is_empty(), self.all || is_filtered) {
+            (false, false) => Ok(self.ids.iter().map(i64::to_string).collect()),
+            (false, true) => bail!("name letters by their ids, or by a filter, not both"),
+            (true, false) => bail!("name letters by their ids, by a filter such as --reason, or say --all"),
+            (true, true) => {
+                let letters = letters(&self.server, &self.filter).await?;
+                letters.into_iter().map(|letter| Ok(serde_json::from_value::<Letter>(letter)?.id)).collect()
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -49,9 +159,20 @@ struct Letter {
 
 /// # Errors
 /// The server cannot be reached or refuses.
-pub(crate) async fn list(options: &ListOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &DeadLetterOptions) -> anyhow::Result<()> {
+    match &options.command {
+        None => list(&options.list).await,
+        Some(DeadLetterCommand::List(options)) => list(options).await,
+        Some(DeadLetterCommand::Show(options)) => show(options).await,
+        Some(DeadLetterCommand::Download(options)) => download(options).await,
+        Some(DeadLetterCommand::Delete(options)) => delete(options).await,
+        Some(DeadLetterCommand::Replay(options)) => replay(options).await,
+    }
+}
+
+async fn list(options: &ListOptions) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
-    for letter in letters(&options.server).await? {
+    for letter in letters(&options.server, &options.filter).await? {
         if options.json {
             writeln!(output, "{letter}")?;
             continue;
@@ -62,20 +183,47 @@ pub(crate) async fn list(options: &ListOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn show(options: &ShowOptions) -> anyhow::Result<()> {
+    let path = format!("/api/v1/dead-letters/{}{}", options.id, if options.raw { "/raw" } else { "" });
+    let body = options.server.ask(Method::GET, &path, &[]).await?.bytes().await?;
+    let mut output = std::io::stdout().lock();
+    if options.raw {
+        output.write_all(&body)?;
+    } else {
+        let letter: serde_json::Value = serde_json::from_slice(&body)?;
+        writeln!(output, "{letter:#}")?;
+    }
+    Ok(())
+}
+
+async fn download(options: &DownloadOptions) -> anyhow::Result<()> {
+    let parameters = options.filter.parameters();
+    let answer = options.server.ask(Method::GET, "/api/v1/dead-letters/download", &parameters).await?;
+    let mut body = answer.bytes_stream();
+    while let Some(bytes) = body.next().await {
+        std::io::stdout().write_all(&bytes?)?;
+    }
+    Ok(())
+}
+
+async fn delete(options: &SomeOptions) -> anyhow::Result<()> {
+    each(options, Method::DELETE, "", "deleted").await
+}
+
 /// # Errors
 /// The server cannot be reached, or one of the letters cannot be replayed; the others are.
-pub(crate) async fn replay(options: &ReplayOptions) -> anyhow::Result<()> {
-    let mut ids: Vec<String> = options.ids.iter().map(i64::to_string).collect();
-    if options.all {
-        for letter in letters(&options.server).await? {
-            ids.push(serde_json::from_value::<Letter>(letter)?.id);
-        }
-    }
+pub(crate) async fn replay(options: &SomeOptions) -> anyhow::Result<()> {
+    each(options, Method::POST, "/replay", "replayed").await
+}
+
+/// One call for each letter, so that each has an outcome of its own.
+async fn each(options: &SomeOptions, method: Method, call: &str, done: &str) -> anyhow::Result<()> {
+    let ids = options.meant().await?;
     let mut failed = 0;
     for id in &ids {
-        let path = format!("/api/v1/dead-letters/{id}/replay");
-        match options.server.ask(Method::POST, &path, &[]).await {
-            Ok(_) => writeln!(std::io::stdout(), "{id}: replayed")?,
+        let path = format!("/api/v1/dead-letters/{id}{call}");
+        match options.server.ask(method.clone(), &path, &[]).await {
+            Ok(_) => writeln!(std::io::stdout(), "{id}: {done}")?,
             Err(error) => {
                 failed += 1;
                 writeln!(std::io::stderr(), "{id}: {error:#}")?;
@@ -83,17 +231,18 @@ pub(crate) async fn replay(options: &ReplayOptions) -> anyhow::Result<()> {
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} dead letters could not be replayed, and stay", ids.len());
+        bail!("{failed} of {} dead letters could not be {done}, and stay", ids.len());
     }
     Ok(())
 }
 
-/// All of them, newest first.
-async fn letters(server: &Server) -> anyhow::Result<Vec<serde_json::Value>> {
+/// All that pass, newest first.
+async fn letters(server: &Server, filter: &Filter) -> anyhow::Result<Vec<serde_json::Value>> {
     let mut letters: Vec<serde_json::Value> = Vec::new();
     loop {
         let before = letters.last().and_then(|letter| letter["id"].as_str()).map(str::to_owned);
         let mut parameters = vec![("limit", PAGE)];
+        parameters.extend(filter.parameters());
         parameters.extend(before.as_deref().map(|before| ("before", before)));
         let answer = server.ask(Method::GET, "/api/v1/dead-letters", &parameters).await?;
         let page: Vec<serde_json::Value> = serde_json::from_slice(&answer.bytes().await?)?;

@@ -20,7 +20,7 @@ pub(crate) use retention::RetentionOptions;
 
 use crate::commands::{
     check::CheckOptions,
-    dead_letters::{ListOptions, ReplayOptions},
+    dead_letters::{DeadLetterOptions, SomeOptions},
     export::ExportOptions,
     parts::PartsOptions,
     search::SearchOptions,
@@ -64,15 +64,16 @@ pub(crate) enum Command {
     Search(SearchOptions),
     /// Write the records of a running server as JSON lines, CSV or Parquet.
     Export(ExportOptions),
-    /// List the Parquet files that hold the records, for programs that read them.
+    /// List the Parquet files that hold the records, for programs that read them; list and give
+    /// up those that are missing or damaged.
     Parts(PartsOptions),
     /// Verify a data folder: its catalogue and the parts that it lists.
     Check(CheckOptions),
     /// List what a running server could not store, newest first: id, time, records, sender
-    /// and reason.
-    DeadLetters(ListOptions),
-    /// Have a running server try to store dead letters again.
-    Replay(ReplayOptions),
+    /// and reason; show, download, delete or replay it.
+    DeadLetters(DeadLetterOptions),
+    /// Have a running server try to store dead letters again: `dead-letters replay`.
+    Replay(SomeOptions),
 }
 
 /// Everything `logboom serve` can be told.

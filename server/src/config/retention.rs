@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 use model::api::RetentionView;
+use pipeline::DeadLetterBounds;
 
 /// How long records are kept.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Retention")]
 pub(crate) struct RetentionOptions {
     /// How long records are kept, such as 30d, 12h or 1y; for ever, if it is not said.
@@ -26,9 +27,23 @@ pub(crate) struct RetentionOptions {
     #[arg(long = "retention-service", env = "LOGBOOM_RETENTION_SERVICE", value_name = "SERVICE=AGE",
           value_delimiter = ',', value_parser = parse_service)]
     pub services: Vec<(String, Duration)>,
+
+    /// What the dead letters may take on disk; past it the oldest go. At least 64MiB.
+    #[arg(long, env = "LOGBOOM_DEAD_LETTER_BYTES", value_name = "BYTES", default_value = "256MiB",
+          value_parser = parse_letter_bytes)]
+    pub dead_letter_bytes: ByteSize,
+
+    /// How long dead letters are kept.
+    #[arg(long, env = "LOGBOOM_DEAD_LETTER_AGE", value_name = "AGE", default_value = "30d", value_parser = parse_age)]
+    pub dead_letter_age: Duration,
 }
 
 impl RetentionOptions {
+    /// The bounds of what could not be stored.
+    pub(crate) fn dead_letters(&self) -> DeadLetterBounds {
+        DeadLetterBounds { bytes: self.dead_letter_bytes.as_u64(), age: self.dead_letter_age }
+    }
+
     /// As it was configured, for people.
     pub(crate) fn described(&self) -> RetentionView {
         let age = |age: Duration| humantime::format_duration(age).to_string();
@@ -56,6 +71,17 @@ fn parse_bytes(text: &str) -> Result<ByteSize, String> {
     text.parse().map_err(|_| format!("{text:?} is not a size; write it as 50GB or 20GiB"))
 }
 
+/// The least that `--dead-letter-bytes` may be: the largest batch and more.
+const LEAST_LETTER_BYTES: ByteSize = ByteSize::mib(64);
+
+fn parse_letter_bytes(text: &str) -> Result<ByteSize, String> {
+    let bytes = parse_bytes(text)?;
+    if bytes < LEAST_LETTER_BYTES {
+        return Err(format!("{text} is too little for dead letters; they need at least {LEAST_LETTER_BYTES}"));
+    }
+    Ok(bytes)
+}
+
 fn parse_service(text: &str) -> Result<(String, Duration), String> {
     match text.rsplit_once('=') {
         Some((service, age)) if !service.is_empty() => Ok((service.to_owned(), parse_age(age)?)),
@@ -74,12 +100,14 @@ mod tests {
         assert_eq!(parse_age("30d"), Ok(30 * DAY));
         assert_eq!(parse_age("12h"), Ok(DAY / 2));
         assert_eq!(parse_bytes("50GB"), Ok(ByteSize::gb(50)));
+        assert_eq!(parse_letter_bytes("64MiB"), Ok(ByteSize::mib(64)));
         assert_eq!(parse_service("debug-svc=3d"), Ok(("debug-svc".to_owned(), 3 * DAY)));
         assert_eq!(parse_service("a=b=1h").map(|(service, _)| service), Ok("a=b".to_owned()));
         for (error, hint) in [
             (parse_age("soon").unwrap_err(), "30d"),
             (parse_age("5s").unwrap_err(), "at least a minute"),
             (parse_bytes("much").unwrap_err(), "50GB"),
+            (parse_letter_bytes("63MiB").unwrap_err(), "at least 64.0 MiB"),
             (parse_service("debug-svc").unwrap_err(), "debug-svc=3d"),
             (parse_service("=3d").unwrap_err(), "debug-svc=3d"),
             (parse_service("debug-svc=").unwrap_err(), "30d"),

@@ -1,39 +1,187 @@
 //! `/api/v1/dead-letters`: what could not be stored, why, and another try.
+//! `/system/dead-letters`: the same for the forms of the page System.
 
 use axum::{
-    Json, Router,
-    extract::{Path, Query as Parameters, State, rejection::QueryRejection},
+    Form, Json, Router,
+    body::Body,
+    extract::{
+        Path, Query as Parameters, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use futures::StreamExt as _;
 use model::api::DeadLetterView;
+use pipeline::{Error, ErrorClass};
 use serde::{Deserialize, Serialize};
 
 use super::{Services, logs::checked, problem::Problem};
+use crate::reading::{LetterFilter, Replayed, WholeLetter};
 
 pub(super) fn routes() -> Router<Services> {
-    Router::new().route("/api/v1/dead-letters", get(list)).route("/api/v1/dead-letters/{id}/replay", post(replay))
+    Router::new()
+        .route("/api/v1/dead-letters", get(list).delete(delete_all))
+        .route("/api/v1/dead-letters/download", get(download))
+        .route("/api/v1/dead-letters/replay", post(replay_all))
+        .route("/api/v1/dead-letters/{id}", get(show).delete(delete))
+        .route("/api/v1/dead-letters/{id}/raw", get(raw))
+        .route("/api/v1/dead-letters/{id}/replay", post(replay))
 }
 
-#[derive(Deserialize)]
+/// Outside the API: what people's forms lead to, and lead back from.
+pub(super) fn forms() -> Router<Services> {
+    Router::new().route("/system/dead-letters", post(act))
+}
+
+/// The parameters of all calls over several letters; each looks at what concerns it.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     before: Option<i64>,
     limit: Option<usize>,
+    reason: Option<String>,
+    door: Option<String>,
+    service: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    upto: Option<i64>,
+    /// Says that a call without a filter means every letter.
+    #[serde(default)]
+    all: bool,
 }
 
-async fn list(
-    State(services): State<Services>,
-    asked: Result<Parameters<Asked>, QueryRejection>,
-) -> Result<Json<Vec<DeadLetterView>>, Problem> {
+impl Asked {
+    fn filter(self) -> LetterFilter {
+        let Self { reason, door, service, from, to, upto, .. } = self;
+        LetterFilter { reason, door, service, from, to, upto }
+    }
+
+    /// The filter of a call that changes something.
+    fn meant(self) -> Result<LetterFilter, Error> {
+        let all = self.all;
+        let filter = self.filter();
+        if filter.is_all() && !all {
+            return Err(Error::invalid(
+                "no filter is given; narrow it by reason, door, service, from, to or upto, or say all=true",
+            ));
+        }
+        Ok(filter)
+    }
+}
+
+type AskedParameters = Result<Parameters<Asked>, QueryRejection>;
+
+async fn list(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Vec<DeadLetterView>>, Problem> {
     let asked = checked(asked)?;
-    Ok(Json(services.letters.list(asked.before, asked.limit.unwrap_or(100)).await?))
+    let (before, limit) = (asked.before, asked.limit.unwrap_or(100));
+    Ok(Json(services.letters.list(&asked.filter(), before, limit).await?))
+}
+
+async fn show(State(services): State<Services>, Path(id): Path<i64>) -> Result<Json<WholeLetter>, Problem> {
+    Ok(Json(services.letters.show(id).await?))
+}
+
+async fn raw(State(services): State<Services>, Path(id): Path<i64>) -> Result<Response, Problem> {
+    let payload = services.letters.payload(id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"dead-letter-{id}\"")),
+    ];
+    Ok((headers, payload).into_response())
+}
+
+/// All that match, one JSON object a line. A failure after the beginning breaks the
+/// connection off, so that no client takes a part for the whole.
+async fn download(State(services): State<Services>, asked: AskedParameters) -> Result<Response, Problem> {
+    let mut lines = Box::pin(services.letters.lines(&checked(asked)?.filter())?);
+    // What is wrong from the start has a status of its own.
+    let first = lines.next().await.transpose()?;
+    let lines = futures::stream::iter(first.map(Ok)).chain(lines);
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"dead-letters.ndjson\""),
+    ];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+async fn delete(State(services): State<Services>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+    services.letters.delete(id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Serialize)]
-struct Replayed {
+struct Deleted {
+    deleted: u64,
+}
+
+async fn delete_all(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Deleted>, Problem> {
+    Ok(Json(Deleted { deleted: services.letters.delete_all(&checked(asked)?.meant()?).await? }))
+}
+
+#[derive(Serialize)]
+struct ReplayedOne {
     records: usize,
 }
 
-async fn replay(State(services): State<Services>, Path(id): Path<i64>) -> Result<Json<Replayed>, Problem> {
-    Ok(Json(Replayed { records: services.letters.replay(id).await? }))
+async fn replay(State(services): State<Services>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
+    Ok(Json(ReplayedOne { records: services.letters.replay(id).await? }))
+}
+
+async fn replay_all(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Replayed>, Problem> {
+    Ok(Json(services.letters.replay_all(&checked(asked)?.meant()?).await?))
+}
+
+/// What a form asks for: one letter, or all that pass the filter up to the newest that the
+/// page knew.
+#[derive(Debug, Deserialize)]
+struct Wish {
+    action: Action,
+    id: Option<i64>,
+    upto: Option<i64>,
+    reason: Option<String>,
+    door: Option<String>,
+    service: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Replay,
+    Delete,
+}
+
+async fn act(State(services): State<Services>, wish: Result<Form<Wish>, FormRejection>) -> Result<Redirect, Problem> {
+    let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let Wish { action, id, upto, reason, door, service, from, to } = wish;
+    let filter = LetterFilter { reason, door, service, from, to, upto };
+    let letters = &services.letters;
+    let numbers = |replayed: &Replayed| vec![replayed.letters, replayed.records, replayed.failed];
+    let done = match (action, id, upto) {
+        (Action::Replay, Some(id), _) => match letters.replay(id).await {
+            Ok(records) => ("replayed", vec![1, records as u64, 0]),
+            Err(error) if error.class == ErrorClass::NotFound => ("nothing", Vec::new()),
+            Err(error) => return Err(error.into()),
+        },
+        (Action::Delete, Some(id), _) => match letters.delete(id).await {
+            Ok(()) => ("deleted", vec![1]),
+            Err(error) if error.class == ErrorClass::NotFound => ("nothing", Vec::new()),
+            Err(error) => return Err(error.into()),
+        },
+        (Action::Replay, None, Some(_)) => ("replayed", numbers(&letters.replay_all(&filter).await?)),
+        (Action::Delete, None, Some(_)) => ("deleted", vec![letters.delete_all(&filter).await?]),
+        (_, None, None) => return Err(Error::invalid("neither id nor upto is given; use the page's own forms").into()),
+    };
+    Ok(back(filter.fields(), done))
+}
+
+/// The way back to the page, with what was done.
+pub(super) fn back(filter: Vec<(&'static str, String)>, (done, numbers): (&str, Vec<u64>)) -> Redirect {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(filter).append_pair("done", done);
+    query.extend_pairs(numbers.iter().map(|number| ("number", number.to_string())));
+    Redirect::to(&format!("/system?{}#dead-letters", query.finish()))
 }

@@ -14,6 +14,9 @@ pub(super) async fn render(State(services): State<Services>) -> impl IntoRespons
     gauge!("logboom_store_records").set(store.records as f64);
     gauge!("logboom_store_bytes").set(store.bytes as f64);
     gauge!("logboom_store_up").set(f64::from(u8::from(store.trouble.is_none())));
-    gauge!("logboom_dead_letters").set(store.dead_letters as f64);
+    gauge!("logboom_dead_letters").set(store.dead_letters.letters as f64);
+    gauge!("logboom_dead_letter_bytes").set(store.dead_letters.bytes as f64);
+    gauge!("logboom_store_parts_aside").set(store.aside.len() as f64);
+    gauge!("logboom_store_records_aside").set(store.aside.iter().map(|part| part.records).sum::<u64>() as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], services.metrics.render())
 }

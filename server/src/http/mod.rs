@@ -8,6 +8,7 @@ mod figures;
 mod health;
 mod logs;
 mod metrics;
+mod parts;
 pub(crate) mod problem;
 mod s1;
 mod tail;
@@ -26,7 +27,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::reading::{Figures, Letters, Reader, Views};
+use crate::reading::{Figures, Letters, Parts, Reader, Views};
 
 /// What the calls work on.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ pub(crate) struct Services {
     pub reader: Reader,
     pub figures: Figures,
     pub letters: Letters,
+    pub parts: Parts,
     pub views: Views,
     pub live: Arc<LiveHub>,
     pub queue: Arc<dyn Queue>,
@@ -55,6 +57,7 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .merge(tail::routes())
         .merge(write::routes())
         .merge(dead_letters::routes())
+        .merge(parts::routes())
         .merge(figures::routes())
         .merge(views::routes())
         .route("/api/{*path}", axum::routing::any(no_such_call));
@@ -66,6 +69,8 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
     let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(Any);
     let router = api
         .merge(views::links())
+        .merge(dead_letters::forms())
+        .merge(parts::forms())
         .merge(s1::routes().merge(write::put()).layer(any_origin))
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))

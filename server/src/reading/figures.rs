@@ -128,7 +128,7 @@ impl Inner {
                 trouble: store.trouble,
                 records: store.records,
                 bytes: store.bytes,
-                dead_letters: store.dead_letters,
+                dead_letters: store.dead_letters.letters,
             },
             retention: self.retention.clone(),
             tails: self.live.tails() as u64,

@@ -6,6 +6,7 @@ mod cursor;
 mod figures;
 mod letters;
 mod parameters;
+mod parts;
 mod patterns;
 mod views;
 
@@ -24,8 +25,9 @@ use model::{
 use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
 
 pub(crate) use figures::Figures;
-pub(crate) use letters::Letters;
+pub(crate) use letters::{LetterFilter, Letters, Replayed, WholeLetter};
 pub(crate) use parameters::{Clock, RangeText, hints, parse_query};
+pub(crate) use parts::Parts;
 pub(crate) use views::Views;
 
 /// The buckets of one histogram.

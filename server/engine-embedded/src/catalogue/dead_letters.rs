@@ -1,27 +1,47 @@
 //! Dead letters: what could not be stored, with the reason, until someone decides.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use pipeline::{BatchId, DeadLetter, Error, NewDeadLetter, Result};
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use pipeline::{
+    BatchId, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Error, NewDeadLetter,
+    Result, dead_letters::log_dropped,
+};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{Catalogue, failed};
 
-pub(super) async fn count(pool: &SqlitePool) -> Result<u64> {
-    let count: i64 = sqlx::query_scalar(include_str!("sql/dead_count.sql")).fetch_one(pool).await.map_err(failed)?;
-    Ok(count as u64)
+/// How many of the oldest are looked at at once to make room.
+const OLDEST: i64 = 100;
+
+pub(super) async fn status(pool: &SqlitePool) -> Result<DeadLettersStatus> {
+    let row = sqlx::query(include_str!("sql/dead_status.sql")).fetch_one(pool).await.map_err(failed)?;
+    let number = |place: usize| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);
+    Ok(DeadLettersStatus { letters: number(0)?, bytes: number(1)?, dropped: number(2)?, dropped_records: number(3)? })
+}
+
+/// Letters that go together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gone {
+    letters: u64,
+    records: u64,
+    bytes: u64,
 }
 
 impl Catalogue {
-    /// Adds dead letters. With `frame`, they are those of the journal up to that frame,
-    /// which is noted in the same transaction so that a replay does not add them again.
-    pub(crate) async fn put_dead_letters(&self, letters: &[NewDeadLetter], frame: Option<u64>) -> Result<()> {
+    /// Adds dead letters; past the bounds the oldest go. With `frame`, they are those of the
+    /// journal up to that frame, which is noted in the same transaction so that a replay does
+    /// not add them again.
+    pub(crate) async fn put_dead_letters(
+        &self,
+        letters: &[NewDeadLetter],
+        frame: Option<u64>,
+        bounds: DeadLetterBounds,
+    ) -> Result<()> {
         let time = now();
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
         for letter in letters {
+            let services =
+                serde_json::to_string(&letter.services()).map_err(|error| Error::internal(error.to_string()))?;
             sqlx::query(include_str!("sql/dead_add.sql"))
                 .bind(time)
                 .bind(&letter.reason)
@@ -29,6 +49,7 @@ impl Catalogue {
                 .bind(letter.batch_id.map(|id| id.0.to_vec()))
                 .bind(i64::from(letter.records))
                 .bind(&letter.payload)
+                .bind(services)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
@@ -40,51 +61,169 @@ impl Catalogue {
                 .await
                 .map_err(failed)?;
         }
+        let bytes = letters.iter().map(NewDeadLetter::weight).sum::<u64>();
+        let there = self.dead_letters.lock().bytes.saturating_add(bytes);
+        let gone = make_room(&mut transaction, there, bounds).await?;
         transaction.commit().await.map_err(failed)?;
-        self.dead_letters.fetch_add(letters.len() as u64, Ordering::Relaxed);
+        {
+            let mut status = self.dead_letters.lock();
+            status.letters += letters.len() as u64;
+            status.bytes += bytes;
+        }
+        self.note(gone);
         Ok(())
     }
 
-    /// The newest dead letters, newest first, with an id below `before`.
-    pub(crate) async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+    /// Drops the dead letters that are past the bounds.
+    pub(crate) async fn bound_dead_letters(&self, bounds: DeadLetterBounds) -> Result<()> {
+        let DeadLettersStatus { letters, bytes, .. } = self.dead_letter_status();
+        if letters == 0 {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
+        let gone = make_room(&mut transaction, bytes, bounds).await?;
+        transaction.commit().await.map_err(failed)?;
+        self.note(gone);
+        Ok(())
+    }
+
+    fn note(&self, gone: Gone) {
+        {
+            let mut status = self.dead_letters.lock();
+            status.letters = status.letters.saturating_sub(gone.letters);
+            status.bytes = status.bytes.saturating_sub(gone.bytes);
+            status.dropped += gone.letters;
+            status.dropped_records += gone.records;
+        }
+        log_dropped(gone.letters, gone.records);
+    }
+
+    /// A page of dead letters, newest first.
+    pub(crate) async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
+        let filter = &request.filter;
         let rows = sqlx::query(include_str!("sql/dead_list.sql"))
-            .bind(before.unwrap_or(i64::MAX))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(request.before.unwrap_or(i64::MAX))
+            .bind(filter.upto.unwrap_or(i64::MAX))
+            .bind(filter.range.from)
+            .bind(filter.range.to)
+            .bind(&filter.reason)
+            .bind(&filter.producer)
+            .bind(&filter.service)
+            .bind(i64::try_from(request.limit).unwrap_or(i64::MAX))
             .fetch_all(&self.pool)
             .await
             .map_err(failed)?;
-        rows.iter().map(letter).collect()
+        rows.iter().map(head).collect()
+    }
+
+    pub(crate) async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
+        let row =
+            sqlx::query(include_str!("sql/dead_get.sql")).bind(id).fetch_optional(&self.pool).await.map_err(failed)?;
+        row.as_ref().map(letter).transpose()
     }
 
     /// Removes the dead letters with these ids; unknown ones are ignored.
-    pub(crate) async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+    pub(crate) async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-        let removed = sqlx::query(include_str!("sql/dead_remove.sql"))
+        let removed: Vec<i64> = sqlx::query_scalar(include_str!("sql/dead_remove.sql"))
             .bind(format!("[{}]", ids.join(",")))
-            .execute(&self.pool)
+            .fetch_all(&self.pool)
             .await
-            .map_err(failed)?
-            .rows_affected();
-        self.dead_letters.fetch_sub(removed, Ordering::Relaxed);
-        Ok(())
+            .map_err(failed)?;
+        let mut status = self.dead_letters.lock();
+        status.letters = status.letters.saturating_sub(removed.len() as u64);
+        status.bytes = status.bytes.saturating_sub(removed.iter().sum::<i64>() as u64);
+        Ok(removed.len() as u64)
+    }
+
+    /// From memory.
+    pub(crate) fn dead_letter_status(&self) -> DeadLettersStatus {
+        *self.dead_letters.lock()
     }
 }
 
+/// Drops what is too old, and then the oldest until the others fit. `there` are the bytes of
+/// all.
+async fn make_room(connection: &mut SqliteConnection, there: u64, bounds: DeadLetterBounds) -> Result<Gone> {
+    let mut gone = expire(connection, bounds).await?;
+    let mut last = None;
+    while there.saturating_sub(gone.bytes) > bounds.bytes {
+        let rows = sqlx::query(include_str!("sql/dead_oldest.sql"))
+            .bind(OLDEST)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            if there.saturating_sub(gone.bytes) <= bounds.bytes {
+                break;
+            }
+            let number = |name| row.try_get::<i64, _>(name).map_err(failed);
+            last = Some(number("id")?);
+            gone.letters += 1;
+            gone.records += number("records")? as u64;
+            gone.bytes += number("bytes")? as u64;
+        }
+        sqlx::query(include_str!("sql/dead_drop.sql")).bind(last).execute(&mut *connection).await.map_err(failed)?;
+    }
+    if gone.letters > 0 {
+        sqlx::query(include_str!("sql/dead_dropped.sql"))
+            .bind(gone.letters as i64)
+            .bind(gone.records as i64)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(gone)
+}
+
+async fn expire(connection: &mut SqliteConnection, bounds: DeadLetterBounds) -> Result<Gone> {
+    let oldest = now().saturating_sub(i64::try_from(bounds.age.as_nanos()).unwrap_or(i64::MAX));
+    let row = sqlx::query(include_str!("sql/dead_expired.sql"))
+        .bind(oldest)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let number = |place: usize| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);
+    let gone = Gone { letters: number(0)?, records: number(1)?, bytes: number(2)? };
+    if gone.letters > 0 {
+        sqlx::query(include_str!("sql/dead_expire.sql")).bind(oldest).execute(connection).await.map_err(failed)?;
+    }
+    Ok(gone)
+}
+
+fn batch_id(row: &SqliteRow) -> Result<Option<BatchId>> {
+    let bytes = row.try_get::<Option<Vec<u8>>, _>("batch_id").map_err(failed)?;
+    let read = |bytes: Vec<u8>| {
+        bytes.try_into().map(BatchId).map_err(|_| Error::corrupt("a dead letter's batch id is not of 16 bytes"))
+    };
+    bytes.map(read).transpose()
+}
+
+fn head(row: &SqliteRow) -> Result<DeadLetterHead> {
+    let services: Option<String> = row.try_get("services").map_err(failed)?;
+    Ok(DeadLetterHead {
+        id: row.try_get("id").map_err(failed)?,
+        time: row.try_get("time").map_err(failed)?,
+        reason: row.try_get("reason").map_err(failed)?,
+        producer: row.try_get("producer").map_err(failed)?,
+        batch_id: batch_id(row)?,
+        records: row.try_get::<i64, _>("records").map_err(failed)? as u32,
+        bytes: row.try_get::<i64, _>("bytes").map_err(failed)? as u64,
+        services: services.and_then(|services| serde_json::from_str(&services).ok()).unwrap_or_default(),
+    })
+}
+
 fn letter(row: &SqliteRow) -> Result<DeadLetter> {
-    let batch_id = row
-        .try_get::<Option<Vec<u8>>, _>("batch_id")
-        .map_err(failed)?
-        .map(|bytes| {
-            bytes.try_into().map(BatchId).map_err(|_| Error::corrupt("a dead letter's batch id is not of 16 bytes"))
-        })
-        .transpose()?;
     Ok(DeadLetter {
         id: row.try_get("id").map_err(failed)?,
         time: row.try_get("time").map_err(failed)?,
         letter: NewDeadLetter {
             reason: row.try_get("reason").map_err(failed)?,
             producer: row.try_get("producer").map_err(failed)?,
-            batch_id,
+            batch_id: batch_id(row)?,
             payload: row.try_get("payload").map_err(failed)?,
             records: row.try_get::<i64, _>("records").map_err(failed)? as u32,
         },

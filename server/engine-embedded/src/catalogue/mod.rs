@@ -6,19 +6,17 @@
 //! and C8): after a crash, either the records are in parts and their frames are not
 //! read again, or the parts are nobody's and the frames are.
 
+pub(crate) mod aside;
 mod dead_letters;
 pub(crate) mod ledger;
 mod migrations;
 mod views;
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use model::RecordId;
-use pipeline::{BatchId, Error, Result};
+use parking_lot::Mutex;
+use pipeline::{BatchId, DeadLettersStatus, Error, Result};
 use sqlx::{
     Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
@@ -29,7 +27,8 @@ use crate::part::PartInfo;
 /// An open catalogue.
 pub(crate) struct Catalogue {
     pool: SqlitePool,
-    dead_letters: AtomicU64,
+    /// As in the file.
+    dead_letters: Mutex<DeadLettersStatus>,
 }
 
 /// What a flush makes count, in one transaction.
@@ -67,8 +66,8 @@ impl Catalogue {
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
         migrations::run(&pool).await?;
-        let dead_letters = dead_letters::count(&pool).await?;
-        Ok(Self { pool, dead_letters: AtomicU64::new(dead_letters) })
+        let dead_letters = dead_letters::status(&pool).await?;
+        Ok(Self { pool, dead_letters: Mutex::new(dead_letters) })
     }
 
     /// Opens the catalogue to read it, also beside a program that writes it.
@@ -82,7 +81,7 @@ impl Catalogue {
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
         migrations::refuse_newer(&pool).await?;
-        Ok(Self { pool, dead_letters: AtomicU64::new(0) })
+        Ok(Self { pool, dead_letters: Mutex::default() })
     }
 
     /// What SQLite finds wrong with the file.
@@ -96,12 +95,6 @@ impl Catalogue {
         let row = sqlx::query(include_str!("sql/cursor_read.sql")).fetch_one(&self.pool).await.map_err(failed)?;
         let number = |place| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);
         Ok(Progress { frame: number(0)?, dead: number(1)? })
-    }
-
-    /// The listed parts, the newest first.
-    pub(crate) async fn parts(&self) -> Result<Vec<PartInfo>> {
-        let rows = sqlx::query(include_str!("sql/parts_list.sql")).fetch_all(&self.pool).await.map_err(failed)?;
-        rows.iter().map(part).collect()
     }
 
     /// Makes a flush count.
@@ -135,11 +128,6 @@ impl Catalogue {
         crash_point!("catalogue::parts-replaced");
         full_disk_point!("catalogue::replace", |error| failed(sqlx::Error::Io(error)));
         transaction.commit().await.map_err(failed)
-    }
-
-    /// How many dead letters there are, from memory.
-    pub(crate) fn dead_letter_count(&self) -> u64 {
-        self.dead_letters.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn close(&self) {

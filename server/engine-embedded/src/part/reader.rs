@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
+    io,
     num::{NonZeroU64, NonZeroUsize},
     ops::Range,
     os::unix::fs::FileExt,
@@ -25,6 +26,8 @@ use parquet::{
     },
 };
 use pipeline::{Error, Result};
+
+use crate::catalogue::aside::Damage;
 
 use super::{
     PLACE_BITS, PartInfo, file,
@@ -62,6 +65,8 @@ pub(crate) struct Part {
     cleared: AtomicUsize,
     /// Whether it was written without compression; looked up once.
     passing: OnceLock<bool>,
+    /// What was found wrong with its file.
+    damage: OnceLock<(Damage, String)>,
 }
 
 impl Drop for Part {
@@ -108,6 +113,7 @@ impl Part {
             doomed: AtomicBool::new(false),
             cleared: AtomicUsize::new(0),
             passing: OnceLock::new(),
+            damage: OnceLock::new(),
         }
     }
 
@@ -159,17 +165,29 @@ impl Part {
     }
 
     pub(super) fn open(&self) -> Result<File> {
-        File::open(&self.path).map_err(|error| file::failed("open", &self.path, &error))
+        File::open(&self.path).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.damage.get_or_init(|| (Damage::Missing, "its file is missing".to_owned()));
+            }
+            file::failed("open", &self.path, &error)
+        })
     }
 
+    /// The error of a part that does not read; from then on it is a damaged one.
     pub(super) fn spoilt(&self, reason: &str) -> Error {
+        self.damage.get_or_init(|| (Damage::Content, format!("its file does not read: {reason}")));
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
+    }
+
+    /// What was found wrong with its file so far.
+    pub(crate) fn damage(&self) -> Option<(Damage, String)> {
+        self.damage.get().cloned()
     }
 
     /// Does something that the Parquet reader has a part in: it trusts lengths that it
     /// reads, and over some damaged ones it panics. That costs the answer, which names
     /// the part, and nothing else.
-    pub(super) fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         // What a panic has left half done is not looked at again: see `Batches`.
         panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
     }
@@ -191,7 +209,7 @@ impl Part {
     fn index_at(&self, place: IndexPlace) -> Result<MessageIndex> {
         let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
         if end.is_none() {
-            return Err(self.spoilt("its index of messages lies outside of it"));
+            return Err(Error::corrupt("its index of messages lies outside of the file"));
         }
         let mut bytes = vec![0; place.bytes as usize];
         self.open()?

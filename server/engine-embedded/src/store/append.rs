@@ -117,7 +117,7 @@ impl Inner {
         letters.retain(|(frame, _)| *frame > appender.dead);
         if !letters.is_empty() {
             let letters: Vec<NewDeadLetter> = letters.into_iter().map(|(_, letter)| letter).collect();
-            self.catalogue.put_dead_letters(&letters, Some(last)).await?;
+            self.catalogue.put_dead_letters(&letters, Some(last), self.options.dead_letters).await?;
             appender.dead = appender.dead.max(last);
             total.dead += letters.len() as u64;
         }
@@ -163,7 +163,7 @@ impl Inner {
             return Err(error);
         }
         if !letters.is_empty() {
-            self.catalogue.put_dead_letters(&letters, None).await?;
+            self.catalogue.put_dead_letters(&letters, None, self.options.dead_letters).await?;
             total.dead = letters.len() as u64;
         }
         Ok(total)

@@ -27,7 +27,10 @@ impl Inner {
             // No snapshot is kept while waiting: it would keep the memory and the files of
             // what was flushed and merged meanwhile.
             if self.snapshots.load().newest > after {
-                let blocks = self.after(self.snapshots.load(), after).await?;
+                let blocks = match self.after(self.snapshots.load(), after).await {
+                    Err(_) if self.set_damaged_aside().await? > 0 => continue,
+                    blocks => blocks?,
+                };
                 if !blocks.is_empty() {
                     return Ok(blocks);
                 }

@@ -26,6 +26,7 @@
 
 mod aggregate;
 mod append;
+mod damage;
 mod filter;
 mod flush;
 mod follow;
@@ -50,7 +51,13 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{append::Appender, memtable::Frozen, scans::Scans, snapshot::Snapshots};
-use crate::{Options, catalogue::Catalogue, filesystem::FileSystem, part::reader::Footers, wal::Wal};
+use crate::{
+    Options,
+    catalogue::{Catalogue, aside::Aside},
+    filesystem::FileSystem,
+    part::reader::Footers,
+    wal::Wal,
+};
 
 /// Whose the journal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +111,10 @@ struct Inner {
     flushing: tokio::sync::Mutex<()>,
     /// The day for which the ledger was pruned last.
     pruned: AtomicI64,
+    /// Held by whoever takes parts out of the list or replaces them.
+    listing: tokio::sync::Mutex<()>,
+    /// Listed parts that cannot be used.
+    aside: Mutex<Vec<Aside>>,
     /// Why nothing can be written now.
     trouble: Mutex<Option<String>>,
     closed: watch::Sender<bool>,
@@ -154,7 +165,8 @@ impl Inner {
             trouble,
             records: snapshot.records(),
             bytes: snapshot.part_bytes(),
-            dead_letters: self.catalogue.dead_letter_count(),
+            dead_letters: self.catalogue.dead_letter_status(),
+            aside: self.parts_aside(),
         }
     }
 }

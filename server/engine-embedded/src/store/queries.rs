@@ -9,8 +9,8 @@ use model::{
     time::Nanos,
 };
 use pipeline::{
-    Appended, Block, Context, Cursor, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter, Result,
-    SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet, Histogram,
+    LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 
 use super::{
@@ -25,11 +25,10 @@ impl EmbeddedStore {
     async fn scan<T: Send + 'static>(
         &self,
         scans: &Scans,
-        work: impl FnOnce(&Snapshot, &Cancel) -> Result<T> + Send + 'static,
+        work: impl Fn(&Snapshot, &Cancel) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
         self.inner.alive()?;
-        let snapshot = self.inner.snapshots.load();
-        scans.run(move |cancel| work(&snapshot, cancel)).await
+        self.inner.scan(scans, work).await
     }
 }
 
@@ -144,17 +143,27 @@ impl LogStore for EmbeddedStore {
 
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.inner.alive()?;
-        self.inner.catalogue.put_dead_letters(letters, None).await
+        self.inner.catalogue.put_dead_letters(letters, None, self.inner.options.dead_letters).await
     }
 
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
         self.inner.alive()?;
-        self.inner.catalogue.dead_letters(before, limit).await
+        self.inner.catalogue.dead_letters(request).await
     }
 
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
+        self.inner.alive()?;
+        self.inner.catalogue.dead_letter(id).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         self.inner.alive()?;
         self.inner.catalogue.remove_dead_letters(ids).await
+    }
+
+    async fn give_up_part(&self, name: &str) -> Result<bool> {
+        self.inner.alive()?;
+        self.inner.give_up(name).await
     }
 
     async fn views(&self) -> Result<Vec<SavedView>> {

@@ -1,7 +1,7 @@
 //! Opening a store: what the catalogue lists, and the journal from there on.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     path::Path,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
@@ -9,12 +9,13 @@ use std::{
 
 use model::Position;
 use parking_lot::Mutex;
-use pipeline::{Appended, Error, ErrorClass, Result};
-use tokio::{sync::watch, task::spawn_blocking, time::Instant};
+use pipeline::{Appended, ErrorClass, Result};
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     Inner, Journal, Mode,
     append::Appender,
+    damage::{self, Checked},
     memtable::{Memtable, View},
     scans::Scans,
     snapshot::{Snapshot, Snapshots},
@@ -24,7 +25,7 @@ use crate::{
     catalogue::Catalogue,
     filesystem::FileSystem,
     part::{
-        PartInfo, file,
+        file,
         reader::{Footers, Part},
     },
     wal::{Wal, WalOptions},
@@ -40,8 +41,8 @@ const REPLAY_RECORDS: usize = 20_000;
 /// `file_system` is the journal's.
 ///
 /// # Errors
-/// `Corrupt` where a listed part is missing or the format is newer; `Unavailable` where
-/// another process has the folder or the disk refuses.
+/// `Corrupt` where the format is newer or the catalogue damaged; `Unavailable` where another
+/// process has the folder or the disk refuses.
 pub(super) async fn open(
     folder: &Path,
     mode: Mode,
@@ -57,16 +58,11 @@ pub(super) async fn open(
     // Read again under the lock that the journal holds: until then another program may
     // have gone on.
     let progress = catalogue.progress().await?;
-    let listed = catalogue.parts().await?;
     let parts = folder.join("parts");
-    {
-        let (parts, listed) = (parts.clone(), listed.clone());
-        spawn_blocking(move || check_files(&parts, &listed))
-            .await
-            .map_err(|error| Error::internal(format!("checking the parts failed: {error}")))??;
-    }
+    let checked = damage::check(&parts, &catalogue).await?;
+    catalogue.bound_dead_letters(options.dead_letters).await?;
     crash_point!("open::orphans-removed");
-    let inner = Arc::new(assemble(parts, listed, progress.frame, catalogue, wal.clone(), mode, options)?);
+    let inner = Arc::new(assemble(parts, checked, progress.frame, catalogue, wal.clone(), mode, options)?);
     {
         let mut appender = inner.appender.lock().await;
         appender.dead = progress.dead;
@@ -94,34 +90,9 @@ async fn open_journal(
     }
 }
 
-/// Checks that each listed part is there in its length, and removes all others.
-fn check_files(folder: &Path, listed: &[PartInfo]) -> Result<()> {
-    for part in listed {
-        let path = part.file(folder);
-        let bytes = std::fs::metadata(&path)
-            .map_err(|error| {
-                Error::corrupt(format!("the part {} is listed and cannot be read: {error}", path.display()))
-            })?
-            .len();
-        if bytes != part.bytes {
-            return Err(Error::corrupt(format!(
-                "the part {} has {bytes} bytes and is listed with {}",
-                path.display(),
-                part.bytes
-            )));
-        }
-    }
-    let names: HashSet<&str> = listed.iter().map(|part| part.path.as_str()).collect();
-    let orphans = file::remove_orphans(folder, &names)?;
-    if orphans > 0 {
-        tracing::info!(orphans, "removed files of parts that were never listed");
-    }
-    Ok(())
-}
-
 fn assemble(
     folder: std::path::PathBuf,
-    listed: Vec<PartInfo>,
+    Checked { good, aside }: Checked,
     frame: u64,
     catalogue: Catalogue,
     wal: Wal,
@@ -131,8 +102,10 @@ fn assemble(
     let searches = Scans::new("search", options.concurrent_scans, 5)?;
     let counts = Scans::new("count", options.concurrent_scans, 10)?;
     let footers = Arc::new(Footers::default());
-    let newest = Position(listed.iter().map(|part| part.max_position).max().unwrap_or_default());
-    let parts = listed.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
+    // Those aside as well: a position is never used again.
+    let all = good.iter().chain(aside.iter().map(|aside| &aside.info));
+    let newest = Position(all.map(|part| part.max_position).max().unwrap_or_default());
+    let parts = good.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
     let table = Arc::new(Memtable::default());
     let snapshot = Snapshot { tables: vec![View::empty(table.clone())], parts: Arc::new(parts), newest };
     let appender = Appender {
@@ -154,6 +127,8 @@ fn assemble(
         flushing: tokio::sync::Mutex::new(()),
         flushed: Mutex::new(Instant::now()),
         pruned: AtomicI64::new(i64::MIN),
+        listing: tokio::sync::Mutex::new(()),
+        aside: Mutex::new(aside),
         trouble: Mutex::new(None),
         closed: watch::Sender::new(false),
         searches,

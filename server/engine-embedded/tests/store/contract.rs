@@ -7,8 +7,9 @@ use engine_embedded::Options;
 use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter, Queue,
-    Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Facet,
+    Histogram, LogStore, NewDeadLetter, Queue, Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
+    TimeRange,
 };
 use testkit::contract::StoreHarness;
 
@@ -141,11 +142,15 @@ impl LogStore for Pair {
         self.store.put_dead_letters(letters).await
     }
 
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
-        self.store.dead_letters(before, limit).await
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
+        self.store.dead_letters(request).await
     }
 
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
+        self.store.dead_letter(id).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         self.store.remove_dead_letters(ids).await
     }
 

@@ -4,6 +4,8 @@
 
 mod agreement;
 mod contract;
+mod damage;
+mod dead_letters;
 mod durability;
 mod formats;
 mod layout;

@@ -11,11 +11,12 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
+use pipeline::DeadLetterBounds;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
 use self::{ledger::Ledger, retention::Retention, summary::Summary};
-use crate::{Options, migrate::Layout, partitions::Days, session::Session, status::Status};
+use crate::{Options, dead_letters, migrate::Layout, partitions::Days, session::Session, status::Status};
 
 /// Held by the node that looks after the store: "LN" and a number of its own.
 const TURN: &str = "select pg_try_advisory_lock(x'4c4e000000000002'::bigint)";
@@ -31,6 +32,7 @@ pub(crate) struct Upkeep {
     ledger: Ledger,
     retention: Retention,
     summary: Summary,
+    dead_letters: DeadLetterBounds,
     pause: Duration,
 }
 
@@ -50,6 +52,7 @@ impl Upkeep {
             ledger: Ledger::default(),
             retention: Retention::new(options),
             summary: Summary::default(),
+            dead_letters: options.dead_letters,
             pause: options.upkeep_pause,
         }
     }
@@ -85,6 +88,7 @@ impl Upkeep {
         if taken {
             // A chore that fails is tried again in the next round, and hinders no other.
             let layout = self.layout.clone();
+            said("bound the dead letters", dead_letters::bound(connection, self.dead_letters).await);
             said("shorten the ledger", self.ledger.bound(connection).await);
             match self.retention.keep_to(connection, &layout).await {
                 Ok(true) => self.status.recount().await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_timescale::{Options, connect};
 use model::Query;
-use pipeline::{ErrorClass, TimeRange, envelope};
+use pipeline::{DeadLetterRequest, ErrorClass, TimeRange, envelope};
 use sqlx::Row;
 use testkit::{records, servers::postgres::Postgres};
 
@@ -40,10 +40,11 @@ async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
         assert_eq!(store.get(record.id).await.unwrap().unwrap().record, *record);
     }
 
-    let letters = store.dead_letters(None, 10).await.unwrap();
+    let letters = store.dead_letters(&DeadLetterRequest::newest(10)).await.unwrap();
     assert_eq!(letters.len(), 3);
-    assert!(letters.iter().all(|letter| letter.letter.reason.contains("postgresql refuses the record")));
-    let letter = letters.iter().find(|letter| letter.letter.batch_id == Some(batches[1].id)).unwrap();
+    assert!(letters.iter().all(|letter| letter.reason.contains("postgresql refuses the record")));
+    let letter = letters.iter().find(|letter| letter.batch_id == Some(batches[1].id)).unwrap();
+    let letter = store.dead_letter(letter.id).await.unwrap().unwrap();
     let replay = envelope::decode(&letter.letter.payload).unwrap();
     assert_eq!(replay.records.len(), 1);
     assert_ne!(replay.id, batches[1].id);

@@ -12,7 +12,8 @@ mod live;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 pub(crate) use consume::{
-    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
+    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeadLettersDropped, DeliveryBuried,
+    DeliverySetAside, ReceiveFailed,
 };
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
@@ -57,6 +58,11 @@ pub fn describe() {
     describe_counter!("logboom_records_stored_total", Unit::Count, "Records stored.");
     describe_counter!("logboom_batches_duplicate_total", Unit::Count, "Redelivered batches that were stored already.");
     describe_counter!("logboom_dead_letters_total", Unit::Count, "Dead letters written.");
+    describe_counter!(
+        "logboom_dead_letters_dropped_total",
+        Unit::Count,
+        "Dead letters that went because of their bounds in bytes and age."
+    );
     describe_counter!("logboom_receive_failures_total", Unit::Count, "Failed calls for deliveries, by class.");
     describe_counter!("logboom_append_failures_total", Unit::Count, "Failed store transactions, by class.");
     describe_counter!(

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, Batch, Block, Content, Context, DeadLetter, Delivery, Error, Facet, Histogram, LogStore, NewDeadLetter,
-    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
+    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 
 use super::Switch;
@@ -112,12 +112,20 @@ impl LogStore for FaultyStore {
         self.put_dead_letters.pass(self.inner.put_dead_letters(letters)).await
     }
 
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
-        self.read.pass(self.inner.dead_letters(before, limit)).await
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
+        self.read.pass(self.inner.dead_letters(request)).await
     }
 
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
+        self.read.pass(self.inner.dead_letter(id)).await
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         self.inner.remove_dead_letters(ids).await
+    }
+
+    async fn give_up_part(&self, name: &str) -> Result<bool> {
+        self.inner.give_up_part(name).await
     }
 
     async fn views(&self) -> Result<Vec<SavedView>> {

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use model::{Position, Query, RecordId, StoredRecord, limits};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, BatchId, Block, Content, Context, DeadLetter, Delivery, Facet, Histogram, LogStore, NewDeadLetter,
-    Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange, too_many_views,
+    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Facet,
+    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    too_many_views,
 };
 use tokio::sync::watch;
 
-use super::{closed, questions};
+use super::{closed, letters, questions};
 
 /// Positions leave such a gap between blocks, so that nobody relies on there being none.
 const GAP: i64 = 7;
@@ -178,17 +179,22 @@ impl LogStore for MemoryStore {
         Ok(())
     }
 
-    async fn dead_letters(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetter>> {
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
         self.check()?;
-        let disk = self.disk.lock();
-        let older = disk.letters.iter().rev().filter(|letter| before.is_none_or(|before| letter.id < before));
-        Ok(older.take(limit).cloned().collect())
+        Ok(letters::page(&self.disk.lock().letters, request))
     }
 
-    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<()> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
         self.check()?;
-        self.disk.lock().letters.retain(|letter| !ids.contains(&letter.id));
-        Ok(())
+        Ok(self.disk.lock().letters.iter().find(|letter| letter.id == id).cloned())
+    }
+
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
+        self.check()?;
+        let letters = &mut self.disk.lock().letters;
+        let before = letters.len();
+        letters.retain(|letter| !ids.contains(&letter.id));
+        Ok((before - letters.len()) as u64)
     }
 
     async fn views(&self) -> Result<Vec<SavedView>> {
@@ -220,7 +226,8 @@ impl LogStore for MemoryStore {
             trouble: None,
             records: disk.blocks.iter().map(|block| block.batch.records.len() as u64).sum(),
             bytes: 0,
-            dead_letters: disk.letters.len() as u64,
+            dead_letters: letters::status(&disk.letters),
+            aside: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::Record;
-use pipeline::{Batch, Error, LogStore, Queue, consume, envelope};
+use pipeline::{Batch, DeadLetter, DeadLetterRequest, Error, LogStore, Queue, consume, envelope};
 use testkit::{
     faulty::{FaultyQueue, FaultyStore, Mode},
     memory::{MemoryQueue, MemoryStore},
@@ -47,6 +47,15 @@ impl Bench {
 
     async fn drained(&self) {
         until("the queue is empty", || self.memory_queue.depth() == 0).await;
+    }
+
+    /// The dead letters, newest first.
+    async fn letters(&self) -> Vec<DeadLetter> {
+        let mut letters = Vec::new();
+        for head in self.memory_store.dead_letters(&DeadLetterRequest::newest(100)).await.unwrap() {
+            letters.extend(self.memory_store.dead_letter(head.id).await.unwrap());
+        }
+        letters
     }
 
     fn stored(&self) -> Vec<Record> {
@@ -161,7 +170,7 @@ async fn one_poison_batch_becomes_a_dead_letter_and_the_others_are_stored() {
 
         let good: Vec<_> = corpus.iter().filter(|batch| batch.id != poison).cloned().collect();
         assert!(bench.stored() == records_of(&good), "the others are stored, in order");
-        let letters = bench.memory_store.dead_letters(None, 10).await.unwrap();
+        let letters = bench.letters().await;
         assert_eq!(letters.len(), 1);
         let letter = &letters[0].letter;
         assert_eq!(letter.reason, error.message);
@@ -183,7 +192,7 @@ async fn what_is_no_batch_is_given_to_the_store_as_it_is() {
     bench.drained().await;
     bench.stopped(running).await;
     assert_eq!(bench.stored().len(), records_of(&corpus).len());
-    assert_eq!(bench.memory_store.dead_letters(None, 10).await.unwrap()[0].letter.payload, [1, 2, 3]);
+    assert_eq!(bench.letters().await[0].letter.payload, [1, 2, 3]);
 }
 
 #[tokio::test]

@@ -1,2 +1,2 @@
-insert into dead_letters (time, reason, producer, batch_id, records, payload)
-values (?, ?, ?, ?, ?, ?);
+insert into dead_letters (time, reason, producer, batch_id, records, payload, services)
+values (?, ?, ?, ?, ?, ?, ?);

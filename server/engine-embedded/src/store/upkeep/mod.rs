@@ -35,7 +35,11 @@ pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
             Err(_) if stop.is_cancelled() => return,
             Err(error) => {
                 tracing::error!(%error, "upkeep of the store failed; trying again");
-                RETRY
+                // Without the damaged part it may go on at once.
+                match inner.set_damaged_aside().await {
+                    Ok(1..) => inner.options.upkeep_interval,
+                    _ => RETRY,
+                }
             }
         };
     }
@@ -43,6 +47,8 @@ pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
 
 impl Inner {
     async fn keep(self: Arc<Self>, stop: &CancellationToken) -> Result<()> {
+        self.set_damaged_aside().await?;
+        self.catalogue.bound_dead_letters(self.options.dead_letters).await?;
         self.retain(stop).await?;
         while self.compact(stop).await? {
             self.retain(stop).await?;
@@ -53,6 +59,11 @@ impl Inner {
     /// Makes `added` count instead of `removed`.
     async fn replace(&self, removed: &[Arc<Part>], added: Option<PartInfo>) -> Result<()> {
         crash_point!("upkeep::merged");
+        let _one = self.listing.lock().await;
+        if removed.iter().any(|part| part.damage().is_some()) {
+            // The new file is nobody's, and goes at the next opening.
+            return Err(Error::unavailable("a part was found damaged meanwhile"));
+        }
         let paths: Vec<String> = removed.iter().map(|part| part.info.path.clone()).collect();
         let added: Vec<PartInfo> = added.into_iter().collect();
         if let Err(error) = self.catalogue.replace(&paths, &added).await {

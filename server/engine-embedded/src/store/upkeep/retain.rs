@@ -33,9 +33,21 @@ impl Inner {
             deleted(records);
             tracing::info!(parts = gone.len(), records, bytes, "retention deleted the oldest records");
         }
+        self.retain_aside().await?;
         let services = &self.options.retention_services;
         for part in self.snapshots.load().parts.iter().filter(|_| !services.is_empty()) {
             self.retain_services(part, stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Parts that are set aside have their time, too.
+    async fn retain_aside(&self) -> Result<()> {
+        let Some(age) = self.options.retention else { return Ok(()) };
+        let bound = before(now(), age);
+        let past = self.parts_aside().into_iter().filter(|part| part.newest < bound);
+        for part in past {
+            self.give_up(&part.name).await?;
         }
         Ok(())
     }

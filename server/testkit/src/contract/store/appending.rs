@@ -1,7 +1,7 @@
 //! Storing batches, each once.
 
 use model::{Position, Query, RecordId, limits};
-use pipeline::{Content, ErrorClass, SearchRequest, TimeRange};
+use pipeline::{Content, DeadLetterRequest, ErrorClass, SearchRequest, TimeRange};
 
 use super::{Feeder, assert_in_order, assert_same, everything, records, records_of};
 use crate::{contract::StoreHarness, records as corpora};
@@ -35,7 +35,7 @@ pub async fn an_empty_store_answers_every_question(harness: &dyn StoreHarness) {
     assert!(facets.iter().all(|facet| facet.values.is_empty()));
     assert_eq!(store.get(RecordId(1)).await.unwrap(), None);
     assert_eq!(store.context(RecordId(1), 5, 5).await.unwrap(), None);
-    assert_eq!(store.dead_letters(None, 10).await.unwrap(), []);
+    assert_eq!(store.dead_letters(&DeadLetterRequest::newest(10)).await.unwrap(), []);
     let appended = store.append(&[]).await.unwrap();
     assert_eq!((appended.records, appended.duplicates, appended.dead), (0, 0, 0));
     store.close().await;

@@ -60,6 +60,7 @@ macro_rules! store_contract {
             a_record_that_is_not_there_is_not_found,
             undecodable_deliveries_become_dead_letters_and_the_others_are_stored,
             dead_letters_are_listed_newest_first_and_removed,
+            dead_letters_are_found_by_reason_door_service_and_time,
             views_are_saved_replaced_and_removed_by_name,
             views_are_bounded,
         );

@@ -1,0 +1,269 @@
+//! What is missing from the store, as HTML: files that cannot be read, and dead letters.
+//!
+//! Plain links and forms, written by the server alone. The forms lead to
+//! `/system/dead-letters` and `/system/parts`, which do what is asked and lead back.
+
+use leptos::prelude::*;
+use model::api::{DeadLetterView, PartAsideView};
+
+use super::system::bytes;
+use crate::{
+    backend::{Done, LettersPage, Losses},
+    state::{clock, histogram::grouped, url},
+    texts::losses::LossTexts,
+};
+
+/// The whole of it.
+pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
+    let done = losses.done.map(|done| match done {
+        Done::Replayed { letters, records, failed } => (t.replayed)(letters, records, failed),
+        Done::Deleted(letters) => (t.deleted)(letters),
+        Done::GivenUp => t.given_up.to_owned(),
+        Done::Nothing => t.nothing.to_owned(),
+    });
+    view! {
+        {aside(t, &losses.aside)}
+        <h2 id="dead-letters">{t.letters}</h2>
+        <p class="quiet">{t.letters_text}</p>
+        <p role="status" data-testid="replayed">{done}</p>
+        {letters(t, &losses.letters)}
+    }
+    .into_any()
+    .to_html()
+}
+
+/// Files that cannot be read, if there are any.
+fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
+    if parts.is_empty() {
+        return None;
+    }
+    let records = parts.iter().map(|part| part.records).sum();
+    let row = |part: &PartAsideView| {
+        let times = format!("{} – {}", clock::full(&part.oldest, false), clock::full(&part.newest, false));
+        view! {
+            <tr data-testid="part-aside">
+                <td>{times}</td>
+                <td class="wide">{part.path.clone()}<br />{part.reason.clone()}</td>
+                <td>{grouped(part.records)}" · "{bytes(part.bytes)}</td>
+                <td>
+                    <details class="sure">
+                        <summary class="button">{t.give_up}</summary>
+                        <form method="post" action="/system/parts">
+                            <input type="hidden" name="name" value=part.name.clone() />
+                            <button class="button">{(t.give_up_sure)(part.records)}</button>
+                        </form>
+                    </details>
+                </td>
+            </tr>
+        }
+    };
+    let rows = parts.iter().map(row).collect_view();
+    let view = view! {
+        <h2>{t.aside}</h2>
+        <p class="banner" role="alert" data-testid="parts-aside">{(t.aside_text)(records)}</p>
+        <table class="table">
+            <thead>
+                <tr>
+                    <th scope="col">{t.times}</th>
+                    <th scope="col" class="wide">{t.file}</th>
+                    <th scope="col">{t.records}</th>
+                    <th scope="col"><span class="unseen">{t.actions}</span></th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+    };
+    Some(view.into_any())
+}
+
+fn letters(t: &'static LossTexts, page: &LettersPage) -> AnyView {
+    let is_filtered = !page.filter.is_empty();
+    if page.count == 0 && page.dropped == 0 && !is_filtered {
+        return view! { <p class="quiet" data-testid="no-dead-letters">{t.letters_none}</p> }.into_any();
+    }
+    let kept = (t.letters_kept)(page.count, &bytes(page.bytes), &bytes(page.most_bytes), &page.most_age);
+    let dropped = (page.dropped > 0).then(|| {
+        let text = (t.letters_dropped)(page.dropped, page.dropped_records);
+        view! { <p class="quiet" data-testid="dead-letters-dropped">{text}</p> }
+    });
+    let field = |name: &'static str, label: &'static str| {
+        let value = page.filter.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        view! { <input name=name placeholder=label aria-label=label value=value /> }
+    };
+    let error = page.error.clone().map(|error| view! { <p class="quiet" role="alert">{error}</p> });
+    view! {
+        <p class="quiet" data-testid="dead-letters-kept">{kept}</p>
+        {dropped}
+        <form class="acts" action="/system" data-testid="dead-letters-filter">
+            {field("reason", t.reason)}
+            {field("door", t.sender)}
+            {field("service", t.service)}
+            {field("from", t.from)}
+            {field("to", t.to)}
+            <button class="button">{t.filter}</button>
+            {is_filtered.then(|| view! { <a href="/system">{t.filter_off}</a> })}
+        </form>
+        {error}
+        {table(t, page)}
+    }
+    .into_any()
+}
+
+fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
+    if page.letters.is_empty() {
+        return view! { <p class="quiet" data-testid="no-dead-letters">{t.letters_none_match}</p> }.into_any();
+    }
+    let link = |path: &str, more: Option<(&str, &str)>| {
+        let mut query = String::new();
+        for (key, value) in page.filter.iter().map(|(key, value)| (*key, value.as_str())).chain(more) {
+            url::append(&mut query, key, value);
+        }
+        format!("{path}{query}")
+    };
+    let all = || {
+        let filter = page.filter.iter().map(|(key, value)| (*key, value.clone()));
+        let bound = page.newest.clone().map(|newest| ("upto", newest));
+        filter.chain(bound).map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view()
+    };
+    let older = page.next.as_deref().map(|next| {
+        view! { <a href=link("/system", Some(("before", next))) data-testid="dead-letters-older">{t.older}</a> }
+    });
+    let rows = page.letters.iter().map(|letter| row(t, letter)).collect_view();
+    view! {
+        <table class="table">
+            <thead>
+                <tr>
+                    <th scope="col">{t.time}</th>
+                    <th scope="col" class="wide">{t.reason}</th>
+                    <th scope="col">{t.sender}</th>
+                    <th scope="col">{t.records}</th>
+                    <th scope="col"><span class="unseen">{t.actions}</span></th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+        <div class="acts">
+            <a href=link("/system", None)>{t.newer}</a>
+            {older}
+            <a href=link("/api/v1/dead-letters/download", None) download="dead-letters.ndjson">{t.download_all}</a>
+            <form method="post" action="/system/dead-letters">
+                {all()}
+                <button class="button" name="action" value="replay" data-testid="replay-all">{t.replay_all}</button>
+            </form>
+            <details class="sure">
+                <summary class="button">{t.delete_all}</summary>
+                <form method="post" action="/system/dead-letters">
+                    {all()}
+                    <button class="button" name="action" value="delete" data-testid="delete-all">{t.sure}</button>
+                </form>
+            </details>
+        </div>
+    }
+    .into_any()
+}
+
+fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
+    let id = || view! { <input type="hidden" name="id" value=letter.id.clone() /> };
+    let whole = format!("/api/v1/dead-letters/{}", letter.id);
+    let file = format!("dead-letter-{}.json", letter.id);
+    view! {
+        <tr data-testid="dead-letter">
+            <td>{clock::full(&letter.time, false)}</td>
+            <td class="wide">{letter.reason.clone()}</td>
+            <td>{letter.producer.clone()}<br />{letter.services.join(", ")}</td>
+            <td>{grouped(letter.records.into())}" · "{bytes(letter.bytes)}</td>
+            <td class="acts">
+                <a href=whole download=file>{t.download}</a>
+                <form method="post" action="/system/dead-letters">
+                    {id()}
+                    <button class="button" name="action" value="replay" data-testid="replay">{t.replay}</button>
+                </form>
+                <details class="sure">
+                    <summary class="button">{t.delete}</summary>
+                    <form method="post" action="/system/dead-letters">
+                        {id()}
+                        <button class="button" name="action" value="delete" data-testid="delete">{t.sure}</button>
+                    </form>
+                </details>
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::losses::of;
+
+    fn letter(id: &str) -> DeadLetterView {
+        DeadLetterView {
+            id: id.to_owned(),
+            time: "2026-01-02T03:04:05.678000000Z".to_owned(),
+            reason: "<script>alert(1)</script> & \"quoted\"".to_owned(),
+            producer: "http 127.0.0.1".to_owned(),
+            batch_id: None,
+            records: 3,
+            bytes: 1_500,
+            services: vec!["<b>".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_escaped() {
+        let aside = PartAsideView {
+            name: "\"><i>".to_owned(),
+            path: "/data/<i>".to_owned(),
+            reason: "its <i> file".to_owned(),
+            records: 1_234,
+            bytes: 5,
+            oldest: "2026-01-02T03:04:05.678000000Z".to_owned(),
+            newest: "2026-01-02T04:04:05.678000000Z".to_owned(),
+        };
+        let letters = LettersPage {
+            letters: vec![letter("7")],
+            next: Some("7".to_owned()),
+            newest: Some("7".to_owned()),
+            filter: vec![("reason", "\"><script>".to_owned())],
+            error: Some("<script>".to_owned()),
+            count: 1,
+            ..LettersPage::default()
+        };
+        for language in [crate::texts::Language::English, crate::texts::Language::Korean] {
+            let losses = Losses { aside: vec![aside.clone()], letters: letters.clone(), done: Some(Done::Deleted(2)) };
+            let html = html(of(language), &losses);
+            for raw in ["<script", "<i>", "<b>"] {
+                assert!(!html.contains(raw), "{raw} in {html}");
+            }
+            assert!(html.contains("1,234") && html.contains("2026-01-02 03:04:05"), "{html}");
+        }
+    }
+
+    #[test]
+    fn pages_and_actions_keep_the_filter() {
+        let letters = LettersPage {
+            letters: vec![letter("9"), letter("8")],
+            next: Some("8".to_owned()),
+            newest: Some("12".to_owned()),
+            filter: vec![("reason", "a b".to_owned()), ("from", "-1d".to_owned())],
+            count: 5,
+            ..LettersPage::default()
+        };
+        let html = html(of(crate::texts::Language::English), &Losses { letters, ..Losses::default() });
+        for part in [
+            "href=\"/system?reason=a+b&amp;from=-1d&amp;before=8\"",
+            "href=\"/api/v1/dead-letters/download?reason=a+b&amp;from=-1d\"",
+            "name=\"upto\" value=\"12\"",
+            "name=\"id\" value=\"9\"",
+            "href=\"/api/v1/dead-letters/9\"",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn without_letters_there_is_nothing_to_filter() {
+        let html = html(of(crate::texts::Language::English), &Losses::default());
+        assert!(html.contains("no-dead-letters") && !html.contains("<form"), "{html}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The texts of what is missing from the store. Only the server shows them, so they are no
+//! part of the browser's program.
+
+use super::{Language, grouped};
+use crate::preferences::Preferences;
+
+/// The texts of one language.
+pub(crate) struct LossTexts {
+    // Files that cannot be read.
+    pub(crate) aside: &'static str,
+    /// How many records are missing.
+    pub(crate) aside_text: fn(u64) -> String,
+    pub(crate) file: &'static str,
+    pub(crate) times: &'static str,
+    pub(crate) give_up: &'static str,
+    /// What is lost by it, in records.
+    pub(crate) give_up_sure: fn(u64) -> String,
+
+    // Dead letters.
+    pub(crate) letters: &'static str,
+    pub(crate) letters_text: &'static str,
+    pub(crate) letters_none: &'static str,
+    pub(crate) letters_none_match: &'static str,
+    /// How many there are, their bytes, and the bounds: bytes and age.
+    pub(crate) letters_kept: fn(u64, &str, &str, &str) -> String,
+    /// Letters and records that went because of the bounds.
+    pub(crate) letters_dropped: fn(u64, u64) -> String,
+    pub(crate) time: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) sender: &'static str,
+    pub(crate) service: &'static str,
+    pub(crate) records: &'static str,
+    pub(crate) actions: &'static str,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) filter: &'static str,
+    pub(crate) filter_off: &'static str,
+    pub(crate) newer: &'static str,
+    pub(crate) older: &'static str,
+    pub(crate) download: &'static str,
+    pub(crate) download_all: &'static str,
+    pub(crate) replay: &'static str,
+    pub(crate) replay_all: &'static str,
+    pub(crate) delete: &'static str,
+    pub(crate) delete_all: &'static str,
+    pub(crate) sure: &'static str,
+
+    // What was done.
+    /// Letters and records on their way, and letters that stay.
+    pub(crate) replayed: fn(u64, u64, u64) -> String,
+    pub(crate) deleted: fn(u64) -> String,
+    pub(crate) given_up: &'static str,
+    pub(crate) nothing: &'static str,
+}
+
+/// The texts of the reader's language, by the request that is being answered.
+pub(crate) fn texts() -> &'static LossTexts {
+    of(Preferences::from_request().language)
+}
+
+/// The texts of a language.
+pub(crate) fn of(language: Language) -> &'static LossTexts {
+    match language {
+        Language::English => &ENGLISH,
+        Language::Korean => &KOREAN,
+    }
+}
+
+const ENGLISH: LossTexts = LossTexts {
+    aside: "Damaged files",
+    aside_text: |records| {
+        format!(
+            "{} records are missing from every answer, because their files are missing or damaged. To get them back, \
+             put each file from a backup in its place and start the server again. A file that no backup has can be \
+             given up.",
+            grouped(records)
+        )
+    },
+    file: "File",
+    times: "From – to (UTC)",
+    give_up: "Give up",
+    give_up_sure: |records| format!("Lose {} records for good", grouped(records)),
+    letters: "Dead letters",
+    letters_text: "Batches that could not be stored, with the reason. Once that is mended, they can be tried again.",
+    letters_none: "There are none.",
+    letters_none_match: "None matches.",
+    letters_kept: |letters, bytes, most, age| {
+        format!("{} letters with {bytes}; at most {most} and {age} are kept, the oldest go first.", grouped(letters))
+    },
+    letters_dropped: |letters, records| {
+        format!("{} letters with {} records went because of these bounds.", grouped(letters), grouped(records))
+    },
+    time: "Time (UTC)",
+    reason: "Reason",
+    sender: "Sender",
+    service: "Service",
+    records: "Records",
+    actions: "Actions",
+    from: "From (-1d, 2026-01-02T03:04:05Z)",
+    to: "To",
+    filter: "Filter",
+    filter_off: "Show all",
+    newer: "Newest",
+    older: "Older",
+    download: "Download",
+    download_all: "Download all that match",
+    replay: "Try again",
+    replay_all: "Try all that match again",
+    delete: "Delete",
+    delete_all: "Delete all that match",
+    sure: "Delete for good",
+    replayed: |letters, records, failed| {
+        let stay = if failed > 0 {
+            format!("; {} letters could not be tried again and stay", grouped(failed))
+        } else {
+            String::new()
+        };
+        format!("{} records of {} letters are on their way{stay}.", grouped(records), grouped(letters))
+    },
+    deleted: |letters| format!("{} letters were deleted.", grouped(letters)),
+    given_up: "The file was given up.",
+    nothing: "It was gone already.",
+};
+
+const KOREAN: LossTexts = LossTexts {
+    aside: "손상된 파일",
+    aside_text: |records| {
+        format!(
+            "파일이 없거나 손상되어 로그 {}건이 모든 결과에서 빠져 있습니다. 백업에서 각 파일을 제자리에 되돌려 놓고 \
+             서버를 다시 시작하면 복구됩니다. 백업이 없는 파일은 포기할 수 있습니다.",
+            grouped(records)
+        )
+    },
+    file: "파일",
+    times: "기간 (UTC)",
+    give_up: "포기",
+    give_up_sure: |records| format!("로그 {}건을 영구히 포기", grouped(records)),
+    letters: "저장하지 못한 배치",
+    letters_text: "저장하지 못한 배치와 그 이유입니다. 원인을 고친 뒤 다시 시도할 수 있습니다.",
+    letters_none: "없습니다.",
+    letters_none_match: "일치하는 것이 없습니다.",
+    letters_kept: |letters, bytes, most, age| {
+        format!("{}건, {bytes}. 최대 {most}, {age} 동안 보관하며 오래된 것부터 지웁니다.", grouped(letters))
+    },
+    letters_dropped: |letters, records| {
+        format!("이 한도 때문에 배치 {}건(로그 {}건)이 지워졌습니다.", grouped(letters), grouped(records))
+    },
+    time: "시각 (UTC)",
+    reason: "이유",
+    sender: "보낸 곳",
+    service: "서비스",
+    records: "로그",
+    actions: "작업",
+    from: "시작 (-1d, 2026-01-02T03:04:05Z)",
+    to: "끝",
+    filter: "필터",
+    filter_off: "모두 보기",
+    newer: "최신",
+    older: "이전",
+    download: "다운로드",
+    download_all: "일치하는 것 모두 다운로드",
+    replay: "다시 시도",
+    replay_all: "일치하는 것 모두 다시 시도",
+    delete: "삭제",
+    delete_all: "일치하는 것 모두 삭제",
+    sure: "영구히 삭제",
+    replayed: |letters, records, failed| {
+        let stay = if failed > 0 {
+            format!(" {}건은 다시 시도하지 못해 남아 있습니다.", grouped(failed))
+        } else {
+            String::new()
+        };
+        format!("배치 {}건의 로그 {}건을 다시 보냈습니다.{stay}", grouped(letters), grouped(records))
+    },
+    deleted: |letters| format!("배치 {}건을 삭제했습니다.", grouped(letters)),
+    given_up: "파일을 포기했습니다.",
+    nothing: "이미 없습니다.",
+};

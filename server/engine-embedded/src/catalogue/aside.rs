@@ -1,0 +1,96 @@
+//! Parts that are set aside: listed, but their files are missing or damaged.
+
+use pipeline::{Error, Result};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{Catalogue, failed, part};
+use crate::part::PartInfo;
+
+/// What is wrong with a part's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// It is not there, or cannot be opened.
+    Missing,
+    /// It has another length.
+    Size,
+    /// It does not read.
+    Content,
+}
+
+impl Damage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Size => "size",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// A part and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aside {
+    pub(crate) info: PartInfo,
+    pub(crate) damage: Damage,
+    /// For people.
+    pub(crate) reason: String,
+}
+
+/// A row of the list of parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Good(PartInfo),
+    Aside(Aside),
+}
+
+impl Catalogue {
+    /// All that is listed, the newest first.
+    pub(crate) async fn listed(&self) -> Result<Vec<Listed>> {
+        let rows = sqlx::query(include_str!("sql/parts_list.sql")).fetch_all(&self.pool).await.map_err(failed)?;
+        rows.iter().map(listed).collect()
+    }
+
+    /// The parts that count, the newest first.
+    pub(crate) async fn parts(&self) -> Result<Vec<PartInfo>> {
+        let good = |listed| match listed {
+            Listed::Good(info) => Some(info),
+            Listed::Aside(_) => None,
+        };
+        Ok(self.listed().await?.into_iter().filter_map(good).collect())
+    }
+
+    /// Sets parts aside, and takes others back, in one transaction.
+    pub(crate) async fn set_aside(&self, aside: &[Aside], back: &[String]) -> Result<()> {
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
+        let aside =
+            aside.iter().map(|aside| (&aside.info.path, Some(aside.damage.name()), Some(aside.reason.as_str())));
+        let back = back.iter().map(|path| (path, None, None));
+        for (path, damage, reason) in aside.chain(back) {
+            sqlx::query(include_str!("sql/parts_set_aside.sql"))
+                .bind(path)
+                .bind(damage)
+                .bind(reason)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)
+    }
+}
+
+fn listed(row: &SqliteRow) -> Result<Listed> {
+    let info = part(row)?;
+    // A folder of an older format has no such columns, and nothing set aside.
+    let text = |name: &str| match row.try_get::<Option<String>, _>(name) {
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(None),
+        read => read.map_err(failed),
+    };
+    let damage = match text("damage")?.as_deref() {
+        None => return Ok(Listed::Good(info)),
+        Some("missing") => Damage::Missing,
+        Some("size") => Damage::Size,
+        Some("content") => Damage::Content,
+        Some(other) => return Err(Error::corrupt(format!("the catalogue knows no damage {other:?}"))),
+    };
+    Ok(Listed::Aside(Aside { info, damage, reason: text("damage_reason")?.unwrap_or_default() }))
+}

@@ -1,0 +1,10 @@
+-- The services of its records; null where the letter is older than this column.
+alter table logboom.dead_letters add column services text[] collate "C";
+
+-- What went because of the bounds of dead letters, on all nodes.
+create table logboom.dead_letters_dropped (
+    only    boolean primary key default true check (only),
+    letters bigint not null default 0,
+    records bigint not null default 0
+);
+insert into logboom.dead_letters_dropped default values;

@@ -1,0 +1,46 @@
+//! `/api/v1/parts/aside`: files of records that are missing or damaged.
+//! `/system/parts`: the same for the form of the page System.
+
+use axum::{
+    Form, Json, Router,
+    extract::{Path, State, rejection::FormRejection},
+    http::StatusCode,
+    response::Redirect,
+    routing::{delete, get, post},
+};
+use model::api::PartAsideView;
+use pipeline::Error;
+use serde::Deserialize;
+
+use super::{Services, dead_letters::back, problem::Problem};
+
+pub(super) fn routes() -> Router<Services> {
+    Router::new().route("/api/v1/parts/aside", get(list)).route("/api/v1/parts/aside/{*name}", delete(give_up))
+}
+
+/// Outside the API: what people's forms lead to, and lead back from.
+pub(super) fn forms() -> Router<Services> {
+    Router::new().route("/system/parts", post(act))
+}
+
+async fn list(State(services): State<Services>) -> Json<Vec<PartAsideView>> {
+    Json(services.parts.aside())
+}
+
+async fn give_up(State(services): State<Services>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    if services.parts.give_up(&name).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Error::not_found(format!("no part named {name:?} is set aside")).into())
+}
+
+#[derive(Debug, Deserialize)]
+struct Wish {
+    name: String,
+}
+
+async fn act(State(services): State<Services>, wish: Result<Form<Wish>, FormRejection>) -> Result<Redirect, Problem> {
+    let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let done = if services.parts.give_up(&wish.name).await? { "given-up" } else { "nothing" };
+    Ok(back(Vec::new(), (done, Vec::new())))
+}
