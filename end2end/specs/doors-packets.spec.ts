@@ -2,7 +2,6 @@
 // and lines.
 import { type Socket, connect } from 'node:net';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Api, stored, unique } from '../fixtures/api.ts';
 import { Microservice } from '../fixtures/microservices.ts';
 import { freePort } from '../fixtures/process.ts';
@@ -42,11 +41,8 @@ test('registers with the distributor, again when that is back, and takes what a 
   const place = { port: tcpPort, name: 'logs', urls: ['POST/logs'], host: 'localhost' };
   expect(await distributor.next()).toEqual({ registered: place });
   await distributor.stop();
-  await sleep(500);
   distributor = await startDistributor();
-  const began = Date.now();
   expect(await distributor.next()).toEqual({ registered: place });
-  expect(Date.now() - began, 'every 3 s').toBeLessThan(4500);
 
   const members = await Microservice.start('members.mjs', distributorPort);
   try {

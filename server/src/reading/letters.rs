@@ -259,8 +259,8 @@ impl Letters {
     /// meant.
     async fn all(&self, filter: &LetterFilter) -> Result<DeadLetterRequest> {
         let filter = filter.resolve(&self.clock)?;
-        let newest = self.store.dead_letters(&DeadLetterRequest { filter: filter.clone(), before: None, limit: 1 });
-        let newest = newest.await?.first().map(|head| head.id);
+        let newest = DeadLetterRequest { filter: filter.clone(), before: None, limit: 1 };
+        let newest = self.store.dead_letters(&newest).await?.first().map(|head| head.id);
         let upto = newest.or(filter.upto);
         Ok(DeadLetterRequest { filter: DeadLetterFilter { upto, ..filter }, before: None, limit: STEP })
     }

@@ -13,6 +13,9 @@ pub mod chaos;
 pub mod contract;
 pub mod faulty;
 pub mod memory;
+mod not_run;
 pub mod oracle;
 pub mod records;
 pub mod servers;
+
+pub use not_run::not_run;

@@ -81,8 +81,8 @@ fn broker_vhost(queue: &str) -> String {
 
 /// What was under way may still be answered; then nothing is, because hope is no durability.
 async fn nothing_is_acknowledged(load: &Load) {
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    load.is_refused(2).await;
     let before = load.acknowledged();
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    load.is_refused(1).await;
     assert_eq!(load.acknowledged(), before, "{}: acknowledged without a broker", load.run);
 }

@@ -106,7 +106,7 @@ impl Drop for SmallDisk<'_> {
 async fn a_full_disk_of_the_database_is_waited_out() {
     let folder = tempfile::Builder::new().prefix("logboom-small-disk-").tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path()) else {
-        eprintln!("NOT RUN: a full disk of the database, because mounting one takes root");
+        testkit::not_run("a full disk of the database, because mounting a small one takes root");
         return;
     };
     let tables = folder.path().join("tables");
@@ -121,12 +121,7 @@ async fn a_full_disk_of_the_database_is_waited_out() {
     let mut node = Node::start(&RabbitMq::shared().await.fresh_queue(), &store).await;
     let urls = Arc::new(RwLock::new(vec![node.url.clone()]));
     let load = Load::start("full-disk", &urls, 4_000);
-    let full = async {
-        while !node.log().contains("No space left on device") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(crate::node::PATIENCE, full).await.unwrap();
+    no_space_is_said(&node).await;
     // The queue takes it meanwhile.
     load.goes_on(200).await;
     disk.grow();
@@ -134,4 +129,36 @@ async fn a_full_disk_of_the_database_is_waited_out() {
     node.stop().await;
     drop(node);
     drop(server);
+}
+
+/// The same answer from the database without a disk to fill: for whoever is not root.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_says_its_disk_is_full_is_waited_out() {
+    let server = Postgres::shared().await;
+    let store = server.fresh_database().await;
+    let mut node = Node::start(&RabbitMq::shared().await.fresh_queue(), &store).await;
+    let urls = Arc::new(RwLock::new(vec![node.url.clone()]));
+    let load = Load::start("says-full-disk", &urls, 0);
+    load.goes_on(200).await;
+    // Every transaction that stores something ends with a row in this table.
+    let full = "create function full_disk() returns trigger language plpgsql as $$ begin \
+                raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; \
+                end $$; \
+                create trigger full_disk before insert on logboom.blocks for each statement execute function full_disk()";
+    server.sql_in(&store, full).await.unwrap();
+    no_space_is_said(&node).await;
+    // The queue takes it meanwhile.
+    load.goes_on(200).await;
+    server.sql_in(&store, "drop trigger full_disk on logboom.blocks").await.unwrap();
+    recovers(load, &mut node).await;
+    node.stop().await;
+}
+
+async fn no_space_is_said(node: &Node) {
+    let said = async {
+        while !node.log().contains("No space left on device") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(crate::node::PATIENCE, said).await.unwrap();
 }

@@ -46,6 +46,21 @@ async fn dead_letters_are_listed_and_replayed_by_command() {
     assert!(lines[0].ends_with("0 records\ttest\tit does not decode"), "{lines:?}");
     assert!(lines[1].ends_with("3 records\ttest\tthe table was dropped"), "{lines:?}");
 
+    // Found by what they say, shown with what they hold.
+    let found = text(&logboom(&node, &["dead-letters", "list", "--reason", "TABLE", "--from", "-1h"]));
+    assert_eq!(found.trim_end(), lines[1]);
+    assert_eq!(text(&logboom(&node, &["dead-letters", "--door", "syslog"])), "");
+    let dropped = lines[1].split('\t').next().unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&text(&logboom(&node, &["dead-letters", "show", dropped]))).unwrap();
+    assert_eq!((&shown["services"][0], shown["content"].as_array().unwrap().len()), (&"once-dead".into(), 3));
+    assert_eq!(logboom(&node, &["dead-letters", "show", "--raw", dropped]).stdout, whole);
+    let downloaded = text(&logboom(&node, &["dead-letters", "download"]));
+    let downloaded: Vec<serde_json::Value> =
+        downloaded.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(downloaded[0]["payload_hex"], hex::encode("no batch at all"));
+    assert_eq!(downloaded[1], shown);
+
     // The one is stored; the other stays, and the command says why and fails.
     let replayed = logboom(&node, &["replay", "--all"]);
     assert!(!replayed.status.success());
@@ -62,8 +77,48 @@ async fn dead_letters_are_listed_and_replayed_by_command() {
     let left: serde_json::Value = serde_json::from_slice(&left.stdout).unwrap();
     assert_eq!(left["reason"], "it does not decode");
 
+    by_filter(&node).await;
+
     let unknown = logboom(&node, &["replay", "123456789"]);
     assert!(!unknown.status.success());
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no dead letter has the id"), "{unknown:?}");
     node.stop().await;
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// One letter is left, which does not decode: the page's forms and the command delete by filter.
+async fn by_filter(node: &Node) {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let page = async || {
+        let page = client.get(format!("{}/system", node.url)).send().await.unwrap();
+        page.error_for_status().unwrap().text().await.unwrap()
+    };
+    let shown = page().await;
+    assert!(shown.contains("data-testid=\"dead-letter\"") && shown.contains("it does not decode"), "{shown}");
+    let send = async |body: &'static str| {
+        let form = client.post(format!("{}/system/dead-letters", node.url));
+        form.header("Content-Type", "application/x-www-form-urlencoded").body(body).send().await.unwrap()
+    };
+    // Nothing is deleted without saying which.
+    assert_eq!(send("action=delete").await.status(), 400);
+    let all = client.delete(format!("{}/api/v1/dead-letters", node.url)).send().await.unwrap();
+    assert_eq!(all.status(), 400);
+    let refused = logboom(node, &["dead-letters", "delete"]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--all"), "{refused:?}");
+    // What does not match, and what came later than the page, stays.
+    for body in ["action=delete&upto=999999&reason=elsewhere", "action=delete&upto=0&reason="] {
+        let answer = send(body).await;
+        assert_eq!(answer.status(), 303, "{body}");
+        let back = answer.headers()["location"].to_str().unwrap();
+        assert!(back.starts_with("/system?") && back.contains("done=deleted&number=0"), "{back}");
+    }
+    assert!(page().await.contains("it does not decode"));
+    let left = text(&logboom(node, &["dead-letters", "delete", "--reason", "DECODE"]));
+    assert!(left.ends_with(": deleted\n") && left.lines().count() == 1, "{left}");
+    assert_eq!(text(&logboom(node, &["dead-letters"])), "");
+    assert!(page().await.contains("no-dead-letters"));
 }

@@ -29,6 +29,8 @@ pub(crate) struct Load {
     urls: Urls,
     oracle: Arc<Oracle>,
     acknowledged: Arc<AtomicU64>,
+    /// The calls of each client that were not answered with success.
+    refused: Arc<[AtomicU64; WORKERS as usize]>,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -41,6 +43,7 @@ impl Load {
             urls: urls.clone(),
             oracle: Arc::default(),
             acknowledged: Arc::default(),
+            refused: Arc::default(),
             stop: Arc::default(),
             workers: Vec::new(),
         };
@@ -51,6 +54,7 @@ impl Load {
                 urls: urls.clone(),
                 oracle: load.oracle.clone(),
                 acknowledged: load.acknowledged.clone(),
+                refused: load.refused.clone(),
                 stop: load.stop.clone(),
                 padding: "x".repeat(padding),
                 http: http(),
@@ -63,6 +67,19 @@ impl Load {
     /// How many records were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Waits until each client has had so many more calls without success. One call at a time:
+    /// after the second, what it had under way before is settled.
+    pub(crate) async fn is_refused(&self, times: u64) {
+        let refused = || self.refused.iter().map(|refused| refused.load(Ordering::Relaxed));
+        let wanted: Vec<u64> = refused().map(|refused| refused + times).collect();
+        let reached = async {
+            while refused().zip(&wanted).any(|(refused, wanted)| refused < *wanted) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, reached).await.is_ok(), "{}: calls still succeed", self.run);
     }
 
     /// Waits until so many more records are acknowledged: the way is open.
@@ -91,8 +108,8 @@ impl Load {
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, stored).await.is_ok();
-        // What is doubled may come a little later.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // What is doubled is there before what is sent from now on.
+        a_fresh_record_gets_through(&url, &format!("after-{}", self.run)).await;
         let found = messages(&url, &self.run).await;
         found.iter().for_each(|message| self.oracle.found(message));
         let verdict = self.oracle.verdict();
@@ -120,6 +137,7 @@ struct Client {
     acknowledged: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     padding: String,
+    refused: Arc<[AtomicU64; WORKERS as usize]>,
     http: reqwest::Client,
 }
 
@@ -147,6 +165,7 @@ impl Client {
                     // Told to come back, or not told anything: the next node, under the same key.
                     _ => turn += 1,
                 }
+                self.refused[self.worker as usize].fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             messages.iter().for_each(|message| self.oracle.acknowledged(message));
@@ -179,20 +198,25 @@ async fn messages(url: &str, service: &str) -> Vec<String> {
     text.lines().map(message).collect()
 }
 
+/// Sends one record until it is taken.
+pub(crate) async fn push(url: &str, service: &str, message: &str) {
+    let body = serde_json::json!({"service": service, "message": message}).to_string();
+    while !http()
+        .post(format!("{url}/api/v1/push"))
+        .header("Idempotency-Key", format!("{service} {message}"))
+        .body(body.clone())
+        .send()
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Sends one record and waits until it is found.
 pub(crate) async fn a_fresh_record_gets_through(url: &str, service: &str) {
-    let body = serde_json::json!({"service": service, "message": "fresh"}).to_string();
     let pushed = async {
-        while !http()
-            .post(format!("{url}/api/v1/push"))
-            .header("Idempotency-Key", service)
-            .body(body.clone())
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-        {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        push(url, service, "fresh").await;
         while count(url, service).await != 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
 
 mod broker;
+mod damage;
 mod database;
 mod dead_letters;
 mod load;

@@ -41,7 +41,12 @@ impl Node {
             .args(["serve", "--listen", &address, "--grpc-listen", &format!("127.0.0.1:{}", free_port().unwrap())])
             .args(["--queue", queue, "--store", store])
             .arg("--data")
-            .arg(folder.path().join("data"))
+            .arg(
+                environment
+                    .iter()
+                    .find(|(name, _)| *name == "LOGBOOM_DATA")
+                    .map_or_else(|| folder.path().join("data"), |(_, data)| PathBuf::from(data)),
+            )
             // The pages are not looked at here.
             .env("LOGBOOM_SITE", folder.path())
             .envs(environment.iter().map(|(name, value)| (*name, value)))

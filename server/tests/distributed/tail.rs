@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::{
-    load::Urls,
+    load::{Urls, push},
     node::{PATIENCE, client},
 };
 
@@ -22,6 +22,8 @@ type Shared = (Arc<Mutex<Vec<(i64, String)>>>, Arc<AtomicBool>, Arc<Mutex<u32>>)
 
 /// What a tail has shown so far.
 pub(crate) struct Tail {
+    service: String,
+    urls: Urls,
     seen: Arc<Mutex<Vec<(i64, String)>>>,
     stop: Arc<AtomicBool>,
     reader: JoinHandle<()>,
@@ -33,6 +35,7 @@ impl Tail {
     /// Tails a service, at first by the node of this number.
     pub(crate) fn start(service: &str, urls: &Urls, first: usize) -> Self {
         let (seen, stop, reconnects) = (Arc::default(), Arc::default(), Arc::default());
+        let (own_service, own_urls) = (service.to_owned(), urls.clone());
         let (service, urls) = (service.to_owned(), urls.clone());
         let tail = (Arc::clone(&seen), Arc::clone(&stop), Arc::clone(&reconnects));
         let reader = tokio::spawn(async move {
@@ -49,26 +52,40 @@ impl Tail {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        Self { seen, stop, reader, reconnects }
+        Self { service: own_service, urls: own_urls, seen, stop, reader, reconnects }
     }
 
     /// Waits until so many records were shown, and gives them in the order they came in.
     pub(crate) async fn finish(self, records: usize) -> (Vec<String>, u32) {
         let all = async {
-            while self.seen.lock().len() < records {
+            while shown(&self.seen.lock()).len() < records {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let complete = tokio::time::timeout(PATIENCE, all).await.is_ok();
-        // What is shown twice may come a little later.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // What would be shown twice is shown before what comes from now on.
+        push(&self.urls.read()[0].clone(), &self.service, MARKER).await;
+        let marked = async {
+            while !self.seen.lock().iter().any(|(_, message)| message == MARKER) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, marked).await.is_ok(), "the tail does not show what is new");
         self.stop.store(true, Ordering::Relaxed);
         self.reader.abort();
-        let seen = self.seen.lock().clone();
+        let seen = shown(&self.seen.lock());
         assert!(complete, "the tail has shown {} of {records} records", seen.len());
         assert!(seen.is_sorted_by(|one, next| one.0 < next.0), "the tail is out of order");
         (seen.into_iter().map(|(_, message)| message).collect(), *self.reconnects.lock())
     }
+}
+
+/// The message that ends what is waited for.
+const MARKER: &str = "the last of all";
+
+/// What was shown besides markers.
+fn shown(seen: &[(i64, String)]) -> Vec<(i64, String)> {
+    seen.iter().filter(|(_, message)| message != MARKER).cloned().collect()
 }
 
 /// Reads one stream to its end.

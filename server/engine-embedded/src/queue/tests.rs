@@ -176,14 +176,13 @@ async fn released_deliveries_come_again_first_and_wake_a_waiting_receiver() {
     let queue = Arc::new(open(&Faulty::default()).await);
     publish(&queue, 0..3).await;
     receive(&queue, 3).await;
-    let waiting = tokio::spawn({
-        let queue = queue.clone();
-        async move { queue.receive(100).await.unwrap() }
-    });
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    queue.acknowledge(&[Receipt(2)]).await.unwrap();
-    queue.release(&[3, 2, 1].map(Receipt)).await.unwrap();
-    let again: Vec<_> = waiting.await.unwrap().iter().map(|delivery| delivery.receipt.0).collect();
+    let release = async {
+        queue.acknowledge(&[Receipt(2)]).await.unwrap();
+        queue.release(&[3, 2, 1].map(Receipt)).await.unwrap();
+    };
+    // The first is asked first: it waits when the second begins.
+    let (waiting, ()) = tokio::join!(queue.receive(100), release);
+    let again: Vec<_> = waiting.unwrap().iter().map(|delivery| delivery.receipt.0).collect();
     assert_eq!(again, [1, 3], "not what was acknowledged meanwhile");
     publish(&queue, 3..4).await;
     assert_eq!(receive(&queue, 1).await, [4], "once each");

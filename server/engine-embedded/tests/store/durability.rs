@@ -1,6 +1,10 @@
 //! What is left after an end, whichever way it came.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use model::{Position, Query};
 use pipeline::TimeRange;
@@ -53,6 +57,22 @@ async fn what_was_published_and_never_consumed_is_stored_at_the_next_start() {
     assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 5);
 }
 
+/// Every file with its length and the time of its last change.
+fn state(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match std::fs::metadata(&path) {
+            Ok(data) if data.is_dir() => files.extend(state(&path)),
+            Ok(data) => files.push((path, data.len(), data.modified().unwrap())),
+            // Gone meanwhile, so the state has changed.
+            Err(_) => files.push((path, 0, SystemTime::now())),
+        }
+    }
+    files.sort();
+    files
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_copied_while_it_is_in_use_opens_with_every_record() {
     let folder = tempfile::tempdir().unwrap();
@@ -60,10 +80,16 @@ async fn a_folder_copied_while_it_is_in_use_opens_with_every_record() {
     let (queue, store) = engine_embedded::open_pair(folder.path(), flushing_at(200)).await.unwrap();
     pump(&*queue, &*store, records::corpus(3, 30)).await;
     flushed(&*store).await;
-    // The copy of many files is no moment in time, so nothing may move meanwhile.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     pump(&*queue, &*store, records::corpus(4, 2)).await;
-    copy_folder(folder.path(), copy.path());
+    // The copy of many files is no moment in time: one counts during which nothing moved.
+    loop {
+        let before = state(folder.path());
+        copy_folder(folder.path(), copy.path());
+        if state(folder.path()) == before {
+            break;
+        }
+        std::fs::remove_dir_all(copy.path()).unwrap();
+    }
 
     let (_queue, copied) = engine_embedded::open_pair(copy.path(), in_memory()).await.unwrap();
     assert_eq!(everything(&*copied).await, everything(&*store).await);

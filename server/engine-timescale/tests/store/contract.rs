@@ -36,22 +36,14 @@ mod on_plain_postgresql {
 /// Where the extension is not installed, the suite runs on plain PostgreSQL once more,
 /// and says so.
 mod on_timescaledb {
-    use std::{io::Write, sync::Once};
-
     use super::*;
-
-    static SAY_ONCE: Once = Once::new();
 
     async fn harness() -> Harness {
         let server = Postgres::shared().await;
         if server.has_timescale() {
             return Harness { url: server.fresh_database_with_timescale().await, timescale: true };
         }
-        SAY_ONCE.call_once(|| {
-            // Past the test runner, which shows what a passing test prints to nobody.
-            let text = "NOT RUN on TimescaleDB: the extension is not installed; on plain PostgreSQL instead\n";
-            std::io::stderr().write_all(text.as_bytes()).unwrap();
-        });
+        testkit::not_run("the store's contract on TimescaleDB, because the extension is not installed");
         Harness { url: server.fresh_database().await, timescale: false }
     }
 

@@ -101,11 +101,10 @@ async fn a_server_that_comes_late_is_waited_for() {
     let mut server = Postgres::start().await.unwrap();
     let url = server.fresh_database().await;
     server.stop().await.unwrap();
-    let opening = tokio::spawn(async move { open(&url).await });
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    assert!(!opening.is_finished());
-    server.restart().await.unwrap();
-    let store = opening.await.unwrap();
+    // The first is asked first, when no server is there; that it does not give up shows in
+    // what it gives.
+    let (store, restarted) = tokio::join!(open(&url), server.restart());
+    restarted.unwrap();
 
     // A crash in between: what was stored is there, and the store goes on.
     store.append(&deliveries(&[records::batch(1, 3)])).await.unwrap();

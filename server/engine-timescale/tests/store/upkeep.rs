@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine_timescale::Options;
 use model::{Query, time::Nanos};
-use pipeline::{Batch, LogStore, TimeRange};
+use pipeline::{Batch, DeadLetterBounds, DeadLetterRequest, LogStore, NewDeadLetter, TimeRange};
 use sqlx::{PgPool, Row};
 use testkit::{records, servers::postgres::Postgres};
 
@@ -48,11 +48,14 @@ async fn layouts(options: Options) -> Vec<(String, Options)> {
     layouts
 }
 
-/// A new database with the extension, where that is installed; where it is not, the
-/// contract suite says so.
+/// A new database with the extension, where that is installed; where it is not, that is said.
 async fn timescale_database() -> Option<String> {
     let server = Postgres::shared().await;
-    if server.has_timescale() { Some(server.fresh_database_with_timescale().await) } else { None }
+    if server.has_timescale() {
+        return Some(server.fresh_database_with_timescale().await);
+    }
+    testkit::not_run("upkeep of the store on TimescaleDB, because the extension is not installed");
+    None
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,6 +85,49 @@ async fn what_is_past_its_age_goes_with_its_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_keep_to_their_bounds_and_what_went_is_counted_for_good() {
+    let url = fresh_database().await;
+    let letter = |number: u32| NewDeadLetter {
+        reason: format!("reason {number:04}"),
+        producer: "test".into(),
+        batch_id: None,
+        payload: vec![7; 1_000],
+        records: 2,
+    };
+    let reasons = async |store: &Arc<dyn LogStore>| -> Vec<String> {
+        let heads = store.dead_letters(&DeadLetterRequest::newest(10_000)).await.unwrap();
+        heads.into_iter().rev().map(|head| head.reason).collect()
+    };
+    let expected = |numbers: std::ops::Range<u32>| numbers.map(|number| letter(number).reason).collect::<Vec<_>>();
+    let weight = letter(0).weight();
+    let bounded = |bytes, age| Options { timescale: false, dead_letters: DeadLetterBounds { bytes, age }, ..busy() };
+    let long = Duration::from_secs(3_600);
+    let store = open_with(&url, bounded(10 * weight, long)).await;
+    for number in 0..25 {
+        store.put_dead_letters(&[letter(number)]).await.unwrap();
+    }
+    assert_eq!(reasons(&store).await, expected(15..25));
+    store.put_dead_letters(&(25..55).map(letter).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(reasons(&store).await, expected(45..55));
+    let status = store.status().dead_letters;
+    let counted = (status.letters, status.bytes, status.dropped, status.dropped_records);
+    assert_eq!(counted, (10, 10 * weight, 45, 90));
+    store.close().await;
+
+    // A bound that was made less holds without a new letter; the newest stays.
+    let store = open_with(&url, bounded(1, long)).await;
+    until("the older ones are gone", async || reasons(&store).await == expected(54..55)).await;
+    store.close().await;
+    let store = open_with(&url, bounded(u64::MAX, Duration::ZERO)).await;
+    until("the last is too old", async || reasons(&store).await.is_empty()).await;
+    store.close().await;
+    let store = open_with(&url, bounded(u64::MAX, long)).await;
+    let status = store.status().dead_letters;
+    assert_eq!((status.letters, status.bytes, status.dropped, status.dropped_records), (0, 0, 55, 110));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn past_its_size_the_oldest_days_go_and_the_newest_stays() {
     let options = Options { retention_bytes: Some(1), ..busy() };
     for (url, options) in layouts(options).await {
@@ -93,7 +139,10 @@ async fn past_its_size_the_oldest_days_go_and_the_newest_stays() {
 
         let store = open_with(&url, options).await;
         until("the old days are gone", async || count(&store).await == 3).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // A later round, which takes what is old and has come since, leaves it as well.
+        let old = batch_at(9, "late", &[now - 2 * DAY]);
+        assert_eq!(store.append(&deliveries(&[old])).await.unwrap().records, 1);
+        until("what is old and came later is gone", async || count(&store).await == 3).await;
         assert_eq!(messages(&store, "").await, ["api of 0 hours ago"; 3]);
         store.close().await;
     }

@@ -211,7 +211,7 @@ async fn a_poison_batch_that_cannot_even_be_buried_stays_in_the_queue_and_stops_
     assert_eq!(bench.memory_queue.reopen().depth(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn on_stop_what_was_received_is_finished() {
     let bench = Bench::new();
     bench.store.append.set(Mode::Hang);
@@ -220,6 +220,7 @@ async fn on_stop_what_was_received_is_finished() {
     let running = bench.run();
     soon("append", bench.store.append.called(1)).await;
     bench.stop.cancel();
+    // The clock is paused: it moves when nobody has anything left to do.
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!running.is_finished());
     bench.store.append.set(Mode::Healthy);

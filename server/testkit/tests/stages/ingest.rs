@@ -37,7 +37,7 @@ async fn published(queue: &MemoryQueue) -> Vec<Arc<Batch>> {
     deliveries.into_iter().map(|delivery| batch(delivery.content)).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn success_comes_only_after_the_queue_has_confirmed() {
     for records in [1, 1000] {
         let (memory, faulty) = queues();
@@ -45,6 +45,7 @@ async fn success_comes_only_after_the_queue_has_confirmed() {
         let ingest = Ingest::start(faulty.clone(), IngestOptions::default());
         let push = tokio::spawn(async move { ingest.push(submission(records)).await });
         soon("publish", faulty.publish.called(1)).await;
+        // The clock is paused: it moves when nobody has anything left to do.
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(!push.is_finished(), "it was acknowledged while the queue had not answered");
         faulty.publish.set(Mode::Healthy);
@@ -148,7 +149,7 @@ async fn the_bytes_in_flight_are_bounded_as_well() {
     assert_eq!(soon("push", ingest.push(large())).await.unwrap().accepted, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn small_submissions_are_merged_while_publishes_are_in_flight() {
     let (memory, faulty) = queues();
     faulty.publish.set(Mode::Hang);

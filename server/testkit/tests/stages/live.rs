@@ -136,7 +136,7 @@ async fn a_slow_subscriber_is_told_how_many_it_missed_and_hinders_nobody() {
     assert!(take(&mut slow, expected.len()).await == expected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_subscriber_is_bounded_in_bytes() {
     let store = Arc::new(MemoryStore::new());
     let hub = hub(store.clone(), LiveOptions { event_bytes: 100_000, ..LiveOptions::default() }).await;
@@ -160,7 +160,7 @@ async fn what_waits_for_a_subscriber_is_bounded_in_bytes() {
     assert_eq!(take(&mut past, 50).await.len(), 50);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_absent_store_is_waited_for_and_followed_from_where_it_was_left() {
     let memory = Arc::new(MemoryStore::new());
     let store = FaultyStore::new(memory.clone());

@@ -1,6 +1,6 @@
 //! The end of a queue.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use pipeline::ErrorClass;
 
@@ -21,11 +21,7 @@ pub async fn a_closed_queue_is_unavailable(harness: &dyn QueueHarness) {
 
 pub async fn closing_wakes_a_waiting_receiver(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
-    let receiver = tokio::spawn({
-        let queue = queue.clone();
-        async move { queue.receive(100).await }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    queue.close().await;
-    assert_eq!(receiver.await.unwrap().unwrap_err().class, ErrorClass::Unavailable);
+    // The first is asked first: it waits when the second begins.
+    let (received, ()) = tokio::join!(queue.receive(100), queue.close());
+    assert_eq!(received.unwrap_err().class, ErrorClass::Unavailable);
 }

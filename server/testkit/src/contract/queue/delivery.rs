@@ -49,14 +49,10 @@ pub async fn a_batch_larger_than_asked_for_is_delivered(harness: &dyn QueueHarne
 
 pub async fn a_waiting_receiver_is_woken_by_a_publish(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
-    let receiver = tokio::spawn({
-        let queue = queue.clone();
-        async move { queue.receive(100).await }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let sent = [records::batch(1, 1)];
-    publish(&*queue, &sent).await;
-    assert_eq!(batches(&receiver.await.unwrap().unwrap()), sent);
+    // The first is asked first: it waits when the second begins.
+    let (received, ()) = tokio::join!(queue.receive(100), publish(&*queue, &sent));
+    assert_eq!(batches(&received.unwrap()), sent);
     queue.close().await;
 }
 
