@@ -6,6 +6,9 @@ use sqlx::{Row, sqlite::SqliteRow};
 use super::{Catalogue, failed, part};
 use crate::part::PartInfo;
 
+/// The first format that knows of damage.
+const DAMAGE_FORMAT: i64 = 3;
+
 /// What is wrong with a part's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
@@ -46,8 +49,19 @@ pub(crate) enum Listed {
 impl Catalogue {
     /// All that is listed, the newest first.
     pub(crate) async fn listed(&self) -> Result<Vec<Listed>> {
-        let rows = sqlx::query(include_str!("sql/parts_list.sql")).fetch_all(&self.pool).await.map_err(failed)?;
+        let list = match self.format {
+            ..DAMAGE_FORMAT => include_str!("sql/parts_list_before.sql"),
+            _ => include_str!("sql/parts_list.sql"),
+        };
+        let rows = sqlx::query(list).fetch_all(&self.pool).await.map_err(failed)?;
         rows.iter().map(listed).collect()
+    }
+
+    /// How many parts are listed.
+    pub(crate) async fn count_listed(&self) -> Result<usize> {
+        let count: i64 =
+            sqlx::query_scalar(include_str!("sql/parts_count.sql")).fetch_one(&self.pool).await.map_err(failed)?;
+        Ok(count as usize)
     }
 
     /// The parts that count, the newest first.
@@ -80,11 +94,7 @@ impl Catalogue {
 
 fn listed(row: &SqliteRow) -> Result<Listed> {
     let info = part(row)?;
-    // A folder of an older format has no such columns, and nothing set aside.
-    let text = |name: &str| match row.try_get::<Option<String>, _>(name) {
-        Err(sqlx::Error::ColumnNotFound(_)) => Ok(None),
-        read => read.map_err(failed),
-    };
+    let text = |name: &str| row.try_get::<Option<String>, _>(name).map_err(failed);
     let damage = match text("damage")?.as_deref() {
         None => return Ok(Listed::Good(info)),
         Some("missing") => Damage::Missing,

@@ -10,11 +10,12 @@ use super::failed;
 const SCRIPTS: &[&str] =
     &[include_str!("sql/0001_initial.sql"), include_str!("sql/0002_views.sql"), include_str!("sql/0003_damage.sql")];
 
-/// Brings the catalogue to the newest format, each step in a transaction of its own.
+/// Brings the catalogue to the newest format, which it returns, each step in a transaction of
+/// its own.
 ///
 /// # Errors
 /// `Corrupt` where the format is newer than this program.
-pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
+pub(super) async fn run(pool: &SqlitePool) -> Result<i64> {
     sqlx::query(include_str!("sql/format_create.sql")).execute(pool).await.map_err(failed)?;
     crash_point!("migration::table-made");
     let found = refuse_newer(pool).await?;
@@ -34,7 +35,7 @@ pub(super) async fn run(pool: &SqlitePool) -> Result<()> {
             tracing::info!(version, "data folder migrated");
         }
     }
-    Ok(())
+    Ok(SCRIPTS.len() as i64)
 }
 
 /// The catalogue's format.

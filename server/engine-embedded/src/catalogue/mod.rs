@@ -27,6 +27,7 @@ use crate::part::PartInfo;
 /// An open catalogue.
 pub(crate) struct Catalogue {
     pool: SqlitePool,
+    format: i64,
     /// As in the file.
     dead_letters: Mutex<DeadLettersStatus>,
 }
@@ -65,9 +66,9 @@ impl Catalogue {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
-        migrations::run(&pool).await?;
+        let format = migrations::run(&pool).await?;
         let dead_letters = dead_letters::status(&pool).await?;
-        Ok(Self { pool, dead_letters: Mutex::new(dead_letters) })
+        Ok(Self { pool, format, dead_letters: Mutex::new(dead_letters) })
     }
 
     /// Opens the catalogue to read it, also beside a program that writes it.
@@ -80,8 +81,8 @@ impl Catalogue {
         }
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
-        migrations::refuse_newer(&pool).await?;
-        Ok(Self { pool, dead_letters: Mutex::default() })
+        let format = migrations::refuse_newer(&pool).await?;
+        Ok(Self { pool, format, dead_letters: Mutex::default() })
     }
 
     /// What SQLite finds wrong with the file.

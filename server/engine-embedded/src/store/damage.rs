@@ -57,6 +57,11 @@ enum Judged {
 /// part names. `parts` is the folder of the parts.
 pub(super) async fn check(parts: &Path, catalogue: &Catalogue) -> Result<Checked> {
     let listed = catalogue.listed().await?;
+    // What is not in the list is deleted, so nothing of the list may be missing.
+    let count = catalogue.count_listed().await?;
+    if listed.len() != count {
+        return Err(Error::internal(format!("the catalogue gives {} of its {count} parts", listed.len())));
+    }
     let folder = parts.to_owned();
     let judged =
         blocking(move || Ok(listed.into_iter().map(|listed| judge(&folder, listed)).collect::<Vec<_>>())).await?;

@@ -3,7 +3,7 @@ alter table logboom.dead_letters add column services text[] collate "C";
 
 -- What went because of the bounds of dead letters, on all nodes.
 create table logboom.dead_letters_dropped (
-    only    boolean primary key default true check (only),
+    one     boolean primary key default true check (one),
     letters bigint not null default 0,
     records bigint not null default 0
 );
