@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// List what a running server could not store, newest first: id, time, records, sender
     /// and reason; show, download, delete or replay it.
-    DeadLetters(DeadLetterOptions),
+    DeadLetters(Box<DeadLetterOptions>),
     /// Have a running server try to store dead letters again: `dead-letters replay`.
     Replay(SomeOptions),
 }
