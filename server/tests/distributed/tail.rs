@@ -64,7 +64,8 @@ impl Tail {
         };
         let complete = tokio::time::timeout(PATIENCE, all).await.is_ok();
         // What would be shown twice is shown before what comes from now on.
-        push(&self.urls.read()[0].clone(), &self.service, MARKER).await;
+        let url = self.urls.read()[0].clone();
+        push(&url, &self.service, MARKER).await;
         let marked = async {
             while !self.seen.lock().iter().any(|(_, message)| message == MARKER) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
