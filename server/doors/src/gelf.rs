@@ -2,9 +2,9 @@
 //! zero byte behind each.
 //!
 //! `short_message` is the message and `full_message` an attribute, `host` the node, `level`
-//! a syslog severity; additional fields lose their underscore. The service is the field
-//! `_service`, `_service_name`, `_app`, `_application`, `_application_name`,
-//! `_container_name` or `facility`. Source: <https://go2docs.graylog.org/current/getting_in_log_data/gelf.html>.
+//! a syslog severity; additional fields lose their underscore, unless two fields would then have
+//! one name. The service is the field `_service`, `_service_name`, `_app`, `_application`,
+//! `_application_name`, `_container_name` or `facility`. Source: <https://go2docs.graylog.org/current/getting_in_log_data/gelf.html>.
 
 use std::{
     collections::HashMap,
@@ -28,6 +28,9 @@ use crate::{
 /// The fields that may name the service, the best first.
 const SERVICES: [&str; 7] =
     ["service", "service_name", "app", "application", "application_name", "container_name", "facility"];
+
+/// The fields that are the message where `short_message` is missing.
+const INSTEAD: [&str; 3] = ["message", "full_message", "_message"];
 
 /// The words of the syslog severities 0 to 7.
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
@@ -69,34 +72,51 @@ pub fn record(message: &[u8]) -> Result<RawRecord, String> {
     };
     let mut record = fields::read_json(json, &MAPPING)?;
     if record.message.is_empty() {
+        let message = INSTEAD.iter().find_map(|name| record.attributes.iter().position(|(key, _)| key == name));
+        record.message = message.map(|place| record.attributes.remove(place).1.to_string()).unwrap_or_default();
+    }
+    if record.message.is_empty() {
         return Err("short_message: missing; a GELF message must have one".into());
     }
     let mut level = None;
-    record.attributes.retain_mut(|(key, value)| {
-        match (key.as_str(), &*value) {
-            ("version", _) => return false,
-            ("level", Value::Int(number)) => {
-                level = usize::try_from(*number).ok().and_then(|number| LEVELS.get(number))
-            }
-            ("level", value) => record.level = format_compact!("{value}"),
-            _ => {
-                if let Some(name) = key.strip_prefix('_') {
-                    *key = Text::new(name);
-                }
-                return true;
-            }
+    record.attributes.retain(|(key, value)| match (key.as_str(), value) {
+        // That of the format; another is the application's.
+        ("version", version) => !matches!(version.to_string().as_str(), "1" | "1.0" | "1.1"),
+        ("level", value) => {
+            level = Some(value.clone());
+            false
         }
-        false
+        _ => true,
     });
-    if let Some(word) = level {
-        record.level = Text::const_new(word);
-        record.severity = Severity::from_word(word).map(|severity| u32::from(severity.number()));
+    remove_underscores(&mut record.attributes);
+    if let Some(level) = level {
+        let number = if let Value::Int(number) = level { usize::try_from(number).ok() } else { None };
+        match number.and_then(|number| LEVELS.get(number)) {
+            Some(word) => {
+                record.level = Text::const_new(word);
+                record.severity = Severity::from_word(word).map(|severity| u32::from(severity.number()));
+            }
+            None => record.level = format_compact!("{level}"),
+        }
     }
     let service = SERVICES.iter().find_map(|name| record.attributes.iter().position(|(key, _)| key == name));
     if let Some(place) = service {
         record.service = format_compact!("{}", record.attributes.remove(place).1);
     }
     Ok(record)
+}
+
+/// Makes `_user_id` `user_id`, unless a field has this name already.
+fn remove_underscores(attributes: &mut [(Text, Value)]) {
+    let mut plain: Vec<Text> =
+        attributes.iter().filter(|(key, _)| !key.starts_with('_')).map(|(key, _)| key.clone()).collect();
+    plain.sort_unstable();
+    for (key, _) in attributes {
+        let name = key.strip_prefix('_').filter(|name| !name.is_empty());
+        if let Some(name) = name.filter(|name| plain.binary_search_by(|other| other.as_str().cmp(name)).is_err()) {
+            *key = Text::new(name);
+        }
+    }
 }
 
 fn inflated(compressed: impl std::io::Read) -> Result<Vec<u8>, String> {
@@ -247,6 +267,32 @@ mod tests {
         assert_eq!(record.time, RawTime::Text("1385053862.3072".into()));
         let keys: Vec<_> = record.attributes.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["full_message", "user_id", "facility"]);
+    }
+
+    #[test]
+    fn no_field_is_lost() {
+        for (fields, expected) in [
+            (r#""_id":"a-1""#, "id=a-1"),
+            (r#""_id":"a-1","id":"b-2""#, "_id=a-1|id=b-2"),
+            (r#""_user":1,"user":2"#, "_user=1|user=2"),
+            (r#""file":"a.c","line":7,"_file":"b.c""#, "file=a.c|line=7|_file=b.c"),
+            (r#""facility":"f","_service":"shop""#, "facility=f"),
+            (r#""_":1,"__x":2"#, "_=1|_x=2"),
+            (r#""_level":"x","_version":"1.1","_timestamp":5"#, "level=x|version=1.1|timestamp=5"),
+            (r#""version":"2.3.0""#, "version=2.3.0"),
+            (r#""version":"1.1""#, ""),
+            (r#""_http":{"status":500}"#, "http.status=500"),
+            (r#""full_message":"long""#, "full_message=long"),
+        ] {
+            let record = record(format!(r#"{{"short_message":"m",{fields}}}"#).as_bytes()).unwrap();
+            let attributes: Vec<_> = record.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            assert_eq!((record.message.as_str(), attributes.join("|").as_str()), ("m", expected), "{fields}");
+        }
+        let stated = record(br#"{"short_message":"m","level":42}"#).unwrap();
+        assert_eq!((stated.level.as_str(), stated.severity), ("42", None));
+        for message in [r#"{"full_message":"m"}"#, r#"{"message":"m"}"#, r#"{"short_message":"","_message":"m"}"#] {
+            assert_eq!(record(message.as_bytes()).unwrap().message, "m", "{message}");
+        }
     }
 
     #[test]
