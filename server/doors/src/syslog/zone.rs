@@ -1,0 +1,108 @@
+//! Names of time zones that devices write behind a time.
+
+const HOUR: i32 = 3600;
+
+/// Names by minutes ahead of UTC. Where several zones share a name, the one that more devices are
+/// in.
+const ZONES: [(i32, &str); 30] = [
+    (0, "UTC GMT UCT Z WET"),
+    (60, "CET MET MEZ WEST BST WAT"),
+    (120, "CEST MEST MESZ EET CAT SAST"),
+    (180, "EEST EAT MSK TRT"),
+    (210, "IRST"),
+    (240, "GST SAMT"),
+    (300, "PKT UZT YEKT"),
+    (330, "IST"),
+    (345, "NPT"),
+    (360, "OMST"),
+    (420, "ICT WIB KRAT"),
+    (480, "HKT SGT MYT PHT AWST IRKT"),
+    (540, "JST KST"),
+    (570, "ACST"),
+    (600, "AEST VLAT"),
+    (630, "ACDT"),
+    (660, "AEDT"),
+    (720, "NZST"),
+    (780, "NZDT"),
+    (-150, "NDT"),
+    (-180, "BRT ART ADT"),
+    (-210, "NST"),
+    (-240, "AST CLT EDT"),
+    (-300, "EST CDT"),
+    (-360, "CST MDT"),
+    (-420, "MST PDT"),
+    (-480, "PST AKDT"),
+    (-540, "AKST HDT"),
+    (-600, "HST"),
+    (-660, "SST"),
+];
+
+/// Seconds ahead of UTC by a zone's name, in capitals.
+pub(super) fn named(word: &str) -> Option<i32> {
+    ZONES.iter().find(|(_, names)| names.split(' ').any(|name| name == word)).map(|(minutes, _)| minutes * 60)
+}
+
+/// Seconds ahead of UTC that a word states beyond doubt: `UTC`, `GMT+1`, `+0900`, `-07:00`, and
+/// RFC 3164's `TZ-6`.
+pub(super) fn stated(word: &str) -> Option<i32> {
+    let number = match word {
+        "UTC" | "GMT" | "Z" | "z" => return Some(0),
+        _ => ["UTC", "GMT", "TZ"].iter().find_map(|name| word.strip_prefix(name)),
+    };
+    let (is_named, number) = (number.is_some(), number.unwrap_or(word));
+    let sign = match number.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = &number[1..];
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(both) => both,
+        None if digits.len() == 4 && digits.is_ascii() => digits.split_at(2),
+        // A number that names no zone might be anything.
+        None if is_named => (digits, "0"),
+        None => return None,
+    };
+    let value = |text: &str, most: i32| {
+        let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|value| is_number && *value <= most)
+    };
+    Some(sign * (value(hours, 14)? * HOUR + value(minutes, 59)? * 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_seconds_ahead_of_utc() {
+        for (word, seconds) in [
+            ("UTC", Some(0)),
+            ("GMT+1", Some(3600)),
+            ("UTC-05:30", Some(-19_800)),
+            ("TZ-6", Some(-21_600)),
+            ("+0900", Some(32_400)),
+            ("-07:00", Some(-25_200)),
+            ("-07", None),
+            ("+15:00", None),
+            ("+09:60", None),
+            ("+09:+1", None),
+            ("CET", None),
+            ("", None),
+            ("+", None),
+            ("+é00", None),
+        ] {
+            assert_eq!(stated(word), seconds, "{word}");
+        }
+        for (word, seconds) in [
+            ("CET", Some(3600)),
+            ("EST", Some(-18_000)),
+            ("IST", Some(19_800)),
+            ("HST", Some(-36_000)),
+            ("cet", None),
+            ("XYZ", None),
+        ] {
+            assert_eq!(named(word), seconds, "{word}");
+        }
+    }
+}
