@@ -297,8 +297,10 @@ test.describe('doors that cannot answer', () => {
     syslog.end();
     const lines = await connected(doors.ports.syslog);
     lines.end(`<34>1 2026-11-20T10:20:30Z h ${service} - - - syslog\n<34>1 2026-99-99T99:99:99Z h ${service} - - - no such time\n`);
-    const records = await stored(doors.api, service, 3);
-    expect(records.map(({ message }) => message)).toEqual(expect.arrayContaining(['tcp', 'gelf', 'syslog']));
+    const records = await stored(doors.api, service, 4);
+    expect(records.map(({ message }) => message).sort()).toEqual(['gelf', 'no such time', 'syslog', 'tcp']);
+    const odd = records.find(({ message }) => message === 'no such time');
+    expect(odd!.attributes['time.original']).toBe('2026-99-99T99:99:99Z');
   });
 
   test('datagrams: garbage, an empty one, chunks that lie, and a bomb', async () => {
