@@ -18,7 +18,7 @@ pub mod time;
 pub use id::RecordId;
 pub use query::{ParseError, Query};
 pub use record::{Position, Record, StoredRecord, Value};
-pub use severity::{LevelClass, Severity};
+pub use severity::{LevelClass, LevelNumbers, Severity};
 pub use time::Nanos;
 
 /// Short text that is kept inline up to 24 bytes: services, nodes, levels, keys.

@@ -1,6 +1,6 @@
 //! Reading timestamps of any form.
 
-use chrono::{DateTime, FixedOffset};
+use chrono::FixedOffset;
 
 use super::{Nanos, calendar::Civil};
 
@@ -11,32 +11,45 @@ use super::{Nanos, calendar::Civil};
 ///   length after `.`, `,` or `:` (digits past the ninth are cut off); a zone as `Z`,
 ///   `UTC`, `GMT`, `+09:00`, `+0900` or `+09`;
 /// - the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, told apart by
-///   magnitude (from 10^11, 10^14 and 10^17 on), with decimals as in `1700000000.123`;
-/// - RFC 2822, which HTTP dates follow: `Fri, 02 Jan 2026 03:04:05 GMT`.
+///   size ([`from_epoch`]), with decimals as in `1700000000.123`.
+///
+/// With the feature `written-times` also what loggers write by a locale or a habit: see
+/// `written.rs`.
 ///
 /// `None` for anything else, and for years that [`Nanos`] cannot hold.
 pub fn parse_timestamp(text: &str, assume: FixedOffset) -> Option<Nanos> {
     let text = text.trim();
     let bytes = text.as_bytes();
+    let assumed = i64::from(assume.local_minus_utc());
     if let [b'0'..=b'9', _, _, _, b'-' | b'/', ..] = bytes {
-        return Reader { bytes }.calendar(i64::from(assume.local_minus_utc()));
+        return Reader { bytes }.calendar(assumed);
     }
-    epoch(bytes).or_else(|| rfc2822(text))
+    #[cfg(feature = "written-times")]
+    if let Some(time) = super::written::parse(text, assumed) {
+        return Some(time);
+    }
+    epoch(bytes)
 }
 
-fn rfc2822(text: &str) -> Option<Nanos> {
-    // The day's name, a comment and blanks may make it longer than it looks, but a whole
-    // message is no date.
-    const LONGEST: usize = 64;
-    if text.len() > LONGEST {
-        return None;
+/// Reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970: its size
+/// says which (from 10^11, 10^14 and 10^17 on). `None` past what [`Nanos`] can hold.
+pub fn from_epoch(number: i64) -> Option<Nanos> {
+    number.checked_mul(unit(number))
+}
+
+/// What a number since 1970 counts in, in nanoseconds.
+fn unit(number: i64) -> Nanos {
+    match number.unsigned_abs().checked_ilog10().unwrap_or_default() {
+        0..11 => 1_000_000_000,
+        11..14 => 1_000_000,
+        14..17 => 1_000,
+        _ => 1,
     }
-    DateTime::parse_from_rfc2822(text).ok()?.timestamp_nanos_opt()
 }
 
 /// What is left to read of a timestamp.
-struct Reader<'a> {
-    bytes: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 impl Reader<'_> {
@@ -55,17 +68,14 @@ impl Reader<'_> {
         civil.minute = self.number(2)?;
         if self.one_of(b":").is_some() {
             civil.second = self.number(2)?;
-            if matches!(self.bytes, [b'.' | b',' | b':', b'0'..=b'9', ..]) {
-                self.bytes = &self.bytes[1..];
-                civil.nanos = self.fraction();
-            }
+            civil.nanos = self.fraction();
         }
         let offset = self.zone(assume)?;
         civil.instant(offset)
     }
 
     /// Exactly so many digits.
-    fn number(&mut self, digits: usize) -> Option<i64> {
+    pub(super) fn number(&mut self, digits: usize) -> Option<i64> {
         let (number, rest) = self.bytes.split_at_checked(digits)?;
         let mut value = 0;
         for digit in number {
@@ -75,7 +85,7 @@ impl Reader<'_> {
         Some(value)
     }
 
-    fn one_of(&mut self, choice: &[u8]) -> Option<u8> {
+    pub(super) fn one_of(&mut self, choice: &[u8]) -> Option<u8> {
         let (first, rest) = self.bytes.split_first()?;
         choice.contains(first).then(|| {
             self.bytes = rest;
@@ -83,16 +93,20 @@ impl Reader<'_> {
         })
     }
 
-    /// All digits that follow, as nanoseconds.
-    fn fraction(&mut self) -> i64 {
-        let digits = self.bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (fraction, rest) = self.bytes.split_at(digits);
+    /// The fraction of a second that follows, in nanoseconds; 0 where there is none.
+    pub(super) fn fraction(&mut self) -> i64 {
+        if !matches!(self.bytes, [b'.' | b',' | b':', b'0'..=b'9', ..]) {
+            return 0;
+        }
+        let fraction = &self.bytes[1..];
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (fraction, rest) = fraction.split_at(digits);
         self.bytes = rest;
         nanos_of(fraction)
     }
 
     /// The rest of the text as seconds ahead of UTC.
-    fn zone(mut self, assume: i64) -> Option<i64> {
+    pub(super) fn zone(mut self, assume: i64) -> Option<i64> {
         if self.bytes.is_empty() {
             return Some(assume);
         }
@@ -101,18 +115,36 @@ impl Reader<'_> {
             b"Z" | b"z" | b"UTC" | b"GMT" => return Some(0),
             _ => {}
         }
+        #[cfg(feature = "written-times")]
+        let written = self.bytes;
+        let offset = self.offset();
+        match offset {
+            Some(offset) if self.bytes.is_empty() => Some(offset),
+            #[cfg(feature = "written-times")]
+            _ => super::zones::read(written),
+            #[cfg(not(feature = "written-times"))]
+            _ => None,
+        }
+    }
+
+    /// `+09:00`, `+0900` or `+09` at the front, as seconds ahead of UTC.
+    pub(super) fn offset(&mut self) -> Option<i64> {
         let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
         let hours = self.number(2)?;
         let minutes = match self.bytes {
-            [] => 0,
-            _ => {
-                self.one_of(b":");
+            [b':', b'0'..=b'9', ..] => {
+                self.bytes = &self.bytes[1..];
                 self.number(2)?
             }
+            [b'0'..=b'9', ..] => self.number(2)?,
+            _ => 0,
         };
-        (self.bytes.is_empty() && hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+        (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
     }
 }
+
+/// The longest number with an exponent that is read.
+const LONGEST_NUMBER: usize = 32;
 
 fn digit_value(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
@@ -127,8 +159,12 @@ fn nanos_of(digits: &[u8]) -> i64 {
     value
 }
 
-/// Reads a decimal number of seconds or parts of them since the epoch.
+/// Reads a decimal number since the epoch, also one with an exponent, as Java writes it.
 fn epoch(text: &[u8]) -> Option<Nanos> {
+    if text.iter().any(|byte| matches!(byte, b'e' | b'E')) && text.len() <= LONGEST_NUMBER {
+        let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        return number.is_finite().then(|| epoch(format!("{number}").as_bytes())).flatten();
+    }
     let (negative, unsigned) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -146,12 +182,7 @@ fn epoch(text: &[u8]) -> Option<Nanos> {
     for digit in whole {
         value = value.checked_mul(10)?.checked_add(i64::from(digit_value(*digit)?))?;
     }
-    let unit = match value.checked_ilog10().unwrap_or_default() {
-        0..11 => 1_000_000_000,
-        11..14 => 1_000_000,
-        14..17 => 1_000,
-        _ => 1,
-    };
+    let unit = unit(value);
     // The fraction is in billionths of the unit.
     let magnitude = value.checked_mul(unit)?.checked_add(nanos_of(fraction) * unit / 1_000_000_000)?;
     Some(if negative { -magnitude } else { magnitude })

@@ -1,17 +1,39 @@
-//! The level: the client's word in lower case, without the colours of its terminal.
+//! The level: the client's word in lower case, without the colours of its terminal and without
+//! what its format puts around it; and the severity that it stands for.
 
-use model::{Text, limits};
+use model::{LevelNumbers, Severity, Text, limits};
 
 use super::text::bounded;
 
-/// Removes terminal escapes and space around the word, and lowers its case.
-pub(super) fn normalise(level: Text) -> Result<Text, String> {
+/// The word to show, and the severity: the one that was stated, or else that of the word, or of
+/// the number that came as text, or `info`.
+pub(super) fn normalise(level: Text, stated: Option<Severity>) -> Result<(Text, Severity), String> {
+    let word = word(level)?;
+    let read = || {
+        let severity = Severity::from_word(&word).map(|severity| (severity, None));
+        severity.or_else(|| LevelNumbers::Level.read_text(&word).map(|(severity, word)| (severity, Some(word))))
+    };
+    let (severity, shown) = stated.map(|severity| (severity, None)).or_else(read).unwrap_or((Severity::INFO, None));
+    let shown = shown.or_else(|| word.is_empty().then(|| severity.class().name()));
+    Ok((shown.map_or(word, Text::const_new), severity))
+}
+
+/// Removes terminal escapes, space and punctuation around the word, and lowers its case.
+fn word(level: Text) -> Result<Text, String> {
     // Nearly every record comes with a plain word.
     if level.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return bounded(level, "level", limits::NAME_BYTES);
     }
     let plain = without_escapes(&level);
-    bounded(plain.trim().to_lowercase().into(), "level", limits::NAME_BYTES)
+    let plain = plain.trim();
+    let is_around = |letter: char| "[](){}<>:;,.|*='\"".contains(letter) || letter.is_whitespace();
+    let inner = match plain.contains(['(', '[']) && plain.starts_with(char::is_alphabetic) {
+        // `Level(-4)`
+        true => plain,
+        false => plain.trim_matches(is_around),
+    };
+    let word = if inner.is_empty() { plain } else { inner };
+    bounded(word.to_lowercase().into(), "level", limits::NAME_BYTES)
 }
 
 /// Removes the escape sequences of ECMA-48: `ESC [ … letter`, `ESC ] … BEL`, and those

@@ -74,11 +74,7 @@ impl Normaliser {
         }
 
         let stated = raw.severity.and_then(|number| u8::try_from(number).ok()).and_then(Severity::new);
-        let mut level = level::normalise(raw.level)?;
-        let severity = stated.or_else(|| Severity::from_word(&level)).unwrap_or(Severity::INFO);
-        if level.is_empty() {
-            level = severity.class().name().into();
-        }
+        let (level, severity) = level::normalise(raw.level, stated)?;
 
         let node = bounded(raw.node, "node", limits::NAME_BYTES)?;
         let mut service = bounded(raw.service, "service", limits::NAME_BYTES)?;

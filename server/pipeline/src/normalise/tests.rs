@@ -38,6 +38,16 @@ fn a_level_is_the_clients_word_in_lower_case_without_colours() {
         ("ÉTAGE", "étage"),
         ("", "info"),
         ("a\0b", "a\u{fffd}b"),
+        ("[ERROR]", "error"),
+        ("error:", "error"),
+        ("<Warn>", "warn"),
+        ("\u{1b}[31m[ERROR]\u{1b}[0m", "error"),
+        ("WARN2", "warn2"),
+        ("ERROR+2", "error+2"),
+        ("Level(-4)", "level(-4)"),
+        ("50", "error"),
+        ("3", "err"),
+        ("[]", "[]"),
     ];
     for (sent, kept) in cases {
         assert_eq!(normalised(RawRecord { level: sent.into(), ..raw() }).level, kept, "{sent:?}");
@@ -55,6 +65,13 @@ fn a_severity_is_the_number_or_else_the_word_or_else_info() {
         (None, "FATAL", 21, "fatal"),
         (None, "http", 9, "http"),
         (None, "what is this", 9, "what is this"),
+        (Some(17), "200", 17, "200"),
+        (None, "WARN2", 14, "warn2"),
+        (None, "error+2", 19, "error+2"),
+        (None, "50", 17, "error"),
+        (None, "35", 11, "info"),
+        (None, "0", 21, "emerg"),
+        (None, "[Critical]", 18, "critical"),
     ];
     for (severity, level, number, word) in cases {
         let record = normalised(RawRecord { severity, level: level.into(), ..raw() });
@@ -69,7 +86,8 @@ fn a_time_that_cannot_be_believed_is_the_time_of_receipt_and_the_original_is_kep
         oldest: Some(Duration::from_secs(86_400)),
     };
     let second = 1_000_000_000;
-    let cases: [(RawTime, Nanos, Option<&str>); 10] = [
+    let sized = |unit: i64| RawTime::Number(NOW / unit);
+    let cases: [(RawTime, Nanos, Option<&str>); 22] = [
         (RawTime::Missing, NOW, None),
         (RawTime::Text("  ".into()), NOW, None),
         (RawTime::Text("2026-01-02T03:04:05.000000001Z".into()), NOW + 1, None),
@@ -80,6 +98,20 @@ fn a_time_that_cannot_be_believed_is_the_time_of_receipt_and_the_original_is_kep
         (RawTime::Nanos(NOW - 86_401 * second), NOW, Some("2026-01-01T03:04:04.000000000Z")),
         (RawTime::Nanos(NOW + 600 * second), NOW + 600 * second, None),
         (RawTime::Nanos(NOW + 601 * second), NOW, Some("2026-01-02T03:14:06.000000000Z")),
+        // By size.
+        (sized(1), NOW, None),
+        (sized(1_000), NOW, None),
+        (sized(1_000_000), NOW, None),
+        (sized(second), NOW, None),
+        (RawTime::Text("1767323045.5".into()), NOW + second / 2, None),
+        (RawTime::Text("1767323045000".into()), NOW, None),
+        // What cannot be meant.
+        (RawTime::Number(17), NOW, Some("17")),
+        (RawTime::Number(i64::MAX), NOW, Some("9223372036854775807")),
+        (RawTime::Number(99_999_999_999), NOW, Some("99999999999")),
+        (RawTime::Text("0".into()), NOW, Some("0")),
+        (RawTime::Text("1970-01-01T00:00:17Z".into()), NOW, Some("1970-01-01T00:00:17Z")),
+        (RawTime::Nanos(17 * second), NOW, Some("1970-01-01T00:00:17.000000000Z")),
     ];
     for (sent, time, original) in cases {
         let record = rules.record(RawRecord { time: sent.clone(), ..raw() }, NOW).unwrap();
@@ -89,9 +121,32 @@ fn a_time_that_cannot_be_believed_is_the_time_of_receipt_and_the_original_is_kep
 }
 
 #[test]
-fn without_a_retention_old_times_are_kept() {
-    let record = normalised(RawRecord { time: RawTime::Nanos(1), ..raw() });
-    assert_eq!((record.time, record.attributes.len()), (1, 0));
+fn without_a_retention_old_times_are_kept_but_those_before_logs_were() {
+    for (sent, kept) in [
+        (RawTime::Nanos(model::time::EARLIEST), Some(model::time::EARLIEST)),
+        (RawTime::Number(100_000_000), Some(model::time::EARLIEST)),
+        (RawTime::Text("1985-10-26T01:21:00Z".into()), Some(499_137_660_000_000_000)),
+        (RawTime::Nanos(model::time::EARLIEST - 1), None),
+        (RawTime::Number(99_999_999), None),
+        (RawTime::Number(-1), None),
+        (RawTime::Text("1970-01-01".into()), None),
+    ] {
+        let record = normalised(RawRecord { time: sent.clone(), ..raw() });
+        assert_eq!(record.time, kept.unwrap_or(NOW), "{sent:?}");
+        assert_eq!(record.attribute("time.original").is_some(), kept.is_none(), "{sent:?}");
+    }
+}
+
+#[test]
+fn seconds_and_nanoseconds_of_a_protocol_may_be_something_else() {
+    for (seconds, nanos, time) in [
+        (1_700_000_000, 5, RawTime::Nanos(1_700_000_000_000_000_005)),
+        (0, 0, RawTime::Nanos(0)),
+        (1_700_000_000_123, 0, RawTime::Number(1_700_000_000_123)),
+        (i64::MAX, 0, RawTime::Number(i64::MAX)),
+    ] {
+        assert_eq!(RawTime::from_parts(seconds, nanos), time);
+    }
 }
 
 #[test]
@@ -186,7 +241,7 @@ proptest! {
     /// The invariants of `Record`, whatever a door hands in.
     #[test]
     fn whatever_is_not_refused_keeps_every_invariant(
-        time in prop_oneof![any::<i64>().prop_map(RawTime::Nanos), any_text().prop_map(RawTime::Text)],
+        time in prop_oneof![any::<i64>().prop_map(RawTime::Nanos), any::<i64>().prop_map(RawTime::Number), any_text().prop_map(RawTime::Text)],
         severity in any::<Option<u32>>(),
         names in (any_text(), any_text(), any_text(), any_text()),
         attributes in prop::collection::vec((any_text(), any_value()), 0..20),
@@ -223,7 +278,7 @@ proptest! {
                     _ => {}
                 }
             }
-            prop_assert!(record.time <= NOW + 600_000_000_000);
+            prop_assert!((model::time::EARLIEST..=NOW + 600_000_000_000).contains(&record.time));
         }
     }
 }

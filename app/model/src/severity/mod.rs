@@ -1,7 +1,11 @@
 //! Severity: the OpenTelemetry number, the six classes, and the words for them.
 
+mod numbers;
+mod words;
+
 use std::{fmt, str::FromStr};
 
+pub use numbers::LevelNumbers;
 use serde::{Deserialize, Serialize};
 
 /// An OpenTelemetry severity number, 1 to 24.
@@ -26,35 +30,15 @@ impl Severity {
         LevelClass::ALL[usize::from((self.0 - 1) / 4)]
     }
 
-    /// The severity that a client's word stands for, in any case and with blanks around
-    /// it; `None` where the word is not known (such a record counts as
-    /// [`Severity::INFO`]).
+    /// The severity that a client's word stands for, in any case; `None` where the word is
+    /// not known (such a record counts as [`Severity::INFO`]). See `words.rs` for what is read.
     pub fn from_word(word: &str) -> Option<Self> {
-        const LONGEST: usize = 16;
-        let word = word.trim().as_bytes();
-        let mut lower = [0; LONGEST];
-        let lower = lower.get_mut(..word.len())?;
-        lower.copy_from_slice(word);
-        lower.make_ascii_lowercase();
-        // Words of winston (its npm, cli and syslog sets), log4j, java.util.logging,
-        // Python, RFC 5424, Serilog, .NET, Go and Google Cloud. The numbers of the syslog
-        // words follow OpenTelemetry's table; winston puts `verbose` above `debug`.
-        let number = match &*lower {
-            b"trace" | b"trc" | b"t" | b"silly" | b"finest" | b"all" => 1,
-            b"finer" => 3,
-            b"debug" | b"dbg" | b"dbug" | b"d" | b"fine" => 5,
-            b"verbose" | b"vrb" | b"v" | b"config" => 6,
-            b"info" | b"information" | b"informational" | b"inf" | b"i" | b"log" | b"default" => 9,
-            b"http" | b"access" | b"data" | b"input" => 9,
-            b"notice" | b"note" | b"success" | b"help" | b"prompt" => 10,
-            b"warn" | b"warning" | b"wrn" | b"w" | b"alert_warning" => 13,
-            b"error" | b"err" | b"eror" | b"e" | b"severe" | b"fail" | b"failure" => 17,
-            b"critical" | b"crit" | b"crt" => 18,
-            b"alert" => 19,
-            b"fatal" | b"ftl" | b"f" | b"emerg" | b"emergency" | b"panic" | b"dpanic" => 21,
-            _ => return None,
-        };
-        Some(Self(number))
+        words::severity(word)
+    }
+
+    /// The nearest severity that there is.
+    fn nearest(number: i64) -> Self {
+        Self(number.clamp(1, 24) as u8)
     }
 }
 
@@ -132,26 +116,6 @@ mod tests {
             assert_eq!(class.highest().class(), class);
             assert_eq!(Severity::from_word(class.name()), Some(class.lowest()));
             assert_eq!(class.name().to_uppercase().parse(), Ok(class));
-        }
-    }
-
-    #[test]
-    fn words_of_the_usual_loggers_are_known() {
-        for (words, class) in [
-            ("silly trace TRACE finest", LevelClass::Trace),
-            ("debug verbose Debug DBG fine config", LevelClass::Debug),
-            ("info http Information notice log", LevelClass::Info),
-            ("warn warning WARN WRN", LevelClass::Warn),
-            ("error err Error severe crit critical alert", LevelClass::Error),
-            ("fatal emerg emergency panic FATAL", LevelClass::Fatal),
-        ] {
-            for word in words.split(' ') {
-                assert_eq!(Severity::from_word(word).map(Severity::class), Some(class), "{word}");
-            }
-        }
-        assert_eq!(Severity::from_word("  Warn\n"), Severity::new(13));
-        for unknown in ["", "loud", "9", "a word that is far too long", "ERRÖR"] {
-            assert_eq!(Severity::from_word(unknown), None, "{unknown}");
         }
     }
 
