@@ -16,7 +16,7 @@ use std::{
 use bytes::BytesMut;
 use compact_str::format_compact;
 use flate2::read::{GzDecoder, ZlibDecoder};
-use model::{Severity, Text, Value};
+use model::{LevelNumbers, Text, Value};
 use pipeline::normalise::RawRecord;
 
 use crate::{
@@ -31,9 +31,6 @@ const SERVICES: [&str; 7] =
 
 /// The fields that are the message where `short_message` is missing.
 const INSTEAD: [&str; 3] = ["message", "full_message", "_message"];
-
-/// The words of the syslog severities 0 to 7.
-const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 /// Its own names.
 static MAPPING: LazyLock<Mapping> = LazyLock::new(|| {
@@ -89,15 +86,10 @@ pub fn record(message: &[u8]) -> Result<RawRecord, String> {
         _ => true,
     });
     remove_underscores(&mut record.attributes);
-    if let Some(level) = level {
-        let number = if let Value::Int(number) = level { usize::try_from(number).ok() } else { None };
-        match number.and_then(|number| LEVELS.get(number)) {
-            Some(word) => {
-                record.level = Text::const_new(word);
-                record.severity = Severity::from_word(word).map(|severity| u32::from(severity.number()));
-            }
-            None => record.level = format_compact!("{level}"),
-        }
+    if let Some(level) = level
+        && !record.set_level(&level, LevelNumbers::Syslog)
+    {
+        record.level = format_compact!("{level}");
     }
     let service = SERVICES.iter().find_map(|name| record.attributes.iter().position(|(key, _)| key == name));
     if let Some(place) = service {

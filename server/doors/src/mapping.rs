@@ -8,7 +8,15 @@ use pipeline::normalise::RawRecord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Message,
+    /// A message where no field of a better name is one.
+    SecondMessage,
+    /// An attribute, and the message where there is no other.
+    Hint,
+    /// An object that is the message where there is no other.
+    Payload,
     Time,
+    /// Nanoseconds beside the seconds of a time.
+    Nanos,
     Level,
     Service,
     Node,
@@ -29,20 +37,88 @@ impl Role {
         (Self::SpanId, "span_id"),
     ];
 
-    /// By the names of pino, bunyan, winston, Serilog, logback, zap, slog, Docker, GELF and
-    /// the Elastic Common Schema.
+    /// By the names of pino, bunyan, winston, Serilog, logback, log4j, zap, slog, Python, .NET,
+    /// Docker, GELF, the journal, Google Cloud, OpenTelemetry and the Elastic Common Schema.
     pub fn usual(name: &str) -> Self {
-        match name {
-            "message" | "msg" | "@message" | "log" | "body" | "@m" | "short_message" => Self::Message,
-            "time" | "timestamp" | "@timestamp" | "ts" | "@t" | "datetime" | "date" => Self::Time,
-            "level" | "severity" | "lvl" | "@l" | "levelname" | "log.level" | "severityText" | "loglevel" => {
-                Self::Level
-            }
-            "service" | "service.name" | "app" | "application" => Self::Service,
-            "node" | "host" | "hostname" | "host.name" | "instance" => Self::Node,
-            "trace_id" | "traceId" | "traceid" | "trace.id" | "@tr" => Self::TraceId,
-            "span_id" | "spanId" | "spanid" | "span.id" | "@sp" => Self::SpanId,
+        // Bytes, because the compiler looks at the length of these first.
+        match name.as_bytes() {
+            b"message"
+            | b"msg"
+            | b"@message"
+            | b"@m"
+            | b"_msg"
+            | b"short_message"
+            | b"Message"
+            | b"Msg"
+            | b"MESSAGE"
+            | b"textPayload"
+            | b"jsonPayload.message"
+            | b"jsonPayload.msg" => Self::Message,
+            b"log" | b"body" | b"event.original" | b"RenderedMessage" => Self::SecondMessage,
+            b"event" | b"error.message" | b"err.message" => Self::Hint,
+            b"jsonPayload" | b"protoPayload" => Self::Payload,
+            b"time"
+            | b"timestamp"
+            | b"@timestamp"
+            | b"ts"
+            | b"@t"
+            | b"datetime"
+            | b"date"
+            | b"Time"
+            | b"Timestamp"
+            | b"asctime"
+            | b"timeMillis"
+            | b"instant.epochSecond"
+            | b"timestamp.seconds"
+            | b"timestampSeconds"
+            | b"timeUnixNano"
+            | b"time_unix_nano"
+            | b"__REALTIME_TIMESTAMP"
+            | b"_SOURCE_REALTIME_TIMESTAMP" => Self::Time,
+            b"instant.nanoOfSecond" | b"timestamp.nanos" | b"timestampNanos" => Self::Nanos,
+            b"level"
+            | b"severity"
+            | b"lvl"
+            | b"@l"
+            | b"levelname"
+            | b"levelName"
+            | b"level_name"
+            | b"level.name"
+            | b"log.level"
+            | b"log_level"
+            | b"loglevel"
+            | b"logLevel"
+            | b"LogLevel"
+            | b"Level"
+            | b"Severity"
+            | b"severityText"
+            | b"severity_text"
+            | b"SeverityText"
+            | b"severityNumber"
+            | b"severity_number"
+            | b"SeverityNumber"
+            | b"levelno"
+            | b"level_value"
+            | b"PRIORITY"
+            | b"syslog_severity"
+            | b"syslog_severity_code"
+            | b"log.syslog.severity.name"
+            | b"log.syslog.severity.code"
+            | b"detected_level" => Self::Level,
+            b"service" | b"service.name" | b"app" | b"application" => Self::Service,
+            b"node" | b"host" | b"hostname" | b"host.name" | b"instance" => Self::Node,
+            b"trace_id" | b"traceId" | b"traceid" | b"trace.id" | b"@tr" => Self::TraceId,
+            b"span_id" | b"spanId" | b"spanid" | b"span.id" | b"@sp" => Self::SpanId,
             _ => Self::Attribute,
+        }
+    }
+
+    /// The role that a client may name a field for, in whose place its usual names are.
+    fn named(self) -> Self {
+        match self {
+            Self::SecondMessage | Self::Hint | Self::Payload => Self::Message,
+            Self::Nanos => Self::Time,
+            other => other,
         }
     }
 }
@@ -81,7 +157,7 @@ impl Mapping {
             return *role;
         }
         let usual = Role::usual(name);
-        if self.names.iter().any(|(_, role)| *role == usual) { Role::Attribute } else { usual }
+        if self.names.iter().any(|(_, role)| *role == usual.named()) { Role::Attribute } else { usual }
     }
 
     /// Fills in what a record does not say.

@@ -144,7 +144,8 @@ impl Origin {
         let time = [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|nanos| *nanos != 0);
         RawRecord {
             time: time.map_or(RawTime::Missing, |nanos| match i64::try_from(nanos) {
-                Ok(nanos) => RawTime::Nanos(nanos),
+                // Some clients count in other units.
+                Ok(nanos) => RawTime::Number(nanos),
                 Err(_) => RawTime::Text(nanos.to_string()),
             }),
             severity: u32::try_from(record.severity_number).ok().filter(|number| *number != 0),
@@ -255,7 +256,7 @@ mod tests {
         let records = decode_json(REQUEST.as_bytes()).unwrap();
         let [first, second, third, fourth] = &records[..] else { panic!("{records:?}") };
         assert_eq!((first.service.as_str(), first.node.as_str(), first.message.as_str()), ("shop", "a1", "broken"));
-        assert_eq!((first.time.clone(), first.severity), (RawTime::Nanos(1_700_000_000_000_000_001), Some(17)));
+        assert_eq!((first.time.clone(), first.severity), (RawTime::Number(1_700_000_000_000_000_001), Some(17)));
         assert_eq!(first.trace_id, RawId::Bytes(hex::decode("5b8efff798038103d269b633813fc60c").unwrap()));
         let attribute = |record: &RawRecord, name: &str| {
             record.attributes.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
@@ -271,7 +272,7 @@ mod tests {
         ] {
             assert_eq!(attribute(first, name).as_deref(), Some(value), "{name}");
         }
-        assert_eq!(second.time, RawTime::Nanos(1_700_000_000_000_000_002));
+        assert_eq!(second.time, RawTime::Number(1_700_000_000_000_000_002));
         assert_eq!(second.message, r#"{"user":{"id":1.5}}"#);
         assert_eq!(attribute(second, "body.user.id").as_deref(), Some("1.5"));
         assert_eq!((third.message.as_str(), fourth.message.as_str()), ("aGk=", ""));

@@ -3,9 +3,11 @@
 //! Packets of the first kind are those of a log service behind a distributor,
 //! `{"uri":"/logs","method":"POST","key":0,"params":"{\"message\":…}"}¶`: the fields of
 //! `params`, an object or its JSON text, become those of the record, and `uri`, `method`
-//! and `key` its attributes.
+//! and `key` its attributes. A service of that kind logs each packet that it serves, so `params`
+//! is mostly a packet itself, and the message is what it asks for: `GET /goods {"name":"tea"}`.
 
 use bytes::{Buf as _, BytesMut};
+use compact_str::format_compact;
 use model::{Text, Value};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
 use serde::Deserialize;
@@ -111,25 +113,33 @@ fn may_go_on(json: &[u8]) -> bool {
 fn record(packet: &[u8]) -> Result<RawRecord, String> {
     let packet = packet.trim_ascii();
     let record = fields::read_json(packet, &USUAL)?;
-    let is = |wanted: &str| record.attributes.iter().any(|(key, _)| key == wanted);
-    if record.message.is_empty() && is("uri") && is("method") { Ok(unfolded(packet, record)) } else { Ok(record) }
+    if record.message.is_empty() && is_request(&record) { Ok(unfolded(packet, record)) } else { Ok(record) }
 }
+
+/// Where log services take what is logged: the address says nothing about it.
+const LOGS: &str = "/logs";
 
 /// A packet's `params` as the record.
 fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
-    let params = take_params(packet, &mut outer);
+    let params = take_params(packet, &mut outer).filter(|params| !matches!(params.trim(), "" | "null"));
     let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), &USUAL).ok());
-    let part = |name: &str| outer.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
-    let address = || [part("method"), part("uri")].map(Option::unwrap_or_default).join(" ");
     let Some(mut record) = inner else {
         // No object: the text is what was logged.
-        let message = params.filter(|params| !params.is_empty() && params != "null");
         let attributes = outer.attributes.iter().filter(|(key, _)| key != "params").cloned().collect();
-        let message = message.map_or_else(address, String::from);
+        let message = match params {
+            Some(params) if attribute(&outer, "uri").as_deref() == Some(LOGS) => params.into(),
+            params => request(&outer, params.as_deref()),
+        };
         return RawRecord { message, attributes, ..outer };
     };
     if record.message.is_empty() {
-        record.message = address();
+        let params = params.unwrap_or_default();
+        record.message = match is_request(&record) {
+            // The packet that was served.
+            true => request(&record, take_params(params.as_bytes(), &mut record.clone()).as_deref()),
+            false if attribute(&outer, "uri").as_deref() == Some(LOGS) => params.trim().to_owned(),
+            false => request(&outer, Some(&params)),
+        };
     }
     let taken = |key: &str| key == "params" || key.starts_with("params.");
     let rest = outer.attributes.into_iter().filter(|(key, _)| !taken(key));
@@ -145,6 +155,26 @@ fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
         }
     }
     record
+}
+
+fn attribute(record: &RawRecord, name: &str) -> Option<Text> {
+    record.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| format_compact!("{value}"))
+}
+
+fn is_request(record: &RawRecord) -> bool {
+    attribute(record, "uri").is_some() && attribute(record, "method").is_some()
+}
+
+/// `GET /goods {"name":"tea"}`: what a packet asks for, as one line.
+fn request(packet: &RawRecord, params: Option<&str>) -> String {
+    let part = |name| attribute(packet, name).unwrap_or_default();
+    let params = params.map(str::trim).filter(|params| !matches!(*params, "" | "null" | "{}"));
+    let mut line = format!("{} {}", part("method"), part("uri"));
+    if let Some(params) = params {
+        line.push(' ');
+        line.push_str(params);
+    }
+    line
 }
 
 /// The text of a packet's `params`, which is no attribute any more, or what it is in JSON.
@@ -197,6 +227,53 @@ mod tests {
         assert_eq!((third.message.as_str(), fourth.message.as_str()), ("GET /members", "just text"));
         assert_eq!(fifth.message, r#"[{"b":1, "a":1e5}]"#);
         assert_eq!(fourth.attributes, fifth.attributes);
+    }
+
+    #[test]
+    fn what_a_service_logs_of_each_request_is_the_message() {
+        let log =
+            |params: serde_json::Value| serde_json::json!({"uri":"/logs","method":"POST","key":0,"params":params});
+        let served = |packet: serde_json::Value| log(packet.to_string().into());
+        for (packet, message, attributes) in [
+            (
+                served(serde_json::json!({"uri":"/goods","method":"GET","params":{"name":"tea","n":2},"key":7})),
+                r#"GET /goods {"n":2,"name":"tea"}"#,
+                &[("uri", "/goods"), ("method", "GET"), ("key", "7"), ("params.name", "tea"), ("params.n", "2")][..],
+            ),
+            (
+                served(serde_json::json!({"uri":"/goods","method":"GET","params":{},"key":7})),
+                "GET /goods",
+                &[("uri", "/goods")],
+            ),
+            (served(serde_json::json!({"uri":"/goods","method":"DELETE","params":"id=7"})), "DELETE /goods id=7", &[]),
+            (
+                served(serde_json::json!({"uri":"/members","method":"POST","params":{"message":"hi"}})),
+                r#"POST /members {"message":"hi"}"#,
+                &[("params.message", "hi")],
+            ),
+            (log(serde_json::json!({"uri":"/a","method":"GET","params":[1,2]})), "GET /a [1,2]", &[("method", "GET")]),
+            (served(serde_json::json!({"message":"m","uri":"/a","method":"GET"})), "m", &[("uri", "/a")]),
+            (
+                served(serde_json::json!({"errorcode":1,"results":"none"})),
+                r#"{"errorcode":1,"results":"none"}"#,
+                &[("errorcode", "1"), ("uri", "/logs")],
+            ),
+            (
+                serde_json::json!({"uri":"/goods","method":"GET","key":1,"params":{"name":"tea"}}),
+                r#"GET /goods {"name":"tea"}"#,
+                &[("name", "tea")],
+            ),
+            (serde_json::json!({"uri":"/goods","method":"GET","key":1,"params":"tea"}), "GET /goods tea", &[]),
+        ] {
+            let frame = feed(&mut Packets::default(), format!("{packet}¶").as_bytes(), &[]).unwrap();
+            let [record] = &frame.records[..] else { panic!("{frame:?}") };
+            assert_eq!(record.message, message, "{packet}");
+            for (name, value) in attributes {
+                let found =
+                    record.attributes.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
+                assert_eq!(found.as_deref(), Some(*value), "{name} of {packet}");
+            }
+        }
     }
 
     #[test]

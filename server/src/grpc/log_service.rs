@@ -148,7 +148,7 @@ fn raw(record: Record, service: &Text, node: &Text) -> RawRecord {
     let own = |own: String, shared: &Text| if own.is_empty() { shared.clone() } else { Text::from(own) };
     let id = |bytes: Vec<u8>| if bytes.is_empty() { RawId::Missing } else { RawId::Bytes(bytes) };
     RawRecord {
-        time: if record.time_unix_nano == 0 { RawTime::Missing } else { RawTime::Nanos(record.time_unix_nano) },
+        time: if record.time_unix_nano == 0 { RawTime::Missing } else { RawTime::Number(record.time_unix_nano) },
         severity: (record.severity != 0).then_some(record.severity),
         level: record.level.into(),
         service: own(record.service, service),

@@ -159,19 +159,19 @@ fn service_of(record: &RawRecord) -> Option<&str> {
     })
 }
 
-/// Seconds, or an `EventTime` of seconds and nanoseconds.
+/// Seconds or another unit by their size, or an `EventTime` of seconds and nanoseconds.
 fn time_of(time: &ValueRef<'_>) -> RawTime {
     match time {
         ValueRef::Ext(0, bytes) => match bytes.split_first_chunk::<4>() {
             Some((seconds, nanos)) => {
                 let nanos = nanos.first_chunk().map_or(0, |nanos| u32::from_be_bytes(*nanos));
-                RawTime::Nanos(i64::from(u32::from_be_bytes(*seconds)) * 1_000_000_000 + i64::from(nanos))
+                RawTime::from_parts(u32::from_be_bytes(*seconds).into(), nanos.into())
             }
             None => RawTime::Missing,
         },
         ValueRef::Integer(seconds) => match seconds.as_i64() {
             None | Some(0) => RawTime::Missing,
-            Some(seconds) => RawTime::Text(seconds.to_string()),
+            Some(seconds) => RawTime::Number(seconds),
         },
         ValueRef::F64(seconds) => RawTime::Text(seconds.to_string()),
         _ => RawTime::Missing,

@@ -38,7 +38,7 @@ pub fn decode_json(body: &[u8]) -> Result<Vec<RawRecord>> {
         let labels: Vec<(String, String)> = stream.into_iter().collect();
         let shared = records.stream(labels, values.len())?;
         for JsonEntry(nanos, line, metadata) in values {
-            let time = nanos.parse().map_or(RawTime::Text(nanos), RawTime::Nanos);
+            let time = nanos.parse().map_or(RawTime::Text(nanos), RawTime::Number);
             records.entry(&shared, time, line, metadata.into_iter().flatten());
         }
     }
@@ -69,9 +69,7 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
             .ok_or_else(|| Error::invalid(format!("labels: {labels:?} does not read; write {{service=\"shop\"}}")))?;
         let shared = records.stream(labels, entries.len())?;
         for Entry { timestamp, line, structured_metadata } in entries {
-            let time = timestamp.map_or(RawTime::Missing, |at| {
-                RawTime::Nanos(at.seconds.saturating_mul(1_000_000_000).saturating_add(at.nanos.into()))
-            });
+            let time = timestamp.map_or(RawTime::Missing, |at| RawTime::from_parts(at.seconds, at.nanos.into()));
             records.entry(&shared, time, line, structured_metadata.into_iter().map(|label| (label.name, label.value)));
         }
     }
@@ -215,13 +213,13 @@ mod tests {
         assert_eq!((first.service.as_str(), first.level.as_str(), first.message.as_str()), ("shop", "warn", "plain"));
         assert_eq!(first.attributes, [(Text::from("env"), Value::Text("test".into()))]);
         assert_eq!((second.message.as_str(), second.level.as_str()), ("inner", "error"));
-        assert_eq!(second.time, RawTime::Nanos(1_700_000_000_000_000_002));
+        assert_eq!(second.time, RawTime::Number(1_700_000_000_000_000_002));
         // What is said twice is what the line says.
         let keys: Vec<_> = second.attributes.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["n", "user", "env"]);
         assert_eq!(second.attributes[0].1, Value::Int(7));
         assert!(matches!(&second.trace_id, RawId::Text(id) if id.starts_with("5b8e")));
-        assert_eq!((third.message.as_str(), &third.time), ("{not json", &RawTime::Nanos(1_700_000_000_000_000_003)));
+        assert_eq!((third.message.as_str(), &third.time), ("{not json", &RawTime::Number(1_700_000_000_000_000_003)));
         assert_eq!(fourth.time, RawTime::Text("soon".into()));
     }
 

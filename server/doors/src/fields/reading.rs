@@ -1,0 +1,210 @@
+//! A record while its fields are read: which of several fields is its message, its level, its
+//! time.
+
+use compact_str::{CompactString, format_compact};
+use model::{LevelNumbers, Severity, Text, Value};
+use pipeline::normalise::{RawId, RawRecord, RawTime};
+
+use crate::{
+    mapping::{Mapping, Role},
+    template,
+};
+
+/// Past it a float leaves out whole numbers: 2^53.
+pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
+
+pub(super) struct Reading<'a> {
+    pub(super) mapping: &'a Mapping,
+    record: RawRecord,
+    /// The name of the field that is the message until one with a better name comes.
+    message_from: Option<CompactString>,
+    /// The attribute that is a message where there is no other.
+    hint: Option<usize>,
+    /// A field for messages is an object.
+    is_structured: bool,
+    /// A field for messages is `null`.
+    is_null: bool,
+    /// What a number beside the level's own field says, and whether it is the severity itself.
+    beside: Option<(Severity, &'static str, bool)>,
+    /// There was a number that a float may not hold.
+    pub(super) is_inexact: bool,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(mapping: &'a Mapping) -> Self {
+        Self {
+            mapping,
+            record: RawRecord::default(),
+            message_from: None,
+            hint: None,
+            is_structured: false,
+            is_null: false,
+            beside: None,
+            is_inexact: false,
+        }
+    }
+
+    fn attribute(&mut self, path: CompactString, value: Value) {
+        self.record.attributes.push((path, value));
+    }
+
+    /// Takes a value that has a text form: most loggers write most fields as texts.
+    pub(super) fn text(&mut self, role: Role, path: CompactString, text: &str) {
+        let record = &mut self.record;
+        match role {
+            // The first of several names wins; the others stay readable as attributes.
+            Role::Message if record.message.is_empty() => text.clone_into(&mut record.message),
+            Role::Message if self.message_from.is_some() && !text.is_empty() => {
+                self.demote();
+                text.clone_into(&mut self.record.message);
+            }
+            Role::SecondMessage if record.message.is_empty() => {
+                text.clone_into(&mut record.message);
+                self.message_from = Some(path);
+            }
+            Role::Hint => {
+                self.hint = self.hint.or(Some(record.attributes.len()));
+                self.attribute(path, Value::Text(Text::new(text)));
+            }
+            Role::Time if matches!(record.time, RawTime::Missing) => record.time = RawTime::Text(text.to_owned()),
+            Role::Level => self.level(path, Value::Text(Text::new(text))),
+            Role::Service if record.service.is_empty() => record.service = Text::new(text),
+            Role::Node if record.node.is_empty() => record.node = Text::new(text),
+            Role::TraceId if matches!(record.trace_id, RawId::Missing) => {
+                record.trace_id = RawId::Text(text.to_owned())
+            }
+            Role::SpanId if matches!(record.span_id, RawId::Missing) => record.span_id = RawId::Text(text.to_owned()),
+            _ => self.attribute(path, Value::Text(Text::new(text))),
+        }
+    }
+
+    pub(super) fn number(&mut self, role: Role, path: CompactString, value: Value) {
+        // Not a number is, like the infinities, for the normalise stage.
+        self.is_inexact |= matches!(value, Value::Float(number) if number.abs() >= EXACT);
+        match (role, &value) {
+            // Epochs, told apart by their size like their text forms.
+            (Role::Time, Value::Int(number)) if matches!(self.record.time, RawTime::Missing) => {
+                self.record.time = RawTime::Number(*number);
+            }
+            (Role::Nanos, Value::Int(nanos @ 0..1_000_000_000)) => match self.record.time {
+                RawTime::Number(seconds) => self.record.time = RawTime::from_parts(seconds, *nanos),
+                _ => self.attribute(path, value),
+            },
+            (Role::Level, _) => self.level(path, value),
+            (Role::Message | Role::SecondMessage | Role::Time | Role::Service | Role::Node, _) => {
+                self.text(role, path, &format_compact!("{value}"));
+            }
+            _ => self.attribute(path, value),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, role: Role, path: CompactString, value: bool) {
+        match role {
+            Role::Message => self.text(role, path, if value { "true" } else { "false" }),
+            _ => self.attribute(path, Value::Bool(value)),
+        }
+    }
+
+    pub(super) fn null(&mut self, role: Role) {
+        self.is_null |= role == Role::Message;
+    }
+
+    /// Takes a list as its JSON text.
+    pub(super) fn list(&mut self, role: Role, path: CompactString, text: String) {
+        if matches!(role, Role::Message | Role::SecondMessage) && self.record.message.is_empty() {
+            self.record.message = text;
+            self.message_from = Some(path);
+        } else {
+            self.attribute(path, Value::Text(text.into()));
+        }
+    }
+
+    /// Notes that an object stands where a message may be.
+    pub(super) fn structured(&mut self, role: Role) {
+        self.is_structured |= matches!(role, Role::Message | Role::SecondMessage | Role::Payload);
+    }
+
+    fn level(&mut self, path: CompactString, value: Value) {
+        let numbers = LevelNumbers::of_field(&path);
+        let is_own = matches!(numbers, LevelNumbers::Level | LevelNumbers::Google | LevelNumbers::Dotnet);
+        let is_missing = self.record.level.is_empty();
+        if is_own && is_missing && self.record.set_level(&value, numbers) {
+            return;
+        }
+        let is_exact = match numbers {
+            LevelNumbers::OpenTelemetry => true,
+            LevelNumbers::Google => matches!(value, Value::Int(8..=24)),
+            _ => false,
+        };
+        let read = match &value {
+            _ if is_own && !is_exact => None,
+            Value::Int(number) => numbers.read(*number),
+            Value::Text(text) => numbers.read_text(text),
+            Value::Bool(_) | Value::Float(_) => None,
+        };
+        match (read, value) {
+            (Some((severity, word)), value) => {
+                if is_exact || self.beside.is_none() {
+                    self.beside = Some((severity, word, is_exact));
+                }
+                // What the severity does not hold as it is stays readable.
+                if matches!(numbers, LevelNumbers::Python | LevelNumbers::Java) {
+                    self.attribute(path, value);
+                }
+            }
+            (None, Value::Text(word)) if is_missing && !is_own => self.record.level = word,
+            (None, value) => self.attribute(path, value),
+        }
+    }
+
+    /// Makes an attribute of a message that another one takes the place of.
+    fn demote(&mut self) {
+        if let Some(name) = self.message_from.take() {
+            let text = std::mem::take(&mut self.record.message);
+            self.attribute(name, Value::Text(text.into()));
+        }
+    }
+
+    /// The record; `structure` gives the JSON text of the object that is the message.
+    pub(super) fn finish(self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
+        let is_null = self.is_null;
+        let mut record = self.finish_with_message(structure);
+        if is_null && record.message.is_empty() {
+            record.message.push_str("null");
+        }
+        record
+    }
+
+    /// [`Reading::finish`], but for a message that is `null`.
+    pub(super) fn finish_with_message(mut self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
+        if self.record.message.is_empty() || self.message_from.is_some() {
+            let second = std::mem::take(&mut self.record.message);
+            template::render(&mut self.record);
+            let rendered = std::mem::replace(&mut self.record.message, second);
+            if !rendered.is_empty() {
+                self.demote();
+                self.record.message = rendered;
+            }
+        }
+        if self.record.message.is_empty() && self.is_structured {
+            self.record.message = structure().unwrap_or_default();
+        }
+        let record = &mut self.record;
+        if let Some((_, Value::Text(text))) = self.hint.and_then(|place| record.attributes.get(place))
+            && record.message.is_empty()
+        {
+            record.message = text.to_string();
+        }
+        if let Some((severity, word, is_exact)) = self.beside {
+            // A word that is no level leaves it to the number.
+            if is_exact || record.severity.is_none() && Severity::from_word(&record.level).is_none() {
+                record.severity = Some(severity.number().into());
+            }
+            if record.level.is_empty() {
+                record.level = Text::const_new(word);
+            }
+        }
+        self.mapping.complete(record);
+        self.record
+    }
+}
