@@ -24,6 +24,8 @@ pub(super) struct Reading<'a> {
     is_structured: bool,
     /// A field for messages is `null`.
     is_null: bool,
+    /// The level was a number.
+    is_numbered: bool,
     /// What a number beside the level's own field says, and whether it is the severity itself.
     beside: Option<(Severity, &'static str, bool)>,
     /// There was a number that a float may not hold.
@@ -39,6 +41,7 @@ impl<'a> Reading<'a> {
             hint: None,
             is_structured: false,
             is_null: false,
+            is_numbered: false,
             beside: None,
             is_inexact: false,
         }
@@ -129,6 +132,7 @@ impl<'a> Reading<'a> {
         let is_own = matches!(numbers, LevelNumbers::Level | LevelNumbers::Google | LevelNumbers::Dotnet);
         let is_missing = self.record.level.is_empty();
         if is_own && is_missing && self.record.set_level(&value, numbers) {
+            self.is_numbered = self.record.severity.is_some();
             return;
         }
         let is_exact = match numbers {
@@ -200,7 +204,7 @@ impl<'a> Reading<'a> {
             if is_exact || record.severity.is_none() && Severity::from_word(&record.level).is_none() {
                 record.severity = Some(severity.number().into());
             }
-            if record.level.is_empty() {
+            if record.level.is_empty() || is_exact && self.is_numbered {
                 record.level = Text::const_new(word);
             }
         }

@@ -143,7 +143,7 @@ fn levels_are_read_by_the_family_of_their_field() {
         (r#""level":"ERROR","level_value":40000"#, "ERROR", None),
         (r#""level_value":30000"#, "warn", Some(13)),
         (r#""severityNumber":14"#, "warn", Some(14)),
-        (r#""severityNumber":"17","severityText":"200""#, "err", Some(17)),
+        (r#""severityNumber":"17","severityText":"200""#, "error", Some(17)),
         (r#""severityText":"Error","severity_number":18"#, "Error", Some(18)),
         (r#""PRIORITY":"3""#, "err", Some(17)),
         (r#""PRIORITY":6"#, "info", Some(9)),

@@ -15,7 +15,7 @@ use crate::{
     mapping::{self, Role, USUAL},
     wrong_door::{self, Door},
 };
-use model::{Text, Value, limits};
+use model::{LevelNumbers, Text, Value, limits};
 use pipeline::{
     Error, Result,
     normalise::{RawId, RawRecord, RawTime},
@@ -126,7 +126,10 @@ fn put(record: &mut RawRecord, name: &str, value: String) {
     let field = match role {
         Role::Service if record.service.is_empty() => &mut record.service,
         Role::Node if record.node.is_empty() => &mut record.node,
-        Role::Level if record.level.is_empty() => &mut record.level,
+        Role::Level if record.level.is_empty() => {
+            record.set_level(&Value::Text(value.into()), LevelNumbers::of_field(name));
+            return;
+        }
         Role::TraceId if matches!(record.trace_id, RawId::Missing) => {
             record.trace_id = RawId::Text(value);
             return;
@@ -214,6 +217,10 @@ mod tests {
         assert_eq!(first.attributes, [(Text::from("env"), Value::Text("test".into()))]);
         assert_eq!((second.message.as_str(), second.level.as_str()), ("inner", "error"));
         assert_eq!(second.time, RawTime::Number(1_700_000_000_000_000_002));
+        // Numbers of levels are read by the name of their label.
+        let mut numbered = RawRecord::default();
+        put(&mut numbered, "severity_number", "17".into());
+        assert_eq!((numbered.level.as_str(), numbered.severity), ("error", Some(17)));
         // What is said twice is what the line says.
         let keys: Vec<_> = second.attributes.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["n", "user", "env"]);
