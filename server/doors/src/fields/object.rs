@@ -47,7 +47,10 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<CompactString, E> {
-        Ok(CompactString::new(name))
+        match json_text::marked_number(name) {
+            Some(_) => Err(E::custom("a field's name is a number; write it as a text")),
+            None => Ok(CompactString::new(name)),
+        }
     }
 
     fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<CompactString, E> {

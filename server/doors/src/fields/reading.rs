@@ -61,7 +61,7 @@ impl<'a> Reading<'a> {
                 self.demote();
                 text.clone_into(&mut self.record.message);
             }
-            Role::SecondMessage if record.message.is_empty() => {
+            Role::SecondMessage if record.message.is_empty() && !text.is_empty() => {
                 text.clone_into(&mut record.message);
                 self.message_from = Some(path);
             }

@@ -64,7 +64,8 @@ const PLAIN: &str = "plain:";
 /// JSON as a text, with numbers of any length.
 fn written(json: &serde_json::Value, pretty: bool) -> String {
     let text = if pretty { format!("{json:#}") } else { json.to_string() };
-    let mut parts = text.split(&format!("\"{PLAIN}"));
+    let quoted = format!("\"{PLAIN}");
+    let mut parts = text.split(&quoted);
     let mut written = parts.next().unwrap_or_default().to_owned();
     parts.for_each(|part| written.push_str(&part.replacen('"', "", 1)));
     written
