@@ -167,9 +167,9 @@ impl Named {
         let offset = zones::offset_of(&lower).filter(|_| self.time.is_some());
         match (self.offset, offset) {
             (None, Some(offset)) => self.offset = Some(offset),
-            // A name behind an offset says nothing more.
-            (Some(_), _) => {}
-            (None, None) => return None,
+            // An abbreviation behind an offset says nothing more.
+            (Some(_), _) if word.len() <= 5 && word.iter().all(u8::is_ascii_uppercase) => {}
+            _ => return None,
         }
         Some(())
     }
