@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let now = rest.last_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes));
     let reader =
         || syslog::Reader { clock: Clock::from_fn(move || now), assume_timezone: chrono::Offset::fix(&chrono::Utc) };
-    match which % 13 {
+    match which % 14 {
         0 => drop(json::decode(rest, &mapping)),
         1 => drop(json::decode_text(rest, &mapping)),
         2 => drop(otlp::decode_protobuf(rest)),
@@ -34,9 +34,17 @@ fuzz_target!(|bytes: &[u8]| {
         9 => feed(&mut packets::Packets::default(), rest),
         10 => feed(&mut syslog::Stream::new(reader()), rest),
         11 => feed(&mut gelf::Stream::default(), rest),
-        _ => feed(&mut fluent::Forward::default(), rest),
+        12 => feed(&mut fluent::Forward::default(), rest),
+        _ => values(&String::from_utf8_lossy(rest)),
     }
 });
+
+/// Times and levels in any form.
+fn values(text: &str) {
+    let _ = model::time::parse_timestamp(text, chrono::Offset::fix(&chrono::Utc));
+    let _ = model::Severity::from_word(text);
+    let _ = model::LevelNumbers::of_field(text).read_text(text);
+}
 
 /// In pieces, whose length the bytes say themselves.
 fn feed(protocol: &mut dyn Protocol, bytes: &[u8]) {
