@@ -14,6 +14,7 @@ pub mod query;
 pub mod record;
 pub mod severity;
 pub mod time;
+pub mod trace;
 
 pub use id::RecordId;
 pub use query::{ParseError, Query};

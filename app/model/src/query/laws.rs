@@ -65,11 +65,24 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-/// What a field's value is in a canonical query.
+/// What a field's value is in a canonical query: for ids, all digits.
 fn canonical_value(field: &Field, value: String) -> String {
+    let digits = |length| value.bytes().cycle().take(length).map(|byte| format!("{byte:02x}")).collect();
     match field {
-        Field::TraceId | Field::SpanId | Field::Id => value.to_ascii_lowercase(),
+        Field::TraceId if value.is_empty() => "1".repeat(32),
+        Field::SpanId if value.is_empty() => "1".repeat(16),
+        Field::TraceId => digits(16),
+        Field::SpanId => digits(8),
+        Field::Id => value.to_ascii_lowercase(),
         _ => value,
+    }
+}
+
+/// What the beginning of a field's value is in a canonical query.
+fn canonical_prefix(field: &Field, prefix: String) -> String {
+    match field {
+        Field::TraceId | Field::SpanId => term::id_prefix(&prefix).unwrap_or_else(|| "a".to_owned()),
+        _ => canonical_value(field, prefix),
     }
 }
 
@@ -116,7 +129,7 @@ fn leaf() -> impl Strategy<Value = Expr> {
         |(field, values, prefix, pattern, comparison, number, kind)| {
             let test = match kind {
                 0 => Test::AnyOf(values.into_iter().map(|value| canonical_value(&field, value)).collect()),
-                1 => Test::Prefix(canonical_value(&field, prefix)),
+                1 => Test::Prefix(canonical_prefix(&field, prefix)),
                 2 => Test::Regex(pattern),
                 3 => Test::Compare(comparison, number),
                 _ => Test::Exists,

@@ -54,6 +54,8 @@
 //!   attribute's key; `attr.` in front always names an attribute.
 //! - Levels are compared in lower case: a class's name, `warning` and `err` mean the
 //!   class, another word the level's own text. Ids are compared in lower case.
+//! - `trace_id` and `span_id` take every form that an id is sent in ([`crate::trace`]); what
+//!   cannot be one is looked for in `trace_id.original` and `span_id.original`.
 
 mod advice;
 mod ast;

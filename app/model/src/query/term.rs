@@ -5,7 +5,7 @@ use super::{
     lex::{Lexer, RawTest, RawValue},
     parse_number,
 };
-use crate::{LevelClass, RecordId};
+use crate::{LevelClass, RecordId, hex, trace};
 
 /// Makes the expression of a test; `lexer` is where errors are placed.
 pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError> {
@@ -16,6 +16,12 @@ pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError
     let test = match value {
         RawValue::Any => Test::Exists,
         RawValue::List(values) => return Ok(any_of(field, values)),
+        RawValue::Prefix(prefix) if matches!(field, Field::TraceId | Field::SpanId) => {
+            return Ok(match id_prefix(&prefix) {
+                Some(digits) => Expr::Field(field, Test::Prefix(digits)),
+                None => Expr::Field(original(&field), Test::Prefix(prefix)),
+            });
+        }
         RawValue::Prefix(prefix) => Test::Prefix(fold(&field, prefix)),
         RawValue::Around(text) if field == Field::Message => return Ok(Expr::contains(&text)),
         RawValue::Around(_) => {
@@ -65,11 +71,35 @@ pub(super) fn any_of(field: Field, values: Vec<String>) -> Expr {
             classes.dedup();
             Expr::Field(field, Test::LevelIn { classes, words })
         }
+        Field::TraceId => any_id::<16>(field, values),
+        Field::SpanId => any_id::<8>(field, values),
         _ => {
             let values = values.into_iter().map(|value| fold(&field, value)).collect();
             Expr::Field(field, Test::AnyOf(values))
         }
     }
+}
+
+/// Ids in any form that they are sent in. What cannot be one is looked for where it is kept.
+fn any_id<const N: usize>(field: Field, values: Vec<String>) -> Expr {
+    let (mut ids, mut originals) = (Vec::new(), Vec::new());
+    for value in values {
+        match trace::parse_id::<N>(&value) {
+            Some(id) => ids.push(hex::encode(&id)),
+            None => {
+                ids.extend(trace::from_base64::<N>(&value).map(|id| hex::encode(&id)));
+                originals.push(value);
+            }
+        }
+    }
+    let kept = original(&field);
+    let tests = [(field, ids), (kept, originals)].into_iter().filter(|(_, values)| !values.is_empty());
+    Expr::or(tests.map(|(field, values)| Expr::Field(field, Test::AnyOf(values))))
+}
+
+/// The attribute that keeps what a client sent for an id and is none.
+fn original(field: &Field) -> Field {
+    Field::Attribute(format!("{}.original", field.name()))
 }
 
 /// The class that a lower-case word names without doubt.
@@ -85,13 +115,20 @@ pub(super) fn class(word: &str) -> Option<LevelClass> {
 fn fold(field: &Field, value: String) -> String {
     match field {
         Field::Level => value.to_lowercase(),
-        Field::TraceId | Field::SpanId => value.to_ascii_lowercase(),
         Field::Id => match value.parse::<RecordId>() {
             Ok(id) => id.to_string(),
             Err(_) => value.to_ascii_lowercase(),
         },
         _ => value,
     }
+}
+
+/// The beginning of an id as ids are seen, in lower case and without hyphens; `None` where no
+/// id begins so.
+pub(super) fn id_prefix(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+    let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| digits.to_ascii_lowercase())
 }
 
 fn number(comparison: Comparison, value: &str, at: usize, lexer: &Lexer<'_>) -> Result<f64, ParseError> {

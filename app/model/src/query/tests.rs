@@ -104,7 +104,20 @@ fn a_query_is_read_and_printed_in_its_canonical_form() {
         ("user_id:a*", "user_id:a*"),
         ("user_id:\"a b\"*", "user_id:\"a b\"*"),
         ("user_id:\"a*\"", "user_id:\"a*\""),
-        ("trace_id:ABCDEF", "trace_id:abcdef"),
+        // Ids in every form that they are sent in, and what cannot be one.
+        ("trace_id:0AF7651916CD43DD8448EB211C80319C", "trace_id:0af7651916cd43dd8448eb211c80319c"),
+        ("trace_id:0af76519-16cd-43dd-8448-eb211c80319c", "trace_id:0af7651916cd43dd8448eb211c80319c"),
+        ("trace_id:CvdlGRbNQ92ESOshHIAxnA==", "trace_id:0af7651916cd43dd8448eb211c80319c"),
+        ("trace_id:8448eb211c80319c", "trace_id:00000000000000008448eb211c80319c"),
+        (
+            "trace_id:CvdlGRbNQ92ESOshHIAxnA",
+            "trace_id:0af7651916cd43dd8448eb211c80319c OR trace_id.original:CvdlGRbNQ92ESOshHIAxnA",
+        ),
+        ("span_id:7uGbfsPBsXQ=,Req-17", "span_id:eee19b7ec3c1b174 OR span_id.original:Req-17"),
+        ("-trace_id:Req-17", "-trace_id.original:Req-17"),
+        ("trace_id:0AF76519-16*", "trace_id:0af7651916*"),
+        ("trace_id:Req-*", "trace_id.original:Req-*"),
+        ("span_id:/^ee/", "span_id:/^ee/"),
         ("id:0190A1B2C3D470008000000000000001", "id:0190a1b2-c3d4-7000-8000-000000000001"),
         // Messages.
         ("message:foo", "foo"),

@@ -75,7 +75,8 @@ impl RawTime {
 pub enum RawId {
     #[default]
     Missing,
+    /// As they are, or the letters of its text form.
     Bytes(Vec<u8>),
-    /// Hexadecimal, in any case, with or without hyphens.
+    /// In any form that [`model::trace::parse_id`] reads.
     Text(String),
 }

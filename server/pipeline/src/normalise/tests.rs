@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::FixedOffset;
-use model::{Text, Value, limits};
+use model::{Query, Text, Value, limits, query::Field};
 use proptest::prelude::*;
 
 use super::*;
@@ -186,8 +187,33 @@ fn trace_ids_are_read_in_every_usual_form_and_kept_as_text_in_others() {
     assert_eq!(id(RawId::Text(full.to_uppercase())), some(full));
     assert_eq!(id(RawId::Text("0af76519-16cd-43dd-8448-eb211c80319c".into())), some(full));
     assert_eq!(id(RawId::Text("8448eb211c80319c".into())), some("00000000000000008448eb211c80319c"));
+    assert_eq!(id(RawId::Text("CvdlGRbNQ92ESOshHIAxnA==".into())), some(full));
+    // The text form as bytes, and digits that were taken for Base64.
+    assert_eq!(id(RawId::Bytes(full.into())), some(full));
+    assert_eq!(id(RawId::Bytes("0AF76519-16CD-43DD-8448-EB211C80319C".into())), some(full));
+    assert_eq!(id(RawId::Bytes("CvdlGRbNQ92ESOshHIAxnA==".into())), some(full));
+    assert_eq!(id(RawId::Bytes(BASE64_STANDARD.decode(full).unwrap())), some(full));
+    assert_eq!(id(RawId::Bytes(b"0123456789abcdef".into())), some("30313233343536373839616263646566"));
+    for none in ["", " ", "-", "0", "00000000-0000-0000-0000-000000000000", "AAAAAAAAAAAAAAAAAAAAAA=="] {
+        assert_eq!(id(RawId::Text(none.into())), (None, None), "{none}");
+    }
+    // What cannot be an id stays readable.
     assert_eq!(id(RawId::Bytes(vec![1, 2])), (None, Some(text("0102"))));
-    assert_eq!(id(RawId::Text("req-17".into())), (None, Some(text("req-17"))));
+    assert_eq!(id(RawId::Bytes(b"short".into())), (None, Some(text("short"))));
+    for other in ["req-17", "CvdlGRbNQ92ESOshHIAxnA", "0af7651916cd43dd8448eb211c80319c0"] {
+        assert_eq!(id(RawId::Text(other.into())), (None, Some(text(other))), "{other}");
+    }
+}
+
+#[test]
+fn span_ids_are_read_in_every_usual_form() {
+    let id = |sent: RawId| normalised(RawRecord { span_id: sent, ..raw() }).span_id.map(|id| model::api::hex(&id));
+    let full = "eee19b7ec3c1b174";
+    for sent in ["EEE19B7EC3C1B174", "0xeee19b7ec3c1b174", "7uGbfsPBsXQ="] {
+        assert_eq!(id(RawId::Text(sent.into())).as_deref(), Some(full), "{sent}");
+        assert_eq!(id(RawId::Bytes(sent.into())).as_deref(), Some(full), "{sent}");
+    }
+    assert_eq!(id(RawId::Bytes(BASE64_STANDARD.decode(full).unwrap())).as_deref(), Some(full));
 }
 
 #[test]
@@ -238,6 +264,29 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[test]
+    fn an_id_is_found_in_the_form_in_which_it_was_sent(
+        id in prop_oneof![
+            any::<[u8; 16]>().prop_map(|id| model::api::hex(&id)),
+            any::<[u8; 16]>().prop_map(|id| model::api::hex(&id).to_uppercase()),
+            any::<[u8; 16]>().prop_map(|id| BASE64_STANDARD.encode(id)),
+            any::<[u8; 8]>().prop_map(|id| BASE64_STANDARD.encode(id)),
+            any::<u64>().prop_map(|id| id.to_string()),
+            "[a-zA-Z0-9=_+/-]{1,40}",
+            "\\PC{1,20}",
+        ],
+        as_bytes in any::<bool>(),
+    ) {
+        let sent = || if as_bytes { RawId::Bytes(id.clone().into()) } else { RawId::Text(id.clone()) };
+        let record = normalised(RawRecord { trace_id: sent(), span_id: sent(), ..raw() });
+        for (field, is_read) in [(Field::TraceId, record.trace_id.is_some()), (Field::SpanId, record.span_id.is_some())] {
+            let original = record.attribute(&format!("{}.original", field.name()));
+            // 16 letters may as well be the 16 bytes of an id, and zeros are none.
+            let is_none = original.is_none() && (!is_read || matches!(id.len(), 8 | 16));
+            prop_assert!(is_none || Query::field_equals(field, &id).matches(&record), "{:?}", record);
+        }
+    }
+
     /// The invariants of `Record`, whatever a door hands in.
     #[test]
     fn whatever_is_not_refused_keeps_every_invariant(
