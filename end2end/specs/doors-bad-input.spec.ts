@@ -166,9 +166,11 @@ test.describe('records between good ones', () => {
   });
 
   const lokiBodies: [string, object, RegExp][] = [
-    ['values that are no list', { streams: [{ stream: {}, values: 7 }] }, /column/],
-    ['an entry without a line', { streams: [{ stream: {}, values: [['1']] }] }, /nanoseconds.*line/],
-    ['a label that is no text', { streams: [{ stream: { a: 1 }, values: [] }] }, /column/],
+    ['values that are no list', { streams: [{ stream: {}, values: 7 }] }, /streams\[0\]\.values: a number/],
+    ['an entry without a line', { streams: [{ stream: {}, values: [['1']] }] }, /streams\[0\]\.values\[0\].*nanoseconds.*line/],
+    ['a stream without lines', { streams: [{ stream: { a: 1 }, values: [] }] }, /streams\[0\]: it has no lines/],
+    ['a misspelt field', { streams: [{ stream: {}, value: [['1', 'm']] }] }, /"value" is not known/],
+    ['a push without streams', { streams: [] }, /streams/],
   ];
   for (const [what, body, reason] of lokiBodies) {
     test(`Loki refuses ${what}`, async () => {
@@ -218,8 +220,13 @@ test.describe('records between good ones', () => {
 
   test('OTLP refuses wrong types by their place, other signals, and content that is neither JSON nor protobuf', async () => {
     const door = httpDoors['/v1/logs']!;
-    const wrong = JSON.stringify(otlp('nobody', { timeUnixNano: 'soon' }));
-    expect(await post(door, wrong)).toMatchObject({ status: 400, body: { code: 3, message: expect.stringMatching(/column/) } });
+    const service = unique('otlp');
+    const wrong = JSON.stringify(otlp(service, { body: { intValue: 'abc' } }, { body: { stringValue: 'good' } }));
+    const place = /resourceLogs\[0\]\.scopeLogs\[0\]\.logRecords\[0\]\.body\.intValue: "abc"/;
+    expect(await post(door, wrong)).toMatchObject({ status: 200, body: { partialSuccess: { errorMessage: expect.stringMatching(place) } } });
+    expect(await stored(doors.api, service)).toMatchObject([{ message: 'good' }]);
+    const misspelt = await post(door, '{"resourceLog":[{}]}');
+    expect(misspelt, 'misspelt').toMatchObject({ status: 400, body: { code: 3, message: expect.stringMatching(/resourceLogs is missing/) } });
     const spans = await post(door, '{"resourceSpans":[]}');
     expect(spans, 'traces').toMatchObject({ status: 400, body: { message: expect.stringMatching(/resourceLogs|traces/) } });
     for (const signal of ['traces', 'metrics']) {

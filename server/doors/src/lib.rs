@@ -10,6 +10,7 @@ mod fields;
 pub mod fluent;
 pub mod gelf;
 pub mod json;
+mod json_reader;
 mod json_text;
 mod lines;
 pub mod loki;
@@ -69,9 +70,21 @@ impl Repetition {
     /// # Errors
     /// `Invalid` past the bound.
     fn add(&mut self, shared: &[(Text, Value)], records: usize) -> Result<()> {
+        self.add_bytes(Self::bytes_of(shared).saturating_mul(records))
+    }
+
+    /// What a copy of the attributes takes.
+    fn bytes_of(shared: &[(Text, Value)]) -> usize {
         let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
-        let bytes: usize = shared.iter().map(|(key, value)| size_of::<(Text, Value)>() + key.len() + text(value)).sum();
-        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(records));
+        shared.iter().map(|(key, value)| size_of::<(Text, Value)>() + key.len() + text(value)).sum()
+    }
+
+    /// Counts so many bytes of copies.
+    ///
+    /// # Errors
+    /// `Invalid` past the bound.
+    fn add_bytes(&mut self, bytes: usize) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > Self::MOST {
             return Err(Error::invalid(format!(
                 "what the records have in common takes {} bytes when each has its copy; the limit is {}; send fewer records in one request",

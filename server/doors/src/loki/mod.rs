@@ -1,55 +1,43 @@
 //! Loki's push: streams of lines under labels, in JSON and in protobuf within Snappy.
 //!
 //! Labels and structured metadata go where fields of their names go; a line that is a JSON
-//! object is read as one. Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>.
+//! object is read as one. A stream that has no line is refused, like a line that does not
+//! read: its sender believes that it was stored. Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>.
 
 mod json;
+mod labels;
 mod protobuf;
 
+pub use self::json::decode_json;
 use self::{
-    json::{JsonEntry, JsonPush, JsonStream},
+    labels::parse_labels,
     protobuf::{Entry, PushRequest, Stream},
 };
 use crate::{
-    Repetition, fields, json_text,
+    Decoded, Repetition, fields,
     mapping::{self, Role, USUAL},
     wrong_door::{self, Door},
 };
+use compact_str::format_compact;
 use model::{LevelNumbers, Text, Value, limits};
 use pipeline::{
     Error, Result,
-    normalise::{RawId, RawRecord, RawTime},
+    normalise::{RawId, RawRecord, RawTime, Rejection},
 };
 use prost::Message as _;
 
 /// The labels that may name the service, the best first.
 const SERVICES: [&str; 6] = ["service_name", "service", "service.name", "app", "application", "job"];
 
-/// Reads a body in JSON.
-///
-/// # Errors
-/// `Invalid` where it does not read.
-pub fn decode_json(body: &[u8]) -> Result<Vec<RawRecord>> {
-    wrong_door::check(body, Door::Loki)?;
-    let push: JsonPush =
-        json_text::read(body).map_err(|error| Error::invalid(format!("the body is no Loki push in JSON: {error}")))?;
-    let mut records = Records::default();
-    for JsonStream { stream, values } in push.streams {
-        let labels: Vec<(String, String)> = stream.into_iter().collect();
-        let shared = records.stream(labels, values.len())?;
-        for JsonEntry(nanos, line, metadata) in values {
-            let time = nanos.parse().map_or(RawTime::Text(nanos), RawTime::Number);
-            records.entry(&shared, time, line, metadata.into_iter().flatten());
-        }
-    }
-    Ok(records.records)
-}
+/// Names and values of labels, or of metadata.
+type Labels = Vec<(String, Value)>;
 
-/// Reads a body in protobuf, compressed by Snappy's block format.
+/// Reads a body in protobuf, compressed by Snappy's block format. Lines of streams that do not
+/// read are among the rejections.
 ///
 /// # Errors
-/// `Invalid` where it does not read, or is too large.
-pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
+/// `Invalid` where it does not read, is too large, or has no line in it.
+pub fn decode_protobuf(body: &[u8]) -> Result<Decoded> {
     let refused = |error: String| {
         let said = || Error::invalid(format!("the body is no Loki push in Snappy-compressed protobuf: {error}"));
         wrong_door::check(body, Door::Loki).err().unwrap_or_else(said)
@@ -64,132 +52,127 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
     let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|error| refused(error.to_string()))?;
     let push = PushRequest::decode(&*plain).map_err(|error| refused(error.to_string()))?;
     let mut records = Records::default();
-    for Stream { labels, entries } in push.streams {
-        let labels = parse_labels(&labels)
-            .ok_or_else(|| Error::invalid(format!("labels: {labels:?} does not read; write {{service=\"shop\"}}")))?;
-        let shared = records.stream(labels, entries.len())?;
+    for (place, Stream { labels, entries }) in push.streams.into_iter().enumerate() {
+        let place = format!("streams[{place}]");
+        let Some(labels) = parse_labels(&labels) else {
+            let labels: String = labels.chars().take(64).collect();
+            let reason = format!("{place}.labels: {labels:?} does not read; write {{service=\"shop\"}}");
+            (0..entries.len().max(1)).for_each(|_| records.refuse(reason.clone()));
+            continue;
+        };
+        if entries.is_empty() {
+            records.refuse(format!("{place}: it has no entries; leave it out"));
+        }
+        let text = |(name, text): (String, String)| (name, Value::Text(text.into()));
+        let shared = records.stream(labels.into_iter().map(text).collect());
         for Entry { timestamp, line, structured_metadata } in entries {
             let time = timestamp.map_or(RawTime::Missing, |at| RawTime::from_parts(at.seconds, at.nanos.into()));
-            records.entry(&shared, time, line, structured_metadata.into_iter().map(|label| (label.name, label.value)));
+            let metadata = structured_metadata.into_iter().map(|label| text((label.name, label.value))).collect();
+            records.entry(&shared, time, line, metadata)?;
         }
     }
-    Ok(records.records)
+    records.finish()
 }
 
+/// The time that comes with a line.
+fn time_of(text: String) -> RawTime {
+    text.parse().map_or(RawTime::Text(text), RawTime::Number)
+}
+
+/// What was read of a push so far.
 #[derive(Default)]
 struct Records {
-    records: Vec<RawRecord>,
+    decoded: Decoded,
     repetition: Repetition,
 }
 
 impl Records {
+    /// The lines so far, read or refused.
+    fn seen(&self) -> usize {
+        self.decoded.records.len() + self.decoded.rejections.len()
+    }
+
+    fn refuse(&mut self, reason: String) {
+        let index = self.seen();
+        self.decoded.rejections.push(Rejection { index, reason });
+    }
+
+    /// # Errors
+    /// `Invalid` where no line is left.
+    fn finish(self) -> Result<Decoded> {
+        if !self.decoded.records.is_empty() {
+            return Ok(self.decoded);
+        }
+        let more = self.decoded.rejections.len().saturating_sub(1);
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        Err(Error::invalid(match self.decoded.rejections.first() {
+            Some(first) => format!("there is no line to store: {}{more}", first.reason),
+            None => "streams: there is none, so there is nothing to store; send at least one".to_owned(),
+        }))
+    }
+
     /// What the labels of a stream say of each of its lines.
-    fn stream(&mut self, mut labels: Vec<(String, String)>, lines: usize) -> Result<RawRecord> {
+    fn stream(&self, mut labels: Labels) -> RawRecord {
         // They come in any order, and the first that names the service does.
         labels.sort_by_cached_key(|(name, _)| {
             (SERVICES.iter().position(|known| known == name).unwrap_or(usize::MAX), name.clone())
         });
         let mut shared = RawRecord::default();
         labels.into_iter().for_each(|(name, value)| put(&mut shared, &name, value));
-        self.repetition.add(&shared.attributes, lines)?;
-        self.records.reserve(lines);
-        Ok(shared)
+        shared
     }
 
-    fn entry(
-        &mut self,
-        shared: &RawRecord,
-        time: RawTime,
-        line: String,
-        metadata: impl Iterator<Item = (String, String)>,
-    ) {
+    /// # Errors
+    /// `Invalid` where the lines would take too much memory with what they share.
+    fn entry(&mut self, shared: &RawRecord, time: RawTime, line: String, metadata: Labels) -> Result<()> {
+        self.repetition.add(&shared.attributes, 1)?;
         let mut record = fields::read_line(line, &USUAL);
         if matches!(record.time, RawTime::Missing) || !matches!(time, RawTime::Missing) {
             record.time = time;
         }
-        metadata.for_each(|(name, value)| put(&mut record, &name, value));
+        metadata.into_iter().for_each(|(name, value)| put(&mut record, &name, value));
         mapping::complete(&mut record, &shared.service, &shared.node, &shared.level);
         record.attributes.extend_from_slice(&shared.attributes);
-        self.records.push(record);
+        self.decoded.places.push(self.seen());
+        self.decoded.records.push(record);
+        Ok(())
     }
 }
 
 /// A label's value goes where its name says. What the line says itself is left as it is: some
-/// clients send all of it twice, and here numbers are texts.
-fn put(record: &mut RawRecord, name: &str, value: String) {
+/// clients send all of it twice, and here numbers may be texts.
+fn put(record: &mut RawRecord, name: &str, value: Value) {
     let role = match name {
         "service_name" | "job" => Role::Service,
         "detected_level" => Role::Level,
         "pod" | "host_name" => Role::Node,
         name => Role::usual(name),
     };
-    let field = match role {
-        Role::Service if record.service.is_empty() => &mut record.service,
-        Role::Node if record.node.is_empty() => &mut record.node,
-        Role::Level if record.level.is_empty() => {
-            record.set_level(&Value::Text(value.into()), LevelNumbers::of_field(name));
-            return;
-        }
-        Role::TraceId if matches!(record.trace_id, RawId::Missing) => {
-            record.trace_id = RawId::Text(value);
-            return;
-        }
-        Role::SpanId if matches!(record.span_id, RawId::Missing) => {
-            record.span_id = RawId::Text(value);
-            return;
-        }
-        Role::Service if record.service == value => return,
-        Role::Node if record.node == value => return,
-        Role::Level if record.level == value => return,
-        Role::TraceId if record.trace_id == RawId::Text(value.clone()) => return,
-        Role::SpanId if record.span_id == RawId::Text(value.clone()) => return,
-        _ => {
-            let same = |(key, known): &(Text, Value)| key == name && known.to_string() == value;
-            if !record.attributes.iter().any(same) {
-                record.attributes.push((Text::new(name), Value::Text(value.into())));
-            }
-            return;
-        }
+    let text = || match &value {
+        Value::Text(text) => text.clone(),
+        value => format_compact!("{value}"),
     };
-    *field = value.into();
-}
-
-/// `{service="shop", env="a \"b\""}`, as Go writes its strings.
-fn parse_labels(text: &str) -> Option<Vec<(String, String)>> {
-    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim_start();
-    let mut labels = Vec::new();
-    while !rest.is_empty() {
-        let (name, after) = rest.split_once('=')?;
-        let (value, after) = quoted(after.trim_start())?;
-        labels.push((name.trim().to_owned(), value));
-        let after = after.trim_start();
-        rest = match after.strip_prefix(',') {
-            Some(next) => next.trim_start(),
-            None if after.is_empty() => after,
-            None => return None,
-        };
-    }
-    Some(labels)
-}
-
-/// A quoted text, and what follows it.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let rest = text.strip_prefix('"')?;
-    let mut value = String::new();
-    let mut letters = rest.char_indices();
-    while let Some((place, letter)) = letters.next() {
-        match letter {
-            '"' => return Some((value, &rest[place + 1..])),
-            '\\' => value.push(match letters.next()?.1 {
-                'n' => '\n',
-                't' => '\t',
-                'r' => '\r',
-                other => other,
-            }),
-            other => value.push(other),
+    let id = || RawId::Text(text().into());
+    match role {
+        Role::Service if record.service.is_empty() => record.service = text(),
+        Role::Node if record.node.is_empty() => record.node = text(),
+        Role::Level if record.level.is_empty() => {
+            record.set_level(&value, LevelNumbers::of_field(name));
+        }
+        Role::TraceId if matches!(record.trace_id, RawId::Missing) => record.trace_id = id(),
+        Role::SpanId if matches!(record.span_id, RawId::Missing) => record.span_id = id(),
+        Role::Service if record.service == text() => {}
+        Role::Node if record.node == text() => {}
+        Role::Level if record.level == text() => {}
+        Role::TraceId if record.trace_id == id() => {}
+        Role::SpanId if record.span_id == id() => {}
+        _ => {
+            let same = |(key, known): &(Text, Value)| key == name && format_compact!("{known}") == text();
+            if !record.attributes.iter().any(same) {
+                record.attributes.push((Text::new(name), value));
+            }
         }
     }
-    None
 }
 
 #[cfg(test)]
@@ -206,12 +189,11 @@ mod tests {
             ["1700000000000000001","plain"],
             ["1700000000000000002","{\"msg\":\"inner\",\"level\":\"error\",\"n\":7}",{"trace_id":"5b8efff798038103d269b633813fc60c","user":"ann","n":"7","level":"error"}],
             [1700000000000000003,"{not json"],
-            ["soon","late"]]},
-        {"stream":{"job":"other"},"values":[]}]}"#;
+            ["soon","late"]]}]}"#;
 
     #[test]
     fn labels_metadata_and_fields_of_the_line_come_together() {
-        let records = decode_json(JSON.as_bytes()).unwrap();
+        let records = decode_json(JSON.as_bytes()).unwrap().records;
         let [first, second, third, fourth] = &records[..] else { panic!("{records:?}") };
         assert_eq!((first.service.as_str(), first.level.as_str(), first.message.as_str()), ("shop", "warn", "plain"));
         assert_eq!(first.attributes, [(Text::from("env"), Value::Text("test".into()))]);
@@ -230,19 +212,27 @@ mod tests {
         assert_eq!(fourth.time, RawTime::Text("soon".into()));
     }
 
-    fn protobuf(labels: &str) -> Vec<u8> {
+    fn stream(labels: &str, entries: usize) -> Stream {
         let entry = Entry {
             timestamp: Some(Timestamp { seconds: 1_700_000_000, nanos: 5 }),
             line: "plain".into(),
             structured_metadata: vec![Label { name: "user".into(), value: "ann".into() }],
         };
-        let push = PushRequest { streams: vec![Stream { labels: labels.into(), entries: vec![entry] }] };
+        Stream { labels: labels.into(), entries: vec![entry; entries] }
+    }
+
+    fn compressed(streams: &[Stream]) -> Vec<u8> {
+        let push = PushRequest { streams: streams.to_vec() };
         snap::raw::Encoder::new().compress_vec(&push.encode_to_vec()).unwrap()
+    }
+
+    fn protobuf(labels: &str) -> Vec<u8> {
+        compressed(&[stream(labels, 1)])
     }
 
     #[test]
     fn protobuf_reads_as_json_does() {
-        let records = decode_protobuf(&protobuf(r#"{service="shop", env="a \"b\", c"}"#)).unwrap();
+        let records = decode_protobuf(&protobuf(r#"{service="shop", env="a \"b\", c"}"#)).unwrap().records;
         assert_eq!((records[0].service.as_str(), records[0].message.as_str()), ("shop", "plain"));
         assert_eq!(records[0].time, RawTime::Nanos(1_700_000_000_000_000_005));
         let text = |name: &str, value: &str| (Text::from(name), Value::Text(value.into()));
@@ -250,19 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_read_is_explained() {
+    fn protobuf_that_does_not_read_is_explained() {
         for (body, word) in [
-            ("{\"resourceLogs\":[]}", "/v1/logs"),
-            ("{}", "streams"),
-            ("{\"streams\":[{\"stream\":{},\"values\":[[\"1\"]]}]}", "nanoseconds"),
-            ("{\"streams\":[{\"stream\":{\"a\":1}}]}", "column"),
-        ] {
-            let error = decode_json(body.as_bytes()).unwrap_err();
-            assert!(error.message.contains(word), "{body}: {error}");
-        }
-        for (body, word) in [
-            (protobuf("service=shop"), "labels"),
-            (protobuf("{service=shop}"), "labels"),
+            (protobuf("service=shop"), "streams[0].labels: \"service=shop\" does not read"),
+            (protobuf("{service=shop}"), "streams[0].labels"),
+            (compressed(&[stream("{}", 0)]), "streams[0]: it has no entries"),
+            (compressed(&[]), "streams: there is none"),
             (b"\xff\xff\xff\xff\x0fx".to_vec(), "limit"),
             (b"nonsense".to_vec(), "Snappy"),
             (Vec::new(), "empty"),
@@ -270,6 +253,16 @@ mod tests {
             let error = decode_protobuf(&body).unwrap_err();
             assert!(error.message.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_does_not_read_costs_no_other() {
+        let streams = [stream("{", 2), stream("{a=\"b\"}", 1), stream("{}", 0), stream("{", 0)];
+        let decoded = decode_protobuf(&compressed(&streams)).unwrap();
+        assert_eq!((decoded.records.len(), &decoded.places[..]), (1, &[2][..]));
+        let refused: Vec<_> =
+            decoded.rejections.iter().map(|rejection| (rejection.index, &rejection.reason[..10])).collect();
+        assert_eq!(refused, [(0, "streams[0]"), (1, "streams[0]"), (3, "streams[2]"), (4, "streams[3]")]);
     }
 
     #[test]
@@ -289,12 +282,6 @@ mod tests {
             let _ = decode_protobuf(&bytes);
             let _ = decode_json(&bytes);
             let _ = parse_labels(&text);
-        }
-
-        #[test]
-        fn labels_read_as_they_were_written(labels in prop::collection::vec(("[a-z_]{1,8}", "[^\\\\]{0,12}"), 0..4)) {
-            let text: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", value.replace('"', "\\\""))).collect();
-            prop_assert_eq!(parse_labels(&format!("{{{}}}", text.join(", "))), Some(labels));
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use doors::loki;
 
-use super::{Payload, Services, problem, problem::Problem, push};
+use super::{Payload, Services, problem, problem::Problem, store};
 
 pub(super) fn routes() -> Router<Services> {
     Router::new().route("/loki/api/v1/push", post(push_streams)).layer(map_request(snappy_is_known))
@@ -34,9 +34,9 @@ async fn push_streams(
     // Some clients do not say; protobuf within Snappy hardly ever begins so.
     let looks_so = || !kind.contains("protobuf") && body.trim_ascii_start().first() == Some(&b'{');
     let json = kind.trim_start().starts_with("application/json") || looks_so();
-    let records = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
-    let all = records.len();
-    let outcome = push(&services, &headers, "loki", records).await?;
+    let decoded = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
+    let all = decoded.records.len() + decoded.rejections.len();
+    let outcome = store(&services, &headers, "loki", decoded).await?;
     // As Loki does it: the good lines are kept, and a client that sends all of them again
     // would be told the same.
     Ok(match outcome.summary() {

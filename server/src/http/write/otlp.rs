@@ -14,7 +14,7 @@ use pipeline::Error;
 use prost::Message;
 use tonic_types::pb;
 
-use super::{Payload, Refused, Services, problem, push};
+use super::{Payload, Refused, Services, problem, push, store};
 use crate::grpc;
 
 pub(super) fn routes() -> Router<Services> {
@@ -49,11 +49,10 @@ async fn receive(
     encoding: Encoding,
     body: &[u8],
 ) -> Result<ExportLogsServiceResponse, Error> {
-    let records = match encoding {
-        Encoding::Protobuf => otlp::decode_protobuf(body)?,
-        Encoding::Json => otlp::decode_json(body)?,
+    let outcome = match encoding {
+        Encoding::Protobuf => push(services, headers, "otlp http", otlp::decode_protobuf(body)?).await?,
+        Encoding::Json => store(services, headers, "otlp http", otlp::decode_json(body)?).await?,
     };
-    let outcome = push(services, headers, "otlp http", records).await?;
     Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
 }
 

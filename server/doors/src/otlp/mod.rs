@@ -7,7 +7,10 @@
 //! `body` and, as the message, JSON text.
 //! Source: <https://opentelemetry.io/docs/specs/otlp/>.
 
-use std::collections::BTreeMap;
+mod json;
+mod json_value;
+#[cfg(test)]
+mod mapping_tests;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use compact_str::format_compact;
@@ -23,10 +26,10 @@ use pipeline::{
     normalise::{RawId, RawRecord, RawTime},
 };
 use prost::Message as _;
-use serde::de::IgnoredAny;
 
+pub use self::json::decode_json;
 use crate::{
-    Repetition, json_text,
+    Repetition,
     wrong_door::{self, Door},
 };
 
@@ -45,28 +48,18 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
             Error::invalid(format!("the body is no ExportLogsServiceRequest in protobuf: {error}{hint}"))
         })
     })?;
-    records(request)
-}
-
-/// Reads a body in JSON.
-///
-/// # Errors
-/// `Invalid` where it does not read.
-pub fn decode_json(body: &[u8]) -> Result<Vec<RawRecord>> {
-    wrong_door::check(body, Door::Otlp)?;
-    let refused = |error| Error::invalid(format!("the body is no OTLP/JSON: {error}"));
-    let request: ExportLogsServiceRequest = json_text::read(body).map_err(refused)?;
-    if request.resource_logs.is_empty() {
-        // Unknown fields are ignored, and so would be all of another kind of request.
-        let fields: BTreeMap<String, IgnoredAny> = json_text::read(body).map_err(refused)?;
-        if fields.contains_key("resourceSpans") || fields.contains_key("resourceMetrics") {
-            return Err(Error::invalid("Logboom takes logs, and neither traces nor metrics; send those elsewhere"));
-        }
-        if !fields.is_empty() && !fields.contains_key("resourceLogs") {
-            return Err(Error::invalid("resourceLogs is missing; POST records that are no OTLP to /api/v1/push"));
-        }
+    // What the protocol does not know is left out, so another request reads as an empty one.
+    let length = request.encoded_len();
+    let records = records(request)?;
+    if records.is_empty() && length < body.len() {
+        return Err(Error::invalid(format!(
+            "the body is no ExportLogsServiceRequest in protobuf: there are no log records in it, and {} of its {} bytes \
+             are of fields that are not known",
+            body.len() - length,
+            body.len()
+        )));
     }
-    records(request)
+    Ok(records)
 }
 
 /// The log records of a request, in their order.
@@ -194,7 +187,7 @@ fn put(attributes: &mut Vec<(Text, Value)>, key: Text, value: Option<AnyValue>, 
         }
         any_value::Value::BoolValue(value) => Value::Bool(value),
         any_value::Value::IntValue(value) => Value::Int(value),
-        any_value::Value::DoubleValue(value) => Value::Float(value),
+        any_value::Value::DoubleValue(value) if value.is_finite() => Value::Float(value),
         value => Value::Text(text_of(AnyValue { value: Some(value) }).into()),
     };
     attributes.push((key, value));
@@ -205,8 +198,18 @@ fn text_of(value: AnyValue) -> String {
     match value.value {
         None => String::new(),
         Some(any_value::Value::StringValue(text)) => text,
+        Some(any_value::Value::DoubleValue(value)) if !value.is_finite() => non_finite(value).to_owned(),
         Some(any_value::Value::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes),
         value => json(&AnyValue { value }).to_string(),
+    }
+}
+
+/// What JSON has no number for, as its mapping of Protocol Buffers writes it.
+fn non_finite(value: f64) -> &'static str {
+    match value {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
     }
 }
 
@@ -217,6 +220,7 @@ fn json(value: &AnyValue) -> serde_json::Value {
         Some(any_value::Value::StringValue(text)) => text.as_str().into(),
         Some(any_value::Value::BoolValue(value)) => (*value).into(),
         Some(any_value::Value::IntValue(value)) => (*value).into(),
+        Some(any_value::Value::DoubleValue(value)) if !value.is_finite() => non_finite(*value).into(),
         Some(any_value::Value::DoubleValue(value)) => (*value).into(),
         Some(any_value::Value::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes).into(),
         Some(any_value::Value::ArrayValue(array)) => array.values.iter().map(json).collect(),
@@ -230,6 +234,7 @@ fn json(value: &AnyValue) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::logs::v1::ResourceLogs;
     use proptest::prelude::*;
 
     use super::*;
@@ -253,11 +258,11 @@ mod tests {
 
     #[test]
     fn resource_scope_and_record_become_one() {
-        let records = decode_json(REQUEST.as_bytes()).unwrap();
+        let records = decode_json(REQUEST.as_bytes()).unwrap().records;
         let [first, second, third, fourth] = &records[..] else { panic!("{records:?}") };
         assert_eq!((first.service.as_str(), first.node.as_str(), first.message.as_str()), ("shop", "a1", "broken"));
         assert_eq!((first.time.clone(), first.severity), (RawTime::Number(1_700_000_000_000_000_001), Some(17)));
-        assert_eq!(first.trace_id, RawId::Bytes(hex::decode("5b8efff798038103d269b633813fc60c").unwrap()));
+        assert_eq!(first.trace_id, RawId::Text("5B8EFFF798038103D269B633813FC60C".into()));
         let attribute = |record: &RawRecord, name: &str| {
             record.attributes.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
         };
@@ -281,33 +286,40 @@ mod tests {
     #[test]
     fn protobuf_reads_as_json_does() {
         let request: ExportLogsServiceRequest = serde_json::from_str(REQUEST).unwrap();
-        let protobuf = decode_protobuf(&request.encode_to_vec()).unwrap();
-        assert_eq!(protobuf, decode_json(REQUEST.as_bytes()).unwrap());
+        let mut protobuf = decode_protobuf(&request.encode_to_vec()).unwrap();
+        // Ids are read later, whatever form they have.
+        protobuf[0].trace_id = RawId::Text("5B8EFFF798038103D269B633813FC60C".into());
+        protobuf[0].span_id = RawId::Text("EEE19B7EC3C1B174".into());
+        assert_eq!(protobuf, decode_json(REQUEST.as_bytes()).unwrap().records);
     }
 
     #[test]
-    fn what_does_not_read_is_explained() {
+    fn protobuf_of_another_kind_is_refused_and_an_empty_request_is_not() {
+        assert_eq!(decode_protobuf(b"").unwrap(), []);
+        let empty = ExportLogsServiceRequest { resource_logs: vec![ResourceLogs::default()] };
+        assert_eq!(decode_protobuf(&empty.encode_to_vec()).unwrap(), []);
         for (body, word) in [
-            (&b"{\"resourceLogs\":[{\"scopeLogs\":7}]}"[..], "line 1 column"),
-            (b"{\"streams\":[]}", "/loki/api/v1/push"),
-            (b"", "empty"),
-            (b"[]", "expected an object"),
-            (b"7", "an object with resourceLogs"),
-            (b"{\"message\":\"m\"}", "/api/v1/push"),
-            (b"{\"resourceSpans\":[]}", "takes logs"),
-            (b"{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"soon\"}]}]}]}", "column"),
+            (&b"{\"resourceLogs\":[]}"[..], "application/json"),
+            // A field with the number 9, and one within the logs of a resource.
+            (b"\x4a\x02hi", "4 of its 4 bytes"),
+            (b"\x0a\x04\x4a\x02hi", "4 of its 6 bytes"),
+            (b"\x1f\x8b", "gzip"),
         ] {
-            let error = decode_json(body).unwrap_err();
+            let error = decode_protobuf(body).unwrap_err();
             assert!(error.message.contains(word), "{error}");
         }
-        let error = decode_protobuf(b"{\"resourceLogs\":[]}").unwrap_err();
-        assert!(error.message.contains("application/json"), "{error}");
-        let deep = format!(
-            "{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{{\"body\":{}1{}}}]}}]}}]}}",
-            r#"{"arrayValue":{"values":["#.repeat(4000),
-            "]}}".repeat(4000)
-        );
-        assert!(decode_json(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn non_finite_numbers_keep_their_names() {
+        let double = |value| AnyValue { value: Some(any_value::Value::DoubleValue(value)) };
+        for (value, name) in [(f64::NAN, "NaN"), (f64::INFINITY, "Infinity"), (f64::NEG_INFINITY, "-Infinity")] {
+            assert_eq!(text_of(double(value)), name);
+            assert_eq!(json(&double(value)), name);
+            let mut attributes = Vec::new();
+            put(&mut attributes, "k".into(), Some(double(value)), 1);
+            assert_eq!(attributes, [(Text::from("k"), Value::Text(name.into()))]);
+        }
     }
 
     proptest! {

@@ -1,0 +1,474 @@
+//! Reads JSON value by value, for formats in which one odd value may cost its own record only.
+//!
+//! A caller asks for what it expects. A value of another kind is a [`Fault`], which names its
+//! place; the caller goes back to the value's beginning, skips it and reads on. Numbers keep
+//! their digits. JavaScript's `NaN` and `Infinity` count as numbers, because some senders
+//! write them.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::json_text;
+
+/// Why a value was not read.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The text is no JSON from here on.
+    Syntax,
+    Fault(Fault),
+    /// The request as a whole is refused.
+    Whole(pipeline::Error),
+}
+
+/// What is wrong with one value, beginning with its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault(pub(crate) String);
+
+pub(crate) type Read<T> = Result<T, Refusal>;
+
+impl Refusal {
+    pub(crate) fn fault(reason: impl Into<String>) -> Self {
+        Self::Fault(Fault(reason.into()))
+    }
+
+    /// Puts the name of the field before the place.
+    pub(crate) fn at(self, place: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Fault(Fault(reason)) if reason.starts_with(['.', '[', ':']) => {
+                Self::fault(format!("{place}{reason}"))
+            }
+            Self::Fault(Fault(reason)) => Self::fault(format!("{place}.{reason}")),
+            other => other,
+        }
+    }
+}
+
+/// A value without parts, or the beginning of one with parts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Token<'a> {
+    Null,
+    Bool(bool),
+    /// As it is written.
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    List,
+    Object,
+}
+
+impl Token<'_> {
+    /// The kind, for errors.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List => "a list",
+            Self::Object => "an object",
+        }
+    }
+
+    /// The error for a value of another kind than `expected`.
+    pub(crate) fn unexpected(&self, expected: &str) -> Refusal {
+        Refusal::fault(format!(": {} where {expected} is expected", self.kind()))
+    }
+}
+
+/// A place in a JSON text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The next byte that is no blank.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        self.at += blanks;
+        rest.get(blanks).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Read<()> {
+        if self.peek() != Some(byte) {
+            return Err(Refusal::Syntax);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads a whole value that has no parts, or the bracket that begins one.
+    pub(crate) fn token(&mut self) -> Read<Token<'a>> {
+        Ok(match self.peek().ok_or(Refusal::Syntax)? {
+            b'"' => Token::Text(self.string()?),
+            b'{' => {
+                self.at += 1;
+                Token::Object
+            }
+            b'[' => {
+                self.at += 1;
+                Token::List
+            }
+            _ => {
+                let rest = &self.text.as_bytes()[self.at..];
+                let length = rest.iter().take_while(|byte| is_of_word(**byte)).count();
+                let word = &self.text[self.at..self.at + length];
+                self.at += length;
+                match word {
+                    "null" => Token::Null,
+                    "true" => Token::Bool(true),
+                    "false" => Token::Bool(false),
+                    "NaN" | "Infinity" | "-Infinity" => Token::Number(word),
+                    number if is_number(number.as_bytes()) => Token::Number(number),
+                    _ => return Err(Refusal::Syntax),
+                }
+            }
+        })
+    }
+
+    fn string(&mut self) -> Read<Cow<'a, str>> {
+        let (quoted, is_escaped) = self.quoted()?;
+        if !is_escaped {
+            return Ok(Cow::Borrowed(&quoted[1..quoted.len() - 1]));
+        }
+        json_text::read(quoted.as_bytes()).map(Cow::Owned).map_err(|_| Refusal::Syntax)
+    }
+
+    /// Passes a text by; returns it with its quotes, and whether there are escapes in it.
+    fn quoted(&mut self) -> Read<(&'a str, bool)> {
+        let begin = self.at;
+        let mut is_escaped = false;
+        let mut at = begin + 1;
+        loop {
+            let rest = self.text.as_bytes().get(at..).ok_or(Refusal::Syntax)?;
+            at += memchr::memchr2(b'"', b'\\', rest).ok_or(Refusal::Syntax)?;
+            if self.text.as_bytes()[at] == b'"' {
+                self.at = at + 1;
+                return Ok((&self.text[begin..self.at], is_escaped));
+            }
+            is_escaped = true;
+            at += 2;
+        }
+    }
+
+    /// Reads a list, if it is not `null`; `each` reads an element.
+    pub(crate) fn list(&mut self, each: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
+        match self.token()? {
+            Token::List => self.elements(each),
+            Token::Null => Ok(()),
+            other => Err(other.unexpected("a list")),
+        }
+    }
+
+    /// Reads an object; `each` reads the value of a field. `false` at `null`.
+    pub(crate) fn object(&mut self, each: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>) -> Read<bool> {
+        match self.token()? {
+            Token::Object => self.fields(each).map(|()| true),
+            Token::Null => Ok(false),
+            other => Err(other.unexpected("an object")),
+        }
+    }
+
+    /// Reads a number or a text, which are the same to many formats; none at `null`.
+    pub(crate) fn scalar(&mut self, expected: &str) -> Read<Option<Cow<'a, str>>> {
+        match self.token()? {
+            Token::Null => Ok(None),
+            Token::Number(text) => Ok(Some(Cow::Borrowed(text))),
+            Token::Text(text) => Ok(Some(text)),
+            other => Err(other.unexpected(expected)),
+        }
+    }
+
+    /// Reads the elements of a list, from after its bracket; `each` reads one.
+    pub(crate) fn elements(&mut self, mut each: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        for place in 0.. {
+            each(self, place)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                _ => return self.take(b']'),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the fields of an object, from after its bracket; `each` reads the value of one.
+    pub(crate) fn fields(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>) -> Read<()> {
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Refusal::Syntax);
+            }
+            let name = self.string()?;
+            self.take(b':')?;
+            each(self, name)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                _ => return self.take(b'}'),
+            }
+        }
+    }
+
+    /// Passes a value by, whatever it is and however deep, and returns its text.
+    pub(crate) fn skip(&mut self) -> Read<&'a str> {
+        self.peek();
+        let begin = self.at;
+        // The ends of what is open.
+        let mut ends = Vec::new();
+        loop {
+            let end = match self.peek() {
+                Some(b'"') => self.quoted().map(|_| None)?,
+                _ => match self.token()? {
+                    Token::List => Some(b']'),
+                    Token::Object => Some(b'}'),
+                    _ => None,
+                },
+            };
+            if let Some(end) = end {
+                ends.push(end);
+                if self.peek() != Some(end) {
+                    self.skip_name(end)?;
+                    continue;
+                }
+            }
+            loop {
+                match (self.peek(), ends.last()) {
+                    (_, None) => return Ok(&self.text[begin..self.at]),
+                    (Some(byte), Some(end)) if byte == *end => {
+                        self.at += 1;
+                        ends.pop();
+                    }
+                    (Some(b','), Some(end)) => {
+                        self.at += 1;
+                        self.skip_name(*end)?;
+                        break;
+                    }
+                    _ => return Err(Refusal::Syntax),
+                }
+            }
+        }
+    }
+
+    /// Passes the name before the next value by, if it is one of an object.
+    fn skip_name(&mut self, end: u8) -> Read<()> {
+        if end != b'}' {
+            return Ok(());
+        }
+        if self.peek() != Some(b'"') {
+            return Err(Refusal::Syntax);
+        }
+        self.quoted()?;
+        self.take(b':')
+    }
+
+    /// What was read since an earlier place.
+    pub(crate) fn since(&self, before: Self) -> &'a str {
+        self.text[before.at..self.at].trim_ascii_start()
+    }
+
+    /// Reads a value; where it has a fault, passes it by and returns the fault.
+    pub(crate) fn or_fault<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Result<T, Fault>> {
+        let before = *self;
+        match read(self) {
+            Ok(value) => Ok(Ok(value)),
+            Err(Refusal::Fault(fault)) => {
+                *self = before;
+                self.skip()?;
+                Ok(Err(fault))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether nothing but blanks is left.
+    pub(crate) fn end(&mut self) -> Read<()> {
+        if self.peek().is_none() { Ok(()) } else { Err(Refusal::Syntax) }
+    }
+
+    /// What is wrong with the text as a whole, for the client.
+    pub(crate) fn explain(&self, refusal: &Refusal) -> String {
+        if let Refusal::Fault(Fault(reason)) = refusal {
+            return reason.trim_start_matches([':', ' ']).to_owned();
+        }
+        match serde_json::from_str::<&RawValue>(self.text) {
+            Err(error) => json_text::explained(&error),
+            // Only this reader is at odds with it.
+            Ok(_) => format!("it does not read at byte {}", self.at),
+        }
+    }
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// Whether this is a number by JSON's grammar.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text[0] == b'0') {
+        return false;
+    }
+    let mut rest = &text[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let length = digits(fraction);
+        if length == 0 {
+            return false;
+        }
+        rest = &fraction[length..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The value as serde_json has it.
+    fn tree(reader: &mut Reader<'_>) -> Read<serde_json::Value> {
+        Ok(match reader.token()? {
+            Token::Null => serde_json::Value::Null,
+            Token::Bool(value) => value.into(),
+            Token::Number(text) => serde_json::from_str(text).map_err(|_| Refusal::Syntax)?,
+            Token::Text(text) => text.into_owned().into(),
+            Token::List => {
+                let mut list = Vec::new();
+                reader.elements(|reader, _| {
+                    list.push(tree(reader)?);
+                    Ok(())
+                })?;
+                list.into()
+            }
+            Token::Object => {
+                let mut object = serde_json::Map::new();
+                reader.fields(|reader, name| {
+                    object.insert(name.into_owned(), tree(reader)?);
+                    Ok(())
+                })?;
+                object.into()
+            }
+        })
+    }
+
+    fn whole(text: &str) -> Option<serde_json::Value> {
+        let mut reader = Reader::new(text);
+        tree(&mut reader).and_then(|value| reader.end().map(|()| value)).ok()
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for text in [
+            "",
+            "{",
+            "[1",
+            "[1,]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "nul",
+            "tru",
+            "\"",
+            "\"\\\"",
+            "\"\\u12\"",
+            "1 2",
+            "[1}",
+            "]",
+            "NaNs",
+            "é",
+        ] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits_and_halves_of_letters_are_replaced() {
+        for (text, token) in [
+            ("123456789012345678901234567890", Token::Number("123456789012345678901234567890")),
+            (" 1e999 ", Token::Number("1e999")),
+            ("-Infinity", Token::Number("-Infinity")),
+            ("NaN", Token::Number("NaN")),
+            (r#""cut \ud83d""#, Token::Text("cut \u{fffd}".into())),
+            (r#""a\"b\\""#, Token::Text("a\"b\\".into())),
+        ] {
+            assert_eq!(Reader::new(text).token().unwrap(), token, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_with_a_fault_is_passed_by() {
+        let mut reader = Reader::new(r#"[{"a":[1,{"b":"]"}]},2]"#);
+        let mut read = Vec::new();
+        assert_eq!(reader.token().unwrap(), Token::List);
+        reader
+            .elements(|reader, _| {
+                let number = |reader: &mut Reader<'_>| match reader.token()? {
+                    Token::Number(text) => Ok(text.to_owned()),
+                    other => Err(other.unexpected("a number")),
+                };
+                read.push(reader.or_fault(number)?);
+                Ok(())
+            })
+            .unwrap();
+        let fault = Fault(": an object where a number is expected".to_owned());
+        assert_eq!(read, [Err(fault), Ok("2".to_owned())]);
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_what_serde_json_reads(
+            text in prop_oneof![
+                r#"[\[\]{}:,"\\a0-9eE+\-. \n]{0,24}"#,
+                any::<i64>().prop_map(|seed| {
+                    serde_json::json!({ "a": [seed, null, true, { "b\"\n": format!("{seed}\\é") }], "": 1.5 }).to_string()
+                }),
+            ],
+            damage in prop::option::weighted(0.5, (any::<prop::sample::Index>(), any::<char>())),
+        ) {
+            let mut letters: Vec<char> = text.chars().collect();
+            if let (Some((place, letter)), false) = (damage, letters.is_empty()) {
+                let place = place.index(letters.len());
+                letters[place] = letter;
+            }
+            let text: String = letters.into_iter().collect();
+            // Only serde_json refuses control characters within texts.
+            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) {
+                prop_assert_eq!(whole(&text), Some(value), "{}", text);
+            } else if !text.bytes().any(|byte| byte < b' ') && !text.contains(['e', 'E']) {
+                prop_assert_eq!(whole(&text), None, "{}", text);
+            }
+            // What is passed by is what is read.
+            let mut reader = Reader::new(&text);
+            let skipped = reader.skip().ok().filter(|_| reader.end().is_ok()).map(str::len);
+            if whole(&text).is_some() {
+                prop_assert_eq!(skipped, Some(text.trim_ascii().len()), "{}", text);
+            } else if !text.contains(['\\', 'e', 'E']) {
+                prop_assert_eq!(skipped, None, "{}", text);
+            }
+        }
+    }
+}
