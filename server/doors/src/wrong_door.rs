@@ -2,6 +2,11 @@
 
 use pipeline::{Error, Result};
 
+use crate::{
+    json_reader::{Read, Reader},
+    mapping::Role,
+};
+
 /// A way in for bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -57,8 +62,34 @@ pub fn check(body: &[u8], here: Door) -> Result<()> {
         Some(meant) if meant != here => {
             Err(Error::invalid(format!("you sent {} to the {name} door; {}", meant.name(), meant.place().1)))
         }
+        _ if here == Door::Json => match envelope(body) {
+            Some(list) => Err(Error::invalid(format!(
+                "the body is one object with a list of records as its field {list:?}; send the list itself, or one record a line"
+            ))),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
+}
+
+/// The first field's name, if it is one under which other services take a list of records, and
+/// the object is no record itself: stored as one, it would be found by none of them.
+fn envelope(body: &[u8]) -> Option<&'static str> {
+    let (name, value) = first_field(body)?;
+    let list = ["records", "logs", "events", "entries", "logEvents", "messages"]
+        .into_iter()
+        .find(|list| list.as_bytes() == name)?;
+    value.strip_prefix(b"[")?.trim_ascii_start().strip_prefix(b"{")?;
+    let mut is_record = false;
+    let mut fields = |reader: &mut Reader<'_>| -> Read<()> {
+        reader.object(|reader, name| {
+            is_record |= matches!(Role::usual(&name), Role::Message | Role::Time | Role::Level);
+            reader.skip().map(drop)
+        })?;
+        Ok(())
+    };
+    fields(&mut Reader::new(std::str::from_utf8(body).ok()?)).ok()?;
+    (!is_record).then_some(list)
 }
 
 fn compression(body: &[u8]) -> Option<&'static str> {
@@ -76,12 +107,10 @@ pub(crate) fn recognise(body: &[u8]) -> Option<Door> {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         return (digits < 3 && rest.get(digits) == Some(&b'>')).then_some(Door::Syslog);
     }
-    let rest = body.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
-    let (name, rest) = rest.split_at(memchr::memchr(b'"', rest.get(..32).unwrap_or(rest))?);
-    let value = rest.get(1..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let (name, value) = first_field(body)?;
     match (name, value.first()?) {
         (b"streams", b'[') => Some(Door::Loki),
-        (b"resourceLogs", b'[') => Some(Door::Otlp),
+        (b"resourceLogs" | b"resource_logs", b'[') => Some(Door::Otlp),
         (b"index" | b"create", b'{') => Some(Door::Elasticsearch),
         (b"version", b'"')
             if value.starts_with(b"\"1.1\"") && memchr::memmem::find(value, b"\"short_message\"").is_some() =>
@@ -90,6 +119,13 @@ pub(crate) fn recognise(body: &[u8]) -> Option<Door> {
         }
         _ => None,
     }
+}
+
+/// The name of an object's first field, and the text from its value on.
+fn first_field(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = body.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let (name, rest) = rest.split_at(memchr::memchr(b'"', rest.get(..32).unwrap_or(rest))?);
+    Some((name, rest.get(1..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start()))
 }
 
 #[cfg(test)]
@@ -101,6 +137,7 @@ mod tests {
         for (body, here, hint) in [
             (r#"{"streams":[]}"#, Door::Json, "/loki/api/v1/push"),
             (r#" { "resourceLogs" : [] }"#, Door::Loki, "/v1/logs"),
+            (r#"{"resource_logs":[]}"#, Door::Json, "/v1/logs"),
             ("{\"index\":{}}\n{}", Door::Otlp, "/_bulk"),
             ("<34>1 2026-01-01T00:00:00Z a b - - - m", Door::Json, "--syslog-listen"),
             (r#"{"version":"1.1","host":"a","short_message":"m"}"#, Door::Elasticsearch, "--gelf-listen"),
@@ -119,6 +156,25 @@ mod tests {
     fn what_is_compressed_and_does_not_say_so_is_told() {
         for (body, name) in [(&[0x1f, 0x8b, 8, 0][..], "gzip"), (&[0x28, 0xb5, 0x2f, 0xfd, 0], "zstd")] {
             assert!(check(body, Door::Json).is_err_and(|error| error.message.contains(name)));
+        }
+    }
+
+    #[test]
+    fn an_object_around_a_list_of_records_is_none_itself() {
+        for (body, list) in [
+            (r#"{"records":[{"message":"a"},{"message":"b"}]}"#, Some("records")),
+            (r#"{ "logs" : [ {"message":"a"}], "host":"h" }"#, Some("logs")),
+            ("{\"events\":[{\"message\":\"a\"}]}\n{\"events\":[]}", Some("events")),
+            (r#"{"records":[]}"#, None),
+            (r#"{"records":["a"]}"#, None),
+            (r#"{"events":[{"a":1}],"message":"with what led to it"}"#, None),
+            (r#"{"logs":[{"a":1}],"level":"info"}"#, None),
+            (r#"{"message":"m","records":[{"a":1}]}"#, None),
+            (r#"{"items":[{"a":1}]}"#, None),
+        ] {
+            assert_eq!(envelope(body.as_bytes()), list, "{body}");
+            assert_eq!(check(body.as_bytes(), Door::Json).is_err(), list.is_some(), "{body}");
+            assert!(check(body.as_bytes(), Door::Elasticsearch).is_ok(), "{body}");
         }
     }
 
