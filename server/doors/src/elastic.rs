@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use model::{Text, Value, limits};
 use pipeline::{Error, Result, normalise::RawRecord};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::value::RawValue;
 
 use crate::{
     Decoded, fields,
@@ -67,10 +68,21 @@ struct ActionLine<'a> {
 
 #[derive(Deserialize)]
 struct Target<'a> {
-    #[serde(borrow, rename = "_index")]
+    #[serde(borrow, default, rename = "_index", deserialize_with = "word")]
     index: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "_id")]
+    #[serde(borrow, default, rename = "_id", deserialize_with = "word")]
     id: Option<Cow<'a, str>>,
+}
+
+/// A text, or a number as its text: Elasticsearch takes both for ids.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Cow<'de, str>>, D::Error> {
+    let Some(value) = Option::<&RawValue>::deserialize(deserializer)? else { return Ok(None) };
+    Ok(match value.get().as_bytes() {
+        [b'"', text @ .., b'"'] if !text.contains(&b'\\') => Some(Cow::Borrowed(&value.get()[1..=text.len()])),
+        [b'"', ..] => Some(Cow::Owned(serde_json::from_str(value.get()).map_err(D::Error::custom)?)),
+        [b'-' | b'0'..=b'9', ..] => Some(Cow::Borrowed(value.get())),
+        _ => None,
+    })
 }
 
 /// Reads a bulk request; `index` is that of its address, for lines that name none.
@@ -195,6 +207,20 @@ mod tests {
         assert_eq!(bulk.decoded.places, [0, 1]);
         let refused: Vec<_> = bulk.decoded.rejections.iter().map(|rejection| rejection.index).collect();
         assert_eq!(refused, [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_action_names_its_target_by_text_or_number() {
+        for (target, index, id) in [
+            (r#"{"_index":"shop","_id":"7"}"#, "shop", Some("7")),
+            (r#"{"_index":"sh\u006fp","_id":7}"#, "shop", Some("7")),
+            (r#"{"_index":null,"_id":null,"pipeline":null}"#, "of-the-path", None),
+            ("{}", "of-the-path", None),
+        ] {
+            let bulk = read(&format!("{{\"index\":{target}}}\n{{\"message\":\"m\"}}")).unwrap();
+            let expected = Action { kind: Kind::Index, index: index.into(), id: id.map(Text::new) };
+            assert_eq!(bulk.actions, [expected], "{target}");
+        }
     }
 
     #[test]
