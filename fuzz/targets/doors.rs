@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use doors::{
-    elastic, fluent, gelf, json, loki,
+    Decoded, elastic, fluent, gelf, json, loki,
     mapping::Mapping,
     otlp, packets,
     stream::{Frame, Protocol},
     syslog,
 };
 use libfuzzer_sys::fuzz_target;
-use pipeline::clock::Clock;
+use model::{Query, limits, query::Field};
+use pipeline::{
+    clock::Clock,
+    normalise::{Normaliser, RawId, RawRecord},
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((which, rest)) = bytes.split_first() else { return };
@@ -21,21 +25,22 @@ fuzz_target!(|bytes: &[u8]| {
     let now = rest.last_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes));
     let reader =
         || syslog::Reader { clock: Clock::from_fn(move || now), assume_timezone: chrono::Offset::fix(&chrono::Utc) };
-    match which % 14 {
+    match which % 15 {
         0 => drop(json::decode(rest, &mapping)),
         1 => drop(json::decode_text(rest, &mapping)),
         2 => drop(otlp::decode_protobuf(rest)),
-        3 => drop(otlp::decode_json(rest)),
+        3 => all_in_place(otlp::decode_json(rest)),
         4 => drop(elastic::decode(rest, "index")),
-        5 => drop(loki::decode_json(rest)),
-        6 => drop(loki::decode_protobuf(rest)),
+        5 => all_in_place(loki::decode_json(rest)),
+        6 => all_in_place(loki::decode_protobuf(rest)),
         7 => drop(gelf::Chunks::default().read(rest, Instant::now())),
         8 => drop(reader().record(rest)),
         9 => feed(&mut packets::Packets::default(), rest),
         10 => feed(&mut syslog::Stream::new(reader()), rest),
         11 => feed(&mut gelf::Stream::default(), rest),
         12 => feed(&mut fluent::Forward::default(), rest),
-        _ => values(&String::from_utf8_lossy(rest)),
+        13 => values(&String::from_utf8_lossy(rest)),
+        _ => id(rest),
     }
 });
 
@@ -44,6 +49,26 @@ fn values(text: &str) {
     let _ = model::time::parse_timestamp(text, chrono::Offset::fix(&chrono::Utc));
     let _ = model::Severity::from_word(text);
     let _ = model::LevelNumbers::of_field(text).read_text(text);
+}
+
+/// Each record is read or refused, in one place of its own.
+fn all_in_place(read: pipeline::Result<Decoded>) {
+    let Ok(Decoded { records, places, rejections }) = read else { return };
+    assert_eq!(records.len(), places.len());
+    let mut all: Vec<usize> = rejections.iter().map(|rejection| rejection.index).chain(places).collect();
+    all.sort_unstable();
+    assert!(all.iter().copied().eq(0..all.len()));
+}
+
+/// An id is found in whatever form it was sent, or is kept in an attribute as it was sent.
+fn id(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let raw = RawRecord { message: "m".into(), trace_id: RawId::Text(text.to_owned()), ..RawRecord::default() };
+    let Ok(record) = Normaliser::default().record(raw, 0) else { return };
+    let is_kept = record.trace_id.is_some() || record.attribute("trace_id.original").is_some();
+    if is_kept && text.len() <= limits::NAME_BYTES && !text.contains('\0') {
+        assert!(Query::field_equals(Field::TraceId, text).matches(&record), "{text:?}: {record:?}");
+    }
 }
 
 /// In pieces, whose length the bytes say themselves.

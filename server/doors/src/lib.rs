@@ -6,6 +6,8 @@
 //! client, the rest is kept, and memory stays within [`model::limits`].
 
 pub mod elastic;
+#[cfg(test)]
+mod empty_success_tests;
 mod fields;
 pub mod fluent;
 pub mod gelf;
