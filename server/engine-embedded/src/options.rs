@@ -43,7 +43,8 @@ pub struct Options {
     pub retention_services: Vec<(String, Duration)>,
     /// How much is kept of what could not be stored. Default 256 MiB and 30 days.
     pub dead_letters: DeadLetterBounds,
-    /// How long the ledger remembers the batch ids of clients. Default 7 days.
+    /// How many days the ledger remembers the batch ids of clients: by the clock, and by the
+    /// days that have batches. Default 7.
     pub ledger_days: u16,
     /// How many batch ids the ledger remembers at most; the oldest days go first.
     /// Default 10 million.

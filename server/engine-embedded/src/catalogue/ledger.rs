@@ -2,6 +2,10 @@
 //!
 //! It remembers so many days and so many ids; past either bound the oldest days go as a
 //! whole. The current day is always kept.
+//!
+//! A day counts as past once the clock says so and as many newer days have batches. So a clock
+//! that jumps ahead, by a day or by years, does not empty the ledger: nothing but batches of
+//! many different days does.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -48,15 +52,13 @@ fn json<'a>(ids: impl Iterator<Item = &'a BatchId>) -> String {
 }
 
 impl Catalogue {
-    /// Those of the ids that are in the ledger, on a day from `first` to `last`.
-    pub(crate) async fn find_ids(&self, ids: &[BatchId], first: i64, last: i64) -> Result<HashSet<BatchId>> {
+    /// Those of the ids that are in the ledger, on whatever day: a clock may have been set.
+    pub(crate) async fn find_ids(&self, ids: &[BatchId]) -> Result<HashSet<BatchId>> {
         if ids.is_empty() {
             return Ok(HashSet::new());
         }
         let rows = sqlx::query(include_str!("sql/ledger_find.sql"))
             .bind(json(ids.iter()))
-            .bind(first)
-            .bind(last)
             .fetch_all(&self.pool)
             .await
             .map_err(failed)?;
@@ -69,15 +71,16 @@ impl Catalogue {
             .collect()
     }
 
-    /// Forgets the days before `first`, and the oldest of the others while there are
-    /// more than `most` ids.
-    pub(crate) async fn forget_ids(&self, first: i64, most: u64) -> Result<()> {
+    /// Forgets what is more than `days` before the `current` day, except for the newest days
+    /// with batches, as many; and the oldest of the others while there are more than `most` ids.
+    pub(crate) async fn forget_ids(&self, current: i64, days: u16, most: u64) -> Result<()> {
+        let (first, days) = (current - i64::from(days), usize::from(days));
         let rows = sqlx::query(include_str!("sql/ledger_days.sql")).fetch_all(&self.pool).await.map_err(failed)?;
         let mut kept = 0;
         for (age, row) in rows.iter().enumerate() {
             let day: i64 = row.try_get(0).map_err(failed)?;
             kept += row.try_get::<i64, _>(1).map_err(failed)? as u64;
-            if day >= first && (kept <= most || age == 0) {
+            if (day >= first || age <= days) && (kept <= most || age == 0 || day == current) {
                 continue;
             }
             let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;

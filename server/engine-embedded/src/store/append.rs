@@ -177,18 +177,14 @@ impl Inner {
     ) -> Result<HashSet<BatchId>> {
         let mut known = HashSet::new();
         let mut ask = Vec::new();
-        let (mut first, mut last) = (i64::MAX, i64::MIN);
         for batch in batches {
             if appender.recent.contains_key(&batch.id) {
                 known.insert(batch.id);
             } else if self.keeps(batch) {
                 ask.push(batch.id);
-                // A clock may have been set back a little.
-                first = first.min(ledger::day_of(batch).saturating_sub(i64::from(self.options.ledger_days)));
-                last = last.max(ledger::day_of(batch).saturating_add(1));
             }
         }
-        known.extend(self.catalogue.find_ids(&ask, first, last).await?);
+        known.extend(self.catalogue.find_ids(&ask).await?);
         Ok(known)
     }
 

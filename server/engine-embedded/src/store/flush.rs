@@ -130,8 +130,8 @@ impl Inner {
         if self.pruned.swap(day, std::sync::atomic::Ordering::Relaxed) == day {
             return;
         }
-        let first = day - i64::from(self.options.ledger_days);
-        if let Err(error) = self.catalogue.forget_ids(first, self.options.ledger_ids).await {
+        let (days, most) = (self.options.ledger_days, self.options.ledger_ids);
+        if let Err(error) = self.catalogue.forget_ids(day, days, most).await {
             tracing::warn!(%error, "old batch ids stay in the ledger for now");
         }
     }

@@ -126,6 +126,30 @@ async fn a_client_that_repeats_its_batch_id_is_stored_once_also_through_the_shar
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_ahead_and_back_does_not_empty_the_ledger() {
+    const DAY: i64 = 86_400_000_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |number: u64, day: i64| {
+        let mut batch = pipeline::Batch { client_id: true, ..records::batch(number, 1) };
+        batch.observed_time += day * DAY;
+        batch.records[0].observed_time = batch.observed_time;
+        batch
+    };
+    let (queue, store) = engine_embedded::open_pair(folder.path(), flushing_at(1)).await.unwrap();
+    // A day ahead, a year ahead, back, and on. Each is flushed, and the ledger bounded.
+    for (number, day) in (1..).zip([0, 1, 365, 0, 366, 1, 2]) {
+        let before = store.status().bytes;
+        pump(&*queue, &*store, vec![at(number, day)]).await;
+        while store.status().bytes == before {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        // The client sends all that it has sent, at the time that it is now.
+        pump(&*queue, &*store, (1..=number).map(|number| at(number, day)).collect()).await;
+        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), number, "day {day}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_program_is_kept_out() {
     let folder = tempfile::tempdir().unwrap();
     let _store = engine_embedded::open_store(folder.path(), in_memory()).await.unwrap();
