@@ -7,6 +7,9 @@ use sqlx::PgConnection;
 /// How long the ledger remembers a batch. A queue may hold a batch back for as long as
 /// it cannot be reached, so the server's own ids are kept as long as those of clients.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+/// The days with batches that it remembers in any case: a clock that jumps ahead makes all of
+/// them old at once.
+const REMEMBERED_DAYS: i64 = 8;
 /// How many batches the ledger remembers at most.
 const REMEMBERED_BATCHES: i64 = 10_000_000;
 
@@ -25,19 +28,21 @@ impl Ledger {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
         }
-        forget_batches(connection, REMEMBERED, REMEMBERED_BATCHES).await?;
+        forget_batches(connection, REMEMBERED, REMEMBERED_DAYS, REMEMBERED_BATCHES).await?;
         self.last = Some(Instant::now());
         Ok(())
     }
 }
 
-/// Removes from the ledger what is too old or beyond the newest so many.
-async fn forget_batches(connection: &mut PgConnection, age: Duration, batches: i64) -> sqlx::Result<u64> {
+/// Removes from the ledger what is too old and not of the newest days, or beyond the newest so
+/// many.
+async fn forget_batches(connection: &mut PgConnection, age: Duration, days: i64, batches: i64) -> sqlx::Result<u64> {
     let mut forgotten = 0;
     loop {
         let removed = sqlx::query(include_str!("../../queries/forget_batches.sql"))
             .bind(i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
             .bind(batches)
+            .bind(days)
             .execute(&mut *connection)
             .await?
             .rows_affected();
@@ -67,10 +72,28 @@ mod tests {
         let left = async |session: &mut PgConnection| -> i64 {
             sqlx::query("select count(*) from logboom.ledger").fetch_one(session).await.unwrap().get(0)
         };
-        assert_eq!(forget_batches(&mut session, Duration::from_secs(3_600 * 50 - 60), 1_000).await.unwrap(), 50);
+        assert_eq!(forget_batches(&mut session, Duration::from_secs(3_600 * 50 - 60), 1, 1_000).await.unwrap(), 50);
         assert_eq!(left(&mut session).await, 50);
-        assert_eq!(forget_batches(&mut session, REMEMBERED, 10).await.unwrap(), 40);
+        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 10).await.unwrap(), 40);
         assert_eq!(left(&mut session).await, 10);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_clock_that_jumps_ahead_does_not_empty_the_ledger() {
+        let url = Postgres::shared().await.fresh_database().await;
+        let store = crate::connect(&url, crate::Options::default()).await.unwrap();
+        let mut session = PgConnection::connect(&url).await.unwrap();
+        // Ten days of batches, and then a year without any: what a clock that jumps looks like.
+        let fill = "insert into logboom.ledger select int4send(n), false, now() - interval '1 year' - n * interval '1 day' \
+                    from generate_series(0, 9) as n";
+        sqlx::raw_sql(fill).execute(&mut session).await.unwrap();
+        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 1_000).await.unwrap(), 2);
+        let now = "insert into logboom.ledger values (int4send(100), false, now())";
+        sqlx::raw_sql(now).execute(&mut session).await.unwrap();
+        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 1_000).await.unwrap(), 1);
+        let left = sqlx::query("select count(*) from logboom.ledger").fetch_one(&mut session).await.unwrap();
+        assert_eq!(left.get::<i64, _>(0), 8);
         store.close().await;
     }
 }
