@@ -8,12 +8,14 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{Record, Text, limits};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
     Batch, BatchId, Error, Queue, Result,
+    bodies::Bodies,
     clock::Clock,
-    enqueue::{Enqueue, Part, Publisher},
+    enqueue::{Enqueue, Part, Publisher, split_by},
     envelope::ADMITTED_WEIGHT,
     events::{IngestCounters, SubmissionRefused},
     in_flight::InFlight,
@@ -54,6 +56,8 @@ pub struct IngestOptions {
     pub publishes: usize,
     /// How long the queue may take to make a batch durable.
     pub publish_timeout: Duration,
+    /// The bytes that doors may hold before they are decoded.
+    pub body_bytes: usize,
     pub clock: Clock,
 }
 
@@ -66,6 +70,7 @@ impl Default for IngestOptions {
             merge_below: 500,
             publishes: 4,
             publish_timeout: Duration::from_secs(30),
+            body_bytes: 64 << 20,
             clock: Clock::system(),
         }
     }
@@ -83,8 +88,12 @@ pub struct Ingest {
 struct Stage {
     options: IngestOptions,
     in_flight: Arc<InFlight>,
+    bodies: Bodies,
     publisher: Publisher,
     enqueue: Enqueue,
+    /// For [`Ingest::deliver`].
+    insisting: Publisher,
+    enqueue_insisting: Enqueue,
     counters: IngestCounters,
 }
 
@@ -100,14 +109,36 @@ impl Ingest {
     /// recorder is installed. Its task ends with the last clone.
     pub fn start(queue: Arc<dyn Queue>, options: IngestOptions) -> Self {
         let publisher = Publisher::new(queue, options.publish_timeout, options.clock.clone());
+        let in_flight = InFlight::new(options.in_flight_bytes, options.in_flight_records);
+        let insisting = publisher.insisting(in_flight.closing());
         let stage = Stage {
-            in_flight: InFlight::new(options.in_flight_bytes, options.in_flight_records),
+            in_flight,
+            bodies: Bodies::new(options.body_bytes),
             enqueue: Enqueue::start(publisher.clone(), options.publishes),
             publisher,
+            enqueue_insisting: Enqueue::start(insisting.clone(), options.publishes),
+            insisting,
             counters: IngestCounters::register(),
             options,
         };
         Self { stage: Arc::new(stage) }
+    }
+
+    /// The budget of what doors have read and not decoded.
+    pub fn bodies(&self) -> &Bodies {
+        &self.stage.bodies
+    }
+
+    /// Refuses early what a push would refuse now, before its body is read.
+    ///
+    /// # Errors
+    /// `Overloaded` past the bounds, `Unavailable` on shutdown.
+    pub fn check(&self) -> Result<()> {
+        let result = self.stage.in_flight.check();
+        if let Err(error) = &result {
+            SubmissionRefused { error }.emit();
+        }
+        result
     }
 
     /// Normalises the records and returns once the good ones are durable (C1).
@@ -123,6 +154,24 @@ impl Ingest {
     /// client that chose an id can send again and be sure to store once.
     pub async fn push(&self, submission: Submission) -> Result<Accepted> {
         let result = self.stage.push(submission).await;
+        if let Err(error) = &result {
+            SubmissionRefused { error }.emit();
+        }
+        result
+    }
+
+    /// As [`Ingest::push`], for doors that cannot tell a client to send again: waits for room and
+    /// for the queue, however long that takes. The same batches are published over all tries,
+    /// so none is stored twice (C2).
+    ///
+    /// More records than a batch or the bounds in flight hold become several batches, one after
+    /// another. With an id of the submission, each of them has an id that follows from it and
+    /// from its place, so that the same submission again is stored once.
+    ///
+    /// # Errors
+    /// `Unavailable` on shutdown, `Internal` where the queue fails for good.
+    pub async fn deliver(&self, submission: Submission) -> Result<Accepted> {
+        let result = self.stage.deliver(submission).await;
         if let Err(error) = &result {
             SubmissionRefused { error }.emit();
         }
@@ -194,6 +243,34 @@ impl Stage {
         Ok(Accepted { accepted, rejected })
     }
 
+    async fn deliver(&self, submission: Submission) -> Result<Accepted> {
+        let Submission { batch_id, producer, records } = submission;
+        let Admitted { records, rejected, .. } = self.normalise(records);
+        self.counters.rejected(rejected.len());
+        let accepted = records.len();
+        if accepted > 0 {
+            let most_records = limits::RECORDS_PER_BATCH.min(self.in_flight.most_records());
+            let most_weight = ADMITTED_WEIGHT.min(self.in_flight.most_bytes());
+            let mut first = 0;
+            for records in split_by(records, most_records, most_weight) {
+                let count = records.len();
+                let id = batch_id.map(|id| part_id(id, first, count, accepted));
+                let weight = records.iter().map(Record::weight).sum();
+                let reservation = self.in_flight.wait(weight, count).await?;
+                let (done, result) = oneshot::channel();
+                let part = Part { producer: producer.clone(), records, weight, reservation, done };
+                match id {
+                    None if self.is_small(&part) => self.enqueue_insisting.merge(part),
+                    id => self.insisting.spawn(id, part),
+                }
+                result.await.unwrap_or_else(|_| Err(task_died()))?;
+                self.counters.accepted(count);
+                first += count;
+            }
+        }
+        Ok(Accepted { accepted, rejected })
+    }
+
     fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
         let observed_time = self.options.clock.now();
         let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new() };
@@ -214,11 +291,27 @@ impl Stage {
         let (done, result) = oneshot::channel();
         let part = Part { producer, records, weight, reservation, done };
         match id {
-            None if part.records.len() < self.options.merge_below && weight <= MERGE_WEIGHT => self.enqueue.merge(part),
+            None if self.is_small(&part) => self.enqueue.merge(part),
             id => self.publisher.spawn(id, part),
         }
         result.await.unwrap_or_else(|_| Err(task_died()))
     }
+
+    fn is_small(&self, part: &Part) -> bool {
+        part.records.len() < self.options.merge_below && part.weight <= MERGE_WEIGHT
+    }
+}
+
+/// The id of the part of a submission that begins with a record and has so many, of all. A
+/// submission of one part keeps its own.
+fn part_id(id: BatchId, first: usize, count: usize, all: usize) -> BatchId {
+    if count == all {
+        return id;
+    }
+    let place = [&id.0[..], &(first as u64).to_be_bytes(), &(count as u64).to_be_bytes()].concat();
+    let mut part = [0; 16];
+    part.copy_from_slice(&Sha256::digest(place)[..16]);
+    BatchId(part)
 }
 
 fn weigh(record: Record) -> Result<(Record, usize), String> {

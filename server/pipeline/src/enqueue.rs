@@ -13,10 +13,11 @@ use tokio::{
     task::JoinSet,
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result, clock::Clock, envelope::ADMITTED_WEIGHT, events::PublishMeters,
-    in_flight::Reservation,
+    Batch, BatchId, Error, Queue, Result, backoff::Backoff, clock::Clock, envelope::ADMITTED_WEIGHT,
+    events::PublishMeters, in_flight::Reservation,
 };
 
 /// The good records of one submission on their way.
@@ -101,11 +102,20 @@ pub(crate) struct Publisher {
     timeout: Duration,
     clock: Clock,
     meters: Arc<PublishMeters>,
+    /// Told on close. With it a batch is published until the queue has it, or until then.
+    insist: Option<CancellationToken>,
 }
 
 impl Publisher {
     pub(crate) fn new(queue: Arc<dyn Queue>, timeout: Duration, clock: Clock) -> Self {
-        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()) }
+        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()), insist: None }
+    }
+
+    /// One that publishes a batch again, under its id, until the queue has confirmed it. A try
+    /// whose answer was lost may have become durable: as it is the same batch, the ledger makes
+    /// them one (C2).
+    pub(crate) fn insisting(&self, closing: &CancellationToken) -> Self {
+        Self { insist: Some(closing.clone()), ..self.clone() }
     }
 
     /// Publishes a part by itself, in a task of its own.
@@ -158,14 +168,40 @@ impl Publisher {
 
     /// Hands one batch to the queue and waits until it is durable.
     pub(crate) async fn publish(&self, batch: Batch) -> Result<()> {
+        let batch = Arc::new(batch);
+        let Some(closing) = &self.insist else { return self.publish_once(&batch).await };
+        let mut backoff = Backoff::new();
+        loop {
+            match self.publish_once(&batch).await {
+                Err(error) if error.is_retryable() && !closing.is_cancelled() => {
+                    let wait = error.retry_after.unwrap_or_else(|| backoff.next());
+                    // On close one last try.
+                    let _ = tokio::time::timeout(wait, closing.cancelled()).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn publish_once(&self, batch: &Arc<Batch>) -> Result<()> {
         let (id, records, started) = (batch.id, batch.records.len(), Instant::now());
-        let publish = self.queue.publish(Arc::new(batch));
-        let result = tokio::time::timeout(self.timeout, publish).await.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!(
+        let publish = self.queue.publish(Arc::clone(batch));
+        tokio::pin!(publish);
+        let in_time = async {
+            // Who insists has time. Given up, a publish may still be done, beside the next one.
+            if let Some(closing) = &self.insist {
+                closing.cancelled().await;
+            }
+            tokio::time::sleep(self.timeout).await;
+        };
+        let result = tokio::select! {
+            biased;
+            result = &mut publish => result,
+            () = in_time => Err(Error::unavailable(format!(
                 "the queue has not confirmed the batch within {:?}; it may still become durable",
                 self.timeout
-            )))
-        });
+            ))),
+        };
         match &result {
             Ok(()) => self.meters.published(records, started.elapsed()),
             Err(error) => self.meters.failed(id, records, error),
@@ -175,15 +211,20 @@ impl Publisher {
 }
 
 /// Cuts records into runs that each fit a batch.
-fn split(mut records: Vec<Record>) -> Vec<Vec<Record>> {
+fn split(records: Vec<Record>) -> Vec<Vec<Record>> {
+    split_by(records, limits::RECORDS_PER_BATCH, ADMITTED_WEIGHT)
+}
+
+/// Cuts records into runs of so many at most, and of so much weight; one record at least.
+pub(crate) fn split_by(mut records: Vec<Record>, most_records: usize, most_weight: usize) -> Vec<Vec<Record>> {
     let mut runs = Vec::new();
     loop {
         let mut weight = 0;
         let mut fits = |record: &Record| {
             weight += record.weight();
-            weight <= ADMITTED_WEIGHT
+            weight <= most_weight
         };
-        let count = records.iter().take(limits::RECORDS_PER_BATCH).take_while(|record| fits(record)).count().max(1);
+        let count = records.iter().take(most_records).take_while(|record| fits(record)).count().max(1);
         if count >= records.len() {
             runs.push(records);
             return runs;

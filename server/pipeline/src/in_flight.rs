@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Result, events::InFlightGauges};
+use crate::{Error, ErrorClass, Result, events::InFlightGauges};
 
 /// When a client that was told to wait should come back: the queue empties its whole
 /// bound in less.
@@ -16,8 +17,11 @@ pub(crate) struct InFlight {
     most_bytes: usize,
     most_records: usize,
     state: Mutex<State>,
+    /// Told when a reservation is returned.
+    returned: Notify,
     /// Told when the last reservation is returned.
     idle: Notify,
+    closing: CancellationToken,
     gauges: InFlightGauges,
 }
 
@@ -26,7 +30,6 @@ struct State {
     bytes: usize,
     records: usize,
     reservations: usize,
-    closing: bool,
 }
 
 /// A part of the bound, returned when dropped. It travels with the records, not with
@@ -40,7 +43,30 @@ pub(crate) struct Reservation {
 impl InFlight {
     pub(crate) fn new(most_bytes: usize, most_records: usize) -> Arc<Self> {
         let gauges = InFlightGauges::register();
-        Arc::new(Self { most_bytes, most_records, state: Mutex::default(), idle: Notify::new(), gauges })
+        Arc::new(Self {
+            most_bytes,
+            most_records,
+            state: Mutex::default(),
+            returned: Notify::new(),
+            idle: Notify::new(),
+            closing: CancellationToken::new(),
+            gauges,
+        })
+    }
+
+    /// The most records that fit at once.
+    pub(crate) fn most_records(&self) -> usize {
+        self.most_records
+    }
+
+    /// The most bytes that fit at once.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
+    /// Told when no more is admitted.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     /// Refuses early what [`InFlight::reserve`] would refuse, before work is put into it.
@@ -71,7 +97,7 @@ impl InFlight {
     }
 
     fn admits(&self, state: &State, bytes: usize, records: usize) -> Result<()> {
-        if state.closing {
+        if self.closing.is_cancelled() {
             return Err(Error::unavailable("shutting down; send to another node, or again later"));
         }
         let full = |held: usize, wanted: usize, most: usize| held + wanted > most || held >= most;
@@ -88,9 +114,27 @@ impl InFlight {
         Ok(())
     }
 
+    /// As [`InFlight::reserve`], but waits for room as long as it takes.
+    pub(crate) async fn wait(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
+        loop {
+            let returned = self.returned.notified();
+            tokio::pin!(returned);
+            // Registered before the try: a return in between is not missed.
+            returned.as_mut().enable();
+            match self.reserve(bytes, records) {
+                Err(error) if error.class == ErrorClass::Overloaded => {}
+                other => return other,
+            }
+            tokio::select! {
+                () = returned => {}
+                () = self.closing.cancelled() => {}
+            }
+        }
+    }
+
     /// Refuses from now on, and waits until all that was admitted is done with.
     pub(crate) async fn close(&self) {
-        self.state.lock().closing = true;
+        self.closing.cancel();
         loop {
             let idle = self.idle.notified();
             tokio::pin!(idle);
@@ -111,6 +155,7 @@ impl Drop for Reservation {
         state.records -= self.records;
         state.reservations -= 1;
         self.account.gauges.set(state.bytes, state.records);
+        self.account.returned.notify_waiters();
         if state.reservations == 0 {
             self.account.idle.notify_waiters();
         }
@@ -120,7 +165,6 @@ impl Drop for Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorClass;
 
     #[test]
     fn what_does_not_fit_now_is_told_to_wait_and_fits_once_room_is_returned() {
@@ -142,6 +186,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_may_wait_gets_room_when_it_is_returned_and_an_error_on_close() {
+        let account = InFlight::new(100, 10);
+        let held = account.reserve(60, 2).unwrap();
+        let waiting = tokio::spawn({
+            let account = account.clone();
+            async move { account.wait(60, 2).await }
+        });
+        tokio::task::yield_now().await;
+        drop(held);
+        let held = waiting.await.unwrap().unwrap();
+        assert_eq!(account.wait(101, 1).await.err().unwrap().class, ErrorClass::Invalid);
+        let waiting = tokio::spawn({
+            let account = account.clone();
+            async move { account.wait(60, 2).await }
+        });
+        tokio::task::yield_now().await;
+        account.closing.cancel();
+        assert_eq!(waiting.await.unwrap().err().unwrap().class, ErrorClass::Unavailable);
+        drop(held);
+    }
+
+    #[tokio::test]
     async fn close_refuses_and_waits_for_the_last_reservation() {
         let account = InFlight::new(100, 10);
         let held = account.reserve(1, 1).unwrap();
@@ -149,9 +215,7 @@ mod tests {
             let account = account.clone();
             async move { account.close().await }
         });
-        while !account.state.lock().closing {
-            tokio::task::yield_now().await;
-        }
+        account.closing.cancelled().await;
         assert_eq!(account.reserve(1, 1).err().unwrap().class, ErrorClass::Unavailable);
         assert!(!closing.is_finished());
         drop(held);

@@ -14,13 +14,15 @@
 //!   its id, so a redelivery changes nothing.
 //! - C3: the tail is fed from [`LogStore::follow`], never from the doors, so it shows
 //!   stored records only, in the order of [`Position`](model::Position).
-//! - C4: every buffer here has a bound; past it the caller gets [`ErrorClass::Overloaded`].
+//! - C4: every buffer here has a bound, bytes that are not yet decoded included; past it the
+//!   caller gets [`ErrorClass::Overloaded`].
 //! - C5: what cannot be stored becomes a [`DeadLetter`], counted and listed.
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 
 pub mod admit;
 mod backoff;
 pub mod batch;
+pub mod bodies;
 pub mod clock;
 pub mod consume;
 pub mod dead_letters;
