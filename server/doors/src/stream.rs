@@ -1,6 +1,7 @@
 //! Protocols over a stream of bytes: what they have in common.
 
 use bytes::{Buf as _, BytesMut};
+use model::{Text, Value};
 use pipeline::normalise::RawRecord;
 
 /// The bytes of one message of a stream, where the protocol has no bound of its own.
@@ -16,6 +17,13 @@ pub struct Frame {
     pub refused: usize,
     /// What to answer once the records are durable.
     pub answer: Vec<u8>,
+    /// What names the frame whenever its client sends it: the frame is then the whole of what
+    /// that name stands for.
+    pub name: Option<[u8; 32]>,
+    /// The bytes that the records take in memory, roughly.
+    pub weight: usize,
+    /// Whether nothing may be added, though there is room.
+    pub closed: bool,
 }
 
 impl Frame {
@@ -23,19 +31,37 @@ impl Frame {
     const REASONS: usize = 8;
     /// The records after which a frame is handed on, though more have come.
     pub const RECORDS: usize = 1_000;
+    /// The weight after which it is.
+    pub const WEIGHT: usize = 1 << 20;
 
+    /// Whether it is handed on before more is read.
     pub fn is_full(&self) -> bool {
-        self.records.len() >= Self::RECORDS
+        self.closed || self.records.len() >= Self::RECORDS || self.weight >= Self::WEIGHT
     }
 
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.refused == 0 && self.answer.is_empty()
     }
 
+    /// Adds another frame behind this one.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.records.extend(other.records);
+        let room = Self::REASONS.saturating_sub(self.reasons.len());
+        self.reasons.extend(other.reasons.into_iter().take(room));
+        self.refused += other.refused;
+        self.answer.extend(other.answer);
+        self.name = self.name.take().or(other.name);
+        self.weight += other.weight;
+        self.closed |= other.closed;
+    }
+
     /// Adds a record, or counts that it was refused.
     pub fn take(&mut self, read: Result<RawRecord, String>) {
         match read {
-            Ok(record) => self.records.push(record),
+            Ok(record) => {
+                self.weight += weight(&record);
+                self.records.push(record);
+            }
             Err(reason) => {
                 self.refused += 1;
                 if self.reasons.len() < Self::REASONS {
@@ -44,6 +70,14 @@ impl Frame {
             }
         }
     }
+}
+
+/// The bytes that a record takes in memory, roughly.
+fn weight(record: &RawRecord) -> usize {
+    let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+    let attributes = record.attributes.iter();
+    let attributes: usize = attributes.map(|(key, value)| size_of::<(Text, Value)>() + key.len() + text(value)).sum();
+    size_of::<RawRecord>() + record.message.len() + attributes
 }
 
 /// A protocol's place in its stream.
@@ -119,7 +153,7 @@ pub(crate) fn feed(protocol: &mut dyn Protocol, bytes: &[u8], pieces: &[usize]) 
             let mut frame = Frame::default();
             protocol.read(&mut buffer, &mut frame)?;
             let full = frame.is_full();
-            merge(&mut all, frame);
+            all.append(frame);
             if !full {
                 break;
             }
@@ -127,14 +161,20 @@ pub(crate) fn feed(protocol: &mut dyn Protocol, bytes: &[u8], pieces: &[usize]) 
     }
     let mut frame = Frame::default();
     protocol.end(&mut buffer, &mut frame);
-    merge(&mut all, frame);
+    all.append(frame);
     Ok(all)
 }
 
 #[cfg(test)]
-fn merge(all: &mut Frame, frame: Frame) {
-    all.records.extend(frame.records);
-    all.reasons.extend(frame.reasons);
-    all.refused += frame.refused;
-    all.answer.extend(frame.answer);
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_full_by_the_weight_of_its_records() {
+        let mut frame = Frame::default();
+        while !frame.is_full() {
+            frame.take(Ok(RawRecord { message: "x".repeat(300 << 10), ..RawRecord::default() }));
+        }
+        assert_eq!(frame.records.len(), 4);
+    }
 }

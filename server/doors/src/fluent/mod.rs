@@ -13,6 +13,7 @@ use flate2::read::MultiGzDecoder;
 use model::{Text, Value, limits};
 use pipeline::normalise::{RawRecord, RawTime};
 use rmpv::{ValueRef, decode::read_value_ref_with_max_depth};
+use sha2::{Digest as _, Sha256};
 
 use self::skip::Skip;
 use crate::{
@@ -25,28 +26,41 @@ use crate::{
 /// what is packed in it.
 pub const FORWARD_BYTES: usize = 16 << 20;
 
-/// A stream of messages.
+/// A stream of messages. A message with a chunk's id is a frame of its own.
 #[derive(Debug, Default)]
 pub struct Forward {
     skip: Skip,
+    /// A chunk that came behind other messages.
+    next: Option<Frame>,
 }
 
 impl Protocol for Forward {
     fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
+        if let Some(next) = self.next.take() {
+            *frame = next;
+        }
         while !frame.is_full() && !bytes.is_empty() {
             let Some(length) = self.skip.whole(bytes)? else {
                 return if bytes.len() > FORWARD_BYTES { Err(too_long(FORWARD_BYTES)) } else { Ok(()) };
             };
             let message = bytes.split_to(length);
             self.skip = Skip::default();
-            message_of(&message, frame)?;
+            let read = message_of(&message)?;
+            if read.name.is_none() || frame.is_empty() {
+                frame.append(read);
+            } else {
+                frame.closed = true;
+                self.next = Some(read);
+            }
         }
         Ok(())
     }
 }
 
 /// Reads one message, in whatever mode.
-fn message_of(bytes: &[u8], frame: &mut Frame) -> Result<(), String> {
+fn message_of(bytes: &[u8]) -> Result<Frame, String> {
+    let mut whole = Frame::default();
+    let frame = &mut whole;
     let value = value_of(&mut &*bytes)?;
     let ValueRef::Array(parts) = value else {
         return Err("a message is no array; this is the door for Fluentd's forward protocol".into());
@@ -70,10 +84,31 @@ fn message_of(bytes: &[u8], frame: &mut Frame) -> Result<(), String> {
         _ => return Err("a message has neither records nor options".into()),
     };
     if let Some(chunk) = option(options, "chunk").and_then(text) {
+        frame.name = Some(name_of(&chunk, bytes, parts.len()));
+        frame.closed = true;
         let answer = rmpv::Value::Map(vec![("ack".into(), chunk.into())]);
         rmpv::encode::write_value(&mut frame.answer, &answer).map_err(|error| error.to_string())?;
     }
-    Ok(())
+    Ok(whole)
+}
+
+/// A chunk's id, and the tag and entries that came with it as they are written. Buffering
+/// clients send the same again; and of clients that use an id for other records as well, none
+/// are taken for those before.
+fn name_of(chunk: &str, message: &[u8], parts: usize) -> [u8; 32] {
+    // The options are the last part; without them there is no chunk.
+    let head = match message.first() {
+        Some(0x90..=0x9f) => 1,
+        Some(0xdc) => 3,
+        _ => 5,
+    };
+    let mut end = head;
+    for _ in 1..parts {
+        let Some(Ok(Some(length))) = message.get(end..).map(|rest| Skip::default().whole(rest)) else { break };
+        end += length;
+    }
+    let digest = Sha256::new_with_prefix((chunk.len() as u64).to_be_bytes());
+    digest.chain_update(chunk).chain_update(message.get(head..end).unwrap_or_default()).finalize().into()
 }
 
 /// Reads a packed array of entries, one after another.
@@ -259,6 +294,48 @@ mod tests {
                 assert_eq!(first.attributes[0], (Text::from("a.b"), Value::Int(1)));
                 assert_eq!(frame.answer, bytes(&map(&[("ack", "c1".into())])));
             }
+        }
+    }
+
+    fn frames(stream: &[u8]) -> Vec<Frame> {
+        let (mut forward, mut bytes) = (Forward::default(), BytesMut::from(stream));
+        let mut frames = Vec::new();
+        loop {
+            let mut frame = Frame::default();
+            forward.read(&mut bytes, &mut frame).unwrap();
+            let full = frame.is_full();
+            frames.extend((!frame.is_empty()).then_some(frame));
+            if !full {
+                return frames;
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_a_frame_with_a_name_that_its_content_has_each_time() {
+        let message = |tag: &str, text: &str, options: &[(&str, Packed)]| {
+            bytes(&Packed::Array(vec![tag.into(), Packed::Array(vec![entry(text)]), map(options)]))
+        };
+        let chunk = |name: &str| ("chunk", Packed::from(name));
+        let plain = message("shop", "plain", &[]);
+        let one = message("shop", "one", &[chunk("c1")]);
+        let same = message("shop", "one", &[("size", 1.into()), chunk("c1")]);
+        let others = [
+            message("shop", "one", &[chunk("c2")]),
+            message("shop", "two", &[chunk("c1")]),
+            message("till", "one", &[chunk("c1")]),
+        ];
+        let read = frames(&[&plain[..], &plain, &one, &plain, &one, &same].concat());
+        let sizes: Vec<_> = read.iter().map(|frame| (frame.records.len(), frame.name.is_some())).collect();
+        assert_eq!(sizes, [(2, false), (1, true), (1, false), (1, true), (1, true)]);
+        assert_eq!((read[1].name, read[1].name), (read[3].name, read[4].name));
+        assert_eq!(read[1].answer, bytes(&map(&[("ack", "c1".into())])));
+        for other in others {
+            assert_ne!(frames(&other)[0].name, read[1].name);
+        }
+        for stream in &streams()[..3] {
+            assert_eq!(frames(stream)[0].name, frames(stream)[0].name);
+            assert!(frames(stream)[0].name.is_some());
         }
     }
 
