@@ -13,12 +13,15 @@ use tower::ServiceExt as _;
 
 use crate::{grpc, http::problem};
 
+/// The body of a request that brings no records: a view, or a question of the dashboard.
+const BODY_BYTES: usize = 256 << 10;
+
 /// Ends a router. `page` answers browsers; without it they get what programs get.
 ///
 /// The gRPC services bound what they read by themselves. Each layer costs a call as much as
 /// its record does, so theirs is none.
 pub(crate) fn finished(http: Router, grpc: Router, page: Option<Router>) -> Router {
-    http.layer(DefaultBodyLimit::max(model::limits::BATCH_BYTES))
+    http.layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(grpc)
         .fallback(move |request: Request| answer(request, page.clone()))
 }

@@ -42,6 +42,11 @@ const STREAMS: u32 = 1024;
 /// and a window smaller than one costs a round trip each.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
+/// HTTP/2: what the windows of all connections share. What was sent ahead and not yet asked
+/// for stays in memory, so the more connections there are, the smaller are the windows of new
+/// ones; the protocol's own is the least.
+const WINDOWS: u32 = 32 << 20;
+const LEAST_WINDOW: u32 = 65_535;
 /// HTTP/2: a peer that answers no ping within the timeout is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,6 +54,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// A bound port that lets so many connections in.
 pub(crate) struct Port {
     listener: TcpListener,
+    most: usize,
     connections: Arc<Semaphore>,
 }
 
@@ -59,12 +65,17 @@ impl Port {
             0 => format!("cannot listen on {addr}"),
             port => format!("cannot listen on {addr}: is something else on port {port}? choose another address"),
         })?;
-        Ok(Self { listener, connections: Arc::new(Semaphore::new(max_connections)) })
+        Ok(Self { listener, most: max_connections, connections: Arc::new(Semaphore::new(max_connections)) })
     }
 
     /// The address in use, with the port the system chose where none was named.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The connections that are open.
+    fn open(&self) -> usize {
+        self.most - self.connections.available_permits()
     }
 
     /// The next connection, with its place among those that are let in; `None` once it is
@@ -143,9 +154,8 @@ impl Listener {
     /// Serves until `stop`, then finishes the requests in flight.
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let graceful = GracefulShutdown::new();
-        let builder = builder();
         while let Some((stream, peer, place)) = self.port.accept(&stop).await {
-            let (builder, router, watcher) = (builder.clone(), self.router.clone(), graceful.watcher());
+            let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), graceful.watcher());
             let stop = stop.clone();
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
@@ -190,15 +200,20 @@ async fn begun(stream: &TcpStream) -> bool {
     tokio::time::timeout(HEADER_TIMEOUT, said).await.unwrap_or(false)
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+/// The window of a connection that is one of so many.
+fn window(open: usize) -> u32 {
+    (WINDOWS / u32::try_from(open).unwrap_or(u32::MAX).max(1)).clamp(LEAST_WINDOW, CONNECTION_WINDOW)
+}
+
+fn builder(open: usize) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(window(open).min(STREAM_WINDOW))
+        .initial_connection_window_size(window(open))
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
@@ -238,6 +253,13 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[test]
+    fn connections_share_the_windows() {
+        for (open, bytes) in [(1, 8 << 20), (4, 8 << 20), (16, 2 << 20), (100, 335_544), (4096, 65_535)] {
+            assert_eq!(window(open), bytes, "{open}");
+        }
     }
 
     #[tokio::test]

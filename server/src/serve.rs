@@ -222,6 +222,7 @@ fn ingest_options(options: &ServeOptions) -> IngestOptions {
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
+        body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
         ..IngestOptions::default()
     }
 }

@@ -1,5 +1,6 @@
 //! The bounds an operator may move.
 
+use bytesize::ByteSize;
 use clap::Args;
 use model::limits;
 
@@ -35,8 +36,16 @@ pub(crate) fn fixed() -> String {
 pub(crate) struct LimitOptions {
     /// The records that may be on their way to the queue at once. Past it clients are told
     /// to come back later.
-    #[arg(long, env = "LOGBOOM_MAX_IN_FLIGHT", value_name = "RECORDS", default_value_t = 200_000)]
+    #[arg(long, env = "LOGBOOM_MAX_IN_FLIGHT", value_name = "RECORDS", default_value_t = 200_000,
+          value_parser = parse_at_least_one)]
     pub max_in_flight: usize,
+
+    /// The memory for what was received and is not yet decoded, over all connections: bodies
+    /// while they come and are decompressed, messages of streams; at least 32MiB. Past it
+    /// clients are told to come back later, and doors without an answer stop reading.
+    #[arg(long, env = "LOGBOOM_BODY_MEMORY", value_name = "BYTES", default_value = "64MiB",
+          value_parser = parse_body_memory)]
+    pub body_memory: ByteSize,
 
     /// The connections of each listener.
     #[arg(long, env = "LOGBOOM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
@@ -45,4 +54,50 @@ pub(crate) struct LimitOptions {
     /// The live tails at once.
     #[arg(long, env = "LOGBOOM_MAX_TAILS", value_name = "N", default_value_t = 512)]
     pub max_tails: usize,
+}
+
+/// The least that `--body-memory` may be: one message of the largest that there are, and a
+/// body that is inflated beside it.
+const BODY_MEMORY: ByteSize = ByteSize::mib(32);
+
+fn parse_body_memory(text: &str) -> Result<ByteSize, String> {
+    let bytes: ByteSize = text.parse().map_err(|_| format!("{text:?} is not a size; write it as 64MiB or 500MB"))?;
+    if bytes < BODY_MEMORY {
+        return Err(format!(
+            "{text} is too little for one message of {} over --fluent-listen and a body of {} beside it; \
+             --body-memory needs at least {BODY_MEMORY}",
+            ByteSize(doors::fluent::FORWARD_BYTES as u64),
+            ByteSize(limits::BATCH_BYTES as u64),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn parse_at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with 0 nothing would ever be taken; --max-in-flight needs at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err(format!("{text:?} is not a number of records")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_below_which_nothing_would_get_through_are_refused() {
+        assert_eq!(parse_body_memory("64MiB"), Ok(ByteSize::mib(64)));
+        assert_eq!(parse_body_memory("32MiB"), Ok(ByteSize::mib(32)));
+        for (text, hints) in [
+            ("16MiB", &["16MiB is too little", "--fluent-listen", "--body-memory", "at least 32.0 MiB"][..]),
+            ("much", &["64MiB"]),
+        ] {
+            let error = parse_body_memory(text).unwrap_err();
+            assert!(hints.iter().all(|hint| error.contains(hint)), "{error}");
+        }
+        assert_eq!(parse_at_least_one("10"), Ok(10));
+        assert!(parse_at_least_one("0").is_err_and(|error| error.contains("--max-in-flight")));
+        assert!(parse_at_least_one("-1").is_err());
+    }
 }

@@ -3,12 +3,13 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::Stream;
-use model::{Text, Value};
+use model::{Text, Value, limits};
 use pipeline::{
     BatchId, Error,
     admit::{Accepted, Ingest, Submission},
     normalise::{RawId, RawRecord, RawTime},
 };
+use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use wire::v1::{
 };
 
 use super::{
+    metered::Held,
     producer,
     status::{code, status},
 };
@@ -51,7 +53,8 @@ impl LogService for LogServiceDoor {
 
     async fn stream(&self, request: Request<Streaming<PushRequest>>) -> Result<Response<Self::StreamStream>, Status> {
         let producer = producer("grpc Stream", request.remote_addr());
-        let requests = request.into_inner();
+        let held = request.extensions().get::<Held>().cloned();
+        let requests = Requests { messages: request.into_inner(), held };
         // Room for every acknowledgement of the window, so that a client which does not
         // read its answers stops being read, and holds nothing else back.
         let (answers, stream) = mpsc::channel(WINDOW + 1);
@@ -60,12 +63,18 @@ impl LogService for LogServiceDoor {
     }
 }
 
+/// The batches of a stream, and the room that they have taken.
+struct Requests {
+    messages: Streaming<PushRequest>,
+    held: Option<Held>,
+}
+
 /// Reads batches until the client ends or breaks the stream; each is answered when it is
 /// durable, in whatever order that happens.
 async fn serve(
     ingest: Ingest,
     producer: Text,
-    mut requests: Streaming<PushRequest>,
+    mut requests: Requests,
     answers: mpsc::Sender<Result<StreamResponse, Status>>,
     stop: CancellationToken,
 ) {
@@ -79,7 +88,7 @@ async fn serve(
         // holds the client.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let request = tokio::select! {
-            request = requests.message() => request,
+            request = requests.messages.message() => request,
             // The answers under way have senders of their own; the stream ends with the last.
             () = stop.cancelled() => return,
         };
@@ -91,6 +100,11 @@ async fn serve(
                 return;
             }
         };
+        let mut room = requests.held.as_ref().map(Held::take);
+        if let Some(room) = room.as_mut().filter(|room| room.bytes() > limits::BATCH_BYTES) {
+            // It was compressed: what it could have become, and what it is.
+            room.shrink_to(request.encoded_len());
+        }
         let (ingest, producer, answers) = (ingest.clone(), producer.clone(), answers.clone());
         tokio::spawn(async move {
             let sequence = request.sequence;
@@ -99,7 +113,7 @@ async fn serve(
                 Err(error) => Event::Failed(failure(sequence, &error)),
             };
             let _ = answers.send(Ok(StreamResponse { event: Some(event) })).await;
-            drop(slot);
+            drop((slot, room));
         });
     }
 }

@@ -2,6 +2,7 @@
 
 mod log_service;
 mod logger;
+mod metered;
 mod otlp;
 mod status;
 
@@ -11,6 +12,7 @@ use axum::{
     response::IntoResponse,
 };
 use compact_str::format_compact;
+use metered::Metered;
 use model::{Text, limits};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::LogsServiceServer;
 pub(crate) use otlp::partial_success;
@@ -36,9 +38,9 @@ pub(crate) fn routes(ingest: &Ingest, stop: &CancellationToken) -> anyhow::Resul
     let reflection_v1 = reflection().build_v1()?;
     let reflection_v1alpha = reflection().build_v1alpha()?;
     Ok(Router::new()
-        .route_service(&path(&logger), logger)
-        .route_service(&path(&log_service), log_service)
-        .route_service(&path(&otlp), otlp)
+        .route_service(&path(&logger), Metered::new(logger, ingest))
+        .route_service(&path(&log_service), Metered::new(log_service, ingest))
+        .route_service(&path(&otlp), Metered::new(otlp, ingest))
         .route_service(&path(&health), health)
         .route_service(&path(&reflection_v1), reflection_v1)
         .route_service(&path(&reflection_v1alpha), reflection_v1alpha))

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use bytes::BytesMut;
 use doors::stream::{Frame, Protocol};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use pipeline::bodies::Room;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::Instant,
@@ -29,7 +30,7 @@ pub(super) async fn serve(
     inlet: Inlet,
     stop: CancellationToken,
 ) {
-    let door = inlet.door();
+    let (door, room) = (inlet.door(), inlet.room());
     let connection = Connection {
         stream,
         peer,
@@ -37,6 +38,7 @@ pub(super) async fn serve(
         inlet,
         stop,
         buffer: BytesMut::new(),
+        room,
         read_bytes: LEAST_READ,
         in_flight: FuturesUnordered::new(),
         waiting_since: None,
@@ -60,6 +62,8 @@ struct Connection<S> {
     inlet: Inlet,
     stop: CancellationToken,
     buffer: BytesMut,
+    /// For what is in the buffer beyond what an idle connection has.
+    room: Room,
     read_bytes: usize,
     in_flight: FuturesUnordered<BoxFuture<'static, Option<Vec<u8>>>>,
     /// Since when the buffer begins with a message that has not come as a whole.
@@ -73,7 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if matches!(ended, Ok(End::Client)) {
             let mut frame = Frame::default();
             self.protocol.end(&mut self.buffer, &mut frame);
-            self.hand_on(frame);
+            let room = self.room.take();
+            self.hand_on(frame, room);
         }
         // What was read is stored, whatever became of the connection.
         while let Some(answer) = self.in_flight.next().await {
@@ -98,7 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let mut frame = Frame::default();
             let read = self.protocol.read(&mut self.buffer, &mut frame);
             let (full, some) = (frame.is_full(), self.buffer.len() < before);
-            self.hand_on(frame);
+            let mut room = self.room.split(before - self.buffer.len());
+            let answered = self.grow(&mut room, frame.weight).await;
+            self.hand_on(frame, room);
+            answered?;
             if let Err(reason) = read {
                 let broken = Frame { refused: 1, reasons: vec![reason.clone()], ..Frame::default() };
                 self.inlet.refused(self.peer, &broken);
@@ -108,6 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let answer = self.in_flight.next().await.flatten();
                 self.answer(answer.unwrap_or_default()).await?;
             }
+            self.room.shrink_to(self.buffer.len());
             // After the waiting, which is not the client's fault.
             if self.buffer.is_empty() {
                 self.waiting_since = None;
@@ -120,11 +129,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn hand_on(&mut self, frame: Frame) {
+    /// The room is returned when the frame is durable.
+    fn hand_on(&mut self, frame: Frame, room: Room) {
         self.inlet.refused(self.peer, &frame);
         if !frame.is_empty() {
-            self.in_flight.push(Box::pin(self.inlet.clone().take(frame, self.peer, self.stop.clone())));
+            let take = self.inlet.clone().take(frame, self.peer, self.stop.clone());
+            self.in_flight.push(Box::pin(async move {
+                let answer = take.await;
+                drop(room);
+                answer
+            }));
         }
+    }
+
+    /// Waits until a room has grown, and answers meanwhile: the frames in flight return theirs.
+    async fn grow(&mut self, room: &mut Room, bytes: usize) -> Result<(), String> {
+        while !room.try_grow_to(bytes) {
+            tokio::select! {
+                () = room.wait_for(bytes) => return Ok(()),
+                Some(answer) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.answer(answer.unwrap_or_default()).await?;
+                }
+                () = self.stop.cancelled() => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Reads until there is more, and answers meanwhile; or until the end.
@@ -133,6 +162,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.buffer.is_empty() && self.read_bytes == LEAST_READ {
                 // An idle connection holds no more than it needs.
                 self.buffer = BytesMut::new();
+                self.room.shrink_to(0);
+            } else {
+                let mut room = self.room.take();
+                let wanted = self.buffer.len() + self.read_bytes;
+                let waited = !room.try_grow_to(wanted);
+                if waited {
+                    self.grow(&mut room, wanted).await?;
+                }
+                self.room = room;
+                if waited && self.waiting_since.is_some() {
+                    // That was not the client's fault.
+                    self.waiting_since = Some(Instant::now());
+                }
             }
             self.buffer.reserve(self.read_bytes);
             let deadline = self.waiting_since.map(|since| since + PATIENCE);

@@ -80,7 +80,16 @@ impl Datagrams {
                 while in_flight.len() >= WINDOW {
                     in_flight.join_next().await;
                 }
-                in_flight.spawn(self.inlet.clone().take(frame, peer, stop.clone()));
+                let mut room = self.inlet.room();
+                tokio::select! {
+                    () = room.wait_for(frame.weight) => {}
+                    () = stop.cancelled() => {}
+                }
+                let take = self.inlet.clone().take(frame, peer, stop.clone());
+                in_flight.spawn(async move {
+                    take.await;
+                    drop(room);
+                });
             }
             while in_flight.try_join_next().is_some() {}
         }

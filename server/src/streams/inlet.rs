@@ -1,15 +1,27 @@
 //! From a frame of a stream into the queue.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use compact_str::format_compact;
 use doors::stream::Frame;
 use metrics::{Counter, counter};
-use pipeline::admit::{Ingest, Submission};
+use parking_lot::Mutex;
+use pipeline::{
+    BatchId,
+    admit::{Ingest, Submission},
+    bodies::Room,
+};
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-/// The longest wait before a frame that found no room is handed on again.
-const WAIT: Duration = Duration::from_secs(5);
+/// How long a frame under way may take once the server stops.
+const LAST: Duration = Duration::from_secs(5);
+/// How often refused messages are logged; they are counted always.
+const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the records of one kind of door go.
 #[derive(Clone)]
@@ -17,22 +29,40 @@ pub(super) struct Inlet {
     ingest: Ingest,
     door: &'static str,
     refused: Counter,
+    logged: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Inlet {
     pub(super) fn new(ingest: Ingest, door: &'static str) -> Self {
-        Self { ingest, door, refused: counter!("logboom_messages_refused_total", "door" => door) }
+        let refused = counter!("logboom_messages_refused_total", "door" => door);
+        Self { ingest, door, refused, logged: Arc::default() }
     }
 
     pub(super) fn door(&self) -> &'static str {
         self.door
     }
 
-    /// Counts what was refused, and tells the first reason; nobody else hears of it.
+    /// Room for bytes and frames that are not yet handed on.
+    pub(super) fn room(&self) -> Room {
+        self.ingest.bodies().room()
+    }
+
+    /// Counts what was refused, and logs the first reason: no client hears of it.
     pub(super) fn refused(&self, peer: IpAddr, frame: &Frame) {
         if let Some(reason) = frame.reasons.first() {
-            self.refused.increment(frame.refused as u64);
-            tracing::debug!(door = self.door, %peer, refused = frame.refused, reason, "messages were refused");
+            self.lost(peer, frame.refused, reason);
+        }
+    }
+
+    fn lost(&self, peer: IpAddr, refused: usize, reason: &str) {
+        self.refused.increment(refused as u64);
+        let mut logged = self.logged.lock();
+        // Clients cause it, as often as they like.
+        if logged.is_some_and(|logged| logged.elapsed() < LOGGED_EVERY) {
+            tracing::debug!(door = self.door, %peer, refused, reason, "messages were refused");
+        } else {
+            *logged = Some(Instant::now());
+            tracing::warn!(door = self.door, %peer, refused, reason, "messages were refused");
         }
     }
 
@@ -43,35 +73,141 @@ impl Inlet {
         if frame.records.is_empty() {
             return Some(frame.answer);
         }
-        let producer = format_compact!("{} {peer}", self.door);
-        let mut wait = Duration::from_millis(100);
-        let records = frame.records;
-        loop {
-            // A copy, because a push that is refused for now has taken what it was given:
-            // a thirtieth of what a record costs.
-            let submission = Submission { batch_id: None, producer: producer.clone(), records: records.clone() };
-            match self.ingest.push(submission).await {
-                Ok(accepted) => {
-                    if let Some(rejection) = accepted.rejected.first() {
-                        self.refused.increment(accepted.rejected.len() as u64);
-                        let refused = accepted.rejected.len();
-                        tracing::debug!(door = self.door, %peer, refused, reason = rejection.reason, "records were refused");
-                    }
-                    return Some(frame.answer);
+        let batch_id = frame.name.map(|name| named(peer, &name));
+        let (producer, count) = (format_compact!("{} {peer}", self.door), frame.records.len());
+        let deliver = self.ingest.deliver(Submission { batch_id, producer, records: frame.records });
+        let last = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST).await;
+        };
+        let delivered = tokio::select! {
+            biased;
+            delivered = deliver => delivered,
+            () = last => return None,
+        };
+        match delivered {
+            Ok(accepted) => {
+                if let Some(rejection) = accepted.rejected.first() {
+                    self.lost(peer, accepted.rejected.len(), &rejection.reason);
                 }
-                Err(error) if error.is_retryable() => {
-                    tokio::select! {
-                        () = tokio::time::sleep(error.retry_after.unwrap_or(wait).min(WAIT)) => {}
-                        () = stop.cancelled() => return None,
-                    }
-                    wait = (wait * 2).min(WAIT);
-                }
-                Err(error) => {
-                    self.refused.increment(records.len() as u64);
-                    tracing::warn!(door = self.door, %peer, %error, records = records.len(), "records could not be stored");
-                    return Some(Vec::new());
-                }
+                Some(frame.answer)
+            }
+            // Only on shutdown: until then it is tried again.
+            Err(error) if error.is_retryable() => None,
+            Err(error) => {
+                self.refused.increment(count as u64);
+                tracing::warn!(door = self.door, %peer, %error, records = count, "records could not be stored");
+                Some(Vec::new())
             }
         }
+    }
+}
+
+/// The id of the batch that a client has named. Names are of one client alone.
+fn named(peer: IpAddr, name: &[u8]) -> BatchId {
+    let digest = Sha256::new_with_prefix(peer.to_canonical().to_string()).chain_update([0u8]).chain_update(name);
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest.finalize()[..16]);
+    BatchId(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use pipeline::{Content, Error, Queue as _, admit::IngestOptions, normalise::RawRecord};
+    use testkit::{
+        faulty::{FaultyQueue, Mode},
+        memory::MemoryQueue,
+    };
+
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn frame(messages: &[&str], name: Option<[u8; 32]>) -> Frame {
+        let mut frame = Frame { name, ..Frame::default() };
+        for message in messages {
+            frame.take(Ok(RawRecord { message: (*message).into(), ..RawRecord::default() }));
+        }
+        frame
+    }
+
+    /// The batches that a store would keep, which are one of each id, and how often they came.
+    async fn stored(queue: &MemoryQueue) -> (Vec<Vec<String>>, usize) {
+        let deliveries = queue.receive(usize::MAX).await.unwrap();
+        let (mut known, came) = (std::collections::HashSet::new(), deliveries.len());
+        let batches = deliveries.into_iter().filter_map(|delivery| match delivery.content {
+            Content::Batch(batch) => {
+                known.insert(batch.id).then(|| batch.records.iter().map(|record| record.message.clone()).collect())
+            }
+            Content::Undecodable { reason, .. } => panic!("{reason}"),
+        });
+        (batches.collect(), came)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_whose_answer_was_lost_is_stored_once() {
+        for name in [None, Some([7; 32])] {
+            let memory = Arc::new(MemoryQueue::new());
+            let faulty = FaultyQueue::new(memory.clone());
+            faulty.publish.set(Mode::LoseAnswer(Error::unavailable("it may still become durable")));
+            let inlet = Inlet::new(Ingest::start(faulty.clone(), IngestOptions::default()), "test");
+            let taken = tokio::spawn(inlet.take(frame(&["a", "b"], name), PEER, CancellationToken::new()));
+            faulty.publish.called(3).await;
+            assert!(!taken.is_finished());
+            faulty.publish.set(Mode::Healthy);
+            assert_eq!(taken.await.unwrap(), Some(Vec::new()));
+            let (batches, came) = stored(&memory).await;
+            assert!(came >= 3, "each try was done");
+            assert_eq!(batches, [["a", "b"]]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_with_a_name_is_one_batch_of_its_sender_however_often_it_comes() {
+        let memory = Arc::new(MemoryQueue::new());
+        let inlet = Inlet::new(Ingest::start(memory.clone(), IngestOptions::default()), "test");
+        let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+        let same = "::ffff:127.0.0.1".parse().unwrap();
+        for (peer, message, name) in
+            [(PEER, "a", 1), (PEER, "a", 1), (same, "a", 1), (PEER, "b", 2), (other, "c", 1), (PEER, "b", 2)]
+        {
+            let answer = inlet.clone().take(frame(&[message], Some([name; 32])), peer, CancellationToken::new()).await;
+            assert_eq!(answer, Some(Vec::new()));
+        }
+        assert_eq!(stored(&memory).await, (vec![vec!["a".into()], vec!["b".into()], vec!["c".into()]], 6));
+    }
+
+    #[tokio::test]
+    async fn a_frame_larger_than_the_bounds_is_split_and_none_of_it_is_lost() {
+        let messages: Vec<String> = (0..25_000).map(|number| number.to_string()).collect();
+        let frame = |name| frame(&messages.iter().map(String::as_str).collect::<Vec<_>>(), name);
+        for (most, name, batches) in
+            [(200_000, None, 3), (200_000, Some([1; 32]), 3), (6_000, None, 5), (6_000, Some([1; 32]), 5)]
+        {
+            let memory = Arc::new(MemoryQueue::new());
+            let options = IngestOptions { in_flight_records: most, ..IngestOptions::default() };
+            let inlet = Inlet::new(Ingest::start(memory.clone(), options), "test");
+            for _ in 0..2 {
+                assert!(inlet.clone().take(frame(name), PEER, CancellationToken::new()).await.is_some());
+            }
+            let (stored, came) = stored(&memory).await;
+            let again = if name.is_some() { 1 } else { 2 };
+            assert_eq!((stored.len(), came), (batches * again, batches * 2), "{most} {name:?}");
+            assert_eq!(stored[..batches].concat(), messages);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_cannot_be_stored_does_not_hold_up_the_end() {
+        let faulty = FaultyQueue::new(Arc::new(MemoryQueue::new()));
+        faulty.publish.set(Mode::Fail(Error::unavailable("away")));
+        let inlet = Inlet::new(Ingest::start(faulty.clone(), IngestOptions::default()), "test");
+        let stop = CancellationToken::new();
+        let taken = tokio::spawn(inlet.take(frame(&["a"], None), PEER, stop.clone()));
+        faulty.publish.called(2).await;
+        stop.cancel();
+        assert_eq!(taken.await.unwrap(), None);
     }
 }

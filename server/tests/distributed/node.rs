@@ -85,6 +85,30 @@ impl Node {
         self.folder.path().join("log")
     }
 
+    /// The most memory that the program has had so far.
+    pub(crate) fn peak_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Waits until the program has nothing to do.
+    pub(crate) async fn until_idle(&self) {
+        let spent = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+            // Behind the name: utime and stime, in hundredths of a second.
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        };
+        let (mut before, mut idle) = (spent(), 0);
+        while idle < 4 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let now = spent();
+            idle = if now <= before + 2 { idle + 1 } else { 0 };
+            before = now;
+        }
+    }
+
     /// As by power loss.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -130,6 +130,14 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
     response
 }
 
+/// The answer about a body that was not read.
+fn not_read(refusal: Refused, headers: &HeaderMap) -> Response {
+    match refusal {
+        Refused::Full(error) => refused(&error, headers),
+        Refused::Bad { status, detail } => Answer::error(status, "illegal_argument_exception", &detail).to(headers),
+    }
+}
+
 async fn greeting(headers: HeaderMap) -> Response {
     Answer::ok(json!({
         "name": "logboom",
@@ -192,12 +200,11 @@ async fn bulk_into(
     let began = std::time::Instant::now();
     let body = match body {
         Ok(Payload(body)) => body,
-        Err(Refused { status, detail }) => {
-            return Answer::error(status, "illegal_argument_exception", &detail).to(&headers);
-        }
+        Err(refusal) => return not_read(refusal, &headers),
     };
     let stored = async {
         let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index)?;
+        drop(body);
         Ok((store(&services, &headers, "elastic", decoded).await?, actions))
     };
     match stored.await {
@@ -347,12 +354,11 @@ async fn one(
 ) -> Response {
     let body = match body {
         Ok(Payload(body)) => body,
-        Err(Refused { status, detail }) => {
-            return Answer::error(status, "illegal_argument_exception", &detail).to(&headers);
-        }
+        Err(refusal) => return not_read(refusal, &headers),
     };
     let stored = async {
         let decoded = elastic::decode_one(&body, &action.index)?;
+        drop(body);
         store(&services, &headers, "elastic", decoded).await
     };
     match stored.await {

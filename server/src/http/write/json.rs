@@ -54,6 +54,7 @@ async fn push(
     let Asked { mapping, debug } = Asked::read(&parameters, &headers)?;
     let decoded =
         if is_plain_text(&headers) { json::decode_text(&body, &mapping)? } else { json::decode(&body, &mapping)? };
+    drop(body);
     if debug {
         return Ok(Json(rehearsed(&services, decoded)).into_response());
     }
@@ -76,6 +77,7 @@ async fn put_record(
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
     let decoded = json::decode(&body, &Mapping::usual())?;
+    drop(body);
     let Outcome { accepted, rejected } = store(&services, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };

@@ -35,6 +35,7 @@ async fn push_streams(
     let looks_so = || !kind.contains("protobuf") && body.trim_ascii_start().first() == Some(&b'{');
     let json = kind.trim_start().starts_with("application/json") || looks_so();
     let decoded = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
+    drop(body);
     let all = decoded.records.len() + decoded.rejections.len();
     let outcome = store(&services, &headers, "loki", decoded).await?;
     // As Loki does it: the good lines are kept, and a client that sends all of them again

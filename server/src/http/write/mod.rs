@@ -1,19 +1,16 @@
-//! The doors that take records by HTTP. One file per protocol; what they share is here: how
-//! a body is read, and how its records are stored.
+//! The doors that take records by HTTP. One file per protocol; what they share is in `body`,
+//! which reads a request, and here, where its records are stored.
 
+mod body;
 mod elastic;
+mod inflate;
 mod json;
 mod loki;
 mod otlp;
 
-use std::time::Duration;
-
 use axum::{
     Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
-    response::Response,
+    http::{HeaderMap, header},
 };
 use doors::Decoded;
 use model::{Text, limits};
@@ -23,91 +20,25 @@ use pipeline::{
     normalise::{RawRecord, Rejection},
 };
 use sha2::{Digest as _, Sha256};
-use tower_http::decompression::RequestDecompressionLayer;
 
+use body::{Payload, Refused};
 pub(crate) use elastic::handshake;
 
 use super::{Services, problem};
 
-/// How long a client may take over the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The doors of the main port.
 pub(super) fn routes() -> Router<Services> {
-    bounded(Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()))
+    Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes())
 }
 
 /// The door that source S3 has, which pages of every origin may use.
 pub(super) fn put() -> Router<Services> {
-    bounded(json::put())
+    json::put()
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
 pub(super) fn otlp_alone() -> Router<Services> {
-    bounded(otlp::routes())
-}
-
-fn bounded(router: Router<Services>) -> Router<Services> {
-    router
-        // The limit is on what comes out of the decompression, so that a small body
-        // cannot become a large one.
-        .layer(DefaultBodyLimit::max(limits::BATCH_BYTES))
-        // What it does not know is refused by name with the body.
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-}
-
-/// The body of a request, decompressed and within the limit.
-struct Payload(Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Payload {
-    type Rejection = Refused;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
-        if let Some(encoding) = unknown_encoding(request.headers()) {
-            return Err(Refused {
-                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                detail: format!("Content-Encoding: {encoding} is not known; use gzip, zstd, deflate or br"),
-            });
-        }
-        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
-        match body {
-            Ok(Ok(body)) => Ok(Self(body)),
-            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refused {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                detail: format!(
-                    "the body is larger than {} bytes, decompressed; send it in several requests",
-                    limits::BATCH_BYTES
-                ),
-            }),
-            Ok(Err(rejection)) => Err(Refused {
-                status: StatusCode::BAD_REQUEST,
-                detail: format!("the body cannot be read, or is not compressed as Content-Encoding says: {rejection}"),
-            }),
-            Err(_) => Err(Refused {
-                status: StatusCode::REQUEST_TIMEOUT,
-                detail: format!("the body did not come within {} s; send it in parts", BODY_TIMEOUT.as_secs()),
-            }),
-        }
-    }
-}
-
-/// What decompression has left.
-fn unknown_encoding(headers: &HeaderMap) -> Option<String> {
-    let encoding = headers.get(header::CONTENT_ENCODING)?;
-    let text = encoding.to_str().unwrap_or("?").trim().chars().take(64).collect::<String>();
-    (!text.is_empty() && !text.eq_ignore_ascii_case("identity")).then_some(text)
-}
-
-/// Why a body was not read.
-struct Refused {
-    status: StatusCode,
-    detail: String,
-}
-
-impl axum::response::IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        problem::document(self.status, &self.detail)
-    }
+    otlp::routes()
 }
 
 /// What became of the records of a request.

@@ -8,13 +8,13 @@ use axum::{
     response::Response,
     routing::{any, post},
 };
-use doors::otlp;
+use doors::{Decoded, otlp};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use pipeline::Error;
 use prost::Message;
 use tonic_types::pb;
 
-use super::{Payload, Refused, Services, problem, push, store};
+use super::{Payload, Refused, Services, body::Content, problem, store};
 use crate::grpc;
 
 pub(super) fn routes() -> Router<Services> {
@@ -35,11 +35,12 @@ async fn export(State(services): State<Services>, headers: HeaderMap, body: Resu
         return problem::document(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     };
     match body {
-        Ok(Payload(body)) => match receive(&services, &headers, encoding, &body).await {
+        Ok(Payload(body)) => match receive(&services, &headers, encoding, body).await {
             Ok(answer) => encoding.response(StatusCode::OK, &answer),
             Err(error) => encoding.error(&error),
         },
-        Err(Refused { status, detail }) => encoding.status(status, tonic::Code::InvalidArgument, detail),
+        Err(Refused::Full(error)) => encoding.error(&error),
+        Err(Refused::Bad { status, detail }) => encoding.status(status, tonic::Code::InvalidArgument, detail),
     }
 }
 
@@ -47,12 +48,14 @@ async fn receive(
     services: &Services,
     headers: &HeaderMap,
     encoding: Encoding,
-    body: &[u8],
+    body: Content,
 ) -> Result<ExportLogsServiceResponse, Error> {
-    let outcome = match encoding {
-        Encoding::Protobuf => push(services, headers, "otlp http", otlp::decode_protobuf(body)?).await?,
-        Encoding::Json => store(services, headers, "otlp http", otlp::decode_json(body)?).await?,
+    let decoded = match encoding {
+        Encoding::Protobuf => Decoded { records: otlp::decode_protobuf(&body)?, ..Decoded::default() },
+        Encoding::Json => otlp::decode_json(&body)?,
     };
+    drop(body);
+    let outcome = store(services, headers, "otlp http", decoded).await?;
     Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
 }
 
