@@ -205,6 +205,10 @@ test.describe('Push and Stream', () => {
 test.describe('the reading API', () => {
   const cases: [string, Record<string, string>, RegExp][] = [
     ['/api/v1/logs', { query: 'level:error AND (' }, /query/],
+    ['/api/v1/logs', { query: Array(1000).fill('a:/x/').join(' ') }, /4096/],
+    ['/api/v1/logs', { query: Array(17).fill('a:/x/').join(' ') }, /16 regular expressions/],
+    ['/api/v1/count', { query: 'message:/(a{1000}){1000}/' }, /\(a\{1000\}\)\{1000\}.*4 MiB/s],
+    ['/api/v1/tail', { query: Array(16).fill('a:/[\\w-]{20}/').join(' ') }, /4 MiB/],
     ['/api/v1/logs', { from: 'someday' }, /from.*-15m/s],
     ['/api/v1/logs', { from: '-1h', to: '-2h' }, /from is later than to/],
     ['/api/v1/logs', { limit: '10001' }, /limit.*10000/s],

@@ -18,9 +18,8 @@ use model::{
 };
 use pipeline::{Error, ErrorClass, TimeRange};
 
-use crate::reading::hints;
 use crate::{
-    reading::{Figures, LetterFilter, Letters, Parts, RangeText, Reader, Views},
+    reading::{Figures, LetterFilter, Letters, Parts, RangeText, Reader, Views, compiled, hints},
     snippets::{self, DoorAddresses},
 };
 
@@ -41,8 +40,8 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    fn query(text: &str) -> Query {
-        Query::parse_or_text(text).0
+    async fn query(text: &str) -> Result<Query, BackendError> {
+        compiled(Query::parse_or_text(text).0).await.map_err(told)
     }
 
     fn range(&self, from: Option<&str>, to: Option<&str>) -> Result<TimeRange, BackendError> {
@@ -68,7 +67,7 @@ impl Backend for Reading {
         let limit = request.limit.unwrap_or(self.recent);
         let mut page = self
             .reader
-            .logs(Self::query(&request.query), range, limit, request.cursor.as_deref(), self.patience)
+            .logs(Self::query(&request.query).await?, range, limit, request.cursor.as_deref(), self.patience)
             .await
             .map_err(told)?;
         if request.limit.is_none() && request.cursor.is_none() {
@@ -83,12 +82,12 @@ impl Backend for Reading {
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader.histogram(&Self::query(&request.query), range, request.buckets).await.map_err(told)
+        self.reader.histogram(&Self::query(&request.query).await?, range, request.buckets).await.map_err(told)
     }
 
     async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        let query = Self::query(&request.query);
+        let query = Self::query(&request.query).await?;
         self.reader.facets(&query, range, &request.fields, request.limit).await.map_err(told)
     }
 
@@ -98,7 +97,7 @@ impl Backend for Reading {
 
     async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader.fields(&Self::query(&request.query), range).await.map_err(told)
+        self.reader.fields(&Self::query(&request.query).await?, range).await.map_err(told)
     }
 
     async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
@@ -107,11 +106,11 @@ impl Backend for Reading {
             (None, None) => None,
             (from, to) => Some(self.range(from.as_deref(), to.as_deref())?),
         };
-        self.reader.patterns(&Self::query(&request.query), range, compare).await.map_err(told)
+        self.reader.patterns(&Self::query(&request.query).await?, range, compare).await.map_err(told)
     }
 
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
-        self.reader.first_seen(&Self::query(&query)).await.map_err(told)
+        self.reader.first_seen(&Self::query(&query).await?).await.map_err(told)
     }
 
     async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {

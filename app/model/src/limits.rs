@@ -22,6 +22,10 @@ pub const DEPTH: usize = 32;
 pub const QUERY_BYTES: usize = 4096;
 /// The nesting of a query's parentheses and negations.
 pub const QUERY_DEPTH: usize = 64;
+/// The regular expressions of a query.
+pub const QUERY_PATTERNS: usize = 16;
+/// The bytes of all of them, compiled.
+pub const QUERY_PATTERN_BYTES: usize = 4 << 20;
 /// The records of one page of an answer.
 pub const PAGE_RECORDS: usize = 10_000;
 /// The views that may be saved.

@@ -41,7 +41,7 @@ async fn export(
     asked: Result<Parameters<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Asked { query: text, from, to, format } = checked(asked)?;
-    let query = parse_query(text.as_deref()).map_err(|error| Problem::of_query(error, text.as_deref()))?;
+    let query = parse_query(text.as_deref()).await.map_err(|error| Problem::of_query(error, text.as_deref()))?;
     let range = RangeText { from: from.as_deref(), to: to.as_deref() };
     let range = range.resolve(services.reader.clock(), TimeRange::ALL)?;
     let mut pages = Box::pin(services.reader.pages(query, range));

@@ -50,8 +50,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn query(&self) -> Result<model::Query, Problem> {
-        parse_query(self.query.as_deref()).map_err(|error| Problem::of_query(error, self.query.as_deref()))
+    async fn query(&self) -> Result<model::Query, Problem> {
+        parse_query(self.query.as_deref()).await.map_err(|error| Problem::of_query(error, self.query.as_deref()))
     }
 
     fn hints(&self, found_nothing: bool) -> Vec<QueryHint> {
@@ -72,7 +72,7 @@ pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> R
 
 async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answer<LogsPage> {
     let asked = checked(asked)?;
-    let (query, range) = (asked.query()?, asked.range(&services)?);
+    let (query, range) = (asked.query().await?, asked.range(&services)?);
     let mut page =
         services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
     page.hints = asked.hints(page.records.is_empty());
@@ -81,7 +81,7 @@ async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answe
 
 async fn count(State(services): State<Services>, asked: AskedParameters) -> Answer<CountView> {
     let asked = checked(asked)?;
-    let mut view = services.reader.count(&asked.query()?, asked.range(&services)?).await?;
+    let mut view = services.reader.count(&asked.query().await?, asked.range(&services)?).await?;
     view.hints = asked.hints(view.count == 0);
     Ok(Json(view))
 }
@@ -89,7 +89,7 @@ async fn count(State(services): State<Services>, asked: AskedParameters) -> Answ
 async fn histogram(State(services): State<Services>, asked: AskedParameters) -> Answer<HistogramView> {
     let asked = checked(asked)?;
     let range = asked.range(&services)?;
-    Ok(Json(services.reader.histogram(&asked.query()?, range, asked.buckets.unwrap_or(60)).await?))
+    Ok(Json(services.reader.histogram(&asked.query().await?, range, asked.buckets.unwrap_or(60)).await?))
 }
 
 async fn facets(State(services): State<Services>, asked: AskedParameters) -> Answer<FacetsView> {
@@ -103,13 +103,13 @@ async fn facets(State(services): State<Services>, asked: AskedParameters) -> Ans
         .filter(|field| !field.is_empty())
         .map(str::to_owned)
         .collect();
-    let (query, range) = (asked.query()?, asked.range(&services)?);
+    let (query, range) = (asked.query().await?, asked.range(&services)?);
     Ok(Json(services.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
 }
 
 async fn fields(State(services): State<Services>, asked: AskedParameters) -> Answer<Vec<FieldView>> {
     let asked = checked(asked)?;
-    Ok(Json(services.reader.fields(&asked.query()?, asked.range(&services)?).await?))
+    Ok(Json(services.reader.fields(&asked.query().await?, asked.range(&services)?).await?))
 }
 
 async fn patterns(State(services): State<Services>, asked: AskedParameters) -> Answer<PatternsView> {
@@ -118,7 +118,7 @@ async fn patterns(State(services): State<Services>, asked: AskedParameters) -> A
         (None, None) => None,
         (from, to) => Some(RangeText { from, to }.resolve(services.reader.clock(), TimeRange::ALL)?),
     };
-    Ok(Json(services.reader.patterns(&asked.query()?, asked.range(&services)?, compare).await?))
+    Ok(Json(services.reader.patterns(&asked.query().await?, asked.range(&services)?, compare).await?))
 }
 
 async fn record(State(services): State<Services>, Path(id): Path<String>) -> Answer<RecordView> {

@@ -19,7 +19,7 @@ use pipeline::{Cursor, Error, SearchRequest, TimeRange, live::LiveEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{Services, logs::checked, problem::Problem, tail};
-use crate::reading::RangeText;
+use crate::reading::{RangeText, compiled};
 
 pub(super) fn routes() -> Router<Services> {
     Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))
@@ -109,7 +109,7 @@ async fn historical_logs(
         None => None,
         Some(text) => Some(older_than(&services, text).await?),
     };
-    let request = SearchRequest { cursor, ..SearchRequest::new(query(&asked)?, range, limit) };
+    let request = SearchRequest { cursor, ..SearchRequest::new(compiled(query(&asked)?).await?, range, limit) };
     let page = services.store.search(&request).await?;
     Ok(Json(page.records.iter().map(LogView::from).collect()))
 }

@@ -54,7 +54,7 @@ async fn tail(
 ) -> Result<Response, Problem> {
     let asked = checked(asked)?;
     let query =
-        parse_query(asked.query.as_deref()).map_err(|error| Problem::of_query(error, asked.query.as_deref()))?;
+        parse_query(asked.query.as_deref()).await.map_err(|error| Problem::of_query(error, asked.query.as_deref()))?;
     let after = resume_point(&headers, asked.after.as_deref())?;
     let most = asked.batch.unwrap_or(1);
     if !(1..=MOST_BATCHED).contains(&most) {

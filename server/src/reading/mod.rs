@@ -26,7 +26,7 @@ use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
 
 pub(crate) use figures::Figures;
 pub(crate) use letters::{LetterFilter, Letters, Replayed, WholeLetter};
-pub(crate) use parameters::{Clock, RangeText, hints, parse_query};
+pub(crate) use parameters::{Clock, RangeText, compiled, hints, parse_query};
 pub(crate) use parts::Parts;
 pub(crate) use views::Views;
 

@@ -59,6 +59,8 @@
 
 mod advice;
 mod ast;
+#[cfg(feature = "regex")]
+mod compiled;
 mod construct;
 mod field;
 mod highlight;

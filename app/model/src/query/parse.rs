@@ -2,17 +2,18 @@
 
 use super::{
     Expr, ParseError, Query,
-    lex::{Lexer, RawTest, Token},
+    lex::{Lexer, RawTest, RawValue, Token},
     term,
 };
-use crate::limits::{QUERY_BYTES, QUERY_DEPTH};
+use crate::limits::{QUERY_BYTES, QUERY_DEPTH, QUERY_PATTERNS};
 
 impl Query {
     /// Reads a query; an empty one asks for everything.
     ///
     /// # Errors
     /// Says where and what to write instead, also for more than
-    /// [`QUERY_BYTES`] bytes or a nesting deeper than [`QUERY_DEPTH`].
+    /// [`QUERY_BYTES`] bytes, a nesting deeper than [`QUERY_DEPTH`] and more regular
+    /// expressions than [`QUERY_PATTERNS`]. They are not compiled yet: see [`Query::compile`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut lexer = Lexer::new(text);
         parse(text, &mut lexer).map(|expr| Self { expr })
@@ -37,7 +38,7 @@ pub(super) fn parse(text: &str, lexer: &mut Lexer<'_>) -> Result<Expr, ParseErro
         let message = format!("the query has {} bytes of at most {QUERY_BYTES}", text.len());
         return Err(lexer.error(text.floor_char_boundary(QUERY_BYTES), message, "shorten it"));
     }
-    let mut parser = Parser { next: None, end: text.len(), lexer };
+    let mut parser = Parser { next: None, end: text.len(), patterns: 0, lexer };
     parser.advance()?;
     if parser.next.is_none() {
         return Ok(Expr::All);
@@ -57,6 +58,8 @@ struct Parser<'p, 'a> {
     /// The token that is read next, and where it starts.
     next: Option<(usize, Token)>,
     end: usize,
+    /// The regular expressions so far.
+    patterns: usize,
 }
 
 impl Parser<'_, '_> {
@@ -128,6 +131,11 @@ impl Parser<'_, '_> {
     }
 
     fn test(&mut self, test: RawTest, at: usize, depth: usize) -> Result<Expr, ParseError> {
+        self.patterns += usize::from(matches!(test.value, RawValue::Regex(_)));
+        if self.patterns > QUERY_PATTERNS {
+            let message = format!("a query may have {QUERY_PATTERNS} regular expressions; this is one too many");
+            return Err(self.lexer.error(at, message, "join some, as in /a|b/, or look for words"));
+        }
         let expr = term::build(test, self.lexer)?;
         self.printable(expr, at, depth)
     }

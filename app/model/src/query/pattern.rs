@@ -1,35 +1,41 @@
 //! Regular expressions: compiled on the server, only carried about in the browser.
 
+#[cfg(feature = "regex")]
+use std::sync::OnceLock;
+
+#[cfg(feature = "regex")]
+use super::compiled::{Compiled, Limits};
+
 /// A regular expression in the syntax of the `regex` crate.
 ///
-/// With the feature `regex` it is known to compile. Without, as in the browser, only
-/// its source is kept: the server is the one to judge it, and nothing matches it.
+/// Making one costs little, also for a hostile source: with the feature `regex` its syntax
+/// is checked, without, as in the browser, not even that. It is compiled by
+/// [`Query::compile`](super::Query::compile), or else when it is first asked.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
     #[cfg(feature = "regex")]
-    regex: regex::Regex,
+    compiled: OnceLock<Compiled>,
 }
 
 /// The text is no regular expression that may be used; the reason is for the reader.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidPattern(String);
+pub struct InvalidPattern(pub(super) String);
 
 impl Pattern {
-    /// Compiles `source`; its automaton is bounded to 1 MiB.
+    /// Reads `source`, and checks its syntax where there is somebody to do it.
     pub fn new(source: &str) -> Result<Self, InvalidPattern> {
         let source = canonical(source).ok_or_else(|| InvalidPattern("it ends with a lone backslash".to_owned()))?;
         #[cfg(feature = "regex")]
-        {
-            let regex = regex::RegexBuilder::new(&source)
-                .size_limit(1 << 20)
-                .build()
-                .map_err(|error| InvalidPattern(reason(&error)))?;
-            Ok(Self { source, regex })
-        }
-        #[cfg(not(feature = "regex"))]
-        Ok(Self { source })
+        regex_syntax::ast::parse::Parser::new()
+            .parse(&source)
+            .map_err(|error| InvalidPattern(error.kind().to_string()))?;
+        Ok(Self {
+            source,
+            #[cfg(feature = "regex")]
+            compiled: OnceLock::new(),
+        })
     }
 
     /// The expression; slashes are not escaped in it.
@@ -41,13 +47,44 @@ impl Pattern {
     pub fn is_match(&self, text: &str) -> bool {
         #[cfg(feature = "regex")]
         {
-            self.regex.is_match(text)
+            self.compiled().is_match(text)
         }
         #[cfg(not(feature = "regex"))]
         {
             let _ = text;
             false
         }
+    }
+
+    /// The longest text, of at least two bytes, that every match contains.
+    #[cfg(feature = "regex")]
+    pub fn required_literal(&self) -> Option<&str> {
+        self.compiled().literal()
+    }
+
+    /// Compiles it within the limits; returns how many bytes that takes.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that it does not fit.
+    #[cfg(feature = "regex")]
+    pub(super) fn compile(&self, limits: Limits) -> Result<usize, InvalidPattern> {
+        if let Some(compiled) = self.compiled.get() {
+            return Ok(compiled.bytes());
+        }
+        let compiled = Compiled::new(&self.source, limits)?;
+        Ok(self.compiled.get_or_init(|| compiled).bytes())
+    }
+
+    /// The bytes that it takes, where it is compiled.
+    #[cfg(all(feature = "regex", test))]
+    pub(super) fn compiled_bytes(&self) -> Option<usize> {
+        self.compiled.get().map(Compiled::bytes)
+    }
+
+    /// What is not compiled yet is compiled now; what cannot be matches nothing.
+    #[cfg(feature = "regex")]
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| Compiled::new(&self.source, Limits::of_query(1)).unwrap_or_default())
     }
 }
 
@@ -80,14 +117,6 @@ fn canonical(source: &str) -> Option<String> {
     Some(result)
 }
 
-/// The last line of the crate's message: the lines before draw the expression.
-#[cfg(feature = "regex")]
-fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,9 +135,22 @@ mod tests {
 
     #[cfg(feature = "regex")]
     #[test]
-    fn a_pattern_that_does_not_compile_says_why_in_one_line() {
-        assert_eq!(Pattern::new("a(").unwrap_err().to_string(), "unclosed group");
-        let large = Pattern::new("(?:a{1000}){1000}").unwrap_err().to_string();
-        assert!(large.contains("size limit"), "{large}");
+    fn a_pattern_that_cannot_be_read_says_why_in_one_line() {
+        for (source, reason) in [
+            ("a(", "unclosed group"),
+            ("[z-a]", "invalid character class range"),
+            ("*", "repetition operator missing expression"),
+        ] {
+            let error = Pattern::new(source).unwrap_err().to_string();
+            assert!(error.starts_with(reason) && !error.contains('\n'), "{source}: {error}");
+        }
+    }
+
+    #[cfg(feature = "regex")]
+    #[test]
+    fn making_a_pattern_does_not_compile_it() {
+        let pattern = Pattern::new("(?:a{1000}){1000}").unwrap();
+        assert!(pattern.compiled.get().is_none());
+        assert!(!pattern.is_match("a"), "what cannot be compiled matches nothing");
     }
 }

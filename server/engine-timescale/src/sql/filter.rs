@@ -12,7 +12,6 @@ use model::{
 use super::{
     Parameters,
     field::{is_any_of, is_present, number_of, text_of},
-    literal::required_literal,
 };
 
 /// A condition on a row.
@@ -112,10 +111,10 @@ fn holds(field: &Field, test: &Test, parameters: &mut Parameters) -> Condition {
             format!("starts_with({text}, {})", parameters.bind(prefix.clone()))
         }
         Test::Regex(pattern) => {
-            let sql = match required_literal(pattern.source()) {
+            let sql = match pattern.required_literal().filter(|literal| !has_nul(literal)) {
                 Some(literal) => {
                     let text = text_of(field, parameters);
-                    format!("position({} in {text}) > 0", parameters.bind(literal))
+                    format!("position({} in {text}) > 0", parameters.bind(literal.to_owned()))
                 }
                 None => is_present(field, parameters),
             };

@@ -8,7 +8,6 @@
 
 mod field;
 mod filter;
-mod literal;
 mod parameters;
 mod statement;
 
