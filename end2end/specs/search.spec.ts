@@ -77,3 +77,24 @@ test.describe('the search box', () => {
     await expect(page.getByTestId('parse-note')).toBeVisible();
   });
 });
+
+test('words of every script are found in any case, and marked', async ({ api, explore }) => {
+  const service = unique('scripts');
+  const pairs = [
+    ['Ошибка подключения', 'ОШИБКА'],
+    ['ΟΔΟΣ', 'οδος'],
+    ['Straße', 'STRAẞE'],
+    ['İstanbul', 'İSTANBUL'],
+    ['ქართული', 'ᲥᲐᲠᲗᲣᲚᲘ'],
+    ['ՀԱՅԵՐԵՆ', 'հայերեն'],
+    ['300 \u212aelvin', 'kelvin'],
+    ['주문 실패', '실패'],
+  ];
+  await api.store(...pairs.map(([message]) => ({ service, message })));
+  for (const [message, word] of pairs) {
+    expect((await api.logs(`service:${service} ${word}`)).map((found) => found.message), word).toEqual([message]);
+  }
+  await explore.open({ q: `service:${service} ОШИБКА`, range: '1h' });
+  await expect(explore.messages).toHaveText(['Ошибка подключения']);
+  await expect(explore.messages.locator('mark')).toHaveText(['Ошибка']);
+});

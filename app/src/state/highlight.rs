@@ -1,38 +1,38 @@
 //! Marking in a message what the query looked for.
 
-use model::{Query, query::Expr};
+use model::{
+    Query,
+    query::{Expr, Needle},
+};
 
-/// The words and phrases that the query demands, lower-cased.
+/// The words and phrases that the query demands.
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut terms = Vec::new();
-    collect(&Query::parse_or_text(text).0.expr, &mut terms);
+    collect(Query::parse_or_text(text).0.expr, &mut terms);
     terms
 }
 
-fn collect(expr: &Expr, terms: &mut Vec<String>) {
+fn collect(expr: Expr, terms: &mut Vec<String>) {
     match expr {
-        Expr::Contains(text) => terms.push(text.to_ascii_lowercase()),
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| collect(part, terms)),
+        Expr::Contains(text) => terms.push(text),
+        Expr::And(parts) | Expr::Or(parts) => parts.into_iter().for_each(|part| collect(part, terms)),
         Expr::All | Expr::Not(_) | Expr::Field(..) => {}
     }
 }
 
-/// Cuts `message` into pieces; true where a piece is one of the terms.
+/// Cuts `message` into pieces; true where a piece is one of the terms, in any case.
 pub(crate) fn pieces<'a>(message: &'a str, terms: &[String]) -> Vec<(bool, &'a str)> {
     let mut pieces = Vec::new();
-    let lower = if terms.is_empty() { String::new() } else { message.to_ascii_lowercase() };
     let mut from = 0;
     while from < message.len() {
-        // ASCII lower-casing keeps every byte in its place.
-        let rest = lower.get(from..).unwrap_or_default();
-        let found = terms.iter().filter_map(|term| rest.find(term.as_str()).map(|at| (at, term.len()))).min();
-        let Some((at, length)) = found.filter(|found| found.1 > 0) else { break };
-        let (start, end) = (from + at, from + at + length);
-        if at > 0 {
-            pieces.push((false, message.get(from..start).unwrap_or_default()));
+        let next = |term: &String| Needle::new(term).find(message.as_bytes(), from);
+        let found = terms.iter().filter_map(next).min_by_key(|found| (found.start, found.end));
+        let Some(found) = found.filter(|found| !found.is_empty()) else { break };
+        if found.start > from {
+            pieces.push((false, message.get(from..found.start).unwrap_or_default()));
         }
-        pieces.push((true, message.get(start..end).unwrap_or_default()));
-        from = end;
+        pieces.push((true, message.get(found.clone()).unwrap_or_default()));
+        from = found.end;
     }
     if from < message.len() {
         pieces.push((false, message.get(from..).unwrap_or_default()));
@@ -46,10 +46,12 @@ mod tests {
 
     #[test]
     fn pieces_join_to_the_message_and_mark_each_term() {
-        let terms = ["timeout".to_owned(), "디비".to_owned()];
+        let terms = terms("timeout OR 디비 OR οδός OR \"K s\"");
         for (message, marked) in [
             ("TimeOut after timeout", vec!["TimeOut", "timeout"]),
             ("한글 디비 timeout", vec!["디비", "timeout"]),
+            ("η ΟΔΌΣ και οδός", vec!["ΟΔΌΣ", "οδός"]),
+            ("300 \u{212a} \u{17f}", vec!["\u{212a} \u{17f}"]),
             ("nothing", vec![]),
             ("", vec![]),
         ] {

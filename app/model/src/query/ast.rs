@@ -23,7 +23,7 @@ pub enum Expr {
     And(Vec<Expr>),
     Or(Vec<Expr>),
     Not(Box<Expr>),
-    /// The message contains the text, ASCII case-insensitively. Never empty.
+    /// The message contains the text, in any case ([`super::fold`]). Never empty.
     Contains(String),
     Field(Field, Test),
 }

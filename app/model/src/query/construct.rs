@@ -45,8 +45,8 @@ impl Query {
         }
     }
 
-    /// The texts that the message of every matching record contains, ASCII
-    /// case-insensitively. There may be none.
+    /// The texts that the message of every matching record contains, in any case. There
+    /// may be none.
     pub fn required_texts(&self) -> impl Iterator<Item = &str> {
         self.required().iter().filter_map(|expr| match expr {
             Expr::Contains(text) | Expr::Field(Field::Message, Test::Prefix(text)) => Some(text.as_str()),

@@ -9,6 +9,7 @@ use crate::{LevelClass, Record, RecordId, Severity, Text, Value};
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-cA-C]{1,3}",
+        "[sSkKſ\u{212a}σςΣоОßẞıİ]{1,3}",
         r#"[a-b"\\:<>=*/(),. \-\n한é]{1,6}"#,
         select(vec![
             "AND",
@@ -215,7 +216,14 @@ fn record() -> impl Strategy<Value = Record> {
         attributes.into_iter().map(|(key, value)| (Text::new(key), value)).collect()
     });
     let names = (select(vec!["", "ab", "a b"]), select(vec!["", "ab", "1"]), select(vec!["error", "http", "a b", ""]));
-    (1_u8..25, names, "[a-cA-C \"/1.5한]{0,8}", attributes, any::<Option<[u8; 16]>>(), any::<Option<[u8; 8]>>())
+    (
+        1_u8..25,
+        names,
+        "[a-cA-C \"/1.5한sSkKſ\u{212a}σςΣоОßẞıİ]{0,8}",
+        attributes,
+        any::<Option<[u8; 16]>>(),
+        any::<Option<[u8; 8]>>(),
+    )
         .prop_map(|(severity, (service, node, level), message, attributes, trace_id, span_id)| Record {
             id: RecordId(7),
             time: 0,
@@ -238,7 +246,9 @@ fn naive(expr: &Expr, record: &Record) -> bool {
         Expr::And(operands) => operands.iter().filter(|operand| !naive(operand, record)).count() == 0,
         Expr::Or(operands) => operands.iter().filter(|operand| naive(operand, record)).count() > 0,
         Expr::Not(operand) => !naive(operand, record),
-        Expr::Contains(text) => record.message.to_ascii_lowercase().contains(&text.to_ascii_lowercase()),
+        Expr::Contains(text) => {
+            regex::Regex::new(&format!("(?i){}", regex::escape(text))).unwrap().is_match(&record.message)
+        }
         Expr::Field(field, test) => {
             let Some(text) = naive_text(field, record) else { return false };
             match test {

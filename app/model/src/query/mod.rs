@@ -6,7 +6,7 @@
 //! (invariant C7).
 //!
 //! ```text
-//! timeout                 word: the message contains it, ASCII case-insensitively
+//! timeout                 word: the message contains it, in any case ([`fold`])
 //! "connection reset"      phrase: likewise
 //! level:error             class of the severity; another word: the level itself
 //! level>=warn             by severity
@@ -63,6 +63,8 @@ mod ast;
 mod compiled;
 mod construct;
 mod field;
+pub mod fold;
+mod fold_table;
 mod highlight;
 #[cfg(test)]
 mod laws;

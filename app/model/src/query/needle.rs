@@ -1,61 +1,158 @@
-//! Looking for a text, ASCII case-insensitively, at the speed of memory.
+//! Looking for a text in any case, at the speed of memory.
 
-/// A text to look for.
+use std::ops::Range;
+
+use super::fold::{Letter, is_alike, is_plain};
+
+/// A text to look for, in any case ([`super::fold`]).
 ///
-/// The vectorised search runs for the text's rarest byte, in both cases; only where
-/// that is found is the whole compared. Making one costs a look at each byte of the
-/// text and no allocation.
+/// The vectorised search runs for one byte of the text's rarest character, in all forms of
+/// that letter; only where that is found is the whole compared. Making one costs a look at
+/// each byte of the text and no allocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Needle<'a> {
-    text: &'a [u8],
-    /// Where in the text the byte is that is searched for.
+    text: &'a str,
+    /// Where in the text the character is that is searched for.
     rare: usize,
-    lower: u8,
-    upper: u8,
+    character: char,
+    /// The bytes that one of its forms begins or ends with.
+    bytes: [u8; BYTES],
+    count: usize,
+    /// How far the byte is from the start of the character in the text.
+    offset: usize,
+    /// Whether comparing bytes, with the two cases of ASCII, is all there is to it.
+    is_plain: bool,
 }
+
+/// The most different bytes that the vectorised search runs for. No letter has more at both
+/// of its ends.
+const BYTES: usize = 3;
 
 impl<'a> Needle<'a> {
     /// Prepares to look for `text`; the empty text is in every text.
     pub fn new(text: &'a str) -> Self {
-        let text = text.as_bytes();
-        let rare = (0..text.len()).min_by_key(|place| commonness(text[*place])).unwrap_or_default();
-        let byte = text.get(rare).copied().unwrap_or_default();
-        Self { text, rare, lower: byte.to_ascii_lowercase(), upper: byte.to_ascii_uppercase() }
+        let rarest = text.char_indices().min_by_key(|(_, character)| commonness(*character));
+        let (rare, character) = rarest.unwrap_or_default();
+        let mut needle = Self {
+            text,
+            rare,
+            character,
+            bytes: [0; BYTES],
+            count: 0,
+            offset: 0,
+            is_plain: text.chars().all(is_plain),
+        };
+        needle.choose_bytes();
+        needle
+    }
+
+    /// The last bytes of the letter's forms, or the first ones where the last ones are too many.
+    fn choose_bytes(&mut self) {
+        let letter = Letter::of(self.character);
+        for at_end in [true, false] {
+            self.count = 0;
+            let fits = letter.forms().iter().all(|form| self.add_byte(*form, at_end));
+            self.offset = if at_end { self.character.len_utf8() - 1 } else { 0 };
+            if fits {
+                break;
+            }
+        }
+    }
+
+    fn add_byte(&mut self, form: char, at_end: bool) -> bool {
+        let mut buffer = [0; 4];
+        let bytes = form.encode_utf8(&mut buffer).as_bytes();
+        let byte = if at_end { bytes.last() } else { bytes.first() }.copied().unwrap_or_default();
+        if self.bytes[..self.count].contains(&byte) {
+            return true;
+        }
+        let Some(place) = self.bytes.get_mut(self.count) else { return false };
+        *place = byte;
+        self.count += 1;
+        true
     }
 
     /// Whether `haystack` contains the text.
     pub fn is_in(&self, haystack: &str) -> bool {
-        self.is_in_bytes(haystack.as_bytes())
+        self.find(haystack.as_bytes(), 0).is_some()
     }
 
-    /// [`Needle::is_in`] for bytes, which need not be UTF-8.
-    pub fn is_in_bytes(&self, haystack: &[u8]) -> bool {
-        // Where the text may start: so many places that its end stays inside.
-        let Some(starts) = (haystack.len() + 1).checked_sub(self.text.len()) else { return false };
+    /// The first place at or after `from` where the text is in `haystack`, which is UTF-8.
+    pub fn find(&self, haystack: &[u8], from: usize) -> Option<Range<usize>> {
         if self.text.is_empty() {
-            return true;
+            return (from <= haystack.len()).then_some(from..from);
         }
-        let window = &haystack[self.rare..self.rare + starts];
-        let found = |start: usize| haystack[start..start + self.text.len()].eq_ignore_ascii_case(self.text);
-        if self.lower == self.upper {
-            memchr::memchr_iter(self.lower, window).any(found)
-        } else {
-            memchr::memchr2_iter(self.lower, self.upper, window).any(found)
+        let compare =
+            |at: usize| if self.is_plain { self.at_bytes(haystack, from, at) } else { self.at(haystack, from, at) };
+        let window = haystack.get(from..)?;
+        let [one, two, three] = self.bytes;
+        match self.count {
+            1 => memchr::memchr_iter(one, window).find_map(|at| compare(from + at)),
+            2 => memchr::memchr2_iter(one, two, window).find_map(|at| compare(from + at)),
+            _ => memchr::memchr3_iter(one, two, three, window).find_map(|at| compare(from + at)),
         }
+    }
+
+    /// Where the text is, if its byte is at `at`, and all its characters are as long as they are
+    /// in the text.
+    fn at_bytes(&self, haystack: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+        let start = at.checked_sub(self.rare + self.offset).filter(|start| *start >= from)?;
+        let found = start..start + self.text.len();
+        haystack.get(found.clone())?.eq_ignore_ascii_case(self.text.as_bytes()).then_some(found)
+    }
+
+    /// Where the text is, if the byte of its rarest character is at `at`.
+    fn at(&self, haystack: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+        if let Some(found) = self.at_bytes(haystack, from, at) {
+            return Some(found);
+        }
+        let (before, after) = (self.text.get(..self.rare)?, self.text.get(self.rare..)?);
+        let middle = start_of_character(haystack, at)?;
+        let mut end = middle;
+        for character in after.chars() {
+            let found = character_at(haystack.get(end..)?)?;
+            if !is_alike(found, character) {
+                return None;
+            }
+            end += found.len_utf8();
+        }
+        let mut start = middle;
+        for character in before.chars().rev() {
+            start = start_of_character(haystack, start.checked_sub(1)?)?;
+            if !is_alike(character_at(haystack.get(start..)?)?, character) {
+                return None;
+            }
+        }
+        (start >= from).then_some(start..end)
     }
 }
 
-/// How common a byte is in log messages, in either case, roughly: from the letters of
+/// Where the character begins that has a byte at `at`.
+fn start_of_character(text: &[u8], at: usize) -> Option<usize> {
+    (at.saturating_sub(3)..=at).rev().find(|at| text.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80))
+}
+
+/// The character that the text begins with.
+fn character_at(text: &[u8]) -> Option<char> {
+    let length = match text.first()? {
+        byte @ ..0x80 => return Some(char::from(*byte)),
+        ..0xe0 => 2,
+        ..0xf0 => 3,
+        _ => 4,
+    };
+    std::str::from_utf8(text.get(..length)?).ok()?.chars().next()
+}
+
+/// How common a character is in log messages, in either case, roughly: from the letters of
 /// English prose, with digits, blanks and the punctuation of structured text.
-fn commonness(byte: u8) -> u8 {
+fn commonness(character: char) -> u8 {
     const COMMON: &[u8] = b"zqj~^!;xkvwyb@_fgp-/m:,uhd=cl987654.rs321";
-    match byte.to_ascii_lowercase() {
-        b' ' | b'e' | b't' | b'0' | b'"' => 63,
-        b'a' | b'i' | b'n' | b'o' => 60,
-        // The lead bytes of one script are all alike; what follows them is not.
-        0xc0.. => 59,
-        0x80.. => 20,
-        lower => COMMON.iter().position(|other| *other == lower).map_or(0, |place| place as u8 + 1),
+    match character.to_ascii_lowercase() {
+        ' ' | 'e' | 't' | '0' | '"' => 63,
+        'a' | 'i' | 'n' | 'o' => 60,
+        // Searched for by its last byte, because the first ones of one script are all alike.
+        '\u{80}'.. => 20,
+        lower => COMMON.iter().position(|other| char::from(*other) == lower).map_or(0, |place| place as u8 + 1),
     }
 }
 
@@ -63,10 +160,10 @@ fn commonness(byte: u8) -> u8 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::fold::fold, *};
 
     #[test]
-    fn a_text_is_found_in_either_case_and_anywhere() {
+    fn a_text_is_found_in_any_case_and_anywhere() {
         for (haystack, text, is_in) in [
             ("Connection RESET by peer", "reset", true),
             ("connection reset", "CONNECTION", true),
@@ -77,19 +174,87 @@ mod tests {
             ("a", "", true),
             ("zzzz zz zza", "ZZA", true),
             ("naïve ÜBER", "ÜBER", true),
-            // Only ASCII letters have two cases here.
-            ("naïve ÜBER", "über", false),
+            ("naïve ÜBER", "über", true),
+            ("naïve ÜBER", "NAÏVE", true),
             ("주문이 실패했습니다", "실패", true),
+            ("Ошибка подключения", "ошибка ПОДКЛЮЧЕНИЯ", true),
+            ("Ошибка подключения", "ошибка: ", false),
+            ("ΟΔΟΣ", "οδος", true),
+            ("οδος", "ΟΔΟΣ", true),
+            ("οδοσ", "οδος", true),
+            ("Straße", "STRAẞE", true),
+            ("Straße", "strasse", false),
+            ("İstanbul", "istanbul", false),
+            ("İSTANBUL", "İstanbul", true),
+            ("ışık", "IŞIK", false),
+            ("ქართული", "ᲥᲐᲠᲗᲣᲚᲘ", true),
+            ("ՀԱՅԵՐԵՆ", "հայերեն", true),
+            ("300 \u{212a}elvin", "K", true),
+            ("300 \u{212a}elvin", "kelvin", true),
+            ("KELVIN", "\u{212a}elvin", true),
+            ("\u{212a}", "k", true),
+            ("\u{17f}\u{17f}", "Ss", true),
+            ("pre\u{17f}s", "press", true),
+            ("Ⱥ", "ⱥ", true),
+            ("k\u{212a}", "\u{212a}k", true),
         ] {
             assert_eq!(Needle::new(text).is_in(haystack), is_in, "{text:?} in {haystack:?}");
         }
     }
 
+    #[test]
+    fn it_is_told_where_a_text_is() {
+        for (haystack, from, text, range) in [
+            ("a TIMEOUT", 0, "timeout", Some(2..9)),
+            ("время ВРЕМЯ", 0, "Время", Some(0..10)),
+            ("время ВРЕМЯ", 1, "Время", Some(11..21)),
+            ("x\u{212a}elvin k", 0, "kelvin", Some(1..9)),
+            ("x\u{212a}elvin k", 2, "kelvin", None),
+            ("x\u{212a}elvin k", 2, "k", Some(10..11)),
+            ("abab", 1, "ab", Some(2..4)),
+            ("ab", 2, "", Some(2..2)),
+            ("ab", 3, "", None),
+            ("ab", 3, "a", None),
+        ] {
+            assert_eq!(
+                Needle::new(text).find(haystack.as_bytes(), from),
+                range,
+                "{text:?} in {haystack:?} from {from}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_letter_is_found_by_few_bytes() {
+        for character in '\0'..=char::MAX {
+            let text = character.to_string();
+            let needle = Needle::new(&text);
+            for form in Letter::of(character).forms() {
+                assert!(needle.is_in(&format!("x{form}")), "{character:?} as {form:?}");
+            }
+        }
+    }
+
+    fn obvious(haystack: &str, from: usize, text: &str) -> Option<Range<usize>> {
+        let folded = |text: &str| text.chars().map(fold).collect::<Vec<_>>();
+        let text = folded(text);
+        let mut starts: Vec<usize> = haystack.char_indices().map(|(at, _)| at).collect();
+        starts.push(haystack.len());
+        starts.iter().enumerate().filter(|(_, start)| **start >= from).find_map(|(place, start)| {
+            let end = *starts.get(place + text.len())?;
+            (folded(&haystack[*start..end]) == text).then_some(*start..end)
+        })
+    }
+
     proptest! {
         #[test]
-        fn the_search_agrees_with_the_obvious_one(haystack in "[abAB:é ]{0,40}", text in "[abAB:é ]{0,4}") {
-            let obvious = haystack.to_ascii_lowercase().contains(&text.to_ascii_lowercase());
-            prop_assert_eq!(Needle::new(&text).is_in(&haystack), obvious);
+        fn the_search_agrees_with_the_obvious_one(
+            haystack in "[abABkKsS\u{212a}ſ:éÉσςΣθϑϴоОтТᲄ한 ]{0,40}",
+            text in "[abABkKsS\u{212a}ſ:éÉσςΣθϑϴоОтТᲄ한 ]{1,4}",
+            from in 0..10_usize,
+        ) {
+            prop_assume!(from <= haystack.len());
+            prop_assert_eq!(Needle::new(&text).find(haystack.as_bytes(), from), obvious(&haystack, from, &text));
         }
     }
 }

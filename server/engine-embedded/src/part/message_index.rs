@@ -5,8 +5,12 @@
 //! eight bytes has six of them, and a block that lacks one lacks the text. Where all words
 //! of a text are frequent, its runs are too; then its seams tell, the two and the three
 //! letters before and after a space, because words follow one another in few ways. Seams
-//! of digits are as many as there are numbers, and are left out. Capital ASCII letters
-//! count as small ones, as in the language.
+//! of digits are as many as there are numbers, and are left out. Messages are folded, as in
+//! the language ([`model::query::fold`]), so a text in any case has the same runs.
+//!
+//! Parts of earlier programs have sets in which only capital ASCII letters count as small
+//! ones. Of these, runs are asked for where all characters are the same in every case
+//! ([`Folding::Ascii`]).
 //!
 //! A block's set is a bitmap of hashed runs and seams, halved while it stays sparse: at
 //! most 8 KiB for [`BLOCK_ROWS`] rows, an eighth of a byte each, and less where messages
@@ -14,6 +18,7 @@
 //! looks, and the file's metadata says where. Layout: for each block one byte, the
 //! binary logarithm of its set's bits, then the set; at the end a CRC32C of all that.
 
+use model::query::fold::{Letter, fold_into, is_plain};
 use pipeline::{Error, Result};
 
 /// Rows of one set; a row group holds a whole number of blocks, but for its last one.
@@ -25,9 +30,19 @@ const WORDS: usize = (1 << MOST) / 64;
 /// A set may be halved while at most one of so many bits would be taken.
 const SPARSE: usize = 8;
 
+/// What was done about the case of letters before runs were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folding {
+    /// Simple case folding, of every script.
+    Simple,
+    /// Capital ASCII letters became small ones: so in parts of earlier programs.
+    Ascii,
+}
+
 /// The sets of all blocks of a part, in the order of its rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct MessageIndex {
+    folding: Folding,
     blocks: Vec<Set>,
 }
 
@@ -39,6 +54,7 @@ struct Set {
 
 /// Builds the sets as messages are written.
 pub(crate) struct Builder {
+    folding: Folding,
     done: Vec<u8>,
     words: Box<[u64; WORDS]>,
     rows: usize,
@@ -47,7 +63,8 @@ pub(crate) struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { done: Vec::new(), words: Box::new([0; WORDS]), rows: 0, text: Padded::default() }
+        let (folding, text) = (Folding::Simple, Padded::default());
+        Self { folding, done: Vec::new(), words: Box::new([0; WORDS]), rows: 0, text }
     }
 }
 
@@ -57,7 +74,7 @@ impl Builder {
         if self.rows == BLOCK_ROWS {
             self.end_block();
         }
-        self.text.set(message);
+        self.text.set(message, self.folding);
         // The type of a hash tells the compiler that it is within the array.
         self.text.for_each(|hash| self.words[usize::from(hash / 64)] |= 1 << (hash % 64));
         self.rows += 1;
@@ -89,7 +106,7 @@ impl MessageIndex {
     ///
     /// # Errors
     /// `Corrupt` where it is something else.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn read(bytes: &[u8], folding: Folding) -> Result<Self> {
         let corrupt = || Error::corrupt("its index of messages does not read");
         let (mut rest, checksum) = bytes.split_last_chunk::<4>().ok_or_else(corrupt)?;
         if crc32c::crc32c(rest) != u32::from_le_bytes(*checksum) {
@@ -106,18 +123,37 @@ impl MessageIndex {
             blocks.push(Set { bits, words });
             rest = after;
         }
-        Ok(Self { blocks })
+        Ok(Self { folding, blocks })
     }
 
-    /// Whether a message of the block may contain the text, in any case of its ASCII
-    /// letters. Texts of fewer than three bytes always may.
+    /// Whether a message of the block may contain the text, in any case. Texts of fewer than
+    /// three bytes always may.
     pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
         let Some(set) = self.blocks.get(block) else { return true };
-        let mut all = true;
         let mut padded = Padded::default();
-        padded.set(text);
-        padded.for_each(|hash| all &= set.has(hash));
-        all
+        let mut may_contain = |text: &str| {
+            let mut all = true;
+            padded.set(text, self.folding);
+            padded.for_each(|hash| all &= set.has(hash));
+            all
+        };
+        match self.folding {
+            Folding::Simple => may_contain(text),
+            Folding::Ascii => {
+                // The Kelvin sign is a run by itself, so it is known where `k` has no other form.
+                let no_kelvin = !set.has(hash_of_run(u32::from_le_bytes(*b"\xe2\x84\xaa\0")));
+                text.split(|character| !has_ascii_cases(character, no_kelvin)).all(may_contain)
+            }
+        }
+    }
+}
+
+/// Whether the character has no form but itself and the other case of ASCII.
+fn has_ascii_cases(character: char, no_kelvin: bool) -> bool {
+    match character {
+        'k' | 'K' => no_kelvin,
+        's' | 'S' => false,
+        _ => is_plain(character) || Letter::of(character).forms().len() == 1,
     }
 }
 
@@ -143,7 +179,7 @@ impl Set {
     }
 }
 
-/// A text in small letters with zeros around it, so that eight bytes can be read from three
+/// A folded text with zeros around it, so that eight bytes can be read from three
 /// before each of its bytes.
 #[derive(Default)]
 struct Padded(Vec<u8>);
@@ -152,11 +188,16 @@ const BEFORE: usize = 3;
 const AFTER: usize = 8;
 
 impl Padded {
-    fn set(&mut self, text: &str) {
+    fn set(&mut self, text: &str, folding: Folding) {
         self.0.clear();
         self.0.extend_from_slice(&[0; BEFORE]);
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.make_ascii_lowercase();
+        match folding {
+            Folding::Simple => fold_into(text, &mut self.0),
+            Folding::Ascii => {
+                self.0.extend_from_slice(text.as_bytes());
+                self.0.make_ascii_lowercase();
+            }
+        }
         self.0.extend_from_slice(&[0; AFTER]);
     }
 
@@ -242,21 +283,30 @@ mod tests {
     use super::*;
 
     fn built(messages: &[String]) -> MessageIndex {
-        let mut builder = Builder::default();
+        built_with(Folding::Simple, messages)
+    }
+
+    fn built_with(folding: Folding, messages: &[String]) -> MessageIndex {
+        let mut builder = Builder { folding, ..Builder::default() };
         messages.iter().for_each(|message| builder.add(message));
-        MessageIndex::read(&builder.finish()).unwrap()
+        MessageIndex::read(&builder.finish(), folding).unwrap()
     }
 
     proptest! {
         #[test]
-        fn a_part_of_a_message_is_never_ruled_out(messages in prop::collection::vec(".{0,40}", 1..20), pick: prop::sample::Index, from: prop::sample::Index, length in 0usize..20) {
-            let sets = built(&messages);
-            let message: Vec<char> = pick.get(&messages).to_uppercase().chars().collect();
-            let message: String = if message.is_empty() { String::new() } else { message.iter().skip(from.index(message.len())).take(length).collect() };
-            // Only ASCII letters are alike in both cases.
-            let written = pick.get(&messages).to_ascii_uppercase();
-            prop_assume!(written.contains(&message));
-            prop_assert!(sets.may_contain(0, &message));
+        fn a_part_of_a_message_is_never_ruled_out_in_any_case(
+            messages in prop::collection::vec("(.|[a-z ]|[kKsSſ\u{212a}ßẞσςΣоОІᲀİıეკაԱաÅåⱥȺ한中]){0,40}", 1..20),
+            pick in any::<prop::sample::Index>(),
+            from in any::<prop::sample::Index>(),
+            length in 0_usize..20,
+            forms in prop::collection::vec(any::<prop::sample::Index>(), 20),
+            simple in any::<bool>(),
+        ) {
+            let sets = built_with(if simple { Folding::Simple } else { Folding::Ascii }, &messages);
+            let message: Vec<char> = pick.get(&messages).chars().collect();
+            let part = message.iter().skip(from.index(message.len() + 1)).take(length);
+            let text: String = part.zip(forms).map(|(character, form)| *form.get(Letter::of(*character).forms())).collect();
+            prop_assert!(sets.may_contain(0, &text), "{text:?}");
         }
     }
 
@@ -292,8 +342,8 @@ mod tests {
         #[test]
         fn eight_bytes_at_a_time_are_as_one_at_a_time(text in "([ a-zA-Z`{@\\[0-9é한\u{0}-\u{7f}]| [a-z]{1,4} ?){0,40}") {
             let mut padded = Padded::default();
-            padded.set("something that was here before");
-            padded.set(&text);
+            padded.set("something that was here before", Folding::Ascii);
+            padded.set(&text, Folding::Ascii);
             let mut hashes = Vec::new();
             padded.for_each(|hash| hashes.push(hash));
             hashes.sort_unstable();
@@ -330,7 +380,30 @@ mod tests {
         builder.add("some message");
         let mut bytes = builder.finish();
         bytes[3] ^= 1;
-        assert!(MessageIndex::read(&bytes).is_err());
-        assert!(MessageIndex::read(&[]).is_err());
+        assert!(MessageIndex::read(&bytes, Folding::Simple).is_err());
+        assert!(MessageIndex::read(&[], Folding::Simple).is_err());
+    }
+
+    #[test]
+    fn a_text_of_any_script_is_ruled_out_where_it_is_nowhere() {
+        let messages = ["Ошибка подключения", "주문이 실패했습니다", "Σφάλμα σύνδεσης", "reset"].map(str::to_owned);
+        let (sets, older) = (built(&messages), built_with(Folding::Ascii, &messages));
+        for (text, is_there) in [
+            ("ОШИБКА", true),
+            ("ПРЕВЫШЕН", false),
+            ("주문이", true),
+            ("결제가", false),
+            ("ΣΎΝΔΕΣΗΣ", true),
+            ("ΆΓΝΩΣΤΟ", false),
+            ("RE\u{17f}ET", true),
+            ("RESETS", false),
+        ] {
+            assert_eq!(sets.may_contain(0, text), is_there, "{text}");
+            assert!(older.may_contain(0, text) || !is_there, "{text}");
+        }
+        // Of an older part, what has one form only still tells.
+        assert!(
+            !older.may_contain(0, "결제가") && !older.may_contain(0, "kernel panic") && older.may_contain(0, "ssss")
+        );
     }
 }

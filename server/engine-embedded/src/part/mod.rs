@@ -27,8 +27,10 @@
 //!
 //! File metadata: `logboom.format` is the version of this layout, `logboom.attributes`
 //! a JSON array of `{column, key, type}`, which is what readers should go by, and
-//! `logboom.message_index` a JSON object `{offset, bytes}`: where in the file the
-//! [`message_index`] is, and `logboom.totals` what the row groups come to ([`totals`]). Columns whose values hardly repeat have Parquet's Bloom filters.
+//! `logboom.folded_message_index` a JSON object `{offset, bytes}`: where in the file the
+//! [`message_index`] is (`logboom.message_index` in parts of earlier programs), and
+//! `logboom.totals` what the row groups come to ([`totals`]). Columns whose values hardly
+//! repeat have Parquet's Bloom filters.
 
 pub(crate) mod builder;
 pub(crate) mod columns;

@@ -31,7 +31,7 @@ use crate::catalogue::aside::Damage;
 
 use super::{
     PLACE_BITS, PartInfo, file,
-    message_index::MessageIndex,
+    message_index::{Folding, MessageIndex},
     pages::push_joined,
     schema::{self, Columns, IndexPlace},
     totals::{self, Totals},
@@ -84,7 +84,7 @@ impl Drop for Part {
 /// What the end of the file says of its content.
 pub(crate) struct Footer {
     pub(super) metadata: ArrowReaderMetadata,
-    index_place: Option<IndexPlace>,
+    index_place: Option<(IndexPlace, Folding)>,
     /// Read when first asked for.
     message_index: OnceLock<Option<MessageIndex>>,
     pub(crate) columns: Columns,
@@ -196,8 +196,8 @@ impl Part {
     /// read: a search can do without.
     pub(crate) fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
         let read = || {
-            let place = footer.index_place?;
-            let sets = self.index_at(place);
+            let (place, folding) = footer.index_place?;
+            let sets = self.index_at(place, folding);
             if let Err(error) = &sets {
                 tracing::warn!(part = self.info.path, %error, "a part is searched without its index of messages");
             }
@@ -206,7 +206,7 @@ impl Part {
         footer.message_index.get_or_init(read).as_ref()
     }
 
-    fn index_at(&self, place: IndexPlace) -> Result<MessageIndex> {
+    fn index_at(&self, place: IndexPlace, folding: Folding) -> Result<MessageIndex> {
         let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
         if end.is_none() {
             return Err(Error::corrupt("its index of messages lies outside of the file"));
@@ -215,7 +215,7 @@ impl Part {
         self.open()?
             .read_exact_at(&mut bytes, place.offset)
             .map_err(|error| file::failed("read", &self.path, &error))?;
-        MessageIndex::read(&bytes)
+        MessageIndex::read(&bytes, folding)
     }
 }
 
@@ -263,7 +263,9 @@ impl Footer {
                 totals: totals.next().flatten(),
             })
             .collect();
-        let index_place = pairs.get(schema::MESSAGE_INDEX_KEY).and_then(|place| serde_json::from_str(place).ok());
+        let index_at = |key: &str| pairs.get(key).and_then(|place| serde_json::from_str(place).ok());
+        let index_place = index_at(schema::MESSAGE_INDEX_KEY).map(|place| (place, Folding::Simple));
+        let index_place = index_place.or_else(|| Some((index_at(schema::ASCII_MESSAGE_INDEX_KEY)?, Folding::Ascii)));
         Ok(Self { metadata, index_place, message_index: OnceLock::new(), columns, groups })
     }
 

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
-pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.message_index";
+pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
+/// Of parts of earlier programs, whose index knows the two cases of ASCII letters only. The keys
+/// differ, so that such a program takes a new part for one without an index.
+pub(crate) const ASCII_MESSAGE_INDEX_KEY: &str = "logboom.message_index";
 pub(crate) const TOTALS_KEY: &str = "logboom.totals";
 
 pub(crate) const TIME: &str = "time";

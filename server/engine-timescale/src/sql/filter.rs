@@ -6,7 +6,7 @@
 
 use model::{
     LevelClass,
-    query::{Comparison, Expr, Field, Test},
+    query::{Comparison, Expr, Field, Test, fold::Letter},
 };
 
 use super::{
@@ -72,14 +72,61 @@ fn leaf(condition: Condition, negated: bool) -> Condition {
     }
 }
 
-/// Only ASCII letters have two cases, to `lower` too under the collation of the column.
+/// The message contains the text, in any case.
+///
+/// To `lower`, under the collation of the column, only ASCII letters have two cases. What a
+/// locale knows of others is more or less than simple folding, so each letter beyond ASCII is
+/// looked for in the forms that it has there.
 fn contains(text: &str, parameters: &mut Parameters) -> Condition {
     if has_nul(text) {
         return Condition::exact("false".to_owned());
     }
-    let haystack = if text.bytes().any(|byte| byte.is_ascii_alphabetic()) { "lower(message)" } else { "message" };
+    let has_forms = |character: char| !character.is_ascii() && Letter::of(character).forms().len() > 1;
+    if text.chars().any(has_forms) {
+        return Condition::exact(format!("message ~ {}", parameters.bind(any_form(text))));
+    }
     let needle = parameters.bind(text.to_ascii_lowercase());
-    Condition::exact(format!("position({needle} in {haystack}) > 0"))
+    if !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return Condition::exact(format!("position({needle} in message) > 0"));
+    }
+    let plainly = format!("position({needle} in lower(message)) > 0");
+    // Two letters of ASCII have a form beyond, which hardly any message has.
+    let lower = text.to_ascii_lowercase();
+    let beyond: Vec<_> =
+        [('s', '\u{17f}'), ('k', '\u{212a}')].into_iter().filter(|(letter, _)| lower.contains(*letter)).collect();
+    if beyond.is_empty() {
+        return Condition::exact(plainly);
+    }
+    let replaced = beyond
+        .iter()
+        .fold("message".to_owned(), |text, (letter, form)| format!("replace({text}, '{form}', '{letter}')"));
+    Condition::exact(format!(
+        "({plainly} or (octet_length(message) <> length(message) and position({needle} in lower({replaced})) > 0))"
+    ))
+}
+
+/// A regular expression of PostgreSQL for the text in any case. It names each form, so what it
+/// matches does not depend on a locale.
+fn any_form(text: &str) -> String {
+    let mut pattern = String::new();
+    for character in text.chars() {
+        match Letter::of(character).forms() {
+            [one] => {
+                if one.is_ascii_punctuation() {
+                    pattern.push('\\');
+                }
+                pattern.push(*one);
+            }
+            forms => {
+                for (place, form) in forms.iter().enumerate() {
+                    pattern.push_str(if place == 0 { "(?:" } else { "|" });
+                    pattern.push(*form);
+                }
+                pattern.push(')');
+            }
+        }
+    }
+    pattern
 }
 
 fn holds(field: &Field, test: &Test, parameters: &mut Parameters) -> Condition {
@@ -162,6 +209,12 @@ mod tests {
         for (query, sql) in [
             ("", "true"),
             ("Time-out", "position($1 in lower(message)) > 0"),
+            (
+                "reset",
+                "(position($1 in lower(message)) > 0 or (octet_length(message) <> length(message) and position($1 in \
+                 lower(replace(message, '\u{17f}', 's'))) > 0))",
+            ),
+            ("주문 Ω", "(position($1 in message) > 0 and message ~ $2)"),
             ("42", "position($1 in message) > 0"),
             ("level>=warn", "(severity - 1) / 4 >= $1"),
             ("service:api,web", "service = any($1)"),
@@ -173,6 +226,18 @@ mod tests {
             ("NOT (42 OR node:*)", "((position($1 in message) > 0) is not true and (node <> '') is not true)"),
         ] {
             assert_eq!(condition(query), (sql.to_owned(), true), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_text_becomes_an_expression_that_names_each_form() {
+        for (text, pattern) in [
+            ("Ω1", "(?:ω|Ω|\u{2126})1"),
+            ("a.é b", r"(?:a|A)\.(?:é|É) (?:b|B)"),
+            ("\\[ſ]*", "\\\\\\[(?:s|S|ſ)\\]\\*"),
+            ("ß_주", r"(?:ß|ẞ)\_주"),
+        ] {
+            assert_eq!(any_form(text), pattern, "{text}");
         }
     }
 

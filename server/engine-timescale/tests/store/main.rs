@@ -4,6 +4,7 @@
 
 mod contract;
 mod faults;
+mod locales;
 mod nodes;
 mod support;
 mod upkeep;

@@ -59,6 +59,25 @@ pub const AWKWARD: &[&str] = &[
     "*",
 ];
 
+/// Messages of scripts that have cases, with the letters that case folding is got wrong for.
+pub const CASED: &[&str] = &[
+    "Ошибка подключения: ПРЕВЫШЕН лимит",
+    "\u{1c80}\u{1c81}\u{1c82}\u{1c83}\u{1c84}\u{1c85} Водостоп ъѣ",
+    "Σφάλμα σύνδεσης στο ΟΔΟΣ Ὀδυσσεύς ϐϑϕϖϰϱϵ",
+    "\u{1f80}\u{1f88} \u{390}\u{1fd3} \u{3b0}\u{1fe3} \u{345}\u{399}\u{3b9}\u{1fbe}",
+    "İstanbul ISPARTA ısı ĞÜŞİÖÇ ğüşıöç",
+    "Über die Straße STRAẞE strasse GRÖSSE Größe",
+    "ქართული ენა ᲥᲐᲠᲗᲣᲚᲘ",
+    "ՀԱՅԵՐԵՆ հայերեն և",
+    "300 \u{212a}elvin 10 \u{212b}ngström 5 \u{2126}hm µs μs ΜS",
+    "pa\u{17f}\u{17f}word SESSION ſtaſk KiosK \u{fb05}\u{fb06}",
+    "ꭰꭱ ᎠᎡ ᏸ\u{13f0} 𐐀𐐨 𞤀𞤢",
+    "ǄǅǆǇǈǉ Ⱥⱥ ȾⱦɐⱯ ẛṡṠ",
+    "ЉУБАВ љубав ҐУДЗИК Ґудзик",
+    "ÉCHEC échec NAÏVE e\u{301}CHEC",
+    "주문 실패 エラー 错误 ＡＢＣａｂｃ",
+];
+
 /// Numbers at the edges of what types hold.
 const INTEGERS: &[i64] =
     &[0, 1, -1, 200, 404, 500, 503, 9_007_199_254_740_993, -9_007_199_254_740_993, i64::MAX, i64::MIN];
@@ -157,9 +176,10 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
         }
     }
     attributes.sort_by(|left, right| left.0.cmp(&right.0));
-    let message = match random.random_range(0..4) {
+    let message = match random.random_range(0..5) {
         0 => pick(random, AWKWARD).to_owned(),
         1 => format!("{} {}", pick(random, AWKWARD), pick(random, AWKWARD)),
+        2 => format!("{} {}", pick(random, CASED), pick(random, AWKWARD)),
         _ => format!("request {sequence} was answered after {} ms", random.random_range(0..2000)),
     };
     Record {
@@ -179,10 +199,11 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
 }
 
 fn awkward_value(random: &mut StdRng) -> Value {
-    match random.random_range(0..6) {
+    match random.random_range(0..7) {
         0 => Value::Bool(random.random_bool(0.5)),
         1 => Value::Int(pick(random, INTEGERS)),
         2 => Value::Float(pick(random, NUMBERS)),
+        3 => Value::Text(Text::from(pick(random, CASED))),
         _ => Value::Text(Text::from(pick(random, AWKWARD))),
     }
 }

@@ -3,7 +3,7 @@
 
 use model::{
     LevelClass, Query, Record,
-    query::{Comparison, Expr, Field, Pattern, Test},
+    query::{Comparison, Expr, Field, Pattern, Test, fold::Letter},
 };
 use pipeline::Batch;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -53,6 +53,24 @@ const TYPED: &[&str] = &[
     "(timeout OR request) -answered",
     "message:/ms$/ level:info",
     "\"connection reset\" NOT \"by peer\"",
+    "ошибка ПОДКЛЮЧЕНИЯ",
+    "превышен OR вОДОСТОП",
+    "СОВЕТЪ OR \"востттъѣ\"",
+    "ΟΔΌΣ OR οδοσ OR \"ΣΤΟ ΟΔΟΣ\"",
+    "οδυσσεύσ -σφαλμα",
+    "istanbul OR ısparta OR ISI",
+    "ĞÜŞİÖÇ -ğüşiöç",
+    "straẞe -STRASSE",
+    "ᲔᲜᲐ ქართული",
+    "հայերեն ՀԱՅԵՐԵՆ",
+    "kelvin OR ångström OR ωHM",
+    "\"5 ωhm ΜS\"",
+    "password session",
+    "ST\u{212a} OR task",
+    "ᎡꭱᎠ OR \"ꭰᎡ\"",
+    "𐐨𐐀 ⱥȺ",
+    "échec naïve",
+    "エラー ａｂｃＡＢＣ",
     "trace_id:01010101010101010101010101010101",
     "trace_id:*",
     "span_id:*",
@@ -84,7 +102,7 @@ fn expr(random: &mut StdRng, records: &[&Record], depth: u32) -> Expr {
     }
 }
 
-/// Some characters out of a message, in another case now and then.
+/// Some characters out of a message, each in any of its forms now and then.
 fn part_of_a_message(random: &mut StdRng, records: &[&Record]) -> String {
     let message: Vec<char> = pick(random, records).message.chars().collect();
     if message.is_empty() {
@@ -92,7 +110,10 @@ fn part_of_a_message(random: &mut StdRng, records: &[&Record]) -> String {
     }
     let start = random.random_range(0..message.len());
     let part: String = message[start..].iter().take(random.random_range(1..12)).collect();
-    if random.random_ratio(1, 3) { part.to_ascii_uppercase() } else { part }
+    if random.random_bool(0.5) {
+        return part;
+    }
+    part.chars().map(|character| pick(random, Letter::of(character).forms())).collect()
 }
 
 fn level_test(random: &mut StdRng) -> Expr {
