@@ -37,10 +37,17 @@ pub(crate) struct Pools {
 ///
 /// # Errors
 /// `Invalid` for a URL that is none, and where the server is there but will not have
-/// us: a wrong password, a database that does not exist.
+/// us: a wrong password, a database that does not exist or has another encoding.
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Pools> {
     let server = parse(url)?;
-    let version = wait_for(&server).await?;
+    let (version, encoding) = wait_for(&server).await?;
+    // SQL_ASCII keeps bytes as they are; any other has no place for most characters.
+    if !matches!(encoding.as_str(), "UTF8" | "SQL_ASCII") {
+        return Err(Error::invalid(format!(
+            "the database's encoding is {encoding}, which cannot hold every log; make one that can: create database \
+             logboom encoding 'UTF8' template template0"
+        )));
+    }
     Ok(Pools {
         // A node that vanished in the middle of storing holds back every reader, so the
         // server is to notice soon.
@@ -85,13 +92,13 @@ fn name(server: &PgConnectOptions) -> String {
     }
 }
 
-/// Tries until the server answers; returns its version.
-async fn wait_for(server: &PgConnectOptions) -> Result<String> {
+/// Tries until the server answers; returns its version and the database's encoding.
+async fn wait_for(server: &PgConnectOptions) -> Result<(String, String)> {
     let name = name(server);
     let mut said: Option<std::time::Instant> = None;
     loop {
         let failure = match tokio::time::timeout(ONE_TRY, version(server)).await {
-            Ok(Ok(version)) => return Ok(version),
+            Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
                 // 28: not allowed in. 3D: no such database. Waiting does not help.
                 if matches!(sqlstate(&error).and_then(|code| code.get(..2)), Some("28" | "3D")) {
@@ -109,12 +116,13 @@ async fn wait_for(server: &PgConnectOptions) -> Result<String> {
     }
 }
 
-async fn version(server: &PgConnectOptions) -> sqlx::Result<String> {
+async fn version(server: &PgConnectOptions) -> sqlx::Result<(String, String)> {
     let mut connection = PgConnection::connect_with(server).await?;
     let version: String = sqlx::query("show server_version").fetch_one(&mut connection).await?.try_get(0)?;
+    let encoding = sqlx::query("show server_encoding").fetch_one(&mut connection).await?.try_get(0)?;
     connection.close().await?;
     // Debian adds its own after a space.
-    Ok(version.split(' ').next().unwrap_or_default().to_owned())
+    Ok((version.split(' ').next().unwrap_or_default().to_owned(), encoding))
 }
 
 /// A pool whose connections have these settings, as far as the server knows them.

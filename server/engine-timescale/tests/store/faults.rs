@@ -132,6 +132,17 @@ async fn a_login_that_is_refused_is_said_at_once_and_without_the_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_hold_every_character_is_refused() {
+    let latin = format!("{}_latin", fresh_database().await);
+    let database = latin.rsplit_once('/').unwrap().1;
+    let create = format!("create database {database} template template0 encoding 'LATIN1' locale 'C'");
+    Postgres::shared().await.sql(&create).await.unwrap();
+    let error = connect(&latin, Options::default()).await.err().unwrap();
+    assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+    assert!(error.to_string().contains("encoding is LATIN1") && error.to_string().contains("'UTF8'"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_a_newer_version_is_left_alone() {
     let url = fresh_database().await;
     open(&url).await.close().await;
