@@ -1,5 +1,7 @@
 //! A connection for the time of one piece of work.
 
+use std::time::Duration;
+
 use futures::{Stream, TryStreamExt};
 use pipeline::{Error, Result};
 use sqlx::{
@@ -9,7 +11,10 @@ use sqlx::{
     query::Query,
 };
 
-use crate::error::classify;
+use crate::error::{classify, sqlstate};
+
+/// What a statement that has run out of time ends with.
+const CANCELLED: &str = "57014";
 
 /// A connection that is closed when the work is dropped, or fails, before its
 /// [`Session::end`]: the server then rolls back, or sees that nobody waits for the answer
@@ -34,6 +39,30 @@ impl Session {
     /// All rows of a statement that has a bound of its own.
     pub(crate) async fn rows(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
         query.fetch_all(self.connection()?).await.map_err(classify)
+    }
+
+    /// All rows of a statement, if it is done within `limit`; `None` otherwise.
+    pub(crate) async fn rows_within(
+        &mut self,
+        query: Query<'static, Postgres, PgArguments>,
+        limit: Duration,
+    ) -> Result<Option<Vec<PgRow>>> {
+        let mut transaction = self.connection()?.begin().await.map_err(classify)?;
+        // Zero would be no limit at all.
+        let limit = limit.as_millis().max(1).to_string();
+        let set = sqlx::query("select set_config('statement_timeout', $1, true)").bind(limit);
+        set.execute(&mut *transaction).await.map_err(classify)?;
+        match query.fetch_all(&mut *transaction).await {
+            Ok(rows) => {
+                transaction.commit().await.map_err(classify)?;
+                Ok(Some(rows))
+            }
+            Err(error) if sqlstate(&error) == Some(CANCELLED) => {
+                transaction.rollback().await.map_err(classify)?;
+                Ok(None)
+            }
+            Err(error) => Err(classify(error)),
+        }
     }
 
     /// The rows of a statement as they come.

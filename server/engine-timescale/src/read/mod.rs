@@ -7,6 +7,7 @@ mod minutes;
 mod neighbours;
 mod row;
 mod search;
+mod slices;
 
 use sqlx::PgPool;
 

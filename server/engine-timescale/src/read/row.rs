@@ -17,6 +17,9 @@ use crate::{
 pub(crate) const COLUMNS: &str = "time, time_ns, position, observed_time, id, severity, level, service, node, message, \
                                   trace_id, span_id, attributes";
 
+/// The order of every search.
+pub(super) const NEWEST_FIRST: &str = "order by time desc, time_ns desc, position desc";
+
 /// The columns that [`stored_record`] reads, with an empty text in the place of the
 /// large ones that neither the query nor `field` looks at.
 pub(super) fn columns_for(query: &Query, field: Option<&Field>) -> String {

@@ -57,12 +57,18 @@ impl Statement {
         self.beside(cursor, ">")
     }
 
+    /// Only those that do not come after the cursor, newest first: itself and those before.
+    pub(crate) fn upto(self, cursor: Cursor) -> Self {
+        self.beside(cursor, ">=")
+    }
+
     fn beside(mut self, cursor: Cursor, operator: &str) -> Self {
         let (time, nanos) = Instant::split(cursor.time);
         let time = self.parameters.bind(time);
         let nanos = self.parameters.bind(nanos);
         let position = self.parameters.bind(cursor.position.0);
-        self.conditions.push(format!("time {operator}= {time}"));
+        let loosely = if operator.starts_with('<') { "<=" } else { ">=" };
+        self.conditions.push(format!("time {loosely} {time}"));
         self.conditions.push(format!("(time, time_ns, position) {operator} ({time}, {nanos}, {position})"));
         self
     }

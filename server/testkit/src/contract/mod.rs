@@ -47,6 +47,11 @@ pub trait StoreHarness: Send + Sync {
     /// Opens the store with what it held when it was last open.
     async fn open(&self) -> Arc<dyn LogStore>;
 
+    /// Whether a search without patience ends before it has looked at everything.
+    fn keeps_patience(&self) -> bool {
+        true
+    }
+
     /// Ends the store as a crash would, as far as that can be had within a process:
     /// without [`LogStore::close`]. Must not return before another may be opened.
     async fn crash(&self, store: Arc<dyn LogStore>) {

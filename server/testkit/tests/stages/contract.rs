@@ -37,6 +37,11 @@ mod store {
         async fn open(&self) -> Arc<dyn LogStore> {
             Arc::new(self.0.reopen())
         }
+
+        /// It looks at every record, always.
+        fn keeps_patience(&self) -> bool {
+            false
+        }
     }
 
     async fn harness() -> Harness {

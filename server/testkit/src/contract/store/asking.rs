@@ -157,6 +157,60 @@ pub async fn a_search_says_truly_how_far_back_it_has_looked(harness: &dyn StoreH
     pair.store.close().await;
 }
 
+/// More batches, and more records, than any engine looks at before it looks at its watch.
+const MANY: u64 = 130;
+
+pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_lead_to_the_end(
+    harness: &dyn StoreHarness,
+) {
+    let mut corpus: Vec<Batch> = (0..MANY).map(|number| corpora::batch(number, 100)).collect();
+    for (number, batch) in corpus.iter_mut().enumerate() {
+        for (place, record) in batch.records.iter_mut().enumerate() {
+            // Hundreds of records share a time, and pages end among them.
+            record.time = OBSERVED + ((number * 100 + place) / 300) as i64;
+        }
+        if number % 50 == 1 {
+            batch.records[70].message = "the needle in the haystack".to_owned();
+            batch.records[70].trace_id = Some([7; 16]);
+        }
+    }
+    let (reference, store) = (MemoryStore::new(), harness.open().await);
+    Feeder::default().feed(&reference, &corpus).await;
+    Feeder::default().feed(&*store, &corpus).await;
+    for (text, is_there) in [
+        ("nowhere", false),
+        ("nothing.like.this:*", false),
+        ("message:/no.where/", false),
+        ("ΠΟΥΘΕΝΑ", false),
+        ("NEEDLE", true),
+        ("message:/ne+dle in/", true),
+        ("trace_id:07070707070707070707070707070707", true),
+    ] {
+        let query = Query::parse(text).unwrap();
+        let expected = all_pages(&reference, &query, TimeRange::ALL, 10_000).await;
+        assert_eq!(!expected.is_empty(), is_there);
+        let mut request = SearchRequest::new(query.clone(), TimeRange::ALL, 100);
+        request.patience = Some(Duration::ZERO);
+        let (mut pages, mut looked_back_to, mut found) = (0, i64::MAX, Vec::new());
+        loop {
+            let page = store.search(&request).await.unwrap();
+            pages += 1;
+            found.extend(records(&page.records));
+            assert!(page.searched_back_to <= looked_back_to, "`{text}` page {pages}");
+            looked_back_to = page.searched_back_to;
+            let Some(next) = page.next else { break };
+            assert!(request.cursor.is_none_or(|before| next < before), "`{text}` page {pages}: it does not get on");
+            request.cursor = Some(next);
+        }
+        let has_index = text.starts_with("trace_id");
+        assert!(pages > 1 || has_index || !harness.keeps_patience(), "`{text}`: one page went through everything");
+        assert_same(&found, &expected, &format!("`{text}` without patience"));
+        let unhurried = all_pages(&*store, &query, TimeRange::ALL, 100).await;
+        assert_same(&unhurried, &expected, &format!("`{text}` with all the time in the world"));
+    }
+    store.close().await;
+}
+
 pub async fn histograms_agree_with_the_reference(harness: &dyn StoreHarness) {
     let pair = Pair::mixed(harness, 56).await;
     let cases = [

@@ -53,6 +53,7 @@ macro_rules! store_contract {
             old_and_fresh_records_answer_every_query_like_the_reference,
             a_search_pages_through_everything_once_newest_first,
             a_search_says_truly_how_far_back_it_has_looked,
+            a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_lead_to_the_end,
             histograms_agree_with_the_reference,
             a_histogram_of_too_many_buckets_is_refused,
             facets_agree_with_the_reference,
