@@ -19,7 +19,6 @@ use axum::{
     extract::Request,
 };
 use futures::future::{BoxFuture, Either, Ready, ready as done};
-use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use model::limits;
 use parking_lot::Mutex;
@@ -232,6 +231,8 @@ impl Messages {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     fn message(compressed: u8, length: usize) -> Vec<u8> {

@@ -113,7 +113,7 @@ fn named(peer: IpAddr, name: &[u8]) -> BatchId {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, time::Duration};
+    use std::net::Ipv4Addr;
 
     use pipeline::{Content, Error, Queue as _, admit::IngestOptions, normalise::RawRecord};
     use testkit::{

@@ -46,7 +46,7 @@ fn request(
     url: &str,
     bomb: Bytes,
     mut gate: watch::Receiver<bool>,
-) -> Request<impl hyper::body::Body<Data = Bytes, Error = Infallible>> {
+) -> Request<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>> {
     let mut begin = bomb;
     let end = begin.split_off(begin.len() - 4);
     let length = begin.len() + end.len();

@@ -150,10 +150,10 @@ impl Named {
         let lower = std::str::from_utf8(word).ok()?.to_ascii_lowercase();
         // Names are whole, or their first three letters; some have four.
         let is = |name: &&str| lower.len() >= 3 && (lower == **name || lower.len() <= 4 && name.starts_with(&lower));
-        if let Some(place) = MONTHS.iter().position(|name| is(name)) {
+        if let Some(place) = MONTHS.iter().position(&is) {
             return self.month.replace(i64::try_from(place).ok()? + 1).is_none().then_some(());
         }
-        if DAYS.iter().any(|name| is(name)) {
+        if DAYS.iter().any(is) {
             return self.time.is_none().then_some(());
         }
         let afternoon = match &*lower {

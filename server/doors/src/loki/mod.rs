@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(second.time, RawTime::Number(1_700_000_000_000_000_002));
         // Numbers of levels are read by the name of their label.
         let mut numbered = RawRecord::default();
-        put(&mut numbered, "severity_number", "17".into());
+        put(&mut numbered, "severity_number", Value::Text("17".into()));
         assert_eq!((numbered.level.as_str(), numbered.severity), ("error", Some(17)));
         // What is said twice is what the line says.
         let keys: Vec<_> = second.attributes.iter().map(|(key, _)| key.as_str()).collect();

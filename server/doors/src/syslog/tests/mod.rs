@@ -30,6 +30,7 @@ fn read_at(now: i64, line: &str) -> [String; 6] {
     let time = match record.time {
         RawTime::Missing => String::new(),
         RawTime::Nanos(time) => model::time::format_rfc3339(time).replace(".000000000Z", "Z").replace("000000Z", "Z"),
+        RawTime::Number(number) => format!("by size: {number}"),
         RawTime::Text(text) => format!("as sent: {text}"),
     };
     let attributes: Vec<_> = record.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
