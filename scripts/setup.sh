@@ -89,6 +89,7 @@ setup_test() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
     [[ -x /usr/sbin/rsyslogd ]] || missing+=(rsyslog)
     compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null || missing+=(rsyslog-elasticsearch)
+    [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     have go || missing+=(golang-go)
     [[ -x /usr/sbin/dockerd ]] || have dockerd || missing+=(docker.io)
     [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 || missing+=(busybox-static)

@@ -6,6 +6,11 @@ test('the process is alive and its engines are ready', async ({ api }) => {
   const ready = await api.get('/readyz');
   expect(ready.status).toBe(200);
   expect(await ready.json()).toMatchObject({ ready: true });
+  for (const [path, part] of [['/readyz/write', 'queue'], ['/readyz/read', 'store']] as const) {
+    const answer = await api.get(path);
+    expect(answer.status).toBe(200);
+    expect(Object.keys(await answer.json()).sort()).toEqual([part, 'ready'].sort());
+  }
 });
 
 test('metrics are told in the Prometheus text format', async ({ api }) => {

@@ -74,6 +74,8 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .merge(s1::routes().merge(write::put()).layer(any_origin))
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
+        .route("/readyz/write", get(health::ready_to_write))
+        .route("/readyz/read", get(health::ready_to_read))
         .route("/metrics", get(metrics::render));
     Ok(router.with_state(services))
 }

@@ -15,5 +15,6 @@ mod dead_letters;
 mod load;
 mod node;
 mod nodes;
+mod proxy;
 mod tail;
 mod tls;

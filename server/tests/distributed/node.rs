@@ -17,6 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Node {
     child: Child,
     pub(crate) url: String,
+    /// Host and port of gRPC alone.
+    pub(crate) grpc: String,
     folder: TempDir,
 }
 
@@ -35,10 +37,10 @@ impl Node {
 
     fn spawn(queue: &str, store: &str, environment: &[(&str, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("logboom-node-").tempdir().unwrap();
-        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let [address, grpc] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_logboom"))
-            .args(["serve", "--listen", &address, "--grpc-listen", &format!("127.0.0.1:{}", free_port().unwrap())])
+            .args(["serve", "--listen", &address, "--grpc-listen", &grpc])
             .args(["--queue", queue, "--store", store])
             .arg("--data")
             .arg(
@@ -55,7 +57,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .unwrap();
-        Self { child, url: format!("http://{address}"), folder }
+        Self { child, url: format!("http://{address}"), grpc, folder }
     }
 
     /// Waits until queue and store can be used.
