@@ -87,6 +87,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         queue: Arc::clone(&queue),
         store: Arc::clone(&store),
         metrics,
+        repetitions: Arc::default(),
         recent,
     };
     let doors_known = Arc::new(OnceLock::new());

@@ -42,6 +42,8 @@ pub(crate) struct Services {
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
     pub metrics: PrometheusHandle,
+    /// Of requests with an `Idempotency-Key`.
+    pub repetitions: Arc<write::Repetitions>,
     /// How many of the newest records a page and S1's stream begin with.
     pub recent: usize,
 }

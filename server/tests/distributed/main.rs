@@ -3,7 +3,7 @@
 //!
 //! What must hold each time: what was acknowledged is found once; what was not is sent
 //! again by its client and taken as soon as the harm is over; no node is started anew for
-//! that; and a fresh record gets through.
+//! that; and a fresh record gets through. `repetitions` is about calls of any node.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
 
@@ -16,5 +16,6 @@ mod load;
 mod node;
 mod nodes;
 mod proxy;
+mod repetitions;
 mod tail;
 mod tls;

@@ -408,7 +408,7 @@ mod tests {
         let action = |kind, id: &str| Action { kind, index: "i".into(), id: Some(id.into()) };
         let actions = [action(Kind::Index, "a"), action(Kind::Delete, "b"), action(Kind::Create, "c")];
         let rejected = vec![pipeline::normalise::Rejection { index: 1, reason: "no".into() }];
-        let outcome = Outcome { accepted: 2, rejected };
+        let outcome = Outcome { accepted: 2, rejected, repeated: false };
         let items = serde_json::to_value(items(&actions, &outcome)).unwrap();
         assert_eq!((&items[0]["index"]["status"], &items[0]["index"]["_id"]), (&json!(201), &json!("a")));
         assert_eq!(

@@ -37,6 +37,9 @@ struct Answer {
     rejected: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<RejectionView>,
+    /// It was stored before, under the same `Idempotency-Key`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
 }
 
 #[derive(Serialize)]
@@ -58,9 +61,10 @@ async fn push(
     if debug {
         return Ok(Json(rehearsed(&services, decoded)).into_response());
     }
-    let Outcome { accepted, rejected } = store(&services, &headers, "http", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&services, &headers, "http", decoded).await?;
     let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    Ok((status, Json(Answer { accepted, rejected: rejected.len(), rejections: listed(rejected) })).into_response())
+    let (count, rejections) = (rejected.len(), listed(rejected));
+    Ok((status, Json(Answer { accepted, rejected: count, rejections, duplicate: repeated })).into_response())
 }
 
 /// What source S3 answers, once the records are durable.
@@ -69,6 +73,8 @@ struct PutAnswer {
     result: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<RejectionView>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
 }
 
 async fn put_record(
@@ -78,10 +84,10 @@ async fn put_record(
 ) -> Result<Response, Problem> {
     let decoded = json::decode(&body, &Mapping::usual())?;
     drop(body);
-    let Outcome { accepted, rejected } = store(&services, &headers, "http put", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&services, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
-    Ok((status, Json(PutAnswer { result, rejections: listed(rejected) })).into_response())
+    Ok((status, Json(PutAnswer { result, rejections: listed(rejected), duplicate: repeated })).into_response())
 }
 
 fn listed(rejections: Vec<Rejection>) -> Vec<RejectionView> {

@@ -3,6 +3,7 @@
 
 mod body;
 mod elastic;
+mod idempotency;
 mod inflate;
 mod json;
 mod loki;
@@ -15,30 +16,35 @@ use axum::{
 use doors::Decoded;
 use model::{Text, limits};
 use pipeline::{
-    BatchId, Error,
+    Error,
     admit::Submission,
     normalise::{RawRecord, Rejection},
 };
-use sha2::{Digest as _, Sha256};
 
 use body::{Payload, Refused};
 pub(crate) use elastic::handshake;
+pub(crate) use idempotency::Repetitions;
 
 use super::{Services, problem};
 
 /// The doors of the main port.
 pub(super) fn routes() -> Router<Services> {
-    Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes())
+    replayed(Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()))
 }
 
 /// The door that source S3 has, which pages of every origin may use.
 pub(super) fn put() -> Router<Services> {
-    json::put()
+    replayed(json::put())
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
 pub(super) fn otlp_alone() -> Router<Services> {
-    otlp::routes()
+    replayed(otlp::routes())
+}
+
+/// Says so in the answer where a request repeats an earlier one.
+fn replayed(router: Router<Services>) -> Router<Services> {
+    router.layer(axum::middleware::from_fn(idempotency::told))
 }
 
 /// What became of the records of a request.
@@ -47,6 +53,8 @@ struct Outcome {
     accepted: usize,
     /// By the places of the body, in their order.
     rejected: Vec<Rejection>,
+    /// All of it was acknowledged before, under the same `Idempotency-Key`.
+    repeated: bool,
 }
 
 impl Outcome {
@@ -88,24 +96,12 @@ async fn push(
     if records.is_empty() {
         return Ok(Outcome::default());
     }
-    let submission = Submission { batch_id: idempotency_key(headers)?, producer: producer(headers, door), records };
-    let accepted = services.ingest.push(submission).await?;
-    Ok(Outcome { accepted: accepted.accepted, rejected: accepted.rejected })
-}
-
-/// A batch id from the header `Idempotency-Key`, which may be any text.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<BatchId>, Error> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    if key.is_empty() || key.len() > limits::NAME_BYTES {
-        return Err(Error::invalid(format!(
-            "Idempotency-Key has {} bytes; it may have 1 to {}",
-            key.len(),
-            limits::NAME_BYTES
-        )));
-    }
-    let mut id = [0; 16];
-    id.copy_from_slice(&Sha256::digest(key.as_bytes())[..16]);
-    Ok(Some(BatchId(id)))
+    let producer = producer(headers, door);
+    let batch_id = idempotency::batch_id(headers, &producer, &records)?;
+    let accepted = services.ingest.push(Submission { batch_id, producer, records }).await?;
+    let durable = batch_id.filter(|_| accepted.accepted > 0);
+    let repeated = durable.is_some_and(|id| services.repetitions.acknowledged(id));
+    Ok(Outcome { accepted: accepted.accepted, rejected: accepted.rejected, repeated })
 }
 
 /// The door and the client's name for itself, for dead letters and diagnosis.
