@@ -26,7 +26,7 @@ test('a view is saved, found by another reader, and removed', async ({ api, expl
 });
 
 test('a view leads nowhere else', async ({ api }) => {
-  for (const address of ['//evil.example/', 'https://evil.example/', '/\\evil', '', 7]) {
+  for (const address of ['//evil.example/', 'https://evil.example/', '/\\evil', '/\t/evil.example', '/?q=\u0085', '', 7]) {
     const answer = await fetch(`${api.url}/api/v1/views/bad`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },

@@ -21,11 +21,13 @@ impl Views {
     }
 
     /// # Errors
-    /// `NotFound` where there is none of the name.
+    /// `NotFound` where there is none of the name, or none that may be followed.
     pub(crate) async fn address(&self, name: &str) -> Result<String> {
         let views = self.store.views().await?;
         let view = views.into_iter().find(|view| view.name == name);
-        Ok(view.ok_or_else(|| Error::not_found(format!("no view is saved as {name:?}")))?.address)
+        // What is stored may be older than this check.
+        let address = view.map(|view| view.address).filter(|address| is_path(address));
+        address.ok_or_else(|| Error::not_found(format!("no view is saved as {name:?}")))
     }
 
     /// Saves a view, in place of one of the same name.
@@ -41,10 +43,7 @@ impl Views {
                 limits::NAME_BYTES
             )));
         }
-        // A path of this dashboard and nothing else: the link must not lead elsewhere.
-        let is_path =
-            address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\0']);
-        if !is_path || address.len() > ADDRESS_BYTES {
+        if !is_path(address) || address.len() > ADDRESS_BYTES {
             return Err(Error::invalid(format!(
                 "address is no address of this dashboard; it begins with / and has at most {ADDRESS_BYTES} bytes, as in /?q=level:error"
             )));
@@ -54,5 +53,40 @@ impl Views {
 
     pub(crate) async fn remove(&self, name: &str) -> Result<()> {
         self.store.remove_view(name).await
+    }
+}
+
+/// Whether the address is a path of this dashboard: the link must not lead elsewhere.
+/// Browsers drop tabs and line ends before they read an address, and take `\\` for `/`.
+fn is_path(address: &str) -> bool {
+    address.starts_with('/') && !address.starts_with("//") && !address.contains(|c: char| c.is_control() || c == '\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path;
+
+    #[test]
+    fn a_saved_address_leads_nowhere_else() {
+        for address in ["/", "/?q=level:error", "/patterns?q=a//b", "/?q=\u{ac00}", "/a b"] {
+            assert!(is_path(address), "{address:?}");
+        }
+        let elsewhere = [
+            "",
+            "x",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            " //evil.example",
+        ];
+        for address in elsewhere {
+            assert!(!is_path(address), "{address:?}");
+        }
+        for control in ('\0'..='\u{9f}').filter(|c| c.is_control()) {
+            for address in [format!("/{control}/evil.example"), format!("/?q={control}")] {
+                assert!(!is_path(&address), "{address:?}");
+            }
+        }
     }
 }
