@@ -1,6 +1,8 @@
 //! The HTML around the pages, as the server sends it.
 
+use http::{HeaderValue, header};
 use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
 
 use crate::{pages::App, preferences::Preferences, texts::texts_of, title::title_of};
 
@@ -13,6 +15,7 @@ pub struct SitePath(pub String);
 /// Renders the document. The theme and the language are those of the request, so
 /// that the first paint is the right one.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    restrict_content();
     let preferences = Preferences::from_request();
     let SitePath(root) = use_context().unwrap_or_default();
     let address = use_context::<http::request::Parts>().map(|parts| parts.uri).unwrap_or_default();
@@ -36,5 +39,22 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <App />
             </body>
         </html>
+    }
+}
+
+/// Sets the page's content security policy. Scripts inside the page run by the nonce of this
+/// answer alone. Style attributes are allowed, because bars and columns are sized by them;
+/// `<style>` elements are not.
+fn restrict_content() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
+    // `cargo leptos watch` tells the page of a new build on a port of its own.
+    let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+         style-src-attr 'unsafe-inline'; img-src 'self'; font-src 'self'; connect-src 'self'{reload}; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
 }
