@@ -30,6 +30,8 @@ export default defineConfig<Options>({
         // Chromium's sandbox cannot be set up by root; the pages are our own.
         '--no-sandbox',
         '--disable-gpu',
+        // A site that is not ours, on this machine.
+        '--host-resolver-rules=MAP evil.example 127.0.0.1',
         '--disable-quic',
         '--no-first-run',
         '--disable-background-networking',

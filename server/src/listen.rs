@@ -27,7 +27,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt as _;
 use wire::gathered::Gathered;
 
-use crate::http::problem;
+use crate::{callers::Callers, http::problem};
 
 /// How long a client may take over the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -139,11 +139,18 @@ impl Drop for Place {
 pub(crate) struct Listener {
     port: Port,
     router: Router,
+    callers: Arc<Callers>,
 }
 
 impl Listener {
-    pub(crate) async fn bind(addr: SocketAddr, router: Router, max_connections: usize) -> anyhow::Result<Self> {
-        Ok(Self { port: Port::bind(addr, max_connections).await?, router })
+    /// As [`Port::bind`]; whoever calls has passed `callers`.
+    pub(crate) async fn bind(
+        addr: SocketAddr,
+        router: Router,
+        callers: Arc<Callers>,
+        max_connections: usize,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { port: Port::bind(addr, max_connections).await?, router, callers })
     }
 
     /// As [`Port::address`].
@@ -156,7 +163,7 @@ impl Listener {
         let graceful = GracefulShutdown::new();
         while let Some((stream, peer, place)) = self.port.accept(&stop).await {
             let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), graceful.watcher());
-            let stop = stop.clone();
+            let (callers, stop) = (Arc::clone(&self.callers), stop.clone());
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
                 let begun = tokio::select! {
@@ -165,7 +172,7 @@ impl Listener {
                     () = stop.cancelled() => false,
                 };
                 if begun {
-                    let service = service(router, &stream, peer);
+                    let service = service(router, callers, &stream, peer);
                     let stream = TokioIo::new(Gathered::new(stream));
                     let connection = builder.serve_connection(stream, service_fn(service)).into_owned();
                     if let Err(error) = watcher.watch(connection).await {
@@ -220,19 +227,25 @@ fn builder(open: usize) -> auto::Builder<TokioExecutor> {
 }
 
 /// The router as a service of one connection, whose peer both axum and tonic can ask for. A
-/// call that panics is answered, and costs no other.
+/// call that may not be made does not get there; one that panics is answered, and costs no
+/// other.
 fn service(
     router: Router,
+    callers: Arc<Callers>,
     stream: &TcpStream,
     peer: SocketAddr,
 ) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<Response, Infallible>> + Clone + use<> {
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
-    move |request: Request<Incoming>| {
+    move |request: Request<Incoming>| -> futures::future::BoxFuture<'static, Result<Response, Infallible>> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(info.clone());
+        let admission = match callers.admit(&request) {
+            Ok(admission) => admission,
+            Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),
+        };
         let answer = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
-        Box::pin(async { answer.await.unwrap_or_else(|_| Ok(panicked())) })
+        Box::pin(async { answer.await.unwrap_or_else(|_| Ok(panicked())).map(|answer| admission.finish(answer)) })
     }
 }
 
@@ -268,7 +281,7 @@ mod tests {
             panic!("a fault on purpose");
         }
         let router = Router::new().route("/broken", get(broken)).route("/sound", get(async || "sound"));
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router, 4).await.unwrap();
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router, Arc::default(), 4).await.unwrap();
         let address = listener.address().unwrap();
         let stop = CancellationToken::new();
         let server = tokio::spawn(listener.serve(stop.clone()));

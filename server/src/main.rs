@@ -2,6 +2,7 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
+mod callers;
 mod commands;
 mod config;
 mod dashboard;

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    callers::Callers,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
     dashboard::Reading,
     engines,
@@ -109,13 +110,14 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let grpc_routes = grpc::routes(&ingest, &stop)?;
     let otlp_routes = http::otlp_routes(services.clone());
-    let router = http::routes(services, &options.listen.cors_origin)?
+    let router = http::routes(services)
         .merge(site::routes(Arc::clone(&site)))
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
     let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));
 
     let max_connections = options.limits.max_connections;
-    let main = Listener::bind(options.listen.listen, router, max_connections).await?;
+    let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
+    let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
     let doors = streams::Doors::bind(&options.streams, options.assume_timezone, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
@@ -127,7 +129,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
         (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
     ] {
-        for listener in listeners(asked, default, name, &router, &options).await? {
+        for listener in listeners(asked, default, name, &router, &callers, &options).await? {
             bound.push(listener.address()?);
             servers.spawn(listener.serve(stop.clone()));
         }
@@ -197,11 +199,12 @@ async fn listeners(
     default: SocketAddr,
     name: &str,
     router: &Router,
+    callers: &Arc<Callers>,
     options: &ServeOptions,
 ) -> anyhow::Result<Vec<Listener>> {
     let max_connections = options.limits.max_connections;
     if asked.is_empty() {
-        return Ok(match Listener::bind(default, router.clone(), max_connections).await {
+        return Ok(match Listener::bind(default, router.clone(), Arc::clone(callers), max_connections).await {
             Ok(listener) => vec![listener],
             Err(error) => {
                 tracing::warn!("{error:#}; {name} answers on {} alone", options.listen.listen);
@@ -211,8 +214,8 @@ async fn listeners(
     }
     let mut listeners = Vec::new();
     for address in asked {
-        listeners
-            .push(Listener::bind(*address, router.clone(), max_connections).await.with_context(|| name.to_owned())?);
+        let bound = Listener::bind(*address, router.clone(), Arc::clone(callers), max_connections).await;
+        listeners.push(bound.with_context(|| name.to_owned())?);
     }
     Ok(listeners)
 }

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::Args;
 
+use crate::callers::Origin;
+
 /// Where the server listens, and whom it lets in.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Listening")]
@@ -22,11 +24,16 @@ pub(crate) struct ListenOptions {
     #[arg(long, env = "LOGBOOM_OTLP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     pub otlp_listen: Vec<SocketAddr>,
 
-    /// A web origin whose pages may call the HTTP API, such as https://ops.example.com;
-    /// may be given several times; * is any. GET /logs and /historical-logs and POST /put
-    /// are open to every origin in any case.
+    /// Where browsers reach this server, such as https://logs.example.com, if it has a public
+    /// name; may be given several times. Without it, it is reached by IP addresses, by names
+    /// without a dot, and by names under .internal, .local, .svc, .home.arpa and .localhost.
+    #[arg(long, env = "LOGBOOM_PUBLIC_URL", value_name = "URL", value_delimiter = ',')]
+    pub public_url: Vec<Origin>,
+
+    /// A web origin whose pages may call this server, such as https://ops.example.com; may be
+    /// given several times. Pages of localhost may in any case.
     #[arg(long, env = "LOGBOOM_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    pub cors_origin: Vec<String>,
+    pub cors_origin: Vec<Origin>,
 }
 
 /// Where OpenTelemetry looks for gRPC, and for HTTP.

@@ -6,11 +6,7 @@ mod metered;
 mod otlp;
 mod status;
 
-use axum::{
-    Router,
-    http::{HeaderValue, Response, header},
-    response::IntoResponse,
-};
+use axum::{Router, body::Body, http::StatusCode};
 use compact_str::format_compact;
 use metered::Metered;
 use model::{Text, limits};
@@ -19,7 +15,7 @@ pub(crate) use otlp::partial_success;
 use pipeline::admit::Ingest;
 pub(crate) use status::code;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, server::NamedService};
+use tonic::{Code, Status, server::NamedService};
 use wire::{logger::logger_server::LoggerServer, v1::log_service_server::LogServiceServer};
 
 /// The gRPC services as routes: the doors, health and reflection. Streams end at `stop`.
@@ -59,14 +55,19 @@ fn path<S: NamedService>(_: &S) -> String {
 /// The answer to a gRPC call of a service that is not here.
 pub(crate) fn unimplemented(path: &str) -> axum::response::Response {
     let message = format!("no gRPC service answers at {path}; ask the reflection service for those that do");
-    let mut response = Response::new(axum::body::Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from(Code::Unimplemented as i32));
-    if let Ok(message) = HeaderValue::from_str(&message) {
-        headers.insert("grpc-message", message);
-    }
-    response.into_response()
+    answer(Code::Unimplemented, message)
+}
+
+/// The answer to a gRPC call that may not be made. Its HTTP status is for what is no client of
+/// gRPC.
+pub(crate) fn refused(status: StatusCode, message: &str) -> axum::response::Response {
+    let mut response = answer(Code::PermissionDenied, message);
+    *response.status_mut() = status;
+    response
+}
+
+fn answer(code: Code, message: impl Into<String>) -> axum::response::Response {
+    Status::new(code, message).into_http::<Body>()
 }
 
 /// The door and the peer, for dead letters and diagnosis.

@@ -17,15 +17,9 @@ pub(crate) mod write;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    http::{HeaderValue, Method, StatusCode},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, http::StatusCode, response::Response, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
-use tower_http::cors::{Any, CorsLayer};
 
 use crate::reading::{Figures, Letters, Parts, Reader, Views};
 
@@ -49,10 +43,7 @@ pub(crate) struct Services {
 }
 
 /// The doors as routes.
-///
-/// # Errors
-/// An origin of `cors_origins` is no header value.
-pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Result<Router> {
+pub(crate) fn routes(services: Services) -> Router {
     let api = Router::new()
         .merge(logs::routes())
         .merge(export::routes())
@@ -63,41 +54,23 @@ pub(crate) fn routes(services: Services, cors_origins: &[String]) -> anyhow::Res
         .merge(figures::routes())
         .merge(views::routes())
         .route("/api/{*path}", axum::routing::any(no_such_call));
-    let api = match cors(cors_origins)? {
-        Some(layer) => api.layer(layer),
-        None => api,
-    };
-    // Sources S1 and S3 let pages of every origin in, and so do their calls here.
-    let any_origin = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(Any);
     let router = api
         .merge(views::links())
         .merge(dead_letters::forms())
         .merge(parts::forms())
-        .merge(s1::routes().merge(write::put()).layer(any_origin))
+        .merge(s1::routes())
+        .merge(write::put())
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
         .route("/readyz/write", get(health::ready_to_write))
         .route("/readyz/read", get(health::ready_to_read))
         .route("/metrics", get(metrics::render));
-    Ok(router.with_state(services))
+    router.with_state(services)
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
 pub(crate) fn otlp_routes(services: Services) -> Router {
     write::otlp_alone().with_state(services)
-}
-
-fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
-    let layer =
-        CorsLayer::new().allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE]).allow_headers(Any);
-    if origins.is_empty() {
-        return Ok(None);
-    }
-    if origins.iter().any(|origin| origin == "*") {
-        return Ok(Some(layer.allow_origin(Any)));
-    }
-    let origins = origins.iter().map(|origin| HeaderValue::from_str(origin)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(layer.allow_origin(origins)))
 }
 
 async fn no_such_call(uri: axum::http::Uri) -> Response {

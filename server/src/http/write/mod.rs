@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Services> {
     replayed(Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()))
 }
 
-/// The door that source S3 has, which pages of every origin may use.
+/// The door that source S3 has.
 pub(super) fn put() -> Router<Services> {
     replayed(json::put())
 }

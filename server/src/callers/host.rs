@@ -1,0 +1,67 @@
+//! The name that was called. A page whose name leads to this server by DNS rebinding calls it
+//! under that name, which is none of those that only this server's users have.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Endings of names that no public DNS has: RFC 6762, 8375, 6761, ICANN's `.internal`, and
+/// Kubernetes' own.
+const PRIVATE: [&str; 6] = [".internal", ".local", ".svc", ".cluster.local", ".home.arpa", ".localhost"];
+
+/// Checks the value of `Host` or `:authority`; `public` knows the names of `--public-url`.
+/// Gives it in small letters, with its port if it has one; an empty one is as none.
+pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Option<String>, String> {
+    let text = str::from_utf8(text).map_err(|_| "the header Host is no text".to_owned())?.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let shown: String = text.chars().take(255).collect();
+    let (name, port) = split(text).ok_or_else(|| format!("Host {shown:?} is no host and port"))?;
+    if !is_private(&name) && !public(&name) {
+        return Err(format!(
+            "this server is not known as {shown:?}: a page of another site may have led here by that name; \
+             if it is this server's, start it with --public-url http://{name} (or https), or LOGBOOM_PUBLIC_URL"
+        ));
+    }
+    Ok(Some(match port {
+        "" => name,
+        port => format!("{name}:{port}"),
+    }))
+}
+
+/// The name, in small letters and without the root's dot, and the port.
+fn split(text: &str) -> Option<(String, &str)> {
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, port),
+        _ => (text, ""),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let well_formed = match name.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']').and_then(without_zone).is_some(),
+        None => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
+    };
+    (well_formed && port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5).then_some((name, port))
+}
+
+/// An IPv6 address, whose zone says nothing about who called.
+fn without_zone(address: &str) -> Option<Ipv6Addr> {
+    address.split('%').next()?.parse().ok()
+}
+
+/// Whether no public DNS can give out the name.
+pub(super) fn is_private(name: &str) -> bool {
+    name.starts_with('[')
+        || name.parse::<Ipv4Addr>().is_ok()
+        || !name.contains('.')
+        || PRIVATE
+            .iter()
+            .any(|ending| name.strip_suffix(ending).is_some_and(|label| !label.is_empty() && !label.ends_with('.')))
+}
+
+/// Whether the name is this machine's for everybody.
+pub(super) fn is_loopback(name: &str) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || (name.starts_with('[') && without_zone(address).is_some_and(|address| address.is_loopback()))
+}

@@ -1,0 +1,135 @@
+//! Who may call: one layer in front of every HTTP and gRPC listener.
+//!
+//! There is no access control yet, so a browser must not become a way in. A page of another
+//! site could otherwise read and change every log of a developer's server, and by DNS
+//! rebinding even under its own name. Three rules, one file each:
+//!
+//! - `host`: the name that was called is one of this server's own;
+//! - `origin`: pages of other origins change nothing, and read nothing;
+//! - `headers`: what every answer tells the browser.
+//!
+//! Programs are not browsers. A call with an unsafe method that has neither `Origin` nor
+//! `Sec-Fetch-Site` comes from none, and is taken under any name.
+
+mod headers;
+mod host;
+mod origin;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+pub(crate) use origin::Origin;
+
+use crate::{grpc, http::problem};
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// How long a browser may keep the answer to a preflight, in seconds.
+const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// The rules, with what the configuration adds to them.
+#[derive(Debug, Default)]
+pub(crate) struct Callers {
+    /// Where this server is reached, by `--public-url`.
+    own: Vec<Origin>,
+    /// Whose pages may call, by `--cors-origin`.
+    friends: Vec<Origin>,
+}
+
+/// What a call that is let in gets with its answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// The origin whose pages may read the answer.
+    reader: Option<HeaderValue>,
+}
+
+impl Callers {
+    pub(crate) fn new(public_urls: &[Origin], cors_origins: &[Origin]) -> Self {
+        Self { own: public_urls.to_vec(), friends: cors_origins.to_vec() }
+    }
+
+    /// Lets a call in, or answers it: one that is refused, or the preflight of a browser.
+    pub(crate) fn admit(&self, request: &Request<Body>) -> Result<Admission, Box<Response>> {
+        let (method, headers) = (request.method(), request.headers());
+        let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let from_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_SITE);
+        if !safe && !from_browser {
+            return Ok(Admission { reader: None });
+        }
+        let named = self.named(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
+        let source = self.source(headers, named.as_deref());
+        let preflight = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !safe || preflight {
+            source.may_change().map_err(|detail| refused(headers, StatusCode::FORBIDDEN, &detail))?;
+        }
+        let admission = Admission { reader: source.reader().cloned() };
+        if preflight {
+            return Err(Box::new(admission.finish(preflight_answer(headers))));
+        }
+        Ok(admission)
+    }
+
+    /// The name that was called, if any.
+    fn named(&self, request: &Request<Body>) -> Result<Option<String>, String> {
+        let public = |name: &str| self.own.iter().any(|own| own.host() == name);
+        let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+        let hosts = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+        // A target in absolute form has one, too; a browser would send the same twice.
+        let mut named = None;
+        for (place, text) in target.into_iter().chain(hosts).enumerate() {
+            if place > usize::from(target.is_some()) {
+                return Err("the call has several Host headers; send one".to_owned());
+            }
+            named = host::checked(text, public)?.or(named);
+        }
+        Ok(named)
+    }
+
+    fn source<'a>(&self, headers: &'a HeaderMap, named: Option<&str>) -> origin::Source<'a> {
+        origin::Source::of(headers, |origin| {
+            let own = named.is_some_and(|named| origin.is_at(named));
+            own || self.own.contains(origin) || self.friends.contains(origin) || origin.is_loopback()
+        })
+    }
+}
+
+impl Admission {
+    /// Adds to an answer what every answer has.
+    pub(crate) fn finish(self, mut response: Response) -> Response {
+        headers::secure(response.headers_mut());
+        if let Some(reader) = self.reader {
+            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, reader);
+        }
+        response
+    }
+}
+
+/// A refusal in the language of the call.
+fn refused(headers: &HeaderMap, status: StatusCode, detail: &str) -> Box<Response> {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    // gRPC-Web is not spoken here; a page that tries it can read a document.
+    let grpc = kind.strip_prefix(b"application/grpc").is_some_and(|rest| !rest.starts_with(b"-web"));
+    let response = if grpc { grpc::refused(status, detail) } else { problem::document(status, detail) };
+    Box::new(Admission { reader: None }.finish(response))
+}
+
+/// Allows what the browser asks for: the origin was checked.
+fn preflight_answer(headers: &HeaderMap) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    let allowed = response.headers_mut();
+    allowed.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE);
+    for (asked, allow) in [
+        (header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_ALLOW_METHODS),
+        (header::ACCESS_CONTROL_REQUEST_HEADERS, header::ACCESS_CONTROL_ALLOW_HEADERS),
+    ] {
+        if let Some(value) = headers.get(asked) {
+            allowed.insert(allow, value.clone());
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
