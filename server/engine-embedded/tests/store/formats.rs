@@ -70,7 +70,9 @@ async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
         let expected: Vec<Record> = (1..=STORED + QUEUED + 1).flat_map(|number| batch(number).records).collect();
         assert_eq!(found, expected, "format {format}");
         // What earlier programs kept to rule parts out by knew the cases of ASCII alone.
-        for text in ["ÉTÉ", "été", "straße", "STRAẞE", "İstanbul", "\u{17f} k", "s \u{212a}", "로그", "TIMEOUT", "nowhere"] {
+        for text in
+            ["ÉTÉ", "été", "straße", "STRAẞE", "İstanbul", "\u{17f} k", "s \u{212a}", "로그", "TIMEOUT", "nowhere"]
+        {
             let query = Query::contains(text);
             let count = expected.iter().filter(|record| query.matches(record)).count() as u64;
             assert_eq!(store.count(&query, TimeRange::ALL).await.unwrap(), count, "format {format}: {text}");

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use doors::Decoded;
-use model::{Text, limits};
+use model::Text;
 use pipeline::{
     Error,
     admit::Submission,
