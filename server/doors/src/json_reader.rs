@@ -244,15 +244,16 @@ impl<'a> Reader<'a> {
                 }
             }
             loop {
-                match (self.peek(), ends.last()) {
-                    (_, None) => return Ok(&self.text[begin..self.at]),
-                    (Some(byte), Some(end)) if byte == *end => {
+                // Without a look at what follows: that would pass by its blanks, too.
+                let Some(end) = ends.last().copied() else { return Ok(&self.text[begin..self.at]) };
+                match self.peek() {
+                    Some(byte) if byte == end => {
                         self.at += 1;
                         ends.pop();
                     }
-                    (Some(b','), Some(end)) => {
+                    Some(b',') => {
                         self.at += 1;
-                        self.skip_name(*end)?;
+                        self.skip_name(end)?;
                         break;
                     }
                     _ => return Err(Refusal::Syntax),

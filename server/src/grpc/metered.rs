@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
         assert!(refused.message().contains("--body-memory"), "{refused}");
         assert!(!refused.details().is_empty(), "RetryInfo is there");
-        drop(other);
+        drop((other, body));
         let mut body = MeteredBody::new(Body::from(message(0, 10)), held.clone(), false);
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap().len(), 15);
         assert_eq!(held.0.lock().bytes(), 17 << 10);

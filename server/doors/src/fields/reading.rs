@@ -10,8 +10,9 @@ use crate::{
     template,
 };
 
-/// Past it a float leaves out whole numbers: 2^53.
-pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
+/// From here on, with more than 15 digits before the point, a float may change what is written
+/// there.
+pub(super) const EXACT: f64 = 1e15;
 
 pub(super) struct Reading<'a> {
     pub(super) mapping: &'a Mapping,

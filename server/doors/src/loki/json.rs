@@ -341,7 +341,7 @@ mod tests {
         let decoded = decode_json(body.as_bytes()).unwrap();
         assert_eq!(messages(&decoded), ["m", "inner", "5"]);
         let first = &decoded.records[0];
-        assert_eq!((first.service.as_str(), first.level.as_str()), ("8", "30"));
+        assert_eq!((first.service.as_str(), first.level.as_str()), ("8", "info"));
         assert_eq!(first.attributes, [pair("pid", Value::Int(7))]);
     }
 
