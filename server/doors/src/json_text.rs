@@ -145,7 +145,8 @@ fn is_changed_by_a_float(number: &[u8]) -> bool {
     }
     let Ok(value) = text.parse::<f64>() else { return false };
     let is_plain = !text.contains(['e', 'E']);
-    value.is_infinite() || is_plain && whole.trim_start_matches('-').len() > 15 && format!("{:.0}", value.trunc()) != whole
+    value.is_infinite()
+        || is_plain && whole.trim_start_matches('-').len() > 15 && format!("{:.0}", value.trunc()) != whole
 }
 
 /// The number of an escape `\uXXXX` at this place.
