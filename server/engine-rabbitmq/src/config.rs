@@ -22,11 +22,14 @@ pub struct Options {
     pub publish_timeout: Duration,
     /// Encoded bytes of batches sent and not yet confirmed; past it: `Overloaded`.
     pub in_flight_bytes: usize,
-    /// Batches that the broker may have given to this process without having them
-    /// acknowledged. The worst case in memory is this many times
-    /// [`model::limits::BATCH_BYTES`].
+    /// The most batches that the broker may have given to this process without having
+    /// them acknowledged. Fewer where they would take more than [`Options::prefetch_bytes`].
     pub prefetch: u16,
-    /// Bytes of batches that are decoded ahead of the store, roughly.
+    /// Encoded bytes of those batches. Up to half as much again for a moment; more where
+    /// large batches follow small ones, by what the broker has sent before it can be stopped.
+    pub prefetch_bytes: usize,
+    /// Bytes of batches that are decoded ahead of the store, roughly; also what one call
+    /// of [`pipeline::Queue::receive`] returns at most.
     pub decoded_bytes: usize,
     /// How long a queue is left alone after it was created, before the first batch.
     ///
@@ -41,7 +44,8 @@ impl Default for Options {
         Self {
             publish_timeout: Duration::from_secs(30),
             in_flight_bytes: 64 << 20,
-            prefetch: 32,
+            prefetch: 2_000,
+            prefetch_bytes: 24 << 20,
             decoded_bytes: 16 << 20,
             new_queue_rest: Duration::from_secs(3),
         }

@@ -1,7 +1,7 @@
 //! The consuming part: takes messages from the broker, decodes them, puts them into
 //! the inbox.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use lapin::{
@@ -10,7 +10,7 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
     types::FieldTable,
 };
-use pipeline::{Content, Delivery, envelope};
+use pipeline::{Content, Delivery, Receipt, envelope};
 use tokio::{sync::watch, task::spawn_blocking};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -23,6 +23,7 @@ use crate::{
     supervisor::Part,
     topology,
     unacked::Unacked,
+    window::Window,
 };
 
 /// How often the broker is asked how many messages wait.
@@ -32,11 +33,13 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_LOOKS: u32 = 3;
 /// A message longer than this is decoded off the asynchronous threads.
 const QUICK_BYTES: usize = 32 << 10;
+/// What a message takes beside its body.
+const OVERHEAD: usize = 512;
 
 pub(crate) struct Consumer {
     pub(crate) address: Address,
     pub(crate) new_queue_rest: Duration,
-    pub(crate) prefetch: u16,
+    pub(crate) window: Window,
     pub(crate) state: Arc<State>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) unacked: Arc<Unacked>,
@@ -52,7 +55,6 @@ impl Part for Consumer {
         let connection = connection::open(&self.address, Self::NAME).await?;
         topology::declare(&connection, &self.address.queue, self.new_queue_rest).await?;
         let channel = connection::channel(&connection).await?;
-        connection::patiently(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
 
         let connection = Arc::new(connection);
         let (queue, state, unacked) = (self.address.queue.clone(), self.state.clone(), self.unacked.clone());
@@ -86,18 +88,31 @@ impl Consumer {
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
         let mut happenings = connection.events_listener();
-        let mut deliveries: Option<Deliveries> = None;
+        let mut subscription: Option<Subscription> = None;
+        let mut undecoded: VecDeque<(Receipt, Vec<u8>)> = VecDeque::new();
         loop {
             let wanted = *self.wanted.borrow_and_update();
-            deliveries = match deliveries {
-                None if wanted => Some(self.subscribe(channel).await?),
-                Some(deliveries) if !wanted => {
-                    give_back(channel, deliveries).await?;
+            let held = self.unacked.bytes();
+            subscription = match subscription.take() {
+                None if wanted && self.window.has_room_beside(held) => Some(self.subscribe(channel).await?),
+                Some(subscription) if !wanted => {
+                    give_back(channel, subscription).await?;
                     None
+                }
+                Some(subscription)
+                    if self.window.is_exceeded_by(held) || self.window.has_outgrown(subscription.messages) =>
+                {
+                    for message in cancel(channel, subscription).await? {
+                        undecoded.push_back(self.note(message).await);
+                    }
+                    // Made anew as soon as what is held leaves room for it.
+                    continue;
                 }
                 same => same,
             };
+            let can_decode = !undecoded.is_empty();
             let has_room = self.inbox.has_room();
+            // Messages come before decoding, so that what they take is known at once.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
@@ -109,27 +124,41 @@ impl Consumer {
                 _ = &mut forgotten => return Err(Failure::Away("messages wait, and none is delivered".to_owned())),
                 // Fails only when the queue is dropped, which cancels `stop` as well.
                 _ = self.wanted.changed() => {}
-                () = self.inbox.room(), if !has_room => {}
-                message = next(&mut deliveries), if has_room => match message {
-                    Some(message) => self.take(message?).await,
+                message = next(&mut subscription), if subscription.is_some() => match message {
+                    Some(message) => undecoded.push_back(self.note(message?).await),
                     None => return Err(Failure::Away("the queue was deleted".to_owned())),
                 },
+                () = std::future::ready(()), if can_decode && has_room => {
+                    if let Some((receipt, bytes)) = undecoded.pop_front() {
+                        self.decode(receipt, bytes).await;
+                    }
+                }
+                () = self.inbox.room(), if can_decode && !has_room => {}
+                () = self.unacked.fewer(), if subscription.is_none() => {}
             }
         }
     }
 
-    async fn subscribe(&self, channel: &Channel) -> Result<Deliveries, Failure> {
+    async fn subscribe(&self, channel: &Channel) -> Result<Subscription, Failure> {
+        let messages = self.window.messages();
+        connection::patiently(channel.basic_qos(messages, BasicQosOptions::default())).await?;
         let queue = self.address.queue.as_str().into();
         let options = BasicConsumeOptions::default();
-        connection::patiently(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+        let consume = channel.basic_consume(queue, "".into(), options, FieldTable::default());
+        Ok(Subscription { deliveries: connection::patiently(consume).await?, messages })
     }
 
-    async fn take(&self, message: Message) {
-        let receipt = self.unacked.note(message.delivery_tag).await;
-        let content = if message.data.len() <= QUICK_BYTES {
-            decode(message.data)
+    async fn note(&mut self, message: Message) -> (Receipt, Vec<u8>) {
+        let bytes = message.data.len() + OVERHEAD;
+        self.window.arrived(bytes);
+        (self.unacked.note(message.delivery_tag, bytes).await, message.data)
+    }
+
+    async fn decode(&self, receipt: Receipt, bytes: Vec<u8>) {
+        let content = if bytes.len() <= QUICK_BYTES {
+            decode(bytes)
         } else {
-            match spawn_blocking(move || decode(message.data)).await {
+            match spawn_blocking(move || decode(bytes)).await {
                 Ok(content) => content,
                 // The process is shutting down; unacknowledged, it will come again.
                 Err(_) => return,
@@ -139,22 +168,38 @@ impl Consumer {
     }
 }
 
+/// What the broker sends, and how many of it ahead of their acknowledgement.
+struct Subscription {
+    deliveries: Deliveries,
+    messages: u16,
+}
+
 /// The next message; never, where there is no subscription.
-async fn next(deliveries: &mut Option<Deliveries>) -> Option<lapin::Result<Message>> {
-    match deliveries {
-        Some(deliveries) => deliveries.next().await,
+async fn next(subscription: &mut Option<Subscription>) -> Option<lapin::Result<Message>> {
+    match subscription {
+        Some(subscription) => subscription.deliveries.next().await,
         None => std::future::pending().await,
     }
 }
 
 /// Ends the subscription; what the broker has sent meanwhile goes back to it.
-async fn give_back(channel: &Channel, mut deliveries: Deliveries) -> Result<(), Failure> {
-    connection::patiently(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await?;
+async fn give_back(channel: &Channel, subscription: Subscription) -> Result<(), Failure> {
     let options = BasicNackOptions { requeue: true, multiple: false };
-    while let Some(message) = deliveries.next().await {
-        connection::patiently(channel.basic_nack(message?.delivery_tag, options)).await?;
+    for message in cancel(channel, subscription).await? {
+        connection::patiently(channel.basic_nack(message.delivery_tag, options)).await?;
     }
     Ok(())
+}
+
+/// Ends the subscription; returns what the broker has sent meanwhile.
+async fn cancel(channel: &Channel, subscription: Subscription) -> Result<Vec<Message>, Failure> {
+    let mut deliveries = subscription.deliveries;
+    connection::patiently(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await?;
+    let mut messages = Vec::new();
+    while let Some(message) = deliveries.next().await {
+        messages.push(message?);
+    }
+    Ok(messages)
 }
 
 fn decode(bytes: Vec<u8>) -> Content {

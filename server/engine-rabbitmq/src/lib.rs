@@ -12,12 +12,15 @@
 //! publishers because its memory or disk is short, publishing fails at once: hope is
 //! never answered with success.
 //!
-//! # Consuming ([`consumer`], [`unacked`], [`inbox`])
+//! # Consuming ([`consumer`], [`window`], [`unacked`], [`inbox`])
 //!
 //! A connection of its own, because the broker stops reading from a publishing
-//! connection that it blocks, acknowledgements included. The prefetch bounds what is
-//! taken and not acknowledged; a second bound, in bytes, how much of that is decoded
-//! ahead. Delivery tags mean something on their channel only, so a receipt carries the
+//! connection that it blocks, acknowledgements included. What is taken and not
+//! acknowledged is bounded in bytes: the prefetch, which counts messages, follows their
+//! sizes, and the subscription is cancelled where they take too much all the same. So
+//! thousands of small batches are at hand for one transaction, and few large ones. A
+//! second bound holds what is decoded ahead, which is at most what one transaction is
+//! given. Delivery tags mean something on their channel only, so a receipt carries the
 //! generation of its channel, and receipts of a lost channel are ignored: the broker
 //! delivers those messages again, and the store's ledger makes that a no-op.
 //! Released batches go back to the broker and the consumer is cancelled until the next
@@ -49,6 +52,7 @@ mod state;
 mod supervisor;
 mod topology;
 mod unacked;
+mod window;
 
 pub use config::Options;
 pub use queue::connect;

@@ -23,6 +23,7 @@ use crate::{
     state::{State, Trouble},
     supervisor,
     unacked::Unacked,
+    window::Window,
 };
 
 /// Messages handed to the publishing part and not yet sent; past it: `Overloaded`.
@@ -101,7 +102,7 @@ impl RabbitQueue {
         let consumer = Consumer {
             address: address.clone(),
             new_queue_rest: options.new_queue_rest,
-            prefetch: options.prefetch,
+            window: Window::new(options.prefetch_bytes, options.prefetch),
             state: state.clone(),
             inbox: inbox.clone(),
             unacked: unacked.clone(),

@@ -1,7 +1,7 @@
 //! Deliveries that are taken and not yet acknowledged.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -10,7 +10,7 @@ use lapin::{
     options::{BasicAckOptions, BasicNackOptions},
 };
 use pipeline::Receipt;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::events;
 
@@ -25,6 +25,10 @@ pub(crate) struct Unacked {
     /// Of the present channel; 0 where there is none.
     generation: AtomicU64,
     count: AtomicUsize,
+    /// What they take, encoded.
+    bytes: AtomicUsize,
+    /// Told when some are acknowledged or given back.
+    fewer: Notify,
     /// Held while acknowledging: an acknowledgement of many covers every tag below its
     /// own, and one that overtakes another would make the other's tags unknown, for
     /// which the broker closes the channel.
@@ -34,30 +38,37 @@ pub(crate) struct Unacked {
 #[derive(Debug)]
 struct Session {
     channel: Channel,
-    tags: BTreeSet<u64>,
+    /// With the bytes of each.
+    tags: BTreeMap<u64, usize>,
 }
 
 impl Unacked {
     /// Begins a generation; receipts of those before are void from now on.
     pub(crate) async fn begin(&self, generation: u64, channel: Channel) {
         let mut session = self.session.lock().await;
-        *session = Some(Session { channel, tags: BTreeSet::new() });
+        *session = Some(Session { channel, tags: BTreeMap::new() });
         self.generation.store(generation & (u64::MAX >> TAG_BITS), Ordering::Release);
-        self.count.store(0, Ordering::Relaxed);
+        self.forget();
     }
 
     /// Ends the generation: the channel is lost, and the broker delivers again.
     pub(crate) async fn end(&self) {
         self.generation.store(0, Ordering::Release);
-        self.count.store(0, Ordering::Relaxed);
+        self.forget();
         *self.session.lock().await = None;
     }
 
-    /// Notes a delivery of the present channel.
-    pub(crate) async fn note(&self, tag: u64) -> Receipt {
+    fn forget(&self) {
+        self.count.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes a delivery of the present channel, which takes so many bytes.
+    pub(crate) async fn note(&self, tag: u64, bytes: usize) -> Receipt {
         if let Some(session) = self.session.lock().await.as_mut() {
-            session.tags.insert(tag);
+            session.tags.insert(tag, bytes);
             self.count.store(session.tags.len(), Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
         }
         Receipt(self.generation.load(Ordering::Acquire) << TAG_BITS | tag & TAG_MASK)
     }
@@ -70,6 +81,16 @@ impl Unacked {
 
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed) as u64
+    }
+
+    /// The encoded bytes of all of them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until some are acknowledged or given back. One waits at a time.
+    pub(crate) async fn fewer(&self) {
+        self.fewer.notified().await;
     }
 
     /// Acknowledges; void receipts are ignored, and so is a failure: either way the
@@ -105,8 +126,12 @@ impl Unacked {
     fn settle(&self, session: &mut Session, receipts: &[Receipt]) -> Vec<u64> {
         let valid = receipts.iter().filter(|receipt| self.is_present(**receipt));
         let tags: BTreeSet<u64> = valid.map(|receipt| receipt.0 & TAG_MASK).collect();
-        let tags: Vec<u64> = tags.into_iter().filter(|tag| session.tags.remove(tag)).collect();
+        let mut bytes = 0;
+        let settled = |tag: &u64| session.tags.remove(tag).inspect(|of_tag| bytes += of_tag).is_some();
+        let tags: Vec<u64> = tags.into_iter().filter(settled).collect();
         self.count.store(session.tags.len(), Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.fewer.notify_one();
         tags
     }
 }

@@ -13,13 +13,14 @@
 //!    nothing`. Those that come back are new; the others are stored already, or are being
 //!    stored by another node, for whose commit this statement waits (C2).
 //! 2. `draw_block` registers the transaction and draws the number of its block.
-//! 3. The records of the new batches go in by one binary `COPY`. A record's position is
-//!    the block's number and the record's ordinal in it: `block << 20 | ordinal`.
+//! 3. The records of the new batches go in by `insert`s from arrays, a few thousand a
+//!    statement. A record's position is the block's number and the record's ordinal in it:
+//!    `block << 20 | ordinal`.
 //! 4. Runs, block, dead letters and the notification to other nodes; commit.
 //!
-//! Where PostgreSQL refuses a record as data, all is rolled back and done again in
-//! pieces under savepoints, halved until the refused records stand alone: those become
-//! dead letters in the same transaction, and the others are stored (C5). Where the answer
+//! Where PostgreSQL refuses a record as data, all is rolled back and done again under
+//! savepoints, halved until the refused records stand alone: those become dead letters in
+//! the same transaction, and the others are stored (C5). Where the answer
 //! to the commit is lost, the caller tries again, and the ledger says what happened.
 //!
 //! # Why readers see no hole (C8)
@@ -68,12 +69,13 @@
 mod append;
 mod attributes;
 mod connect;
-mod copy;
 mod dead_letters;
 mod error;
+mod insert;
 mod migrate;
 mod options;
 mod partitions;
+mod piece;
 mod read;
 mod session;
 mod sql;

@@ -52,7 +52,8 @@ pub struct IngestOptions {
     /// Submissions of fewer records than this, and without an id of their own, are
     /// merged into common batches.
     pub merge_below: usize,
-    /// The merged batches that are published at once.
+    /// The merged batches that are published at once, the second and later ones only where
+    /// enough has gathered for a batch of good size.
     pub publishes: usize,
     /// How long the queue may take to make a batch durable.
     pub publish_timeout: Duration,

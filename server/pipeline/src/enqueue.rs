@@ -1,9 +1,10 @@
 //! The enqueue stage: makes batches and publishes them.
 //!
 //! Small submissions are merged, because a batch costs a ledger row and a broker
-//! message whatever its size. They wait for each other only while enough publishes are
-//! in flight already (group commit): an idle server publishes the first one at once,
-//! a busy one grows its batches by itself, and no timer is involved.
+//! message whatever its size. They are gathered for as long as a publish takes (group
+//! commit): an idle server publishes the first one at once, a busy one grows its batches
+//! by itself, and no timer is involved. Where enough has gathered for a batch of good
+//! size, it is published beside those in flight.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -19,6 +20,11 @@ use crate::{
     Batch, BatchId, Error, Queue, Result, backoff::Backoff, clock::Clock, envelope::ADMITTED_WEIGHT,
     events::PublishMeters, in_flight::Reservation,
 };
+
+/// What makes a batch of good size: its fixed cost is small beside that of so many
+/// records, or bytes of them.
+const GOOD_RECORDS: usize = 500;
+const GOOD_WEIGHT: usize = 1 << 20;
 
 /// The good records of one submission on their way.
 pub(crate) struct Part {
@@ -73,12 +79,29 @@ async fn collect(mut parts: mpsc::UnboundedReceiver<Part>, publisher: Publisher,
         while let Ok(part) = parts.try_recv() {
             pending.push_back(part);
         }
-        while publishes.len() < most_publishes && !pending.is_empty() {
+        while may_publish(publishes.len(), most_publishes, &pending) {
             let group = take_group(&mut pending);
             let publisher = publisher.clone();
             publishes.spawn(async move { publisher.publish_parts(None, group).await });
         }
     }
+}
+
+/// Whether the pending parts are published now, beside those in flight.
+fn may_publish(in_flight: usize, most: usize, pending: &VecDeque<Part>) -> bool {
+    match in_flight {
+        0 => !pending.is_empty(),
+        _ => in_flight < most && is_of_good_size(pending),
+    }
+}
+
+fn is_of_good_size(pending: &VecDeque<Part>) -> bool {
+    let (mut records, mut weight) = (0, 0);
+    pending.iter().any(|part| {
+        records += part.records.len();
+        weight += part.weight;
+        records >= GOOD_RECORDS || weight >= GOOD_WEIGHT
+    })
 }
 
 /// The first parts that make up one batch within its bounds; at least one.

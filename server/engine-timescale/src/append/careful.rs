@@ -1,15 +1,15 @@
 //! Storing what is taken of records some of which are refused.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use pipeline::{Batch, BatchId, NewDeadLetter, envelope};
 use sqlx::PgConnection;
 
 use super::plan::Plan;
-use crate::{
-    copy::{Piece, copy},
-    error::data_refusal,
-};
+use crate::{error::data_refusal, insert, piece::Piece};
+
+/// A piece of a batch, with the place of the batch among the new ones.
+type Numbered<'b> = (usize, Piece<'b>);
 
 /// The records that were refused.
 #[derive(Debug, Default)]
@@ -19,43 +19,42 @@ pub(super) struct Refused {
     pub(super) letters: Vec<NewDeadLetter>,
 }
 
-/// Copies the records, halving what is refused until single records are: those are
+/// Stores the records, halving what is refused until single records are: those are
 /// returned with the server's reason.
-pub(super) async fn copy_what_is_taken(connection: &mut PgConnection, plan: &Plan<'_>) -> sqlx::Result<Refused> {
+///
+/// One refused record among many batches costs some twenty statements more, not one for
+/// each batch.
+pub(super) async fn store_what_is_taken(connection: &mut PgConnection, plan: &Plan<'_>) -> sqlx::Result<Refused> {
     let mut refused = Refused::default();
-    let mut waiting: VecDeque<(usize, Piece<'_>)> = plan.pieces().into_iter().enumerate().collect();
-    while let Some((batch, piece)) = waiting.pop_front() {
+    // What is next stands last, so that positions are stored in their order.
+    let mut waiting: Vec<Vec<Numbered<'_>>> = vec![plan.pieces().into_iter().enumerate().collect()];
+    while let Some(pieces) = waiting.pop() {
+        let only: Vec<_> = pieces.iter().map(|(_, piece)| piece.clone()).collect();
         sqlx::query("savepoint piece").execute(&mut *connection).await?;
-        match copy(connection, std::slice::from_ref(&piece)).await {
-            Ok(()) => {
-                sqlx::query("release savepoint piece").execute(&mut *connection).await?;
+        let Err(error) = insert::store(connection, &only).await else {
+            sqlx::query("release savepoint piece").execute(&mut *connection).await?;
+            continue;
+        };
+        let Some(reason) = data_refusal(&error) else { return Err(error) };
+        sqlx::query("rollback to savepoint piece").execute(&mut *connection).await?;
+        match &pieces[..] {
+            [(batch, piece)] if piece.places.len() <= 1 => {
+                let place = piece.places.start;
+                tracing::warn!("a record of batch {} becomes a dead letter: {reason}", piece.batch.id);
+                refused.letters.push(letter(piece.batch, place, reason));
+                refused.places.insert((*batch, place));
             }
-            Err(error) => {
-                let Some(reason) = data_refusal(&error) else { return Err(error) };
-                sqlx::query("rollback to savepoint piece").execute(&mut *connection).await?;
-                if piece.places.len() <= 1 {
-                    let place = piece.places.start;
-                    tracing::warn!("a record of batch {} becomes a dead letter: {reason}", piece.batch.id);
-                    refused.letters.push(letter(piece.batch, place, reason));
-                    refused.places.insert((batch, place));
-                } else {
-                    let (one, other) = halves(&piece);
-                    waiting.push_front((batch, other));
-                    waiting.push_front((batch, one));
-                }
+            [(batch, piece)] => {
+                let (one, other) = piece.halves();
+                waiting.extend([vec![(*batch, other)], vec![(*batch, one)]]);
+            }
+            several => {
+                let (one, other) = several.split_at(several.len() / 2);
+                waiting.extend([other.to_vec(), one.to_vec()]);
             }
         }
     }
     Ok(refused)
-}
-
-fn halves<'b>(piece: &Piece<'b>) -> (Piece<'b>, Piece<'b>) {
-    let half = piece.places.len() / 2;
-    let middle = piece.places.start + half;
-    (
-        Piece { places: piece.places.start..middle, ..piece.clone() },
-        Piece { places: middle..piece.places.end, first: piece.first + half as i64, ..piece.clone() },
-    )
 }
 
 /// The record as a batch of its own, so that it can be replayed. The batch's id is known

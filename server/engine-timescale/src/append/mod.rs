@@ -10,9 +10,9 @@ use sqlx::{Connection, PgConnection, PgPool, Row};
 
 use self::plan::{Plan, Run};
 use crate::{
-    copy::copy,
     dead_letters,
     error::{classify, data_refusal},
+    insert,
     partitions::{Days, days_of},
     session::Session,
 };
@@ -110,11 +110,11 @@ async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sql
         let block: i64 = sqlx::query("select logboom.draw_block()").fetch_one(&mut *transaction).await?.try_get(0)?;
         plan.begin_at(block << ORDINAL_BITS);
         if careful {
-            let refused = careful::copy_what_is_taken(&mut transaction, &plan).await?;
+            let refused = careful::store_what_is_taken(&mut transaction, &plan).await?;
             letters.extend(refused.letters);
             runs = plan.runs(|batch, place| refused.places.contains(&(batch, place)));
         } else {
-            copy(&mut transaction, &plan.pieces()).await?;
+            insert::store(&mut transaction, &plan.pieces()).await?;
             runs = plan.runs(|_, _| false);
         }
         insert_runs(&mut transaction, &runs).await?;

@@ -6,7 +6,7 @@ use model::{Position, Record};
 use pipeline::{Batch, Block};
 
 use crate::{
-    copy::Piece,
+    piece::Piece,
     types::{Instant, Uuid},
 };
 

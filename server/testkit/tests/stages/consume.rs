@@ -183,6 +183,26 @@ async fn one_poison_batch_becomes_a_dead_letter_and_the_others_are_stored() {
 }
 
 #[tokio::test]
+async fn in_a_large_transaction_a_poison_batch_and_a_redelivery_cost_only_themselves() {
+    let bench = Bench::new();
+    let corpus: Vec<_> = (0..1_000).map(|number| records::batch(number, 3)).collect();
+    let (poison, known) = (corpus[611].id, &corpus[300..302]);
+    bench.store.refuse(move |batch| (batch.id == poison).then(|| Error::invalid("value out of range")));
+    bench.publish(known).await;
+    bench.publish(&corpus).await;
+    let running = bench.run();
+    bench.drained().await;
+    bench.stopped(running).await;
+
+    let good: Vec<_> = corpus.iter().filter(|batch| batch.id != poison && !known.contains(batch)).cloned().collect();
+    assert!(bench.stored() == records_of(&[known, &good].concat()), "the others are stored once, in order");
+    let letters = bench.memory_store.dead_letters(&DeadLetterRequest::newest(10)).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.batch_id).collect::<Vec<_>>(), [Some(poison)]);
+    // The whole, and both halves of what is refused, down to the one.
+    assert!(bench.store.append.calls() <= 21, "{} transactions", bench.store.append.calls());
+}
+
+#[tokio::test]
 async fn what_is_no_batch_is_given_to_the_store_as_it_is() {
     let bench = Bench::new();
     bench.memory_queue.push_undecodable(&[1, 2, 3]);

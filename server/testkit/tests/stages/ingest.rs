@@ -179,6 +179,41 @@ async fn small_submissions_are_merged_while_publishes_are_in_flight() {
     }
 }
 
+/// The sizes of the batches that are made of one call, and of so many more that come while
+/// the first one's publish is in flight.
+async fn batches_beside_a_publish_in_flight(calls: usize, publishes: u64) -> Vec<usize> {
+    let (memory, faulty) = queues();
+    faulty.publish.set(Mode::Hang);
+    let ingest = Ingest::start(faulty.clone(), IngestOptions::default());
+    let push = || {
+        let ingest = ingest.clone();
+        tokio::spawn(async move { ingest.push(submission(1)).await })
+    };
+    let mut pushes = vec![push()];
+    soon("publish", faulty.publish.called(1)).await;
+    pushes.extend((0..calls).map(|_| push()));
+    // On one thread: every caller has had its turn after the first, and the stage after them.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    soon("publish", faulty.publish.called(publishes)).await;
+    faulty.publish.set(Mode::Healthy);
+    for push in pushes {
+        assert_eq!(soon("push", push).await.unwrap().unwrap().accepted, 1);
+    }
+    published(&memory).await.iter().map(|batch| batch.records.len()).collect()
+}
+
+#[tokio::test]
+async fn small_calls_gather_for_as_long_as_a_publish_takes() {
+    assert_eq!(batches_beside_a_publish_in_flight(400, 1).await, [1, 400]);
+}
+
+#[tokio::test]
+async fn a_batch_of_good_size_does_not_wait_for_a_publish_in_flight() {
+    assert_eq!(batches_beside_a_publish_in_flight(600, 2).await, [1, 600]);
+}
+
 #[tokio::test]
 async fn a_batch_id_of_a_client_is_kept_and_its_records_stand_alone() {
     let (memory, faulty) = queues();

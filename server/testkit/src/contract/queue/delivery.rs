@@ -119,6 +119,28 @@ pub async fn batches_of_many_publishers_are_each_delivered_once(harness: &dyn Qu
     queue.close().await;
 }
 
+/// A backlog of small batches is at hand for one transaction, whatever a batch holds.
+pub async fn hundreds_of_small_batches_are_received_before_any_is_acknowledged(harness: &dyn QueueHarness) {
+    let queue = harness.open().await;
+    let sent: Vec<_> = (0..600).map(|number| records::batch(number, 1)).collect();
+    for part in sent.chunks(100) {
+        let publish = |batch: &pipeline::Batch| {
+            let (queue, batch) = (queue.clone(), Arc::new(batch.clone()));
+            tokio::spawn(async move { queue.publish(batch).await })
+        };
+        for publish in part.iter().map(publish).collect::<Vec<_>>() {
+            publish.await.unwrap().unwrap();
+        }
+    }
+    let deliveries = receive(&*queue, sent.len()).await;
+    let mut received = batches(&deliveries);
+    received.sort_by_key(|batch| batch.id);
+    assert_eq!(received, sent);
+    queue.acknowledge(&receipts(&deliveries)).await.unwrap();
+    assert_quiet(&*queue).await;
+    queue.close().await;
+}
+
 pub async fn a_full_batch_passes(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
     let sent = [records::batch(1, limits::RECORDS_PER_BATCH), records::long_messages(2, 6, limits::MESSAGE_BYTES)];

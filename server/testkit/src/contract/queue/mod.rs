@@ -25,6 +25,7 @@ macro_rules! queue_contract {
             a_waiting_receiver_is_woken_by_a_publish,
             a_dropped_receive_loses_nothing,
             batches_of_many_publishers_are_each_delivered_once,
+            hundreds_of_small_batches_are_received_before_any_is_acknowledged,
             what_is_acknowledged_does_not_come_again,
             what_is_not_acknowledged_comes_again_after_reopening,
             what_is_not_acknowledged_comes_again_after_a_crash,

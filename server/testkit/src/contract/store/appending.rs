@@ -74,6 +74,41 @@ pub async fn a_batch_given_twice_in_one_call_is_stored_once(harness: &dyn StoreH
     store.close().await;
 }
 
+/// What a backlog makes of a transaction: many small batches, of which some came before,
+/// and one that is no batch.
+pub async fn many_batches_of_one_call_are_each_stored_once_and_in_order(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let feeder = Feeder::default();
+    let corpus: Vec<_> = (0..1_200).map(|number| corpora::batch(number, 1 + number as usize % 4)).collect();
+    let known: Vec<_> = corpus.iter().step_by(100).cloned().collect();
+    feeder.feed(&*store, &known).await;
+    let new: Vec<_> = corpus.iter().filter(|batch| !known.contains(batch)).cloned().collect();
+
+    let mut call = feeder.deliveries(&corpus);
+    call.insert(700, feeder.wrap(Content::Undecodable { bytes: vec![1, 2], reason: "no batch".into() }));
+    let appended = store.append(&call).await.unwrap();
+    let outcome = (appended.records, appended.duplicates, appended.dead);
+    assert_eq!(outcome, (records_of(&new).len() as u64, known.len() as u64, 1));
+    let again = store.append(&feeder.deliveries(&corpus)).await.unwrap();
+    assert_eq!((again.records, again.duplicates), (0, corpus.len() as u64));
+
+    let stored = everything(&*store).await;
+    assert_in_order(&stored);
+    assert_same(&records(&stored), &records_of(&[known, new].concat()), "everything");
+    store.close().await;
+}
+
+/// An engine may store many records by other means than few.
+pub async fn awkward_records_among_many_are_stored_unchanged(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    let mut batches = corpora::corpus(15, 40);
+    batches.insert(20, corpora::batch(1, limits::RECORDS_PER_BATCH));
+    let appended = store.append(&Feeder::default().deliveries(&batches)).await.unwrap();
+    assert_eq!(appended.records, records_of(&batches).len() as u64);
+    assert_same(&records(&everything(&*store).await), &records_of(&batches), "everything");
+    store.close().await;
+}
+
 pub async fn records_of_any_time_are_stored(harness: &dyn StoreHarness) {
     let store = harness.open().await;
     let times = [i64::MIN, i64::MIN + 1, -86_400_000_000_001, -1, 0, 1, 999, corpora::OBSERVED, i64::MAX - 1];

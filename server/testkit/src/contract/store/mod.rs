@@ -37,6 +37,8 @@ macro_rules! store_contract {
             an_empty_store_answers_every_question,
             a_redelivered_batch_is_stored_once,
             a_batch_given_twice_in_one_call_is_stored_once,
+            many_batches_of_one_call_are_each_stored_once_and_in_order,
+            awkward_records_among_many_are_stored_unchanged,
             records_of_any_time_are_stored,
             a_full_batch_is_stored,
             a_closed_store_is_unavailable,
