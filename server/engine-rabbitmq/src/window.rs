@@ -8,9 +8,10 @@
 /// The fewest messages under way: enough to store while others arrive.
 const LEAST: u16 = 32;
 /// The weight of a message in the expectation: larger ones count at once, smaller ones
-/// only where many come in a row.
+/// only where many come in a row. The fewest messages are enough of a row, so that a
+/// window of small ones grows before any is acknowledged.
 const LARGER: usize = 4;
-const SMALLER: usize = 64;
+const SMALLER: usize = 16;
 
 /// The size of messages to come, and what follows for their number.
 #[derive(Debug)]
@@ -93,7 +94,9 @@ mod tests {
         assert!(after(small.clone().chain([4 * MIB])).messages() <= 32);
         let window = after(small.chain([200_000; 4]));
         assert!(window.messages() < 300 && window.has_outgrown(2_000), "{}", window.messages());
-        assert!(after(std::iter::repeat_n(1_000, 30)).messages() < 100);
+        assert!(after(std::iter::repeat_n(1_000, 8)).messages() < 64);
+        let first = after(std::iter::repeat_n(1_000, usize::from(LEAST)));
+        assert!(first.has_outgrown(LEAST), "{}", first.messages());
     }
 
     #[test]

@@ -144,8 +144,10 @@ impl Inner {
             }
         }
         let wal = self.journal.wal();
-        // At once, so that they share a sync.
-        let appended = join_all(batches.iter().map(|batch| wal.append(batch.clone()))).await;
+        // At once, so that they share a sync. Without the runtime's budget, which would let
+        // some wait while others overtake them.
+        let appended =
+            tokio::task::unconstrained(join_all(batches.iter().map(|batch| wal.append(batch.clone())))).await;
         let mut frames = Vec::with_capacity(batches.len());
         let mut failure = None;
         for (batch, outcome) in batches.into_iter().zip(appended) {
