@@ -57,7 +57,9 @@ fn structured(text: &str) -> Option<(Vec<(Text, Value)>, &str)> {
         Some(rest) if rest.is_empty() || rest.starts_with([' ', '\n']) => (Vec::new(), rest),
         _ => structured_data::read(text)?,
     };
-    Some((parameters, rest.strip_prefix(' ').unwrap_or(rest)))
+    let text = rest.strip_prefix(' ').unwrap_or(rest);
+    // Relays that make this form of RFC 3164 put the blank behind the tag in front of the text.
+    Some((parameters, text.strip_prefix(' ').unwrap_or(text)))
 }
 
 /// The time, whether it is one beyond doubt, and what follows it. One that does not read is kept

@@ -102,6 +102,7 @@ fn headers_of_rfc_5424_that_bend_it() {
     const U: &str = "facility=user";
     check(&[
         ("<14>1 2026-11-28T00:20:10Z h app - - - m", ["h", "app", "info", AT, "m", U]),
+        ("<14>1 2026-11-28T00:20:10Z h app - - -  m", ["h", "app", "info", AT, "m", U]),
         ("<14>1 2026-11-28T00:20:10 h app - - - no zone", ["h", "app", "info", AT, "no zone", U]),
         ("<14>1 2026-11-28T00:20:10,663Z h app - - - comma", ["h", "app", "info", MS, "comma", U]),
         ("<14>1 2026-11-28t00:20:10.663z h app - - - lower case", ["h", "app", "info", MS, "lower case", U]),
