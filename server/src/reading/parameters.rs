@@ -121,10 +121,9 @@ mod tests {
     /// The runtime has one thread: another task runs only where that one is let go of.
     #[tokio::test(flavor = "current_thread")]
     async fn other_tasks_run_while_an_expression_is_compiled() {
-        for (text, class) in [
-            (r"message:/(\w{3}[a-z]?){9}/", None),
-            ("message:/((a{100}){100}){100}/", Some(ErrorClass::Invalid)),
-        ] {
+        for (text, class) in
+            [(r"message:/(\w{3}[a-z]?){9}/", None), ("message:/((a{100}){100}){100}/", Some(ErrorClass::Invalid))]
+        {
             let ran = Arc::new(AtomicBool::new(false));
             let task = ran.clone();
             tokio::spawn(async move { task.store(true, Ordering::SeqCst) });
