@@ -44,9 +44,11 @@ const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 /// HTTP/2: what the windows of all connections share. What was sent ahead and not yet asked
 /// for stays in memory, so the more connections there are, the smaller are the windows of new
-/// ones; the protocol's own is the least.
-const WINDOWS: u32 = 32 << 20;
-const LEAST_WINDOW: u32 = 65_535;
+/// ones.
+const WINDOWS: u32 = 64 << 20;
+/// The least of a connection. h2 closes one whose small pieces that wait to be read cost more
+/// than half its window, at 256 bytes each: there is room for one of each call.
+const LEAST_WINDOW: u32 = 2 * 256 * STREAMS;
 /// HTTP/2: a peer that answers no ping within the timeout is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -219,7 +221,7 @@ fn builder(open: usize) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(window(open).min(STREAM_WINDOW))
+        .initial_stream_window_size((window(open) / 4).min(STREAM_WINDOW))
         .initial_connection_window_size(window(open))
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
@@ -270,7 +272,7 @@ mod tests {
 
     #[test]
     fn connections_share_the_windows() {
-        for (open, bytes) in [(1, 8 << 20), (4, 8 << 20), (16, 2 << 20), (100, 335_544), (4096, 65_535)] {
+        for (open, bytes) in [(1, 8 << 20), (8, 8 << 20), (16, 4 << 20), (100, 671_088), (4096, 512 << 10)] {
             assert_eq!(window(open), bytes, "{open}");
         }
     }

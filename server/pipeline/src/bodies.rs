@@ -21,8 +21,9 @@ const UNIT: usize = 1 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// When a client that found no room should come back.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The calls that may wait for room at once; past it they are refused at once.
-const WAITING: usize = 1024;
+/// The calls that may wait for room at once; past it they are refused at once. While one waits,
+/// what its client has sent ahead waits in the connection.
+const WAITING: usize = 256;
 
 /// The budget. Cheap to clone.
 #[derive(Debug, Clone)]
