@@ -14,10 +14,14 @@ use model::StoredRecord;
 use pipeline::{Error, Result, TimeRange};
 use serde::Deserialize;
 
-use super::{Services, logs::checked, problem::Problem};
+use super::{
+    Services,
+    logs::checked,
+    problem::{Problem, parse_query},
+};
 use crate::{
     export::{Encoder, Format},
-    reading::{RangeText, parse_query},
+    reading::RangeText,
 };
 
 pub(super) fn routes() -> Router<Services> {
@@ -40,8 +44,8 @@ async fn export(
     State(services): State<Services>,
     asked: Result<Parameters<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Asked { query: text, from, to, format } = checked(asked)?;
-    let query = parse_query(text.as_deref()).await.map_err(|error| Problem::of_query(error, text.as_deref()))?;
+    let Asked { query, from, to, format } = checked(asked)?;
+    let query = parse_query(query.as_deref()).await?;
     let range = RangeText { from: from.as_deref(), to: to.as_deref() };
     let range = range.resolve(services.reader.clock(), TimeRange::ALL)?;
     let mut pages = Box::pin(services.reader.pages(query, range));

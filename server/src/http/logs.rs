@@ -13,8 +13,11 @@ use model::api::{
 use pipeline::{Error, TimeRange};
 use serde::Deserialize;
 
-use super::{Services, problem::Problem};
-use crate::reading::{RangeText, hints, parse_query};
+use super::{
+    Services,
+    problem::{Problem, parse_query},
+};
+use crate::reading::{RangeText, hints};
 
 /// How long a page is looked for: less than what clients and proxies wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,7 +54,7 @@ struct Asked {
 
 impl Asked {
     async fn query(&self) -> Result<model::Query, Problem> {
-        parse_query(self.query.as_deref()).await.map_err(|error| Problem::of_query(error, self.query.as_deref()))
+        parse_query(self.query.as_deref()).await
     }
 
     fn hints(&self, found_nothing: bool) -> Vec<QueryHint> {

@@ -6,11 +6,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use model::api::QueryHint;
+use model::{Query, api::QueryHint};
 use pipeline::{Error, ErrorClass};
 use serde::Serialize;
 
-use crate::reading::hints;
+use crate::reading::{self, hints};
 
 /// An error on its way to an HTTP client.
 #[derive(Debug)]
@@ -25,11 +25,10 @@ impl From<Error> for Problem {
     }
 }
 
-impl Problem {
-    /// An error about a query, with what may have been meant.
-    pub(crate) fn of_query(error: Error, query: Option<&str>) -> Self {
-        Self { error, hints: hints(query.unwrap_or_default(), true) }
-    }
+/// Reads the query of a call. An error comes with queries to try instead.
+pub(crate) async fn parse_query(text: Option<&str>) -> Result<Query, Problem> {
+    let refused = |error| Problem { error, hints: hints(text.unwrap_or_default(), true) };
+    reading::parse_query(text).await.map_err(refused)
 }
 
 #[derive(Serialize)]

@@ -22,8 +22,11 @@ use pipeline::{Error, live::LiveEvent};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Services, logs::checked, problem::Problem};
-use crate::reading::parse_query;
+use super::{
+    Services,
+    logs::checked,
+    problem::{Problem, parse_query},
+};
 
 /// Shorter than the 30 s after which common proxies cut a silent connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -53,8 +56,7 @@ async fn tail(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = checked(asked)?;
-    let query =
-        parse_query(asked.query.as_deref()).await.map_err(|error| Problem::of_query(error, asked.query.as_deref()))?;
+    let query = parse_query(asked.query.as_deref()).await?;
     let after = resume_point(&headers, asked.after.as_deref())?;
     let most = asked.batch.unwrap_or(1);
     if !(1..=MOST_BATCHED).contains(&most) {

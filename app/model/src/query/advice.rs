@@ -45,6 +45,9 @@ impl Advice {
     }
 }
 
+/// The tests of fields that are offered as text: each offer repeats the whole query.
+const MOST_READ_AS_FIELDS: usize = 8;
+
 /// What else `text` may have meant, the likeliest first; empty for most queries.
 pub fn advise(text: &str) -> Vec<Advice> {
     let text = text.trim();
@@ -67,7 +70,7 @@ pub fn advise(text: &str) -> Vec<Advice> {
     advice
 }
 
-/// The tests of attributes whose names stand without quotes, each as a text instead.
+/// The first tests of attributes whose names stand without quotes, each as a text instead.
 fn read_as_fields(text: &str) -> Vec<Advice> {
     let mut lexer = Lexer::new(text);
     let mut advice = Vec::new();
@@ -80,6 +83,9 @@ fn read_as_fields(text: &str) -> Vec<Advice> {
         }
         let query = format!("{}{}{}", &text[..start], quote(part), &text[end..]);
         advice.push(Advice { reason: Reason::ReadAsField, part: part.to_owned(), query });
+        if advice.len() == MOST_READ_AS_FIELDS {
+            break;
+        }
     }
     advice
 }
@@ -106,6 +112,11 @@ mod tests {
             let expected: Vec<_> = queries.into_iter().map(|query| (Reason::ReadAsField, query.to_owned())).collect();
             assert_eq!(advised(written), expected, "{written}");
         }
+    }
+
+    #[test]
+    fn offers_are_bounded() {
+        assert_eq!(advise(&"a:b ".repeat(1_000)).len(), MOST_READ_AS_FIELDS);
     }
 
     #[test]
