@@ -22,11 +22,14 @@ fn collect(expr: Expr, terms: &mut Vec<String>) {
 
 /// Cuts `message` into pieces; true where a piece is one of the terms, in any case.
 pub(crate) fn pieces<'a>(message: &'a str, terms: &[String]) -> Vec<(bool, &'a str)> {
+    let needles: Vec<Needle<'_>> = terms.iter().map(|term| Needle::new(term)).collect();
     let mut pieces = Vec::new();
     let mut from = 0;
     while from < message.len() {
-        let next = |term: &String| Needle::new(term).find(message.as_bytes(), from);
-        let found = terms.iter().filter_map(next).min_by_key(|found| (found.start, found.end));
+        let found = needles
+            .iter()
+            .filter_map(|needle| needle.find(message.as_bytes(), from))
+            .min_by_key(|found| (found.start, found.end));
         let Some(found) = found.filter(|found| !found.is_empty()) else { break };
         if found.start > from {
             pieces.push((false, message.get(from..found.start).unwrap_or_default()));
