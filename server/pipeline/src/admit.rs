@@ -309,10 +309,8 @@ fn part_id(id: BatchId, first: usize, count: usize, all: usize) -> BatchId {
     if count == all {
         return id;
     }
-    let place = [&id.0[..], &(first as u64).to_be_bytes(), &(count as u64).to_be_bytes()].concat();
-    let mut part = [0; 16];
-    part.copy_from_slice(&Sha256::digest(place)[..16]);
-    BatchId(part)
+    let place = [first as u64, count as u64].map(u64::to_be_bytes);
+    BatchId::of_digest(Sha256::new_with_prefix(id.0).chain_update(place.as_flattened()))
 }
 
 fn weigh(record: Record) -> Result<(Record, usize), String> {

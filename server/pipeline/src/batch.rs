@@ -3,12 +3,22 @@
 use std::{fmt, sync::Arc};
 
 use model::{Position, Record, StoredRecord, Text, time::Nanos};
+use sha2::{Digest as _, Sha256};
 
 /// Names a batch for all time; the ledger's key.
 ///
 /// Ids chosen by clients are shorter or equal, padded with zeros at the end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub [u8; 16]);
+
+impl BatchId {
+    /// The id that follows from what a digest was fed: the same input, the same batch.
+    pub fn of_digest(digest: Sha256) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest.finalize()[..16]);
+        Self(id)
+    }
+}
 
 impl fmt::Display for BatchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -105,10 +105,8 @@ impl Inlet {
 
 /// The id of the batch that a client has named. Names are of one client alone.
 fn named(peer: IpAddr, name: &[u8]) -> BatchId {
-    let digest = Sha256::new_with_prefix(peer.to_canonical().to_string()).chain_update([0u8]).chain_update(name);
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest.finalize()[..16]);
-    BatchId(id)
+    let sender = peer.to_canonical().to_string();
+    BatchId::of_digest(Sha256::new_with_prefix(sender).chain_update([0u8]).chain_update(name))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The number in front of a message: facility × 8 + severity.
 
+use model::LevelNumbers;
+
 /// Who sent it and how bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Priority {
@@ -13,9 +15,6 @@ const FACILITIES: [&str; 24] = [
     "audit", "alert", "clockd", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
-/// The words of RFC 5424's severities 0 to 7.
-const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
-
 /// Reads `<0>` to `<191>`, and returns what follows. `None` for everything else: a number past
 /// the table has no facility, so its severity is a guess as well.
 pub(super) fn read(text: &str) -> Option<(Priority, &str)> {
@@ -23,8 +22,10 @@ pub(super) fn read(text: &str) -> Option<(Priority, &str)> {
     if !(1..=3).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let number: usize = number.parse().ok()?;
-    Some((Priority { facility: FACILITIES.get(number / 8)?, level: LEVELS.get(number % 8)? }, rest))
+    let number: u16 = number.parse().ok()?;
+    let facility = FACILITIES.get(usize::from(number / 8))?;
+    let (_, level) = LevelNumbers::Syslog.read((number % 8).into())?;
+    Some((Priority { facility, level }, rest))
 }
 
 #[cfg(test)]

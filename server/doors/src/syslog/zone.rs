@@ -1,45 +1,44 @@
 //! Names of time zones that devices write behind a time.
 
+use model::time::zone_offset;
+
 const HOUR: i32 = 3600;
 
-/// Names by minutes ahead of UTC. Where several zones share a name, the one that more devices are
+/// Names that only devices write, by minutes ahead of UTC, beside those of
+/// [`model::time::zone_offset`]. Where several zones share a name, the one that more devices are
 /// in.
-const ZONES: [(i32, &str); 30] = [
-    (0, "UTC GMT UCT Z WET"),
-    (60, "CET MET MEZ WEST BST WAT"),
-    (120, "CEST MEST MESZ EET CAT SAST"),
-    (180, "EEST EAT MSK TRT"),
+const ZONES: [(i32, &str); 20] = [
+    (0, "UCT Z"),
+    (60, "MET MEZ BST"),
+    (120, "MEST MESZ"),
+    (180, "TRT"),
     (210, "IRST"),
     (240, "GST SAMT"),
-    (300, "PKT UZT YEKT"),
+    (300, "UZT YEKT"),
     (330, "IST"),
     (345, "NPT"),
     (360, "OMST"),
-    (420, "ICT WIB KRAT"),
-    (480, "HKT SGT MYT PHT AWST IRKT"),
-    (540, "JST KST"),
-    (570, "ACST"),
-    (600, "AEST VLAT"),
-    (630, "ACDT"),
-    (660, "AEDT"),
-    (720, "NZST"),
-    (780, "NZDT"),
+    (420, "KRAT"),
+    (480, "MYT PHT IRKT"),
+    (600, "VLAT"),
     (-150, "NDT"),
-    (-180, "BRT ART ADT"),
+    (-180, "ADT"),
     (-210, "NST"),
-    (-240, "AST CLT EDT"),
-    (-300, "EST CDT"),
-    (-360, "CST MDT"),
-    (-420, "MST PDT"),
-    (-480, "PST AKDT"),
-    (-540, "AKST HDT"),
-    (-600, "HST"),
+    (-240, "AST CLT"),
+    (-360, "CST"),
+    (-540, "HDT"),
     (-660, "SST"),
 ];
 
-/// Seconds ahead of UTC by a zone's name, in capitals.
+/// Seconds ahead of UTC by a zone's abbreviation, in capitals.
 pub(super) fn named(word: &str) -> Option<i32> {
-    ZONES.iter().find(|(_, names)| names.split(' ').any(|name| name == word)).map(|(minutes, _)| minutes * 60)
+    let of_devices = ZONES.iter().find(|(_, names)| names.split(' ').any(|name| name == word));
+    let is_abbreviation = (3..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    match of_devices {
+        Some((minutes, _)) => Some(minutes * 60),
+        None if is_abbreviation => zone_offset(word).and_then(|seconds| seconds.try_into().ok()),
+        None => None,
+    }
 }
 
 /// Seconds ahead of UTC that a word states beyond doubt: `UTC`, `GMT+1`, `+0900`, `-07:00`, and

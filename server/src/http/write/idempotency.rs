@@ -94,9 +94,7 @@ pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord])
     if last.is_empty() {
         add(sender.as_bytes());
     }
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest.finalize()[..16]);
-    Ok(Some(BatchId(id)))
+    Ok(Some(BatchId::of_digest(digest)))
 }
 
 #[cfg(test)]
