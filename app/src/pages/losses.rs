@@ -123,7 +123,8 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
     let all = || {
         let filter = page.filter.iter().map(|(key, value)| (*key, value.clone()));
         let bound = page.newest.clone().map(|newest| ("upto", newest));
-        filter.chain(bound).map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view()
+        let fields = filter.chain(bound);
+        fields.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view().into_any()
     };
     let older = page.next.as_deref().map(|next| {
         view! { <a href=link("/system", Some(("before", next))) data-testid="dead-letters-older">{t.older}</a> }
@@ -146,24 +147,38 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
             <a href=link("/system", None)>{t.newer}</a>
             {older}
             <a href=link("/api/v1/dead-letters/download", None) download="dead-letters.ndjson">{t.download_all}</a>
-            <form method="post" action="/system/dead-letters">
-                {all()}
-                <button class="button" name="action" value="replay" data-testid="replay-all">{t.replay_all}</button>
-            </form>
-            <details class="sure">
-                <summary class="button">{t.delete_all}</summary>
-                <form method="post" action="/system/dead-letters">
-                    {all()}
-                    <button class="button" name="action" value="delete" data-testid="delete-all">{t.sure}</button>
-                </form>
-            </details>
+            {decisions(t, &all, (t.replay_all, "replay-all"), (t.delete_all, "delete-all"))}
         </div>
     }
     .into_any()
 }
 
+/// The forms that replay and delete the letters that `meant` names, by their text and test id.
+/// Deleting asks once more.
+fn decisions(
+    t: &'static LossTexts,
+    meant: &dyn Fn() -> AnyView,
+    replay: (&'static str, &'static str),
+    delete: (&'static str, &'static str),
+) -> AnyView {
+    view! {
+        <form method="post" action="/system/dead-letters">
+            {meant()}
+            <button class="button" name="action" value="replay" data-testid=replay.1>{replay.0}</button>
+        </form>
+        <details class="sure">
+            <summary class="button">{delete.0}</summary>
+            <form method="post" action="/system/dead-letters">
+                {meant()}
+                <button class="button" name="action" value="delete" data-testid=delete.1>{t.sure}</button>
+            </form>
+        </details>
+    }
+    .into_any()
+}
+
 fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
-    let id = || view! { <input type="hidden" name="id" value=letter.id.clone() /> };
+    let id = || view! { <input type="hidden" name="id" value=letter.id.clone() /> }.into_any();
     let whole = format!("/api/v1/dead-letters/{}", letter.id);
     let file = format!("dead-letter-{}.json", letter.id);
     view! {
@@ -174,17 +189,7 @@ fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
             <td>{grouped(letter.records.into())}" · "{bytes(letter.bytes)}</td>
             <td class="acts">
                 <a href=whole download=file>{t.download}</a>
-                <form method="post" action="/system/dead-letters">
-                    {id()}
-                    <button class="button" name="action" value="replay" data-testid="replay">{t.replay}</button>
-                </form>
-                <details class="sure">
-                    <summary class="button">{t.delete}</summary>
-                    <form method="post" action="/system/dead-letters">
-                        {id()}
-                        <button class="button" name="action" value="delete" data-testid="delete">{t.sure}</button>
-                    </form>
-                </details>
+                {decisions(t, &id, (t.replay, "replay"), (t.delete, "delete"))}
             </td>
         </tr>
     }

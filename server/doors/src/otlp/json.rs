@@ -42,6 +42,9 @@ pub fn decode_json(body: &[u8]) -> Result<Decoded> {
     }
 }
 
+/// What log records have in common, or why it does not read.
+type Shared = std::result::Result<Origin, String>;
+
 /// What was read of a request so far.
 #[derive(Default)]
 struct Request {
@@ -145,78 +148,59 @@ impl Request {
     }
 
     fn resource_logs<'a>(&mut self, reader: &mut Reader<'a>, place: &str) -> Read<()> {
-        let mut unknown = Unknown::default();
-        let mut origin = None;
-        // The lists that come before what their records have in common.
-        let mut waiting = Vec::new();
-        let mut has = false;
-        reader.object(|reader, name| match &*name {
-            "resource" => {
-                let read = |reader: &mut Reader<'a>| resource(reader).map_err(|fault| fault.at("resource"));
-                origin = Some(reader.or_fault(read)?.map(Origin::of));
-                has = true;
-                Ok(())
-            }
-            "scopeLogs" | "scope_logs" => {
-                has = true;
-                match &origin {
-                    Some(origin) => self.scope_logs_list(reader, place, origin),
-                    None => {
-                        waiting.push(*reader);
-                        reader.skip().map(drop)
-                    }
-                }
-            }
-            "schemaUrl" | "schema_url" => reader.skip().map(drop),
-            _ => unknown.skip(reader, name),
-        })?;
-        let origin = origin.unwrap_or_else(|| Ok(Origin::default()));
-        for mut before in waiting {
-            self.scope_logs_list(&mut before, place, &origin)?;
-        }
-        unknown.alone("scopeLogs", has)
-    }
-
-    fn scope_logs_list<'a>(
-        &mut self,
-        reader: &mut Reader<'a>,
-        place: &str,
-        origin: &std::result::Result<Origin, Fault>,
-    ) -> Read<()> {
-        self.around(reader, &format!("{place}.scopeLogs"), |request, reader| {
-            reader.list(|reader, index| {
-                let place = format!("{place}.scopeLogs[{index}]");
-                request.around(reader, &place, |request, reader| request.scope_logs(reader, &place, origin))
+        let read = |reader: &mut Reader<'a>| {
+            let read = |reader: &mut Reader<'a>| resource(reader).map_err(|fault| fault.at("resource"));
+            Ok(reader.or_fault(read)?.map(Origin::of).map_err(|Fault(reason)| reason))
+        };
+        let none = || Ok(Origin::default());
+        self.lists(reader, ["resource", "scopeLogs", "scope_logs"], read, none, |request, reader, origin| {
+            request.around(reader, &format!("{place}.scopeLogs"), |request, reader| {
+                reader.list(|reader, index| {
+                    let place = format!("{place}.scopeLogs[{index}]");
+                    request.around(reader, &place, |request, reader| request.scope_logs(reader, &place, origin))
+                })
             })
         })
     }
 
-    fn scope_logs<'a>(
+    fn scope_logs<'a>(&mut self, reader: &mut Reader<'a>, place: &str, origin: &Shared) -> Read<()> {
+        let with = |scope| origin.as_ref().map(|origin| origin.with_scope(scope)).map_err(Clone::clone);
+        let read = |reader: &mut Reader<'a>| {
+            let read = |reader: &mut Reader<'a>| scope(reader).map_err(|fault| fault.at("scope"));
+            Ok(reader.or_fault(read)?.map_err(|Fault(reason)| reason).and_then(with))
+        };
+        let none = || with(InstrumentationScope::default());
+        self.lists(reader, ["scope", "logRecords", "log_records"], read, none, |request, reader, shared| {
+            request.log_records(reader, place, shared)
+        })
+    }
+
+    /// Reads an object with what its records have in common and lists of them, in any order.
+    /// `names` are those of the common part, and both of the list; `none` stands for a common
+    /// part that is not there.
+    fn lists<'a>(
         &mut self,
         reader: &mut Reader<'a>,
-        place: &str,
-        origin: &std::result::Result<Origin, Fault>,
+        [common, list, other]: [&str; 3],
+        read: impl Fn(&mut Reader<'a>) -> Read<Shared>,
+        none: impl FnOnce() -> Shared,
+        mut each: impl FnMut(&mut Self, &mut Reader<'a>, &Shared) -> Read<()>,
     ) -> Read<()> {
-        let with =
-            |scope| origin.as_ref().map(|origin| origin.with_scope(scope)).map_err(|Fault(reason)| reason.clone());
         let mut unknown = Unknown::default();
         let mut shared = None;
+        // The lists that come before what their records have in common.
         let mut waiting = Vec::new();
         let mut has = false;
         reader.object(|reader, name| match &*name {
-            "scope" => {
-                let read = |reader: &mut Reader<'a>| scope(reader).map_err(|fault| fault.at("scope"));
-                shared = Some(match reader.or_fault(read)? {
-                    Ok(scope) => with(scope),
-                    Err(Fault(reason)) => Err(reason),
-                });
+            name if name == common => {
+                shared = Some(read(reader)?);
                 has = true;
                 Ok(())
             }
-            "logRecords" | "log_records" => {
+            name if name == list || name == other => {
                 has = true;
                 match &shared {
-                    Some(shared) => self.log_records(reader, place, shared),
+                    Some(shared) => each(self, reader, shared),
                     None => {
                         waiting.push(*reader);
                         reader.skip().map(drop)
@@ -226,19 +210,14 @@ impl Request {
             "schemaUrl" | "schema_url" => reader.skip().map(drop),
             _ => unknown.skip(reader, name),
         })?;
-        let shared = shared.unwrap_or_else(|| with(InstrumentationScope::default()));
+        let shared = shared.unwrap_or_else(none);
         for mut before in waiting {
-            self.log_records(&mut before, place, &shared)?;
+            each(self, &mut before, &shared)?;
         }
-        unknown.alone("logRecords", has)
+        unknown.alone(list, has)
     }
 
-    fn log_records<'a>(
-        &mut self,
-        reader: &mut Reader<'a>,
-        place: &str,
-        shared: &std::result::Result<Origin, String>,
-    ) -> Read<()> {
+    fn log_records<'a>(&mut self, reader: &mut Reader<'a>, place: &str, shared: &Shared) -> Read<()> {
         let bytes = shared.as_ref().map_or(0, |shared| Repetition::bytes_of(&shared.attributes));
         self.around(reader, &format!("{place}.logRecords"), |request, reader| {
             reader.list(|reader, index| {

@@ -204,7 +204,7 @@ fn text_of(value: AnyValue) -> String {
     }
 }
 
-/// What JSON has no number for, as its mapping of Protocol Buffers writes it.
+/// The name of an infinite float or NaN in the JSON mapping of Protocol Buffers.
 fn non_finite(value: f64) -> &'static str {
     match value {
         f64::INFINITY => "Infinity",

@@ -10,16 +10,20 @@ use testkit::{records, servers::postgres::Postgres};
 
 use crate::support::{count, deliveries, follow, fresh_database, messages, open, session, until};
 
+/// Has the database refuse some records. Admission lets nothing through that PostgreSQL
+/// refuses; this stands for what nobody thought of.
+async fn refuse_poison(url: &str) {
+    sqlx::raw_sql("alter table logboom.logs add check (message not like '%poison%')")
+        .execute(&mut session(url).await)
+        .await
+        .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
     let url = fresh_database().await;
     let store = open(&url).await;
-    // Admission lets nothing through that postgresql refuses; this stands for what nobody
-    // thought of.
-    sqlx::raw_sql("alter table logboom.logs add check (message not like '%poison%')")
-        .execute(&mut session(&url).await)
-        .await
-        .unwrap();
+    refuse_poison(&url).await;
     let mut batches = [records::batch(1, 20), records::batch(2, 20), records::batch(3, 1)];
     for (batch, place) in [(1, 7), (1, 8), (2, 0)] {
         batches[batch].records[place].message = "poison".to_owned();
@@ -64,10 +68,7 @@ async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
 async fn among_many_batches_a_refused_record_and_a_redelivery_cost_only_themselves() {
     let url = fresh_database().await;
     let store = open(&url).await;
-    sqlx::raw_sql("alter table logboom.logs add check (message not like '%poison%')")
-        .execute(&mut session(&url).await)
-        .await
-        .unwrap();
+    refuse_poison(&url).await;
     let mut batches: Vec<_> = (0..1_000).map(|number| records::batch(number, 5)).collect();
     store.append(&deliveries(&batches[400..410])).await.unwrap();
     for (batch, place) in [(0, 0), (512, 2), (999, 4)] {
