@@ -230,7 +230,7 @@ pub struct DeadLetterView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartAsideView {
     pub name: String,
-    /// Where the intact file has to be put before the next start.
+    /// The path to which an operator restores the file, before the next start.
     pub path: String,
     pub reason: String,
     pub records: u64,

@@ -13,7 +13,7 @@ pub(crate) struct LossTexts {
     pub(crate) file: &'static str,
     pub(crate) times: &'static str,
     pub(crate) give_up: &'static str,
-    /// What is lost by it, in records.
+    /// Takes the number of records that are lost for good.
     pub(crate) give_up_sure: fn(u64) -> String,
 
     // Dead letters.

@@ -30,9 +30,9 @@ pub struct ListedPart {
 /// A part that is set aside because its file is missing or damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartAside {
-    /// Where its intact file has to be put.
+    /// Its row in the catalogue; an operator restores the file to its path.
     pub part: ListedPart,
-    /// What is wrong with it.
+    /// The damage, in words.
     pub reason: String,
 }
 

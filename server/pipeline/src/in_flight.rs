@@ -114,7 +114,7 @@ impl InFlight {
         Ok(())
     }
 
-    /// As [`InFlight::reserve`], but waits for room as long as it takes.
+    /// Reserves as [`InFlight::reserve`] does, and waits for room without a limit of time.
     pub(crate) async fn wait(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
         loop {
             let returned = self.returned.notified();

@@ -221,9 +221,9 @@ pub struct StoreStatus {
 pub struct PartAside {
     /// Names it to the operator and to [`LogStore::give_up_part`].
     pub name: String,
-    /// Where the intact file has to be put.
+    /// The path to which an operator restores the file.
     pub path: String,
-    /// What is wrong with it.
+    /// The damage, in words.
     pub reason: String,
     pub records: u64,
     /// When it was intact.

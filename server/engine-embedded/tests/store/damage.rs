@@ -266,7 +266,7 @@ async fn a_damaged_part_does_not_keep_the_others_from_being_merged() {
     let path = part(folder.path(), 1).await;
     overwrite(&path, |bytes| bytes[4..2_000].fill(0xff));
     let store = engine_embedded::open_store(folder.path(), compacting_at(100_000)).await.unwrap();
-    // What is merged is one part, and nothing was read but by the merge.
+    // Only the merge reads the parts here. It is done when one part is left.
     while inspect::parts(folder.path()).await.unwrap().len() > 1 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

@@ -1,4 +1,4 @@
-//! How much the broker may send ahead: many small batches, few large ones.
+//! The prefetch follows the size of batches: many small ones, few large ones.
 
 use std::sync::Arc;
 
