@@ -10,7 +10,8 @@ target="${CARGO_TARGET_DIR:-$repository/target}"
 export PATH="$tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 cd "$repository"
 
-say() { printf '\033[1;36m==>\033[0m %s\n' "$*" >&2; }
+# say TEXT…: what is done now, with the minutes and seconds since the script began.
+say() { printf '\033[1;36m==>\033[0m %s  (%02d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2; }
 fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 

@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// For what happens after the last batch was published.
 const MOMENT: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(20);
+/// How long such a process may live: far longer than it ever does.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +48,12 @@ impl Fault {
     }
 }
 
-/// Runs the workload in a process of its own that ends at the point.
+/// Runs the workload in a process of its own that ends at the point. One that does not end
+/// is killed, so that its output tells how far it came.
 pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, fault: Fault, at: &str) -> Output {
-    Command::new(std::env::current_exe().unwrap())
+    Command::new("timeout")
+        .args(["--signal=KILL", &PATIENCE.as_secs().to_string()])
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", "child::works_until_it_is_killed", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .env(ENGINES, engines.name())

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     os::unix::process::ExitStatusExt as _,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use model::{Position, Query};
@@ -20,6 +20,8 @@ use crate::{
 const BATCHES: u64 = 300;
 /// What `abort` ends a process with.
 const ABORTED: i32 = 6;
+/// How long the consumer may take for what is in the queue: far longer than it ever does.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One data folder and its history.
 pub(crate) struct Judge {
@@ -106,7 +108,11 @@ impl Judge {
                 self.kept.insert(self.next);
                 self.next += 1;
             }
+            let asked = Instant::now();
             while queue.status().depth > 0 {
+                let (queue, store) = (queue.status(), store.status());
+                assert!(!consumer.is_finished(), "{self}: the consumer has ended; {queue:?}, {store:?}");
+                assert!(asked.elapsed() < PATIENCE, "{self}: not stored in {PATIENCE:?}; {queue:?}, {store:?}");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             let oracle = Oracle::new();
