@@ -1,10 +1,10 @@
-# One file, the program with the dashboard inside, in a small image.
+# A small image with one file: the program with the dashboard inside.
 #
 #   docker build -t logboom .
 #   docker run -p 3000:3000 -p 4317:4317 -v logboom:/data logboom
 
 FROM rust:1-bookworm AS build
-# Node.js and npm, for the optimiser of WebAssembly.
+# Node.js and npm install the optimiser for WebAssembly.
 COPY --from=node:22-bookworm-slim /usr/local/bin/ /usr/local/bin/
 COPY --from=node:22-bookworm-slim /usr/local/lib/node_modules/ /usr/local/lib/node_modules/
 WORKDIR /logboom
@@ -12,7 +12,7 @@ COPY . .
 RUN make release
 
 FROM debian:bookworm-slim
-# What servers are trusted with amqps:// and postgres://…?sslmode=verify-full.
+# Certificate authorities for amqps:// and postgres://…?sslmode=verify-full.
 RUN apt-get update -qq \
  && apt-get install -qq -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
