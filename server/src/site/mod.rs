@@ -21,7 +21,8 @@ use axum::{
 pub(crate) use files::Site;
 use files::{Encoding, File};
 
-/// The files as routes below `/pkg`, `/assets/<version>` and at the root.
+/// Routes of the files: at their plain names, and below `/v/<version>`, where the version is a hash of
+/// all files, so that a browser may keep them for ever.
 pub(crate) fn routes(site: Arc<Site>) -> Router {
     let versioned = Arc::clone(&site);
     let plain = Arc::clone(&site);
