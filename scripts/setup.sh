@@ -6,9 +6,11 @@
 #                                and programs that log
 #
 # Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
-# and npm there before. It comes from Debian's packages, crates.io and npm alone.
+# and npm there before. It comes from Debian's packages, crates.io, npm and PyPI alone.
+# No package is removed for it, and no service is started: see lib/unpacked.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
 
 # Newer ones want a newer Rust than rustup's stable may be here.
 cargo_leptos_version=0.3.10
@@ -83,19 +85,18 @@ setup_winston_client() {
 setup_test() {
     local missing=()
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
-    # Debian starts a server of its own as a service when these are installed. The tests
-    # never touch it: they start private ones on free ports, in temporary folders.
-    [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
-    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
-    [[ -x /usr/sbin/rsyslogd ]] || missing+=(rsyslog)
-    compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null || missing+=(rsyslog-elasticsearch)
-    [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     have go || missing+=(golang-go)
-    [[ -x /usr/sbin/dockerd ]] || have dockerd || missing+=(docker.io)
-    [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 || missing+=(busybox-static)
     have logger || missing+=(bsdutils)
     have curl || missing+=(curl)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
+
+    # The tests start private ones on free ports, in temporary folders.
+    setup_rabbitmq
+    setup_postgresql
+    setup_rsyslog
+    setup_haproxy
+    setup_docker
+    setup_busybox
 
     # What reads a data folder, and clients that log; they live beside the user's Python.
     if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
