@@ -12,7 +12,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
 
-# Newer ones want a newer Rust than rustup's stable may be here.
+# Exact versions, so that every checkout builds the same dashboard.
 cargo_leptos_version=0.3.10
 binaryen_version=132.0.0
 wasm_opt_oldest=120
