@@ -1,15 +1,33 @@
-# A small image with one file: the program with the dashboard inside.
+# A small image with one file: the program with the dashboard inside. Needs BuildKit, Docker's
+# builder since version 23 (before: DOCKER_BUILDKIT=1).
 #
 #   docker build -t logboom .
-#   docker run -p 3000:3000 -p 4317:4317 -v logboom:/data logboom
+#   docker run --stop-timeout 30 -v logboom:/data \
+#     -p 127.0.0.1:3000:3000 -p 127.0.0.1:4317:4317 -p 127.0.0.1:4318:4318 logboom
 
 FROM rust:1-bookworm AS build
 # Node.js and npm install the optimiser for WebAssembly.
 COPY --from=node:22-bookworm-slim /usr/local/bin/ /usr/local/bin/
 COPY --from=node:22-bookworm-slim /usr/local/lib/node_modules/ /usr/local/lib/node_modules/
 WORKDIR /logboom
+
+# The tools first: this layer stays while only sources change. The caches outlive layers, so
+# that a new version of one tool does not build the others again.
+COPY scripts/ scripts/
+COPY rust-toolchain.toml Cargo.lock ./
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/root/.cache,sharing=locked \
+    scripts/setup.sh web
+
+# Compiled dependencies stay in the cache. Our own sources are compiled in each build: cargo
+# compares times of change, and those of another checkout may be older than the cache.
 COPY . .
-RUN make release
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/root/.cache,sharing=locked \
+    --mount=type=cache,target=/logboom/target,sharing=locked \
+    find . -path ./target -prune -o -type f -exec touch {} + \
+ && make release \
+ && cp target/release/logboom /usr/local/bin/logboom
 
 FROM debian:bookworm-slim
 # Certificate authorities for amqps:// and postgres://…?sslmode=verify-full.
@@ -17,11 +35,22 @@ RUN apt-get update -qq \
  && apt-get install -qq -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /data --create-home logboom
-COPY --from=build /logboom/target/release/logboom /usr/local/bin/logboom
+COPY --from=build /usr/local/bin/logboom /usr/local/bin/logboom
 USER logboom
 WORKDIR /data
 VOLUME /data
-EXPOSE 3000 4317
-ENV LOGBOOM_LISTEN=0.0.0.0:3000 LOGBOOM_GRPC_LISTEN=0.0.0.0:4317 LOGBOOM_DATA=/data
+# All addresses of the container, not of the machine: what is reachable from outside is
+# decided by -p. There is no access control, hence 127.0.0.1 above; for a network, put a proxy
+# that checks who comes in front.
+#   3000  the dashboard, every HTTP door, gRPC, health and metrics
+#   4317  gRPC alone
+#   4318  OTLP over HTTP alone
+ENV LOGBOOM_LISTEN=0.0.0.0:3000 LOGBOOM_GRPC_LISTEN=0.0.0.0:4317 LOGBOOM_OTLP_LISTEN=0.0.0.0:4318 \
+    LOGBOOM_DATA=/data
+EXPOSE 3000 4317 4318
+# Is the process alive? A queue or store that is away does not make it unhealthy; /readyz has
+# that. By bash alone, because the image has no HTTP client.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["bash", "-c", \
+    "exec 3<>/dev/tcp/127.0.0.1/${LOGBOOM_LISTEN##*:} && printf 'GET /healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && grep -q '^HTTP/1.[01] 200 ' <&3"]
 ENTRYPOINT ["logboom"]
 CMD ["serve"]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Private RabbitMQ and PostgreSQL servers from Debian's packages: on loopback ports of
-# their own, with their data in one folder. An installed service is never touched.
+# Private RabbitMQ and PostgreSQL servers: the installed ones' programs, or unpacked Debian
+# packages, on loopback ports of their own, with their data in one folder. An installed
+# service is never touched, and none is installed.
 #
 #   scripts/private-servers.sh run COMMAND…   starts both, runs the command with
 #                                             LOGBOOM_QUEUE and LOGBOOM_STORE set, and
@@ -11,11 +12,12 @@
 #
 # LOGBOOM_SERVERS       the folder; default: ~/.local/state/logboom-distributed, and for
 #                       root /var/lib/logboom-distributed, because PostgreSQL does not
-#                       run as root and its own account cannot look into /root
+#                       run as root and its account cannot look into /root
 # LOGBOOM_SERVERS_PORT  RabbitMQ's port, 27670 by default; the two after it are for
 #                       Erlang, the third is PostgreSQL's
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
 
 if [[ $EUID -eq 0 ]]; then
     default_folder=/var/lib/logboom-distributed
@@ -32,13 +34,6 @@ epmd_port=$((rabbitmq_port + 2))
 postgresql_port=$((rabbitmq_port + 3))
 rabbitmq="$folder/rabbitmq"
 postgresql="$folder/postgresql"
-
-ensure_packages() {
-    local missing=()
-    [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
-    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
-    [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
-}
 
 # is_ours PIDFILE: whether the process in the file is one of this folder's. A pid alone
 # may have gone to somebody else since.
@@ -96,7 +91,8 @@ start_rabbitmq() {
         wait_for RabbitMQ "$rabbitmq/server.pid" "$rabbitmq_port" "$rabbitmq/server.log"
         return
     fi
-    local port
+    local port server=/usr/lib/rabbitmq/bin/rabbitmq-server
+    [[ -x $server ]] || server="$tools/bin/rabbitmq-server"
     for port in "$rabbitmq_port" "$distribution_port" "$epmd_port"; do
         ! answers 127.0.0.1 "$port" || is_ours "$rabbitmq/epmd.pid" ||
             fail "something else listens on port $port; set LOGBOOM_SERVERS_PORT"
@@ -127,28 +123,51 @@ start_rabbitmq() {
         RABBITMQ_NODE_PORT="$rabbitmq_port" \
         RABBITMQ_DIST_PORT="$distribution_port" \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none' \
-        /usr/lib/rabbitmq/bin/rabbitmq-server -noinput
+        "$server" -noinput
     wait_for RabbitMQ "$rabbitmq/server.pid" "$rabbitmq_port" "$rabbitmq/server.log"
 }
 
-# as_postgres COMMAND…: runs it as the account that PostgreSQL may run as.
+# as_postgres COMMAND…: runs it as an account that PostgreSQL may run as: for root the owner
+# of the data, or `postgres`, or `nobody` where PostgreSQL is not installed.
 as_postgres() {
     if [[ $EUID -eq 0 ]]; then
-        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
+        (cd / && setpriv --reuid="$(postgresql_account)" --regid="$(id -g "$(postgresql_account)")" --clear-groups "$@")
     else
         (cd / && "$@")
     fi
 }
 
+postgresql_account() {
+    local owner
+    owner="$(stat -c %U "$postgresql" 2>/dev/null || echo root)"
+    if [[ "$owner" != root ]]; then
+        echo "$owner"
+    elif id postgres >/dev/null 2>&1; then
+        echo postgres
+    else
+        echo nobody
+    fi
+}
+
+# postgresql_programs: the folder of the programs for the data, or of the newest ones.
+postgresql_programs() {
+    local version="*" programs
+    # Data of one major version cannot be read by another's server.
+    [[ ! -f "$postgresql/data/PG_VERSION" ]] || version="$(cat "$postgresql/data/PG_VERSION")"
+    programs="$(compgen -G "/usr/lib/postgresql/$version/bin" | sort -V | tail -n 1)" || true
+    if [[ -z "$programs" && -x "$unpacked/postgresql/bin/postgres" ]]; then
+        # As in `postgres (PostgreSQL) 15.18`.
+        # shellcheck disable=SC2053 # a pattern
+        [[ "$("$unpacked/postgresql/bin/postgres" --version | grep -oE '[0-9]+' | head -n 1)" != $version ]] ||
+            programs="$unpacked/postgresql/bin"
+    fi
+    [[ -x "$programs/postgres" ]] || fail "$postgresql/data is PostgreSQL $version's, which is not installed"
+    echo "$programs"
+}
+
 start_postgresql() {
     local programs data="$postgresql/data" log="$postgresql/server.log" preload=
-    # Data of one major version cannot be read by another's server.
-    if [[ -f "$data/PG_VERSION" ]]; then
-        programs="/usr/lib/postgresql/$(cat "$data/PG_VERSION")/bin"
-        [[ -x "$programs/postgres" ]] || fail "$data is PostgreSQL $(cat "$data/PG_VERSION")'s, which is not installed"
-    else
-        programs="$(compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -n 1)"
-    fi
+    programs="$(postgresql_programs)"
     if as_postgres "$programs/pg_ctl" status --silent --pgdata "$data" >/dev/null 2>&1; then
         return
     fi
@@ -157,9 +176,9 @@ start_postgresql() {
     say "starting PostgreSQL on port $postgresql_port"
     mkdir -p "$postgresql"
     chmod 700 "$postgresql"
-    [[ $EUID -ne 0 ]] || chown postgres:postgres "$postgresql"
+    [[ $EUID -ne 0 ]] || chown "$(postgresql_account):" "$postgresql"
     as_postgres test -w "$postgresql" ||
-        fail "the account postgres cannot reach $postgresql; set LOGBOOM_SERVERS to a folder that it can"
+        fail "the account $(postgresql_account) cannot reach $postgresql; set LOGBOOM_SERVERS to a folder that it can"
     if [[ ! -f "$data/PG_VERSION" ]]; then
         # A folder without this file is what an interrupted attempt has left.
         as_postgres rm -rf "$data"
@@ -198,7 +217,7 @@ sql() {
 stop_postgresql() {
     local data="$postgresql/data" programs
     [[ -f "$data/PG_VERSION" ]] || return 0
-    programs="/usr/lib/postgresql/$(cat "$data/PG_VERSION")/bin"
+    programs="$(postgresql_programs)"
     # Fast: sessions are ended, everything is written.
     as_postgres "$programs/pg_ctl" stop --silent --mode fast --timeout 60 --pgdata "$data" >/dev/null 2>&1 || true
 }
@@ -212,9 +231,10 @@ locked() {
 }
 
 start() {
-    ensure_packages
+    setup_rabbitmq
+    setup_postgresql
     mkdir -p "$folder"
-    # The account postgres must be able to pass.
+    # PostgreSQL's account must be able to pass.
     [[ $EUID -ne 0 ]] || chmod go+x "$folder"
     locked start_locked
 }

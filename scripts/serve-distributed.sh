@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs Logboom on private RabbitMQ and PostgreSQL servers, which are installed from
-# Debian's packages where they are missing, keep their data from one time to the next,
+# Runs Logboom on private RabbitMQ and PostgreSQL servers. Their programs come from
+# unpacked Debian packages where they are missing. They keep their data between runs
 # and are stopped with Logboom. Options by environment: those of scripts/serve.sh and
 # scripts/private-servers.sh.
 set -euo pipefail

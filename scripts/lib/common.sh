@@ -1,4 +1,5 @@
 # Shared by the scripts: where things are, how to say things, how to install things.
+# What they install takes nothing from the machine: no package is removed, no service started.
 # Sourced, not run; the caller has set -euo pipefail.
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -26,15 +27,24 @@ as_root() {
     fi
 }
 
-# install_packages PACKAGE…: installs Debian or Ubuntu packages.
+# update_packages: reads the lists of packages anew, once in a script.
+update_packages() {
+    [[ -z "${packages_updated:-}" ]] || return 0
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    packages_updated=yes
+}
+
+# install_packages PACKAGE…: installs Debian or Ubuntu packages, and never removes one.
 install_packages() {
+    local removed
     have apt-get || fail "please install these yourself (no apt-get here), then try again: $*"
     say "installing with apt-get: $*"
-    if [[ -z "${apt_updated:-}" ]]; then
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-        apt_updated=yes
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
+    update_packages
+    removed="$(apt-get -s install --no-install-recommends "$@" 2>/dev/null | awk '$1 == "Remv" { print $2 }' | paste -sd ' ')"
+    [[ -z "$removed" ]] ||
+        fail "to install $*, apt-get would remove $removed. Nothing was changed. Install them yourself if you" \
+            "agree (sudo apt-get install $*), or work in a container, then try again"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends --no-remove "$@"
 }
 
 # locked_version CRATE: its version in Cargo.lock.

@@ -177,7 +177,7 @@ impl Inner {
     }
 }
 
-/// The resident memory of this process, where Linux tells it.
+/// The resident memory of this process in bytes; 0 where there is no `/proc`, as on macOS.
 fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

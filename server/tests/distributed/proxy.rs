@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tempfile::TempDir;
 use testkit::{
     chaos::Proxy,
-    servers::{free_port, postgres::Postgres, rabbitmq::RabbitMq},
+    servers::{find_program, free_port, postgres::Postgres, rabbitmq::RabbitMq},
 };
 use wire::logger::{LogRequest, logger_client::LoggerClient};
 
@@ -53,9 +53,8 @@ impl HaProxy {
         let configuration = folder.path().join("haproxy.cfg");
         std::fs::write(&configuration, text).unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let program =
-            ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"].into_iter().find(|path| Path::new(path).is_file());
-        let child = Command::new(program.expect("HAProxy is not installed: install the Debian package haproxy"))
+        let folders = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);
+        let child = Command::new(find_program("haproxy", &folders, "haproxy").unwrap())
             .args(["-db", "-f"])
             .arg(&configuration)
             .stdout(Stdio::null())

@@ -8,8 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use rustix::{fs::FallocateFlags, io::Errno};
-
 use super::{File, FileSystem, Lock};
 
 /// The operating system's file system.
@@ -80,12 +78,16 @@ impl File for DiskFile {
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, length) {
-            Ok(()) => Ok(()),
-            // Not every file system can; writing the bytes reserves them as well.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(&self.0, length),
-            Err(error) => Err(error.into()),
+        #[cfg(target_os = "linux")]
+        match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, length) {
+            Ok(()) => return Ok(()),
+            // Not every file system can.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
+            Err(error) => return Err(error.into()),
         }
+        // Writing the bytes reserves them as well. Elsewhere than on Linux it is always done:
+        // macOS has a call that reserves, but it also cuts off what is behind `length`.
+        write_zeros(&self.0, length)
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io,
-    num::{NonZeroU64, NonZeroUsize},
+    num::NonZeroUsize,
     ops::Range,
     os::unix::fs::FileExt,
     panic::{self, AssertUnwindSafe},
@@ -314,9 +314,13 @@ impl Footer {
     }
 }
 
-/// Has the system read these bytes while other work is done.
+/// Has the system read these bytes while other work is done. Only Linux is asked: elsewhere
+/// they are read when they are needed.
 pub(super) fn advise(file: &File, bytes: Range<u64>) {
-    if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(NonZeroU64::new) {
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, bytes);
+    #[cfg(target_os = "linux")]
+    if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(std::num::NonZeroU64::new) {
         // Without it, reading only takes longer.
         let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);
     }

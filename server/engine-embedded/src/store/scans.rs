@@ -34,6 +34,16 @@ impl Drop for Guard {
     }
 }
 
+/// Has the scheduler prefer other threads to this one. Where it is refused, or the system is
+/// not Linux, scans are as important as anything else.
+fn lower_priority(nice: i32) {
+    // Elsewhere the same call is about the whole process.
+    #[cfg(not(target_os = "linux"))]
+    let _ = nice;
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, nice);
+}
+
 /// The places for scans, and their threads.
 pub(crate) struct Scans {
     places: Arc<Semaphore>,
@@ -50,11 +60,7 @@ impl Scans {
     pub(crate) fn new(name: &'static str, places: usize, nice: i32) -> Result<Self> {
         let threads = ThreadPoolBuilder::new()
             .thread_name(move |number| format!("{name}-{number}"))
-            .start_handler(move |_| {
-                // On Linux this is about the calling thread alone. Where it is refused,
-                // scans are as important as anything else.
-                let _ = rustix::process::setpriority_process(None, nice);
-            })
+            .start_handler(move |_| lower_priority(nice))
             .build()
             .map_err(|error| Error::unavailable(format!("no threads to scan with: {error}")))?;
         Ok(Self { places: Arc::new(Semaphore::new(places.max(1))), threads: Arc::new(threads) })

@@ -1,11 +1,12 @@
-//! Private servers for tests: real PostgreSQL and RabbitMQ, started from the
-//! installed packages on free loopback ports in temporary folders.
+//! Private servers for tests: real PostgreSQL and RabbitMQ, started on free loopback
+//! ports in temporary folders. Their programs are the installed ones, or those that
+//! `scripts/setup.sh test` has unpacked.
 //!
 //! A suite shares one server per test process (`shared()`) and takes a database or a
 //! queue of its own from it; a test that hurts its server starts one for itself
 //! (`start()`). A whole run can share servers started beforehand by naming them in
 //! `LOGBOOM_TEST_POSTGRES_URL` and `LOGBOOM_TEST_AMQP_URL`. A missing program is an
-//! error that names its Debian package, never a skipped test.
+//! error that names the way to get it, never a skipped test.
 //!
 //! Servers end with the test process however that ends: see [`watchdog`].
 
@@ -48,16 +49,30 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Looks for a program in the given folders, then on `PATH`.
-fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<PathBuf> {
+/// Looks for a program in the given folders, then on `PATH`, then among the tools that
+/// `scripts/setup.sh test` has put beside the system's own.
+///
+/// # Errors
+/// Where it is nowhere; the text says how to get it.
+pub fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders
         .iter()
         .cloned()
         .chain(std::env::split_paths(&path))
+        .chain(tools())
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
-        .with_context(|| format!("`{name}` is not installed: install the Debian package {package}"))
+        .with_context(|| {
+            format!("no program `{name}`: run `scripts/setup.sh test`, or install the Debian package {package}")
+        })
+}
+
+/// The folder of the tools: see `scripts/lib/common.sh`.
+fn tools() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    Some(cache.join("logboom/tools/bin"))
 }
 
 /// Whether something accepts connections at the address.

@@ -229,7 +229,7 @@ struct Programs {
 }
 
 impl Programs {
-    /// Finds the newest version among Debian's folders, or what is on `PATH`.
+    /// Finds the newest version among Debian's folders, or what is on `PATH` or unpacked.
     fn find() -> Result<Self> {
         let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()

@@ -1,0 +1,132 @@
+# Programs that the tests run, from Debian packages that are unpacked and not installed.
+# Sourced after common.sh.
+#
+# Installed, these packages would start a service (rabbitmq-server, postgresql, haproxy,
+# docker.io, rsyslog) or replace another one (rsyslog replaces syslog-ng, busybox-static
+# replaces busybox). The tests need the program alone. What is installed is used as it is.
+#
+# $tools/bin/PROGRAM leads to $unpacked/NAME/bin/PROGRAM, a small script that starts the
+# program in $unpacked/NAME/root with the libraries that were unpacked with it.
+
+unpacked="$tools/debian"
+# PostgreSQL does not run as root, and its account cannot look into /root.
+[[ $EUID -ne 0 || -n "${XDG_CACHE_HOME:-}" ]] || unpacked=/var/cache/logboom/debian
+
+# unpack_packages NAME PACKAGE…: downloads the packages, and what they depend on and is not
+# installed, and unpacks them into $unpacked/NAME/root. Needs root only where apt-get has
+# no list of packages yet, or an old one.
+unpack_packages() {
+    local name=$1 folder="$unpacked/$1" package
+    shift
+    have apt-get || fail "please install these yourself (no apt-get here), then try again: $*"
+    say "downloading and unpacking, without installing: $*"
+    rm -rf "$folder"
+    mkdir -p "$folder"/{bin,root,packages} "$tools/bin"
+    download_packages "$folder/packages" "$@" 2>/dev/null ||
+        { update_packages && download_packages "$folder/packages" "$@"; } ||
+        fail "apt-get cannot download $*; install them yourself, then try again"
+    for package in "$folder"/packages/*.deb; do
+        dpkg-deb --extract "$package" "$folder/root"
+    done
+    rm -rf "$folder/packages"
+    cp /etc/os-release "$folder/os-release"
+}
+
+# download_packages FOLDER PACKAGE…: these, and their dependencies that are not installed.
+download_packages() {
+    local folder=$1 plan missing
+    shift
+    # A simulation: what an installation would remove does not matter, because none happens.
+    plan="$(apt-get -s install --no-install-recommends "$@")" || return 1
+    # The third column of an installed package that would be upgraded is its version in brackets.
+    missing="$(awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' <<<"$plan")"
+    # shellcheck disable=SC2046 # names of packages, one a word
+    (cd "$folder" && apt-get download -qq $(printf '%s\n' "$@" $missing | sort -u))
+}
+
+# needed_by PACKAGE PATTERN: which packages of this kind it depends on, directly or not.
+needed_by() {
+    apt-cache show "$1" >/dev/null 2>&1 || update_packages
+    apt-cache depends --recurse --important "$1" | grep -xE "$2" | sort -u
+}
+
+# add_program NAME PATH [OPTION…]: puts an unpacked program into $tools/bin, with options
+# that it is always given.
+add_program() {
+    local folder="$unpacked/$1" program="$unpacked/$1/root/$2" libraries script
+    shift 2
+    [[ -x "$program" ]] || fail "the packages have no $program"
+    libraries="$(find "$folder/root/lib" "$folder/root/usr/lib" -maxdepth 1 -name '*-linux-gnu*' 2>/dev/null | paste -sd :)" || true
+    script="$folder/bin/$(basename "$program")"
+    cat >"$script" <<SH
+#!/bin/sh
+export PATH="$folder/root/usr/sbin:$folder/root/usr/bin:\$PATH"
+export LD_LIBRARY_PATH="$folder/root/usr/lib:$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+exec "$program" $* "\$@"
+SH
+    chmod 755 "$script"
+    ln -sf "$script" "$tools/bin/"
+}
+
+# has_program NAME PROGRAM: whether it was unpacked before, from this release's packages.
+has_program() {
+    [[ -x "$unpacked/$1/bin/$2" && -x "$tools/bin/$2" ]] && cmp -s /etc/os-release "$unpacked/$1/os-release"
+}
+
+setup_rabbitmq() {
+    local root
+    [[ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] && ! has_program rabbitmq rabbitmqctl || return 0
+    # All of Erlang, even where a part is installed: an Erlang looks for its parts in one folder.
+    # shellcheck disable=SC2046 # names of packages, one a word
+    unpack_packages rabbitmq rabbitmq-server $(needed_by rabbitmq-server 'erlang-[a-z0-9-]+')
+    root="$unpacked/rabbitmq/root"
+    # Erlang's launcher has its folder written into it.
+    sed -i "s|=/usr/lib/erlang|=$root/usr/lib/erlang|" "$root/usr/lib/erlang/bin/erl"
+    add_program rabbitmq usr/lib/rabbitmq/bin/rabbitmq-server
+    add_program rabbitmq usr/lib/rabbitmq/bin/rabbitmqctl
+    add_program rabbitmq usr/bin/epmd
+}
+
+setup_postgresql() {
+    ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && ! has_program postgresql postgres || return 0
+    # The server of the release and its client, which may be installed without it.
+    # shellcheck disable=SC2046
+    unpack_packages postgresql $(needed_by postgresql 'postgresql-(client-)?[0-9]+')
+    local programs program
+    programs="$(cd "$unpacked/postgresql/root" && compgen -G 'usr/lib/postgresql/*/bin' | sort -V | tail -n 1)"
+    for program in initdb pg_config pg_ctl pg_isready psql postgres; do
+        add_program postgresql "$programs/$program"
+    done
+}
+
+setup_rsyslog() {
+    if [[ -x /usr/sbin/rsyslogd ]] && compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null; then return 0; fi
+    ! has_program rsyslog rsyslogd || return 0
+    unpack_packages rsyslog rsyslog rsyslog-elasticsearch
+    add_program rsyslog usr/sbin/rsyslogd -M "$(compgen -G "$unpacked/rsyslog/root/usr/lib/*/rsyslog")"
+}
+
+setup_haproxy() {
+    [[ ! -x /usr/sbin/haproxy ]] && ! has_program haproxy haproxy || return 0
+    unpack_packages haproxy haproxy
+    add_program haproxy usr/sbin/haproxy
+}
+
+setup_docker() {
+    [[ ! -x /usr/sbin/dockerd && ! -x /usr/bin/dockerd ]] && ! has_program docker dockerd || return 0
+    unpack_packages docker docker.io
+    add_program docker usr/bin/docker
+    add_program docker usr/sbin/dockerd
+}
+
+# setup_busybox: one that needs no library, for an image of a container.
+setup_busybox() {
+    if [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1; then return 0; fi
+    ! has_program busybox busybox || return 0
+    unpack_packages busybox busybox-static
+    # The program itself: it is copied.
+    local program
+    program="$(compgen -G "$unpacked/busybox/root/bin/busybox" || compgen -G "$unpacked/busybox/root/usr/bin/busybox")"
+    ln -sf "$program" "$unpacked/busybox/bin/"
+    ln -sf "$program" "$tools/bin/"
+}
