@@ -6,4 +6,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 scripts/setup.sh web
 say "building, then watching for changes; Ctrl-C stops"
-exec cargo leptos watch
+exec cargo leptos watch "${split[@]}"

@@ -48,7 +48,7 @@ count "crash matrix" "$(sum "$logs/crash" passed)" "$(sum "$logs/crash" failed)"
 say "building the whole program and the load generator for the end-to-end tests"
 built=0
 # The same features as above, so that little is compiled anew.
-{ cargo leptos build --frontend-only && cargo build --workspace --bins; } || built=$?
+{ cargo leptos build --frontend-only "${split[@]}" && cargo build --workspace --bins; } || built=$?
 
 status=$built
 if [[ $built -eq 0 ]]; then

@@ -9,6 +9,9 @@ tools="${XDG_CACHE_HOME:-$HOME/.cache}/logboom/tools"
 target="${CARGO_TARGET_DIR:-$repository/target}"
 [[ "$target" == /* ]] || target="$repository/$target"
 export PATH="$tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+# Options of cargo-leptos: pages that are opened less often get files of their own. Without
+# them the dashboard works as well, and its first load is larger.
+split=(--split --lib-features split)
 cd "$repository"
 
 # say TEXT…: what is done now, with the minutes and seconds since the script began.

@@ -15,7 +15,7 @@ build_site() {
     # From before the build, so that a file that is saved during it counts as newer.
     local began
     began="$(mktemp)"
-    cargo leptos build --release --precompress --frontend-only
+    cargo leptos build --release --precompress --frontend-only "${split[@]}"
     made_of >"$stamp"
     touch -r "$began" "$stamp"
     rm -f "$began"

@@ -3,6 +3,7 @@
 mod connect;
 mod explore;
 mod figures;
+mod lazy;
 #[cfg(feature = "ssr")]
 mod losses;
 mod not_found;
@@ -11,7 +12,7 @@ mod system;
 
 use leptos::prelude::*;
 use leptos_router::{
-    SsrMode, StaticSegment,
+    Lazy, SsrMode, StaticSegment,
     components::{FlatRoutes, Route, Router},
 };
 
@@ -21,13 +22,11 @@ use crate::{
     texts::{Texts, texts_of},
     title::PageTitle,
 };
-use connect::Connect;
 use explore::Explore;
+use lazy::{ConnectPage, OverviewPage, SystemPage};
 #[cfg(feature = "ssr")]
 pub(crate) use losses::html as losses_html;
 use not_found::NotFound;
-use overview::Overview;
-use system::System;
 
 /// The whole dashboard.
 #[component]
@@ -48,9 +47,9 @@ pub fn App() -> impl IntoView {
             <FlatRoutes fallback=NotFound>
                 <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
-                <Route path=StaticSegment("overview") view=Overview ssr=SsrMode::Async />
-                <Route path=StaticSegment("system") view=System ssr=SsrMode::Async />
-                <Route path=StaticSegment("connect") view=Connect ssr=SsrMode::Async />
+                <Route path=StaticSegment("overview") view={Lazy::<OverviewPage>::new()} ssr=SsrMode::Async />
+                <Route path=StaticSegment("system") view={Lazy::<SystemPage>::new()} ssr=SsrMode::Async />
+                <Route path=StaticSegment("connect") view={Lazy::<ConnectPage>::new()} ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>
     }

@@ -140,6 +140,13 @@ impl Site {
     }
 }
 
+/// Whether the file is the code of a page that is loaded later, and fits only the program
+/// that it was split off.
+pub(super) fn is_split(path: &str) -> bool {
+    path.strip_prefix("pkg/")
+        .is_some_and(|name| ["split_", "chunk_", "__wasm_split"].iter().any(|prefix| name.starts_with(prefix)))
+}
+
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("js") => "text/javascript; charset=utf-8",
@@ -176,5 +183,15 @@ mod tests {
         assert!(site().get("pkg/a.js.br").is_none());
         assert_eq!(site().root_files().collect::<Vec<_>>(), ["favicon.svg"]);
         assert!(!site().has_program());
+    }
+
+    #[test]
+    fn only_what_was_split_off_fits_one_program_alone() {
+        for name in ["pkg/split_system_page_1.wasm", "pkg/chunk_4.wasm", "pkg/__wasm_split.______.js"] {
+            assert!(is_split(name), "{name}");
+        }
+        for name in ["pkg/logboom.wasm", "pkg/logboom.js", "pkg/logboom.css", "favicon.svg", "split_here"] {
+            assert!(!is_split(name), "{name}");
+        }
     }
 }

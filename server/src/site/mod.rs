@@ -30,9 +30,11 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route(
             "/v/{version}/{*path}",
             get(move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
-                // A page of an earlier version still finds its files' successors.
+                // A page of an earlier version still finds its files' successors, except those
+                // that are linked with the WebAssembly it has loaded already.
                 let fresh = version == versioned.version();
-                answer(versioned.get(&path), &headers, fresh)
+                let fits = fresh || !files::is_split(&path);
+                answer(fits.then(|| versioned.get(&path)).flatten(), &headers, fresh)
             }),
         )
         .route(

@@ -1,0 +1,69 @@
+//! Pages that are opened less often than the search. With the feature `split`, the browser
+//! loads the code of each from a file of its own when a link first leads there. This keeps
+//! the first load small.
+
+use leptos::prelude::*;
+use leptos_router::LazyRoute;
+
+use super::{connect::Connect, overview::Overview, system::System};
+
+/// Declares the route of a page whose code can be in a file of its own.
+macro_rules! lazy_page {
+    ($route:ident, $module:ident, $page:ident, $path:literal) => {
+        pub(super) struct $route;
+
+        #[cfg(feature = "split")]
+        mod $module {
+            use leptos::{
+                prelude::*,
+                wasm_split::{SplitLoaderError, wasm_split},
+            };
+
+            #[wasm_split($module, wasm_split_path = ::leptos::wasm_split, preload(preload), fallible)]
+            pub(super) fn view() -> Result<AnyView, SplitLoaderError> {
+                Ok(super::$page().into_any())
+            }
+        }
+
+        impl LazyRoute for $route {
+            fn data() -> Self {
+                Self
+            }
+
+            #[cfg(not(feature = "split"))]
+            async fn view(_: Self) -> AnyView {
+                $page().into_any()
+            }
+
+            #[cfg(feature = "split")]
+            async fn view(_: Self) -> AnyView {
+                match $module::view().await {
+                    Ok(view) => view,
+                    Err(_) => load_from_server($path).await,
+                }
+            }
+
+            #[cfg(feature = "split")]
+            async fn preload() {
+                // `view` tries again, and has the answer to a failure.
+                let _ = $module::preload().await;
+            }
+        }
+    };
+}
+
+lazy_page!(OverviewPage, overview_page, Overview, "/overview");
+lazy_page!(SystemPage, system_page, System, "/system");
+lazy_page!(ConnectPage, connect_page, Connect, "/connect");
+
+/// Opens the page anew where its code cannot be loaded: the network failed, or the server
+/// has another version by now, whose files do not fit this one. A page that has just come
+/// from the server stays as it is, which reads well without any code.
+#[cfg(feature = "split")]
+async fn load_from_server(path: &str) -> AnyView {
+    let is_hydrated = document().body().is_some_and(|body| body.has_attribute("data-hydrated"));
+    if is_hydrated {
+        let _ = window().location().assign(path);
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,53 @@
+// Pages in files of their own: loaded when they are opened, and never of another version.
+import { expect, test } from '../fixtures/test.ts';
+
+const hydrated = 'body[data-hydrated=true]';
+
+test('the code of a page is loaded when a link first leads there', async ({ explore, page }) => {
+  const loaded: string[] = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  await explore.open();
+  const split = () => loaded.filter((path) => path.includes('/split_'));
+  expect(split()).toEqual([]);
+  for (const [link, address, test] of [
+    ['System', '/system', 'card-store'],
+    ['Connect', '/connect', 'snippet-curl'],
+    ['Overview', '/overview', 'tile-stored'],
+  ] as const) {
+    await page.getByRole('link', { name: link, exact: true }).first().click();
+    await expect(page).toHaveURL(address);
+    await expect(page.getByTestId(test)).toBeVisible();
+    expect(split().some((path) => path.includes(`/split_${address.slice(1)}_page`))).toBe(true);
+  }
+  // None of them was a new document.
+  expect(loaded.filter((path) => ['/system', '/connect', '/overview'].includes(path))).toEqual([]);
+});
+
+test('a page whose code cannot be loaded is opened from the server', async ({ explore, page }) => {
+  await explore.open();
+  await page.route('**/split_*.wasm', (route) => route.abort());
+  await page.getByRole('link', { name: 'System', exact: true }).first().click();
+  await expect(page).toHaveURL('/system');
+  await expect(page.getByTestId('card-store')).toBeVisible();
+  // Its links lead on, without any code.
+  await page.unrouteAll();
+  await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
+  await expect(page).toHaveURL('/overview');
+  await expect(page.locator(hydrated)).toBeAttached();
+});
+
+test('what was split off one version is not given to a page of another', async ({ api, page }) => {
+  const loaded: string[] = [];
+  page.on('response', (response) => loaded.push(new URL(response.url()).pathname));
+  await page.goto('/system');
+  await expect(page.locator(hydrated)).toBeAttached();
+  const split = loaded.find((path) => path.includes('/split_system_page'));
+  expect(split).toMatch(/^\/v\/[0-9a-f]+\/pkg\//);
+  const of = (path: string) => page.context().request.get(`${api.url}${path}`);
+  expect((await of(split ?? '')).status()).toBe(200);
+  const other = (path: string) => path.replace(/^\/v\/[0-9a-f]+/, '/v/0123456789abcdef');
+  expect((await of(other(split ?? ''))).status()).toBe(404);
+  // The rest is there under any version.
+  const main = loaded.find((path) => path.endsWith('/logboom.js'));
+  expect((await of(other(main ?? ''))).status()).toBe(200);
+});
