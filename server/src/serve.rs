@@ -17,6 +17,7 @@ use pipeline::{
     live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
+use reading::{Figures, Letters, Parts, Reader, Views};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,6 @@ use crate::{
     fallback::finished,
     grpc, http,
     listen::Listener,
-    reading::{self, Figures, Letters, Parts, Reader, Views},
     shutdown,
     site::{self, Site},
     snippets::DoorAddresses,
@@ -60,7 +60,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let consumer = tokio::spawn(consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone()));
 
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
-    let reader = Reader::new(Arc::clone(&store), clock);
+    let reader = Reader::new(Arc::clone(&store), clock.clone());
     let recent = options.recent as usize;
     let figures = Figures::new(
         reader.clone(),
@@ -69,14 +69,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Arc::clone(&live),
         options.retention.described(),
     );
-    let letters = Letters {
-        store: Arc::clone(&store),
-        ingest: ingest.clone(),
-        clock: reader.clock().clone(),
-        bounds: options.retention.dead_letters(),
-    };
-    let parts = Parts { store: Arc::clone(&store) };
-    let views = Views { store: Arc::clone(&store) };
+    let letters = Letters::new(Arc::clone(&store), ingest.clone(), clock, options.retention.dead_letters());
+    let parts = Parts::new(Arc::clone(&store));
+    let views = Views::new(Arc::clone(&store));
     let services = http::Services {
         ingest: ingest.clone(),
         reader: reader.clone(),

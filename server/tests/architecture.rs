@@ -14,13 +14,15 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
     ("hydrate", &["app"]),
     ("pipeline", &["model", "wire"]),
     ("doors", &["model", "pipeline"]),
+    // Questions to the store. It knows no transport and no page.
+    ("reading", &["model", "pipeline"]),
     ("engine-embedded", &["model", "pipeline"]),
     ("engine-rabbitmq", &["model", "pipeline"]),
     ("engine-timescale", &["model", "pipeline"]),
@@ -31,7 +33,17 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("logboom-tracing", &["wire"]),
     (
         "server",
-        &["app", "doors", "engine-embedded", "engine-rabbitmq", "engine-timescale", "model", "pipeline", "wire"],
+        &[
+            "app",
+            "doors",
+            "engine-embedded",
+            "engine-rabbitmq",
+            "engine-timescale",
+            "model",
+            "pipeline",
+            "reading",
+            "wire",
+        ],
     ),
 ];
 
@@ -49,6 +61,16 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
 /// Crates with I/O, a clock or randomness: none of them in `model`, which compiles to
 /// WebAssembly and has to give the same answer everywhere.
 const NOT_IN_MODEL: [&str; 7] = ["tokio", "futures", "rand", "getrandom", "uuid", "reqwest", "web-sys"];
+
+/// The store's methods that answer a question about records.
+const READING_METHODS: [&str; 8] = ["search", "count", "histogram", "facets", "get", "context", "read_after", "newest"];
+
+/// Where questions come from, below `server/src`.
+const READERS: [&str; 6] = ["commands", "dashboard", "export", "grpc", "http", "streams"];
+
+/// The files among those that may name the store's type. Health and metrics are its status,
+/// which is no question about records.
+const MAY_HOLD_THE_STORE: [&str; 1] = ["http/mod.rs"];
 
 /// What one package says it depends on.
 struct Package {
@@ -106,6 +128,24 @@ fn each_database_stays_in_its_engine() {
             let source = fs::read_to_string(&file).expect("a readable source file");
             let import = format!("sqlx::{foreign}");
             assert!(!source.contains(&import), "{} must not use {import}", file.display());
+        }
+    }
+}
+
+#[test]
+fn doors_and_dashboard_read_the_store_through_reading() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in READERS.iter().flat_map(|folder| rust_files(&sources.join(folder))) {
+        let source = fs::read_to_string(&file).expect("a readable source file");
+        let name = file.strip_prefix(&sources).expect("a file of the folder").to_string_lossy().into_owned();
+        let may_hold = MAY_HOLD_THE_STORE.contains(&name.as_str());
+        assert!(may_hold || !source.contains("LogStore"), "{name} must not hold the store: ask crate reading");
+        // A call may be spread over lines.
+        let joined: String = source.split_whitespace().collect();
+        for method in READING_METHODS {
+            for call in [format!("store.{method}("), format!("store().{method}("), format!("LogStore::{method}(")] {
+                assert!(!joined.contains(&call), "{name} must not call {call}…): ask crate reading");
+            }
         }
     }
 }

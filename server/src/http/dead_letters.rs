@@ -15,10 +15,10 @@ use axum::{
 use futures::StreamExt as _;
 use model::api::DeadLetterView;
 use pipeline::{Error, ErrorClass};
+use reading::{LetterFilter, Replayed, WholeLetter};
 use serde::{Deserialize, Serialize};
 
 use super::{Services, logs::checked, problem::Problem};
-use crate::reading::{LetterFilter, Replayed, WholeLetter};
 
 pub(super) fn routes() -> Router<Services> {
     Router::new()

@@ -11,7 +11,8 @@ use axum::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use model::StoredRecord;
-use pipeline::{Error, Result, TimeRange};
+use pipeline::{Error, Result};
+use reading::{DefaultRange, RangeText};
 use serde::Deserialize;
 
 use super::{
@@ -19,10 +20,7 @@ use super::{
     logs::checked,
     problem::{Problem, parse_query},
 };
-use crate::{
-    export::{Encoder, Format},
-    reading::RangeText,
-};
+use crate::export::{Encoder, Format};
 
 pub(super) fn routes() -> Router<Services> {
     Router::new().route("/api/v1/export", get(export))
@@ -47,7 +45,7 @@ async fn export(
     let Asked { query, from, to, format } = checked(asked)?;
     let query = parse_query(query.as_deref()).await?;
     let range = RangeText { from: from.as_deref(), to: to.as_deref() };
-    let range = range.resolve(services.reader.clock(), TimeRange::ALL)?;
+    let range = services.reader.range(range, DefaultRange::All)?;
     let mut pages = Box::pin(services.reader.pages(query, range));
     // What is wrong from the start has a status of its own.
     let first = pages.next().await.transpose()?;

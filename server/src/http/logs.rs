@@ -11,13 +11,13 @@ use model::api::{
     ContextView, CountView, FacetsView, FieldView, HistogramView, LogsPage, PatternsView, QueryHint, RecordView,
 };
 use pipeline::{Error, TimeRange};
+use reading::{DefaultRange, RangeText, hints};
 use serde::Deserialize;
 
 use super::{
     Services,
     problem::{Problem, parse_query},
 };
-use crate::reading::{RangeText, hints};
 
 /// How long a page is looked for: less than what clients and proxies wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,7 +62,8 @@ impl Asked {
     }
 
     fn range(&self, services: &Services) -> Result<TimeRange, Error> {
-        RangeText { from: self.from.as_deref(), to: self.to.as_deref() }.resolve_recent(services.reader.clock())
+        let text = RangeText { from: self.from.as_deref(), to: self.to.as_deref() };
+        services.reader.range(text, DefaultRange::LastHour)
     }
 }
 
@@ -117,10 +118,8 @@ async fn fields(State(services): State<Services>, asked: AskedParameters) -> Ans
 
 async fn patterns(State(services): State<Services>, asked: AskedParameters) -> Answer<PatternsView> {
     let asked = checked(asked)?;
-    let compare = match (asked.compare_from.as_deref(), asked.compare_to.as_deref()) {
-        (None, None) => None,
-        (from, to) => Some(RangeText { from, to }.resolve(services.reader.clock(), TimeRange::ALL)?),
-    };
+    let compare = RangeText { from: asked.compare_from.as_deref(), to: asked.compare_to.as_deref() };
+    let compare = services.reader.compared(compare)?;
     Ok(Json(services.reader.patterns(&asked.query().await?, asked.range(&services)?, compare).await?))
 }
 

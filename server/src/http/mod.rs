@@ -20,8 +20,7 @@ use std::sync::Arc;
 use axum::{Router, http::StatusCode, response::Response, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
-
-use crate::reading::{Figures, Letters, Parts, Reader, Views};
+use reading::{Figures, Letters, Parts, Reader, Views};
 
 /// What the calls work on.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use model::{
 };
 use pipeline::{Error, Result, SearchRequest, TimeRange};
 
-use super::Reader;
+use crate::reader::Reader;
 
 /// The newest matches that are looked at, and how many at a time.
 const RECORDS: usize = 50_000;
@@ -46,12 +46,7 @@ struct Group {
 
 impl Reader {
     /// The kinds of messages among the newest matches; of each, whether `compare` has none.
-    pub(crate) async fn patterns(
-        &self,
-        query: &Query,
-        range: TimeRange,
-        compare: Option<TimeRange>,
-    ) -> Result<PatternsView> {
+    pub async fn patterns(&self, query: &Query, range: TimeRange, compare: Option<TimeRange>) -> Result<PatternsView> {
         let miner = miner()?;
         let mut groups: HashMap<u64, Group> = HashMap::new();
         let mut view = PatternsView { complete: true, ..PatternsView::default() };
@@ -126,7 +121,7 @@ impl Reader {
     }
 
     /// When the oldest match happened, to about a second: found by halving the time.
-    pub(crate) async fn first_seen(&self, query: &Query) -> Result<Option<String>> {
+    pub async fn first_seen(&self, query: &Query) -> Result<Option<String>> {
         const BUCKETS: i64 = 1000;
         let now = self.clock.now();
         let mut range = TimeRange { from: 0, to: now.saturating_add(1) };

@@ -1,4 +1,6 @@
-//! What the dashboard asks, answered by the reader.
+//! The dashboard's backend: its questions, answered by the package `reading`.
+
+mod losses;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -6,7 +8,7 @@ use std::{
 };
 
 use app::backend::{
-    Backend, BackendError, BackendErrorClass, ContextRequest, Done, FacetsRequest, FieldsRequest, HistogramRequest,
+    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
     LogsRequest, Losses, PatternsRequest,
 };
 use async_trait::async_trait;
@@ -17,11 +19,10 @@ use model::{
     },
 };
 use pipeline::{Error, ErrorClass, TimeRange};
+use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
 
-use crate::{
-    reading::{Figures, LetterFilter, Letters, Parts, RangeText, Reader, Views, compiled, hints},
-    snippets::{self, DoorAddresses},
-};
+use self::losses::{Asked, letters_page};
+use crate::snippets::{self, DoorAddresses};
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
 /// and a range without an end is open there.
@@ -41,15 +42,15 @@ pub(crate) struct Reading {
 
 impl Reading {
     async fn query(text: &str) -> Result<Query, BackendError> {
-        compiled(Query::parse_or_text(text).0).await.map_err(told)
+        compiled(Query::parse_or_text(text).0).await.map_err(to_backend_error)
     }
 
     fn range(&self, from: Option<&str>, to: Option<&str>) -> Result<TimeRange, BackendError> {
-        RangeText { from, to }.resolve(self.reader.clock(), TimeRange::ALL).map_err(told)
+        self.reader.range(RangeText { from, to }, DefaultRange::All).map_err(to_backend_error)
     }
 }
 
-fn told(error: Error) -> BackendError {
+fn to_backend_error(error: Error) -> BackendError {
     let class = match error.class {
         ErrorClass::Invalid => BackendErrorClass::Invalid,
         ErrorClass::NotFound => BackendErrorClass::NotFound,
@@ -69,7 +70,7 @@ impl Backend for Reading {
             .reader
             .logs(Self::query(&request.query).await?, range, limit, request.cursor.as_deref(), self.patience)
             .await
-            .map_err(told)?;
+            .map_err(to_backend_error)?;
         if request.limit.is_none() && request.cursor.is_none() {
             // A live page goes on with a tail from the page's position, which brings what is newer:
             // of PostgreSQL a search may see what a tail may not yet.
@@ -82,35 +83,36 @@ impl Backend for Reading {
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader.histogram(&Self::query(&request.query).await?, range, request.buckets).await.map_err(told)
+        self.reader
+            .histogram(&Self::query(&request.query).await?, range, request.buckets)
+            .await
+            .map_err(to_backend_error)
     }
 
     async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let query = Self::query(&request.query).await?;
-        self.reader.facets(&query, range, &request.fields, request.limit).await.map_err(told)
+        self.reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
     }
 
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError> {
-        self.reader.context(&request.id, request.before, request.after).await.map_err(told)
+        self.reader.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
     }
 
     async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader.fields(&Self::query(&request.query).await?, range).await.map_err(told)
+        self.reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
     }
 
     async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        let compare = match (&request.compare_from, &request.compare_to) {
-            (None, None) => None,
-            (from, to) => Some(self.range(from.as_deref(), to.as_deref())?),
-        };
-        self.reader.patterns(&Self::query(&request.query).await?, range, compare).await.map_err(told)
+        let compare = RangeText { from: request.compare_from.as_deref(), to: request.compare_to.as_deref() };
+        let compare = self.reader.compared(compare).map_err(to_backend_error)?;
+        self.reader.patterns(&Self::query(&request.query).await?, range, compare).await.map_err(to_backend_error)
     }
 
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
-        self.reader.first_seen(&Self::query(&query).await?).await.map_err(told)
+        self.reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
     }
 
     async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {
@@ -118,43 +120,21 @@ impl Backend for Reading {
     }
 
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
-        let mut filter = LetterFilter::default();
-        let (mut before, mut done, mut numbers) = (None, None, Vec::new());
-        for (name, value) in url::form_urlencoded::parse(parameters.trim_start_matches('?').as_bytes()) {
-            let text = || Some(value.clone().into_owned());
-            match &*name {
-                "reason" => filter.reason = text(),
-                "door" => filter.door = text(),
-                "service" => filter.service = text(),
-                "from" => filter.from = text(),
-                "to" => filter.to = text(),
-                "before" => before = value.parse().ok(),
-                "done" => done = text(),
-                "number" => numbers.extend(value.parse::<u64>()),
-                _ => {}
-            }
-        }
-        let done = match (done.as_deref(), &numbers[..]) {
-            (Some("replayed"), &[letters, records, failed]) => Some(Done::Replayed { letters, records, failed }),
-            (Some("deleted"), &[letters]) => Some(Done::Deleted(letters)),
-            (Some("given-up"), []) => Some(Done::GivenUp),
-            (Some("nothing"), []) => Some(Done::Nothing),
-            _ => None,
-        };
-        let letters = self.letters.page(&filter, before).await.map_err(told)?;
+        let Asked { filter, before, done } = Asked::read(parameters);
+        let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
         Ok(Losses { aside: self.parts.aside(), letters, done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {
-        self.views.list().await.map_err(told)
+        self.views.list().await.map_err(to_backend_error)
     }
 
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
-        self.views.save(&view.name, &view.address).await.map_err(told)
+        self.views.save(&view.name, &view.address).await.map_err(to_backend_error)
     }
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError> {
-        self.views.remove(&name).await.map_err(told)
+        self.views.remove(&name).await.map_err(to_backend_error)
     }
 
     async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {

@@ -1,14 +1,4 @@
-//! Reading: what the HTTP API and the dashboard ask of the store, in one place.
-//!
-//! Parameters come as texts, are checked here, and every error names the parameter.
-
-mod cursor;
-mod figures;
-mod letters;
-mod parameters;
-mod parts;
-mod patterns;
-mod views;
+//! Records: a page, all matches, one record, its neighbours, their fields and values.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,20 +8,17 @@ use std::{
 
 use futures::Stream;
 use model::{
-    LevelClass, Query, StoredRecord,
-    api::{BucketView, ContextView, CountView, FacetValue, FacetsView, FieldView, HistogramView, LogsPage, RecordView},
+    Position, Query, StoredRecord,
+    api::{ContextView, CountView, FacetValue, FacetsView, FieldView, LogsPage, RecordView},
     limits, time,
 };
-use pipeline::{Error, LogStore, Result, SearchRequest, TimeRange};
+use pipeline::{Cursor, Error, LogStore, Result, SearchRequest, TimeRange};
 
-pub(crate) use figures::Figures;
-pub(crate) use letters::{LetterFilter, Letters, Replayed, WholeLetter};
-pub(crate) use parameters::{Clock, RangeText, compiled, hints, parse_query};
-pub(crate) use parts::Parts;
-pub(crate) use views::Views;
+use crate::{
+    cursor,
+    range::{Clock, DefaultRange, RangeText},
+};
 
-/// The buckets of one histogram.
-const MOST_BUCKETS: u32 = 1000;
 /// The fields and the values of one facets call.
 const MOST_FACETS: usize = 50;
 /// The records that an export reads at a time: a few megabytes.
@@ -43,23 +30,35 @@ const MOST_NEIGHBOURS: usize = 1000;
 
 /// Answers questions about what is stored.
 #[derive(Clone)]
-pub(crate) struct Reader {
-    store: Arc<dyn LogStore>,
-    clock: Clock,
+pub struct Reader {
+    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) clock: Clock,
 }
 
 impl Reader {
-    pub(crate) fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
         Self { store, clock }
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
+    /// The range of a question; `default` says what a missing end means.
+    ///
+    /// # Errors
+    /// `Invalid` for an end that is no time, and for ends in the wrong order.
+    pub fn range(&self, text: RangeText<'_>, default: DefaultRange) -> Result<TimeRange> {
+        text.resolve(&self.clock, default)
+    }
+
+    /// The range that a question compares with; `None` where neither end is given.
+    ///
+    /// # Errors
+    /// As [`Reader::range`].
+    pub fn compared(&self, text: RangeText<'_>) -> Result<Option<TimeRange>> {
+        text.compared(&self.clock)
     }
 
     /// A page of records, newest first. Where looking takes longer than `patience`, it is
     /// what was found so far, and the page's end says how far back that is.
-    pub(crate) async fn logs(
+    pub async fn logs(
         &self,
         query: Query,
         range: TimeRange,
@@ -87,8 +86,46 @@ impl Reader {
         })
     }
 
+    /// The newest position that is final. A tail from there on, and [`Reader::recent`] up to it,
+    /// give every record once.
+    pub async fn newest(&self) -> Result<Position> {
+        self.store.newest().await
+    }
+
+    /// The `limit` newest records whose positions are at most `upto`, oldest first.
+    pub async fn recent(&self, upto: Position, limit: usize) -> Result<Vec<StoredRecord>> {
+        let mut recent = self.search(Query::default(), TimeRange::ALL, limit, None).await?;
+        recent.retain(|stored| stored.position <= upto);
+        recent.reverse();
+        Ok(recent)
+    }
+
+    /// A page of records as they are stored, newest first, however long that takes.
+    pub async fn search(
+        &self,
+        query: Query,
+        range: TimeRange,
+        limit: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Vec<StoredRecord>> {
+        let request = SearchRequest { cursor, ..SearchRequest::new(query, range, limit) };
+        Ok(self.store.search(&request).await?.records)
+    }
+
+    /// The cursor of the page behind the record at `position`; if that record is gone, behind
+    /// the next one that is stored. Past the newest record it is the cursor of the first page.
+    pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
+        let before = Position(position.0.saturating_sub(1));
+        let newest = self.store.newest().await?;
+        let found = self.store.read_after(before, newest.max(before), &Query::default(), 1).await?;
+        Ok(match found.first() {
+            Some(stored) => Cursor { time: stored.record.time, position: stored.position },
+            None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },
+        })
+    }
+
     /// Everything that matches, newest first, some thousand records at a time.
-    pub(crate) fn pages(
+    pub fn pages(
         &self,
         query: Query,
         range: TimeRange,
@@ -105,51 +142,11 @@ impl Reader {
         }
     }
 
-    pub(crate) async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
+    pub async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
         Ok(CountView { count: self.store.count(query, range).await?, hints: Vec::new() })
     }
 
-    /// Counts by level in about `buckets` buckets of a round width.
-    pub(crate) async fn histogram(&self, query: &Query, range: TimeRange, buckets: u32) -> Result<HistogramView> {
-        if !(1..=MOST_BUCKETS).contains(&buckets) {
-            return Err(Error::invalid(format!("buckets is {buckets}; it may be 1 to {MOST_BUCKETS}")));
-        }
-        let range = self.closed(range);
-        let width = bucket_width(range, buckets);
-        let histogram = self.store.histogram(query, range, width).await?;
-        let buckets = histogram
-            .counts
-            .iter()
-            .enumerate()
-            .map(|(place, counts)| BucketView {
-                time: time::format_rfc3339(histogram.start.saturating_add(width.saturating_mul(place as i64))),
-                counts: LevelClass::ALL
-                    .iter()
-                    .zip(counts)
-                    .filter(|(_, count)| **count > 0)
-                    .map(|(class, count)| (class.name().to_owned(), *count))
-                    .collect(),
-            })
-            .collect();
-        Ok(HistogramView { bucket_seconds: width as f64 / 1e9, buckets })
-    }
-
-    /// The range with its open ends closed, at now and an hour before the end: an open one
-    /// would stretch the buckets over centuries.
-    fn closed(&self, range: TimeRange) -> TimeRange {
-        const HOUR: i64 = 3_600_000_000_000;
-        let to = if range.to == i64::MAX { self.clock.now().max(range.from).saturating_add(1) } else { range.to };
-        let from = if range.from == i64::MIN { to.saturating_sub(HOUR) } else { range.from };
-        TimeRange { from, to }
-    }
-
-    pub(crate) async fn facets(
-        &self,
-        query: &Query,
-        range: TimeRange,
-        fields: &[String],
-        limit: usize,
-    ) -> Result<FacetsView> {
+    pub async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<FacetsView> {
         if fields.is_empty() || fields.len() > MOST_FACETS {
             return Err(Error::invalid(format!(
                 "fields names {} fields; name 1 to {MOST_FACETS}, with commas between them, as in fields=service,level",
@@ -167,7 +164,7 @@ impl Reader {
 
     /// The names of the fields that the newest matches have, the most frequent first, each
     /// with a share of how many of them have it and how many values it has there.
-    pub(crate) async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
+    pub async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
         let mut request = SearchRequest::new(query.clone(), range, SAMPLE);
         request.patience = Some(Duration::from_secs(2));
         let page = self.store.search(&request).await?;
@@ -191,12 +188,12 @@ impl Reader {
         Ok(fields)
     }
 
-    pub(crate) async fn record(&self, id: &str) -> Result<RecordView> {
+    pub async fn record(&self, id: &str) -> Result<RecordView> {
         let stored = self.store.get(parse_id(id)?).await?.ok_or_else(|| no_record(id))?;
         Ok(RecordView::from(&stored))
     }
 
-    pub(crate) async fn context(&self, id: &str, before: usize, after: usize) -> Result<ContextView> {
+    pub async fn context(&self, id: &str, before: usize, after: usize) -> Result<ContextView> {
         for (name, asked) in [("before", before), ("after", after)] {
             if asked > MOST_NEIGHBOURS {
                 return Err(Error::invalid(format!("{name} is {asked}; it may be 0 to {MOST_NEIGHBOURS}")));
@@ -217,63 +214,4 @@ fn parse_id(id: &str) -> Result<model::RecordId> {
 
 fn no_record(id: &str) -> Error {
     Error::not_found(format!("no record has the id {id}; it may have been deleted by retention"))
-}
-
-/// The narrowest round width of which `buckets` cover the range, in nanoseconds.
-fn bucket_width(range: TimeRange, buckets: u32) -> i64 {
-    const MILLISECOND: i64 = 1_000_000;
-    const SECOND: i64 = 1000 * MILLISECOND;
-    const MINUTE: i64 = 60 * SECOND;
-    const HOUR: i64 = 60 * MINUTE;
-    const DAY: i64 = 24 * HOUR;
-    const WIDTHS: [i64; 27] = [
-        MILLISECOND,
-        5 * MILLISECOND,
-        10 * MILLISECOND,
-        50 * MILLISECOND,
-        100 * MILLISECOND,
-        250 * MILLISECOND,
-        500 * MILLISECOND,
-        SECOND,
-        2 * SECOND,
-        5 * SECOND,
-        10 * SECOND,
-        15 * SECOND,
-        30 * SECOND,
-        MINUTE,
-        2 * MINUTE,
-        5 * MINUTE,
-        10 * MINUTE,
-        15 * MINUTE,
-        30 * MINUTE,
-        HOUR,
-        2 * HOUR,
-        3 * HOUR,
-        6 * HOUR,
-        12 * HOUR,
-        DAY,
-        7 * DAY,
-        30 * DAY,
-    ];
-    let length = range.to.saturating_sub(range.from).max(1);
-    let least = length / i64::from(buckets) + i64::from(length % i64::from(buckets) != 0);
-    match WIDTHS.into_iter().find(|width| *width >= least) {
-        Some(width) => width,
-        None => least.div_euclid(DAY).saturating_add(1).saturating_mul(DAY),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_are_round_and_cover_the_range() {
-        let hour = TimeRange { from: 0, to: 3_600_000_000_000 };
-        assert_eq!(bucket_width(hour, 60), 60_000_000_000);
-        assert_eq!(bucket_width(hour, 50), 120_000_000_000);
-        assert_eq!(bucket_width(TimeRange { from: 5, to: 5 }, 60), 1_000_000);
-        let all = bucket_width(TimeRange::ALL, 60);
-        assert!(all.checked_mul(60).is_none_or(|covered| covered > 0));
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use app::backend::LettersPage;
 use futures::Stream;
 use model::{
     Position, StoredRecord,
@@ -10,44 +9,44 @@ use model::{
     limits, time,
 };
 use pipeline::{
-    DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, Error, LogStore, Result,
-    TimeRange, admit::Ingest, envelope,
+    DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Error,
+    LogStore, Result, admit::Ingest, envelope,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, RangeText};
+use crate::range::{Clock, DefaultRange, RangeText};
 
 /// The letters that one step of a download, a deletion or a replay looks at.
 const STEP: usize = 100;
-/// The letters of a page of the dashboard.
+/// The letters of a page for people.
 const SHOWN: usize = 50;
 /// The failures that a replay of many names.
 const NAMED: usize = 100;
 
 /// What could not be stored.
 #[derive(Clone)]
-pub(crate) struct Letters {
-    pub(crate) store: Arc<dyn LogStore>,
-    pub(crate) ingest: Ingest,
-    pub(crate) clock: Clock,
-    pub(crate) bounds: DeadLetterBounds,
+pub struct Letters {
+    store: Arc<dyn LogStore>,
+    ingest: Ingest,
+    clock: Clock,
+    bounds: DeadLetterBounds,
 }
 
 /// Which letters are meant, as it is written; empty texts are none.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct LetterFilter {
-    pub(crate) reason: Option<String>,
-    pub(crate) door: Option<String>,
-    pub(crate) service: Option<String>,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
+pub struct LetterFilter {
+    pub reason: Option<String>,
+    pub door: Option<String>,
+    pub service: Option<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
     /// The greatest id that is meant.
-    pub(crate) upto: Option<i64>,
+    pub upto: Option<i64>,
 }
 
 impl LetterFilter {
     /// The parameters of a page that say something, by name.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
         let fields = [
             ("reason", &self.reason),
             ("door", &self.door),
@@ -60,14 +59,15 @@ impl LetterFilter {
     }
 
     /// Whether every letter is meant.
-    pub(crate) fn is_all(&self) -> bool {
+    pub fn is_all(&self) -> bool {
         self.fields().is_empty() && self.upto.is_none()
     }
 
     fn resolve(&self, clock: &Clock) -> Result<DeadLetterFilter> {
         let text =
             |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let range = RangeText { from: self.from.as_deref(), to: self.to.as_deref() }.resolve(clock, TimeRange::ALL)?;
+        let range =
+            RangeText { from: self.from.as_deref(), to: self.to.as_deref() }.resolve(clock, DefaultRange::All)?;
         Ok(DeadLetterFilter {
             reason: text(&self.reason),
             producer: text(&self.door),
@@ -78,9 +78,19 @@ impl LetterFilter {
     }
 }
 
+/// A page of letters.
+#[derive(Debug, Clone, Default)]
+pub struct LetterPage {
+    pub letters: Vec<DeadLetterView>,
+    /// The id that the next page begins before; `None` where this one is the last.
+    pub next: Option<String>,
+    /// The newest that pass the filter: what comes later is not meant by "all of them".
+    pub newest: Option<String>,
+}
+
 /// A letter with its payload: as records, or in hexadecimal where it is no batch.
 #[derive(Debug, Serialize)]
-pub(crate) struct WholeLetter {
+pub struct WholeLetter {
     #[serde(flatten)]
     letter: DeadLetterView,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,12 +101,12 @@ pub(crate) struct WholeLetter {
 
 /// What became of a replay of many.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Replayed {
+pub struct Replayed {
     /// Letters that are gone because their records are on their way.
-    pub(crate) letters: u64,
-    pub(crate) records: u64,
+    pub letters: u64,
+    pub records: u64,
     /// Letters that stay.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// The first of those, and why.
     failures: Vec<Failure>,
 }
@@ -108,13 +118,13 @@ struct Failure {
 }
 
 impl Letters {
+    /// Replays go to `ingest`; ranges are resolved by `clock`; `bounds` are the store's.
+    pub fn new(store: Arc<dyn LogStore>, ingest: Ingest, clock: Clock, bounds: DeadLetterBounds) -> Self {
+        Self { store, ingest, clock, bounds }
+    }
+
     /// A page of those that pass, the newest first, with an id below `before`.
-    pub(crate) async fn list(
-        &self,
-        filter: &LetterFilter,
-        before: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<DeadLetterView>> {
+    pub async fn list(&self, filter: &LetterFilter, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetterView>> {
         if !(1..=limits::PAGE_RECORDS).contains(&limit) {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
         }
@@ -123,45 +133,37 @@ impl Letters {
         Ok(self.store.dead_letters(&request).await?.into_iter().map(view).collect())
     }
 
-    /// The page of the dashboard. A filter that cannot be used is part of it.
-    pub(crate) async fn page(&self, filter: &LetterFilter, before: Option<i64>) -> Result<LettersPage> {
-        let status = self.store.status().dead_letters;
-        let mut page = LettersPage {
-            filter: filter.fields(),
-            count: status.letters,
-            bytes: status.bytes,
-            dropped: status.dropped,
-            dropped_records: status.dropped_records,
-            most_bytes: self.bounds.bytes,
-            most_age: humantime::format_duration(self.bounds.age).to_string(),
-            ..LettersPage::default()
-        };
+    /// A page for people: the newest of those that pass, with an id below `before`.
+    pub async fn page(&self, filter: &LetterFilter, before: Option<i64>) -> Result<LetterPage> {
         // One more than is shown tells whether there is a next page.
-        match self.list(filter, before, SHOWN + 1).await {
-            Ok(letters) => page.letters = letters,
-            Err(error) if error.class == pipeline::ErrorClass::Invalid => {
-                page.error = Some(error.message);
-                return Ok(page);
-            }
-            Err(error) => return Err(error),
-        }
-        let more = page.letters.len() > SHOWN;
-        page.letters.truncate(SHOWN);
-        page.next = page.letters.last().filter(|_| more).map(|letter| letter.id.clone());
-        page.newest = match before {
-            None => page.letters.first().map(|letter| letter.id.clone()),
+        let mut letters = self.list(filter, before, SHOWN + 1).await?;
+        let more = letters.len() > SHOWN;
+        letters.truncate(SHOWN);
+        let next = letters.last().filter(|_| more).map(|letter| letter.id.clone());
+        let newest = match before {
+            None => letters.first().map(|letter| letter.id.clone()),
             Some(_) => self.list(filter, None, 1).await?.pop().map(|letter| letter.id),
         };
-        Ok(page)
+        Ok(LetterPage { letters, next, newest })
+    }
+
+    /// How many letters there are in all, and how many were dropped.
+    pub fn status(&self) -> DeadLettersStatus {
+        self.store.status().dead_letters
+    }
+
+    /// The bounds past which the oldest letters go.
+    pub fn bounds(&self) -> &DeadLetterBounds {
+        &self.bounds
     }
 
     /// One letter with its content.
-    pub(crate) async fn show(&self, id: i64) -> Result<WholeLetter> {
+    pub async fn show(&self, id: i64) -> Result<WholeLetter> {
         self.letter(id).await.map(whole)
     }
 
     /// The payload as it came.
-    pub(crate) async fn payload(&self, id: i64) -> Result<Vec<u8>> {
+    pub async fn payload(&self, id: i64) -> Result<Vec<u8>> {
         Ok(self.letter(id).await?.letter.payload)
     }
 
@@ -171,7 +173,7 @@ impl Letters {
     }
 
     /// All that pass, each with its content as one line of JSON.
-    pub(crate) fn lines(&self, filter: &LetterFilter) -> Result<impl Stream<Item = Result<String>> + Send + use<>> {
+    pub fn lines(&self, filter: &LetterFilter) -> Result<impl Stream<Item = Result<String>> + Send + use<>> {
         let (store, filter) = (Arc::clone(&self.store), filter.resolve(&self.clock)?);
         Ok(async_stream::try_stream! {
             let mut request = DeadLetterRequest { filter, before: None, limit: STEP };
@@ -191,7 +193,7 @@ impl Letters {
     }
 
     /// Deletes one.
-    pub(crate) async fn delete(&self, id: i64) -> Result<()> {
+    pub async fn delete(&self, id: i64) -> Result<()> {
         match self.store.remove_dead_letters(&[id]).await? {
             0 => Err(Error::not_found(format!("no dead letter has the id {id}"))),
             _ => {
@@ -202,7 +204,7 @@ impl Letters {
     }
 
     /// Deletes all that pass; returns how many.
-    pub(crate) async fn delete_all(&self, filter: &LetterFilter) -> Result<u64> {
+    pub async fn delete_all(&self, filter: &LetterFilter) -> Result<u64> {
         let mut request = self.all(filter).await?;
         let mut deleted = 0;
         loop {
@@ -218,7 +220,7 @@ impl Letters {
 
     /// Puts the letter's batch through the queue again; the letter goes once that is
     /// durable. Returns how many records it holds.
-    pub(crate) async fn replay(&self, id: i64) -> Result<usize> {
+    pub async fn replay(&self, id: i64) -> Result<usize> {
         let letter = self.letter(id).await?;
         let batch = envelope::decode(&letter.letter.payload)
             .map_err(|error| Error::invalid(format!("the dead letter holds no batch that could be stored: {error}")))?;
@@ -230,7 +232,7 @@ impl Letters {
 
     /// Replays all that pass, the newest first. One that cannot be replayed stays; where the
     /// queue takes nothing now, the rest is not tried.
-    pub(crate) async fn replay_all(&self, filter: &LetterFilter) -> Result<Replayed> {
+    pub async fn replay_all(&self, filter: &LetterFilter) -> Result<Replayed> {
         let mut request = self.all(filter).await?;
         let mut replayed = Replayed::default();
         loop {

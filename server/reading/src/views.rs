@@ -10,19 +10,23 @@ const ADDRESS_BYTES: usize = 4 * limits::QUERY_BYTES;
 
 /// The saved views.
 #[derive(Clone)]
-pub(crate) struct Views {
-    pub(crate) store: Arc<dyn LogStore>,
+pub struct Views {
+    store: Arc<dyn LogStore>,
 }
 
 impl Views {
+    pub fn new(store: Arc<dyn LogStore>) -> Self {
+        Self { store }
+    }
+
     /// By name.
-    pub(crate) async fn list(&self) -> Result<Vec<SavedView>> {
+    pub async fn list(&self) -> Result<Vec<SavedView>> {
         self.store.views().await
     }
 
     /// # Errors
     /// `NotFound` where there is none of the name, or none that may be followed.
-    pub(crate) async fn address(&self, name: &str) -> Result<String> {
+    pub async fn address(&self, name: &str) -> Result<String> {
         let views = self.store.views().await?;
         let view = views.into_iter().find(|view| view.name == name);
         // What is stored may be older than this check.
@@ -34,7 +38,7 @@ impl Views {
     ///
     /// # Errors
     /// `Invalid` for a name or an address that is none, and past the bound.
-    pub(crate) async fn save(&self, name: &str, address: &str) -> Result<()> {
+    pub async fn save(&self, name: &str, address: &str) -> Result<()> {
         let name = name.trim();
         if name.is_empty() || name.len() > limits::NAME_BYTES || name.chars().any(char::is_control) {
             return Err(Error::invalid(format!(
@@ -51,7 +55,7 @@ impl Views {
         self.store.save_view(&SavedView { name: name.to_owned(), address: address.to_owned() }).await
     }
 
-    pub(crate) async fn remove(&self, name: &str) -> Result<()> {
+    pub async fn remove(&self, name: &str) -> Result<()> {
         self.store.remove_view(name).await
     }
 }

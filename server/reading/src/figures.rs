@@ -15,7 +15,7 @@ use model::{
 use pipeline::{LogStore, Queue, Result, SearchRequest, TimeRange, live::LiveHub};
 use tokio::sync::watch;
 
-use super::Reader;
+use crate::reader::Reader;
 
 /// How much of the traffic is shown, and in how many steps.
 const SHOWN: Duration = Duration::from_secs(15 * 60);
@@ -30,7 +30,7 @@ const SHARE: u32 = 4;
 
 /// Makes figures while somebody watches.
 #[derive(Clone)]
-pub(crate) struct Figures(Arc<Inner>);
+pub struct Figures(Arc<Inner>);
 
 struct Inner {
     reader: Reader,
@@ -54,7 +54,7 @@ struct Before {
 }
 
 impl Figures {
-    pub(crate) fn new(
+    pub fn new(
         reader: Reader,
         queue: Arc<dyn Queue>,
         store: Arc<dyn LogStore>,
@@ -74,7 +74,7 @@ impl Figures {
     }
 
     /// The figures of now, or of a moment ago.
-    pub(crate) async fn now(&self) -> Arc<FiguresView> {
+    pub async fn now(&self) -> Arc<FiguresView> {
         let inner = &self.0;
         let mut before = inner.making.lock().await;
         if let Some((until, made)) = &before.made
@@ -91,7 +91,7 @@ impl Figures {
     }
 
     /// The figures, and new ones as long as somebody reads them.
-    pub(crate) fn watch(&self) -> impl Stream<Item = Arc<FiguresView>> + Send + use<> {
+    pub fn watch(&self) -> impl Stream<Item = Arc<FiguresView>> + Send + use<> {
         let figures = self.clone();
         async_stream::stream! {
             loop {
@@ -118,7 +118,7 @@ impl Inner {
         let stored = if since > 0.0 { store.records.saturating_sub(before.records) as f64 / since } else { 0.0 };
         (before.at, before.records) = (Some(now), store.records);
         let mut figures = FiguresView {
-            time: time::format_rfc3339(self.reader.clock().now()),
+            time: time::format_rfc3339(self.reader.clock.now()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: resident(),
@@ -150,7 +150,7 @@ impl Inner {
     }
 
     async fn traffic(&self, figures: &mut FiguresView) -> Result<()> {
-        let now = self.reader.clock().now();
+        let now = self.reader.clock.now();
         let range = TimeRange { from: now.saturating_sub(SHOWN.as_nanos() as i64), to: now };
         figures.traffic = self.reader.histogram(&Query::default(), range, STEPS).await?;
         let names = self.store.facets(&Query::default(), range, &["service".to_owned()], SERVICES).await?;

@@ -7,18 +7,22 @@ use pipeline::{LogStore, PartAside, Result};
 
 /// The parts that the store has set aside.
 #[derive(Clone)]
-pub(crate) struct Parts {
-    pub(crate) store: Arc<dyn LogStore>,
+pub struct Parts {
+    store: Arc<dyn LogStore>,
 }
 
 impl Parts {
+    pub fn new(store: Arc<dyn LogStore>) -> Self {
+        Self { store }
+    }
+
     /// The newest records first.
-    pub(crate) fn aside(&self) -> Vec<PartAsideView> {
+    pub fn aside(&self) -> Vec<PartAsideView> {
         self.store.status().aside.into_iter().map(view).collect()
     }
 
     /// Loses a part's records for good; says whether a part of this name was set aside.
-    pub(crate) async fn give_up(&self, name: &str) -> Result<bool> {
+    pub async fn give_up(&self, name: &str) -> Result<bool> {
         self.store.give_up_part(name).await
     }
 }
