@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
@@ -23,7 +23,10 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("doors", &["model", "pipeline"]),
     // Questions to the store. It knows no transport and no page.
     ("reading", &["model", "pipeline"]),
-    ("engine-embedded", &["model", "pipeline"]),
+    ("crash-points", &[]),
+    // The file format: what is in a file, and nothing of when one is written.
+    ("parts", &["crash-points", "model", "pipeline"]),
+    ("engine-embedded", &["crash-points", "model", "parts", "pipeline"]),
     ("engine-rabbitmq", &["model", "pipeline"]),
     ("engine-timescale", &["model", "pipeline"]),
     ("testkit", &["model", "pipeline"]),
@@ -51,8 +54,8 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 const ONLY_IN: [(&str, &[&str]); 5] = [
     ("lapin", &["engine-rabbitmq"]),
     // The store keeps Parquet, and an export may be Parquet.
-    ("parquet", &["engine-embedded", "server"]),
-    ("arrow-array", &["engine-embedded", "server"]),
+    ("parquet", &["engine-embedded", "parts", "server"]),
+    ("arrow-array", &["engine-embedded", "parts", "server"]),
     // PostgreSQL in one engine, SQLite in the other.
     ("sqlx", &["engine-embedded", "engine-timescale"]),
     ("wasm-bindgen", &["app", "hydrate"]),

@@ -8,18 +8,16 @@ use arrow_array::{
 };
 use foldhash::fast::RandomState;
 use model::{LevelClass, Query, Record, Severity, query::Field};
+use parts::{
+    columns::{self, Texts},
+    decode::{self, Values},
+    reader::Group,
+    schema::{self, Columns},
+};
 use pipeline::{Facet, Result, TimeRange};
 
 use super::{Counter, run};
-use crate::{
-    part::{
-        columns::{self, Texts},
-        decode::{self, Values},
-        reader::Group,
-        schema::{self, Columns},
-    },
-    store::{scans::Cancel, snapshot::Snapshot},
-};
+use crate::store::{scans::Cancel, snapshot::Snapshot};
 
 /// The most distinct values that a facet keeps counts of. Past it the rarest half is
 /// forgotten, so that the most frequent stay right unless values hardly repeat.

@@ -25,7 +25,7 @@ const SERVICES: usize = 256;
 type ByClass = [u64; LevelClass::ALL.len()];
 
 /// Rows of a row group by service.
-pub(crate) type Totals = BTreeMap<String, ByClass>;
+pub type Totals = BTreeMap<String, ByClass>;
 
 /// As it stands in the file.
 #[derive(Serialize, Deserialize)]

@@ -9,10 +9,9 @@ use foldhash::fast::RandomState;
 use pipeline::Result;
 
 use super::{refused, spill::Spill};
-use crate::part::{
+use crate::{
     reader::{Footer, Part},
-    schema::{self, AttributeColumn, Kind},
-    writer::Layout,
+    schema::{self, AttributeColumn, Kind, Layout},
 };
 
 /// The columns of the merged part.

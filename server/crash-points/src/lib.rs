@@ -1,33 +1,50 @@
-//! Points at which the crash tests (`tests/crash`) end the process, or fill its disk.
+//! Points at which the crash tests (`engine-embedded/tests/crash`) end the process, or fill its
+//! disk.
 //!
-//! Without the feature `failpoints` there is nothing of them in the program. With it,
-//! the environment variable `CRASH_AT` says where to end: `wal::group-synced=3` is
-//! after three other groups were synced. `FULL_AT` says where the disk is full, the next
-//! three times.
+//! Without the feature `enabled` there is nothing of them in the program. With it, the
+//! environment variable `CRASH_AT` says where to end: `wal::group-synced=3` is after three
+//! other groups were synced. `FULL_AT` says where the disk is full, the next three times.
 
 /// Ends the process here, as `kill -9` would, when a crash test asks for it.
+#[cfg(feature = "enabled")]
+#[macro_export]
 macro_rules! crash_point {
     ($name:literal) => {
-        #[cfg(feature = "failpoints")]
-        $crate::crash::reached($name);
+        $crate::reached($name);
     };
 }
 
+/// Nothing: the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[macro_export]
+macro_rules! crash_point {
+    ($name:literal) => {};
+}
+
 /// Returns from here with what `$error` makes of a full disk, when a crash test asks for it.
+#[cfg(feature = "enabled")]
+#[macro_export]
 macro_rules! full_disk_point {
     ($name:literal, $error:expr) => {
-        #[cfg(feature = "failpoints")]
-        if let Some(error) = $crate::crash::full($name) {
+        if let Some(error) = $crate::full($name) {
             return Err($error(error));
         }
     };
 }
 
-#[cfg(feature = "failpoints")]
-pub(crate) use failpoints::{full, reached};
+/// Nothing: the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[macro_export]
+macro_rules! full_disk_point {
+    ($name:literal, $error:expr) => {};
+}
 
-#[cfg(feature = "failpoints")]
-mod failpoints {
+#[cfg(feature = "enabled")]
+#[doc(hidden)]
+pub use points::{full, reached};
+
+#[cfg(feature = "enabled")]
+mod points {
     use std::{
         io,
         sync::{
@@ -56,7 +73,7 @@ mod failpoints {
         }
     }
 
-    pub(crate) fn reached(name: &str) {
+    pub fn reached(name: &str) {
         static AT: LazyLock<Option<At>> = LazyLock::new(|| At::read("CRASH_AT"));
         if AT.as_ref().and_then(|at| at.left(name)) == Some(0) {
             // Runs no destructor and flushes nothing, so nothing tidies up behind it.
@@ -64,7 +81,7 @@ mod failpoints {
         }
     }
 
-    pub(crate) fn full(name: &str) -> Option<io::Error> {
+    pub fn full(name: &str) -> Option<io::Error> {
         static AT: LazyLock<Option<At>> = LazyLock::new(|| At::read("FULL_AT"));
         let left = AT.as_ref()?.left(name)?;
         (-FULL < left && left <= 0).then(|| io::Error::from_raw_os_error(28))

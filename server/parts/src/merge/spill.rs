@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use model::{Text, Value};
 use pipeline::{Error, Result};
 
-use crate::part::{
+use crate::{
     columns::{self, Texts},
     decode::{self, Values},
     schema::{self, AttributeColumn},

@@ -20,7 +20,7 @@ use super::{
 ///
 /// # Errors
 /// `Corrupt` where a column or value is not what the layout says.
-pub(crate) fn records(batch: &RecordBatch, layout: &Columns) -> Result<Vec<StoredRecord>> {
+pub fn records(batch: &RecordBatch, layout: &Columns) -> Result<Vec<StoredRecord>> {
     let time = columns::times(batch, schema::TIME)?;
     let observed_time = columns::times(batch, schema::OBSERVED_TIME)?;
     let position = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
@@ -56,19 +56,19 @@ pub(crate) fn records(batch: &RecordBatch, layout: &Columns) -> Result<Vec<Store
 }
 
 /// The id of the record at `position` of the batch whose first id is `base`.
-pub(crate) fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
+pub fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
     let base = base.ok_or_else(|| Error::corrupt("a part holds a record without an id"))?;
     Ok(RecordId::from_bytes(base).nth(place_of(position)))
 }
 
 /// Reads one value of [`schema::REST`].
-pub(crate) fn rest(json: &str) -> Result<BTreeMap<Text, Value>> {
+pub fn rest(json: &str) -> Result<BTreeMap<Text, Value>> {
     serde_json::from_str(json)
         .map_err(|error| Error::corrupt(format!("a part's {} does not read: {error}", schema::REST)))
 }
 
 /// A column of attribute values, by type.
-pub(crate) enum Values<'a> {
+pub enum Values<'a> {
     Text(Texts<'a>),
     Int(&'a Int64Array),
     Float(&'a Float64Array),
@@ -76,7 +76,7 @@ pub(crate) enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub(crate) fn named(batch: &'a RecordBatch, name: &str, kind: Kind) -> Result<Self> {
+    pub fn named(batch: &'a RecordBatch, name: &str, kind: Kind) -> Result<Self> {
         Ok(match kind {
             Kind::Text => Self::Text(Texts::named(batch, name)?),
             Kind::Int => Self::Int(columns::numbers::<Int64Type>(batch, name)?),
@@ -90,7 +90,7 @@ impl<'a> Values<'a> {
     }
 
     /// The value at `row`, `None` where it is null.
-    pub(crate) fn get(&self, row: usize) -> Option<Value> {
+    pub fn get(&self, row: usize) -> Option<Value> {
         match self {
             Self::Text(column) => column.get(row).map(|text| Value::Text(text.into())),
             Self::Int(column) => column.is_valid(row).then(|| Value::Int(column.value(row))),

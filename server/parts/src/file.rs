@@ -4,17 +4,17 @@ use std::{collections::HashSet, fs, io, path::Path};
 
 use pipeline::{Error, Result};
 
-pub(crate) fn failed(verb: &str, path: &Path, error: &io::Error) -> Error {
+pub fn failed(verb: &str, path: &Path, error: &io::Error) -> Error {
     Error::unavailable(format!("cannot {verb} {}: {error}", path.display()))
 }
 
 /// Makes the entries of a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+pub fn sync_folder(folder: &Path) -> Result<()> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed("sync", folder, &error))
 }
 
 /// Creates `folder` in `parent`, durably, if it is not there.
-pub(crate) fn create_folder(parent: &Path, folder: &Path) -> Result<()> {
+pub fn create_folder(parent: &Path, folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -24,7 +24,7 @@ pub(crate) fn create_folder(parent: &Path, folder: &Path) -> Result<()> {
 
 /// Removes the files that no listed part names: what a crash left before the catalogue
 /// knew of it. Returns how many.
-pub(crate) fn remove_orphans(folder: &Path, listed: &HashSet<&str>) -> Result<usize> {
+pub fn remove_orphans(folder: &Path, listed: &HashSet<&str>) -> Result<usize> {
     let mut removed = 0;
     for day in entries(folder)? {
         if !day.path().is_dir() {

@@ -1,4 +1,7 @@
-//! Parts: the immutable Parquet files that hold the records.
+//! Parts: the immutable Parquet files that hold the records of the embedded store.
+//!
+//! This page is the format. The store (`engine-embedded`) decides when a part is written,
+//! merged and deleted; here is only what is in the file.
 //!
 //! A part holds records of one UTC day of `time`, newest first: by time, then by
 //! position, both descending, so that a search for the newest records reads the head
@@ -31,64 +34,52 @@
 //! [`message_index`] is (`logboom.message_index` in parts of earlier programs), and
 //! `logboom.totals` what the row groups come to ([`totals`]). Columns whose values hardly
 //! repeat have Parquet's Bloom filters.
+//!
+//! # Indexes
+//!
+//! A search leaves out what cannot match, from the cheapest test to the dearest:
+//!
+//! | what | rules out | where it stands | read by |
+//! |---|---|---|---|
+//! | the catalogue's bounds of time, position and id | parts | [`PartInfo`] | the store |
+//! | totals by service and level class | row groups, and answers counts | file metadata | [`totals`] |
+//! | statistics of columns | row groups | footer | [`reader`] |
+//! | page index of `time`, `position`, `severity` | pages | footer | [`pages`] |
+//! | runs and seams of messages | blocks of 65,536 rows | behind the last row group | [`message_index`] |
+//! | Bloom filters of trace ids and texts | row groups | behind the row groups | `filters` |
+//!
+//! # Versions
+//!
+//! A reader refuses a greater `logboom.format` ([`schema::FORMAT`]). What a part lacks because an
+//! earlier program wrote it (totals, the folded index, a filter) costs time and no answer.
+//! `engine-embedded/tests/formats` holds a folder of each version.
+//!
+//! # Life of a file
+//!
+//! [`builder`] makes columns of records, [`writer`] a file of columns, [`merge`] one file of
+//! several. [`reader`] opens the footer, [`reading`] goes through the rows of a row group, and
+//! [`decode`] makes records again. Parquet's reader trusts lengths that it reads, so everything
+//! that it has a part in runs under [`reader::Part::guarded`]: a damaged file is an error that
+//! names the part.
 
-pub(crate) mod builder;
-pub(crate) mod columns;
+pub mod builder;
+pub mod columns;
 #[cfg(test)]
-mod damage;
-pub(crate) mod decode;
-pub(crate) mod file;
+mod damage_tests;
+pub mod decode;
+pub mod file;
 mod filters;
-pub(crate) mod merge;
-pub(crate) mod message_index;
-pub(crate) mod pages;
-pub(crate) mod reader;
-pub(crate) mod reading;
-pub(crate) mod schema;
-pub(crate) mod totals;
-pub(crate) mod writer;
+mod info;
+pub mod merge;
+pub mod message_index;
+pub mod pages;
+mod position;
+pub mod ranges;
+pub mod reader;
+pub mod reading;
+pub mod schema;
+pub mod totals;
+pub mod writer;
 
-use std::path::{Path, PathBuf};
-
-use model::RecordId;
-
-/// The low bits of a position that number the records of one frame.
-///
-/// 16,384 places are more than [`model::limits::RECORDS_PER_BATCH`].
-pub(crate) const PLACE_BITS: u32 = 14;
-
-/// The position of the record at `place` of the journal's frame.
-pub(crate) fn position_of(frame: u64, place: usize) -> i64 {
-    ((frame << PLACE_BITS) | place as u64) as i64
-}
-
-/// The journal's frame that a position lies in.
-pub(crate) fn frame_of(position: i64) -> u64 {
-    (position.max(0) as u64) >> PLACE_BITS
-}
-
-/// The place in its batch of the record at the position.
-pub(crate) fn place_of(position: i64) -> usize {
-    (position & ((1 << PLACE_BITS) - 1)) as usize
-}
-
-/// What the catalogue knows of a part. Bounds are inclusive.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct PartInfo {
-    /// The file, relative to the folder of parts: `2026-11-21/<uuid>.parquet`.
-    pub(crate) path: String,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    pub(crate) min_time: i64,
-    pub(crate) max_time: i64,
-    pub(crate) min_position: i64,
-    pub(crate) max_position: i64,
-    pub(crate) min_id: RecordId,
-    pub(crate) max_id: RecordId,
-}
-
-impl PartInfo {
-    pub(crate) fn file(&self, folder: &Path) -> PathBuf {
-        folder.join(&self.path)
-    }
-}
+pub use info::{Damage, PartInfo};
+pub use position::{PLACE_BITS, frame_of, place_of, position_of};

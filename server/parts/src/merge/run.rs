@@ -9,7 +9,7 @@ use super::{
     layout::{Adapter, Merged},
     refused,
 };
-use crate::part::{
+use crate::{
     columns::{self, Texts},
     reader::Part,
     reading::{Batches, Reading},

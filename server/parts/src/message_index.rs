@@ -22,7 +22,7 @@ use model::query::fold::{Letter, fold_into, is_plain};
 use pipeline::{Error, Result};
 
 /// Rows of one set; a row group holds a whole number of blocks, but for its last one.
-pub(crate) const BLOCK_ROWS: usize = 65_536;
+pub const BLOCK_ROWS: usize = 65_536;
 /// Binary logarithms of the bits of a set.
 const MOST: u32 = 16;
 const LEAST: u32 = 9;
@@ -41,7 +41,7 @@ pub(crate) enum Folding {
 
 /// The sets of all blocks of a part, in the order of its rows.
 #[derive(Debug)]
-pub(crate) struct MessageIndex {
+pub struct MessageIndex {
     folding: Folding,
     blocks: Vec<Set>,
 }
@@ -128,7 +128,7 @@ impl MessageIndex {
 
     /// Whether a message of the block may contain the text, in any case. Texts of fewer than
     /// three bytes always may.
-    pub(crate) fn may_contain(&self, block: usize, text: &str) -> bool {
+    pub fn may_contain(&self, block: usize, text: &str) -> bool {
         let Some(set) = self.blocks.get(block) else { return true };
         let mut padded = Padded::default();
         let mut may_contain = |text: &str| {

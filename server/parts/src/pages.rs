@@ -1,20 +1,15 @@
-//! What a part says of the pages of its columns, and ranges of rows.
+//! What a part says of the pages of its columns.
 
 use std::{iter, ops::Range};
 
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::reader::Footer;
+use super::{ranges::push_joined, reader::Footer};
 
 impl Footer {
     /// The rows of a row group in those pages of a column of integers whose bounds, inclusive, are
     /// `wanted`; all of them where the file does not say.
-    pub(crate) fn rows_of_pages(
-        &self,
-        group: usize,
-        place: usize,
-        wanted: impl Fn((i64, i64)) -> bool,
-    ) -> Vec<Range<usize>> {
+    pub fn rows_of_pages(&self, group: usize, place: usize, wanted: impl Fn((i64, i64)) -> bool) -> Vec<Range<usize>> {
         let rows = self.groups.get(group).map_or(0, |group| group.rows);
         let pages = || {
             let index = self.metadata.metadata().page_index()?;
@@ -42,39 +37,16 @@ impl Footer {
     }
 }
 
-/// Adds a range, or extends the last one where it goes on there.
-pub(crate) fn push_joined<T: PartialEq>(ranges: &mut Vec<Range<T>>, next: Range<T>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == next.start => last.end = next.end,
-        _ => ranges.push(next),
-    }
-}
-
-/// What two lists of ranges in order have in common.
-pub(crate) fn common(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for range in one {
-        let first = other.partition_point(|other| other.end <= range.start);
-        for other in other.iter().skip(first).take_while(|other| other.start < range.end) {
-            found.push(range.start.max(other.start)..range.end.min(other.end));
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use std::{slice, sync::Arc};
 
     use model::{Record, RecordId, Severity};
 
-    use super::{
-        super::{
-            builder::Row,
-            reader::{Footers, Part},
-            schema, writer,
-        },
-        common,
+    use super::super::{
+        builder::Row,
+        reader::{Footers, Part},
+        schema, writer,
     };
 
     const ROWS: usize = 20_000;
@@ -121,11 +93,5 @@ mod tests {
         assert!(none.is_empty());
         let unknown = footer.rows_of_pages(0, footer.columns.place(schema::MESSAGE), |_| false);
         assert_eq!(unknown, slice::from_ref(&(0..ROWS)));
-    }
-
-    #[test]
-    fn ranges_have_in_common_what_is_in_both() {
-        assert_eq!(common(&[0..10, 20..30], &[5..22, 25..26, 29..40]), [5..10, 20..22, 25..26, 29..30]);
-        assert!(common(slice::from_ref(&(0..10)), slice::from_ref(&(10..20))).is_empty());
     }
 }

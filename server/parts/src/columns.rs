@@ -12,7 +12,7 @@ use pipeline::{Error, Result};
 ///
 /// # Errors
 /// `Corrupt` where the batch has none.
-pub(crate) fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+pub fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
 }
 
@@ -21,35 +21,35 @@ fn mistyped(name: &str) -> Error {
 }
 
 /// The column of this name as numbers.
-pub(crate) fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
+pub fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
     named(batch, name)?.as_primitive_opt::<T>().ok_or_else(|| mistyped(name))
 }
 
 /// The column of this name as nanoseconds since the Unix epoch.
-pub(crate) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
+pub fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
     Ok(numbers::<TimestampNanosecondType>(batch, name)?.values())
 }
 
 /// The column of this name as byte strings of one length.
-pub(crate) fn bytes<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray> {
+pub fn bytes<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray> {
     named(batch, name)?.as_fixed_size_binary_opt().ok_or_else(|| mistyped(name))
 }
 
 /// The value at `row` as an array, `None` where it is null.
-pub(crate) fn byte_value<const N: usize>(column: &FixedSizeBinaryArray, row: usize) -> Option<[u8; N]> {
+pub fn byte_value<const N: usize>(column: &FixedSizeBinaryArray, row: usize) -> Option<[u8; N]> {
     if column.is_null(row) { None } else { column.value(row).try_into().ok() }
 }
 
 /// A column of text, with or without a dictionary.
 #[derive(Clone, Copy)]
-pub(crate) enum Texts<'a> {
+pub enum Texts<'a> {
     Plain(&'a StringArray),
     Repeated { keys: &'a PrimitiveArray<Int32Type>, values: &'a StringArray },
 }
 
 impl<'a> Texts<'a> {
     /// The column of this name as text.
-    pub(crate) fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
+    pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
         let column = named(batch, name)?;
         match column.data_type() {
             DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
@@ -62,15 +62,19 @@ impl<'a> Texts<'a> {
         .ok_or_else(|| mistyped(name))
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
             Self::Plain(column) => column.len(),
             Self::Repeated { keys, .. } => keys.len(),
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The value at `row`, `None` where it is null.
-    pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
+    pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),
             Self::Repeated { keys, values } => keys.is_valid(row).then(|| values.value(keys.value(row) as usize)),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use crash_points::{crash_point, full_disk_point};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
@@ -25,14 +25,14 @@ use super::{
     columns::Texts,
     file,
     message_index::{self, BLOCK_ROWS},
-    schema::{self, AttributeColumn, IndexPlace, Kind},
+    schema::{self, IndexPlace, Kind, Layout},
     totals,
 };
 
 /// Rows of a row group: what a search prunes by and decodes a dictionary for.
-pub(crate) const GROUP_ROWS: usize = 2 * BLOCK_ROWS;
+pub const GROUP_ROWS: usize = 2 * BLOCK_ROWS;
 /// Rows of a page: what a search skips by.
-pub(crate) const PAGE_ROWS: usize = 8_192;
+pub const PAGE_ROWS: usize = 8_192;
 /// Of a part that will soon be merged: then a page of each of its columns is in memory.
 const QUICK_PAGE_ROWS: usize = 4_096;
 /// How often a Bloom filter may say that a trace is there and is not; a trace is looked for
@@ -43,7 +43,7 @@ const FALSE_TEXTS: f64 = 0.2;
 
 /// How hard to compress a part; messages are more than half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effort {
+pub enum Effort {
     /// For what is rewritten within seconds, as under load: not at all, and without an index
     /// of messages. That saves a sixth of all the time that a record takes; meanwhile it has
     /// a hundred bytes more on disk, and a search for a text reads it.
@@ -55,21 +55,13 @@ pub(crate) enum Effort {
     Lasting,
 }
 
-/// The columns of a part about to be written.
-pub(crate) struct Layout {
-    pub(crate) schema: SchemaRef,
-    pub(crate) attributes: Vec<AttributeColumn>,
-    /// Columns whose values hardly repeat: a dictionary would cost, not save.
-    pub(crate) diverse: Vec<String>,
-}
-
 /// Writes the rows, which are of one day and newest first, as one durable part.
 ///
 /// `day` names the folder, such as `2026-11-21`. The part is not listed yet.
 ///
 /// # Errors
 /// `Unavailable` where the disk refuses; `Internal` where the rows cannot be written.
-pub(crate) fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) -> Result<PartInfo> {
+pub fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) -> Result<PartInfo> {
     let Some(info) = describe(rows) else {
         return Err(Error::internal("a part without records was asked for"));
     };

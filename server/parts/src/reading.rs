@@ -27,23 +27,23 @@ const BATCH_ROWS: usize = 2_048;
 type Arrow<T> = std::result::Result<T, ArrowError>;
 
 /// Tells which rows of a batch pass.
-pub(crate) type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
+pub type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
 
 /// A condition on rows that reads some columns.
-pub(crate) struct Condition {
+pub struct Condition {
     /// Places in the part's schema.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) test: RowTest,
+    pub columns: Vec<usize>,
+    pub test: RowTest,
 }
 
 /// What to read of some rows.
-pub(crate) struct Reading {
+pub struct Reading {
     /// Places in the part's schema.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) conditions: Vec<Condition>,
-    pub(crate) limit: Option<usize>,
+    pub columns: Vec<usize>,
+    pub conditions: Vec<Condition>,
+    pub limit: Option<usize>,
     /// Rows of one batch.
-    pub(crate) batch_rows: usize,
+    pub batch_rows: usize,
 }
 
 impl Default for Reading {
@@ -55,7 +55,7 @@ impl Default for Reading {
 
 impl Reading {
     /// What is read of every row.
-    pub(crate) fn first_columns(&self) -> &[usize] {
+    pub fn first_columns(&self) -> &[usize] {
         self.conditions.first().map_or(&self.columns, |first| &first.columns)
     }
 }
@@ -67,13 +67,7 @@ impl Part {
     /// Each condition reads its columns of the rows that passed those before it. What it
     /// has read of the wanted columns is kept and not read again: most of a part is its
     /// messages, and most of what a search takes is unpacking them.
-    pub(crate) fn read(
-        &self,
-        footer: &Footer,
-        group: usize,
-        rows: &[Range<usize>],
-        what: Reading,
-    ) -> Result<Batches<'_>> {
+    pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
         let file = self.open()?;
         let mut selection = selection(footer, group, rows);
         let open = |columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>| {
@@ -125,7 +119,7 @@ impl Part {
     }
 
     /// Has the system read what [`Self::read`] will want of these columns, while other work is done.
-    pub(crate) fn read_ahead(&self, footer: &Footer, group: usize, rows: &[Range<usize>], columns: &[usize]) {
+    pub fn read_ahead(&self, footer: &Footer, group: usize, rows: &[Range<usize>], columns: &[usize]) {
         if columns.is_empty() {
             return;
         }
@@ -147,7 +141,7 @@ fn selection(footer: &Footer, group: usize, rows: &[Range<usize>]) -> Option<Row
 }
 
 /// The batches of a reading.
-pub(crate) struct Batches<'a> {
+pub struct Batches<'a> {
     part: &'a Part,
     /// `None` at the end, and after an error.
     reader: Option<ParquetRecordBatchReader>,

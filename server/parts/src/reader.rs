@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use crash_points::crash_point;
 use model::RecordId;
 use parking_lot::Mutex;
 use parquet::{
@@ -27,12 +28,10 @@ use parquet::{
 };
 use pipeline::{Error, Result};
 
-use crate::catalogue::aside::Damage;
-
 use super::{
-    PLACE_BITS, PartInfo, file,
+    Damage, PLACE_BITS, PartInfo, file,
     message_index::{Folding, MessageIndex},
-    pages::push_joined,
+    ranges::push_joined,
     schema::{self, Columns, IndexPlace},
     totals::{self, Totals},
     writer::GROUP_ROWS,
@@ -46,7 +45,7 @@ const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 const END_BYTES: u64 = 128 << 10;
 
 /// The most recently used footers.
-pub(crate) struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
+pub struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
 
 impl Default for Footers {
     fn default() -> Self {
@@ -55,8 +54,8 @@ impl Default for Footers {
 }
 
 /// A listed part.
-pub(crate) struct Part {
-    pub(crate) info: PartInfo,
+pub struct Part {
+    pub info: PartInfo,
     pub(super) path: PathBuf,
     footers: Arc<Footers>,
     /// Whether the file goes with the last who reads it.
@@ -82,29 +81,29 @@ impl Drop for Part {
 }
 
 /// What the end of the file says of its content.
-pub(crate) struct Footer {
+pub struct Footer {
     pub(super) metadata: ArrowReaderMetadata,
     index_place: Option<(IndexPlace, Folding)>,
     /// Read when first asked for.
     message_index: OnceLock<Option<MessageIndex>>,
-    pub(crate) columns: Columns,
-    pub(crate) groups: Vec<Group>,
+    pub columns: Columns,
+    pub groups: Vec<Group>,
 }
 
 /// The bounds of a row group, inclusive.
 #[derive(Debug, Clone)]
-pub(crate) struct Group {
-    pub(crate) rows: usize,
-    pub(crate) time: (i64, i64),
-    pub(crate) position: (i64, i64),
+pub struct Group {
+    pub rows: usize,
+    pub time: (i64, i64),
+    pub position: (i64, i64),
     /// Of the batches' first ids.
-    pub(crate) id_base: (RecordId, RecordId),
+    pub id_base: (RecordId, RecordId),
     /// What its rows come to, where the file says so.
-    pub(crate) totals: Option<Totals>,
+    pub totals: Option<Totals>,
 }
 
 impl Part {
-    pub(crate) fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
+    pub fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
         let path = info.file(folder);
         Self {
             info,
@@ -118,28 +117,28 @@ impl Part {
     }
 
     /// Removes the file as soon as nobody reads it any more. Nothing lists it by now.
-    pub(crate) fn doom(&self) {
+    pub fn doom(&self) {
         self.doomed.store(true, Ordering::Relaxed);
     }
 
     /// About how many rows its first row group has, without reading anything.
-    pub(crate) fn group_rows(&self) -> usize {
+    pub fn group_rows(&self) -> usize {
         (self.info.rows as usize).min(GROUP_ROWS)
     }
 
     /// How many services were said to be cleared out of it.
-    pub(crate) fn cleared(&self) -> usize {
+    pub fn cleared(&self) -> usize {
         self.cleared.load(Ordering::Relaxed)
     }
 
     /// Says that so many services were looked for in it.
-    pub(crate) fn clear(&self, services: usize) {
+    pub fn clear(&self, services: usize) {
         self.cleared.store(services, Ordering::Relaxed);
     }
 
     /// Whether it was written as one that is merged soon, without compression. One that does
     /// not read is not.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         *self.passing.get_or_init(|| self.footer().is_ok_and(|footer| footer.is_uncompressed()))
     }
 
@@ -147,7 +146,7 @@ impl Part {
     ///
     /// # Errors
     /// `Unavailable` where the file cannot be opened, `Corrupt` where it is no part.
-    pub(crate) fn footer(&self) -> Result<Arc<Footer>> {
+    pub fn footer(&self) -> Result<Arc<Footer>> {
         if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
             return Ok(footer.clone());
         }
@@ -180,21 +179,21 @@ impl Part {
     }
 
     /// What was found wrong with its file so far.
-    pub(crate) fn damage(&self) -> Option<(Damage, String)> {
+    pub fn damage(&self) -> Option<(Damage, String)> {
         self.damage.get().cloned()
     }
 
     /// Does something that the Parquet reader has a part in: it trusts lengths that it
     /// reads, and over some damaged ones it panics. That costs the answer, which names
     /// the part, and nothing else.
-    pub(crate) fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         // What a panic has left half done is not looked at again: see `Batches`.
         panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
     }
 
     /// The index of its messages; `None` where the part has none, or none that
     /// read: a search can do without.
-    pub(crate) fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
+    pub fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
         let read = || {
             let (place, folding) = footer.index_place?;
             let sets = self.index_at(place, folding);
@@ -221,7 +220,7 @@ impl Part {
 
 impl Group {
     /// Whether a record with this id can be in the row group.
-    pub(crate) fn may_have(&self, id: RecordId) -> bool {
+    pub fn may_have(&self, id: RecordId) -> bool {
         let (least, greatest) = self.id_base;
         least <= id && id.0 <= greatest.0.saturating_add(1 << PLACE_BITS)
     }
@@ -309,7 +308,7 @@ impl Footer {
     }
 
     /// The places of all columns.
-    pub(crate) fn all_columns(&self) -> Vec<usize> {
+    pub fn all_columns(&self) -> Vec<usize> {
         (0..self.metadata.parquet_schema().num_columns()).collect()
     }
 }

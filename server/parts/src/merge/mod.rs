@@ -31,7 +31,7 @@ use super::{
 const RUN_ROWS: usize = 1_024;
 
 /// Tells which rows stay, by service and time.
-pub(crate) type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
+pub type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
 
 /// Merges the parts, which are of one day. `None` where no row stayed.
 ///
@@ -39,7 +39,7 @@ pub(crate) type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
 ///
 /// # Errors
 /// `Corrupt` where a part does not read, `Unavailable` where the disk refuses.
-pub(crate) fn merge(
+pub fn merge(
     folder: &Path,
     day: &str,
     parts: &[Arc<Part>],

@@ -18,18 +18,15 @@ use foldhash::fast::RandomState;
 use model::{Record, RecordId, Text, Value};
 use pipeline::{Error, Result};
 
-use super::{
-    schema::{self, AttributeColumn, Kind},
-    writer::Layout,
-};
+use super::schema::{self, AttributeColumn, Kind, Layout};
 
 /// A record about to be written, with what its batch knows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
-    pub(crate) record: &'a Record,
-    pub(crate) position: i64,
+pub struct Row<'a> {
+    pub record: &'a Record,
+    pub position: i64,
     /// The id of the batch's first record.
-    pub(crate) id_base: RecordId,
+    pub id_base: RecordId,
 }
 
 /// Builds the columns of `rows`, which are in the order of the part.

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use model::{Text, Value};
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The version of the layout; a reader refuses a greater one.
-pub(crate) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
 pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
@@ -17,18 +17,18 @@ pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
 pub(crate) const ASCII_MESSAGE_INDEX_KEY: &str = "logboom.message_index";
 pub(crate) const TOTALS_KEY: &str = "logboom.totals";
 
-pub(crate) const TIME: &str = "time";
-pub(crate) const OBSERVED_TIME: &str = "observed_time";
-pub(crate) const POSITION: &str = "position";
-pub(crate) const ID_BASE: &str = "id_base";
-pub(crate) const SEVERITY: &str = "severity";
-pub(crate) const LEVEL: &str = "level";
-pub(crate) const SERVICE: &str = "service";
-pub(crate) const NODE: &str = "node";
-pub(crate) const MESSAGE: &str = "message";
-pub(crate) const TRACE_ID: &str = "trace_id";
-pub(crate) const SPAN_ID: &str = "span_id";
-pub(crate) const REST: &str = "attributes_rest";
+pub const TIME: &str = "time";
+pub const OBSERVED_TIME: &str = "observed_time";
+pub const POSITION: &str = "position";
+pub const ID_BASE: &str = "id_base";
+pub const SEVERITY: &str = "severity";
+pub const LEVEL: &str = "level";
+pub const SERVICE: &str = "service";
+pub const NODE: &str = "node";
+pub const MESSAGE: &str = "message";
+pub const TRACE_ID: &str = "trace_id";
+pub const SPAN_ID: &str = "span_id";
+pub const REST: &str = "attributes_rest";
 
 /// The most attribute columns of one part.
 pub(crate) const ATTRIBUTE_COLUMNS: usize = 128;
@@ -36,7 +36,7 @@ pub(crate) const ATTRIBUTE_COLUMNS: usize = 128;
 /// The type of an attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub enum Kind {
     Text,
     Int,
     Float,
@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn of(value: &Value) -> Self {
+    pub fn of(value: &Value) -> Self {
         match value {
             Value::Text(_) => Self::Text,
             Value::Int(_) => Self::Int,
@@ -65,11 +65,19 @@ impl Kind {
 
 /// One column of attribute values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AttributeColumn {
-    pub(crate) column: String,
-    pub(crate) key: Text,
+pub struct AttributeColumn {
+    pub column: String,
+    pub key: Text,
     #[serde(rename = "type")]
-    pub(crate) kind: Kind,
+    pub kind: Kind,
+}
+
+/// The columns of a part about to be written.
+pub(crate) struct Layout {
+    pub(crate) schema: SchemaRef,
+    pub(crate) attributes: Vec<AttributeColumn>,
+    /// Columns whose values hardly repeat: a dictionary would cost, not save.
+    pub(crate) diverse: Vec<String>,
 }
 
 /// Where in the file the index of its messages is.
@@ -130,10 +138,10 @@ pub(crate) fn core_fields() -> Vec<Field> {
 
 /// The columns of one part by their place, as its footer states them.
 #[derive(Debug, Clone)]
-pub(crate) struct Columns {
+pub struct Columns {
     places: HashMap<String, usize>,
-    pub(crate) attributes: Vec<(usize, AttributeColumn)>,
-    pub(crate) rest: Option<usize>,
+    pub attributes: Vec<(usize, AttributeColumn)>,
+    pub rest: Option<usize>,
 }
 
 impl Columns {
@@ -175,12 +183,12 @@ impl Columns {
     }
 
     /// The place of a core column; those are known to be there.
-    pub(crate) fn place(&self, name: &str) -> usize {
+    pub fn place(&self, name: &str) -> usize {
         self.places.get(name).copied().unwrap_or_default()
     }
 
     /// The columns that may hold values of the attribute.
-    pub(crate) fn of_attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
+    pub fn of_attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
         self.attributes.iter().filter(move |(_, attribute)| attribute.key == key)
     }
 }

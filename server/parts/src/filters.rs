@@ -27,7 +27,7 @@ impl Part {
     ///
     /// # Errors
     /// `Unavailable` where the file cannot be read.
-    pub(crate) fn may_have<T: AsBytes + ?Sized>(
+    pub fn may_have<T: AsBytes + ?Sized>(
         &self,
         footer: &Footer,
         group: usize,
@@ -43,7 +43,7 @@ impl Part {
 
     /// Has the system read what [`Self::may_have`] will want of all row groups, all at once: one
     /// after the other, a disk would be waited for at each.
-    pub(crate) fn read_filters_ahead<T: AsBytes + ?Sized>(&self, footer: &Footer, column: usize, value: &T) {
+    pub fn read_filters_ahead<T: AsBytes + ?Sized>(&self, footer: &Footer, column: usize, value: &T) {
         // Whoever reads them tells what is wrong with the file.
         let Ok(file) = self.open() else { return };
         for block in (0..footer.groups.len()).filter_map(|group| footer.filter_block(group, column, value)) {
@@ -56,7 +56,7 @@ impl Part {
     ///
     /// # Errors
     /// `Unavailable` where the file cannot be read, `Corrupt` where the footer makes no sense.
-    pub(crate) fn may_hold(&self, footer: &Footer, group: usize, column: usize, values: &[Vec<u8>]) -> Result<bool> {
+    pub fn may_hold(&self, footer: &Footer, group: usize, column: usize, values: &[Vec<u8>]) -> Result<bool> {
         let chunk = footer.metadata.metadata().row_group(group).column(column);
         let is_plain = |encoding| matches!(encoding, Encoding::PLAIN | Encoding::RLE);
         if chunk.compression() != Compression::UNCOMPRESSED || !chunk.encodings().all(is_plain) {
