@@ -4,6 +4,9 @@
 //! at once, and not in a review. Dependencies of tests are held to the same rules, save
 //! that tests may use `testkit` and, through it, every engine's real servers.
 
+#[path = "architecture/cycles.rs"]
+mod cycles;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -75,9 +78,16 @@ const READERS: [&str; 6] = ["commands", "dashboard", "export", "grpc", "http", "
 /// which is no question about records.
 const MAY_HOLD_THE_STORE: [&str; 1] = ["http/mod.rs"];
 
-/// What one package says it depends on.
+/// The kinds of targets whose files are the package's own code.
+const SOURCES: [&str; 4] = ["lib", "rlib", "cdylib", "bin"];
+
+/// What one package says of itself.
 struct Package {
     dependencies: Vec<Dependency>,
+    /// The folder of its manifest.
+    folder: PathBuf,
+    /// The files that its library and its programs begin with.
+    roots: Vec<PathBuf>,
 }
 
 struct Dependency {
@@ -154,6 +164,18 @@ fn doors_and_dashboard_read_the_store_through_reading() {
 }
 
 #[test]
+fn no_files_of_a_package_import_each_other() {
+    for (name, package) in &workspace() {
+        for root in &package.roots {
+            let mut files = rust_files(root.parent().expect("a folder"));
+            files.retain(|file| file == root || !package.roots.contains(file));
+            let circles = cycles::circles(root, &files);
+            assert!(circles.is_empty(), "{name}: these files import each other: {circles:?}");
+        }
+    }
+}
+
+#[test]
 fn the_model_has_no_io_no_clock_and_no_randomness() {
     let packages = workspace();
     for dependency in packages["model"].dependencies.iter().filter(|dependency| !dependency.for_tests) {
@@ -196,7 +218,14 @@ fn read_package(package: &Value) -> Package {
             features: dependency["features"].as_array().expect("features").iter().map(text).collect(),
         })
         .collect();
-    Package { dependencies }
+    let path = |value: &Value| PathBuf::from(text(value));
+    let manifest = path(&package["manifest_path"]);
+    let targets = package["targets"].as_array().expect("targets").iter();
+    let is_source = |kind: &Value| {
+        kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| SOURCES.contains(&text(kind).as_str())))
+    };
+    let roots = targets.filter(|target| is_source(&target["kind"])).map(|target| path(&target["src_path"])).collect();
+    Package { dependencies, folder: manifest.parent().expect("a folder").to_owned(), roots }
 }
 
 fn text(value: &Value) -> String {

@@ -7,6 +7,7 @@ use model::{LevelClass, Position, Query, RecordId, StoredRecord, api::SavedView,
 
 use crate::{
     Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Error, NewDeadLetter, Result,
+    TimeRange,
 };
 
 /// A store of records, and the ledger of the batches they came in.
@@ -114,21 +115,6 @@ pub struct Appended {
     pub duplicates: u64,
     /// Dead letters written.
     pub dead: u64,
-}
-
-/// A half-open range of times: `from <= time < to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeRange {
-    pub from: Nanos,
-    pub to: Nanos,
-}
-
-impl TimeRange {
-    pub const ALL: Self = Self { from: Nanos::MIN, to: Nanos::MAX };
-
-    pub fn contains(self, time: Nanos) -> bool {
-        self.from <= time && time < self.to
-    }
 }
 
 /// A place in the newest-first order: the page goes on with what comes after it there.
