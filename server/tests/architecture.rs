@@ -81,6 +81,18 @@ const MAY_HOLD_THE_STORE: [&str; 1] = ["http/mod.rs"];
 /// The kinds of targets whose files are the package's own code.
 const SOURCES: [&str; 4] = ["lib", "rlib", "cdylib", "bin"];
 
+/// The packages that name nothing of `model::api`, the JSON of one transport: ports and engines
+/// serve all of them.
+const WITHOUT_THE_API: [&str; 6] =
+    ["pipeline", "doors", "parts", "engine-embedded", "engine-rabbitmq", "engine-timescale"];
+
+/// The most lines of a source file, and of nine in ten.
+const MOST_LINES: usize = 500;
+const MOST_LINES_OF_NINE_IN_TEN: usize = 350;
+
+/// The folders of a package that hold sources.
+const FOLDERS: [&str; 4] = ["src", "tests", "benches", "proto"];
+
 /// What one package says of itself.
 struct Package {
     dependencies: Vec<Dependency>,
@@ -176,6 +188,33 @@ fn no_files_of_a_package_import_each_other() {
 }
 
 #[test]
+fn ports_and_engines_name_nothing_of_the_api() {
+    let packages = workspace();
+    for name in WITHOUT_THE_API {
+        for file in sources(&packages[name]) {
+            let source = fs::read_to_string(&file).expect("a readable source file");
+            let is_of_the_api = |path: &Vec<String>| path.starts_with(&["model".to_owned(), "api".to_owned()]);
+            let paths = cycles::paths(&source);
+            assert!(!paths.iter().any(is_of_the_api), "{} must not name model::api", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let mut lengths: Vec<(usize, PathBuf)> = workspace()
+        .values()
+        .flat_map(sources)
+        .map(|file| (fs::read_to_string(&file).expect("a readable source file").lines().count(), file))
+        .collect();
+    lengths.sort_unstable();
+    let (longest, file) = lengths.last().expect("some files");
+    assert!(*longest <= MOST_LINES, "{} has {longest} lines; split it by role", file.display());
+    let (ninth, _) = lengths[lengths.len() * 9 / 10];
+    assert!(ninth <= MOST_LINES_OF_NINE_IN_TEN, "one file in ten has more than {ninth} lines");
+}
+
+#[test]
 fn the_model_has_no_io_no_clock_and_no_randomness() {
     let packages = workspace();
     for dependency in packages["model"].dependencies.iter().filter(|dependency| !dependency.for_tests) {
@@ -197,6 +236,12 @@ fn workspace() -> BTreeMap<String, Package> {
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     packages.iter().map(|package| (text(&package["name"]), read_package(package))).collect()
+}
+
+/// All source files of a package, its tests among them.
+fn sources(package: &Package) -> Vec<PathBuf> {
+    let folders = FOLDERS.iter().map(|folder| package.folder.join(folder));
+    folders.filter(|folder| folder.is_dir()).flat_map(|folder| rust_files(&folder)).collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

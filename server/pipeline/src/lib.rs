@@ -49,4 +49,4 @@ pub use store::{
     too_many_views,
 };
 
-pub use model::api::SavedView;
+pub use model::SavedView;

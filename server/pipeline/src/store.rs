@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{LevelClass, Position, Query, RecordId, StoredRecord, api::SavedView, limits, time::Nanos};
+use model::{LevelClass, Position, Query, RecordId, SavedView, StoredRecord, limits, time::Nanos};
 
 use crate::{
     Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Error, NewDeadLetter, Result,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::Stream;
 use model::{
     Position, StoredRecord,
-    api::{DeadLetterView, RecordView, hex},
-    limits, time,
+    api::{DeadLetterView, RecordView},
+    hex, limits, time,
 };
 use pipeline::{
     DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Error,
@@ -285,7 +285,7 @@ fn whole(dead: DeadLetter) -> WholeLetter {
     let batch = envelope::decode(&dead.letter.payload).ok();
     let services = dead.letter.services();
     let content = batch.map(|batch| batch.records.into_iter().map(record).collect());
-    let payload_hex = if content.is_none() { Some(hex(&dead.letter.payload)) } else { None };
+    let payload_hex = if content.is_none() { Some(hex::encode(&dead.letter.payload)) } else { None };
     let letter = DeadLetterView {
         id: dead.id.to_string(),
         time: time::format_rfc3339(dead.time),

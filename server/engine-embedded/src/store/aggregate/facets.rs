@@ -169,8 +169,8 @@ impl Tally {
             Field::Service => self.add(&record.service, 1),
             Field::Node => self.add(&record.node, 1),
             Field::Message => self.add(&record.message, 1),
-            Field::TraceId => self.add(&record.trace_id.map(|id| model::api::hex(&id)).unwrap_or_default(), 1),
-            Field::SpanId => self.add(&record.span_id.map(|id| model::api::hex(&id)).unwrap_or_default(), 1),
+            Field::TraceId => self.add(&record.trace_id.map(|id| model::hex::encode(&id)).unwrap_or_default(), 1),
+            Field::SpanId => self.add(&record.span_id.map(|id| model::hex::encode(&id)).unwrap_or_default(), 1),
             Field::Id => self.add(&record.id.to_string(), 1),
             Field::Attribute(key) => {
                 if let Some(value) = record.attribute(key) {
@@ -194,11 +194,11 @@ impl Tally {
             Field::Message => self.add_texts(&Texts::named(batch, schema::MESSAGE)?),
             Field::TraceId => {
                 let ids = columns::bytes(batch, schema::TRACE_ID)?;
-                ids.iter().flatten().for_each(|id| self.add(&model::api::hex(id), 1));
+                ids.iter().flatten().for_each(|id| self.add(&model::hex::encode(id), 1));
             }
             Field::SpanId => {
                 let ids = columns::bytes(batch, schema::SPAN_ID)?;
-                ids.iter().flatten().for_each(|id| self.add(&model::api::hex(id), 1));
+                ids.iter().flatten().for_each(|id| self.add(&model::hex::encode(id), 1));
             }
             Field::Id => {
                 let bases = columns::bytes(batch, schema::ID_BASE)?;
