@@ -72,19 +72,18 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let letters = Letters::new(Arc::clone(&store), ingest.clone(), clock, options.retention.dead_letters());
     let parts = Parts::new(Arc::clone(&store));
     let views = Views::new(Arc::clone(&store));
-    let services = http::Services {
-        ingest: ingest.clone(),
-        reader: reader.clone(),
-        figures: figures.clone(),
-        letters: letters.clone(),
-        parts: parts.clone(),
-        views: views.clone(),
-        live: Arc::clone(&live),
-        queue: Arc::clone(&queue),
-        store: Arc::clone(&store),
-        metrics,
-        repetitions: Arc::default(),
-        recent,
+    let state = http::State {
+        ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
+        reading: http::ReadingState { reader: reader.clone(), views: views.clone(), live: Arc::clone(&live), recent },
+        operation: http::OperationState {
+            figures: figures.clone(),
+            letters: letters.clone(),
+            parts: parts.clone(),
+            live: Arc::clone(&live),
+            queue: Arc::clone(&queue),
+            store: Arc::clone(&store),
+            metrics,
+        },
     };
     let doors_known = Arc::new(OnceLock::new());
     let site_path = app::SitePath(format!("/v/{}", site.version()));
@@ -104,8 +103,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     );
     let stop = CancellationToken::new();
     let grpc_routes = grpc::routes(&ingest, &stop)?;
-    let otlp_routes = http::otlp_routes(services.clone());
-    let router = http::routes(services)
+    let otlp_routes = http::otlp_routes(state.ingest.clone());
+    let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
     let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));

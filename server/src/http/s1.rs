@@ -19,9 +19,9 @@ use pipeline::{Error, live::LiveEvent};
 use reading::{DefaultRange, RangeText, compiled};
 use serde::{Deserialize, Serialize};
 
-use super::{Services, logs::checked, problem::Problem, tail};
+use super::{logs::checked, problem::Problem, state::ReadingState, tail};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))
 }
 
@@ -47,12 +47,12 @@ impl From<&StoredRecord> for LogView {
     }
 }
 
-async fn logs(State(services): State<Services>) -> Result<Response, Problem> {
+async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
     // The position first: what is stored between the two is then in the tail, and what of
     // it the search found as well is told by its position.
-    let newest = services.reader.newest().await?;
-    let mut subscription = services.live.subscribe(Query::default(), Some(newest))?;
-    let recent = services.reader.recent(newest, services.recent).await?;
+    let newest = state.reader.newest().await?;
+    let mut subscription = state.live.subscribe(Query::default(), Some(newest))?;
+    let recent = state.reader.recent(newest, state.recent).await?;
     let events = async_stream::stream! {
         for stored in recent {
             yield event(&stored);
@@ -88,12 +88,12 @@ struct Asked {
 }
 
 async fn historical_logs(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     asked: Result<Parameters<Asked>, QueryRejection>,
 ) -> Result<Json<Vec<LogView>>, Problem> {
     let asked = checked(asked)?;
     let range = RangeText { from: asked.start_time.as_deref(), to: asked.end_time.as_deref() };
-    let range = services.reader.range(range, DefaultRange::All)?;
+    let range = state.reader.range(range, DefaultRange::All)?;
     let limit = match given(&asked.limit) {
         None => 10,
         Some(text) => text
@@ -104,9 +104,9 @@ async fn historical_logs(
     };
     let cursor = match given(&asked.sequence_number) {
         None => None,
-        Some(text) => Some(services.reader.cursor_at(position(text)?).await?),
+        Some(text) => Some(state.reader.cursor_at(position(text)?).await?),
     };
-    let records = services.reader.search(compiled(query(&asked)?).await?, range, limit, cursor).await?;
+    let records = state.reader.search(compiled(query(&asked)?).await?, range, limit, cursor).await?;
     Ok(Json(records.iter().map(LogView::from).collect()))
 }
 
