@@ -48,13 +48,6 @@ pub trait Backend: Send + Sync {
     /// What is missing from the store, for these parameters of the page.
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError>;
 
-    /// The same as HTML, in the reader's language.
-    async fn losses(&self, parameters: String) -> Result<String, BackendError> {
-        // The request is known only until the first wait.
-        let texts = crate::texts::losses::texts();
-        Ok(crate::pages::losses_html(texts, &self.missing(&parameters).await?))
-    }
-
     /// The saved views, by name.
     async fn views(&self, request: ()) -> Result<Vec<SavedView>, BackendError>;
 

@@ -12,7 +12,6 @@ mod fallback;
 mod grpc;
 mod http;
 mod listen;
-mod reading;
 mod serve;
 mod shutdown;
 mod site;

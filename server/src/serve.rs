@@ -17,6 +17,7 @@ use pipeline::{
     live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
+use reading::{Figures, Letters, Parts, Reader, Views};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,6 @@ use crate::{
     fallback::finished,
     grpc, http,
     listen::Listener,
-    reading::{self, Figures, Letters, Parts, Reader, Views},
     shutdown,
     site::{self, Site},
     snippets::DoorAddresses,
@@ -60,7 +60,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let consumer = tokio::spawn(consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone()));
 
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
-    let reader = Reader::new(Arc::clone(&store), clock);
+    let reader = Reader::new(Arc::clone(&store), clock.clone());
     let recent = options.recent as usize;
     let figures = Figures::new(
         reader.clone(),
@@ -69,27 +69,21 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Arc::clone(&live),
         options.retention.described(),
     );
-    let letters = Letters {
-        store: Arc::clone(&store),
-        ingest: ingest.clone(),
-        clock: reader.clock().clone(),
-        bounds: options.retention.dead_letters(),
-    };
-    let parts = Parts { store: Arc::clone(&store) };
-    let views = Views { store: Arc::clone(&store) };
-    let services = http::Services {
-        ingest: ingest.clone(),
-        reader: reader.clone(),
-        figures: figures.clone(),
-        letters: letters.clone(),
-        parts: parts.clone(),
-        views: views.clone(),
-        live: Arc::clone(&live),
-        queue: Arc::clone(&queue),
-        store: Arc::clone(&store),
-        metrics,
-        repetitions: Arc::default(),
-        recent,
+    let letters = Letters::new(Arc::clone(&store), ingest.clone(), clock, options.retention.dead_letters());
+    let parts = Parts::new(Arc::clone(&store));
+    let views = Views::new(Arc::clone(&store));
+    let state = http::State {
+        ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
+        reading: http::ReadingState { reader: reader.clone(), views: views.clone(), live: Arc::clone(&live), recent },
+        operation: http::OperationState {
+            figures: figures.clone(),
+            letters: letters.clone(),
+            parts: parts.clone(),
+            live: Arc::clone(&live),
+            queue: Arc::clone(&queue),
+            store: Arc::clone(&store),
+            metrics,
+        },
     };
     let doors_known = Arc::new(OnceLock::new());
     let site_path = app::SitePath(format!("/v/{}", site.version()));
@@ -109,8 +103,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     );
     let stop = CancellationToken::new();
     let grpc_routes = grpc::routes(&ingest, &stop)?;
-    let otlp_routes = http::otlp_routes(services.clone());
-    let router = http::routes(services)
+    let otlp_routes = http::otlp_routes(state.ingest.clone());
+    let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
     let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));
@@ -118,7 +112,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
     let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let doors = streams::Doors::bind(&options.streams, options.assume_timezone, max_connections, &ingest).await?;
+    let doors = streams::Doors::bind(&options.streams.doors, options.assume_timezone, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();

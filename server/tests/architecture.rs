@@ -4,6 +4,9 @@
 //! at once, and not in a review. Dependencies of tests are held to the same rules, save
 //! that tests may use `testkit` and, through it, every engine's real servers.
 
+#[path = "architecture/cycles.rs"]
+mod cycles;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -14,14 +17,19 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
     ("hydrate", &["app"]),
     ("pipeline", &["model", "wire"]),
     ("doors", &["model", "pipeline"]),
-    ("engine-embedded", &["model", "pipeline"]),
+    // Questions to the store. It knows no transport and no page.
+    ("reading", &["model", "pipeline"]),
+    ("crash-points", &[]),
+    // The file format: what is in a file, and nothing of when one is written.
+    ("parts", &["crash-points", "model", "pipeline"]),
+    ("engine-embedded", &["crash-points", "model", "parts", "pipeline"]),
     ("engine-rabbitmq", &["model", "pipeline"]),
     ("engine-timescale", &["model", "pipeline"]),
     ("testkit", &["model", "pipeline"]),
@@ -31,7 +39,17 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("logboom-tracing", &["wire"]),
     (
         "server",
-        &["app", "doors", "engine-embedded", "engine-rabbitmq", "engine-timescale", "model", "pipeline", "wire"],
+        &[
+            "app",
+            "doors",
+            "engine-embedded",
+            "engine-rabbitmq",
+            "engine-timescale",
+            "model",
+            "pipeline",
+            "reading",
+            "wire",
+        ],
     ),
 ];
 
@@ -39,8 +57,8 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 const ONLY_IN: [(&str, &[&str]); 5] = [
     ("lapin", &["engine-rabbitmq"]),
     // The store keeps Parquet, and an export may be Parquet.
-    ("parquet", &["engine-embedded", "server"]),
-    ("arrow-array", &["engine-embedded", "server"]),
+    ("parquet", &["engine-embedded", "parts", "server"]),
+    ("arrow-array", &["engine-embedded", "parts", "server"]),
     // PostgreSQL in one engine, SQLite in the other.
     ("sqlx", &["engine-embedded", "engine-timescale"]),
     ("wasm-bindgen", &["app", "hydrate"]),
@@ -50,9 +68,35 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
 /// WebAssembly and has to give the same answer everywhere.
 const NOT_IN_MODEL: [&str; 7] = ["tokio", "futures", "rand", "getrandom", "uuid", "reqwest", "web-sys"];
 
-/// What one package says it depends on.
+/// The store's methods that answer a question about records.
+const READING_METHODS: [&str; 8] = ["search", "count", "histogram", "facets", "get", "context", "read_after", "newest"];
+
+/// The files of the program that may name the store's type: the one that opens it, and the
+/// state of health and metrics, which want its status and no records.
+const MAY_HOLD_THE_STORE: [&str; 2] = ["engines.rs", "http/state.rs"];
+
+/// The kinds of targets whose files are the package's own code.
+const SOURCES: [&str; 4] = ["lib", "rlib", "cdylib", "bin"];
+
+/// The packages that name nothing of `model::api`, the JSON of one transport: ports and engines
+/// serve all of them.
+const WITHOUT_THE_API: [&str; 6] =
+    ["pipeline", "doors", "parts", "engine-embedded", "engine-rabbitmq", "engine-timescale"];
+
+/// The most lines of a source file, and of nine in ten.
+const MOST_LINES: usize = 500;
+const MOST_LINES_OF_NINE_IN_TEN: usize = 350;
+
+/// The folders of a package that hold sources.
+const FOLDERS: [&str; 4] = ["src", "tests", "benches", "proto"];
+
+/// What one package says of itself.
 struct Package {
     dependencies: Vec<Dependency>,
+    /// The folder of its manifest.
+    folder: PathBuf,
+    /// The files that its library and its programs begin with.
+    roots: Vec<PathBuf>,
 }
 
 struct Dependency {
@@ -111,6 +155,63 @@ fn each_database_stays_in_its_engine() {
 }
 
 #[test]
+fn the_program_reads_the_store_through_reading() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in rust_files(&sources) {
+        let source = fs::read_to_string(&file).expect("a readable source file");
+        let name = file.strip_prefix(&sources).expect("a file of the folder").to_string_lossy().into_owned();
+        let may_hold = MAY_HOLD_THE_STORE.contains(&name.as_str());
+        assert!(may_hold || !source.contains("LogStore"), "{name} must not hold the store: ask crate reading");
+        // A call may be spread over lines.
+        let joined: String = source.split_whitespace().collect();
+        for method in READING_METHODS {
+            for call in [format!("store.{method}("), format!("store().{method}("), format!("LogStore::{method}(")] {
+                assert!(!joined.contains(&call), "{name} must not call {call}…): ask crate reading");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_files_of_a_package_import_each_other() {
+    for (name, package) in &workspace() {
+        for root in &package.roots {
+            let mut files = rust_files(root.parent().expect("a folder"));
+            files.retain(|file| file == root || !package.roots.contains(file));
+            let circles = cycles::circles(root, &files);
+            assert!(circles.is_empty(), "{name}: these files import each other: {circles:?}");
+        }
+    }
+}
+
+#[test]
+fn ports_and_engines_name_nothing_of_the_api() {
+    let packages = workspace();
+    for name in WITHOUT_THE_API {
+        for file in sources(&packages[name]) {
+            let source = fs::read_to_string(&file).expect("a readable source file");
+            let is_of_the_api = |path: &Vec<String>| path.starts_with(&["model".to_owned(), "api".to_owned()]);
+            let paths = cycles::paths(&source);
+            assert!(!paths.iter().any(is_of_the_api), "{} must not name model::api", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let mut lengths: Vec<(usize, PathBuf)> = workspace()
+        .values()
+        .flat_map(sources)
+        .map(|file| (fs::read_to_string(&file).expect("a readable source file").lines().count(), file))
+        .collect();
+    lengths.sort_unstable();
+    let (longest, file) = lengths.last().expect("some files");
+    assert!(*longest <= MOST_LINES, "{} has {longest} lines; split it by role", file.display());
+    let (ninth, _) = lengths[lengths.len() * 9 / 10];
+    assert!(ninth <= MOST_LINES_OF_NINE_IN_TEN, "one file in ten has more than {ninth} lines");
+}
+
+#[test]
 fn the_model_has_no_io_no_clock_and_no_randomness() {
     let packages = workspace();
     for dependency in packages["model"].dependencies.iter().filter(|dependency| !dependency.for_tests) {
@@ -134,6 +235,12 @@ fn workspace() -> BTreeMap<String, Package> {
     packages.iter().map(|package| (text(&package["name"]), read_package(package))).collect()
 }
 
+/// All source files of a package, its tests among them.
+fn sources(package: &Package) -> Vec<PathBuf> {
+    let folders = FOLDERS.iter().map(|folder| package.folder.join(folder));
+    folders.filter(|folder| folder.is_dir()).flat_map(|folder| rust_files(&folder)).collect()
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder of sources");
     entries
@@ -153,7 +260,14 @@ fn read_package(package: &Value) -> Package {
             features: dependency["features"].as_array().expect("features").iter().map(text).collect(),
         })
         .collect();
-    Package { dependencies }
+    let path = |value: &Value| PathBuf::from(text(value));
+    let manifest = path(&package["manifest_path"]);
+    let targets = package["targets"].as_array().expect("targets").iter();
+    let is_source = |kind: &Value| {
+        kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| SOURCES.contains(&text(kind).as_str())))
+    };
+    let roots = targets.filter(|target| is_source(&target["kind"])).map(|target| path(&target["src_path"])).collect();
+    Package { dependencies, folder: manifest.parent().expect("a folder").to_owned(), roots }
 }
 
 fn text(value: &Value) -> String {

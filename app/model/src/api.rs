@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LevelClass, Severity, StoredRecord, Value, query, time, time::Nanos};
+use crate::{LevelClass, Severity, StoredRecord, Value, hex, query, time, time::Nanos};
 
-pub use crate::hex::encode as hex;
+pub use crate::saved_view::SavedView;
 
 /// A piece of a program or a configuration that sends a first log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +54,8 @@ impl From<&StoredRecord> for RecordView {
             service: record.service.to_string(),
             node: record.node.to_string(),
             message: record.message.clone(),
-            trace_id: record.trace_id.map(|bytes| hex(&bytes)),
-            span_id: record.span_id.map(|bytes| hex(&bytes)),
+            trace_id: record.trace_id.map(|bytes| hex::encode(&bytes)),
+            span_id: record.span_id.map(|bytes| hex::encode(&bytes)),
             attributes: record.attributes.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
         }
     }
@@ -200,15 +200,6 @@ pub struct PatternView {
     /// such range, or looking took too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_new: Option<bool>,
-}
-
-/// A saved view: an address of the dashboard under a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedView {
-    /// 1 to [`limits::NAME_BYTES`](crate::limits::NAME_BYTES) bytes.
-    pub name: String,
-    /// Path and parameters.
-    pub address: String,
 }
 
 /// Something that could not be stored.

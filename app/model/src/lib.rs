@@ -12,6 +12,7 @@ pub mod limits;
 pub mod pattern;
 pub mod query;
 pub mod record;
+mod saved_view;
 pub mod severity;
 pub mod time;
 pub mod trace;
@@ -19,6 +20,7 @@ pub mod trace;
 pub use id::RecordId;
 pub use query::{ParseError, Query};
 pub use record::{Position, Record, StoredRecord, Value};
+pub use saved_view::SavedView;
 pub use severity::{LevelClass, LevelNumbers, Severity};
 pub use time::Nanos;
 

@@ -4,6 +4,9 @@
 //! and a kind of [`Question`]. One server function carries them all: one for each would be
 //! a tenth more WebAssembly.
 
+#[cfg(feature = "ssr")]
+mod losses;
+
 use std::{marker::PhantomData, pin::Pin};
 
 use leptos::prelude::*;
@@ -13,11 +16,14 @@ use model::api::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::effect::{effect, until_cleanup};
-
-use crate::backend::{
-    BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
-    PatternsRequest,
+#[cfg(feature = "ssr")]
+use self::losses::LossesAsHtml as _;
+use crate::{
+    backend::{
+        BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
+        PatternsRequest,
+    },
+    effect::{effect, until_cleanup},
 };
 
 macro_rules! questions {

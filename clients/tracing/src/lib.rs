@@ -3,6 +3,7 @@
 mod batch;
 mod buffer;
 mod entry;
+mod error;
 mod fallback;
 mod fields;
 mod guard;
@@ -17,7 +18,9 @@ mod shared;
 mod stats;
 mod text;
 
+pub use error::BuildError;
+pub use fallback::Fallback;
 pub use guard::Guard;
 pub use layer::LogboomLayer;
-pub use options::{BuildError, Builder, Fallback, builder};
+pub use options::{Builder, builder};
 pub use stats::Stats;

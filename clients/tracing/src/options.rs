@@ -1,6 +1,6 @@
 //! The options, their bounds and defaults.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use tonic::transport::Endpoint;
 
@@ -8,7 +8,8 @@ use crate::{
     Guard, LogboomLayer,
     batch::Producer,
     buffer::Bounds,
-    fallback::Sink,
+    error::BuildError,
+    fallback::{Fallback, Sink},
     host, limits,
     sender::{self, Sender},
     shared::Shared,
@@ -33,19 +34,6 @@ pub fn builder(endpoint: impl Into<String>) -> Builder {
     }
 }
 
-/// Where records go that do not reach the server, as lines of JSON that it can read later.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Fallback {
-    /// The standard error of the process.
-    #[default]
-    Stderr,
-    /// The end of a file, which is made if it is not there. It grows without a bound.
-    File(PathBuf),
-    /// Nowhere; they are counted as [`lost`](crate::Stats::lost).
-    Drop,
-}
-
 /// How records are sent; made by [`builder`].
 #[derive(Debug, Clone)]
 #[must_use]
@@ -56,41 +44,6 @@ pub struct Builder {
     bounds: Bounds,
     fallback: Fallback,
     flush_timeout: Duration,
-}
-
-/// Why no layer could be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The endpoint is no address that can be connected to.
-    #[error("endpoint {endpoint}: {reason}")]
-    Endpoint {
-        /// As it was given.
-        endpoint: String,
-        /// What is wrong, and how to write it.
-        reason: String,
-    },
-    /// An option is out of its bounds.
-    #[error("{option} is {value}; it may be {bounds}")]
-    Option {
-        /// Its name, as in [`Builder`].
-        option: &'static str,
-        /// As it was given.
-        value: String,
-        /// What it may be.
-        bounds: &'static str,
-    },
-    /// The file of the fallback cannot be written to.
-    #[error("the fallback's file {}: {source}", path.display())]
-    Fallback {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The sender's thread cannot be started.
-    #[error("the sender's thread cannot be started")]
-    Thread(#[source] io::Error),
 }
 
 impl Builder {

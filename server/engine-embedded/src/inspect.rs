@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::types::Int64Type;
 use model::time::Nanos;
+use parts::{PartInfo, columns, decode, reader::Part, reading::Reading, schema};
 use pipeline::{Error, Result};
 
-use crate::{
-    catalogue::{Catalogue, aside::Listed},
-    part::{PartInfo, columns, decode, reader::Part, reading::Reading, schema},
-};
+use crate::catalogue::{Catalogue, aside::Listed};
 
 /// A part that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

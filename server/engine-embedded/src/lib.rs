@@ -2,20 +2,16 @@
 //!
 //! - [`wal`]: the write-ahead log, where what a client was told is stored is durable;
 //! - [`queue`]: the queue, which is a cursor over that log;
-//! - `store`: recent records in memory, older ones in `part`s, listed in the `catalogue`.
+//! - `store`: recent records in memory, older ones in [`parts`], listed in the `catalogue`.
 //!
 //! A data folder holds `wal/` (the journal of the store, and of the queue that shares
 //! it), `queue/` (the log of a queue whose store is elsewhere), `parts/`, `aside/` (parts
 //! that are damaged) and `catalogue.sqlite`. One process has it at a time.
 
-#[macro_use]
-mod crash;
-
 mod catalogue;
 pub mod filesystem;
 pub mod inspect;
 mod options;
-mod part;
 pub mod queue;
 mod store;
 pub mod wal;

@@ -4,11 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use model::{
-    Value,
-    api::{RecordView, hex},
-    time::format_rfc3339,
-};
+use model::{Value, api::RecordView, hex, time::format_rfc3339};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -204,8 +200,8 @@ fn difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<Str
         attributes.push(("user_id", Value::Text(user_id(request.user).into())));
     }
     let attributes = attributes.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let trace_id = sample.trace.map(|trace| hex(&trace.trace_id));
-    let span_id = sample.trace.map(|trace| hex(&trace.span_id));
+    let trace_id = sample.trace.map(|trace| hex::encode(&trace.trace_id));
+    let span_id = sample.trace.map(|trace| hex::encode(&trace.span_id));
     core_difference(sample, sample.service, &sample.message, record)
         .or_else(|| differs("trace_id", &trace_id, &record.trace_id))
         .or_else(|| differs("span_id", &span_id, &record.span_id))
@@ -267,8 +263,8 @@ mod tests {
             service: sample.service.to_owned(),
             node: sample.node.to_owned(),
             message: sample.message.clone(),
-            trace_id: sample.trace.map(|trace| hex(&trace.trace_id)),
-            span_id: sample.trace.map(|trace| hex(&trace.span_id)),
+            trace_id: sample.trace.map(|trace| hex::encode(&trace.trace_id)),
+            span_id: sample.trace.map(|trace| hex::encode(&trace.span_id)),
             attributes: attributes.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
         }
     }

@@ -22,7 +22,7 @@ impl BatchId {
 
 impl fmt::Display for BatchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&model::api::hex(&self.0))
+        f.write_str(&model::hex::encode(&self.0))
     }
 }
 

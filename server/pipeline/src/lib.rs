@@ -34,6 +34,7 @@ mod in_flight;
 pub mod live;
 pub mod normalise;
 pub mod queue;
+mod range;
 pub mod store;
 
 pub use batch::{Batch, BatchId, Block};
@@ -42,9 +43,10 @@ pub use dead_letters::{
 };
 pub use error::{Error, ErrorClass, Result};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
+pub use range::TimeRange;
 pub use store::{
     Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
-    TimeRange, too_many_views,
+    too_many_views,
 };
 
-pub use model::api::SavedView;
+pub use model::SavedView;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{LevelClass, Position, Query, RecordId, StoredRecord, api::SavedView, limits, time::Nanos};
+use model::{LevelClass, Position, Query, RecordId, SavedView, StoredRecord, limits, time::Nanos};
 
 use crate::{
     Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Error, NewDeadLetter, Result,
+    TimeRange,
 };
 
 /// A store of records, and the ledger of the batches they came in.
@@ -114,21 +115,6 @@ pub struct Appended {
     pub duplicates: u64,
     /// Dead letters written.
     pub dead: u64,
-}
-
-/// A half-open range of times: `from <= time < to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeRange {
-    pub from: Nanos,
-    pub to: Nanos,
-}
-
-impl TimeRange {
-    pub const ALL: Self = Self { from: Nanos::MIN, to: Nanos::MAX };
-
-    pub fn contains(self, time: Nanos) -> bool {
-        self.from <= time && time < self.to
-    }
 }
 
 /// A place in the newest-first order: the page goes on with what comes after it there.

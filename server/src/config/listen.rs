@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::Args;
 
-use crate::callers::Origin;
+use crate::{callers::Origin, streams::StreamDoors};
 
 /// Where the server listens, and whom it lets in.
 #[derive(Debug, Clone, Args)]
@@ -45,21 +45,8 @@ pub(crate) const DEFAULT_OTLP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr:
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Other doors, each off until it is given an address")]
 pub(crate) struct StreamOptions {
-    /// JSON over TCP: objects that end with a new line, or packets that end with ¶.
-    #[arg(long, env = "LOGBOOM_TCP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    pub tcp_listen: Vec<SocketAddr>,
-
-    /// Syslog, RFC 5424 and 3164, over TCP and UDP on the same port.
-    #[arg(long, env = "LOGBOOM_SYSLOG_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    pub syslog_listen: Vec<SocketAddr>,
-
-    /// GELF over TCP and UDP on the same port, as Docker's gelf driver sends it.
-    #[arg(long, env = "LOGBOOM_GELF_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    pub gelf_listen: Vec<SocketAddr>,
-
-    /// Fluentd's forward protocol, as fluentd, Fluent Bit and Docker's fluentd driver send it.
-    #[arg(long, env = "LOGBOOM_FLUENT_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    pub fluent_listen: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub doors: StreamDoors,
 
     /// A distributor that tells services where the port of --tcp-listen is; registered with
     /// again every 3 s while it is away.
@@ -81,9 +68,8 @@ impl ListenOptions {
 
 impl StreamOptions {
     /// The addresses that other machines can reach.
-    pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        let all = [&self.tcp_listen, &self.syslog_listen, &self.gelf_listen, &self.fluent_listen];
-        all.into_iter().flatten().copied().filter(is_exposed)
+    pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        self.doors.addresses().into_iter().filter(is_exposed)
     }
 }
 

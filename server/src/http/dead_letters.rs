@@ -15,12 +15,12 @@ use axum::{
 use futures::StreamExt as _;
 use model::api::DeadLetterView;
 use pipeline::{Error, ErrorClass};
+use reading::{LetterFilter, Replayed, WholeLetter};
 use serde::{Deserialize, Serialize};
 
-use super::{Services, logs::checked, problem::Problem};
-use crate::reading::{LetterFilter, Replayed, WholeLetter};
+use super::{logs::checked, problem::Problem, state::OperationState};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<OperationState> {
     Router::new()
         .route("/api/v1/dead-letters", get(list).delete(delete_all))
         .route("/api/v1/dead-letters/download", get(download))
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<Services> {
 }
 
 /// Outside the API: what people's forms lead to, and lead back from.
-pub(super) fn forms() -> Router<Services> {
+pub(super) fn forms() -> Router<OperationState> {
     Router::new().route("/system/dead-letters", post(act))
 }
 
@@ -73,18 +73,21 @@ impl Asked {
 
 type AskedParameters = Result<Parameters<Asked>, QueryRejection>;
 
-async fn list(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Vec<DeadLetterView>>, Problem> {
+async fn list(
+    State(state): State<OperationState>,
+    asked: AskedParameters,
+) -> Result<Json<Vec<DeadLetterView>>, Problem> {
     let asked = checked(asked)?;
     let (before, limit) = (asked.before, asked.limit.unwrap_or(100));
-    Ok(Json(services.letters.list(&asked.filter(), before, limit).await?))
+    Ok(Json(state.letters.list(&asked.filter(), before, limit).await?))
 }
 
-async fn show(State(services): State<Services>, Path(id): Path<i64>) -> Result<Json<WholeLetter>, Problem> {
-    Ok(Json(services.letters.show(id).await?))
+async fn show(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Json<WholeLetter>, Problem> {
+    Ok(Json(state.letters.show(id).await?))
 }
 
-async fn raw(State(services): State<Services>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let payload = services.letters.payload(id).await?;
+async fn raw(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Response, Problem> {
+    let payload = state.letters.payload(id).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"dead-letter-{id}\"")),
@@ -94,8 +97,8 @@ async fn raw(State(services): State<Services>, Path(id): Path<i64>) -> Result<Re
 
 /// All that match, one JSON object a line. A failure after the beginning breaks the
 /// connection off, so that no client takes a part for the whole.
-async fn download(State(services): State<Services>, asked: AskedParameters) -> Result<Response, Problem> {
-    let mut lines = Box::pin(services.letters.lines(&checked(asked)?.filter())?);
+async fn download(State(state): State<OperationState>, asked: AskedParameters) -> Result<Response, Problem> {
+    let mut lines = Box::pin(state.letters.lines(&checked(asked)?.filter())?);
     // What is wrong from the start has a status of its own.
     let first = lines.next().await.transpose()?;
     let lines = futures::stream::iter(first.map(Ok)).chain(lines);
@@ -106,8 +109,8 @@ async fn download(State(services): State<Services>, asked: AskedParameters) -> R
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-async fn delete(State(services): State<Services>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
-    services.letters.delete(id).await?;
+async fn delete(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+    state.letters.delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -116,8 +119,8 @@ struct Deleted {
     deleted: u64,
 }
 
-async fn delete_all(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Deleted>, Problem> {
-    Ok(Json(Deleted { deleted: services.letters.delete_all(&checked(asked)?.meant()?).await? }))
+async fn delete_all(State(state): State<OperationState>, asked: AskedParameters) -> Result<Json<Deleted>, Problem> {
+    Ok(Json(Deleted { deleted: state.letters.delete_all(&checked(asked)?.meant()?).await? }))
 }
 
 #[derive(Serialize)]
@@ -125,12 +128,12 @@ struct ReplayedOne {
     records: usize,
 }
 
-async fn replay(State(services): State<Services>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
-    Ok(Json(ReplayedOne { records: services.letters.replay(id).await? }))
+async fn replay(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
+    Ok(Json(ReplayedOne { records: state.letters.replay(id).await? }))
 }
 
-async fn replay_all(State(services): State<Services>, asked: AskedParameters) -> Result<Json<Replayed>, Problem> {
-    Ok(Json(services.letters.replay_all(&checked(asked)?.meant()?).await?))
+async fn replay_all(State(state): State<OperationState>, asked: AskedParameters) -> Result<Json<Replayed>, Problem> {
+    Ok(Json(state.letters.replay_all(&checked(asked)?.meant()?).await?))
 }
 
 /// What a form asks for: one letter, or all that pass the filter up to the newest that the
@@ -154,11 +157,14 @@ enum Action {
     Delete,
 }
 
-async fn act(State(services): State<Services>, wish: Result<Form<Wish>, FormRejection>) -> Result<Redirect, Problem> {
+async fn act(
+    State(state): State<OperationState>,
+    wish: Result<Form<Wish>, FormRejection>,
+) -> Result<Redirect, Problem> {
     let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
     let Wish { action, id, upto, reason, door, service, from, to } = wish;
     let filter = LetterFilter { reason, door, service, from, to, upto };
-    let letters = &services.letters;
+    let letters = &state.letters;
     let numbers = |replayed: &Replayed| vec![replayed.letters, replayed.records, replayed.failed];
     let done = match (action, id, upto) {
         (Action::Replay, Some(id), _) => match letters.replay(id).await {

@@ -11,20 +11,18 @@ use axum::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use model::StoredRecord;
-use pipeline::{Error, Result, TimeRange};
+use pipeline::{Error, Result};
+use reading::{DefaultRange, RangeText};
 use serde::Deserialize;
 
 use super::{
-    Services,
     logs::checked,
     problem::{Problem, parse_query},
+    state::ReadingState,
 };
-use crate::{
-    export::{Encoder, Format},
-    reading::RangeText,
-};
+use crate::export::{Encoder, Format};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/api/v1/export", get(export))
 }
 
@@ -41,14 +39,14 @@ struct Asked {
 /// Answers with the file. A failure after its beginning breaks the connection off, so
 /// that no client takes a part for the whole.
 async fn export(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     asked: Result<Parameters<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Asked { query, from, to, format } = checked(asked)?;
     let query = parse_query(query.as_deref()).await?;
     let range = RangeText { from: from.as_deref(), to: to.as_deref() };
-    let range = range.resolve(services.reader.clock(), TimeRange::ALL)?;
-    let mut pages = Box::pin(services.reader.pages(query, range));
+    let range = state.reader.range(range, DefaultRange::All)?;
+    let mut pages = Box::pin(state.reader.pages(query, range));
     // What is wrong from the start has a status of its own.
     let first = pages.next().await.transpose()?;
     let pages = futures::stream::iter(first.map(Ok)).chain(pages);

@@ -11,20 +11,20 @@ use axum::{
 use futures::StreamExt as _;
 use model::api::FiguresView;
 
-use super::{Services, tail::stream};
+use super::{state::OperationState, tail::stream};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<OperationState> {
     Router::new().route("/api/v1/figures", get(now)).route("/api/v1/figures/live", get(live))
 }
 
-async fn now(State(services): State<Services>) -> Json<Arc<FiguresView>> {
-    Json(services.figures.now().await)
+async fn now(State(state): State<OperationState>) -> Json<Arc<FiguresView>> {
+    Json(state.figures.now().await)
 }
 
 /// Ends with the server's live tails: it would keep the server from stopping.
-async fn live(State(services): State<Services>) -> Response {
-    let closed = services.live.closed();
-    let figures = services.figures.watch().map(|figures| {
+async fn live(State(state): State<OperationState>) -> Response {
+    let closed = state.live.closed();
+    let figures = state.figures.watch().map(|figures| {
         let event = Event::default().event("figures");
         // Views always print as JSON.
         Ok(event.json_data(&*figures).unwrap_or_default())

@@ -2,12 +2,20 @@
 //! and `/readyz/read` ask for the one that a push, or a search, needs: while a database is
 //! away the queue goes on taking records, and a proxy must not keep clients from it.
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use serde::Serialize;
 
-use super::Services;
+use super::state::OperationState;
 
-pub(super) async fn process() -> &'static str {
+pub(super) fn routes() -> Router<OperationState> {
+    Router::new()
+        .route("/healthz", get(process))
+        .route("/readyz", get(ready))
+        .route("/readyz/write", get(ready_to_write))
+        .route("/readyz/read", get(ready_to_read))
+}
+
+async fn process() -> &'static str {
     "ok\n"
 }
 
@@ -27,25 +35,25 @@ struct Part {
     trouble: Option<String>,
 }
 
-pub(super) async fn ready(State(services): State<Services>) -> impl IntoResponse {
-    answer(Some(queue(&services)), Some(store(&services)))
+async fn ready(State(state): State<OperationState>) -> impl IntoResponse {
+    answer(Some(queue(&state)), Some(store(&state)))
 }
 
-pub(super) async fn ready_to_write(State(services): State<Services>) -> impl IntoResponse {
-    answer(Some(queue(&services)), None)
+async fn ready_to_write(State(state): State<OperationState>) -> impl IntoResponse {
+    answer(Some(queue(&state)), None)
 }
 
-pub(super) async fn ready_to_read(State(services): State<Services>) -> impl IntoResponse {
-    answer(None, Some(store(&services)))
+async fn ready_to_read(State(state): State<OperationState>) -> impl IntoResponse {
+    answer(None, Some(store(&state)))
 }
 
-fn queue(services: &Services) -> Part {
-    let status = services.queue.status();
+fn queue(state: &OperationState) -> Part {
+    let status = state.queue.status();
     Part { engine: status.engine, trouble: status.trouble }
 }
 
-fn store(services: &Services) -> Part {
-    let status = services.store.status();
+fn store(state: &OperationState) -> Part {
+    let status = state.store.status();
     Part { engine: status.engine, trouble: status.trouble }
 }
 

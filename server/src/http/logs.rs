@@ -11,20 +11,20 @@ use model::api::{
     ContextView, CountView, FacetsView, FieldView, HistogramView, LogsPage, PatternsView, QueryHint, RecordView,
 };
 use pipeline::{Error, TimeRange};
+use reading::{DefaultRange, RangeText, hints};
 use serde::Deserialize;
 
 use super::{
-    Services,
     problem::{Problem, parse_query},
+    state::ReadingState,
 };
-use crate::reading::{RangeText, hints};
 
 /// How long a page is looked for: less than what clients and proxies wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new()
         .route("/api/v1/logs", get(logs))
         .route("/api/v1/logs/{id}", get(record))
@@ -61,8 +61,9 @@ impl Asked {
         hints(self.query.as_deref().unwrap_or_default(), found_nothing)
     }
 
-    fn range(&self, services: &Services) -> Result<TimeRange, Error> {
-        RangeText { from: self.from.as_deref(), to: self.to.as_deref() }.resolve_recent(services.reader.clock())
+    fn range(&self, state: &ReadingState) -> Result<TimeRange, Error> {
+        let text = RangeText { from: self.from.as_deref(), to: self.to.as_deref() };
+        state.reader.range(text, DefaultRange::LastHour)
     }
 }
 
@@ -73,29 +74,29 @@ pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> R
     parameters.map(|Parameters(asked)| asked).map_err(|rejection| Error::invalid(rejection.body_text()))
 }
 
-async fn logs(State(services): State<Services>, asked: AskedParameters) -> Answer<LogsPage> {
+async fn logs(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<LogsPage> {
     let asked = checked(asked)?;
-    let (query, range) = (asked.query().await?, asked.range(&services)?);
+    let (query, range) = (asked.query().await?, asked.range(&state)?);
     let mut page =
-        services.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
+        state.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
     page.hints = asked.hints(page.records.is_empty());
     Ok(Json(page))
 }
 
-async fn count(State(services): State<Services>, asked: AskedParameters) -> Answer<CountView> {
+async fn count(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<CountView> {
     let asked = checked(asked)?;
-    let mut view = services.reader.count(&asked.query().await?, asked.range(&services)?).await?;
+    let mut view = state.reader.count(&asked.query().await?, asked.range(&state)?).await?;
     view.hints = asked.hints(view.count == 0);
     Ok(Json(view))
 }
 
-async fn histogram(State(services): State<Services>, asked: AskedParameters) -> Answer<HistogramView> {
+async fn histogram(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<HistogramView> {
     let asked = checked(asked)?;
-    let range = asked.range(&services)?;
-    Ok(Json(services.reader.histogram(&asked.query().await?, range, asked.buckets.unwrap_or(60)).await?))
+    let range = asked.range(&state)?;
+    Ok(Json(state.reader.histogram(&asked.query().await?, range, asked.buckets.unwrap_or(60)).await?))
 }
 
-async fn facets(State(services): State<Services>, asked: AskedParameters) -> Answer<FacetsView> {
+async fn facets(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<FacetsView> {
     let asked = checked(asked)?;
     let fields: Vec<String> = asked
         .fields
@@ -106,26 +107,24 @@ async fn facets(State(services): State<Services>, asked: AskedParameters) -> Ans
         .filter(|field| !field.is_empty())
         .map(str::to_owned)
         .collect();
-    let (query, range) = (asked.query().await?, asked.range(&services)?);
-    Ok(Json(services.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
+    let (query, range) = (asked.query().await?, asked.range(&state)?);
+    Ok(Json(state.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
 }
 
-async fn fields(State(services): State<Services>, asked: AskedParameters) -> Answer<Vec<FieldView>> {
+async fn fields(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<Vec<FieldView>> {
     let asked = checked(asked)?;
-    Ok(Json(services.reader.fields(&asked.query().await?, asked.range(&services)?).await?))
+    Ok(Json(state.reader.fields(&asked.query().await?, asked.range(&state)?).await?))
 }
 
-async fn patterns(State(services): State<Services>, asked: AskedParameters) -> Answer<PatternsView> {
+async fn patterns(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<PatternsView> {
     let asked = checked(asked)?;
-    let compare = match (asked.compare_from.as_deref(), asked.compare_to.as_deref()) {
-        (None, None) => None,
-        (from, to) => Some(RangeText { from, to }.resolve(services.reader.clock(), TimeRange::ALL)?),
-    };
-    Ok(Json(services.reader.patterns(&asked.query().await?, asked.range(&services)?, compare).await?))
+    let compare = RangeText { from: asked.compare_from.as_deref(), to: asked.compare_to.as_deref() };
+    let compare = state.reader.compared(compare)?;
+    Ok(Json(state.reader.patterns(&asked.query().await?, asked.range(&state)?, compare).await?))
 }
 
-async fn record(State(services): State<Services>, Path(id): Path<String>) -> Answer<RecordView> {
-    Ok(Json(services.reader.record(&id).await?))
+async fn record(State(state): State<ReadingState>, Path(id): Path<String>) -> Answer<RecordView> {
+    Ok(Json(state.reader.record(&id).await?))
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,10 +135,10 @@ struct Neighbours {
 }
 
 async fn context(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     Path(id): Path<String>,
     asked: Result<Parameters<Neighbours>, QueryRejection>,
 ) -> Answer<ContextView> {
     let asked = checked(asked)?;
-    Ok(Json(services.reader.context(&id, asked.before.unwrap_or(20), asked.after.unwrap_or(20)).await?))
+    Ok(Json(state.reader.context(&id, asked.before.unwrap_or(20), asked.after.unwrap_or(20)).await?))
 }

@@ -1,14 +1,18 @@
 //! `/metrics`: Prometheus.
 
 use ::metrics::gauge;
-use axum::{extract::State, http::header, response::IntoResponse};
+use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 
-use super::Services;
+use super::state::OperationState;
+
+pub(super) fn routes() -> Router<OperationState> {
+    Router::new().route("/metrics", get(render))
+}
 
 /// Refreshes the gauges that are cheaper to read than to keep, then renders all.
-pub(super) async fn render(State(services): State<Services>) -> impl IntoResponse {
-    let queue = services.queue.status();
-    let store = services.store.status();
+async fn render(State(state): State<OperationState>) -> impl IntoResponse {
+    let queue = state.queue.status();
+    let store = state.store.status();
     gauge!("logboom_queue_depth_batches").set(queue.depth as f64);
     gauge!("logboom_queue_up").set(f64::from(u8::from(queue.trouble.is_none())));
     gauge!("logboom_store_records").set(store.records as f64);
@@ -18,5 +22,5 @@ pub(super) async fn render(State(services): State<Services>) -> impl IntoRespons
     gauge!("logboom_dead_letter_bytes").set(store.dead_letters.bytes as f64);
     gauge!("logboom_store_parts_aside").set(store.aside.len() as f64);
     gauge!("logboom_store_records_aside").set(store.aside.iter().map(|part| part.records).sum::<u64>() as f64);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], services.metrics.render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }

@@ -11,66 +11,44 @@ mod metrics;
 mod parts;
 pub(crate) mod problem;
 mod s1;
+mod state;
 mod tail;
 mod views;
 pub(crate) mod write;
 
-use std::sync::Arc;
+use axum::{Router, http::StatusCode, response::Response, routing::any};
 
-use axum::{Router, http::StatusCode, response::Response, routing::get};
-use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
+pub(crate) use self::{
+    state::{OperationState, ReadingState, State},
+    write::IngestState,
+};
 
-use crate::reading::{Figures, Letters, Parts, Reader, Views};
-
-/// What the calls work on.
-#[derive(Clone)]
-pub(crate) struct Services {
-    pub ingest: Ingest,
-    pub reader: Reader,
-    pub figures: Figures,
-    pub letters: Letters,
-    pub parts: Parts,
-    pub views: Views,
-    pub live: Arc<LiveHub>,
-    pub queue: Arc<dyn Queue>,
-    pub store: Arc<dyn LogStore>,
-    pub metrics: PrometheusHandle,
-    /// Of requests with an `Idempotency-Key`.
-    pub repetitions: Arc<write::Repetitions>,
-    /// How many of the newest records a page and S1's stream begin with.
-    pub recent: usize,
-}
-
-/// The doors as routes.
-pub(crate) fn routes(services: Services) -> Router {
-    let api = Router::new()
+/// The doors as routes. Each router has the state of its group alone.
+pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
+    let ingest = write::routes().merge(write::put()).with_state(ingest);
+    let reading = Router::new()
         .merge(logs::routes())
         .merge(export::routes())
         .merge(tail::routes())
-        .merge(write::routes())
-        .merge(dead_letters::routes())
-        .merge(parts::routes())
-        .merge(figures::routes())
         .merge(views::routes())
-        .route("/api/{*path}", axum::routing::any(no_such_call));
-    let router = api
         .merge(views::links())
-        .merge(dead_letters::forms())
-        .merge(parts::forms())
         .merge(s1::routes())
-        .merge(write::put())
-        .route("/healthz", get(health::process))
-        .route("/readyz", get(health::ready))
-        .route("/readyz/write", get(health::ready_to_write))
-        .route("/readyz/read", get(health::ready_to_read))
-        .route("/metrics", get(metrics::render));
-    router.with_state(services)
+        .with_state(reading);
+    let operation = Router::new()
+        .merge(figures::routes())
+        .merge(dead_letters::routes())
+        .merge(dead_letters::forms())
+        .merge(parts::routes())
+        .merge(parts::forms())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .with_state(operation);
+    ingest.merge(reading).merge(operation).route("/api/{*path}", any(no_such_call))
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
-pub(crate) fn otlp_routes(services: Services) -> Router {
-    write::otlp_alone().with_state(services)
+pub(crate) fn otlp_routes(state: IngestState) -> Router {
+    write::otlp_alone().with_state(state)
 }
 
 async fn no_such_call(uri: axum::http::Uri) -> Response {

@@ -12,23 +12,23 @@ use model::api::PartAsideView;
 use pipeline::Error;
 use serde::Deserialize;
 
-use super::{Services, dead_letters::back, problem::Problem};
+use super::{dead_letters::back, problem::Problem, state::OperationState};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<OperationState> {
     Router::new().route("/api/v1/parts/aside", get(list)).route("/api/v1/parts/aside/{*name}", delete(give_up))
 }
 
 /// Outside the API: what people's forms lead to, and lead back from.
-pub(super) fn forms() -> Router<Services> {
+pub(super) fn forms() -> Router<OperationState> {
     Router::new().route("/system/parts", post(act))
 }
 
-async fn list(State(services): State<Services>) -> Json<Vec<PartAsideView>> {
-    Json(services.parts.aside())
+async fn list(State(state): State<OperationState>) -> Json<Vec<PartAsideView>> {
+    Json(state.parts.aside())
 }
 
-async fn give_up(State(services): State<Services>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    if services.parts.give_up(&name).await? {
+async fn give_up(State(state): State<OperationState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    if state.parts.give_up(&name).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Error::not_found(format!("no part named {name:?} is set aside")).into())
@@ -39,8 +39,11 @@ struct Wish {
     name: String,
 }
 
-async fn act(State(services): State<Services>, wish: Result<Form<Wish>, FormRejection>) -> Result<Redirect, Problem> {
+async fn act(
+    State(state): State<OperationState>,
+    wish: Result<Form<Wish>, FormRejection>,
+) -> Result<Redirect, Problem> {
     let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
-    let done = if services.parts.give_up(&wish.name).await? { "given-up" } else { "nothing" };
+    let done = if state.parts.give_up(&wish.name).await? { "given-up" } else { "nothing" };
     Ok(back(Vec::new(), (done, Vec::new())))
 }

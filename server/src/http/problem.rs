@@ -8,9 +8,8 @@ use axum::{
 };
 use model::{Query, api::QueryHint};
 use pipeline::{Error, ErrorClass};
+use reading::hints;
 use serde::Serialize;
-
-use crate::reading::{self, hints};
 
 /// An error on its way to an HTTP client.
 #[derive(Debug)]

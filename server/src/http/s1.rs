@@ -15,13 +15,13 @@ use model::{
     query::{Expr, Field, Pattern, Test},
     time,
 };
-use pipeline::{Cursor, Error, SearchRequest, TimeRange, live::LiveEvent};
+use pipeline::{Error, live::LiveEvent};
+use reading::{DefaultRange, RangeText, compiled};
 use serde::{Deserialize, Serialize};
 
-use super::{Services, logs::checked, problem::Problem, tail};
-use crate::reading::{RangeText, compiled};
+use super::{logs::checked, problem::Problem, state::ReadingState, tail};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))
 }
 
@@ -47,15 +47,12 @@ impl From<&StoredRecord> for LogView {
     }
 }
 
-async fn logs(State(services): State<Services>) -> Result<Response, Problem> {
+async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
     // The position first: what is stored between the two is then in the tail, and what of
     // it the search found as well is told by its position.
-    let newest = services.store.newest().await?;
-    let mut subscription = services.live.subscribe(Query::default(), Some(newest))?;
-    let request = SearchRequest::new(Query::default(), TimeRange::ALL, services.recent);
-    let mut recent = services.store.search(&request).await?.records;
-    recent.retain(|stored| stored.position <= newest);
-    recent.reverse();
+    let newest = state.reader.newest().await?;
+    let mut subscription = state.live.subscribe(Query::default(), Some(newest))?;
+    let recent = state.reader.recent(newest, state.recent).await?;
     let events = async_stream::stream! {
         for stored in recent {
             yield event(&stored);
@@ -91,12 +88,12 @@ struct Asked {
 }
 
 async fn historical_logs(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     asked: Result<Parameters<Asked>, QueryRejection>,
 ) -> Result<Json<Vec<LogView>>, Problem> {
     let asked = checked(asked)?;
-    let range = RangeText { from: asked.start_time.as_deref(), to: asked.end_time.as_deref() }
-        .resolve(services.reader.clock(), TimeRange::ALL)?;
+    let range = RangeText { from: asked.start_time.as_deref(), to: asked.end_time.as_deref() };
+    let range = state.reader.range(range, DefaultRange::All)?;
     let limit = match given(&asked.limit) {
         None => 10,
         Some(text) => text
@@ -107,11 +104,10 @@ async fn historical_logs(
     };
     let cursor = match given(&asked.sequence_number) {
         None => None,
-        Some(text) => Some(older_than(&services, text).await?),
+        Some(text) => Some(state.reader.cursor_at(position(text)?).await?),
     };
-    let request = SearchRequest { cursor, ..SearchRequest::new(compiled(query(&asked)?).await?, range, limit) };
-    let page = services.store.search(&request).await?;
-    Ok(Json(page.records.iter().map(LogView::from).collect()))
+    let records = state.reader.search(compiled(query(&asked)?).await?, range, limit, cursor).await?;
+    Ok(Json(records.iter().map(LogView::from).collect()))
 }
 
 /// An empty parameter filters nothing, like a missing one.
@@ -138,18 +134,9 @@ fn query(asked: &Asked) -> Result<Query, Error> {
     Ok(Query { expr })
 }
 
-/// Where the search goes on: at the record with this number, or, should it be gone, at the
-/// nearest one before it.
-async fn older_than(services: &Services, text: &str) -> Result<Cursor, Error> {
-    let number: i64 = text.parse().map_err(|_| {
+/// The record behind which the search goes on.
+fn position(text: &str) -> Result<Position, Error> {
+    text.parse().map(Position).map_err(|_| {
         Error::invalid(format!("sequence_number is {text:?}; it is one that an earlier answer gave, a whole number"))
-    })?;
-    let at = Position(number.saturating_sub(1));
-    let newest = services.store.newest().await?;
-    let found = services.store.read_after(at, newest.max(at), &Query::default(), 1).await?;
-    Ok(match found.first() {
-        Some(stored) => Cursor { time: stored.record.time, position: stored.position },
-        // Past the newest: everything is older.
-        None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },
     })
 }

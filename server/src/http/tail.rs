@@ -23,9 +23,9 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Services,
     logs::checked,
     problem::{Problem, parse_query},
+    state::ReadingState,
 };
 
 /// Shorter than the 30 s after which common proxies cut a silent connection.
@@ -38,7 +38,7 @@ const MOST_BATCHED: usize = 1_000;
 const BATCH_BYTES: usize = 256 << 10;
 const BATCH_DELAY: Duration = Duration::from_millis(20);
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/api/v1/tail", get(tail))
 }
 
@@ -51,7 +51,7 @@ struct Asked {
 }
 
 async fn tail(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     asked: Result<Parameters<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -62,7 +62,7 @@ async fn tail(
     if !(1..=MOST_BATCHED).contains(&most) {
         return Err(Error::invalid(format!("batch is {most}; it is 1 to {MOST_BATCHED} records an event")).into());
     }
-    let mut subscription = services.live.subscribe(query, after)?;
+    let mut subscription = state.live.subscribe(query, after)?;
     let events = async_stream::stream! {
         yield Event::default().retry(RETRY).comment("tail");
         let mut batch = Batch::default();

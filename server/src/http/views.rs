@@ -11,19 +11,19 @@ use model::api::SavedView;
 use pipeline::Error;
 use serde::Deserialize;
 
-use super::{Services, problem::Problem};
+use super::{problem::Problem, state::ReadingState};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/api/v1/views", get(list)).route("/api/v1/views/{name}", put(save).delete(remove))
 }
 
 /// Outside the API: a link for people.
-pub(super) fn links() -> Router<Services> {
+pub(super) fn links() -> Router<ReadingState> {
     Router::new().route("/view/{name}", get(follow))
 }
 
-async fn list(State(services): State<Services>) -> Result<Json<Vec<SavedView>>, Problem> {
-    Ok(Json(services.views.list().await?))
+async fn list(State(state): State<ReadingState>) -> Result<Json<Vec<SavedView>>, Problem> {
+    Ok(Json(state.views.list().await?))
 }
 
 #[derive(Deserialize)]
@@ -33,20 +33,20 @@ struct Saved {
 }
 
 async fn save(
-    State(services): State<Services>,
+    State(state): State<ReadingState>,
     Path(name): Path<String>,
     saved: Result<Json<Saved>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(saved) = saved.map_err(|rejection| Error::invalid(rejection.body_text()))?;
-    services.views.save(&name, &saved.address).await?;
+    state.views.save(&name, &saved.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn remove(State(services): State<Services>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    services.views.remove(&name).await?;
+async fn remove(State(state): State<ReadingState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    state.views.remove(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn follow(State(services): State<Services>, Path(name): Path<String>) -> Result<Redirect, Problem> {
-    Ok(Redirect::to(&services.views.address(&name).await?))
+async fn follow(State(state): State<ReadingState>, Path(name): Path<String>) -> Result<Redirect, Problem> {
+    Ok(Redirect::to(&state.views.address(&name).await?))
 }

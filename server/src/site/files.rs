@@ -75,12 +75,12 @@ impl Site {
             let stored = Stored {
                 brotli: all.remove(&format!("{name}.br")),
                 gzip: all.remove(&format!("{name}.gz")),
-                etag: format!("\"{}\"", model::api::hex(&digest[..12])),
+                etag: format!("\"{}\"", model::hex::encode(&digest[..12])),
                 plain,
             };
             files.insert(name.clone(), stored);
         }
-        Self { files, version: model::api::hex(&version.finalize()[..8]) }
+        Self { files, version: model::hex::encode(&version.finalize()[..8]) }
     }
 
     /// Names this set of files: another set has another version.

@@ -6,12 +6,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use doors::{gelf, stream::Frame, syslog};
+use doors::stream::Frame;
 use rustix::net::sockopt;
 use tokio::{net::UdpSocket, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Inlet;
+use super::{Inlet, door::DatagramReader};
 
 /// The longest datagram that there is.
 const LONGEST: usize = 65_535;
@@ -24,28 +24,16 @@ const WINDOW: usize = 16;
 /// A UDP port for one kind of door.
 pub(super) struct Datagrams {
     socket: UdpSocket,
-    reader: Reader,
+    reader: Box<dyn DatagramReader>,
     inlet: Inlet,
 }
 
-/// Makes records of datagrams.
-pub(super) enum Reader {
-    Syslog(syslog::Reader),
-    Gelf(gelf::Chunks),
-}
-
-impl Reader {
-    fn read(&mut self, datagram: &[u8], frame: &mut Frame) {
-        match self {
-            Self::Syslog(reader) if !datagram.trim_ascii().is_empty() => frame.take(Ok(reader.record(datagram))),
-            Self::Syslog(_) => {}
-            Self::Gelf(chunks) => chunks.read(datagram, Instant::now()).into_iter().for_each(|read| frame.take(read)),
-        }
-    }
-}
-
 impl Datagrams {
-    pub(super) async fn bind(address: SocketAddr, reader: Reader, inlet: Inlet) -> anyhow::Result<Self> {
+    pub(super) async fn bind(
+        address: SocketAddr,
+        reader: Box<dyn DatagramReader>,
+        inlet: Inlet,
+    ) -> anyhow::Result<Self> {
         let socket =
             UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
         // Less is no error; bursts lose more.
@@ -65,7 +53,7 @@ impl Datagrams {
             let mut frame = Frame::default();
             let peer = match received {
                 Ok((length, peer)) => {
-                    self.reader.read(&buffer[..length], &mut frame);
+                    self.reader.read(&buffer[..length], Instant::now(), &mut frame);
                     peer.ip()
                 }
                 Err(error) => {
@@ -101,7 +89,7 @@ impl Datagrams {
         while !frame.is_full() {
             match self.socket.try_recv_from(buffer) {
                 Ok((length, from)) => {
-                    self.reader.read(&buffer[..length], frame);
+                    self.reader.read(&buffer[..length], Instant::now(), frame);
                     if from.ip() != peer {
                         return;
                     }

@@ -1,10 +1,10 @@
-//! Compiled regular expressions, and how much memory those of one query may take.
+//! Compiled regular expressions, and how much memory each may take.
 
 use regex_automata::meta::{self, BuildError};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::{Expr, InvalidPattern, Pattern, Query, Test};
-use crate::limits::{QUERY_PATTERN_BYTES, QUERY_PATTERNS};
+use super::InvalidPattern;
+use crate::limits::QUERY_PATTERN_BYTES;
 
 /// The states that a thread keeps while it runs the patterns of one query, in bytes for each
 /// thread, and the least that one pattern needs to be quick.
@@ -15,7 +15,7 @@ const LEAST_STATES_BYTES: usize = 256 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Compiled.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// For each thread that runs it.
     states: usize,
 }
@@ -61,59 +61,6 @@ impl Compiled {
         self.bytes
     }
 }
-
-impl Query {
-    /// Whether [`Query::compile`] has something to do.
-    pub fn has_patterns(&self) -> bool {
-        !self.patterns().is_empty()
-    }
-
-    /// Compiles the regular expressions, all within [`QUERY_PATTERN_BYTES`]. A hostile one
-    /// takes some hundred milliseconds of a core: not on a thread that others wait for.
-    ///
-    /// # Errors
-    /// Names the expression that is not valid, or is one too many, and the way out.
-    pub fn compile(&self) -> Result<(), InvalidPattern> {
-        let patterns = self.patterns();
-        if patterns.len() > QUERY_PATTERNS {
-            let reason = format!(
-                "{} regular expressions are too many; a query may have {QUERY_PATTERNS}, and one may have many \
-                 alternatives, as in /a|b/",
-                patterns.len()
-            );
-            return Err(InvalidPattern(reason));
-        }
-        let mut limits = Limits::of_query(patterns.len());
-        for pattern in patterns {
-            let bytes = pattern.compile(limits).map_err(|InvalidPattern(reason)| {
-                let source: String = pattern.source().chars().take(SHOWN).collect();
-                let more = if source.len() < pattern.source().len() { "…" } else { "" };
-                InvalidPattern(format!("the regular expression /{source}{more}/ is not valid ({reason})"))
-            })?;
-            limits.bytes = limits.bytes.saturating_sub(bytes);
-        }
-        Ok(())
-    }
-
-    fn patterns(&self) -> Vec<&Pattern> {
-        fn visit<'e>(expr: &'e Expr, patterns: &mut Vec<&'e Pattern>) {
-            match expr {
-                Expr::And(operands) | Expr::Or(operands) => {
-                    operands.iter().for_each(|operand| visit(operand, patterns))
-                }
-                Expr::Not(operand) => visit(operand, patterns),
-                Expr::Field(_, Test::Regex(pattern)) => patterns.push(pattern),
-                Expr::All | Expr::Contains(_) | Expr::Field(..) => {}
-            }
-        }
-        let mut patterns = Vec::new();
-        visit(&self.expr, &mut patterns);
-        patterns
-    }
-}
-
-/// The characters of an expression that an error shows.
-const SHOWN: usize = 60;
 
 fn refused(error: &BuildError) -> InvalidPattern {
     match (error.size_limit(), error.syntax_error()) {
@@ -168,46 +115,6 @@ fn required_literal(hir: &Hir) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn compiled(text: &str) -> Result<Query, String> {
-        let query = Query::parse(text).map_err(|error| error.to_string())?;
-        query.compile().map_err(|error| error.to_string())?;
-        Ok(query)
-    }
-
-    #[test]
-    fn the_expressions_of_a_query_share_one_budget() {
-        // Each fits by itself.
-        let one = r"a:/[\w-]{8}/";
-        assert!(compiled(one).is_ok());
-        let many = [one; QUERY_PATTERNS].join(" OR ");
-        let error = compiled(&many).unwrap_err();
-        assert!(error.contains("may take 4 MiB together"), "{error}");
-        let query = Query::parse(&many).unwrap();
-        query.compile().unwrap_err();
-        let bytes: usize = query.patterns().iter().filter_map(|pattern| pattern.compiled_bytes()).sum();
-        assert!(bytes <= QUERY_PATTERN_BYTES, "{bytes} bytes are kept");
-    }
-
-    #[test]
-    fn an_expression_that_would_explode_is_refused_by_name() {
-        for source in ["(?:a{1000}){1000}", r"(\w{100}){100}", r"((\pL{9}){9}){9}"] {
-            let error = compiled(&format!("-(a OR m:/{source}/)")).unwrap_err();
-            assert!(error.contains(source) && error.contains("4 MiB"), "{error}");
-        }
-        let long = format!("a:/{}(/", "x".repeat(100));
-        assert!(compiled(&long).unwrap_err().contains("unclosed group"));
-        let error = compiled(&format!("a:/{}\\p{{None}}/", "x".repeat(100))).unwrap_err();
-        assert!(error.contains("xxx…/ is not valid (Unicode property not found)"), "{error}");
-    }
-
-    #[test]
-    fn a_query_has_so_many_expressions_and_no_more() {
-        let tests = |count: usize| vec!["m:/x/"; count].join(" ");
-        assert!(compiled(&tests(QUERY_PATTERNS)).is_ok());
-        let error = compiled(&tests(QUERY_PATTERNS + 1)).unwrap_err();
-        assert!(error.contains("too many"), "{error}");
-    }
-
     #[test]
     fn the_longest_text_of_every_match_is_found() {
         for (pattern, literal) in [
@@ -220,7 +127,7 @@ mod tests {
             ("x", None),
             (".*", None),
         ] {
-            assert_eq!(Pattern::new(pattern).unwrap().required_literal(), literal, "{pattern}");
+            assert_eq!(Compiled::new(pattern, Limits::of_query(1)).unwrap().literal(), literal, "{pattern}");
         }
     }
 }

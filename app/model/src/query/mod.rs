@@ -60,6 +60,8 @@
 mod advice;
 mod ast;
 #[cfg(feature = "regex")]
+mod compile;
+#[cfg(feature = "regex")]
 mod compiled;
 mod construct;
 mod field;
@@ -77,16 +79,18 @@ mod pasted;
 mod pattern;
 mod print;
 mod rewrite;
+mod span;
 mod term;
 #[cfg(test)]
 mod tests;
 
 pub use advice::{Advice, Reason, advise};
 pub use ast::{Comparison, Expr, Field, Query, Test};
-pub use highlight::{Span, SpanKind, highlight};
+pub use highlight::highlight;
 pub use needle::Needle;
 pub use number::parse_number;
-pub use pattern::{InvalidPattern, Pattern};
+pub use pattern::Pattern;
+pub use span::{Span, SpanKind};
 
 /// Why a query does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,3 +102,8 @@ pub struct ParseError {
     /// What to write instead.
     pub hint: String,
 }
+
+/// The text is no regular expression that may be used; the reason is for the reader.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPattern(String);

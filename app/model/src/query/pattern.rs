@@ -3,6 +3,7 @@
 #[cfg(feature = "regex")]
 use std::sync::OnceLock;
 
+use super::InvalidPattern;
 #[cfg(feature = "regex")]
 use super::compiled::{Compiled, Limits};
 
@@ -17,11 +18,6 @@ pub struct Pattern {
     #[cfg(feature = "regex")]
     compiled: OnceLock<Compiled>,
 }
-
-/// The text is no regular expression that may be used; the reason is for the reader.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidPattern(pub(super) String);
 
 impl Pattern {
     /// Reads `source`, and checks its syntax where there is somebody to do it.

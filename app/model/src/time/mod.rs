@@ -1,18 +1,22 @@
 //! Time: nanoseconds since the Unix epoch, and every form clients write it in.
 
 mod calendar;
+mod epoch;
 mod parse;
 mod range;
+mod reader;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "written-times")]
 mod written;
+mod zone;
 #[cfg(feature = "written-times")]
 mod zones;
 
 use chrono::{DateTime, SecondsFormat};
 
-pub use parse::{from_epoch, parse_timestamp};
+pub use epoch::from_epoch;
+pub use parse::parse_timestamp;
 pub use range::parse_range_end;
 #[cfg(feature = "written-times")]
 pub use zones::offset_of as zone_offset;

@@ -1,10 +1,20 @@
 //! Times as loggers write them by a locale or a habit. Numbers alone for day and month, as in
 //! `01/02/2026`, are never guessed.
 
-use super::{Nanos, calendar::Civil, parse::Reader, zones};
+use super::{Nanos, calendar::Civil, epoch::from_epoch, reader::Reader, zone, zones};
 
 /// The longest text that is looked at: a whole message is no time.
 const LONGEST: usize = 80;
+
+/// What stands in brackets or quotes: any form of time may, RFC 3339 as well.
+pub(super) fn enclosed(text: &str) -> Option<&str> {
+    match text.as_bytes() {
+        [b'[', .., b']'] | [b'"', .., b'"'] | [b'\'', .., b'\''] if text.len() <= LONGEST => {
+            text.get(1..text.len() - 1)
+        }
+        _ => None,
+    }
+}
 
 /// Reads, at `assume` where no zone is named,
 ///
@@ -13,8 +23,7 @@ const LONGEST: usize = 80;
 ///   (`Saturday, 28-Nov-26 04:32:39 GMT`), C's `ctime` and `date` (`Sat Nov 28 04:32:39 KST 2026`),
 ///   Apache (`28/Nov/2026:04:32:39 +0900`), log4j (`28 Nov 2026 04:32:39,123`), Java
 ///   (`Nov 28, 2026 4:32:39 AM`), JavaScript (`Sat Nov 28 2026 04:32:39 GMT+0900 (KST)`);
-/// - .NET's `/Date(1700000000123)/`;
-/// - any of these, or RFC 3339, in brackets or quotes.
+/// - .NET's `/Date(1700000000123)/`.
 pub(super) fn parse(text: &str, assume: i64) -> Option<Nanos> {
     let bytes = text.as_bytes();
     // An epoch is most of what comes here.
@@ -22,14 +31,10 @@ pub(super) fn parse(text: &str, assume: i64) -> Option<Nanos> {
         return None;
     }
     match bytes {
-        [b'[', inner @ .., b']'] | [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => {
-            let zone = chrono::FixedOffset::east_opt(i32::try_from(assume).ok()?)?;
-            super::parse_timestamp(std::str::from_utf8(inner).ok()?, zone)
-        }
         [b'/', b'D', b'a', b't', b'e', b'(', number @ .., b')', b'/'] => {
             // The zone behind the number is how it should be shown.
             let digits = number.iter().skip(1).position(|byte| b"+-".contains(byte)).map_or(number.len(), |at| at + 1);
-            super::from_epoch(std::str::from_utf8(&number[..digits]).ok()?.parse().ok()?)
+            from_epoch(std::str::from_utf8(&number[..digits]).ok()?.parse().ok()?)
         }
         _ => basic(bytes, assume).or_else(|| named(bytes, assume)),
     }
@@ -50,7 +55,7 @@ fn basic(bytes: &[u8], assume: i64) -> Option<Nanos> {
         civil.second = reader.number(2)?;
         civil.nanos = reader.fraction();
     }
-    civil.instant(reader.zone(assume)?)
+    civil.instant(zone::read(reader, assume)?)
 }
 
 /// What was read of a time whose month has a name.

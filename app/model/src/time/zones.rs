@@ -1,6 +1,6 @@
 //! What stands for a zone behind a time, other than an offset alone.
 
-use super::parse::Reader;
+use super::reader::Reader;
 
 /// Reads all that follows a time: a named zone, an offset with a name behind it, as Go writes
 /// both (`+0900 KST m=+0.1`), or a zone in brackets, as Java does (`+09:00[Asia/Seoul]`).

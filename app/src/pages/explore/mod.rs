@@ -11,6 +11,7 @@
 
 mod bar;
 mod beside;
+mod blocks;
 mod detail;
 mod facets;
 mod failure;

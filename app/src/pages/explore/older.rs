@@ -4,8 +4,8 @@ use leptos::{ev::MouseEvent, html::A, prelude::*, task::spawn_local};
 use model::api::LogsPage;
 
 use super::{
+    blocks::{Kept, lighten},
     near,
-    stream::{Kept, lighten},
 };
 use crate::{
     backend::{BackendError, LogsRequest},

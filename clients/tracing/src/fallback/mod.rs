@@ -5,15 +5,26 @@ mod line;
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
+    path::PathBuf,
 };
 
 use parking_lot::Mutex;
 use wire::v1::Record;
 
-use crate::{
-    batch::Producer,
-    options::{BuildError, Fallback},
-};
+use crate::{batch::Producer, error::BuildError};
+
+/// Where records go that do not reach the server, as lines of JSON that it can read later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fallback {
+    /// The standard error of the process.
+    #[default]
+    Stderr,
+    /// The end of a file, which is made if it is not there. It grows without a bound.
+    File(PathBuf),
+    /// Nowhere; they are counted as [`lost`](crate::Stats::lost).
+    Drop,
+}
 
 /// An open fallback.
 #[derive(Debug)]

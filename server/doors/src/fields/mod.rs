@@ -9,6 +9,7 @@
 //! text of an object under any of these names, whose fields are attributes as well; a text that
 //! describes an event or an error. What does not become the message is an attribute.
 
+mod name;
 mod object;
 mod reading;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::object::Name;
+use super::name::Name;
 use crate::{
     json_text,
     mapping::{Mapping, Role},

@@ -1,32 +1,20 @@
 //! Parts that are set aside: listed, but their files are missing or damaged.
 
+use parts::{Damage, PartInfo};
 use pipeline::{Error, Result};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Catalogue, failed, part};
-use crate::part::PartInfo;
 
 /// The first format that knows of damage.
 const DAMAGE_FORMAT: i64 = 3;
 
-/// What is wrong with a part's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// It is not there, or cannot be opened.
-    Missing,
-    /// It has another length.
-    Size,
-    /// It does not read.
-    Content,
-}
-
-impl Damage {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Size => "size",
-            Self::Content => "content",
-        }
+/// The name of a damage in the catalogue.
+fn name(damage: Damage) -> &'static str {
+    match damage {
+        Damage::Missing => "missing",
+        Damage::Size => "size",
+        Damage::Content => "content",
     }
 }
 
@@ -76,8 +64,7 @@ impl Catalogue {
     /// Sets parts aside, and takes others back, in one transaction.
     pub(crate) async fn set_aside(&self, aside: &[Aside], back: &[String]) -> Result<()> {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
-        let aside =
-            aside.iter().map(|aside| (&aside.info.path, Some(aside.damage.name()), Some(aside.reason.as_str())));
+        let aside = aside.iter().map(|aside| (&aside.info.path, Some(name(aside.damage)), Some(aside.reason.as_str())));
         let back = back.iter().map(|path| (path, None, None));
         for (path, damage, reason) in aside.chain(back) {
             sqlx::query(include_str!("sql/parts_set_aside.sql"))

@@ -1,5 +1,6 @@
 //! The catalogue's own format: created, moved on, or refused when newer.
 
+use crash_points::crash_point;
 use pipeline::{Error, Result};
 use sqlx::SqlitePool;
 

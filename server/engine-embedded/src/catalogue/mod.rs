@@ -14,15 +14,15 @@ mod views;
 
 use std::{path::Path, time::Duration};
 
+use crash_points::{crash_point, full_disk_point};
 use model::RecordId;
 use parking_lot::Mutex;
+use parts::PartInfo;
 use pipeline::{BatchId, DeadLettersStatus, Error, Result};
 use sqlx::{
     Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
-
-use crate::part::PartInfo;
 
 /// An open catalogue.
 pub(crate) struct Catalogue {

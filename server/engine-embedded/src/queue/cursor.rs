@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::filesystem::FileSystem;
+use crash_points::crash_point;
 
 const MAGIC: [u8; 8] = *b"LOGBMACK";
 const BYTES: usize = 20;

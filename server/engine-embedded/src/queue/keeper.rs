@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crash_points::crash_point;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;

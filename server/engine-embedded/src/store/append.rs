@@ -7,6 +7,7 @@ use std::{
 
 use futures::future::join_all;
 use model::{Position, limits};
+use parts::position_of;
 use pipeline::{Appended, Batch, BatchId, Block, Content, Delivery, Error, NewDeadLetter, Result, envelope};
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ use super::{
     Inner, Journal,
     memtable::{Frozen, Memtable, View},
 };
-use crate::{catalogue::ledger, part::position_of};
+use crate::catalogue::ledger;
 
 /// Frames read at once where the queue left some out, in records.
 const CATCH_UP_RECORDS: usize = 20_000;

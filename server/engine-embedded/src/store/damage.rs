@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
 };
 
+use parts::{Damage, PartInfo, file, reader::Part};
 use pipeline::{Error, ErrorClass, PartAside, Result};
 use tokio::task::spawn_blocking;
 
@@ -24,10 +25,9 @@ use super::{Inner, scans::Cancel, scans::Scans, snapshot::Snapshot};
 use crate::{
     catalogue::{
         Catalogue,
-        aside::{Aside, Damage, Listed},
+        aside::{Aside, Listed},
     },
     inspect,
-    part::{PartInfo, file, reader::Part},
 };
 
 /// What a Parquet file ends with.

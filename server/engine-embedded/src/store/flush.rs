@@ -9,6 +9,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::DateTime;
+use crash_points::crash_point;
+use parts::{
+    PartInfo,
+    builder::Row,
+    reader::Part,
+    writer::{self, Effort},
+};
 use pipeline::{Error, Result};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,15 +24,7 @@ use super::{
     Inner,
     memtable::{Frozen, View},
 };
-use crate::{
-    catalogue::{Commit, ledger},
-    part::{
-        PartInfo,
-        builder::Row,
-        reader::Part,
-        writer::{self, Effort},
-    },
-};
+use crate::catalogue::{Commit, ledger};
 
 /// How often the age of the memtable is looked at.
 const TICK: Duration = Duration::from_millis(500);

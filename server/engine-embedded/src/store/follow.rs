@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Position, Query, StoredRecord};
+use parts::frame_of;
 use pipeline::{Batch, BatchId, Block, Error, Result};
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
     search::{Order, Window, search},
     snapshot::Snapshot,
 };
-use crate::part::frame_of;
 
 /// The most blocks of one answer.
 const BLOCKS: usize = 256;

@@ -46,6 +46,7 @@ use std::{
 
 use model::Position;
 use parking_lot::Mutex;
+use parts::reader::Footers;
 use pipeline::{Error, Result, StoreStatus};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -55,7 +56,6 @@ use crate::{
     Options,
     catalogue::{Catalogue, aside::Aside},
     filesystem::FileSystem,
-    part::reader::Footers,
     wal::Wal,
 };
 

@@ -7,8 +7,13 @@ use std::{
     time::Duration,
 };
 
+use crash_points::crash_point;
 use model::Position;
 use parking_lot::Mutex;
+use parts::{
+    file,
+    reader::{Footers, Part},
+};
 use pipeline::{Appended, ErrorClass, Result};
 use tokio::{sync::watch, time::Instant};
 
@@ -24,10 +29,6 @@ use crate::{
     Options,
     catalogue::Catalogue,
     filesystem::FileSystem,
-    part::{
-        file,
-        reader::{Footers, Part},
-    },
     wal::{Wal, WalOptions},
 };
 

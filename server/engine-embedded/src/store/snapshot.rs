@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::Position;
 use parking_lot::RwLock;
+use parts::reader::Part;
 
 use super::memtable::View;
-use crate::part::reader::Part;
 
 /// The whole store at one moment. Each record is in exactly one of its places.
 #[derive(Clone)]

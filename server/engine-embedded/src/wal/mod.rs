@@ -78,6 +78,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use crash_points::crash_point;
 use parking_lot::Mutex;
 use pipeline::{Batch, Content, Error, Result, envelope};
 use tokio::{

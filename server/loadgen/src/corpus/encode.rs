@@ -73,8 +73,8 @@ pub(crate) fn json_line(sample: &Sample<'_>, run: &str) -> serde_json::Value {
         "seq": sample.number,
     });
     if let Some(trace) = &sample.trace {
-        line["trace_id"] = model::api::hex(&trace.trace_id).into();
-        line["span_id"] = model::api::hex(&trace.span_id).into();
+        line["trace_id"] = model::hex::encode(&trace.trace_id).into();
+        line["span_id"] = model::hex::encode(&trace.span_id).into();
     }
     if let Some(request) = &sample.request {
         line["http.method"] = request.method.into();

@@ -48,7 +48,7 @@ impl HttpDoor {
             .client
             .post(self.url.clone())
             .header(header::CONTENT_TYPE, self.content_type)
-            .header("idempotency-key", model::api::hex(&batch_id(&self.run, parcel.sequence)))
+            .header("idempotency-key", model::hex::encode(&batch_id(&self.run, parcel.sequence)))
             .body(parcel.body.clone());
         let response = request.send().await?;
         let status = response.status();

@@ -6,15 +6,16 @@
 //! recorder is installed. What happens seldom is a struct with `emit`.
 
 mod consume;
+mod dead_letters;
 mod ingest;
 mod live;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 pub(crate) use consume::{
-    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeadLettersDropped, DeliveryBuried,
-    DeliverySetAside, ReceiveFailed,
+    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
 };
+pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
 

@@ -36,6 +36,6 @@ fn written<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 fn readable(bytes: Vec<u8>) -> String {
     match std::str::from_utf8(&bytes) {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => model::api::hex(&bytes[..bytes.len().min(64)]),
+        _ => model::hex::encode(&bytes[..bytes.len().min(64)]),
     }
 }

@@ -177,7 +177,7 @@ fn attributes_are_sorted_and_of_two_with_one_key_the_last_counts() {
 fn trace_ids_are_read_in_every_usual_form_and_kept_as_text_in_others() {
     let id = |sent: RawId| {
         let record = normalised(RawRecord { trace_id: sent, ..raw() });
-        (record.trace_id.map(|id| model::api::hex(&id)), record.attribute("trace_id.original").cloned())
+        (record.trace_id.map(|id| model::hex::encode(&id)), record.attribute("trace_id.original").cloned())
     };
     let full = "0af7651916cd43dd8448eb211c80319c";
     let some = |hex: &str| (Some(hex.to_owned()), None);
@@ -207,7 +207,7 @@ fn trace_ids_are_read_in_every_usual_form_and_kept_as_text_in_others() {
 
 #[test]
 fn span_ids_are_read_in_every_usual_form() {
-    let id = |sent: RawId| normalised(RawRecord { span_id: sent, ..raw() }).span_id.map(|id| model::api::hex(&id));
+    let id = |sent: RawId| normalised(RawRecord { span_id: sent, ..raw() }).span_id.map(|id| model::hex::encode(&id));
     let full = "eee19b7ec3c1b174";
     for sent in ["EEE19B7EC3C1B174", "0xeee19b7ec3c1b174", "7uGbfsPBsXQ="] {
         assert_eq!(id(RawId::Text(sent.into())).as_deref(), Some(full), "{sent}");
@@ -267,8 +267,8 @@ proptest! {
     #[test]
     fn an_id_is_found_in_the_form_in_which_it_was_sent(
         id in prop_oneof![
-            any::<[u8; 16]>().prop_map(|id| model::api::hex(&id)),
-            any::<[u8; 16]>().prop_map(|id| model::api::hex(&id).to_uppercase()),
+            any::<[u8; 16]>().prop_map(|id| model::hex::encode(&id)),
+            any::<[u8; 16]>().prop_map(|id| model::hex::encode(&id).to_uppercase()),
             any::<[u8; 16]>().prop_map(|id| BASE64_STANDARD.encode(id)),
             any::<[u8; 8]>().prop_map(|id| BASE64_STANDARD.encode(id)),
             any::<u64>().prop_map(|id| id.to_string()),

@@ -19,7 +19,7 @@ use pipeline::{Error, bodies::Room};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Services,
+    IngestState,
     inflate::{self, Coding},
     problem::{self, Problem},
 };
@@ -100,14 +100,14 @@ impl Refused {
     }
 }
 
-impl FromRequest<Services> for Payload {
+impl FromRequest<IngestState> for Payload {
     type Rejection = Refused;
 
-    async fn from_request(request: Request, services: &Services) -> Result<Self, Refused> {
+    async fn from_request(request: Request, state: &IngestState) -> Result<Self, Refused> {
         let (head, mut body) = request.into_parts();
-        let mut room = services.ingest.bodies().room();
+        let mut room = state.ingest.bodies().room();
         let admitted = async {
-            services.ingest.check()?;
+            state.ingest.check()?;
             let coding = Coding::of(&head.headers).map_err(|encoding| {
                 Refused::bad(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,

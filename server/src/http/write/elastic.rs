@@ -20,19 +20,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, Payload, Refused, Services, problem, store};
+use super::{IngestState, Outcome, Payload, Refused, problem, store};
 
 /// The version that clients are told: the first of which all of this is true.
 const VERSION: &str = "8.17.0";
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<IngestState> {
     let below = marked(calls().route("/", any(greeting)));
     // Clients that are given a path put a slash behind it or not.
     let slash = marked(Router::new().route("/elasticsearch/", any(greeting)));
     marked(calls()).nest("/elasticsearch", below).merge(slash)
 }
 
-fn calls() -> Router<Services> {
+fn calls() -> Router<IngestState> {
     let documents = Router::new()
         .route("/_bulk", post(bulk).put(bulk))
         .route("/{index}/_bulk", post(bulk_into).put(bulk_into))
@@ -58,7 +58,7 @@ fn calls() -> Router<Services> {
 }
 
 /// Official clients speak to nothing that does not say what it is.
-fn marked(router: Router<Services>) -> Router<Services> {
+fn marked(router: Router<IngestState>) -> Router<IngestState> {
     router.layer(map_response(async |response: Response| mark(response)))
 }
 
@@ -187,12 +187,12 @@ async fn acknowledged(headers: HeaderMap) -> Response {
     Answer::ok(json!({ "acknowledged": true })).to(&headers)
 }
 
-async fn bulk(services: State<Services>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
-    bulk_into(services, Path(String::new()), headers, body).await
+async fn bulk(state: State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
+    bulk_into(state, Path(String::new()), headers, body).await
 }
 
 async fn bulk_into(
-    State(services): State<Services>,
+    State(state): State<IngestState>,
     Path(index): Path<String>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
@@ -205,7 +205,7 @@ async fn bulk_into(
     let stored = async {
         let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index)?;
         drop(body);
-        Ok((store(&services, &headers, "elastic", decoded).await?, actions))
+        Ok((store(&state, &headers, "elastic", decoded).await?, actions))
     };
     match stored.await {
         Ok((outcome, actions)) => {
@@ -329,25 +329,25 @@ fn items<'a>(actions: &'a [Action], outcome: &'a Outcome) -> Vec<Item<'a>> {
 }
 
 async fn document(
-    services: State<Services>,
+    state: State<IngestState>,
     Path(index): Path<String>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(services, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
+    one(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
 }
 
 async fn document_with_id(
-    services: State<Services>,
+    state: State<IngestState>,
     Path((index, id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(services, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
+    one(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
 }
 
 async fn one(
-    State(services): State<Services>,
+    State(state): State<IngestState>,
     action: Action,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
@@ -359,7 +359,7 @@ async fn one(
     let stored = async {
         let decoded = elastic::decode_one(&body, &action.index)?;
         drop(body);
-        store(&services, &headers, "elastic", decoded).await
+        store(&state, &headers, "elastic", decoded).await
     };
     match stored.await {
         Ok(outcome) => match outcome.rejected.first() {

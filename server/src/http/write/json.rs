@@ -16,18 +16,18 @@ use model::{Position, StoredRecord, Text, api::RecordView, limits};
 use pipeline::{Error, normalise::Rejection};
 use serde::Serialize;
 
-use super::{Outcome, Payload, Services, problem::Problem, store};
+use super::{IngestState, Outcome, Payload, problem::Problem, store};
 
 /// The rejections that an answer lists; past it they are only counted.
 const LISTED_REJECTIONS: usize = 100;
 /// The records that a rehearsal shows.
 const SHOWN_RECORDS: usize = 100;
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<IngestState> {
     Router::new().route("/api/v1/push", post(push))
 }
 
-pub(super) fn put() -> Router<Services> {
+pub(super) fn put() -> Router<IngestState> {
     Router::new().route("/put", post(put_record))
 }
 
@@ -49,7 +49,7 @@ struct RejectionView {
 }
 
 async fn push(
-    State(services): State<Services>,
+    State(state): State<IngestState>,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     Payload(body): Payload,
@@ -59,9 +59,9 @@ async fn push(
         if is_plain_text(&headers) { json::decode_text(&body, &mapping)? } else { json::decode(&body, &mapping)? };
     drop(body);
     if debug {
-        return Ok(Json(rehearsed(&services, decoded)).into_response());
+        return Ok(Json(rehearsed(&state, decoded)).into_response());
     }
-    let Outcome { accepted, rejected, repeated } = store(&services, &headers, "http", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http", decoded).await?;
     let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let (count, rejections) = (rejected.len(), listed(rejected));
     Ok((status, Json(Answer { accepted, rejected: count, rejections, duplicate: repeated })).into_response())
@@ -78,13 +78,13 @@ struct PutAnswer {
 }
 
 async fn put_record(
-    State(services): State<Services>,
+    State(state): State<IngestState>,
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
     let decoded = json::decode(&body, &Mapping::usual())?;
     drop(body);
-    let Outcome { accepted, rejected, repeated } = store(&services, &headers, "http put", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
     Ok((status, Json(PutAnswer { result, rejections: listed(rejected), duplicate: repeated })).into_response())
@@ -106,9 +106,9 @@ struct Rehearsal {
     stored: bool,
 }
 
-fn rehearsed(services: &Services, decoded: Decoded) -> Rehearsal {
+fn rehearsed(state: &IngestState, decoded: Decoded) -> Rehearsal {
     let Decoded { records, places, rejections: mut refused } = decoded;
-    let (records, late) = services.ingest.rehearse(records);
+    let (records, late) = state.ingest.rehearse(records);
     refused.extend(late.into_iter().map(|rejection| Rejection {
         index: places.get(rejection.index).copied().unwrap_or(rejection.index),
         ..rejection

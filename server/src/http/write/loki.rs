@@ -10,9 +10,9 @@ use axum::{
 };
 use doors::loki;
 
-use super::{Payload, Services, problem, problem::Problem, store};
+use super::{IngestState, Payload, problem, problem::Problem, store};
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<IngestState> {
     Router::new().route("/loki/api/v1/push", post(push_streams)).layer(map_request(snappy_is_known))
 }
 
@@ -26,7 +26,7 @@ async fn snappy_is_known(mut request: Request) -> Request {
 }
 
 async fn push_streams(
-    State(services): State<Services>,
+    State(state): State<IngestState>,
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
@@ -37,7 +37,7 @@ async fn push_streams(
     let decoded = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
     drop(body);
     let all = decoded.records.len() + decoded.rejections.len();
-    let outcome = store(&services, &headers, "loki", decoded).await?;
+    let outcome = store(&state, &headers, "loki", decoded).await?;
     // As Loki does it: the good lines are kept, and a client that sends all of them again
     // would be told the same.
     Ok(match outcome.summary() {

@@ -9,6 +9,8 @@ mod json;
 mod loki;
 mod otlp;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     http::{HeaderMap, header},
@@ -17,33 +19,41 @@ use doors::Decoded;
 use model::Text;
 use pipeline::{
     Error,
-    admit::Submission,
+    admit::{Ingest, Submission},
     normalise::{RawRecord, Rejection},
 };
 
 use body::{Payload, Refused};
 pub(crate) use elastic::handshake;
-pub(crate) use idempotency::Repetitions;
+use idempotency::Repetitions;
 
-use super::{Services, problem};
+use super::problem;
+
+/// For calls that take records in.
+#[derive(Clone)]
+pub(crate) struct IngestState {
+    pub ingest: Ingest,
+    /// Of requests with an `Idempotency-Key`.
+    pub repetitions: Arc<Repetitions>,
+}
 
 /// The doors of the main port.
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<IngestState> {
     replayed(Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()))
 }
 
 /// The door that source S3 has.
-pub(super) fn put() -> Router<Services> {
+pub(super) fn put() -> Router<IngestState> {
     replayed(json::put())
 }
 
 /// What answers where OpenTelemetry looks for HTTP.
-pub(super) fn otlp_alone() -> Router<Services> {
+pub(super) fn otlp_alone() -> Router<IngestState> {
     replayed(otlp::routes())
 }
 
 /// Says so in the answer where a request repeats an earlier one.
-fn replayed(router: Router<Services>) -> Router<Services> {
+fn replayed(router: Router<IngestState>) -> Router<IngestState> {
     router.layer(axum::middleware::from_fn(idempotency::told))
 }
 
@@ -69,13 +79,13 @@ impl Outcome {
 
 /// Stores what was decoded.
 async fn store(
-    services: &Services,
+    state: &IngestState,
     headers: &HeaderMap,
     door: &'static str,
     decoded: Decoded,
 ) -> Result<Outcome, Error> {
     let Decoded { records, places, rejections } = decoded;
-    let mut outcome = push(services, headers, door, records).await?;
+    let mut outcome = push(state, headers, door, records).await?;
     // The pipeline counts among the records it was given; the client counts its own.
     for rejection in &mut outcome.rejected {
         rejection.index = places.get(rejection.index).copied().unwrap_or(rejection.index);
@@ -87,7 +97,7 @@ async fn store(
 
 /// Stores records whose places are those of the body.
 async fn push(
-    services: &Services,
+    state: &IngestState,
     headers: &HeaderMap,
     door: &'static str,
     records: Vec<RawRecord>,
@@ -98,9 +108,9 @@ async fn push(
     }
     let producer = producer(headers, door);
     let batch_id = idempotency::batch_id(headers, &producer, &records)?;
-    let accepted = services.ingest.push(Submission { batch_id, producer, records }).await?;
+    let accepted = state.ingest.push(Submission { batch_id, producer, records }).await?;
     let durable = batch_id.filter(|_| accepted.accepted > 0);
-    let repeated = durable.is_some_and(|id| services.repetitions.acknowledged(id));
+    let repeated = durable.is_some_and(|id| state.repetitions.acknowledged(id));
     Ok(Outcome { accepted: accepted.accepted, rejected: accepted.rejected, repeated })
 }
 

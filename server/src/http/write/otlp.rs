@@ -14,10 +14,10 @@ use pipeline::Error;
 use prost::Message;
 use tonic_types::pb;
 
-use super::{Payload, Refused, Services, body::Content, problem, store};
+use super::{IngestState, Payload, Refused, body::Content, problem, store};
 use crate::grpc;
 
-pub(super) fn routes() -> Router<Services> {
+pub(super) fn routes() -> Router<IngestState> {
     Router::new()
         .route("/v1/logs", post(export))
         .route("/v1/traces", any(|| async { other_signal("traces") }))
@@ -29,13 +29,13 @@ fn other_signal(signal: &str) -> Response {
     problem::document(StatusCode::NOT_FOUND, &detail)
 }
 
-async fn export(State(services): State<Services>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
+async fn export(State(state): State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
     let Some(encoding) = Encoding::of(&headers) else {
         let detail = "the content type should be application/x-protobuf or application/json";
         return problem::document(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     };
     match body {
-        Ok(Payload(body)) => match receive(&services, &headers, encoding, body).await {
+        Ok(Payload(body)) => match receive(&state, &headers, encoding, body).await {
             Ok(answer) => encoding.response(StatusCode::OK, &answer),
             Err(error) => encoding.error(&error),
         },
@@ -45,7 +45,7 @@ async fn export(State(services): State<Services>, headers: HeaderMap, body: Resu
 }
 
 async fn receive(
-    services: &Services,
+    state: &IngestState,
     headers: &HeaderMap,
     encoding: Encoding,
     body: Content,
@@ -55,7 +55,7 @@ async fn receive(
         Encoding::Json => otlp::decode_json(&body)?,
     };
     drop(body);
-    let outcome = store(services, headers, "otlp http", decoded).await?;
+    let outcome = store(state, headers, "otlp http", decoded).await?;
     Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
 }
 

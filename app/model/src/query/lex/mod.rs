@@ -3,8 +3,9 @@
 mod value;
 
 use super::{
-    Comparison, Field, ParseError, Span, SpanKind,
+    Comparison, Field, ParseError,
     pasted::{self, Pasted},
+    span::{Span, SpanKind},
 };
 use value::range_length;
 

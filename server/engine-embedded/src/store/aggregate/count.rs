@@ -2,13 +2,11 @@
 
 use arrow_array::RecordBatch;
 use model::{LevelClass, Query, Record};
+use parts::{reader::Group, schema::Columns};
 use pipeline::{Result, TimeRange};
 
 use super::{Counter, run};
-use crate::{
-    part::{reader::Group, schema::Columns},
-    store::{scans::Cancel, snapshot::Snapshot},
-};
+use crate::store::{scans::Cancel, snapshot::Snapshot};
 
 /// How many records match.
 pub(in crate::store) fn count(snapshot: &Snapshot, query: &Query, range: TimeRange, cancel: &Cancel) -> Result<u64> {

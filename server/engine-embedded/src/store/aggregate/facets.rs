@@ -8,18 +8,16 @@ use arrow_array::{
 };
 use foldhash::fast::RandomState;
 use model::{LevelClass, Query, Record, Severity, query::Field};
+use parts::{
+    columns::{self, Texts},
+    decode::{self, Values},
+    reader::Group,
+    schema::{self, Columns},
+};
 use pipeline::{Facet, Result, TimeRange};
 
 use super::{Counter, run};
-use crate::{
-    part::{
-        columns::{self, Texts},
-        decode::{self, Values},
-        reader::Group,
-        schema::{self, Columns},
-    },
-    store::{scans::Cancel, snapshot::Snapshot},
-};
+use crate::store::{scans::Cancel, snapshot::Snapshot};
 
 /// The most distinct values that a facet keeps counts of. Past it the rarest half is
 /// forgotten, so that the most frequent stay right unless values hardly repeat.
@@ -171,8 +169,8 @@ impl Tally {
             Field::Service => self.add(&record.service, 1),
             Field::Node => self.add(&record.node, 1),
             Field::Message => self.add(&record.message, 1),
-            Field::TraceId => self.add(&record.trace_id.map(|id| model::api::hex(&id)).unwrap_or_default(), 1),
-            Field::SpanId => self.add(&record.span_id.map(|id| model::api::hex(&id)).unwrap_or_default(), 1),
+            Field::TraceId => self.add(&record.trace_id.map(|id| model::hex::encode(&id)).unwrap_or_default(), 1),
+            Field::SpanId => self.add(&record.span_id.map(|id| model::hex::encode(&id)).unwrap_or_default(), 1),
             Field::Id => self.add(&record.id.to_string(), 1),
             Field::Attribute(key) => {
                 if let Some(value) = record.attribute(key) {
@@ -196,11 +194,11 @@ impl Tally {
             Field::Message => self.add_texts(&Texts::named(batch, schema::MESSAGE)?),
             Field::TraceId => {
                 let ids = columns::bytes(batch, schema::TRACE_ID)?;
-                ids.iter().flatten().for_each(|id| self.add(&model::api::hex(id), 1));
+                ids.iter().flatten().for_each(|id| self.add(&model::hex::encode(id), 1));
             }
             Field::SpanId => {
                 let ids = columns::bytes(batch, schema::SPAN_ID)?;
-                ids.iter().flatten().for_each(|id| self.add(&model::api::hex(id), 1));
+                ids.iter().flatten().for_each(|id| self.add(&model::hex::encode(id), 1));
             }
             Field::Id => {
                 let bases = columns::bytes(batch, schema::ID_BASE)?;

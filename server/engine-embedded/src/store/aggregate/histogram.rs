@@ -2,17 +2,15 @@
 
 use arrow_array::{RecordBatch, types::UInt8Type};
 use model::{LevelClass, Query, Record};
+use parts::{
+    columns,
+    reader::Group,
+    schema::{self, Columns},
+};
 use pipeline::{Error, Histogram, Result, TimeRange};
 
 use super::{Counter, run};
-use crate::{
-    part::{
-        columns,
-        reader::Group,
-        schema::{self, Columns},
-    },
-    store::{scans::Cancel, snapshot::Snapshot},
-};
+use crate::store::{scans::Cancel, snapshot::Snapshot};
 
 /// The most buckets of a histogram.
 const BUCKETS: i64 = 10_000;

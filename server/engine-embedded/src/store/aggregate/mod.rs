@@ -12,6 +12,11 @@ use std::{ops::Range, sync::Arc, vec};
 use arrow_array::RecordBatch;
 use model::{LevelClass, Query, Record};
 use parking_lot::Mutex;
+use parts::{
+    reader::{Footer, Group, Part},
+    reading::Reading,
+    schema::Columns,
+};
 use pipeline::{Result, TimeRange};
 use rayon::prelude::*;
 
@@ -22,11 +27,6 @@ use super::{
     scans::Cancel,
     search::{Order, Window},
     snapshot::Snapshot,
-};
-use crate::part::{
-    reader::{Footer, Group, Part},
-    reading::Reading,
-    schema::Columns,
 };
 
 /// What counts the matching records.

@@ -9,14 +9,14 @@ use model::{
     Severity, Value,
     query::{Comparison, Field, Test},
 };
-use pipeline::{Error, Result};
-
-use super::{contains::Contains, probe::Probe};
-use crate::part::{
+use parts::{
     columns::{self, Texts},
     decode::{self, Values},
     schema::{self, AttributeColumn},
 };
+use pipeline::{Error, Result};
+
+use super::{contains::Contains, probe::Probe};
 
 /// What is asked, with the columns it reads.
 pub(crate) enum Leaf {

@@ -16,16 +16,16 @@ use model::{
     LevelClass, Query, Text,
     query::{Expr, Field, Test},
 };
+use parts::{
+    reading::Condition,
+    schema::{self, Columns, Kind},
+    totals::Totals,
+};
 use pipeline::Result;
 
 pub(crate) use self::prune::{candidates, names_ids, read_ahead};
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
-use crate::part::{
-    reading::Condition,
-    schema::{self, Columns, Kind},
-    totals::Totals,
-};
 
 /// A query as far as one part can tell without reading rows.
 pub(crate) enum Bound {

@@ -8,14 +8,13 @@ use std::ops::Range;
 
 use model::query::{Expr, Field, Query, Test};
 use parquet::data_type::AsBytes;
-use pipeline::Result;
-
-use crate::part::{
+use parts::{
     message_index::BLOCK_ROWS,
-    pages::{common, push_joined},
+    ranges::{common, push_joined},
     reader::{Footer, Part},
     schema::{self, Kind},
 };
+use pipeline::Result;
 
 /// Those of the given rows of a row group that may match, as ranges in order.
 ///

@@ -14,6 +14,13 @@ mod window;
 use std::{borrow::Cow, ops::Range, sync::Arc, time::Instant};
 
 use model::{Query, StoredRecord, time::Nanos};
+use parts::{
+    decode,
+    ranges::common,
+    reader::{Group, Part},
+    reading::Reading,
+    writer::PAGE_ROWS,
+};
 use pipeline::Result;
 use rayon::prelude::*;
 
@@ -28,13 +35,6 @@ use super::{
     memtable::Entry,
     scans::Cancel,
     snapshot::Snapshot,
-};
-use crate::part::{
-    decode,
-    pages::common,
-    reader::{Group, Part},
-    reading::Reading,
-    writer::PAGE_ROWS,
 };
 
 /// The most that a thread takes of a row group at a time: two pages.
@@ -390,7 +390,7 @@ fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::{PAGE_ROWS, expected_rows};
-    use crate::part::writer::GROUP_ROWS;
+    use parts::writer::GROUP_ROWS;
 
     const SHARE: usize = 2 * PAGE_ROWS;
 

@@ -2,10 +2,8 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
 
-use crate::{
-    part::reader::{Footer, Part},
-    store::memtable::Entry,
-};
+use crate::store::memtable::Entry;
+use parts::reader::{Footer, Part};
 
 /// A row group by its place.
 pub(super) struct GroupOfPart {

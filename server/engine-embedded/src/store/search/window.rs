@@ -5,15 +5,14 @@ use std::ops::Range;
 use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_buffer::BooleanBuffer;
 use model::RecordId;
-use pipeline::TimeRange;
-
-use crate::part::{
+use parts::{
     columns,
-    pages::common,
+    ranges::common,
     reader::{Footer, Group},
     reading::Condition,
     schema::{self, Columns},
 };
+use pipeline::TimeRange;
 
 /// The order in which records are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

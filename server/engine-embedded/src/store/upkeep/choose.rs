@@ -8,7 +8,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{catalogue::ledger::DAY, part::reader::Part};
+use crate::catalogue::ledger::DAY;
+use parts::reader::Part;
 
 /// Parts about alike that are merged at once.
 const FAN: usize = 16;
@@ -88,7 +89,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::part::PartInfo;
+    use parts::PartInfo;
 
     const FULL: u64 = 2_000_000;
 

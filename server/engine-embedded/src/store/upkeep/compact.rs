@@ -3,6 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::DateTime;
+use parts::{
+    PartInfo,
+    merge::{self, Keep},
+    reader::Part,
+};
 use pipeline::{Error, Result};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,11 +16,6 @@ use super::{
     Inner,
     choose::{choose, left_by_load},
     stopped,
-};
-use crate::part::{
-    PartInfo,
-    merge::{self, Keep},
-    reader::Part,
 };
 
 /// How long compaction stands aside when memory waits to be written, before it looks again.

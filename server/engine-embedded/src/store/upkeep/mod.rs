@@ -12,11 +12,12 @@ mod retain;
 
 use std::{sync::Arc, time::Duration};
 
+use crash_points::crash_point;
+use parts::{PartInfo, reader::Part};
 use pipeline::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use crate::part::{PartInfo, reader::Part};
 
 /// The wait after something failed.
 const RETRY: Duration = Duration::from_secs(10);

@@ -14,14 +14,12 @@ use model::{
     Query,
     query::{Expr, Field, Test},
 };
+use parts::reader::Part;
 use pipeline::{Result, TimeRange};
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use crate::{
-    part::reader::Part,
-    store::{aggregate, snapshot::Snapshot},
-};
+use crate::store::{aggregate, snapshot::Snapshot};
 
 impl Inner {
     pub(super) async fn retain(self: &Arc<Self>, stop: &CancellationToken) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
+use crash_points::crash_point;
 use pipeline::{Error, Result};
 
 use super::{Active, Writer};

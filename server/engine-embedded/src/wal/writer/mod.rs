@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crash_points::crash_point;
 use pipeline::{Batch, Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 

@@ -1,0 +1,12 @@
+//! Saved views: what readers keep under a name.
+
+use serde::{Deserialize, Serialize};
+
+/// A saved view: an address of the dashboard under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedView {
+    /// 1 to [`limits::NAME_BYTES`](crate::limits::NAME_BYTES) bytes.
+    pub name: String,
+    /// Path and parameters.
+    pub address: String,
+}

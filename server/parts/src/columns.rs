@@ -1,0 +1,83 @@
+//! Typed views of the columns of a decoded batch.
+
+use arrow_array::{
+    Array, ArrayRef, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray,
+    cast::AsArray,
+    types::{ArrowPrimitiveType, Int32Type, TimestampNanosecondType},
+};
+use arrow_schema::DataType;
+use pipeline::{Error, Result};
+
+/// The column of this name.
+///
+/// # Errors
+/// `Corrupt` where the batch has none.
+pub fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
+}
+
+fn mistyped(name: &str) -> Error {
+    Error::corrupt(format!("a part's column {name} is of another type than its layout says"))
+}
+
+/// The column of this name as numbers.
+pub fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
+    named(batch, name)?.as_primitive_opt::<T>().ok_or_else(|| mistyped(name))
+}
+
+/// The column of this name as nanoseconds since the Unix epoch.
+pub fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
+    Ok(numbers::<TimestampNanosecondType>(batch, name)?.values())
+}
+
+/// The column of this name as byte strings of one length.
+pub fn bytes<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray> {
+    named(batch, name)?.as_fixed_size_binary_opt().ok_or_else(|| mistyped(name))
+}
+
+/// The value at `row` as an array, `None` where it is null.
+pub fn byte_value<const N: usize>(column: &FixedSizeBinaryArray, row: usize) -> Option<[u8; N]> {
+    if column.is_null(row) { None } else { column.value(row).try_into().ok() }
+}
+
+/// A column of text, with or without a dictionary.
+#[derive(Clone, Copy)]
+pub enum Texts<'a> {
+    Plain(&'a StringArray),
+    Repeated { keys: &'a PrimitiveArray<Int32Type>, values: &'a StringArray },
+}
+
+impl<'a> Texts<'a> {
+    /// The column of this name as text.
+    pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
+        let column = named(batch, name)?;
+        match column.data_type() {
+            DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
+            DataType::Dictionary(..) => column.as_dictionary_opt::<Int32Type>().and_then(|column| {
+                let values = column.values().as_string_opt::<i32>()?;
+                Some(Self::Repeated { keys: column.keys(), values })
+            }),
+            _ => None,
+        }
+        .ok_or_else(|| mistyped(name))
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Plain(column) => column.len(),
+            Self::Repeated { keys, .. } => keys.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value at `row`, `None` where it is null.
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        match self {
+            Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),
+            Self::Repeated { keys, values } => keys.is_valid(row).then(|| values.value(keys.value(row) as usize)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The columns of the merged part, and how those of each part become them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, new_null_array, types::Int32Type};
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::take::take;
+use foldhash::fast::RandomState;
+use pipeline::Result;
+
+use super::{refused, spill::Spill};
+use crate::{
+    reader::{Footer, Part},
+    schema::{self, AttributeColumn, Kind, Layout},
+};
+
+/// The columns of the merged part.
+pub(super) struct Merged {
+    pub(super) layout: Layout,
+}
+
+impl Merged {
+    /// Those of all parts; the attributes with most values where they are too many.
+    pub(super) fn of(parts: &[Arc<Part>]) -> Result<Self> {
+        let footers = parts.iter().map(|part| part.footer()).collect::<Result<Vec<_>>>()?;
+        let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
+        for footer in &footers {
+            for (place, attribute) in &footer.columns.attributes {
+                *counts.entry((attribute.key.as_str(), attribute.kind)).or_default() += footer.values(*place);
+            }
+        }
+        let attributes = schema::attribute_columns(&counts);
+        let spills = attributes.len() < counts.len() || footers.iter().any(|footer| footer.columns.rest.is_some());
+        let mut diverse: Vec<String> = [schema::TRACE_ID, schema::SPAN_ID]
+            .into_iter()
+            .filter(|name| footers.iter().any(|footer| !footer.has_dictionary(footer.columns.place(name))))
+            .map(str::to_owned)
+            .collect();
+        let mut fields = schema::core_fields();
+        for attribute in &attributes {
+            let own = || footers.iter().filter_map(|footer| Some((footer, place_of(footer, attribute)?)));
+            let spread = attribute.kind != Kind::Bool && own().any(|(footer, place)| !footer.has_dictionary(place));
+            if spread {
+                diverse.push(attribute.column.clone());
+            }
+            let data_type = match attribute.kind {
+                Kind::Text if spread => DataType::Utf8,
+                Kind::Text => schema::repeated_text(),
+                Kind::Int => DataType::Int64,
+                Kind::Float => DataType::Float64,
+                Kind::Bool => DataType::Boolean,
+            };
+            fields.push(Field::new(&attribute.column, data_type, true));
+        }
+        if spills {
+            fields.push(Field::new(schema::REST, DataType::Utf8, true));
+        }
+        Ok(Self { layout: Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse } })
+    }
+
+    /// How the columns of a part become those of the merged one.
+    pub(super) fn adapter(&self, footer: &Footer) -> Adapter {
+        let names = schema::core_fields().into_iter().map(|field| Some(field.name().clone()));
+        let attributes = self.layout.attributes.iter().map(|attribute| {
+            let (_, own) = footer.columns.attributes.iter().find(|(_, own)| same(own, attribute))?;
+            Some(own.column.clone())
+        });
+        let sources = names.chain(attributes).collect();
+        let left = footer.columns.attributes.iter().map(|(_, own)| own);
+        let left = left.filter(|own| !self.layout.attributes.iter().any(|attribute| same(own, attribute)));
+        let spills = self.layout.schema.field_with_name(schema::REST).is_ok();
+        Adapter {
+            schema: self.layout.schema.clone(),
+            sources,
+            rest: spills.then(|| Spill { left: left.cloned().collect(), has_rest: footer.columns.rest.is_some() }),
+        }
+    }
+}
+
+fn same(one: &AttributeColumn, other: &AttributeColumn) -> bool {
+    one.key == other.key && one.kind == other.kind
+}
+
+fn place_of(footer: &Footer, attribute: &AttributeColumn) -> Option<usize> {
+    footer.columns.attributes.iter().find(|(_, own)| same(own, attribute)).map(|(place, _)| *place)
+}
+
+/// Makes batches of one part look like those of the merged one.
+pub(super) struct Adapter {
+    schema: Arc<Schema>,
+    /// For each column but the last its name in the part, if it has it.
+    sources: Vec<Option<String>>,
+    rest: Option<Spill>,
+}
+
+impl Adapter {
+    pub(super) fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for (field, source) in self.schema.fields().iter().zip(&self.sources) {
+            let column = source.as_ref().and_then(|name| batch.column_by_name(name));
+            columns.push(match column {
+                Some(column) => as_type(column, field.data_type())?,
+                None => new_null_array(field.data_type(), batch.num_rows()),
+            });
+        }
+        if let Some(spill) = &self.rest {
+            columns.push(spill.column(batch)?);
+        }
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(refused)
+    }
+}
+
+/// Texts lose their dictionary where another part has the column without.
+fn as_type(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    match column.as_dictionary_opt::<Int32Type>() {
+        Some(texts) if *wanted == DataType::Utf8 => take(texts.values(), texts.keys(), None).map_err(refused),
+        _ => Ok(column.clone()),
+    }
+}

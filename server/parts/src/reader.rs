@@ -1,0 +1,348 @@
+//! A part on disk: its footer, and what that tells without reading rows.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    num::NonZeroUsize,
+    ops::Range,
+    os::unix::fs::FileExt,
+    panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use crash_points::crash_point;
+use model::RecordId;
+use parking_lot::Mutex;
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection},
+    basic::Compression,
+    file::{
+        metadata::{PageIndexPolicy, RowGroupMetaData},
+        statistics::Statistics,
+    },
+};
+use pipeline::{Error, Result};
+
+use super::{
+    Damage, PLACE_BITS, PartInfo, file,
+    message_index::{Folding, MessageIndex},
+    ranges::push_joined,
+    schema::{self, Columns, IndexPlace},
+    totals::{self, Totals},
+    writer::GROUP_ROWS,
+};
+
+/// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
+/// message index up to half a megabyte.
+const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+
+/// What is read of the end of a file at once: the footer of a full part and more.
+const END_BYTES: u64 = 128 << 10;
+
+/// The most recently used footers.
+pub struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
+
+impl Default for Footers {
+    fn default() -> Self {
+        Self(Mutex::new(lru::LruCache::new(CACHED_FOOTERS)))
+    }
+}
+
+/// A listed part.
+pub struct Part {
+    pub info: PartInfo,
+    pub(super) path: PathBuf,
+    footers: Arc<Footers>,
+    /// Whether the file goes with the last who reads it.
+    doomed: AtomicBool,
+    /// How many services with a shorter time were looked for in it.
+    cleared: AtomicUsize,
+    /// Whether it was written without compression; looked up once.
+    passing: OnceLock<bool>,
+    /// What was found wrong with its file.
+    damage: OnceLock<(Damage, String)>,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Relaxed) {
+            self.footers.0.lock().pop(&self.info.path);
+            if let Err(error) = std::fs::remove_file(&self.path) {
+                tracing::warn!(part = self.info.path, %error, "a part that nobody needs stays until the next start");
+            }
+            crash_point!("part::unlinked");
+        }
+    }
+}
+
+/// What the end of the file says of its content.
+pub struct Footer {
+    pub(super) metadata: ArrowReaderMetadata,
+    index_place: Option<(IndexPlace, Folding)>,
+    /// Read when first asked for.
+    message_index: OnceLock<Option<MessageIndex>>,
+    pub columns: Columns,
+    pub groups: Vec<Group>,
+}
+
+/// The bounds of a row group, inclusive.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub rows: usize,
+    pub time: (i64, i64),
+    pub position: (i64, i64),
+    /// Of the batches' first ids.
+    pub id_base: (RecordId, RecordId),
+    /// What its rows come to, where the file says so.
+    pub totals: Option<Totals>,
+}
+
+impl Part {
+    pub fn new(info: PartInfo, folder: &Path, footers: Arc<Footers>) -> Self {
+        let path = info.file(folder);
+        Self {
+            info,
+            path,
+            footers,
+            doomed: AtomicBool::new(false),
+            cleared: AtomicUsize::new(0),
+            passing: OnceLock::new(),
+            damage: OnceLock::new(),
+        }
+    }
+
+    /// Removes the file as soon as nobody reads it any more. Nothing lists it by now.
+    pub fn doom(&self) {
+        self.doomed.store(true, Ordering::Relaxed);
+    }
+
+    /// About how many rows its first row group has, without reading anything.
+    pub fn group_rows(&self) -> usize {
+        (self.info.rows as usize).min(GROUP_ROWS)
+    }
+
+    /// How many services were said to be cleared out of it.
+    pub fn cleared(&self) -> usize {
+        self.cleared.load(Ordering::Relaxed)
+    }
+
+    /// Says that so many services were looked for in it.
+    pub fn clear(&self, services: usize) {
+        self.cleared.store(services, Ordering::Relaxed);
+    }
+
+    /// Whether it was written as one that is merged soon, without compression. One that does
+    /// not read is not.
+    pub fn is_passing(&self) -> bool {
+        *self.passing.get_or_init(|| self.footer().is_ok_and(|footer| footer.is_uncompressed()))
+    }
+
+    /// The footer, from memory if it was read lately.
+    ///
+    /// # Errors
+    /// `Unavailable` where the file cannot be opened, `Corrupt` where it is no part.
+    pub fn footer(&self) -> Result<Arc<Footer>> {
+        if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
+            return Ok(footer.clone());
+        }
+        let file = self.open()?;
+        advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
+        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
+        // A spoilt number of rows must not be gone through.
+        let rows = footer.groups.iter().fold(0_u64, |rows, group| rows.saturating_add(group.rows as u64));
+        if rows != self.info.rows {
+            return Err(self.spoilt("it says that it has another number of rows than is listed"));
+        }
+        let footer = Arc::new(footer);
+        self.footers.0.lock().put(self.info.path.clone(), footer.clone());
+        Ok(footer)
+    }
+
+    pub(super) fn open(&self) -> Result<File> {
+        File::open(&self.path).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.damage.get_or_init(|| (Damage::Missing, "its file is missing".to_owned()));
+            }
+            file::failed("open", &self.path, &error)
+        })
+    }
+
+    /// The error of a part that does not read; from then on it is a damaged one.
+    pub(super) fn spoilt(&self, reason: &str) -> Error {
+        self.damage.get_or_init(|| (Damage::Content, format!("its file does not read: {reason}")));
+        Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
+    }
+
+    /// What was found wrong with its file so far.
+    pub fn damage(&self) -> Option<(Damage, String)> {
+        self.damage.get().cloned()
+    }
+
+    /// Does something that the Parquet reader has a part in: it trusts lengths that it
+    /// reads, and over some damaged ones it panics. That costs the answer, which names
+    /// the part, and nothing else.
+    pub fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        // What a panic has left half done is not looked at again: see `Batches`.
+        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
+    }
+
+    /// The index of its messages; `None` where the part has none, or none that
+    /// read: a search can do without.
+    pub fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
+        let read = || {
+            let (place, folding) = footer.index_place?;
+            let sets = self.index_at(place, folding);
+            if let Err(error) = &sets {
+                tracing::warn!(part = self.info.path, %error, "a part is searched without its index of messages");
+            }
+            sets.ok()
+        };
+        footer.message_index.get_or_init(read).as_ref()
+    }
+
+    fn index_at(&self, place: IndexPlace, folding: Folding) -> Result<MessageIndex> {
+        let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
+        if end.is_none() {
+            return Err(Error::corrupt("its index of messages lies outside of the file"));
+        }
+        let mut bytes = vec![0; place.bytes as usize];
+        self.open()?
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(|error| file::failed("read", &self.path, &error))?;
+        MessageIndex::read(&bytes, folding)
+    }
+}
+
+impl Group {
+    /// Whether a record with this id can be in the row group.
+    pub fn may_have(&self, id: RecordId) -> bool {
+        let (least, greatest) = self.id_base;
+        least <= id && id.0 <= greatest.0.saturating_add(1 << PLACE_BITS)
+    }
+}
+
+impl Footer {
+    /// Whether messages stand there as they are.
+    fn is_uncompressed(&self) -> bool {
+        let message = self.columns.place(schema::MESSAGE);
+        let group = self.metadata.metadata().row_groups().first();
+        group.is_some_and(|group| {
+            group.columns().get(message).is_some_and(|column| column.compression() == Compression::UNCOMPRESSED)
+        })
+    }
+
+    fn read(file: &File) -> Result<Self> {
+        let corrupt = |error: parquet::errors::ParquetError| Error::corrupt(error.to_string());
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(file, options).map_err(corrupt)?;
+        let pairs: HashMap<String, String> = metadata
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        let columns = Columns::read(metadata.schema(), &pairs)?;
+        let mut totals = pairs.get(schema::TOTALS_KEY).map(|text| totals::read(text)).unwrap_or_default().into_iter();
+        let groups = metadata
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|group| Group {
+                rows: group.num_rows() as usize,
+                time: bounds(group, columns.place(schema::TIME)),
+                position: bounds(group, columns.place(schema::POSITION)),
+                id_base: id_bounds(group, columns.place(schema::ID_BASE)),
+                totals: totals.next().flatten(),
+            })
+            .collect();
+        let index_at = |key: &str| pairs.get(key).and_then(|place| serde_json::from_str(place).ok());
+        let index_place = index_at(schema::MESSAGE_INDEX_KEY).map(|place| (place, Folding::Simple));
+        let index_place = index_place.or_else(|| Some((index_at(schema::ASCII_MESSAGE_INDEX_KEY)?, Folding::Ascii)));
+        Ok(Self { metadata, index_place, message_index: OnceLock::new(), columns, groups })
+    }
+
+    /// Has the system read these columns of a row group, all at once: the reader asks for
+    /// a page at a time, and a disk is slow at that. Of a selection only its pages: left to
+    /// itself, a system with a long read-ahead reads megabytes for a few rows.
+    pub(super) fn read_ahead(&self, file: &File, group: usize, columns: &[usize], selection: Option<&RowSelection>) {
+        let metadata = self.metadata.metadata();
+        for place in columns {
+            let Some(column) = metadata.row_group(group).columns().get(*place) else { continue };
+            let (start, bytes) = column.byte_range();
+            let pages = metadata.page_index().and_then(|index| index.offset_index(group, *place));
+            let pages = pages.map(|pages| pages.page_locations().as_slice());
+            let (Some(selection), Some(pages @ [first, ..])) = (selection, pages) else {
+                advise(file, start..start.saturating_add(bytes));
+                continue;
+            };
+            let mut ranges = Vec::new();
+            push_joined(&mut ranges, start..first.offset as u64);
+            selection.scan_ranges(pages).into_iter().for_each(|page| push_joined(&mut ranges, page));
+            ranges.into_iter().for_each(|range| advise(file, range));
+        }
+    }
+
+    /// How many values a column has, nulls left out; where the file does not say: as many
+    /// as it has rows.
+    pub(crate) fn values(&self, place: usize) -> usize {
+        let groups = self.metadata.metadata().row_groups();
+        let nulls = |group: &RowGroupMetaData| {
+            group.columns().get(place).and_then(|column| column.statistics()).and_then(Statistics::null_count_opt)
+        };
+        groups.iter().map(|group| group.num_rows() as usize - nulls(group).unwrap_or_default() as usize).sum()
+    }
+
+    /// Whether a column was written with a dictionary.
+    pub(crate) fn has_dictionary(&self, place: usize) -> bool {
+        let groups = self.metadata.metadata().row_groups();
+        groups
+            .iter()
+            .all(|group| group.columns().get(place).is_some_and(|column| column.dictionary_page_offset().is_some()))
+    }
+
+    /// The places of all columns.
+    pub fn all_columns(&self) -> Vec<usize> {
+        (0..self.metadata.parquet_schema().num_columns()).collect()
+    }
+}
+
+/// Has the system read these bytes while other work is done. Only Linux is asked: elsewhere
+/// they are read when they are needed.
+pub(super) fn advise(file: &File, bytes: Range<u64>) {
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, bytes);
+    #[cfg(target_os = "linux")]
+    if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(std::num::NonZeroU64::new) {
+        // Without it, reading only takes longer.
+        let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);
+    }
+}
+
+/// The least and greatest number of a column; where the file does not say: any.
+fn bounds(group: &RowGroupMetaData, place: usize) -> (i64, i64) {
+    match group.columns().get(place).and_then(|column| column.statistics()) {
+        Some(Statistics::Int64(statistics)) => {
+            (statistics.min_opt().copied().unwrap_or(i64::MIN), statistics.max_opt().copied().unwrap_or(i64::MAX))
+        }
+        _ => (i64::MIN, i64::MAX),
+    }
+}
+
+/// The least and greatest first id of a batch; where the file does not say: any.
+fn id_bounds(group: &RowGroupMetaData, place: usize) -> (RecordId, RecordId) {
+    let statistics = group.columns().get(place).and_then(|column| column.statistics());
+    let bound = |bytes: Option<&[u8]>, unknown| {
+        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(unknown, RecordId::from_bytes)
+    };
+    (
+        bound(statistics.and_then(Statistics::min_bytes_opt), RecordId(0)),
+        bound(statistics.and_then(Statistics::max_bytes_opt), RecordId(u128::MAX)),
+    )
+}

@@ -1,0 +1,215 @@
+//! Reading rows of a part: conditions first, then the columns of what passed.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow_array::{Array, BooleanArray, RecordBatch, cast::AsArray};
+use arrow_schema::{ArrowError, Schema};
+use arrow_select::{
+    concat::{concat, concat_batches},
+    filter::filter_record_batch,
+};
+use parquet::arrow::{
+    ProjectionMask,
+    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection},
+};
+use pipeline::Result;
+
+use super::{
+    file,
+    reader::{Footer, Part},
+};
+
+/// Rows of one decoded batch; between two of them a scan looks whether it is still wanted. So few
+/// that their messages are still in the core's own cache when they are searched: with four times
+/// as many, counting a text took up to a quarter longer.
+const BATCH_ROWS: usize = 2_048;
+
+type Arrow<T> = std::result::Result<T, ArrowError>;
+
+/// Tells which rows of a batch pass.
+pub type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
+
+/// A condition on rows that reads some columns.
+pub struct Condition {
+    /// Places in the part's schema.
+    pub columns: Vec<usize>,
+    pub test: RowTest,
+}
+
+/// What to read of some rows.
+pub struct Reading {
+    /// Places in the part's schema.
+    pub columns: Vec<usize>,
+    pub conditions: Vec<Condition>,
+    pub limit: Option<usize>,
+    /// Rows of one batch.
+    pub batch_rows: usize,
+}
+
+impl Default for Reading {
+    /// No column of any row.
+    fn default() -> Self {
+        Self { columns: Vec::new(), conditions: Vec::new(), limit: None, batch_rows: BATCH_ROWS }
+    }
+}
+
+impl Reading {
+    /// What is read of every row.
+    pub fn first_columns(&self) -> &[usize] {
+        self.conditions.first().map_or(&self.columns, |first| &first.columns)
+    }
+}
+
+impl Part {
+    /// Reads `columns` of those of the given rows of the row group that pass all
+    /// conditions, which are tried in their order, in batches; at most `limit` rows.
+    ///
+    /// Each condition reads its columns of the rows that passed those before it. What it
+    /// has read of the wanted columns is kept and not read again: most of a part is its
+    /// messages, and most of what a search takes is unpacking them.
+    pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
+        let file = self.open()?;
+        let mut selection = selection(footer, group, rows);
+        let open = |columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>| {
+            self.guarded(|| {
+                footer.read_ahead(&file, group, columns, selection.as_ref());
+                Ok(())
+            })?;
+            let file = file.try_clone().map_err(|error| file::failed("open", &self.path, &error))?;
+            let mask = ProjectionMask::leaves(footer.metadata.parquet_schema(), columns.iter().copied());
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_batch_size(what.batch_rows)
+                .with_projection(mask);
+            if let Some(selection) = selection {
+                builder = builder.with_row_selection(selection);
+            }
+            if let Some(limit) = limit {
+                builder = builder.with_limit(limit);
+            }
+            let reader = self.guarded(|| builder.build().map_err(|error| self.spoilt(&error.to_string())))?;
+            Ok(Batches { part: self, reader: Some(reader), kept: Kept::default() })
+        };
+        let spoilt = |error: ArrowError| self.spoilt(&error.to_string());
+        let mut kept = Kept::default();
+        let mut columns = what.columns;
+        for Condition { columns: read, mut test } in what.conditions {
+            let wanted: Vec<usize> = columns.extract_if(.., |column| read.contains(column)).collect();
+            let (mut masks, mut found) = (Vec::new(), Vec::new());
+            for batch in open(&read, selection.clone(), None)? {
+                let batch = batch?;
+                let mask = test(&batch)?;
+                if !wanted.is_empty() {
+                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(spoilt)?);
+                }
+                masks.push(mask);
+            }
+            if masks.iter().all(|mask| mask.true_count() == 0) {
+                return Ok(Batches { part: self, reader: None, kept });
+            }
+            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(spoilt)?;
+            let passed = RowSelection::from_filters(&masks);
+            selection = Some(match selection {
+                Some(selection) => selection.and_then(&passed),
+                None => passed,
+            });
+        }
+        let batches = open(&columns, selection, what.limit)?;
+        Ok(Batches { kept, ..batches })
+    }
+
+    /// Has the system read what [`Self::read`] will want of these columns, while other work is done.
+    pub fn read_ahead(&self, footer: &Footer, group: usize, rows: &[Range<usize>], columns: &[usize]) {
+        if columns.is_empty() {
+            return;
+        }
+        // Whoever reads them tells what is wrong with the file.
+        let _ = self.open().and_then(|file| {
+            self.guarded(|| {
+                footer.read_ahead(&file, group, columns, selection(footer, group, rows).as_ref());
+                Ok(())
+            })
+        });
+    }
+}
+
+/// The rows of a row group; `None` where they are all.
+fn selection(footer: &Footer, group: usize, rows: &[Range<usize>]) -> Option<RowSelection> {
+    let all = footer.groups.get(group).map_or(0, |group| group.rows);
+    let is_all = rows.iter().map(Range::len).sum::<usize>() >= all;
+    (!is_all).then(|| RowSelection::from_consecutive_ranges(rows.iter().cloned(), all))
+}
+
+/// The batches of a reading.
+pub struct Batches<'a> {
+    part: &'a Part,
+    /// `None` at the end, and after an error.
+    reader: Option<ParquetRecordBatchReader>,
+    kept: Kept,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut reader = self.reader.take()?;
+        let read = || reader.next().transpose().map_err(|error| self.part.spoilt(&error.to_string()));
+        let batch = self.part.guarded(read).transpose()?;
+        let batch = batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.spoilt(&error.to_string())));
+        self.reader = batch.is_ok().then_some(reader);
+        Some(batch)
+    }
+}
+
+/// Columns of the rows that passed, which conditions have read.
+#[derive(Default)]
+struct Kept {
+    columns: Vec<RecordBatch>,
+    /// How many of their rows were given out.
+    given: usize,
+}
+
+impl Kept {
+    /// Leaves the rows that passed once more.
+    fn narrow(&mut self, masks: &[BooleanArray]) -> Arrow<()> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let masks: Vec<&dyn Array> = masks.iter().map(|mask| mask as &dyn Array).collect();
+        let mask = concat(&masks)?;
+        for columns in &mut self.columns {
+            *columns = filter_record_batch(columns, mask.as_boolean())?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, found: &[RecordBatch]) -> Arrow<()> {
+        if let Some(first) = found.first() {
+            self.columns.push(concat_batches(first.schema_ref(), found)?);
+        }
+        Ok(())
+    }
+
+    /// The batch with the kept columns of its rows.
+    fn join(&mut self, batch: RecordBatch) -> Arrow<RecordBatch> {
+        if self.columns.is_empty() {
+            return Ok(batch);
+        }
+        let rows = batch.num_rows();
+        let mut fields = batch.schema().fields().to_vec();
+        let mut arrays = batch.columns().to_vec();
+        for columns in &self.columns {
+            fields.extend(columns.schema().fields().iter().cloned());
+            arrays.extend(columns.columns().iter().map(|column| column.slice(self.given, rows)));
+        }
+        self.given += rows;
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+}
+
+/// The wanted ones of the columns that were read, of the rows that passed.
+fn narrowed(batch: &RecordBatch, read: &[usize], wanted: &[usize], mask: &BooleanArray) -> Arrow<RecordBatch> {
+    // They come in the order of the part.
+    let place = |column: &usize| read.iter().filter(|other| *other < column).count();
+    filter_record_batch(&batch.project(&wanted.iter().map(place).collect::<Vec<_>>())?, mask)
+}

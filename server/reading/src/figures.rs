@@ -1,0 +1,186 @@
+//! The figures of the server and its traffic, made once for all who watch them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::Stream;
+use model::{
+    LevelClass, Query,
+    api::{FiguresView, QueueView, RetentionView, ServiceView, StoreView},
+    query::{Expr, Field, Test},
+    time,
+};
+use pipeline::{LogStore, Queue, Result, SearchRequest, TimeRange, live::LiveHub};
+use tokio::sync::watch;
+
+use crate::reader::Reader;
+
+/// How much of the traffic is shown, and in how many steps.
+const SHOWN: Duration = Duration::from_secs(15 * 60);
+const STEPS: u32 = 60;
+/// The services that are shown, and the steps of each.
+const SERVICES: usize = 20;
+const SERVICE_STEPS: u32 = 30;
+/// How often figures are made while somebody watches; a store that takes long to answer is
+/// asked for a fifth of the time at most.
+const EVERY: Duration = Duration::from_secs(2);
+const SHARE: u32 = 4;
+
+/// Makes figures while somebody watches.
+#[derive(Clone)]
+pub struct Figures(Arc<Inner>);
+
+struct Inner {
+    reader: Reader,
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn LogStore>,
+    live: Arc<LiveHub>,
+    retention: RetentionView,
+    started: Instant,
+    latest: watch::Sender<Option<Arc<FiguresView>>>,
+    /// One at a time makes them.
+    making: tokio::sync::Mutex<Before>,
+}
+
+/// What the figures before said, to tell how much has changed.
+#[derive(Default)]
+struct Before {
+    at: Option<Instant>,
+    records: u64,
+    /// The last ones, and when they are old enough to be made anew.
+    made: Option<(Instant, Arc<FiguresView>)>,
+}
+
+impl Figures {
+    pub fn new(
+        reader: Reader,
+        queue: Arc<dyn Queue>,
+        store: Arc<dyn LogStore>,
+        live: Arc<LiveHub>,
+        retention: RetentionView,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            reader,
+            queue,
+            store,
+            live,
+            retention,
+            started: Instant::now(),
+            latest: watch::Sender::new(None),
+            making: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// The figures of now, or of a moment ago.
+    pub async fn now(&self) -> Arc<FiguresView> {
+        let inner = &self.0;
+        let mut before = inner.making.lock().await;
+        if let Some((until, made)) = &before.made
+            && Instant::now() < *until
+        {
+            return made.clone();
+        }
+        let began = Instant::now();
+        let made = Arc::new(inner.make(&mut before).await);
+        let until = Instant::now() + EVERY.max(began.elapsed() * SHARE);
+        before.made = Some((until, made.clone()));
+        inner.latest.send_replace(Some(made.clone()));
+        made
+    }
+
+    /// The figures, and new ones as long as somebody reads them.
+    pub fn watch(&self) -> impl Stream<Item = Arc<FiguresView>> + Send + use<> {
+        let figures = self.clone();
+        async_stream::stream! {
+            loop {
+                let made = figures.now().await;
+                yield made;
+                // Another reader's figures are mine as well.
+                let mut latest = figures.0.latest.subscribe();
+                let until = figures.0.making.lock().await.made.as_ref().map(|(until, _)| *until);
+                let wait = until.map_or(EVERY, |until| until.saturating_duration_since(Instant::now()));
+                tokio::select! {
+                    _ = latest.changed() => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn make(&self, before: &mut Before) -> FiguresView {
+        let (queue, store) = (self.queue.status(), self.store.status());
+        let now = Instant::now();
+        let since = before.at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+        let stored = if since > 0.0 { store.records.saturating_sub(before.records) as f64 / since } else { 0.0 };
+        (before.at, before.records) = (Some(now), store.records);
+        let mut figures = FiguresView {
+            time: time::format_rfc3339(self.reader.clock.now()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            memory_bytes: resident(),
+            queue: QueueView { engine: queue.engine, trouble: queue.trouble, depth: queue.depth },
+            store: StoreView {
+                engine: store.engine,
+                trouble: store.trouble,
+                records: store.records,
+                bytes: store.bytes,
+                dead_letters: store.dead_letters.letters,
+            },
+            retention: self.retention.clone(),
+            tails: self.live.tails() as u64,
+            stored_per_second: stored,
+            lag_ms: self.live.take_lag().map(|lag| lag.as_secs_f64() * 1000.0),
+            ..FiguresView::default()
+        };
+        match self.traffic(&mut figures).await {
+            Ok(()) => {}
+            Err(error) => {
+                figures.trouble = Some(error.message);
+                if let Some((_, made)) = &before.made {
+                    figures.traffic = made.traffic.clone();
+                    figures.services = made.services.clone();
+                }
+            }
+        }
+        figures
+    }
+
+    async fn traffic(&self, figures: &mut FiguresView) -> Result<()> {
+        let now = self.reader.clock.now();
+        let range = TimeRange { from: now.saturating_sub(SHOWN.as_nanos() as i64), to: now };
+        figures.traffic = self.reader.histogram(&Query::default(), range, STEPS).await?;
+        let names = self.store.facets(&Query::default(), range, &["service".to_owned()], SERVICES).await?;
+        for (service, count) in names.into_iter().flat_map(|facet| facet.values) {
+            let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(vec![service.clone()])) };
+            let over_time = self.reader.histogram(&query, range, SERVICE_STEPS).await?;
+            let newest = self.store.search(&SearchRequest::new(query, range, 1)).await?;
+            let of = |class: LevelClass| {
+                over_time.buckets.iter().filter_map(|bucket| bucket.counts.get(class.name())).sum::<u64>()
+            };
+            figures.services.push(ServiceView {
+                service,
+                count,
+                errors: of(LevelClass::Error) + of(LevelClass::Fatal),
+                spark: over_time.buckets.iter().map(|bucket| bucket.counts.values().sum()).collect(),
+                last_seen: newest
+                    .records
+                    .first()
+                    .map(|stored| time::format_rfc3339(stored.record.time))
+                    .unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The resident memory of this process in bytes; 0 where there is no `/proc`, as on macOS.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|statm| statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()));
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}

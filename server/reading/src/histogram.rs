@@ -1,0 +1,108 @@
+//! Counts over time, in buckets of a round width.
+
+use model::{
+    LevelClass, Query,
+    api::{BucketView, HistogramView},
+    time,
+};
+use pipeline::{Error, Result, TimeRange};
+
+use crate::reader::Reader;
+
+/// The most buckets of one histogram.
+const MOST_BUCKETS: u32 = 1000;
+
+impl Reader {
+    /// Counts by level in about `buckets` buckets of a round width.
+    pub async fn histogram(&self, query: &Query, range: TimeRange, buckets: u32) -> Result<HistogramView> {
+        if !(1..=MOST_BUCKETS).contains(&buckets) {
+            return Err(Error::invalid(format!("buckets is {buckets}; it may be 1 to {MOST_BUCKETS}")));
+        }
+        let range = self.closed(range);
+        let width = bucket_width(range, buckets);
+        let histogram = self.store.histogram(query, range, width).await?;
+        let buckets = histogram
+            .counts
+            .iter()
+            .enumerate()
+            .map(|(place, counts)| BucketView {
+                time: time::format_rfc3339(histogram.start.saturating_add(width.saturating_mul(place as i64))),
+                counts: LevelClass::ALL
+                    .iter()
+                    .zip(counts)
+                    .filter(|(_, count)| **count > 0)
+                    .map(|(class, count)| (class.name().to_owned(), *count))
+                    .collect(),
+            })
+            .collect();
+        Ok(HistogramView { bucket_seconds: width as f64 / 1e9, buckets })
+    }
+
+    /// The range with its open ends closed, at now and an hour before the end: an open one
+    /// would stretch the buckets over centuries.
+    fn closed(&self, range: TimeRange) -> TimeRange {
+        const HOUR: i64 = 3_600_000_000_000;
+        let to = if range.to == i64::MAX { self.clock.now().max(range.from).saturating_add(1) } else { range.to };
+        let from = if range.from == i64::MIN { to.saturating_sub(HOUR) } else { range.from };
+        TimeRange { from, to }
+    }
+}
+
+/// The narrowest round width of which `buckets` cover the range, in nanoseconds.
+fn bucket_width(range: TimeRange, buckets: u32) -> i64 {
+    const MILLISECOND: i64 = 1_000_000;
+    const SECOND: i64 = 1000 * MILLISECOND;
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const WIDTHS: [i64; 27] = [
+        MILLISECOND,
+        5 * MILLISECOND,
+        10 * MILLISECOND,
+        50 * MILLISECOND,
+        100 * MILLISECOND,
+        250 * MILLISECOND,
+        500 * MILLISECOND,
+        SECOND,
+        2 * SECOND,
+        5 * SECOND,
+        10 * SECOND,
+        15 * SECOND,
+        30 * SECOND,
+        MINUTE,
+        2 * MINUTE,
+        5 * MINUTE,
+        10 * MINUTE,
+        15 * MINUTE,
+        30 * MINUTE,
+        HOUR,
+        2 * HOUR,
+        3 * HOUR,
+        6 * HOUR,
+        12 * HOUR,
+        DAY,
+        7 * DAY,
+        30 * DAY,
+    ];
+    let length = range.to.saturating_sub(range.from).max(1);
+    let least = length / i64::from(buckets) + i64::from(length % i64::from(buckets) != 0);
+    match WIDTHS.into_iter().find(|width| *width >= least) {
+        Some(width) => width,
+        None => least.div_euclid(DAY).saturating_add(1).saturating_mul(DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_round_and_cover_the_range() {
+        let hour = TimeRange { from: 0, to: 3_600_000_000_000 };
+        assert_eq!(bucket_width(hour, 60), 60_000_000_000);
+        assert_eq!(bucket_width(hour, 50), 120_000_000_000);
+        assert_eq!(bucket_width(TimeRange { from: 5, to: 5 }, 60), 1_000_000);
+        let all = bucket_width(TimeRange::ALL, 60);
+        assert!(all.checked_mul(60).is_none_or(|covered| covered > 0));
+    }
+}

@@ -1,0 +1,39 @@
+//! Reading: every question that the HTTP API, S1's calls and the dashboard ask of the store.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `reader` | records: a page, all matches, one record, its neighbours, its fields' values |
+//! | `histogram` | counts over time |
+//! | `patterns` | the kinds of messages, and which of them are new |
+//! | `figures` | the state of the server and its traffic, once or as a stream |
+//! | `letters` | dead letters: list, show, replay, delete |
+//! | `parts` | parts that are set aside because they are damaged |
+//! | `views` | saved views |
+//! | `query`, `range`, `cursor` | what the questions share: the query, the range of time, the page |
+//!
+//! - A door parses its protocol, calls a method here, and writes the answer in its protocol.
+//!   It never calls the store's reading methods (`server/tests/architecture.rs`), so all doors
+//!   mean the same by a query, a range and a limit.
+//! - Parameters come as text and are checked here. An error names the parameter.
+//! - Every answer is bounded: pages by [`model::limits::PAGE_RECORDS`], the rest by the
+//!   constants at the head of each file. What has no bound is a stream.
+//! - Nothing here knows HTTP, gRPC or the dashboard.
+
+mod cursor;
+mod figures;
+mod histogram;
+mod letters;
+mod parts;
+mod patterns;
+mod query;
+mod range;
+mod reader;
+mod views;
+
+pub use figures::Figures;
+pub use letters::{LetterFilter, LetterPage, Letters, Replayed, WholeLetter};
+pub use parts::Parts;
+pub use query::{compiled, hints, parse_query};
+pub use range::{Clock, DefaultRange, RangeText};
+pub use reader::Reader;
+pub use views::Views;

@@ -1,0 +1,217 @@
+//! Records: a page, all matches, one record, its neighbours, their fields and values.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::Stream;
+use model::{
+    Position, Query, StoredRecord,
+    api::{ContextView, CountView, FacetValue, FacetsView, FieldView, LogsPage, RecordView},
+    limits, time,
+};
+use pipeline::{Cursor, Error, LogStore, Result, SearchRequest, TimeRange};
+
+use crate::{
+    cursor,
+    range::{Clock, DefaultRange, RangeText},
+};
+
+/// The fields and the values of one facets call.
+const MOST_FACETS: usize = 50;
+/// The records that an export reads at a time: a few megabytes.
+const EXPORT_RECORDS: usize = 5000;
+/// The newest matches whose fields are taken for those of all.
+const SAMPLE: usize = 1000;
+/// The neighbours on each side of a record.
+const MOST_NEIGHBOURS: usize = 1000;
+
+/// Answers questions about what is stored.
+#[derive(Clone)]
+pub struct Reader {
+    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) clock: Clock,
+}
+
+impl Reader {
+    pub fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// The range of a question; `default` says what a missing end means.
+    ///
+    /// # Errors
+    /// `Invalid` for an end that is no time, and for ends in the wrong order.
+    pub fn range(&self, text: RangeText<'_>, default: DefaultRange) -> Result<TimeRange> {
+        text.resolve(&self.clock, default)
+    }
+
+    /// The range that a question compares with; `None` where neither end is given.
+    ///
+    /// # Errors
+    /// As [`Reader::range`].
+    pub fn compared(&self, text: RangeText<'_>) -> Result<Option<TimeRange>> {
+        text.compared(&self.clock)
+    }
+
+    /// A page of records, newest first. Where looking takes longer than `patience`, it is
+    /// what was found so far, and the page's end says how far back that is.
+    pub async fn logs(
+        &self,
+        query: Query,
+        range: TimeRange,
+        limit: usize,
+        cursor: Option<&str>,
+        patience: Duration,
+    ) -> Result<LogsPage> {
+        if !(1..=limits::PAGE_RECORDS).contains(&limit) {
+            return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
+        }
+        let cursor = cursor.filter(|text| !text.is_empty()).map(cursor::parse).transpose()?;
+        // Before the search: a tail that goes on from here sees some records twice
+        // rather than missing some, and tells them by their positions.
+        let position = self.store.newest().await?;
+        let request = SearchRequest { cursor, patience: Some(patience), ..SearchRequest::new(query, range, limit) };
+        let page = self.store.search(&request).await?;
+        Ok(LogsPage {
+            records: page.records.iter().map(RecordView::from).collect(),
+            next_cursor: page.next.map(cursor::print),
+            partial: page.next.is_some() && page.records.len() < limit,
+            searched_back_to: time::format_rfc3339(page.searched_back_to),
+            complete: page.next.is_none(),
+            position: position.to_string(),
+            hints: Vec::new(),
+        })
+    }
+
+    /// The newest position that is final. A tail from there on, and [`Reader::recent`] up to it,
+    /// give every record once.
+    pub async fn newest(&self) -> Result<Position> {
+        self.store.newest().await
+    }
+
+    /// The `limit` newest records whose positions are at most `upto`, oldest first.
+    pub async fn recent(&self, upto: Position, limit: usize) -> Result<Vec<StoredRecord>> {
+        let mut recent = self.search(Query::default(), TimeRange::ALL, limit, None).await?;
+        recent.retain(|stored| stored.position <= upto);
+        recent.reverse();
+        Ok(recent)
+    }
+
+    /// A page of records as they are stored, newest first, however long that takes.
+    pub async fn search(
+        &self,
+        query: Query,
+        range: TimeRange,
+        limit: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Vec<StoredRecord>> {
+        let request = SearchRequest { cursor, ..SearchRequest::new(query, range, limit) };
+        Ok(self.store.search(&request).await?.records)
+    }
+
+    /// The cursor of the page behind the record at `position`; if that record is gone, behind
+    /// the next one that is stored. Past the newest record it is the cursor of the first page.
+    pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
+        let before = Position(position.0.saturating_sub(1));
+        let newest = self.store.newest().await?;
+        let found = self.store.read_after(before, newest.max(before), &Query::default(), 1).await?;
+        Ok(match found.first() {
+            Some(stored) => Cursor { time: stored.record.time, position: stored.position },
+            None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },
+        })
+    }
+
+    /// Everything that matches, newest first, some thousand records at a time.
+    pub fn pages(
+        &self,
+        query: Query,
+        range: TimeRange,
+    ) -> impl Stream<Item = Result<Vec<StoredRecord>>> + Send + use<> {
+        let store = self.store.clone();
+        async_stream::try_stream! {
+            let mut request = SearchRequest::new(query, range, EXPORT_RECORDS);
+            loop {
+                let page = store.search(&request).await?;
+                yield page.records;
+                let Some(next) = page.next else { break };
+                request.cursor = Some(next);
+            }
+        }
+    }
+
+    pub async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
+        Ok(CountView { count: self.store.count(query, range).await?, hints: Vec::new() })
+    }
+
+    pub async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<FacetsView> {
+        if fields.is_empty() || fields.len() > MOST_FACETS {
+            return Err(Error::invalid(format!(
+                "fields names {} fields; name 1 to {MOST_FACETS}, with commas between them, as in fields=service,level",
+                fields.len()
+            )));
+        }
+        if !(1..=MOST_FACETS).contains(&limit) {
+            return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {MOST_FACETS} values a field")));
+        }
+        let facets = self.store.facets(query, range, fields, limit).await?;
+        let values =
+            |values: Vec<(String, u64)>| values.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
+        Ok(facets.into_iter().map(|facet| (facet.field, values(facet.values))).collect())
+    }
+
+    /// The names of the fields that the newest matches have, the most frequent first, each
+    /// with a share of how many of them have it and how many values it has there.
+    pub async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
+        let mut request = SearchRequest::new(query.clone(), range, SAMPLE);
+        request.patience = Some(Duration::from_secs(2));
+        let page = self.store.search(&request).await?;
+        let mut found: BTreeMap<&str, (u64, HashSet<String>)> = BTreeMap::new();
+        for (key, value) in page.records.iter().flat_map(|stored| &stored.record.attributes) {
+            let (count, values) = found.entry(key.as_str()).or_default();
+            *count += 1;
+            values.insert(value.to_string());
+        }
+        let records = page.records.len() as u64;
+        let mut fields: Vec<FieldView> = found
+            .into_iter()
+            .map(|(name, (count, values))| FieldView {
+                name: name.to_owned(),
+                count,
+                values: values.len() as u64,
+                records,
+            })
+            .collect();
+        fields.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+        Ok(fields)
+    }
+
+    pub async fn record(&self, id: &str) -> Result<RecordView> {
+        let stored = self.store.get(parse_id(id)?).await?.ok_or_else(|| no_record(id))?;
+        Ok(RecordView::from(&stored))
+    }
+
+    pub async fn context(&self, id: &str, before: usize, after: usize) -> Result<ContextView> {
+        for (name, asked) in [("before", before), ("after", after)] {
+            if asked > MOST_NEIGHBOURS {
+                return Err(Error::invalid(format!("{name} is {asked}; it may be 0 to {MOST_NEIGHBOURS}")));
+            }
+        }
+        let context = self.store.context(parse_id(id)?, before, after).await?.ok_or_else(|| no_record(id))?;
+        Ok(ContextView {
+            before: context.before.iter().map(RecordView::from).collect(),
+            record: RecordView::from(&context.record),
+            after: context.after.iter().map(RecordView::from).collect(),
+        })
+    }
+}
+
+fn parse_id(id: &str) -> Result<model::RecordId> {
+    id.parse().map_err(|error: model::id::InvalidId| Error::invalid(error.to_string()))
+}
+
+fn no_record(id: &str) -> Error {
+    Error::not_found(format!("no record has the id {id}; it may have been deleted by retention"))
+}

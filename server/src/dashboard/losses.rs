@@ -1,0 +1,64 @@
+//! What is missing, on the page System: the parameters of its address, and a page of dead letters.
+
+use app::backend::{Done, LettersPage};
+use pipeline::{ErrorClass, Result};
+use reading::{LetterFilter, LetterPage, Letters};
+
+/// What the page's address asks for.
+pub(super) struct Asked {
+    pub(super) filter: LetterFilter,
+    /// The id that the page of letters begins before.
+    pub(super) before: Option<i64>,
+    /// What a form has just done.
+    pub(super) done: Option<Done>,
+}
+
+impl Asked {
+    /// Reads the part of an address behind `?`. Unknown parameters are ignored.
+    pub(super) fn read(parameters: &str) -> Self {
+        let mut filter = LetterFilter::default();
+        let (mut before, mut done, mut numbers) = (None, None, Vec::new());
+        for (name, value) in url::form_urlencoded::parse(parameters.trim_start_matches('?').as_bytes()) {
+            let text = || Some(value.clone().into_owned());
+            match &*name {
+                "reason" => filter.reason = text(),
+                "door" => filter.door = text(),
+                "service" => filter.service = text(),
+                "from" => filter.from = text(),
+                "to" => filter.to = text(),
+                "before" => before = value.parse().ok(),
+                "done" => done = text(),
+                "number" => numbers.extend(value.parse::<u64>()),
+                _ => {}
+            }
+        }
+        let done = match (done.as_deref(), &numbers[..]) {
+            (Some("replayed"), &[letters, records, failed]) => Some(Done::Replayed { letters, records, failed }),
+            (Some("deleted"), &[letters]) => Some(Done::Deleted(letters)),
+            (Some("given-up"), []) => Some(Done::GivenUp),
+            (Some("nothing"), []) => Some(Done::Nothing),
+            _ => None,
+        };
+        Self { filter, before, done }
+    }
+}
+
+/// The letters of the page. A filter that cannot be used is part of it.
+pub(super) async fn letters_page(letters: &Letters, filter: &LetterFilter, before: Option<i64>) -> Result<LettersPage> {
+    let (status, bounds) = (letters.status(), letters.bounds());
+    let page = LettersPage {
+        filter: filter.fields(),
+        count: status.letters,
+        bytes: status.bytes,
+        dropped: status.dropped,
+        dropped_records: status.dropped_records,
+        most_bytes: bounds.bytes,
+        most_age: humantime::format_duration(bounds.age).to_string(),
+        ..LettersPage::default()
+    };
+    match letters.page(filter, before).await {
+        Ok(LetterPage { letters, next, newest }) => Ok(LettersPage { letters, next, newest, ..page }),
+        Err(error) if error.class == ErrorClass::Invalid => Ok(LettersPage { error: Some(error.message), ..page }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,148 @@
+//! The dashboard's backend: its questions, answered by the package `reading`.
+
+mod losses;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use app::backend::{
+    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
+    LogsRequest, Losses, PatternsRequest,
+};
+use async_trait::async_trait;
+use model::{
+    Query,
+    api::{
+        ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
+    },
+};
+use pipeline::{Error, ErrorClass, TimeRange};
+use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
+
+use self::losses::{Asked, letters_page};
+use crate::snippets::{self, DoorAddresses};
+
+/// The reader as the dashboard sees it: queries that do not parse are searched as text,
+/// and a range without an end is open there.
+pub(crate) struct Reading {
+    pub(crate) reader: Reader,
+    pub(crate) figures: Figures,
+    pub(crate) letters: Letters,
+    pub(crate) parts: Parts,
+    pub(crate) views: Views,
+    /// How many of the newest records the first page shows.
+    pub(crate) recent: usize,
+    /// Where the doors are, once they are.
+    pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
+    /// How long a page of records is looked for before it is shown as far as it was found.
+    pub(crate) patience: Duration,
+}
+
+impl Reading {
+    async fn query(text: &str) -> Result<Query, BackendError> {
+        compiled(Query::parse_or_text(text).0).await.map_err(to_backend_error)
+    }
+
+    fn range(&self, from: Option<&str>, to: Option<&str>) -> Result<TimeRange, BackendError> {
+        self.reader.range(RangeText { from, to }, DefaultRange::All).map_err(to_backend_error)
+    }
+}
+
+fn to_backend_error(error: Error) -> BackendError {
+    let class = match error.class {
+        ErrorClass::Invalid => BackendErrorClass::Invalid,
+        ErrorClass::NotFound => BackendErrorClass::NotFound,
+        ErrorClass::Overloaded => BackendErrorClass::Overloaded,
+        ErrorClass::Unavailable => BackendErrorClass::Unavailable,
+        ErrorClass::Corrupt | ErrorClass::Internal => BackendErrorClass::Internal,
+    };
+    BackendError::new(class, error.message)
+}
+
+#[async_trait]
+impl Backend for Reading {
+    async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        let limit = request.limit.unwrap_or(self.recent);
+        let mut page = self
+            .reader
+            .logs(Self::query(&request.query).await?, range, limit, request.cursor.as_deref(), self.patience)
+            .await
+            .map_err(to_backend_error)?;
+        if request.limit.is_none() && request.cursor.is_none() {
+            // A live page goes on with a tail from the page's position, which brings what is newer:
+            // of PostgreSQL a search may see what a tail may not yet.
+            let newest = page.position.parse().unwrap_or(i64::MAX);
+            page.records.retain(|record| record.position.parse().is_ok_and(|position: i64| position <= newest));
+        }
+        page.hints = hints(&request.query, page.records.is_empty());
+        Ok(page)
+    }
+
+    async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        self.reader
+            .histogram(&Self::query(&request.query).await?, range, request.buckets)
+            .await
+            .map_err(to_backend_error)
+    }
+
+    async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        let query = Self::query(&request.query).await?;
+        self.reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
+    }
+
+    async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError> {
+        self.reader.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
+    }
+
+    async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        self.reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
+    }
+
+    async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        let compare = RangeText { from: request.compare_from.as_deref(), to: request.compare_to.as_deref() };
+        let compare = self.reader.compared(compare).map_err(to_backend_error)?;
+        self.reader.patterns(&Self::query(&request.query).await?, range, compare).await.map_err(to_backend_error)
+    }
+
+    async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
+        self.reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
+    }
+
+    async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {
+        Ok(FiguresView::clone(&*self.figures.now().await))
+    }
+
+    async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
+        let Asked { filter, before, done } = Asked::read(parameters);
+        let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
+        Ok(Losses { aside: self.parts.aside(), letters, done })
+    }
+
+    async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {
+        self.views.list().await.map_err(to_backend_error)
+    }
+
+    async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
+        self.views.save(&view.name, &view.address).await.map_err(to_backend_error)
+    }
+
+    async fn remove_view(&self, name: String) -> Result<(), BackendError> {
+        self.views.remove(&name).await.map_err(to_backend_error)
+    }
+
+    async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
+        // Before the doors are bound nobody can ask.
+        Ok(snippets::snippets(&origin, &self.doors.get().cloned().unwrap_or_default()))
+    }
+
+    fn recent(&self) -> usize {
+        self.recent
+    }
+}

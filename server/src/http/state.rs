@@ -1,0 +1,40 @@
+//! What the calls work on, in three groups. A call sees its own group and no other.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use pipeline::{LogStore, Queue, live::LiveHub};
+use reading::{Figures, Letters, Parts, Reader, Views};
+
+use super::write::IngestState;
+
+/// What all calls together work on.
+pub(crate) struct State {
+    pub ingest: IngestState,
+    pub reading: ReadingState,
+    pub operation: OperationState,
+}
+
+/// For calls that read records, at once or as they come.
+#[derive(Clone)]
+pub(crate) struct ReadingState {
+    pub reader: Reader,
+    pub views: Views,
+    pub live: Arc<LiveHub>,
+    /// How many of the newest records S1's stream begins with.
+    pub recent: usize,
+}
+
+/// For calls about the server itself: figures, what is missing, health, metrics.
+#[derive(Clone)]
+pub(crate) struct OperationState {
+    pub figures: Figures,
+    pub letters: Letters,
+    pub parts: Parts,
+    /// The stream of figures ends with the live tails.
+    pub live: Arc<LiveHub>,
+    /// These two for their status alone: records are read by way of [`ReadingState`].
+    pub queue: Arc<dyn Queue>,
+    pub store: Arc<dyn LogStore>,
+    pub metrics: PrometheusHandle,
+}

@@ -1,0 +1,44 @@
+//! GELF, from connections and datagrams.
+
+use std::{net::SocketAddr, time::Instant};
+
+use chrono::FixedOffset;
+use clap::Args;
+use doors::{
+    gelf::{Chunks, Stream},
+    stream::{Frame, Protocol},
+};
+
+use super::{DatagramReader, StreamDoor};
+
+/// The door for GELF.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Gelf {
+    /// GELF over TCP and UDP on the same port, as Docker's gelf driver sends it.
+    #[arg(long, env = "LOGBOOM_GELF_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    gelf_listen: Vec<SocketAddr>,
+}
+
+impl StreamDoor for Gelf {
+    fn name(&self) -> &'static str {
+        "gelf"
+    }
+
+    fn addresses(&self) -> &[SocketAddr] {
+        &self.gelf_listen
+    }
+
+    fn protocol(&self, _assume_timezone: FixedOffset) -> Box<dyn Protocol> {
+        Box::new(Stream::default())
+    }
+
+    fn datagrams(&self, _assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
+        Some(Box::new(Chunks::default()))
+    }
+}
+
+impl DatagramReader for Chunks {
+    fn read(&mut self, datagram: &[u8], now: Instant, frame: &mut Frame) {
+        Chunks::read(self, datagram, now).into_iter().for_each(|read| frame.take(read));
+    }
+}

@@ -1,0 +1,105 @@
+//! The kinds of stream doors: what each is, and the one table of all.
+//!
+//! A door is one file here and one line of the table. The file holds its options, which are
+//! the door itself, and says what its bytes mean. Everything else is shared: listeners,
+//! connections, datagrams, and the way into the queue.
+
+mod fluent;
+mod gelf;
+mod syslog;
+mod tcp;
+
+use std::{fmt::Debug, net::SocketAddr, sync::Arc, time::Instant};
+
+use chrono::FixedOffset;
+use clap::Args;
+use doors::stream::{Frame, Protocol};
+
+use self::{fluent::Fluent, gelf::Gelf, syslog::Syslog, tcp::Tcp};
+
+/// A kind of door that takes messages from connections, and from datagrams where it has some.
+pub(crate) trait StreamDoor: Debug + Send + Sync {
+    /// Its name in the log, in metrics and in what is printed at the start.
+    fn name(&self) -> &'static str;
+
+    /// Where it listens, by its option; it is off without an address.
+    fn addresses(&self) -> &[SocketAddr];
+
+    /// The protocol at the beginning of a connection. It finds where messages end, and makes
+    /// records of them. A time without a zone is at `assume_timezone`.
+    fn protocol(&self, assume_timezone: FixedOffset) -> Box<dyn Protocol>;
+
+    /// What reads its datagrams; `None` where it listens on TCP alone.
+    fn datagrams(&self, _assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
+        None
+    }
+}
+
+/// Makes records of datagrams. Each of them is a message, or one piece of a message.
+pub(crate) trait DatagramReader: Send {
+    /// Adds what the datagram completes to the frame. `now` is when it came.
+    fn read(&mut self, datagram: &[u8], now: Instant, frame: &mut Frame);
+}
+
+macro_rules! stream_doors {
+    ($($name:ident: $door:ty,)+) => {
+        /// All stream doors, as their options.
+        #[derive(Debug, Clone, Args)]
+        pub(crate) struct StreamDoors {
+            $(#[command(flatten)] $name: $door,)+
+        }
+
+        impl StreamDoors {
+            /// Every door, in the order of the table.
+            pub(super) fn all(&self) -> Vec<Arc<dyn StreamDoor>> {
+                vec![$(Arc::new(self.$name.clone()),)+]
+            }
+        }
+    };
+}
+
+// The table; its order is that of `--help`.
+stream_doors! {
+    tcp: Tcp,
+    syslog: Syslog,
+    gelf: Gelf,
+    fluent: Fluent,
+}
+
+impl StreamDoors {
+    /// All addresses that doors are to listen on.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.all().iter().flat_map(|door| door.addresses().to_vec()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Options {
+        #[command(flatten)]
+        doors: StreamDoors,
+    }
+
+    #[test]
+    fn each_door_has_a_name_of_its_own_and_is_off_without_an_address() {
+        let doors = Options::parse_from(["logboom"]).doors.all();
+        let names: BTreeSet<&str> = doors.iter().map(|door| door.name()).collect();
+        assert_eq!(names.len(), doors.len());
+        assert!(doors.iter().all(|door| door.addresses().is_empty()));
+    }
+
+    #[test]
+    fn a_door_listens_where_its_option_says() {
+        let doors = Options::parse_from(["logboom", "--gelf-listen", "127.0.0.1:1,127.0.0.1:2"]).doors;
+        let gelf = doors.all().into_iter().find(|door| door.name() == "gelf").unwrap();
+        assert_eq!(gelf.addresses(), ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()]);
+        assert_eq!(doors.addresses(), gelf.addresses());
+    }
+}

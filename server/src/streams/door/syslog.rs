@@ -1,0 +1,51 @@
+//! Syslog, from connections and datagrams.
+
+use std::{net::SocketAddr, time::Instant};
+
+use chrono::FixedOffset;
+use clap::Args;
+use doors::{
+    stream::{Frame, Protocol},
+    syslog::{Reader, Stream},
+};
+use pipeline::clock::Clock;
+
+use super::{DatagramReader, StreamDoor};
+
+/// The door for syslog.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Syslog {
+    /// Syslog, RFC 5424 and 3164, over TCP and UDP on the same port.
+    #[arg(long, env = "LOGBOOM_SYSLOG_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    syslog_listen: Vec<SocketAddr>,
+}
+
+impl StreamDoor for Syslog {
+    fn name(&self) -> &'static str {
+        "syslog"
+    }
+
+    fn addresses(&self) -> &[SocketAddr] {
+        &self.syslog_listen
+    }
+
+    fn protocol(&self, assume_timezone: FixedOffset) -> Box<dyn Protocol> {
+        Box::new(Stream::new(reader(assume_timezone)))
+    }
+
+    fn datagrams(&self, assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
+        Some(Box::new(reader(assume_timezone)))
+    }
+}
+
+fn reader(assume_timezone: FixedOffset) -> Reader {
+    Reader { clock: Clock::system(), assume_timezone }
+}
+
+impl DatagramReader for Reader {
+    fn read(&mut self, datagram: &[u8], _now: Instant, frame: &mut Frame) {
+        if !datagram.trim_ascii().is_empty() {
+            frame.take(Ok(self.record(datagram)));
+        }
+    }
+}

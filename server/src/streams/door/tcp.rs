@@ -1,0 +1,31 @@
+//! JSON over TCP, by lines or by packets.
+
+use std::net::SocketAddr;
+
+use chrono::FixedOffset;
+use clap::Args;
+use doors::{packets::Packets, stream::Protocol};
+
+use super::StreamDoor;
+
+/// The door for JSON over TCP.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Tcp {
+    /// JSON over TCP: objects that end with a new line, or packets that end with ¶.
+    #[arg(long, env = "LOGBOOM_TCP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    tcp_listen: Vec<SocketAddr>,
+}
+
+impl StreamDoor for Tcp {
+    fn name(&self) -> &'static str {
+        "tcp"
+    }
+
+    fn addresses(&self) -> &[SocketAddr] {
+        &self.tcp_listen
+    }
+
+    fn protocol(&self, _assume_timezone: FixedOffset) -> Box<dyn Protocol> {
+        Box::new(Packets::default())
+    }
+}
