@@ -5,10 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pipeline::backoff::Backoff;
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Address, connection::Failure, events};
 
+/// The pauses between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// For a session to end in order: the last confirms and the farewell.
@@ -33,10 +35,10 @@ pub(crate) trait Part: Send {
 
 /// Runs sessions, one after another, until `stop` is cancelled.
 ///
-/// The pauses between attempts double up to a few seconds and begin anew after a
-/// session that was up.
+/// The pauses between attempts double up to a few seconds, with jitter, because a broker
+/// that comes back has all nodes waiting for it. They begin anew after a session that was up.
 pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: CancellationToken) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut lost_at = None;
     let mut last_reason = String::new();
     loop {
@@ -52,11 +54,14 @@ pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: Cancellati
         };
         let Err(failure) = ended else { return };
         let reason = failure.to_string();
-        if was_up.into_inner() {
-            pause = FIRST_PAUSE;
+        let was_up = was_up.into_inner();
+        if was_up {
+            backoff.reset();
             lost_at = Some(Instant::now());
             events::lost(P::NAME, &reason);
-        } else {
+        }
+        let pause = backoff.next();
+        if !was_up {
             events::attempt_failed(P::NAME, &reason, pause, reason != last_reason);
         }
         last_reason = reason;
@@ -65,7 +70,6 @@ pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: Cancellati
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -37,7 +37,7 @@ const SECOND_LOOKS: u32 = 2;
 pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: CancellationToken) {
     let mut consumer =
         Consumer { queue, store, stop, meters: AppendMeters::register(), set_aside: HashSet::new(), released: 0 };
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::of_stage();
     loop {
         // The stop signal first: a full queue must not keep the loop from seeing it.
         let received = tokio::select! {
@@ -47,7 +47,7 @@ pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: Cancella
         };
         match received {
             Ok(deliveries) => {
-                backoff = Backoff::new();
+                backoff.reset();
                 consumer.store(deliveries).await;
             }
             Err(error) => {
@@ -128,7 +128,7 @@ impl Consumer {
     where
         F: Future<Output = Result<T>>,
     {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         let mut second_looks = SECOND_LOOKS;
         let mut last_chance = None;
         loop {

@@ -193,7 +193,7 @@ impl Publisher {
     pub(crate) async fn publish(&self, batch: Batch) -> Result<()> {
         let batch = Arc::new(batch);
         let Some(closing) = &self.insist else { return self.publish_once(&batch).await };
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         loop {
             match self.publish_once(&batch).await {
                 Err(error) if error.is_retryable() && !closing.is_cancelled() => {

@@ -20,7 +20,7 @@
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 
 pub mod admit;
-mod backoff;
+pub mod backoff;
 pub mod batch;
 pub mod bodies;
 pub mod clock;

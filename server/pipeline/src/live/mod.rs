@@ -197,7 +197,7 @@ impl LiveHub {
 /// Follows the store until the stop signal.
 async fn follow(shared: Arc<Shared>) {
     let following = async {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         let mut at = None;
         loop {
             let step = match at {
@@ -207,7 +207,7 @@ async fn follow(shared: Arc<Shared>) {
             match step {
                 Ok(newest) => {
                     at = Some(newest);
-                    backoff = Backoff::new();
+                    backoff.reset();
                 }
                 Err(error) => {
                     let wait = backoff.next();
