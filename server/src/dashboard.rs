@@ -16,11 +16,12 @@ use model::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, TimeRange};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
 
 use crate::{
     reading::{Figures, LetterFilter, Letters, Parts, RangeText, Reader, Views, compiled, hints},
     snippets::{self, DoorAddresses},
+    tasks::tasks,
 };
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
@@ -31,6 +32,7 @@ pub(crate) struct Reading {
     pub(crate) letters: Letters,
     pub(crate) parts: Parts,
     pub(crate) views: Views,
+    pub(crate) supervisor: Supervisor,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
     /// Where the doors are, once they are.
@@ -142,7 +144,7 @@ impl Backend for Reading {
             _ => None,
         };
         let letters = self.letters.page(&filter, before).await.map_err(told)?;
-        Ok(Losses { aside: self.parts.aside(), letters, done })
+        Ok(Losses { aside: self.parts.aside(), letters, tasks: tasks(&self.supervisor), done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

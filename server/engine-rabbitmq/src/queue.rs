@@ -20,8 +20,8 @@ use crate::{
     flights::{Publication, Verdict},
     inbox::Inbox,
     publisher::Publisher,
+    sessions,
     state::{State, Trouble},
-    supervisor,
     unacked::Unacked,
     window::Window,
 };
@@ -110,8 +110,8 @@ impl RabbitQueue {
             generation: 0,
         };
         let parts = vec![
-            tokio::spawn(supervisor::run(publisher, address.clone(), stop.clone())),
-            tokio::spawn(supervisor::run(consumer, address, stop.clone())),
+            sessions::spawn(publisher, address.clone(), stop.clone(), &options.supervisor),
+            sessions::spawn(consumer, address, stop.clone(), &options.supervisor),
         ];
         let in_flight = Arc::new(Semaphore::new(options.in_flight_bytes / UNIT));
         let _stop = stop.clone().drop_guard();

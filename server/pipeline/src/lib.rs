@@ -35,6 +35,7 @@ pub mod live;
 pub mod normalise;
 pub mod queue;
 pub mod store;
+pub mod supervisor;
 
 pub use batch::{Batch, BatchId, Block};
 pub use dead_letters::{
@@ -46,5 +47,7 @@ pub use store::{
     Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
     TimeRange, too_many_views,
 };
+
+pub use supervisor::Supervisor;
 
 pub use model::api::SavedView;

@@ -12,6 +12,7 @@ mod parts;
 pub(crate) mod problem;
 mod s1;
 mod tail;
+mod tasks;
 mod views;
 pub(crate) mod write;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use axum::{Router, http::StatusCode, response::Response, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{LogStore, Queue, admit::Ingest, live::LiveHub};
+use pipeline::{LogStore, Queue, Supervisor, admit::Ingest, live::LiveHub};
 
 use crate::reading::{Figures, Letters, Parts, Reader, Views};
 
@@ -36,6 +37,8 @@ pub(crate) struct Services {
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
     pub metrics: PrometheusHandle,
+    /// The supervisor of the long tasks.
+    pub supervisor: Supervisor,
     /// Of requests with an `Idempotency-Key`.
     pub repetitions: Arc<write::Repetitions>,
     /// How many of the newest records a page and S1's stream begin with.
@@ -52,6 +55,7 @@ pub(crate) fn routes(services: Services) -> Router {
         .merge(dead_letters::routes())
         .merge(parts::routes())
         .merge(figures::routes())
+        .merge(tasks::routes())
         .merge(views::routes())
         .route("/api/{*path}", axum::routing::any(no_such_call));
     let router = api

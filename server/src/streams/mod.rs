@@ -7,12 +7,14 @@ mod datagrams;
 mod distributor;
 mod inlet;
 mod listener;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 
 use chrono::FixedOffset;
 use doors::{fluent, gelf, packets, stream::Protocol, syslog};
-use pipeline::{admit::Ingest, clock::Clock};
+use pipeline::{Supervisor, admit::Ingest, clock::Clock};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -106,12 +108,14 @@ impl Doors {
     }
 
     /// Serves until `stop`, and then what has been read.
-    pub(crate) fn serve(self, servers: &mut JoinSet<()>, stop: &CancellationToken) {
+    pub(crate) fn serve(self, servers: &mut JoinSet<()>, supervisor: &Supervisor, stop: &CancellationToken) {
         for streams in self.streams {
-            servers.spawn(streams.serve(stop.clone()));
+            let name = streams.task_name();
+            servers.spawn(streams.serve(name, supervisor.clone(), stop.clone()));
         }
         for datagrams in self.datagrams {
-            servers.spawn(datagrams.serve(stop.clone()));
+            let name = datagrams.task_name();
+            servers.spawn(datagrams.serve(name, supervisor.clone(), stop.clone()));
         }
     }
 }
