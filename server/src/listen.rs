@@ -1,4 +1,8 @@
 //! Ports: accept within a bound, serve HTTP/1.1 and HTTP/2 on the same one, stop gracefully.
+//!
+//! Why not `axum-server`: its loop accepts without a bound and has one configuration of HTTP/2 for
+//! all connections. This one takes a place before it accepts, and gives each connection a window
+//! by how many there are. hyper and hyper-util do the rest in either case.
 
 use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
