@@ -13,7 +13,7 @@ use leptos::server_fn::{
 #[cfg(feature = "ssr")]
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PartAsideView,
-    PatternsView, SavedView, SnippetView,
+    PatternsView, SavedView, SnippetView, TaskView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,8 @@ pub trait Backend: Send + Sync {
 pub struct Losses {
     pub aside: Vec<PartAsideView>,
     pub letters: LettersPage,
+    /// The long tasks of the server.
+    pub tasks: Vec<TaskView>,
     /// What the reader has just had done.
     pub done: Option<Done>,
 }

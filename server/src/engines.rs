@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use pipeline::{LogStore, Queue};
+use pipeline::{LogStore, Queue, Supervisor};
 
 use crate::config::{EngineOptions, RetentionOptions};
 
@@ -36,7 +36,11 @@ impl Choice {
 }
 
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.
-pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) -> anyhow::Result<Engines> {
+pub(crate) async fn open(
+    options: &EngineOptions,
+    retention: &RetentionOptions,
+    supervisor: &Supervisor,
+) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
     let embedded = engine_embedded::Options {
@@ -45,6 +49,7 @@ pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) 
         retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
         retention_services: retention.services.clone(),
         dead_letters: retention.dead_letters(),
+        supervisor: supervisor.clone(),
         ..engine_embedded::Options::default()
     };
     let data = &options.data;
@@ -55,39 +60,45 @@ pub(crate) async fn open(options: &EngineOptions, retention: &RetentionOptions) 
     }
     let queue = match queue {
         Choice::Embedded => engine_embedded::open_queue(data, embedded.clone()).await.context("the embedded queue")?,
-        _ => rabbitmq(&options.queue).await.context("the queue")?,
+        _ => rabbitmq(&options.queue, supervisor).await.context("the queue")?,
     };
     let store = match store {
         Choice::Embedded => engine_embedded::open_store(data, embedded).await.context("the embedded store")?,
-        _ => postgres(&options.store, retention).await.context("the store")?,
+        _ => postgres(&options.store, retention, supervisor).await.context("the store")?,
     };
     Ok(Engines { queue, store })
 }
 
 #[cfg(feature = "rabbitmq")]
-async fn rabbitmq(url: &str) -> anyhow::Result<Arc<dyn Queue>> {
-    Ok(engine_rabbitmq::connect(url, engine_rabbitmq::Options::default()).await?)
+async fn rabbitmq(url: &str, supervisor: &Supervisor) -> anyhow::Result<Arc<dyn Queue>> {
+    let options = engine_rabbitmq::Options { supervisor: supervisor.clone(), ..engine_rabbitmq::Options::default() };
+    Ok(engine_rabbitmq::connect(url, options).await?)
 }
 
 #[cfg(not(feature = "rabbitmq"))]
-async fn rabbitmq(_: &str) -> anyhow::Result<Arc<dyn Queue>> {
+async fn rabbitmq(_: &str, _: &Supervisor) -> anyhow::Result<Arc<dyn Queue>> {
     bail!("this program was built without RabbitMQ; build it with --features rabbitmq, or use --queue embedded")
 }
 
 #[cfg(feature = "timescale")]
-async fn postgres(url: &str, retention: &RetentionOptions) -> anyhow::Result<Arc<dyn LogStore>> {
+async fn postgres(
+    url: &str,
+    retention: &RetentionOptions,
+    supervisor: &Supervisor,
+) -> anyhow::Result<Arc<dyn LogStore>> {
     let options = engine_timescale::Options {
         retention: retention.retention,
         retention_bytes: retention.retention_bytes.map(|bytes| bytes.as_u64()),
         retention_services: retention.services.clone(),
         dead_letters: retention.dead_letters(),
+        supervisor: supervisor.clone(),
         ..engine_timescale::Options::default()
     };
     Ok(engine_timescale::connect(url, options).await?)
 }
 
 #[cfg(not(feature = "timescale"))]
-async fn postgres(_: &str, _: &RetentionOptions) -> anyhow::Result<Arc<dyn LogStore>> {
+async fn postgres(_: &str, _: &RetentionOptions, _: &Supervisor) -> anyhow::Result<Arc<dyn LogStore>> {
     bail!("this program was built without PostgreSQL; build it with --features timescale, or use --store embedded")
 }
 

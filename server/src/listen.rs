@@ -1,4 +1,8 @@
 //! Ports: accept within a bound, serve HTTP/1.1 and HTTP/2 on the same one, stop gracefully.
+//!
+//! Why not `axum-server`: its loop accepts without a bound and has one configuration of HTTP/2 for
+//! all connections. This one takes a place before it accepts, and gives each connection a window
+//! by how many there are. hyper and hyper-util do the rest in either case.
 
 use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -17,6 +21,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use metrics::gauge;
+use pipeline::Supervisor;
 use rustix::net::sockopt;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -160,11 +165,18 @@ impl Listener {
         self.port.address()
     }
 
-    /// Serves until `stop`, then finishes the requests in flight.
-    pub(crate) async fn serve(self, stop: CancellationToken) {
-        let graceful = GracefulShutdown::new();
-        while let Some((stream, peer, place)) = self.port.accept(&stop).await {
-            let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), graceful.watcher());
+    /// Serves until `stop`, then finishes the requests in flight. The loop that accepts is a task
+    /// of this name; port and connections outlive a panic of it.
+    pub(crate) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
+        let connections = GracefulShutdown::new();
+        supervisor.run(name, &stop, || self.accept(&connections, &stop)).await;
+        drop(self.port);
+        connections.shutdown().await;
+    }
+
+    async fn accept(&self, connections: &GracefulShutdown, stop: &CancellationToken) {
+        while let Some((stream, peer, place)) = self.port.accept(stop).await {
+            let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), connections.watcher());
             let (callers, stop) = (Arc::clone(&self.callers), stop.clone());
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
@@ -184,8 +196,6 @@ impl Listener {
                 drop(place);
             });
         }
-        drop(self.port);
-        graceful.shutdown().await;
     }
 }
 
@@ -286,12 +296,44 @@ mod tests {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router, Arc::default(), 4).await.unwrap();
         let address = listener.address().unwrap();
         let stop = CancellationToken::new();
-        let server = tokio::spawn(listener.serve(stop.clone()));
+        let server = tokio::spawn(listener.serve("http".to_owned(), Supervisor::default(), stop.clone()));
         let broken = asked(address, "/broken").await;
         assert!(broken.starts_with("HTTP/1.0 500") && broken.contains("fault in the server"), "{broken}");
         let sound = asked(address, "/sound").await;
         assert!(sound.starts_with("HTTP/1.0 200") && sound.ends_with("sound"), "{sound}");
         stop.cancel();
         server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_listener_costs_neither_its_connections_nor_another_listener() {
+        let router = || Router::new().route("/", get(async || "sound"));
+        let (supervisor, stop) = (Supervisor::default(), CancellationToken::new());
+        let mut addresses = Vec::new();
+        let mut servers = tokio::task::JoinSet::new();
+        for name in ["one", "other"] {
+            let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router(), Arc::default(), 4).await.unwrap();
+            addresses.push(listener.address().unwrap());
+            servers.spawn(listener.serve(name.to_owned(), supervisor.clone(), stop.clone()));
+        }
+        let mut open = TcpStream::connect(addresses[0]).await.unwrap();
+        let mut buffer = [0; 1024];
+        for round in 0..2 {
+            open.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+            let read = open.read(&mut buffer).await.unwrap();
+            assert!(buffer[..read].starts_with(b"HTTP/1.1 200"), "round {round}");
+            if round == 0 {
+                assert!(supervisor.panic_in("one"));
+            }
+            // Waits for the listener to be back, where it has to be.
+            for address in &addresses {
+                assert!(asked(*address, "/").await.ends_with("sound"));
+            }
+        }
+        let restarts: Vec<u64> = supervisor.tasks().iter().map(|task| task.restarts).collect();
+        assert_eq!(restarts, [1, 0]);
+        drop(open);
+        stop.cancel();
+        while servers.join_next().await.is_some() {}
     }
 }

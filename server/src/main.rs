@@ -17,6 +17,7 @@ mod shutdown;
 mod site;
 mod snippets;
 mod streams;
+mod tasks;
 mod telemetry;
 
 use std::process::ExitCode;

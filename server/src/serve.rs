@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use axum::Router;
 use pipeline::{
+    Supervisor,
     admit::{Ingest, IngestOptions},
     clock::Clock,
     consume,
@@ -43,21 +44,27 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until a signal, then drains.
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
+    let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
     let Engines { queue, store } = tokio::select! {
-        engines = engines::open(&options.engines, &options.retention) => engines?,
+        engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
         signal = shutdown::requested() => {
             tracing::info!("{signal} before the engines were ready");
             return Ok(());
         }
     };
 
-    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options));
+    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor));
     let hub_stop = CancellationToken::new();
-    let live_options = LiveOptions { subscriptions: options.limits.max_tails, ..LiveOptions::default() };
+    let live_options = LiveOptions {
+        subscriptions: options.limits.max_tails,
+        supervisor: supervisor.clone(),
+        ..LiveOptions::default()
+    };
     let live = LiveHub::start_with(Arc::clone(&store), hub_stop, live_options);
     let consume_stop = CancellationToken::new();
-    let consumer = tokio::spawn(consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone()));
+    let consuming = consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone(), supervisor.clone());
+    let consumer = tokio::spawn(consuming);
 
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
     let reader = Reader::new(Arc::clone(&store), clock.clone());
@@ -83,6 +90,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             queue: Arc::clone(&queue),
             store: Arc::clone(&store),
             metrics,
+            supervisor: supervisor.clone(),
         },
     };
     let doors_known = Arc::new(OnceLock::new());
@@ -94,6 +102,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             letters,
             parts,
             views,
+            supervisor: supervisor.clone(),
             recent,
             doors: Arc::clone(&doors_known),
             patience: options.search_patience,
@@ -116,7 +125,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
-    servers.spawn(main.serve(stop.clone()));
+    servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
     let grpc_alone = finished(Router::new(), grpc_routes, None);
     let otlp_alone = finished(otlp_routes, Router::new(), None);
     for (asked, default, name, router, bound) in [
@@ -124,17 +133,23 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
     ] {
         for listener in listeners(asked, default, name, &router, &callers, &options).await? {
-            bound.push(listener.address()?);
-            servers.spawn(listener.serve(stop.clone()));
+            let address = listener.address()?;
+            bound.push(address);
+            let task = format!("{} {address}", name.to_lowercase());
+            servers.spawn(listener.serve(task, supervisor.clone(), stop.clone()));
         }
     }
     let known = addresses.of_doors();
     if let (Some(address), Some(listening)) = (options.streams.distributor.clone(), known.tcp) {
         let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening };
-        servers.spawn(streams::register(distributor, stop.clone()));
+        let (supervisor, stop) = (supervisor.clone(), stop.clone());
+        servers.spawn(async move {
+            let register = || streams::register(distributor.clone(), stop.clone());
+            supervisor.run("distributor", &stop, register).await;
+        });
     }
     let _ = doors_known.set(known);
-    doors.serve(&mut servers, &stop);
+    doors.serve(&mut servers, &supervisor, &stop);
     announce(&options, &addresses, &queue.status().engine, &store.status().engine, &site);
 
     let signal = shutdown::requested().await;
@@ -214,13 +229,14 @@ async fn listeners(
     Ok(listeners)
 }
 
-fn ingest_options(options: &ServeOptions) -> IngestOptions {
+fn ingest_options(options: &ServeOptions, supervisor: &Supervisor) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
         body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        supervisor: supervisor.clone(),
         ..IngestOptions::default()
     }
 }

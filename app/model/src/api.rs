@@ -232,6 +232,20 @@ pub struct PartAsideView {
     pub newest: String,
 }
 
+/// A task that runs as long as the server does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskView {
+    pub name: String,
+    /// `running`, `waiting` for its restart, `ended`, or `broken`: only a restart of the program
+    /// helps.
+    pub state: String,
+    /// Since when, in RFC 3339.
+    pub since: String,
+    pub restarts: u64,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+}
+
 /// How the server and its traffic are, at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FiguresView {

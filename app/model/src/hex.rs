@@ -1,31 +1,25 @@
-//! Lower-case hexadecimal, without an allocation where the length is known.
+//! Lower-case hexadecimal: the crate `hex`, and text on the stack where the length is known.
+//!
+//! The crate is the only encoder and decoder of the workspace. `const-hex` is faster with
+//! vector instructions, but ids have 8 or 16 bytes, and it would be new in the browser's program.
 
 use std::ops::Deref;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-/// The two digits of a byte.
-fn digits(byte: u8) -> [u8; 2] {
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
-}
-
 /// Writes `bytes` as lower-case hexadecimal.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| digits(*byte)).map(char::from));
-    text
+    hex::encode(bytes)
 }
 
 /// `N` characters of ASCII on the stack.
 pub(crate) struct Digits<const N: usize>([u8; N]);
 
 impl<const N: usize> Digits<N> {
-    /// The digits of `bytes`; the rest, if any, is zeros.
+    /// The digits of `N / 2` bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
+        debug_assert_eq!(bytes.len() * 2, N);
         let mut text = [b'0'; N];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-            pair.copy_from_slice(&digits(*byte));
-        }
+        // Fails for another length alone, and then the text is of zeros.
+        let _ = hex::encode_to_slice(bytes, &mut text);
         Self(text)
     }
 }
@@ -33,12 +27,11 @@ impl<const N: usize> Digits<N> {
 impl Digits<36> {
     /// The digits of 16 bytes in groups of 8, 4, 4, 4 and 12, as a UUID is written.
     pub(crate) fn of_uuid(bytes: &[u8; 16]) -> Self {
+        let digits = Digits::<32>::of(bytes).0;
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (place, byte) in bytes.iter().enumerate() {
-            at += usize::from(matches!(place, 4 | 6 | 8 | 10));
-            text[at..at + 2].copy_from_slice(&digits(*byte));
-            at += 2;
+        for (group, from) in [(0..8, 0), (9..13, 8), (14..18, 12), (19..23, 16), (24..36, 20)] {
+            let length = group.len();
+            text[group].copy_from_slice(&digits[from..from + length]);
         }
         Self(text)
     }

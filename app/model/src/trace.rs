@@ -54,15 +54,14 @@ fn sextet(letter: u8) -> Option<u8> {
 /// Two digits a byte and how many bytes; `None` where the text is something else, or overlong.
 fn from_hex(text: &str) -> Option<([u8; 16], usize)> {
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    let mut bytes = [0; 16];
-    let mut digits = 0;
-    for byte in text.bytes().filter(|byte| *byte != b'-') {
-        let digit = char::from(byte).to_digit(16)? as u8;
-        let byte = bytes.get_mut(digits / 2)?;
-        *byte = *byte << 4 | digit;
-        digits += 1;
+    let (mut digits, mut count) = ([0; 32], 0);
+    for digit in text.bytes().filter(|byte| *byte != b'-') {
+        *digits.get_mut(count)? = digit;
+        count += 1;
     }
-    (digits % 2 == 0).then_some((bytes, digits / 2))
+    let mut bytes = [0; 16];
+    hex::decode_to_slice(digits.get(..count)?, bytes.get_mut(..count / 2)?).ok()?;
+    Some((bytes, count / 2))
 }
 
 /// The id that these bytes are.

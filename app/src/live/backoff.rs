@@ -1,4 +1,8 @@
 //! How long to wait before the next attempt to connect.
+//!
+//! The server uses the crate `backon`. In WebAssembly that crate's random numbers are the same
+//! in every browser unless `getrandom` is linked in, so all pages would come back at once; and
+//! the program has to stay small.
 
 /// Doubles from half a second to ten, each stretched by chance up to a half, so that a
 /// server that comes back is not met by all its readers at once.

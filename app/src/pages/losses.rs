@@ -1,10 +1,11 @@
-//! What is missing from the store, as HTML: files that cannot be read, and dead letters.
+//! What is missing from the store, as HTML: files that cannot be read, and dead letters; and
+//! the server's tasks, because one that fails may be why.
 //!
 //! Plain links and forms, written by the server alone. The forms lead to
 //! `/system/dead-letters` and `/system/parts`, which do what is asked and lead back.
 
 use leptos::prelude::*;
-use model::api::{DeadLetterView, PartAsideView};
+use model::api::{DeadLetterView, PartAsideView, TaskView};
 
 use super::system::bytes;
 use crate::{
@@ -27,9 +28,52 @@ pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
         <p class="quiet">{t.letters_text}</p>
         <p role="status" data-testid="replayed">{done}</p>
         {letters(t, &losses.letters)}
+        {tasks(t, &losses.tasks)}
     }
     .into_any()
     .to_html()
+}
+
+/// The server's tasks: open where one does not run.
+fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
+    let well = tasks.iter().all(|task| task.state == "running");
+    let row = |task: &TaskView| {
+        let state = match task.state.as_str() {
+            "running" => t.running,
+            "waiting" => t.waiting,
+            "broken" => t.broken,
+            _ => t.ended,
+        };
+        view! {
+            <tr data-testid="task">
+                <td>{task.name.clone()}</td>
+                <td>{state}</td>
+                <td>{clock::full(&task.since, false)}</td>
+                <td>{grouped(task.restarts)}</td>
+                <td class="wide">{task.last_error.clone()}</td>
+            </tr>
+        }
+    };
+    let rows = tasks.iter().map(row).collect_view();
+    view! {
+        <h2>{t.tasks}</h2>
+        <details open=!well data-testid="tasks">
+            <summary>{(t.tasks_text)(tasks.len(), well)}</summary>
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">{t.task}</th>
+                        <th scope="col">{t.state}</th>
+                        <th scope="col">{t.since}</th>
+                        <th scope="col">{t.restarts}</th>
+                        <th scope="col" class="wide">{t.last_error}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </details>
+    }
+    .into_any()
 }
 
 /// Files that cannot be read, if there are any.
@@ -235,7 +279,12 @@ mod tests {
             ..LettersPage::default()
         };
         for language in [crate::texts::Language::English, crate::texts::Language::Korean] {
-            let losses = Losses { aside: vec![aside.clone()], letters: letters.clone(), done: Some(Done::Deleted(2)) };
+            let losses = Losses {
+                aside: vec![aside.clone()],
+                letters: letters.clone(),
+                tasks: Vec::new(),
+                done: Some(Done::Deleted(2)),
+            };
             let html = html(of(language), &losses);
             for raw in ["<script", "<i>", "<b>"] {
                 assert!(!html.contains(raw), "{raw} in {html}");
@@ -264,6 +313,22 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn tasks_are_listed_and_unfolded_where_one_does_not_run() {
+        let task = |state: &str, error: Option<&str>| TaskView {
+            name: "consume".to_owned(),
+            state: state.to_owned(),
+            since: "2026-01-02T03:04:05.678000000Z".to_owned(),
+            restarts: 3,
+            last_error: error.map(str::to_owned),
+        };
+        let html = |task| html(of(crate::texts::Language::English), &Losses { tasks: vec![task], ..Losses::default() });
+        let well = html(task("running", None));
+        assert!(well.contains("consume") && !well.contains(" open"), "{well}");
+        let failed = html(task("waiting", Some("panicked: <i>")));
+        assert!(failed.contains(" open") && failed.contains("panicked: &lt;i&gt;"), "{failed}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The texts of what is missing from the store. Only the server shows them, so they are no
+//! The texts of what is missing from the store, and of the server's tasks. Only the server shows them, so they are no
 //! part of the browser's program.
 
 use super::{Language, grouped};
@@ -51,6 +51,20 @@ pub(crate) struct LossTexts {
     pub(crate) deleted: fn(u64) -> String,
     pub(crate) given_up: &'static str,
     pub(crate) nothing: &'static str,
+
+    // The server's tasks.
+    pub(crate) tasks: &'static str,
+    /// How many there are, and whether all of them run.
+    pub(crate) tasks_text: fn(usize, bool) -> String,
+    pub(crate) task: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) since: &'static str,
+    pub(crate) restarts: &'static str,
+    pub(crate) last_error: &'static str,
+    pub(crate) running: &'static str,
+    pub(crate) waiting: &'static str,
+    pub(crate) ended: &'static str,
+    pub(crate) broken: &'static str,
 }
 
 /// The texts of the reader's language, by the request that is being answered.
@@ -120,6 +134,19 @@ const ENGLISH: LossTexts = LossTexts {
     deleted: |letters| format!("{} letters were deleted.", grouped(letters)),
     given_up: "The file was given up.",
     nothing: "It was gone already.",
+    tasks: "Tasks",
+    tasks_text: |count, well| {
+        if well { format!("All {count} tasks run.") } else { format!("Not all of {count} tasks run.") }
+    },
+    task: "Task",
+    state: "State",
+    since: "Since (UTC)",
+    restarts: "Restarts",
+    last_error: "Last error",
+    running: "Running",
+    waiting: "Waits for its restart",
+    ended: "Ended",
+    broken: "Failed; restart the server",
 };
 
 const KOREAN: LossTexts = LossTexts {
@@ -175,4 +202,21 @@ const KOREAN: LossTexts = LossTexts {
     deleted: |letters| format!("배치 {}건을 삭제했습니다.", grouped(letters)),
     given_up: "파일을 포기했습니다.",
     nothing: "이미 없습니다.",
+    tasks: "작업 상태",
+    tasks_text: |count, well| {
+        if well {
+            format!("작업 {count}개가 모두 실행 중입니다.")
+        } else {
+            format!("작업 {count}개 중 일부가 실행되고 있지 않습니다.")
+        }
+    },
+    task: "작업",
+    state: "상태",
+    since: "시각 (UTC)",
+    restarts: "재시작",
+    last_error: "마지막 오류",
+    running: "실행 중",
+    waiting: "재시작 대기 중",
+    ended: "종료됨",
+    broken: "실패, 서버를 다시 시작하세요",
 };

@@ -83,7 +83,7 @@ impl Attributes {
     fn take_id(&mut self, key: &str, bytes: usize) -> Vec<u8> {
         let Some(place) = self.list.iter().position(|attribute| attribute.key == key) else { return Vec::new() };
         let id = match &self.list[place].value {
-            Some(Value::Text(text)) => from_hex(text).filter(|id| id.len() == bytes),
+            Some(Value::Text(text)) => hex::decode(text).ok().filter(|id| id.len() == bytes),
             _ => None,
         };
         if id.is_some() {
@@ -106,13 +106,6 @@ impl Attributes {
 /// The text cut to so many bytes; `None` where it has no more.
 fn shortened(text: &str, limit: usize) -> Option<String> {
     (text.len() > limit).then(|| text::cut(text, limit).into_owned())
-}
-
-/// Reads two digits a byte, in either case.
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let byte = |pair: &[u8]| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?);
-    digits.as_bytes().chunks(2).map(byte).collect()
 }
 
 #[cfg(test)]

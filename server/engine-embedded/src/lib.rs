@@ -53,8 +53,12 @@ pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogSt
 /// `Unavailable` where another process has the folder or the disk refuses, `Invalid` for
 /// bad options.
 pub async fn open_queue(folder: &Path, options: Options) -> Result<Arc<dyn Queue>> {
-    let queue =
-        queue::WalQueue::alone(folder.join("queue"), Arc::new(Disk), wal::WalOptions::within(options.queue_bytes))
-            .await?;
+    let queue = queue::WalQueue::alone(
+        folder.join("queue"),
+        Arc::new(Disk),
+        wal::WalOptions::within(options.queue_bytes),
+        &options.supervisor,
+    )
+    .await?;
     Ok(Arc::new(queue))
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pipeline::DeadLetterBounds;
+use pipeline::{DeadLetterBounds, Supervisor};
 
 /// Bounds and rhythms of the embedded engines; the defaults suit one machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Bytes that the write-ahead log may take on disk: what is published and not yet
     /// in parts, or with another store not yet acknowledged. Past it `publish` answers
@@ -49,6 +49,8 @@ pub struct Options {
     /// How many batch ids the ledger remembers at most; the oldest days go first.
     /// Default 10 million.
     pub ledger_ids: u64,
+    /// The supervisor of the engines' tasks. Default one of their own.
+    pub supervisor: Supervisor,
 }
 
 impl Default for Options {
@@ -70,6 +72,7 @@ impl Default for Options {
             dead_letters: DeadLetterBounds::default(),
             ledger_days: 7,
             ledger_ids: 10_000_000,
+            supervisor: Supervisor::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use lapin::uri::AMQPUri;
-use pipeline::{Error, Result};
+use pipeline::{Error, Result, Supervisor};
 use url::{Host, Url};
 
 /// The queue, unless the URL names another.
@@ -37,6 +37,8 @@ pub struct Options {
     /// and loses the queue, with all that was confirmed, when it is killed before that
     /// (seen with RabbitMQ 3.10, which keeps it in Mnesia). Once in a queue's life.
     pub new_queue_rest: Duration,
+    /// The supervisor of the engine's tasks.
+    pub supervisor: Supervisor,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             prefetch_bytes: 24 << 20,
             decoded_bytes: 16 << 20,
             new_queue_rest: Duration::from_secs(3),
+            supervisor: Supervisor::default(),
         }
     }
 }

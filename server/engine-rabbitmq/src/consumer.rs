@@ -19,8 +19,8 @@ use crate::{
     connection::{self, Failure},
     events,
     inbox::Inbox,
+    sessions::Part,
     state::State,
-    supervisor::Part,
     topology,
     unacked::Unacked,
     window::Window,
@@ -77,6 +77,12 @@ impl Part for Consumer {
     }
 
     fn down(&mut self, _: &Failure) {}
+
+    // Lets go of the channel, and with it of the connection: the broker delivers again what is
+    // not acknowledged.
+    async fn recover(&mut self) {
+        self.unacked.end().await;
+    }
 }
 
 impl Consumer {

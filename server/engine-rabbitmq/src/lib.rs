@@ -26,7 +26,7 @@
 //! Released batches go back to the broker and the consumer is cancelled until the next
 //! `receive`, so that a store that is away does not make batches go round and round.
 //!
-//! # Connections ([`connection`], [`supervisor`])
+//! # Connections ([`connection`], [`sessions`])
 //!
 //! Each of the two is supervised: when it is lost it is made again, with growing
 //! pauses, and the queue is declared again. lapin's own recovery is not used: it would
@@ -48,8 +48,8 @@ mod flights;
 mod inbox;
 mod publisher;
 mod queue;
+mod sessions;
 mod state;
-mod supervisor;
 mod topology;
 mod unacked;
 mod window;

@@ -16,8 +16,8 @@ use crate::{
     connection::{self, Failure},
     events,
     flights::{Flights, Publication},
+    sessions::Part,
     state::{State, Trouble},
-    supervisor::Part,
     topology,
 };
 
@@ -56,6 +56,9 @@ impl Part for Publisher {
     fn down(&mut self, failure: &Failure) {
         self.state.set_trouble(Some(failure.into()));
     }
+
+    // Messages in flight are answered by being dropped with the session.
+    async fn recover(&mut self) {}
 }
 
 impl Publisher {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pipeline::{Batch, Delivery, Error, Queue, QueueStatus, Receipt, Result, envelope};
+use pipeline::{Batch, Delivery, Error, Queue, QueueStatus, Receipt, Result, backoff::Backoff, envelope};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
@@ -20,8 +20,8 @@ use crate::{
     flights::{Publication, Verdict},
     inbox::Inbox,
     publisher::Publisher,
+    sessions,
     state::{State, Trouble},
-    supervisor,
     unacked::Unacked,
     window::Window,
 };
@@ -35,10 +35,10 @@ const QUICK_RECORDS: usize = 200;
 /// RabbitMQ 4 refuses a longer message by default, and closes the channel over it, with
 /// every other message in flight.
 const MESSAGE_BYTES: usize = 16 << 20;
-/// How often a message is sent that the broker rejects, and how much longer each pause
-/// between is than the one before.
+/// How often a message is sent that the broker rejects, and the pauses between.
 const ATTEMPTS: u32 = 4;
-const REJECTED_PAUSE: Duration = Duration::from_millis(100);
+const REJECTED_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// How often a broker that is not there yet is mentioned in the log.
 const MENTION: Duration = Duration::from_secs(5);
 
@@ -110,8 +110,8 @@ impl RabbitQueue {
             generation: 0,
         };
         let parts = vec![
-            tokio::spawn(supervisor::run(publisher, address.clone(), stop.clone())),
-            tokio::spawn(supervisor::run(consumer, address, stop.clone())),
+            sessions::spawn(publisher, address.clone(), stop.clone(), &options.supervisor),
+            sessions::spawn(consumer, address, stop.clone(), &options.supervisor),
         ];
         let in_flight = Arc::new(Semaphore::new(options.in_flight_bytes / UNIT));
         let _stop = stop.clone().drop_guard();
@@ -122,11 +122,14 @@ impl RabbitQueue {
     /// Sends the message, and a rejected one a few times more. A new quorum queue rejects
     /// what reaches it before its members have agreed on a leader.
     async fn publish_until_taken(&self, message_id: &str, body: &Bytes) -> Result<()> {
+        let mut backoff = Backoff::new(REJECTED_PAUSE, LONGEST_PAUSE);
         for attempt in 1..=ATTEMPTS {
             if self.publish_once(message_id.to_owned(), body.clone()).await? == Verdict::Confirmed {
                 return Ok(());
             }
-            tokio::time::sleep(REJECTED_PAUSE * attempt).await;
+            if attempt < ATTEMPTS {
+                tokio::time::sleep(backoff.next()).await;
+            }
         }
         Err(overloaded("rabbitmq rejects the batch: the queue is full, or has lost the majority of its members".into()))
     }

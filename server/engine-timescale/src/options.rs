@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::DeadLetterBounds;
+use pipeline::{DeadLetterBounds, Supervisor};
 
 /// Settings of the store on PostgreSQL.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Options {
     pub dead_letters: DeadLetterBounds,
     /// How often the store is looked after: retention, and what TimescaleDB is told to do.
     pub upkeep_pause: Duration,
+    /// The supervisor of the engine's tasks.
+    pub supervisor: Supervisor,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             retention_services: Vec::new(),
             dead_letters: DeadLetterBounds::default(),
             upkeep_pause: Duration::from_secs(30),
+            supervisor: Supervisor::default(),
         }
     }
 }

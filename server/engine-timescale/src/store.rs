@@ -8,6 +8,7 @@ use pipeline::{
     Appended, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
     Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -46,7 +47,8 @@ impl Store {
         let engine = describe(&pools.version, &layout);
         let stop = CancellationToken::new();
         let status = Arc::new(Status::new(engine));
-        let horizon = Horizon::start(pools.write.clone(), Arc::clone(&status), stop.clone());
+        let supervisor = &options.supervisor;
+        let horizon = Horizon::start(pools.write.clone(), Arc::clone(&status), stop.clone(), supervisor);
         let horizon = horizon.await.map_err(classify)?;
 
         let days = matches!(layout, Layout::Partitions { .. }).then(|| Arc::new(Days::default()));
@@ -55,10 +57,17 @@ impl Store {
         }
         let readers = Readers { pool: pools.read.clone(), have_minutes: layout.has_minutes() };
         let upkeep = Upkeep::new(pools.write.clone(), layout.clone(), days.clone(), Arc::clone(&status), options);
-        tokio::spawn(upkeep.keep(stop.clone()));
+        let (upkeep, ended) = (Arc::new(Mutex::new(upkeep)), stop.clone());
+        supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
+            let (upkeep, ended) = (Arc::clone(&upkeep), ended.clone());
+            async move { upkeep.lock().await.keep(ended).await }
+        });
         status.refresh(&pools.write, &layout).await.map_err(classify)?;
         let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
-        tokio::spawn(async move { keeper.keep(pool, layout, ended).await });
+        supervisor.spawn("postgresql-sizes", stop.clone(), move || {
+            let (keeper, pool, layout, ended) = (Arc::clone(&keeper), pool.clone(), layout.clone(), ended.clone());
+            async move { keeper.keep(pool, layout, ended).await }
+        });
         Ok(Self {
             pools,
             readers,

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result,
+    Batch, BatchId, Error, Queue, Result, Supervisor,
     bodies::Bodies,
     clock::Clock,
     enqueue::{Enqueue, Part, Publisher, split_by},
@@ -60,6 +60,7 @@ pub struct IngestOptions {
     /// The bytes that doors may hold before they are decoded.
     pub body_bytes: usize,
     pub clock: Clock,
+    pub supervisor: Supervisor,
 }
 
 impl Default for IngestOptions {
@@ -73,6 +74,7 @@ impl Default for IngestOptions {
             publish_timeout: Duration::from_secs(30),
             body_bytes: 64 << 20,
             clock: Clock::system(),
+            supervisor: Supervisor::default(),
         }
     }
 }
@@ -110,14 +112,15 @@ impl Ingest {
     /// recorder is installed. Its task ends with the last clone.
     pub fn start(queue: Arc<dyn Queue>, options: IngestOptions) -> Self {
         let publisher = Publisher::new(queue, options.publish_timeout, options.clock.clone());
+        let supervisor = &options.supervisor;
         let in_flight = InFlight::new(options.in_flight_bytes, options.in_flight_records);
         let insisting = publisher.insisting(in_flight.closing());
         let stage = Stage {
             in_flight,
             bodies: Bodies::new(options.body_bytes),
-            enqueue: Enqueue::start(publisher.clone(), options.publishes),
+            enqueue: Enqueue::start("enqueue", publisher.clone(), options.publishes, supervisor),
             publisher,
-            enqueue_insisting: Enqueue::start(insisting.clone(), options.publishes),
+            enqueue_insisting: Enqueue::start("enqueue-streams", insisting.clone(), options.publishes, supervisor),
             insisting,
             counters: IngestCounters::register(),
             options,

@@ -1,25 +1,66 @@
-//! How long to wait before trying again.
+//! How long to wait before trying again: one definition for the whole server.
+//!
+//! The crate `backon` computes the waits. Its retry loop (`Retryable`) is not used: our loops
+//! select on a shutdown token while they wait, begin anew after a success, and take a server's
+//! `retry_after` instead of the computed wait, so they need the waits and nothing else. This
+//! type adds two things to the crate's iterator: it never ends, and `longest` is the longest
+//! wait (backon adds jitter on top of its maximum).
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
 /// Doubling waits with jitter, so that nodes that lost the same server do not all come
 /// back in the same moment.
-pub(crate) struct Backoff {
-    next: Duration,
+#[derive(Debug)]
+pub struct Backoff {
+    shape: ExponentialBuilder,
+    waits: ExponentialBackoff,
+    longest: Duration,
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(5);
-
-    pub(crate) fn new() -> Self {
-        Self { next: Self::FIRST }
+    /// Waits of at most `first`, then of at most twice that, and so on up to `longest`. Each is
+    /// between half of its bound and the whole.
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        let shape = ExponentialBuilder::new()
+            .with_min_delay(first / 2)
+            .with_max_delay(longest / 2)
+            .with_jitter()
+            .without_max_times();
+        Self { shape, waits: shape.build(), longest }
     }
 
-    /// Between half of and the whole next wait.
-    pub(crate) fn next(&mut self) -> Duration {
-        let wait = self.next;
-        self.next = (wait * 2).min(Self::LONGEST);
-        wait.mul_f64(rand::random_range(0.5..=1.0))
+    /// The waits of the pipeline's stages, which are on their own until an engine answers: 50 ms
+    /// to 5 s.
+    pub(crate) fn of_stage() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(5))
+    }
+
+    /// The next wait.
+    #[expect(clippy::should_implement_trait, reason = "it never ends, so it is no iterator")]
+    pub fn next(&mut self) -> Duration {
+        self.waits.next().unwrap_or(self.longest)
+    }
+
+    /// Begins again with the shortest wait.
+    pub fn reset(&mut self) {
+        self.waits = self.shape.build();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_again() {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        for most in [200, 400, 800, 1600, 3200, 5000, 5000] {
+            let wait = backoff.next().as_millis();
+            assert!((most / 2..=most).contains(&wait), "{wait} ms for at most {most}");
+        }
+        backoff.reset();
+        assert!(backoff.next() <= Duration::from_millis(200));
     }
 }

@@ -5,15 +5,19 @@
 //! meanwhile; the queue is where things wait. Deliveries that fail as data are halved
 //! until the one at fault stands alone; it becomes a dead letter and the others are
 //! stored (C5, C6). Nothing but the stop signal ends the loop.
+//!
+//! A panic of an engine is an error like others. A panic of the stage itself ends the loop,
+//! and the supervisor begins it again: what was in hand is given back to the queue first, and
+//! the ledger knows what of it was stored (C2).
 
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Batch, BatchId, Content, Delivery, Error, ErrorClass, LogStore, NewDeadLetter, Queue, Receipt, Result,
+    Batch, BatchId, Content, Delivery, Error, ErrorClass, LogStore, NewDeadLetter, Queue, Receipt, Result, Supervisor,
     backoff::Backoff,
     envelope,
     events::{
@@ -34,31 +38,18 @@ const SECOND_LOOKS: u32 = 2;
 
 /// Stores what the queue delivers and acknowledges it, until told to stop; what was
 /// received by then is finished, or given back where the store stays away.
-pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: CancellationToken) {
-    let mut consumer =
-        Consumer { queue, store, stop, meters: AppendMeters::register(), set_aside: HashSet::new(), released: 0 };
-    let mut backoff = Backoff::new();
-    loop {
-        // The stop signal first: a full queue must not keep the loop from seeing it.
-        let received = tokio::select! {
-            biased;
-            () = consumer.stop.cancelled() => break,
-            received = guarded(consumer.queue.receive(RECORDS)) => received,
-        };
-        match received {
-            Ok(deliveries) => {
-                backoff = Backoff::new();
-                consumer.store(deliveries).await;
-            }
-            Err(error) => {
-                let wait = backoff.next();
-                ReceiveFailed { error: &error, wait }.emit();
-                // Cut short by the stop signal, which the next turn sees.
-                let _ = tokio::time::timeout(wait, consumer.stop.cancelled()).await;
-            }
-        }
-    }
-    ConsumeStopped { released: consumer.released }.emit();
+pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: CancellationToken, supervisor: Supervisor) {
+    let consumer = Mutex::new(Consumer {
+        queue,
+        store,
+        stop: stop.clone(),
+        meters: AppendMeters::register(),
+        in_hand: Vec::new(),
+        set_aside: HashSet::new(),
+        released: 0,
+    });
+    supervisor.run("consume", &stop, || async { consumer.lock().await.consume().await }).await;
+    ConsumeStopped { released: consumer.into_inner().released }.emit();
 }
 
 struct Consumer {
@@ -66,6 +57,8 @@ struct Consumer {
     store: Arc<dyn LogStore>,
     stop: CancellationToken,
     meters: AppendMeters,
+    /// What was received and is not yet dealt with, for the time after a panic.
+    in_hand: Vec<Receipt>,
     /// Batches that could not even be buried, so that each is counted once.
     set_aside: HashSet<Receipt>,
     released: usize,
@@ -81,6 +74,46 @@ enum Outcome<T> {
 }
 
 impl Consumer {
+    /// The loop, until the stop signal.
+    async fn consume(&mut self) {
+        self.give_back().await;
+        let mut backoff = Backoff::of_stage();
+        loop {
+            // The stop signal first: a full queue must not keep the loop from seeing it.
+            let received = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                received = guarded(self.queue.receive(RECORDS)) => received,
+            };
+            match received {
+                Ok(deliveries) => {
+                    backoff.reset();
+                    self.in_hand = receipts(&deliveries).collect();
+                    self.store(deliveries).await;
+                    self.in_hand.clear();
+                }
+                Err(error) => {
+                    let wait = backoff.next();
+                    ReceiveFailed { error: &error, wait }.emit();
+                    // Cut short by the stop signal, which the next turn sees.
+                    let _ = tokio::time::timeout(wait, self.stop.cancelled()).await;
+                }
+            }
+        }
+    }
+
+    /// Releases what a loop that has panicked had in hand. The queue leaves out what is
+    /// acknowledged already.
+    async fn give_back(&mut self) {
+        let in_hand = std::mem::take(&mut self.in_hand);
+        if in_hand.is_empty() {
+            return;
+        }
+        if let Err(error) = guarded(self.queue.release(&in_hand)).await {
+            AcknowledgeFailed { error: &error, deliveries: in_hand.len() }.emit();
+        }
+    }
+
     async fn store(&mut self, mut deliveries: Vec<Delivery>) {
         deliveries.retain(|delivery| !self.set_aside.contains(&delivery.receipt));
         // Halves still to be stored; the last one is next, so that order is kept.
@@ -128,7 +161,7 @@ impl Consumer {
     where
         F: Future<Output = Result<T>>,
     {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         let mut second_looks = SECOND_LOOKS;
         let mut last_chance = None;
         loop {

@@ -5,19 +5,22 @@
 //! commit): an idle server publishes the first one at once, a busy one grows its batches
 //! by itself, and no timer is involved. Where enough has gathered for a batch of good
 //! size, it is published beside those in flight.
+//!
+//! The collector runs under the supervisor. What waits and what is in flight outlive a panic
+//! of it.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use model::{Record, RecordId, Text, limits};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task::JoinSet,
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result, backoff::Backoff, clock::Clock, envelope::ADMITTED_WEIGHT,
+    Batch, BatchId, Error, Queue, Result, Supervisor, backoff::Backoff, clock::Clock, envelope::ADMITTED_WEIGHT,
     events::PublishMeters, in_flight::Reservation,
 };
 
@@ -43,9 +46,23 @@ pub(crate) struct Enqueue {
 }
 
 impl Enqueue {
-    pub(crate) fn start(publisher: Publisher, publishes: usize) -> Self {
+    /// Starts the collector, as a task of this name.
+    pub(crate) fn start(name: &str, publisher: Publisher, publishes: usize, supervisor: &Supervisor) -> Self {
         let (parts, received) = mpsc::unbounded_channel();
-        tokio::spawn(collect(received, publisher, publishes.max(1)));
+        let collector = Arc::new(Mutex::new(Collector {
+            parts: received,
+            publisher,
+            most_publishes: publishes.max(1),
+            arrived: Vec::new(),
+            pending: VecDeque::new(),
+            publishes: JoinSet::new(),
+            open: true,
+        }));
+        // It ends with its senders, not by a signal.
+        supervisor.spawn(name, CancellationToken::new(), move || {
+            let collector = Arc::clone(&collector);
+            async move { collector.lock().await.collect().await }
+        });
         Self { parts }
     }
 
@@ -58,31 +75,45 @@ impl Enqueue {
     }
 }
 
-/// Collects parts while publishes are in flight; ends when all senders are gone and
-/// everything is published.
-async fn collect(mut parts: mpsc::UnboundedReceiver<Part>, publisher: Publisher, most_publishes: usize) {
-    let mut arrived = Vec::new();
-    let mut pending = VecDeque::new();
-    let mut publishes = JoinSet::new();
-    let mut open = true;
-    loop {
-        // Either more to publish, or room to publish it.
-        tokio::select! {
-            count = parts.recv_many(&mut arrived, 1024), if open => open = count > 0,
-            Some(_) = publishes.join_next(), if !publishes.is_empty() => {}
-            else => return,
+/// Collects parts while publishes are in flight.
+struct Collector {
+    parts: mpsc::UnboundedReceiver<Part>,
+    publisher: Publisher,
+    most_publishes: usize,
+    arrived: Vec<Part>,
+    pending: VecDeque<Part>,
+    publishes: JoinSet<()>,
+    /// Whether there are senders.
+    open: bool,
+}
+
+impl Collector {
+    /// Ends when all senders are gone and everything is published.
+    async fn collect(&mut self) {
+        loop {
+            // After a panic, what has arrived by then comes first.
+            self.publish_due();
+            // Either more to publish, or room to publish it.
+            tokio::select! {
+                count = self.parts.recv_many(&mut self.arrived, 1024), if self.open => self.open = count > 0,
+                Some(_) = self.publishes.join_next(), if !self.publishes.is_empty() => {}
+                else => return,
+            }
+            // The task that handed in the first part has woken this one at once. Callers
+            // that are ready to run as well go first, so that theirs join the same batch.
+            tokio::task::yield_now().await;
         }
-        // The task that handed in the first part has woken this one at once. Callers
-        // that are ready to run as well go first, so that theirs join the same batch.
-        tokio::task::yield_now().await;
-        pending.extend(arrived.drain(..));
-        while let Ok(part) = parts.try_recv() {
-            pending.push_back(part);
+    }
+
+    fn publish_due(&mut self) {
+        self.pending.extend(self.arrived.drain(..));
+        while let Ok(part) = self.parts.try_recv() {
+            self.pending.push_back(part);
         }
-        while may_publish(publishes.len(), most_publishes, &pending) {
-            let group = take_group(&mut pending);
-            let publisher = publisher.clone();
-            publishes.spawn(async move { publisher.publish_parts(None, group).await });
+        while may_publish(self.publishes.len(), self.most_publishes, &self.pending) {
+            let group = take_group(&mut self.pending);
+            let publisher = self.publisher.clone();
+            self.publishes.spawn(async move { publisher.publish_parts(None, group).await });
         }
     }
 }
@@ -193,7 +224,7 @@ impl Publisher {
     pub(crate) async fn publish(&self, batch: Batch) -> Result<()> {
         let batch = Arc::new(batch);
         let Some(closing) = &self.insist else { return self.publish_once(&batch).await };
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         loop {
             match self.publish_once(&batch).await {
                 Err(error) if error.is_retryable() && !closing.is_cancelled() => {

@@ -20,7 +20,7 @@
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 
 pub mod admit;
-mod backoff;
+pub mod backoff;
 pub mod batch;
 pub mod bodies;
 pub mod clock;
@@ -36,6 +36,7 @@ pub mod normalise;
 pub mod queue;
 mod range;
 pub mod store;
+pub mod supervisor;
 
 pub use batch::{Batch, BatchId, Block};
 pub use dead_letters::{
@@ -48,5 +49,7 @@ pub use store::{
     Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
     too_many_views,
 };
+
+pub use supervisor::Supervisor;
 
 pub use model::SavedView;

@@ -4,6 +4,7 @@ use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use pipeline::backoff::Backoff;
 use reqwest::StatusCode;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt as _, BufReader},
@@ -190,7 +191,7 @@ impl Sender {
         }
         let key = uuid::Uuid::now_v7().to_string();
         let body = bytes::Bytes::from(lines.text);
-        let (mut wait, mut told) = (RETRY, false);
+        let (mut backoff, mut told) = (Backoff::new(RETRY, RETRY_MOST), false);
         loop {
             let request = self.client.post(self.url.clone()).timeout(TIMEOUT).header("content-type", "text/plain");
             let answer = request.header("idempotency-key", &key).body(body.clone()).send().await;
@@ -206,8 +207,7 @@ impl Sender {
                 let _ =
                     writeln!(std::io::stderr(), "logboom: the server does not take lines now ({reason}); trying again");
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MOST);
+            tokio::time::sleep(backoff.next()).await;
         }
     }
 }

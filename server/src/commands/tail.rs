@@ -7,6 +7,7 @@ use clap::Args;
 use eventsource_stream::Eventsource as _;
 use futures::StreamExt as _;
 use model::api::{RecordView, SkippedView};
+use pipeline::backoff::Backoff;
 use reqwest::Method;
 
 use super::{
@@ -41,7 +42,12 @@ pub(crate) struct TailOptions {
 /// # Errors
 /// The server refuses, or nobody reads the output.
 pub(crate) async fn run(options: &TailOptions) -> anyhow::Result<()> {
-    let mut tail = Tail { options, printer: Printer::new(options.output, options.color), after: None, wait: RETRY };
+    let mut tail = Tail {
+        options,
+        printer: Printer::new(options.output, options.color),
+        after: None,
+        backoff: Backoff::new(RETRY, RETRY_MOST),
+    };
     tokio::select! {
         ended = tail.run() => ended,
         _ = crate::shutdown::requested() => Ok(()),
@@ -53,7 +59,7 @@ struct Tail<'a> {
     printer: Printer<std::io::Stdout>,
     /// The position of what was shown last.
     after: Option<String>,
-    wait: Duration,
+    backoff: Backoff,
 }
 
 impl Tail<'_> {
@@ -65,7 +71,7 @@ impl Tail<'_> {
             match self.options.server.ask(Method::GET, "/api/v1/tail", &parameters).await {
                 Ok(response) => {
                     connected = true;
-                    self.wait = RETRY;
+                    self.backoff.reset();
                     self.show(response).await?;
                 }
                 // The first time it is an answer for who typed it.
@@ -73,8 +79,7 @@ impl Tail<'_> {
                 Err(_) => {}
             }
             let _ = writeln!(std::io::stderr(), "logboom: the tail has ended; taking it up again");
-            tokio::time::sleep(self.wait).await;
-            self.wait = (self.wait * 2).min(RETRY_MOST);
+            tokio::time::sleep(self.backoff.next()).await;
         }
     }
 

@@ -18,11 +18,14 @@ use model::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, TimeRange};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
 use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
 
 use self::losses::{Asked, letters_page};
-use crate::snippets::{self, DoorAddresses};
+use crate::{
+    snippets::{self, DoorAddresses},
+    tasks::tasks,
+};
 
 /// The reader as the dashboard sees it: queries that do not parse are searched as text,
 /// and a range without an end is open there.
@@ -32,6 +35,7 @@ pub(crate) struct Reading {
     pub(crate) letters: Letters,
     pub(crate) parts: Parts,
     pub(crate) views: Views,
+    pub(crate) supervisor: Supervisor,
     /// How many of the newest records the first page shows.
     pub(crate) recent: usize,
     /// Where the doors are, once they are.
@@ -122,7 +126,7 @@ impl Backend for Reading {
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
         let Asked { filter, before, done } = Asked::read(parameters);
         let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
-        Ok(Losses { aside: self.parts.aside(), letters, done })
+        Ok(Losses { aside: self.parts.aside(), letters, tasks: tasks(&self.supervisor), done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

@@ -1,8 +1,11 @@
 //! `/healthz`: the process runs. `/readyz`: queue and store can be reached. `/readyz/write`
 //! and `/readyz/read` ask for the one that a push, or a search, needs: while a database is
 //! away the queue goes on taking records, and a proxy must not keep clients from it.
+//!
+//! `/readyz` also answers 503 if a task has failed for good. Only a restart of the program helps.
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use pipeline::{Supervisor, supervisor::TaskState};
 use serde::Serialize;
 
 use super::state::OperationState;
@@ -26,6 +29,9 @@ struct Readiness {
     queue: Option<Part>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Part>,
+    /// Tasks that have failed for good, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broken: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -36,15 +42,15 @@ struct Part {
 }
 
 async fn ready(State(state): State<OperationState>) -> impl IntoResponse {
-    answer(Some(queue(&state)), Some(store(&state)))
+    answer(Some(queue(&state)), Some(store(&state)), broken(&state.supervisor))
 }
 
 async fn ready_to_write(State(state): State<OperationState>) -> impl IntoResponse {
-    answer(Some(queue(&state)), None)
+    answer(Some(queue(&state)), None, Vec::new())
 }
 
 async fn ready_to_read(State(state): State<OperationState>) -> impl IntoResponse {
-    answer(None, Some(store(&state)))
+    answer(None, Some(store(&state)), Vec::new())
 }
 
 fn queue(state: &OperationState) -> Part {
@@ -57,8 +63,32 @@ fn store(state: &OperationState) -> Part {
     Part { engine: status.engine, trouble: status.trouble }
 }
 
-fn answer(queue: Option<Part>, store: Option<Part>) -> impl IntoResponse {
-    let ready = [&queue, &store].into_iter().flatten().all(|part| part.trouble.is_none());
+fn broken(supervisor: &Supervisor) -> Vec<String> {
+    let tasks = supervisor.tasks().into_iter().filter(|task| task.state == TaskState::Broken);
+    tasks.map(|task| format!("{}: {}", task.name, task.last_error.unwrap_or_default())).collect()
+}
+
+fn answer(queue: Option<Part>, store: Option<Part>, broken: Vec<String>) -> impl IntoResponse {
+    let ready = broken.is_empty() && [&queue, &store].into_iter().flatten().all(|part| part.trouble.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, queue, store }))
+    (status, Json(Readiness { ready, queue, store, broken }))
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::supervisor::End;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_has_failed_for_good_makes_the_program_not_ready() {
+        let supervisor = Supervisor::default();
+        let status = |supervisor| answer(None, None, broken(supervisor)).into_response().status();
+        assert_eq!(status(&supervisor), StatusCode::OK);
+        let end = || std::future::ready(End::Broken("half of it is written".to_owned()));
+        supervisor.spawn("store-flush", CancellationToken::new(), end).await.unwrap();
+        assert_eq!(broken(&supervisor), ["store-flush: half of it is written"]);
+        assert_eq!(status(&supervisor), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -13,6 +13,7 @@ pub(crate) mod problem;
 mod s1;
 mod state;
 mod tail;
+mod tasks;
 mod views;
 pub(crate) mod write;
 
@@ -40,6 +41,7 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(dead_letters::forms())
         .merge(parts::routes())
         .merge(parts::forms())
+        .merge(tasks::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .with_state(operation);

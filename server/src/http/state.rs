@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{LogStore, Queue, live::LiveHub};
+use pipeline::{LogStore, Queue, Supervisor, live::LiveHub};
 use reading::{Figures, Letters, Parts, Reader, Views};
 
 use super::write::IngestState;
@@ -37,4 +37,6 @@ pub(crate) struct OperationState {
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
     pub metrics: PrometheusHandle,
+    /// The supervisor of the long tasks.
+    pub supervisor: Supervisor,
 }

@@ -4,6 +4,12 @@
 //! They are served under a path that holds a hash of them all, to be kept for ever, and
 //! under their plain names, to be asked for again each time. Both go out compressed as
 //! they were at build time.
+//!
+//! Why no crate: `tower-http`'s `ServeDir` reads a folder at each request, sends no `ETag` and
+//! cannot serve from inside the program. `memory-serve` takes the files in when the server is
+//! compiled, but `make serve` builds both side by side and serves the folder; and it has a hash
+//! for each file, where one for all of them lets a page of an older version find their
+//! successors.
 
 mod files;
 

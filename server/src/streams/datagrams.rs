@@ -7,11 +7,12 @@ use std::{
 
 use anyhow::Context as _;
 use doors::stream::Frame;
+use pipeline::Supervisor;
 use rustix::net::sockopt;
-use tokio::{net::UdpSocket, task::JoinSet};
+use tokio::{net::UdpSocket, sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inlet, door::DatagramReader};
+use super::{Inlet, door::DatagramReader, listener::task_name};
 
 /// The longest datagram that there is.
 const LONGEST: usize = 65_535;
@@ -26,6 +27,8 @@ pub(super) struct Datagrams {
     socket: UdpSocket,
     reader: Box<dyn DatagramReader>,
     inlet: Inlet,
+    /// Frames on their way to the queue.
+    in_flight: JoinSet<()>,
 }
 
 impl Datagrams {
@@ -38,17 +41,29 @@ impl Datagrams {
             UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
         // Less is no error; bursts lose more.
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
-        Ok(Self { socket, reader, inlet })
+        Ok(Self { socket, reader, inlet, in_flight: JoinSet::new() })
     }
 
-    /// Serves until `stop`, and then what has been read.
-    pub(super) async fn serve(mut self, stop: CancellationToken) {
+    /// The name of the receive loop's task.
+    pub(super) fn task_name(&self) -> String {
+        task_name(&format!("{} udp", self.inlet.door()), self.socket.local_addr().ok())
+    }
+
+    /// Serves until `stop`, and then what has been read. The socket, and what is on its way,
+    /// outlive a panic of the loop that receives.
+    pub(super) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
+        let datagrams = Mutex::new(self);
+        supervisor.run(name, &stop, || async { datagrams.lock().await.receive(&stop).await }).await;
+        let mut in_flight = datagrams.into_inner().in_flight;
+        while in_flight.join_next().await.is_some() {}
+    }
+
+    async fn receive(&mut self, stop: &CancellationToken) {
         let mut buffer = vec![0; LONGEST];
-        let mut in_flight = JoinSet::new();
         loop {
             let received = tokio::select! {
                 received = self.socket.recv_from(&mut buffer) => received,
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return,
             };
             let mut frame = Frame::default();
             let peer = match received {
@@ -65,8 +80,8 @@ impl Datagrams {
             self.drain(&mut buffer, &mut frame, peer);
             self.inlet.refused(peer, &frame);
             if !frame.records.is_empty() {
-                while in_flight.len() >= WINDOW {
-                    in_flight.join_next().await;
+                while self.in_flight.len() >= WINDOW {
+                    self.in_flight.join_next().await;
                 }
                 let mut room = self.inlet.room();
                 tokio::select! {
@@ -74,14 +89,13 @@ impl Datagrams {
                     () = stop.cancelled() => {}
                 }
                 let take = self.inlet.clone().take(frame, peer, stop.clone());
-                in_flight.spawn(async move {
+                self.in_flight.spawn(async move {
                     take.await;
                     drop(room);
                 });
             }
-            while in_flight.try_join_next().is_some() {}
+            while self.in_flight.try_join_next().is_some() {}
         }
-        while in_flight.join_next().await.is_some() {}
     }
 
     /// Takes what else is there of the same sender; a frame has one producer.

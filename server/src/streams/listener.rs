@@ -3,11 +3,17 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use chrono::FixedOffset;
-use tokio::task::JoinSet;
+use pipeline::Supervisor;
+use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inlet, connection, door::StreamDoor};
 use crate::listen::Port;
+
+/// A task's name: what the port speaks, and its address.
+pub(super) fn task_name(speech: &str, address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| speech.to_owned(), |address| format!("{speech} {address}"))
+}
 
 /// A port for one kind of door.
 pub(super) struct Streams {
@@ -15,6 +21,7 @@ pub(super) struct Streams {
     door: Arc<dyn StreamDoor>,
     assume_timezone: FixedOffset,
     inlet: Inlet,
+    connections: JoinSet<()>,
 }
 
 impl Streams {
@@ -25,30 +32,42 @@ impl Streams {
         inlet: Inlet,
         max_connections: usize,
     ) -> anyhow::Result<Self> {
-        Ok(Self { port: Port::bind(address, max_connections).await?, door, assume_timezone, inlet })
+        let port = Port::bind(address, max_connections).await?;
+        Ok(Self { port, door, assume_timezone, inlet, connections: JoinSet::new() })
     }
 
     pub(super) fn name(&self) -> &'static str {
         self.door.name()
     }
 
+    /// The name of the accept loop's task.
+    pub(super) fn task_name(&self) -> String {
+        task_name(self.name(), self.address().ok())
+    }
+
     pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
         self.port.address()
     }
 
-    /// Serves until `stop`, and then what has been read.
-    pub(super) async fn serve(self, stop: CancellationToken) {
-        let mut connections = JoinSet::new();
-        while let Some((stream, peer, place)) = self.port.accept(&stop).await {
+    /// Serves until `stop`, and then what has been read. Port and connections outlive a panic of
+    /// the loop that accepts.
+    pub(super) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
+        let streams = Mutex::new(self);
+        supervisor.run(name, &stop, || async { streams.lock().await.accept(&stop).await }).await;
+        let Self { port, mut connections, .. } = streams.into_inner();
+        drop(port);
+        while connections.join_next().await.is_some() {}
+    }
+
+    async fn accept(&mut self, stop: &CancellationToken) {
+        while let Some((stream, peer, place)) = self.port.accept(stop).await {
             let protocol = self.door.protocol(self.assume_timezone);
             let connection = connection::serve(stream, peer.ip(), protocol, self.inlet.clone(), stop.clone());
-            connections.spawn(async move {
+            self.connections.spawn(async move {
                 connection.await;
                 drop(place);
             });
-            while connections.try_join_next().is_some() {}
+            while self.connections.try_join_next().is_some() {}
         }
-        drop(self.port);
-        while connections.join_next().await.is_some() {}
     }
 }

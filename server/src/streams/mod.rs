@@ -8,11 +8,13 @@ mod distributor;
 mod door;
 mod inlet;
 mod listener;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use chrono::FixedOffset;
-use pipeline::admit::Ingest;
+use pipeline::{Supervisor, admit::Ingest};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -61,12 +63,14 @@ impl Doors {
     }
 
     /// Serves until `stop`, and then what has been read.
-    pub(crate) fn serve(self, servers: &mut JoinSet<()>, stop: &CancellationToken) {
+    pub(crate) fn serve(self, servers: &mut JoinSet<()>, supervisor: &Supervisor, stop: &CancellationToken) {
         for streams in self.streams {
-            servers.spawn(streams.serve(stop.clone()));
+            let name = streams.task_name();
+            servers.spawn(streams.serve(name, supervisor.clone(), stop.clone()));
         }
         for datagrams in self.datagrams {
-            servers.spawn(datagrams.serve(stop.clone()));
+            let name = datagrams.task_name();
+            servers.spawn(datagrams.serve(name, supervisor.clone(), stop.clone()));
         }
     }
 }

@@ -1,4 +1,8 @@
 //! Time: nanoseconds since the Unix epoch, and every form clients write it in.
+//!
+//! Dates and printing are the crate `chrono`. Reading is our own: chrono reads one form a call
+//! and knows no epoch whose unit follows from its size and no fraction after a comma, while a
+//! sender's time may have any of some twenty forms, and one is read for each record.
 
 mod calendar;
 mod epoch;

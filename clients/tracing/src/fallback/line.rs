@@ -39,7 +39,7 @@ fn write_object(producer: &Producer, record: &Record, reason: &str, lines: &mut 
     object.serialize_entry("message", &record.message)?;
     for (name, id) in [("trace_id", &record.trace_id), ("span_id", &record.span_id)] {
         if !id.is_empty() {
-            object.serialize_entry(name, &hex(id))?;
+            object.serialize_entry(name, &hex::encode(id))?;
         }
     }
     for attribute in &record.attributes {
@@ -60,10 +60,6 @@ fn write_object(producer: &Producer, record: &Record, reason: &str, lines: &mut 
     }
     object.serialize_entry(REASON, reason)?;
     object.end()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! connects again, [`stream`] is one connection's conversation, and the [`outbox`] holds
 //! what is not acknowledged, from one connection to the next.
 
-mod backoff;
 mod codec;
 mod deliver;
 mod outbox;

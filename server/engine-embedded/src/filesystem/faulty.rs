@@ -45,6 +45,8 @@ struct DiskState {
     /// After so many changing calls, so many fail.
     fault: Option<Fault>,
     failing_syncs: usize,
+    /// The next changing call panics.
+    panics: bool,
     held: bool,
     syncs: usize,
 }
@@ -79,6 +81,11 @@ impl Faulty {
     /// stays readable and a later sync does not make up for it.
     pub(crate) fn fail_syncs(&self, times: usize) {
         self.shared.disk.lock().failing_syncs = times;
+    }
+
+    /// Makes the next changing call panic.
+    pub(crate) fn panic(&self) {
+        self.shared.disk.lock().panics = true;
     }
 
     pub(crate) fn set_capacity(&self, bytes: Option<usize>) {
@@ -147,6 +154,7 @@ impl Faulty {
 impl DiskState {
     /// Fails the call if it is its turn.
     fn turn(&mut self) -> io::Result<()> {
+        assert!(!std::mem::take(&mut self.panics), "told to panic");
         let Some(fault) = &mut self.fault else { return Ok(()) };
         if fault.after > 0 {
             fault.after -= 1;

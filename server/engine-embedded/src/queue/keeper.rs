@@ -8,6 +8,7 @@ use std::{
 
 use crash_points::crash_point;
 use parking_lot::Mutex;
+use pipeline::Supervisor;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +27,20 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(cursor: CursorFile, inner: &Arc<Inner>) -> Self {
+    /// It is safe to begin again after a panic: what is written down is only ever less than
+    /// what is acknowledged, and the file is replaced as a whole.
+    pub(super) fn start(cursor: CursorFile, inner: &Arc<Inner>, supervisor: &Supervisor) -> Self {
         let (changed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         // Weak, so that the task does not keep a log open that its queue has dropped.
-        let task = tokio::spawn(keep(cursor, Arc::downgrade(inner), changed.clone(), stop.clone()));
+        let (inner, wake, ended) = (Arc::downgrade(inner), changed.clone(), stop.clone());
+        let mut began = false;
+        let task = supervisor.spawn("queue-cursor", stop.clone(), move || {
+            if std::mem::replace(&mut began, true) {
+                // What changed before the panic is looked at again.
+                wake.notify_one();
+            }
+            keep(cursor.clone(), inner.clone(), wake.clone(), ended.clone())
+        });
         Self { changed, stop, task: Mutex::new(Some(task)) }
     }
 

@@ -19,7 +19,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pipeline::{Batch, Delivery, Queue, QueueStatus, Receipt, Result};
+use pipeline::{Batch, Delivery, Queue, QueueStatus, Receipt, Result, Supervisor};
 use tokio::sync::Notify;
 
 use self::{
@@ -83,11 +83,12 @@ impl WalQueue {
         folder: impl AsRef<Path>,
         file_system: Arc<dyn FileSystem>,
         options: WalOptions,
+        supervisor: &Supervisor,
     ) -> Result<Self> {
         let cursor = CursorFile::new(folder.as_ref(), file_system.clone());
         let (wal, recovery) = Wal::open(folder, file_system, options, cursor.read().await).await?;
         let mut queue = Self::shared(wal, recovery.first_frame - 1);
-        queue.keeper = Some(Keeper::start(cursor, &queue.inner));
+        queue.keeper = Some(Keeper::start(cursor, &queue.inner, supervisor));
         Ok(queue)
     }
 }

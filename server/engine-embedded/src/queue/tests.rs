@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use pipeline::{Queue, Receipt, Result};
+use pipeline::{Queue, Receipt, Result, Supervisor};
 use testkit::{contract::QueueHarness, records};
 
 use super::*;
@@ -40,7 +40,8 @@ mod alone {
     #[async_trait]
     impl QueueHarness for Harness {
         async fn open(&self) -> Arc<dyn Queue> {
-            Arc::new(patiently(|| WalQueue::alone(self.0.path(), Arc::new(Disk), WalOptions::default())).await)
+            let (folder, supervisor) = (self.0.path(), Supervisor::default());
+            Arc::new(patiently(|| WalQueue::alone(folder, Arc::new(Disk), WalOptions::default(), &supervisor)).await)
         }
     }
 
@@ -115,7 +116,11 @@ mod shared {
 }
 
 async fn open(file_system: &Faulty) -> WalQueue {
-    patiently(|| WalQueue::alone(Path::new("/queue"), Arc::new(file_system.clone()), small())).await
+    supervised(file_system, &Supervisor::default()).await
+}
+
+async fn supervised(file_system: &Faulty, supervisor: &Supervisor) -> WalQueue {
+    patiently(|| WalQueue::alone(Path::new("/queue"), Arc::new(file_system.clone()), small(), supervisor)).await
 }
 
 async fn publish(queue: &WalQueue, numbers: std::ops::Range<u64>) {
@@ -219,6 +224,21 @@ async fn a_cursor_that_cannot_be_written_is_tried_again() {
     while queue.inner.wal.status().depth > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn the_cursor_is_written_also_after_a_panic_of_its_task() {
+    let supervisor = Supervisor::default();
+    let queue = supervised(&Faulty::default(), &supervisor).await;
+    publish(&queue, 0..1).await;
+    receive(&queue, 1).await;
+    assert!(supervisor.panic_in("queue-cursor"));
+    queue.acknowledge(&[Receipt(1)]).await.unwrap();
+    while queue.inner.wal.status().depth > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(supervisor.tasks().iter().map(|task| task.restarts).collect::<Vec<_>>(), [1]);
+    queue.close().await;
 }
 
 #[tokio::test]

@@ -70,6 +70,9 @@ impl Inner {
     /// Those of the disk and the catalogue; what is not flushed stays frozen.
     pub(super) async fn flush_frozen(&self) -> Result<()> {
         let _one = self.flushing.lock().await;
+        if let Some(reason) = self.flush_stopped.get() {
+            return Err(Error::internal(reason.clone()));
+        }
         loop {
             let Some(next) = self.frozen.borrow().front().cloned() else { return Ok(()) };
             let flushed = self.flush(&next).await;

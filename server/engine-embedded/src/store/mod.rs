@@ -33,6 +33,7 @@ mod follow;
 mod memtable;
 mod queries;
 mod recovery;
+mod restart;
 mod scans;
 mod search;
 mod snapshot;
@@ -41,7 +42,7 @@ mod upkeep;
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
 };
 
 use model::Position;
@@ -117,6 +118,8 @@ struct Inner {
     aside: Mutex<Vec<Aside>>,
     /// Why nothing can be written now.
     trouble: Mutex<Option<String>>,
+    /// Why parts are written no more; empty where they are. See [`restart`].
+    flush_stopped: OnceLock<String>,
     closed: watch::Sender<bool>,
     /// For what somebody waits for, to see records.
     searches: Scans,
@@ -135,9 +138,7 @@ impl EmbeddedStore {
     ) -> Result<(Self, Wal)> {
         let (inner, wal) = recovery::open(folder, mode, options, file_system).await?;
         let stop = CancellationToken::new();
-        let flusher = tokio::spawn(flush::run(inner.clone(), stop.clone()));
-        let upkeep = tokio::spawn(upkeep::run(inner.clone(), stop.clone()));
-        let tasks = Mutex::new(vec![flusher, upkeep]);
+        let tasks = Mutex::new(restart::spawn_tasks(&inner, &stop));
         let store = Self { inner, tasks, _stop: stop.clone().drop_guard(), stop };
         Ok((store, wal))
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::Path,
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -131,6 +131,7 @@ fn assemble(
         listing: tokio::sync::Mutex::new(()),
         aside: Mutex::new(aside),
         trouble: Mutex::new(None),
+        flush_stopped: OnceLock::new(),
         closed: watch::Sender::new(false),
         searches,
         counts,

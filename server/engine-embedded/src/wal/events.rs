@@ -36,6 +36,11 @@ pub(super) fn appends_refused(error: &Error) {
     tracing::warn!(reason = %error.message, "write-ahead log: takes no appends");
 }
 
+/// The writer has panicked; the panic itself is in the log already.
+pub(super) fn writer_failed() {
+    tracing::error!("write-ahead log: its writer has failed and takes no more appends; start the program again");
+}
+
 /// Appends are taken again.
 pub(super) fn appends_resumed() {
     tracing::info!("write-ahead log: takes appends again");

@@ -43,6 +43,13 @@
 //! `Overloaded`; disk space is reserved when a segment is made, so that it shows there,
 //! before anything is written. Either trouble is probed every second and ends by itself.
 //!
+//! # When the writer panics
+//!
+//! The writer is not started again. After a panic its view of the segment may be wrong, and to
+//! use a frame number twice would be worse than a stop. It still answers: appends get
+//! `Unavailable`, the status has the trouble (`/readyz` answers 503), and what is durable can be
+//! read. The next start recovers as after a crash.
+//!
 //! # Opening
 //!
 //! ([`recovery`]) Each segment that has a follower ends where the follower says. The
@@ -164,7 +171,7 @@ impl Wal {
         }
         let thread = std::thread::Builder::new()
             .name("wal-writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || writer.work())
             .map_err(|error| Error::unavailable(format!("cannot start the writer of the write-ahead log: {error}")))?;
         events::opened(folder, &opened.recovery);
         let handle = Handle {
@@ -201,7 +208,8 @@ impl Wal {
         let (answer, answered) = oneshot::channel();
         let append = Append { payload, batch, weight, answer, permit };
         self.handle.commands.send(Command::Append(append)).map_err(|_| closed())?;
-        answered.await.map_err(|_| closed())?
+        // Unanswered where the writer panicked over it.
+        answered.await.map_err(|_| self.status().trouble.map_or_else(closed, Error::unavailable))?
     }
 
     /// Waits for durable frames after `after`, then returns some of them in order: at

@@ -8,7 +8,7 @@ use lapin::{
     options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
-use pipeline::{Content, ErrorClass, Queue};
+use pipeline::{Content, ErrorClass, Queue, Supervisor};
 use testkit::{contract::within_limit, servers::rabbitmq::RabbitMq};
 
 use crate::support::{self, Aside, batch, connect, content, publish_until_confirmed, receipts, receive_all};
@@ -81,6 +81,28 @@ async fn a_queue_deleted_under_its_consumer_is_consumed_again() {
         aside.channel.queue_delete(aside.queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
         publish_until_confirmed(&*queue, &batch(2)).await;
         receive_all(&*queue, [batch(2).id].into()).await;
+        queue.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_of_either_part_is_outlived_and_what_is_unacknowledged_comes_again() {
+    within_limit(async {
+        let supervisor = Supervisor::default();
+        let options = Options { new_queue_rest: Duration::ZERO, supervisor: supervisor.clone(), ..Options::default() };
+        let queue = support::connect_with(&RabbitMq::shared().await.fresh_queue(), options).await;
+        queue.publish(batch(1)).await.unwrap();
+        let held = queue.receive(100).await.unwrap();
+        assert_eq!(content(&held[0]).id, batch(1).id);
+        for (name, number, awaited) in
+            [("rabbitmq-consume", 2, vec![batch(1).id, batch(2).id]), ("rabbitmq-publish", 3, vec![batch(3).id])]
+        {
+            assert!(supervisor.panic_in(name));
+            publish_until_confirmed(&*queue, &batch(number)).await;
+            receive_all(&*queue, awaited.into_iter().collect()).await;
+        }
+        until(|| supervisor.tasks().iter().all(|task| task.restarts == 1)).await;
         queue.close().await;
     })
     .await;

@@ -74,18 +74,8 @@ pub(super) fn is_any_of(field: &Field, mut values: Vec<String>, parameters: &mut
 /// The bytes of those values that are so many in lower-case hexadecimal; no other value
 /// can be the text form of an identifier.
 fn bytes_of(values: &[String], length: usize) -> Vec<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    values
-        .iter()
-        .filter(|value| value.len() == length * 2)
-        .filter_map(|value| {
-            value.as_bytes().chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
-        })
-        .collect()
+    let bytes = |value: &String| hex::decode(value).ok().filter(|bytes| hex::encode(bytes) == *value);
+    values.iter().filter_map(bytes).filter(|bytes| bytes.len() == length).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::Position;
+use pipeline::Supervisor;
 use sqlx::{PgPool, Row, postgres::PgListener};
 use tokio::{
     sync::{Notify, watch},
@@ -27,11 +28,22 @@ pub(crate) struct Horizon {
 
 impl Horizon {
     /// Finds out where the horizon is and keeps it up to date until `stop`.
-    pub(crate) async fn start(pool: PgPool, status: Arc<Status>, stop: CancellationToken) -> sqlx::Result<Arc<Self>> {
+    pub(crate) async fn start(
+        pool: PgPool,
+        status: Arc<Status>,
+        stop: CancellationToken,
+        supervisor: &Supervisor,
+    ) -> sqlx::Result<Arc<Self>> {
         let horizon = Arc::new(Self { newest: watch::Sender::new(Position(0)), look: Notify::new() });
         horizon.refresh(&pool, &status).await?;
-        tokio::spawn(Arc::clone(&horizon).keep(pool.clone(), status, stop.clone()));
-        tokio::spawn(Arc::clone(&horizon).listen(pool, stop));
+        let (keeping, listening) = (Arc::clone(&horizon), Arc::clone(&horizon));
+        let (pool_to_keep, ended) = (pool.clone(), stop.clone());
+        supervisor.spawn("postgresql-horizon", stop.clone(), move || {
+            Arc::clone(&keeping).keep(pool_to_keep.clone(), Arc::clone(&status), ended.clone())
+        });
+        supervisor.spawn("postgresql-listen", stop.clone(), move || {
+            Arc::clone(&listening).listen(pool.clone(), stop.clone())
+        });
         Ok(horizon)
     }
 

@@ -58,7 +58,7 @@ impl Upkeep {
     }
 
     /// Goes on until `stop`.
-    pub(crate) async fn keep(mut self, stop: CancellationToken) {
+    pub(crate) async fn keep(&mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

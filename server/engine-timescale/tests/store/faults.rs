@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_timescale::{Options, connect};
 use model::Query;
-use pipeline::{DeadLetterRequest, ErrorClass, TimeRange, envelope};
+use pipeline::{DeadLetterRequest, ErrorClass, Supervisor, TimeRange, envelope};
 use sqlx::Row;
 use testkit::{records, servers::postgres::Postgres};
 
@@ -62,6 +62,22 @@ async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
 
     let again = store.append(&deliveries(&batches)).await.unwrap();
     assert_eq!((again.records, again.dead, again.duplicates), (0, 0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_any_background_task_is_outlived() {
+    let supervisor = Supervisor::default();
+    let options = Options { timescale: false, supervisor: supervisor.clone(), ..Options::default() };
+    let store = connect(&fresh_database().await, options).await.unwrap();
+    let names = ["postgresql-horizon", "postgresql-listen", "postgresql-upkeep", "postgresql-sizes"];
+    for (number, name) in names.into_iter().enumerate() {
+        assert!(supervisor.panic_in(name));
+        store.append(&deliveries(&[records::batch(number as u64, 10)])).await.unwrap();
+        let records = 10 * (number + 1);
+        assert_eq!(count(&follow(&store, records).await), records);
+    }
+    until("each runs again", || async { supervisor.tasks().iter().all(|task| task.restarts == 1) }).await;
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,7 @@ pub(super) fn push_decimal(mut value: u64, text: &mut String) {
 }
 
 fn push_hex(bits: u32, text: &mut String) {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    text.extend((0..8).rev().map(|place| DIGITS[(bits >> (4 * place) & 15) as usize]));
+    let mut digits = [0; 8];
+    let _ = hex::encode_to_slice(bits.to_be_bytes(), &mut digits);
+    text.extend(digits.map(char::from));
 }

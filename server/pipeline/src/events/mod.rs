@@ -9,6 +9,7 @@ mod consume;
 mod dead_letters;
 mod ingest;
 mod live;
+mod supervisor;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -18,6 +19,7 @@ pub(crate) use consume::{
 pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
+pub(crate) use supervisor::{TaskBroken, TaskFailed, task_up};
 
 use crate::ErrorClass;
 
@@ -94,4 +96,6 @@ pub fn describe() {
         Unit::Count,
         "Failed calls that follow or read the store for live tails, by class."
     );
+    describe_gauge!("logboom_task_up", "1 while a long task runs, 0 while it waits for its restart or has ended.");
+    describe_counter!("logboom_task_restarts_total", Unit::Count, "Failures after which a long task is started again.");
 }

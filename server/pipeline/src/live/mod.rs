@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, LogStore, Result,
+    Error, LogStore, Result, Supervisor,
     backoff::Backoff,
     clock::Clock,
     events::{FollowFailed, LiveMeters},
@@ -59,6 +59,7 @@ pub struct LiveOptions {
     /// Their bytes.
     pub event_bytes: usize,
     pub clock: Clock,
+    pub supervisor: Supervisor,
 }
 
 impl Default for LiveOptions {
@@ -70,6 +71,7 @@ impl Default for LiveOptions {
             events: 8192,
             event_bytes: 4 << 20,
             clock: Clock::system(),
+            supervisor: Supervisor::default(),
         }
     }
 }
@@ -129,7 +131,8 @@ impl LiveHub {
             lag: AtomicU64::new(0),
             options,
         });
-        tokio::spawn(follow(shared.clone()));
+        let following = shared.clone();
+        shared.options.supervisor.spawn("live", shared.stop.clone(), move || follow(following.clone()));
         let slots = Arc::new(Semaphore::new(shared.options.subscriptions));
         Arc::new(Self { shared, slots })
     }
@@ -194,10 +197,11 @@ impl LiveHub {
     }
 }
 
-/// Follows the store until the stop signal.
+/// Follows the store until the stop signal. Begun again after a panic, the ring is empty, and
+/// subscribers read from the store what is before it.
 async fn follow(shared: Arc<Shared>) {
     let following = async {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         let mut at = None;
         loop {
             let step = match at {
@@ -207,7 +211,7 @@ async fn follow(shared: Arc<Shared>) {
             match step {
                 Ok(newest) => {
                     at = Some(newest);
-                    backoff = Backoff::new();
+                    backoff.reset();
                 }
                 Err(error) => {
                     let wait = backoff.next();

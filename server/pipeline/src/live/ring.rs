@@ -40,6 +40,8 @@ impl Ring {
 
     /// Starts, empty, after `newest`.
     pub(super) fn begin(&mut self, newest: Position) {
+        self.blocks.clear();
+        (self.bytes, self.records) = (0, 0);
         self.floor = Some(newest);
     }
 

@@ -73,7 +73,7 @@ impl Subscriber {
 
     async fn give_all(&mut self) -> Result<std::convert::Infallible, Gone> {
         let mut at = self.begin().await?;
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_stage();
         loop {
             let read = self.shared.ring.lock().after(at);
             at = match read {
@@ -84,7 +84,7 @@ impl Subscriber {
                 Read::Blocks(blocks) => self.give_blocks(at, blocks).await?,
                 Read::Before(floor) => match self.read_page(at, floor).await? {
                     Ok(page) => {
-                        backoff = Backoff::new();
+                        backoff.reset();
                         self.give_page(floor, page).await?
                     }
                     Err(error) => {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::Record;
-use pipeline::{Batch, DeadLetter, DeadLetterRequest, Error, LogStore, Queue, consume, envelope};
+use pipeline::{Batch, DeadLetter, DeadLetterRequest, Error, LogStore, Queue, Supervisor, consume, envelope};
 use testkit::{
     faulty::{FaultyQueue, FaultyStore, Mode},
     memory::{MemoryQueue, MemoryStore},
@@ -36,7 +36,7 @@ impl Bench {
     }
 
     fn run(&self) -> JoinHandle<()> {
-        tokio::spawn(consume::run(self.queue.clone(), self.store.clone(), self.stop.clone()))
+        tokio::spawn(consume::run(self.queue.clone(), self.store.clone(), self.stop.clone(), Supervisor::default()))
     }
 
     async fn publish(&self, batches: &[Batch]) {
@@ -127,7 +127,8 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
 
     // Another process finds what was not acknowledged, and the ledger knows it.
     let (queue, stop) = (Arc::new(bench.memory_queue.reopen()), CancellationToken::new());
-    let running = tokio::spawn(consume::run(queue.clone(), bench.memory_store.clone(), stop.clone()));
+    let running =
+        tokio::spawn(consume::run(queue.clone(), bench.memory_store.clone(), stop.clone(), Supervisor::default()));
     until("the queue is empty", || queue.depth() == 0).await;
     stop.cancel();
     soon("stop", running).await.unwrap();

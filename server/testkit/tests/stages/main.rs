@@ -8,6 +8,7 @@ mod consume;
 mod contract;
 mod ingest;
 mod live;
+mod supervision;
 mod whole;
 
 use std::time::Duration;

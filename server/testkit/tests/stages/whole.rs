@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use model::{Position, Query};
 use pipeline::{
-    BatchId, Error,
+    BatchId, Error, Supervisor,
     admit::{Ingest, IngestOptions, Submission},
     consume,
     live::{LiveEvent, LiveHub},
@@ -39,7 +39,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_while_queue_and_store_fail() {
     let store = FaultyStore::new(memory_store.clone());
     let (oracle, stop) = (Arc::new(Oracle::new()), CancellationToken::new());
     let ingest = Ingest::start(queue.clone(), IngestOptions::default());
-    let consumer = tokio::spawn(consume::run(queue.clone(), store.clone(), stop.clone()));
+    let consumer = tokio::spawn(consume::run(queue.clone(), store.clone(), stop.clone(), Supervisor::default()));
     let hub = LiveHub::start(store.clone(), stop.clone());
     let mut tail = hub.subscribe(Query::default(), Some(Position(0))).unwrap();
 

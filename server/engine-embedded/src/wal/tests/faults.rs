@@ -39,6 +39,26 @@ async fn after_a_failed_sync_nothing_of_it_is_promised_and_its_numbers_stay_void
 }
 
 #[tokio::test]
+async fn after_a_panic_of_the_writer_nothing_is_promised_and_what_was_is_kept() {
+    let file_system = Faulty::default();
+    let (wal, _) = open(&file_system, from_disk(), 0).await;
+    let appended = append_all(&wal, 1..=3, 100).await;
+    file_system.panic();
+    for number in 4..=6 {
+        let error = wal.append(batch(number, 100)).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unavailable);
+    }
+    assert!(wal.status().trouble.unwrap().contains("start it again"));
+    assert_holds(&wal, 0, &appended).await;
+    assert!(try_open(&file_system, from_disk(), 0).await.is_err(), "the folder is still this log's");
+    wal.close().await;
+    let (wal, recovery) = open(&file_system, from_disk(), 0).await;
+    assert_eq!(recovery.damaged_frames, 0);
+    assert_holds(&wal, 0, &appended).await;
+    append_all(&wal, 7..=8, 100).await;
+}
+
+#[tokio::test]
 async fn a_full_disk_is_overload_and_ends_by_itself() {
     let file_system = Faulty::default();
     file_system.set_capacity(Some(100 << 10));

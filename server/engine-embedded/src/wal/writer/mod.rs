@@ -8,6 +8,7 @@ mod files;
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -89,7 +90,17 @@ impl Writer {
     }
 
     /// Works until the log is closed or its last handle is dropped.
-    pub(super) fn run(mut self) {
+    pub(super) fn work(mut self) {
+        let done = catch_unwind(AssertUnwindSafe(|| self.run())).unwrap_or_else(|_| self.refuse());
+        // Whoever waits may open the folder again, so the lock goes first.
+        drop(self);
+        if let Some(done) = done {
+            let _ = done.send(());
+        }
+    }
+
+    /// Returns the call of `close` that is to be answered, or `None` if the last handle was dropped.
+    fn run(&mut self) -> Option<oneshot::Sender<()>> {
         let mut held = None;
         loop {
             let Some(command) = held.take().or_else(|| self.wait()) else { continue };
@@ -104,12 +115,34 @@ impl Writer {
                 }
                 Command::Close(done) => {
                     self.close();
-                    // Whoever waits may open the folder again, so the lock goes first.
-                    drop(self);
-                    let _ = done.send(());
-                    return;
+                    return Some(done);
                 }
-                Command::Abandon => return,
+                Command::Abandon => return None,
+            }
+        }
+    }
+
+    /// Answers all commands after a panic, with an error, and writes nothing. Returns as
+    /// [`Writer::run`] does.
+    fn refuse(&mut self) -> Option<oneshot::Sender<()>> {
+        let error = Error::unavailable(
+            "the writer of the write-ahead log has failed by a fault in the server; start it again, what was \
+             acknowledged is kept",
+        );
+        events::writer_failed();
+        self.active = None;
+        self.log.state.lock().trouble = Some(error.message.clone());
+        loop {
+            match self.commands.recv() {
+                Ok(Command::Append(append)) => {
+                    let _ = append.answer.send(Err(error.clone()));
+                }
+                Ok(Command::Release) => {}
+                Ok(Command::Close(done)) => {
+                    self.log.progress.send_modify(|progress| progress.closed = true);
+                    return Some(done);
+                }
+                Ok(Command::Abandon) | Err(_) => return None,
             }
         }
     }

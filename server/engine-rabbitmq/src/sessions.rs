@@ -1,21 +1,30 @@
 //! Keeps a part connected.
+//!
+//! A lost connection is ordinary and is dealt with here. A panic ends the loop, and the
+//! supervisor begins it again.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use pipeline::{Supervisor, backoff::Backoff};
+use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Address, connection::Failure, events};
 
+/// The pauses between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// For a session to end in order: the last confirms and the farewell.
 const LONGEST_END: Duration = Duration::from_secs(8);
 
 /// A part of the engine that lives on a connection.
-pub(crate) trait Part: Send {
+pub(crate) trait Part: Send + 'static {
     /// For logs, metrics and the broker's list of connections.
     const NAME: &'static str;
 
@@ -29,14 +38,39 @@ pub(crate) trait Part: Send {
 
     /// The session has ended, or could not begin.
     fn down(&mut self, failure: &Failure);
+
+    /// Drops what a session that has panicked left behind.
+    fn recover(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Runs the part's sessions under the supervisor.
+pub(crate) fn spawn<P: Part>(
+    part: P,
+    address: Address,
+    stop: CancellationToken,
+    supervisor: &Supervisor,
+) -> JoinHandle<()> {
+    let part = Arc::new(Mutex::new((part, false)));
+    supervisor.spawn(format!("rabbitmq-{}", P::NAME), stop.clone(), move || {
+        let (part, address, stop) = (Arc::clone(&part), address.clone(), stop.clone());
+        async move {
+            let mut guard = part.lock().await;
+            let (part, began) = &mut *guard;
+            if std::mem::replace(began, true) {
+                part.recover().await;
+                part.down(&Failure::Away("its task has panicked".to_owned()));
+            }
+            run(part, address, stop).await;
+        }
+    })
 }
 
 /// Runs sessions, one after another, until `stop` is cancelled.
 ///
-/// The pauses between attempts double up to a few seconds and begin anew after a
-/// session that was up.
-pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: CancellationToken) {
-    let mut pause = FIRST_PAUSE;
+/// The pauses between attempts double up to a few seconds, with jitter, because a broker
+/// that comes back has all nodes waiting for it. They begin anew after a session that was up.
+async fn run<P: Part>(part: &mut P, address: Address, stop: CancellationToken) {
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut lost_at = None;
     let mut last_reason = String::new();
     loop {
@@ -52,11 +86,14 @@ pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: Cancellati
         };
         let Err(failure) = ended else { return };
         let reason = failure.to_string();
-        if was_up.into_inner() {
-            pause = FIRST_PAUSE;
+        let was_up = was_up.into_inner();
+        if was_up {
+            backoff.reset();
             lost_at = Some(Instant::now());
             events::lost(P::NAME, &reason);
-        } else {
+        }
+        let pause = backoff.next();
+        if !was_up {
             events::attempt_failed(P::NAME, &reason, pause, reason != last_reason);
         }
         last_reason = reason;
@@ -65,7 +102,6 @@ pub(crate) async fn run<P: Part>(mut part: P, address: Address, stop: Cancellati
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -1,0 +1,173 @@
+//! The flush and the upkeep under the supervisor: what may go on after a panic.
+//!
+//! Both tasks change the catalogue first and the snapshot second. A panic before the catalogue's
+//! transaction leaves files that are not listed, and the task starts again. After a panic between
+//! the two, queries still read the old parts: nothing is lost or doubled for readers. To repeat
+//! the work would list its records twice. So a restarted task first compares catalogue and
+//! snapshot. If they differ, it ends as broken: `/readyz` reports it, the journal keeps what is
+//! not in parts, and the next start of the program reads the catalogue.
+//!
+//! The journal's writer is a thread that is never started again (see [`crate::wal`]).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use pipeline::supervisor::End;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, flush, memtable::Memtable, upkeep};
+
+/// Starts both tasks.
+pub(super) fn spawn_tasks(inner: &Arc<Inner>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    let supervisor = &inner.options.supervisor;
+    let (flushing, keeping) = (inner.clone(), inner.clone());
+    let (flush_stop, upkeep_stop) = (stop.clone(), stop.clone());
+    let (mut flush_began, mut upkeep_began) = (false, false);
+    vec![
+        supervisor.spawn("store-flush", stop.clone(), move || {
+            let (inner, stop) = (flushing.clone(), flush_stop.clone());
+            let again = std::mem::replace(&mut flush_began, true);
+            async move {
+                if again && let Err(end) = inner.may_go_on().await {
+                    if let End::Broken(reason) = &end {
+                        inner.stop_flushing(reason);
+                    }
+                    return end;
+                }
+                flush::run(inner, stop).await;
+                End::Done
+            }
+        }),
+        supervisor.spawn("store-upkeep", stop.clone(), move || {
+            let (inner, stop) = (keeping.clone(), upkeep_stop.clone());
+            let again = std::mem::replace(&mut upkeep_began, true);
+            async move {
+                if again && let Err(end) = inner.may_go_on().await {
+                    return end;
+                }
+                upkeep::run(inner, stop).await;
+                End::Done
+            }
+        }),
+    ]
+}
+
+impl Inner {
+    /// Whether catalogue and snapshot have the same parts, and every table that waits to be
+    /// written is still in the snapshot.
+    async fn may_go_on(&self) -> Result<(), End> {
+        // Held by whoever is between the catalogue's transaction and the swap of the snapshot.
+        let _flushing = self.flushing.lock().await;
+        let _listing = self.listing.lock().await;
+        let listed = self.catalogue.parts().await.map_err(|error| End::Failed(error.to_string()))?;
+        let listed: BTreeSet<String> = listed.into_iter().map(|part| part.path).collect();
+        let snapshot = self.snapshots.load();
+        let read: BTreeSet<String> = snapshot.parts.iter().map(|part| part.info.path.clone()).collect();
+        let is_read = |table: &Arc<Memtable>| snapshot.tables.iter().any(|view| Arc::ptr_eq(&view.table, table));
+        let waiting = self.frozen.borrow().iter().all(|frozen| is_read(&frozen.view.table));
+        if listed == read && waiting {
+            return Ok(());
+        }
+        Err(End::Broken("it failed between listing parts and showing them".to_owned()))
+    }
+
+    /// Writes no more parts, also not when the store is closed.
+    fn stop_flushing(&self, reason: &str) {
+        let trouble = format!("parts cannot be written: {reason}; start the program again, nothing is lost");
+        *self.trouble.lock() = Some(trouble.clone());
+        let _ = self.flush_stopped.set(trouble);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pipeline::{
+        Content, Delivery, LogStore as _, Receipt, Supervisor,
+        supervisor::{TaskState, TaskStatus},
+    };
+    use testkit::records;
+
+    use super::*;
+    use crate::{
+        Options,
+        filesystem::Disk,
+        store::{EmbeddedStore, Mode},
+    };
+
+    /// Waits for what the tasks are about to do.
+    async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+        let started = std::time::Instant::now();
+        while !holds() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn task(supervisor: &Supervisor, name: &str) -> TaskStatus {
+        supervisor.tasks().into_iter().find(|task| task.name == name).unwrap()
+    }
+
+    async fn open(folder: &std::path::Path, supervisor: &Supervisor) -> EmbeddedStore {
+        let options = Options { flush_records: 1, supervisor: supervisor.clone(), ..Options::default() };
+        EmbeddedStore::open(folder, Mode::Own, options, Arc::new(Disk)).await.unwrap().0
+    }
+
+    async fn append(store: &EmbeddedStore, seed: u64) -> u64 {
+        let batches = records::corpus(seed, 1);
+        let count = batches.iter().map(|batch| batch.records.len() as u64).sum();
+        for batch in batches {
+            let content = Content::Batch(Arc::new(batch));
+            store.append(&[Delivery { receipt: Receipt(0), content }]).await.unwrap();
+        }
+        count
+    }
+
+    async fn flushed(store: &EmbeddedStore) {
+        until("memory is flushed", || store.inner.frozen.borrow().is_empty()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn each_task_begins_again_after_a_panic_and_the_other_goes_on() {
+        let (folder, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::default());
+        let store = open(folder.path(), &supervisor).await;
+        let mut records = append(&store, 1).await;
+        flushed(&store).await;
+        for (number, (name, other)) in
+            [("store-flush", "store-upkeep"), ("store-upkeep", "store-flush")].into_iter().enumerate()
+        {
+            let before = task(&supervisor, other).restarts;
+            assert!(supervisor.panic_in(name));
+            until("the task runs again", || task(&supervisor, name).restarts == 1).await;
+            assert_eq!(task(&supervisor, other).restarts, before, "{other}");
+            records += append(&store, 2 + number as u64).await;
+            flushed(&store).await;
+        }
+        assert_eq!(store.status().records, records);
+        assert_eq!(store.status().trouble, None);
+        store.close().await;
+        let again = open(folder.path(), &supervisor).await;
+        assert_eq!(again.status().records, records);
+        again.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_flush_that_failed_between_catalogue_and_snapshot_is_not_repeated() {
+        let (folder, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::default());
+        let store = open(folder.path(), &supervisor).await;
+        let records = append(&store, 1).await;
+        flushed(&store).await;
+        // As a panic there leaves it: the part is listed, and the snapshot does not have it.
+        store.inner.snapshots.update(|snapshot| snapshot.parts = Arc::default());
+        assert!(supervisor.panic_in("store-flush"));
+        until("the task is given up", || task(&supervisor, "store-flush").state == TaskState::Broken).await;
+        assert!(store.status().trouble.unwrap().contains("start the program again"));
+        assert_eq!(task(&supervisor, "store-upkeep").state, TaskState::Running);
+        let more = append(&store, 2).await;
+        store.close().await;
+        let again = open(folder.path(), &supervisor).await;
+        assert_eq!(again.status().records, records + more, "the journal has kept what was not written");
+        again.close().await;
+    }
+}

@@ -1,0 +1,15 @@
+//! `/api/v1/tasks`: the long tasks of this process, and how each is.
+
+use axum::{Json, Router, extract::State, routing::get};
+use model::api::TaskView;
+
+use super::state::OperationState;
+use crate::tasks::tasks;
+
+pub(super) fn routes() -> Router<OperationState> {
+    Router::new().route("/api/v1/tasks", get(list))
+}
+
+async fn list(State(state): State<OperationState>) -> Json<Vec<TaskView>> {
+    Json(tasks(&state.supervisor))
+}
