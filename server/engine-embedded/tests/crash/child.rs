@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// For what happens after the last batch was published.
 const MOMENT: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(20);
-/// How long such a process may live: far longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Timeout of a child process, and of the consumer in the judge. Both normally take seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Fault {
     }
 }
 
-/// Runs the workload in a process of its own that ends at the point. One that does not end
-/// is killed, so that its output tells how far it came.
+/// Runs the workload in a child process that ends at the point. A child that does not end within
+/// [`PATIENCE`] is killed; its output shows its last step.
 pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, fault: Fault, at: &str) -> Output {
     Command::new("timeout")
         .args(["--signal=KILL", &PATIENCE.as_secs().to_string()])
