@@ -61,7 +61,7 @@ impl Judge {
     async fn work(&mut self, fault: Fault, at: &str) -> bool {
         self.history.push(format!("{fault:?} at {at}"));
         let (folder, engines, batches) = (self.folder.path().to_owned(), self.engines, self.next..self.next + BATCHES);
-        self.next += BATCHES;
+        self.next += BATCHES + child::MORE;
         let at = at.to_owned();
         let work = move || child::run(&folder, engines, batches, fault, &at);
         let output = tokio::task::spawn_blocking(work).await.unwrap();
