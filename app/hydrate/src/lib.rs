@@ -9,6 +9,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    // A page in a file of its own is there only after a while.
+    // Hydrates asynchronously, because the code of a lazy page is loaded first.
     leptos::mount::hydrate_lazy(app::App);
 }

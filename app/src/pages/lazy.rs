@@ -45,7 +45,7 @@ macro_rules! lazy_page {
 
             #[cfg(feature = "split")]
             async fn preload() {
-                // `view` tries again, and has the answer to a failure.
+                // `view` loads again and handles the failure.
                 let _ = $module::preload().await;
             }
         }
@@ -56,9 +56,9 @@ lazy_page!(OverviewPage, overview_page, Overview, "/overview");
 lazy_page!(SystemPage, system_page, System, "/system");
 lazy_page!(ConnectPage, connect_page, Connect, "/connect");
 
-/// Opens the page anew where its code cannot be loaded: the network failed, or the server
-/// has another version by now, whose files do not fit this one. A page that has just come
-/// from the server stays as it is, which reads well without any code.
+/// Loads the page from the server if its code cannot be loaded: the network failed, or the
+/// server now runs another version, whose split files do not work with this one. During
+/// hydration the server's HTML stays as it is, because a reload could fail in the same way.
 #[cfg(feature = "split")]
 async fn load_from_server(path: &str) -> AnyView {
     let is_hydrated = document().body().is_some_and(|body| body.has_attribute("data-hydrated"));

@@ -140,8 +140,8 @@ impl Site {
     }
 }
 
-/// Whether the file is the code of a page that is loaded later, and fits only the program
-/// that it was split off.
+/// Whether the file was split off the main WebAssembly. Such a file works only with the main
+/// file of the same build.
 pub(super) fn is_split(path: &str) -> bool {
     path.strip_prefix("pkg/")
         .is_some_and(|name| ["split_", "chunk_", "__wasm_split"].iter().any(|prefix| name.starts_with(prefix)))

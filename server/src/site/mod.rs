@@ -36,8 +36,8 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route(
             "/v/{version}/{*path}",
             get(move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
-                // A page of an earlier version still finds its files' successors, except those
-                // that are linked with the WebAssembly it has loaded already.
+                // A page of an earlier version gets the current files. Split files are the
+                // exception: they do not work with the WebAssembly that it has loaded already.
                 let fresh = version == versioned.version();
                 let fits = fresh || !files::is_split(&path);
                 answer(fits.then(|| versioned.get(&path)).flatten(), &headers, fresh)

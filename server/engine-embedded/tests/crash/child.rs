@@ -27,8 +27,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// For what happens after the last batch was published.
 const MOMENT: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(20);
-/// How long such a process may live: far longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Batches after those of the range, one at a time, while the process waits for its end. On a
+/// busy machine one merge may take all parts, and the next one needs new parts.
+pub(crate) const MORE: u64 = 600;
+/// Timeout of a child process, and of the consumer in the judge. Both normally take seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +51,8 @@ impl Fault {
     }
 }
 
-/// Runs the workload in a process of its own that ends at the point. One that does not end
-/// is killed, so that its output tells how far it came.
+/// Runs the workload in a child process that ends at the point. A child that does not end within
+/// [`PATIENCE`] is killed; its output shows its last step.
 pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, fault: Fault, at: &str) -> Output {
     Command::new("timeout")
         .args(["--signal=KILL", &PATIENCE.as_secs().to_string()])
@@ -161,7 +164,18 @@ async fn works_until_it_is_killed() {
         .await;
     // A moment for what happens by the clock, and more where the process is to end by it.
     let ends_by_the_clock = std::env::var("CRASH_AT").is_ok_and(|at| !at.starts_with("wal::closing"));
-    tokio::time::sleep(if ends_by_the_clock { LONGEST } else { MOMENT }).await;
+    if ends_by_the_clock {
+        let end: u64 = end.parse().unwrap();
+        for number in end..end + MORE {
+            Said::Sent(number).say();
+            if queue.publish(Arc::new(batch(number))).await.is_ok() {
+                Said::Kept(number).say();
+            }
+            tokio::time::sleep(LONGEST / MORE as u32).await;
+        }
+    } else {
+        tokio::time::sleep(MOMENT).await;
+    }
     queue.close().await;
     store.close().await;
     trouble.abort();

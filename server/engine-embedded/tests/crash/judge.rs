@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use testkit::oracle::Oracle;
 
 use crate::{
-    child::{self, Fault, Said},
+    child::{self, Fault, PATIENCE, Said},
     workload::{Engines, RECORDS, batch, consume, passes},
 };
 
@@ -20,8 +20,6 @@ use crate::{
 const BATCHES: u64 = 300;
 /// What `abort` ends a process with.
 const ABORTED: i32 = 6;
-/// How long the consumer may take for what is in the queue: far longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One data folder and its history.
 pub(crate) struct Judge {
@@ -63,7 +61,7 @@ impl Judge {
     async fn work(&mut self, fault: Fault, at: &str) -> bool {
         self.history.push(format!("{fault:?} at {at}"));
         let (folder, engines, batches) = (self.folder.path().to_owned(), self.engines, self.next..self.next + BATCHES);
-        self.next += BATCHES;
+        self.next += BATCHES + child::MORE;
         let at = at.to_owned();
         let work = move || child::run(&folder, engines, batches, fault, &at);
         let output = tokio::task::spawn_blocking(work).await.unwrap();

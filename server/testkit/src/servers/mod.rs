@@ -53,7 +53,7 @@ fn loopback(port: u16) -> SocketAddr {
 /// `scripts/setup.sh test` has put beside the system's own.
 ///
 /// # Errors
-/// Where it is nowhere; the text says how to get it.
+/// The program is in none of these folders. The message names the command that installs it.
 pub fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders
