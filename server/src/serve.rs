@@ -61,24 +61,24 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         supervisor: supervisor.clone(),
         ..LiveOptions::default()
     };
-    let live = LiveHub::start_with(Arc::clone(&store), hub_stop, live_options);
+    let live = LiveHub::start_with(store.clone(), hub_stop, live_options);
     let consume_stop = CancellationToken::new();
-    let consuming = consume::run(Arc::clone(&queue), Arc::clone(&store), consume_stop.clone(), supervisor.clone());
+    let consuming = consume::run(Arc::clone(&queue), store.clone(), consume_stop.clone(), supervisor.clone());
     let consumer = tokio::spawn(consuming);
 
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
-    let reader = Reader::new(Arc::clone(&store), clock.clone());
+    let reader = Reader::new(store.clone(), clock.clone());
     let recent = options.recent as usize;
     let figures = Figures::new(
         reader.clone(),
         Arc::clone(&queue),
-        Arc::clone(&store),
+        store.clone(),
         Arc::clone(&live),
         options.retention.described(),
     );
-    let letters = Letters::new(Arc::clone(&store), ingest.clone(), clock, options.retention.dead_letters());
-    let parts = Parts::new(Arc::clone(&store));
-    let views = Views::new(Arc::clone(&store));
+    let letters = Letters::new(store.clone(), ingest.clone(), clock, options.retention.dead_letters());
+    let parts = Parts::new(store.clone());
+    let views = Views::new(store.clone());
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState { reader: reader.clone(), views: views.clone(), live: Arc::clone(&live), recent },
@@ -88,7 +88,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             parts: parts.clone(),
             live: Arc::clone(&live),
             queue: Arc::clone(&queue),
-            store: Arc::clone(&store),
+            store: store.clone(),
             metrics,
             supervisor: supervisor.clone(),
         },

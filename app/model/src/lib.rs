@@ -5,12 +5,14 @@
 //! always handed in. The fields follow the OpenTelemetry log data model,
 //! flattened (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
 
+pub mod aggregate;
 pub mod api;
 pub mod hex;
 pub mod id;
 pub mod limits;
 pub mod pattern;
 pub mod query;
+mod range;
 pub mod record;
 mod saved_view;
 pub mod severity;
@@ -19,6 +21,7 @@ pub mod trace;
 
 pub use id::RecordId;
 pub use query::{ParseError, Query};
+pub use range::TimeRange;
 pub use record::{Position, Record, StoredRecord, Value};
 pub use saved_view::SavedView;
 pub use severity::{LevelClass, LevelNumbers, Severity};

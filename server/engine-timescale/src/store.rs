@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Position, Query, RecordId, StoredRecord};
+use model::{
+    Position, Query, RecordId, StoredRecord,
+    aggregate::{Aggregation, Table},
+};
 use pipeline::{
-    Appended, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
-    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Ask, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, DeadLetters,
+    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
 };
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -120,7 +123,7 @@ fn describe(version: &str, layout: &Layout) -> String {
 }
 
 #[async_trait]
-impl LogStore for Store {
+impl Log for Store {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         self.check_open()?;
         match append(&self.pools.write, self.days.as_deref(), deliveries).await {
@@ -166,20 +169,26 @@ impl LogStore for Store {
         read::read_after(&self.pools.read, after, upto, query, limit).await
     }
 
+    fn status(&self) -> StoreStatus {
+        self.status.get()
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        // What a dropped question left is closed with its connection.
+        self.pools.read.close().await;
+        self.pools.write.close().await;
+    }
+}
+
+#[async_trait]
+impl Ask for Store {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
         read::search(&self.pools.read, request).await
     }
 
-    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
-        read::count(&self.readers, query, range).await
-    }
-
-    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        read::histogram(&self.readers, query, range, bucket).await
-    }
-
-    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        read::facets(&self.readers, query, range, fields, limit).await
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
+        read::aggregate(&self.readers, aggregation).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -189,7 +198,10 @@ impl LogStore for Store {
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
         read::context(&self.pools.read, id, before, after).await
     }
+}
 
+#[async_trait]
+impl DeadLetters for Store {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         let mut connection = self.pools.write.acquire().await.map_err(classify)?;
         dead_letters::insert(&mut connection, letters).await.map_err(classify)?;
@@ -211,7 +223,10 @@ impl LogStore for Store {
         self.count_dead_letters().await;
         Ok(removed)
     }
+}
 
+#[async_trait]
+impl LogStore for Store {
     async fn views(&self) -> Result<Vec<SavedView>> {
         views::list(&self.pools.read).await
     }
@@ -222,17 +237,6 @@ impl LogStore for Store {
 
     async fn remove_view(&self, name: &str) -> Result<()> {
         views::remove(&self.pools.write, name).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.status.get()
-    }
-
-    async fn close(&self) {
-        self.stop.cancel();
-        // What a dropped question left is closed with its connection.
-        self.pools.read.close().await;
-        self.pools.write.close().await;
     }
 }
 

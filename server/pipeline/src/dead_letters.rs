@@ -5,9 +5,28 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use model::time::Nanos;
+use async_trait::async_trait;
+use model::{TimeRange, time::Nanos};
 
-use crate::{TimeRange, batch::BatchId, envelope, events::DeadLettersDropped};
+use crate::{Result, batch::BatchId, envelope, events::DeadLettersDropped};
+
+/// Keeps what could not be stored, within bounds. [`Log::append`](crate::Log::append) adds to
+/// it in its own transaction.
+#[async_trait]
+pub trait DeadLetters: Send + Sync + 'static {
+    /// Adds dead letters outside of `append`. Past the store's bounds the oldest are dropped.
+    async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()>;
+
+    /// A page of the dead letters that pass the filter, newest first, without payloads.
+    async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>>;
+
+    /// One dead letter, whole.
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>>;
+
+    /// Removes dead letters that were replayed or are not wanted. Returns how many of them
+    /// were there.
+    async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64>;
+}
 
 /// Something that could not be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,14 +5,14 @@
 //!                                                          └──── query ──→ readers
 //! ```
 //!
-//! The pipeline owns two ports, [`Queue`] and [`LogStore`]; the engines implement
-//! them and know nothing of each other. What must always hold:
+//! The pipeline owns the ports: [`Queue`], and of a store [`Log`], [`Ask`] and [`DeadLetters`].
+//! The engines implement them and know nothing of each other. What must always hold:
 //!
 //! - C1: a client sees success only after [`Queue::publish`] has returned, and that
 //!   returns only once the batch is durable.
-//! - C2: delivery is at least once; [`LogStore::append`] commits a batch together with
+//! - C2: delivery is at least once; [`Log::append`] commits a batch together with
 //!   its id, so a redelivery changes nothing.
-//! - C3: the tail is fed from [`LogStore::follow`], never from the doors, so it shows
+//! - C3: the tail is fed from [`Log::follow`], never from the doors, so it shows
 //!   stored records only, in the order of [`Position`](model::Position).
 //! - C4: every buffer here has a bound, bytes that are not yet decoded included; past it the
 //!   caller gets [`ErrorClass::Overloaded`].
@@ -20,6 +20,7 @@
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 
 pub mod admit;
+pub mod ask;
 pub mod backoff;
 pub mod batch;
 pub mod bodies;
@@ -32,24 +33,22 @@ pub mod error;
 pub mod events;
 mod in_flight;
 pub mod live;
+pub mod log;
 pub mod normalise;
 pub mod queue;
-mod range;
 pub mod store;
 pub mod supervisor;
 
+pub use ask::{Ask, Context, Cursor, SearchPage, SearchRequest};
 pub use batch::{Batch, BatchId, Block};
 pub use dead_letters::{
-    DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, NewDeadLetter,
+    DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLetters, DeadLettersStatus,
+    NewDeadLetter,
 };
 pub use error::{Error, ErrorClass, Result};
+pub use log::{Appended, Log, PartAside, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
-pub use range::TimeRange;
-pub use store::{
-    Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
-    too_many_views,
-};
-
+pub use store::{LogStore, too_many_views};
 pub use supervisor::Supervisor;
 
-pub use model::SavedView;
+pub use model::{SavedView, TimeRange};

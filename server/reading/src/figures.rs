@@ -7,15 +7,19 @@ use std::{
 
 use futures::Stream;
 use model::{
-    LevelClass, Query,
+    LevelClass, Nanos, Query,
+    aggregate::{self, Aggregation, Cell, Grouping, Key, Measure, Row, Table},
     api::{FiguresView, QueueView, RetentionView, ServiceView, StoreView},
     query::{Expr, Field, Test},
     time,
 };
-use pipeline::{LogStore, Queue, Result, SearchRequest, TimeRange, live::LiveHub};
+use pipeline::{Error, Log, Queue, Result, TimeRange, live::LiveHub};
 use tokio::sync::watch;
 
-use crate::reader::Reader;
+use crate::{
+    histogram::{Timeline, bucket_width},
+    reader::Reader,
+};
 
 /// How much of the traffic is shown, and in how many steps.
 const SHOWN: Duration = Duration::from_secs(15 * 60);
@@ -35,7 +39,7 @@ pub struct Figures(Arc<Inner>);
 struct Inner {
     reader: Reader,
     queue: Arc<dyn Queue>,
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     live: Arc<LiveHub>,
     retention: RetentionView,
     started: Instant,
@@ -57,7 +61,7 @@ impl Figures {
     pub fn new(
         reader: Reader,
         queue: Arc<dyn Queue>,
-        store: Arc<dyn LogStore>,
+        store: Arc<dyn Log>,
         live: Arc<LiveHub>,
         retention: RetentionView,
     ) -> Self {
@@ -149,31 +153,85 @@ impl Inner {
         figures
     }
 
+    /// Two questions, however many services there are: one about all records, one about those
+    /// of the services that are shown.
     async fn traffic(&self, figures: &mut FiguresView) -> Result<()> {
         let now = self.reader.clock.now();
         let range = TimeRange { from: now.saturating_sub(SHOWN.as_nanos() as i64), to: now };
-        figures.traffic = self.reader.histogram(&Query::default(), range, STEPS).await?;
-        let names = self.store.facets(&Query::default(), range, &["service".to_owned()], SERVICES).await?;
-        for (service, count) in names.into_iter().flat_map(|facet| facet.values) {
-            let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(vec![service.clone()])) };
-            let over_time = self.reader.histogram(&query, range, SERVICE_STEPS).await?;
-            let newest = self.store.search(&SearchRequest::new(query, range, 1)).await?;
-            let of = |class: LevelClass| {
-                over_time.buckets.iter().filter_map(|bucket| bucket.counts.get(class.name())).sum::<u64>()
-            };
-            figures.services.push(ServiceView {
-                service,
-                count,
-                errors: of(LevelClass::Error) + of(LevelClass::Fatal),
-                spark: over_time.buckets.iter().map(|bucket| bucket.counts.values().sum()).collect(),
-                last_seen: newest
-                    .records
-                    .first()
-                    .map(|stored| time::format_rfc3339(stored.record.time))
-                    .unwrap_or_default(),
-            });
+        let width = bucket_width(range, STEPS);
+        let service = Key::Field(Field::Service);
+        let by_service = Grouping {
+            keys: vec![service.clone()],
+            measures: vec![Measure::Count],
+            // One more, because the records without a service are a group, too.
+            limit: SERVICES + 1,
+        };
+        let groupings = vec![Timeline::grouping(width), by_service];
+        let all = Aggregation { query: Query::default(), range, groupings };
+        let [over_time, by_service] = self.tables(&all).await?;
+        let mut traffic = Timeline::new(range, width);
+        over_time.counts().for_each(|(keys, count)| traffic.add(&keys, count));
+        figures.traffic = traffic.view();
+
+        let named = by_service.counts().filter_map(|(keys, count)| match keys.into_iter().next() {
+            Some(Cell::Text(service)) => Some((service, count)),
+            _ => None,
+        });
+        let width = bucket_width(range, SERVICE_STEPS);
+        let mut shown: Vec<Shown> = named
+            .take(SERVICES)
+            .map(|(name, count)| Shown { name, count, newest: None, over_time: Timeline::new(range, width) })
+            .collect();
+        if shown.is_empty() {
+            return Ok(());
         }
+        let names = shown.iter().map(|service| service.name.clone()).collect();
+        let details = Grouping {
+            keys: [vec![service], Timeline::grouping(width).keys].concat(),
+            measures: vec![Measure::Count, Measure::NewestTime],
+            limit: aggregate::GROUPS,
+        };
+        let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(names)) };
+        let [details] = self.tables(&Aggregation { query, range, groupings: vec![details] }).await?;
+        for Row { keys, measures } in details.rows {
+            let ([Cell::Text(name), keys @ ..], [Cell::Count(count), Cell::Time(newest)]) = (&keys[..], &measures[..])
+            else {
+                continue;
+            };
+            if let Some(service) = shown.iter_mut().find(|service| service.name == *name) {
+                service.newest = service.newest.max(Some(*newest));
+                service.over_time.add(keys, *count);
+            }
+        }
+        figures.services = shown.into_iter().map(Shown::view).collect();
         Ok(())
+    }
+
+    async fn tables<const N: usize>(&self, aggregation: &Aggregation) -> Result<[Table; N]> {
+        let tables = self.reader.ask.aggregate(aggregation).await?;
+        tables.try_into().map_err(|_| Error::internal("the store answered another number of tables"))
+    }
+}
+
+/// One service, while its figures are collected.
+struct Shown {
+    name: String,
+    count: u64,
+    newest: Option<Nanos>,
+    over_time: Timeline,
+}
+
+impl Shown {
+    fn view(self) -> ServiceView {
+        let counts = &self.over_time.counts;
+        let errors = [LevelClass::Error, LevelClass::Fatal].map(LevelClass::index);
+        ServiceView {
+            service: self.name,
+            count: self.count,
+            errors: counts.iter().flat_map(|bucket| errors.map(|class| bucket[class])).sum(),
+            spark: counts.iter().map(|bucket| bucket.iter().sum()).collect(),
+            last_seen: self.newest.map(time::format_rfc3339).unwrap_or_default(),
+        }
     }
 }
 

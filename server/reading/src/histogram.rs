@@ -1,8 +1,10 @@
 //! Counts over time, in buckets of a round width.
 
 use model::{
-    LevelClass, Query,
+    LevelClass, Nanos, Query,
+    aggregate::{self, Aggregation, Cell, Grouping, Key, Measure},
     api::{BucketView, HistogramView},
+    query::Field,
     time,
 };
 use pipeline::{Error, Result, TimeRange};
@@ -19,23 +21,21 @@ impl Reader {
             return Err(Error::invalid(format!("buckets is {buckets}; it may be 1 to {MOST_BUCKETS}")));
         }
         let range = self.closed(range);
-        let width = bucket_width(range, buckets);
-        let histogram = self.store.histogram(query, range, width).await?;
-        let buckets = histogram
-            .counts
-            .iter()
-            .enumerate()
-            .map(|(place, counts)| BucketView {
-                time: time::format_rfc3339(histogram.start.saturating_add(width.saturating_mul(place as i64))),
-                counts: LevelClass::ALL
-                    .iter()
-                    .zip(counts)
-                    .filter(|(_, count)| **count > 0)
-                    .map(|(class, count)| (class.name().to_owned(), *count))
-                    .collect(),
-            })
-            .collect();
-        Ok(HistogramView { bucket_seconds: width as f64 / 1e9, buckets })
+        Ok(self.timeline(query, range, bucket_width(range, buckets)).await?.view())
+    }
+
+    /// Counts by level in buckets of `width` nanoseconds.
+    ///
+    /// # Errors
+    /// `Invalid` where these are too many.
+    pub(crate) async fn timeline(&self, query: &Query, range: TimeRange, width: i64) -> Result<Timeline> {
+        let groupings = vec![Timeline::grouping(width)];
+        let tables = self.ask.aggregate(&Aggregation { query: query.clone(), range, groupings }).await?;
+        let mut timeline = Timeline::new(range, width);
+        for (keys, count) in tables.into_iter().flat_map(aggregate::Table::counts) {
+            timeline.add(&keys, count);
+        }
+        Ok(timeline)
     }
 
     /// The range with its open ends closed, at now and an hour before the end: an open one
@@ -48,8 +48,56 @@ impl Reader {
     }
 }
 
+/// Counts over time by level class. Buckets without a record are included.
+pub(crate) struct Timeline {
+    /// The start of the first bucket.
+    pub(crate) start: Nanos,
+    /// Of a bucket, in nanoseconds.
+    pub(crate) width: i64,
+    /// Of each bucket, in the order of [`LevelClass::ALL`].
+    pub(crate) counts: Vec<[u64; LevelClass::ALL.len()]>,
+}
+
+impl Timeline {
+    /// Without any records. The range has at most [`aggregate::BUCKETS`] buckets.
+    pub(crate) fn new(range: TimeRange, width: i64) -> Self {
+        let buckets = aggregate::buckets(range, width).clamp(0, aggregate::BUCKETS.into()) as usize;
+        Self { start: aggregate::bucket_start(range.from, width), width, counts: vec![Default::default(); buckets] }
+    }
+
+    /// What [`Timeline::add`] reads.
+    pub(crate) fn grouping(width: i64) -> Grouping {
+        let keys = vec![Key::Time { width }, Key::Field(Field::Level)];
+        Grouping { keys, measures: vec![Measure::Count], limit: aggregate::GROUPS }
+    }
+
+    /// Adds `count` records whose keys are a time and the name of a level class.
+    pub(crate) fn add(&mut self, keys: &[Cell], count: u64) {
+        let [Cell::Time(time), Cell::Text(level)] = keys else { return };
+        let place = usize::try_from(time.saturating_sub(self.start) / self.width);
+        let class = LevelClass::ALL.iter().position(|class| class.name() == level);
+        let bucket = place.ok().and_then(|place| self.counts.get_mut(place));
+        if let (Some(bucket), Some(class)) = (bucket, class) {
+            bucket[class] += count;
+        }
+    }
+
+    pub(crate) fn view(&self) -> HistogramView {
+        let named = |counts: &[u64; LevelClass::ALL.len()]| {
+            let counts = LevelClass::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
+            counts.map(|(class, count)| (class.name().to_owned(), *count)).collect()
+        };
+        let bucket = |(place, counts): (usize, _)| BucketView {
+            time: time::format_rfc3339(self.start.saturating_add(self.width.saturating_mul(place as i64))),
+            counts: named(counts),
+        };
+        let buckets = self.counts.iter().enumerate().map(bucket).collect();
+        HistogramView { bucket_seconds: self.width as f64 / 1e9, buckets }
+    }
+}
+
 /// The narrowest round width of which `buckets` cover the range, in nanoseconds.
-fn bucket_width(range: TimeRange, buckets: u32) -> i64 {
+pub(crate) fn bucket_width(range: TimeRange, buckets: u32) -> i64 {
     const MILLISECOND: i64 = 1_000_000;
     const SECOND: i64 = 1000 * MILLISECOND;
     const MINUTE: i64 = 60 * SECOND;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use model::{api::PartAsideView, time};
-use pipeline::{LogStore, PartAside, Result};
+use pipeline::{Log, PartAside, Result};
 
 /// The parts that the store has set aside.
 #[derive(Clone)]
 pub struct Parts {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
 }
 
 impl Parts {
-    pub fn new(store: Arc<dyn LogStore>) -> Self {
+    pub fn new(store: Arc<dyn Log>) -> Self {
         Self { store }
     }
 

@@ -55,7 +55,7 @@ impl Reader {
         let mut request = SearchRequest::new(query.clone(), range, PAGE);
         loop {
             request.patience = Some(PATIENCE.saturating_sub(began.elapsed()).max(Duration::from_millis(100)));
-            let page = self.store.search(&request).await?;
+            let page = self.ask.search(&request).await?;
             view.records += page.records.len() as u64;
             back_to = page.records.last().map_or(back_to, |stored| stored.record.time);
             // Some milliseconds for each page.
@@ -97,7 +97,7 @@ impl Reader {
         let began = Instant::now();
         // After a time of nothing all would be new, which says nothing.
         let any = SearchRequest { patience: Some(COMPARISON), ..SearchRequest::new(query.clone(), range, 1) };
-        if self.store.search(&any).await?.records.is_empty() {
+        if self.ask.search(&any).await?.records.is_empty() {
             return Ok(());
         }
         for (texts, pattern) in found.iter_mut().rev() {
@@ -110,7 +110,7 @@ impl Reader {
             }
             let asked = Query { expr: Expr::And(vec![query.expr.clone(), texts.clone()]) };
             let request = SearchRequest { patience: Some(left), ..SearchRequest::new(asked, range, 1) };
-            let page = self.store.search(&request).await?;
+            let page = self.ask.search(&request).await?;
             pattern.is_new = match (page.records.is_empty(), page.next) {
                 (false, _) => Some(false),
                 (true, None) => Some(true),
@@ -127,10 +127,10 @@ impl Reader {
         let mut range = TimeRange { from: 0, to: now.saturating_add(1) };
         loop {
             let bucket = ((range.to - range.from) / BUCKETS).max(1);
-            let histogram = self.store.histogram(query, range, bucket).await?;
-            let first = histogram.counts.iter().position(|counts| counts.iter().any(|count| *count > 0));
+            let timeline = self.timeline(query, range, bucket).await?;
+            let first = timeline.counts.iter().position(|counts| counts.iter().any(|count| *count > 0));
             let Some(first) = first else { return Ok(None) };
-            let from = histogram.start.saturating_add(bucket.saturating_mul(first as i64)).max(range.from);
+            let from = timeline.start.saturating_add(bucket.saturating_mul(first as i64)).max(range.from);
             if bucket <= 1_000_000_000 {
                 return Ok(Some(time::format_rfc3339(from)));
             }

@@ -9,10 +9,13 @@ use std::{
 use futures::Stream;
 use model::{
     Position, Query, StoredRecord,
+    aggregate::{Aggregation, Cell, Grouping, Key, Measure},
     api::{ContextView, CountView, FacetValue, FacetsView, FieldView, LogsPage, RecordView},
-    limits, time,
+    limits,
+    query::Field,
+    time,
 };
-use pipeline::{Cursor, Error, LogStore, Result, SearchRequest, TimeRange};
+use pipeline::{Ask, Cursor, Error, Log, LogStore, Result, SearchRequest, TimeRange, ask};
 
 use crate::{
     cursor,
@@ -31,13 +34,14 @@ const MOST_NEIGHBOURS: usize = 1000;
 /// Answers questions about what is stored.
 #[derive(Clone)]
 pub struct Reader {
-    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) ask: Arc<dyn Ask>,
+    log: Arc<dyn Log>,
     pub(crate) clock: Clock,
 }
 
 impl Reader {
     pub fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { ask: store.clone(), log: store, clock }
     }
 
     /// The range of a question; `default` says what a missing end means.
@@ -72,9 +76,9 @@ impl Reader {
         let cursor = cursor.filter(|text| !text.is_empty()).map(cursor::parse).transpose()?;
         // Before the search: a tail that goes on from here sees some records twice
         // rather than missing some, and tells them by their positions.
-        let position = self.store.newest().await?;
+        let position = self.log.newest().await?;
         let request = SearchRequest { cursor, patience: Some(patience), ..SearchRequest::new(query, range, limit) };
-        let page = self.store.search(&request).await?;
+        let page = self.ask.search(&request).await?;
         Ok(LogsPage {
             records: page.records.iter().map(RecordView::from).collect(),
             next_cursor: page.next.map(cursor::print),
@@ -89,7 +93,7 @@ impl Reader {
     /// The newest position that is final. A tail from there on, and [`Reader::recent`] up to it,
     /// give every record once.
     pub async fn newest(&self) -> Result<Position> {
-        self.store.newest().await
+        self.log.newest().await
     }
 
     /// The `limit` newest records whose positions are at most `upto`, oldest first.
@@ -109,15 +113,15 @@ impl Reader {
         cursor: Option<Cursor>,
     ) -> Result<Vec<StoredRecord>> {
         let request = SearchRequest { cursor, ..SearchRequest::new(query, range, limit) };
-        Ok(self.store.search(&request).await?.records)
+        Ok(self.ask.search(&request).await?.records)
     }
 
     /// The cursor of the page behind the record at `position`; if that record is gone, behind
     /// the next one that is stored. Past the newest record it is the cursor of the first page.
     pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
         let before = Position(position.0.saturating_sub(1));
-        let newest = self.store.newest().await?;
-        let found = self.store.read_after(before, newest.max(before), &Query::default(), 1).await?;
+        let newest = self.log.newest().await?;
+        let found = self.log.read_after(before, newest.max(before), &Query::default(), 1).await?;
         Ok(match found.first() {
             Some(stored) => Cursor { time: stored.record.time, position: stored.position },
             None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },
@@ -130,11 +134,11 @@ impl Reader {
         query: Query,
         range: TimeRange,
     ) -> impl Stream<Item = Result<Vec<StoredRecord>>> + Send + use<> {
-        let store = self.store.clone();
+        let ask = self.ask.clone();
         async_stream::try_stream! {
             let mut request = SearchRequest::new(query, range, EXPORT_RECORDS);
             loop {
-                let page = store.search(&request).await?;
+                let page = ask.search(&request).await?;
                 yield page.records;
                 let Some(next) = page.next else { break };
                 request.cursor = Some(next);
@@ -143,7 +147,7 @@ impl Reader {
     }
 
     pub async fn count(&self, query: &Query, range: TimeRange) -> Result<CountView> {
-        Ok(CountView { count: self.store.count(query, range).await?, hints: Vec::new() })
+        Ok(CountView { count: ask::count(&*self.ask, query, range).await?, hints: Vec::new() })
     }
 
     pub async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<FacetsView> {
@@ -156,10 +160,20 @@ impl Reader {
         if !(1..=MOST_FACETS).contains(&limit) {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {MOST_FACETS} values a field")));
         }
-        let facets = self.store.facets(query, range, fields, limit).await?;
-        let values =
-            |values: Vec<(String, u64)>| values.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
-        Ok(facets.into_iter().map(|facet| (facet.field, values(facet.values))).collect())
+        let mut groupings = Vec::with_capacity(fields.len());
+        for name in fields {
+            let field = Field::parse_name(name).ok_or_else(|| Error::invalid("fields has an empty name"))?;
+            // One more, because the records without the field are a group, too.
+            let limit = limit + 1;
+            groupings.push(Grouping { keys: vec![Key::Field(field)], measures: vec![Measure::Count], limit });
+        }
+        let tables = self.ask.aggregate(&Aggregation { query: query.clone(), range, groupings }).await?;
+        let value = |(keys, count): (Vec<Cell>, u64)| match keys.into_iter().next() {
+            Some(Cell::Text(value)) => Some(FacetValue { value, count }),
+            _ => None,
+        };
+        let values = tables.into_iter().map(|table| table.counts().filter_map(value).take(limit).collect());
+        Ok(fields.iter().cloned().zip(values).collect())
     }
 
     /// The names of the fields that the newest matches have, the most frequent first, each
@@ -167,7 +181,7 @@ impl Reader {
     pub async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
         let mut request = SearchRequest::new(query.clone(), range, SAMPLE);
         request.patience = Some(Duration::from_secs(2));
-        let page = self.store.search(&request).await?;
+        let page = self.ask.search(&request).await?;
         let mut found: BTreeMap<&str, (u64, HashSet<String>)> = BTreeMap::new();
         for (key, value) in page.records.iter().flat_map(|stored| &stored.record.attributes) {
             let (count, values) = found.entry(key.as_str()).or_default();
@@ -189,7 +203,7 @@ impl Reader {
     }
 
     pub async fn record(&self, id: &str) -> Result<RecordView> {
-        let stored = self.store.get(parse_id(id)?).await?.ok_or_else(|| no_record(id))?;
+        let stored = self.ask.get(parse_id(id)?).await?.ok_or_else(|| no_record(id))?;
         Ok(RecordView::from(&stored))
     }
 
@@ -199,7 +213,7 @@ impl Reader {
                 return Err(Error::invalid(format!("{name} is {asked}; it may be 0 to {MOST_NEIGHBOURS}")));
             }
         }
-        let context = self.store.context(parse_id(id)?, before, after).await?.ok_or_else(|| no_record(id))?;
+        let context = self.ask.context(parse_id(id)?, before, after).await?.ok_or_else(|| no_record(id))?;
         Ok(ContextView {
             before: context.before.iter().map(RecordView::from).collect(),
             record: RecordView::from(&context.record),

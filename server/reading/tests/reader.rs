@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::FixedOffset;
 use futures::TryStreamExt as _;
 use model::{Position, Query, StoredRecord, limits};
-use pipeline::{Content, Delivery, ErrorClass, LogStore as _, Receipt, TimeRange, clock};
+use pipeline::{Content, Delivery, ErrorClass, Log as _, Receipt, TimeRange, clock};
 use reading::{Clock, Reader};
 use testkit::{memory::MemoryStore, records};
 

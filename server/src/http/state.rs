@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{LogStore, Queue, Supervisor, live::LiveHub};
+use pipeline::{Log, Queue, Supervisor, live::LiveHub};
 use reading::{Figures, Letters, Parts, Reader, Views};
 
 use super::write::IngestState;
@@ -35,7 +35,7 @@ pub(crate) struct OperationState {
     pub live: Arc<LiveHub>,
     /// These two for their status alone: records are read by way of [`ReadingState`].
     pub queue: Arc<dyn Queue>,
-    pub store: Arc<dyn LogStore>,
+    pub store: Arc<dyn Log>,
     pub metrics: PrometheusHandle,
     /// The supervisor of the long tasks.
     pub supervisor: Supervisor,

@@ -5,16 +5,18 @@ use std::{sync::Arc, time::Instant};
 use async_trait::async_trait;
 use model::{
     Position, Query, Record, RecordId, StoredRecord,
+    aggregate::{Aggregation, Table},
     query::{Expr, Field, Test},
     time::Nanos,
 };
 use pipeline::{
-    Appended, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet, Histogram,
-    LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Ask, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters, Delivery, Log,
+    LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange, ask,
 };
 
 use super::{
-    EmbeddedStore, aggregate,
+    EmbeddedStore,
+    aggregate::aggregate,
     scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
@@ -33,7 +35,7 @@ impl EmbeddedStore {
 }
 
 #[async_trait]
-impl LogStore for EmbeddedStore {
+impl Log for EmbeddedStore {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         self.inner.append(deliveries).await
     }
@@ -62,6 +64,22 @@ impl LogStore for EmbeddedStore {
         .await
     }
 
+    async fn give_up_part(&self, name: &str) -> Result<bool> {
+        self.inner.alive()?;
+        self.inner.give_up(name).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.inner.status()
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}
+
+#[async_trait]
+impl Ask for EmbeddedStore {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
         let SearchRequest { query, range, limit, cursor, patience } = request.clone();
         let deadline = patience.map(|patience| Instant::now() + patience);
@@ -91,32 +109,10 @@ impl LogStore for EmbeddedStore {
         Ok(SearchPage { records, next, searched_back_to: searched_back_to.unwrap_or(range.from) })
     }
 
-    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
-        let query = query.clone();
-        self.scan(&self.inner.counts, move |snapshot, cancel| aggregate::count(snapshot, &query, range, cancel)).await
-    }
-
-    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        let query = query.clone();
-        self.scan(&self.inner.counts, move |snapshot, cancel| {
-            aggregate::histogram(snapshot, &query, range, bucket, cancel)
-        })
-        .await
-    }
-
-    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        let query = query.clone();
-        let fields = fields
-            .iter()
-            .map(|name| {
-                let field = Field::parse_name(name).ok_or_else(|| Error::invalid("a facet's field has no name"))?;
-                Ok((name.clone(), field))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        self.scan(&self.inner.counts, move |snapshot, cancel| {
-            aggregate::facets(snapshot, &query, range, &fields, limit, cancel)
-        })
-        .await
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
+        ask::check(aggregation)?;
+        let aggregation = aggregation.clone();
+        self.scan(&self.inner.counts, move |snapshot, cancel| aggregate(snapshot, &aggregation, cancel)).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -140,7 +136,10 @@ impl LogStore for EmbeddedStore {
         })
         .await
     }
+}
 
+#[async_trait]
+impl DeadLetters for EmbeddedStore {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.inner.alive()?;
         self.inner.catalogue.put_dead_letters(letters, None, self.inner.options.dead_letters).await
@@ -160,12 +159,10 @@ impl LogStore for EmbeddedStore {
         self.inner.alive()?;
         self.inner.catalogue.remove_dead_letters(ids).await
     }
+}
 
-    async fn give_up_part(&self, name: &str) -> Result<bool> {
-        self.inner.alive()?;
-        self.inner.give_up(name).await
-    }
-
+#[async_trait]
+impl LogStore for EmbeddedStore {
     async fn views(&self) -> Result<Vec<SavedView>> {
         self.inner.alive()?;
         self.inner.catalogue.views().await
@@ -179,14 +176,6 @@ impl LogStore for EmbeddedStore {
     async fn remove_view(&self, name: &str) -> Result<()> {
         self.inner.alive()?;
         self.inner.catalogue.remove_view(name).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.inner.status()
-    }
-
-    async fn close(&self) {
-        self.shut().await;
     }
 }
 

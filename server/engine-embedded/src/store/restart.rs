@@ -84,7 +84,7 @@ mod tests {
     use std::time::Duration;
 
     use pipeline::{
-        Content, Delivery, LogStore as _, Receipt, Supervisor,
+        Content, Delivery, Log as _, Receipt, Supervisor,
         supervisor::{TaskState, TaskStatus},
     };
     use testkit::records;

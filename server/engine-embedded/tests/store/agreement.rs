@@ -4,8 +4,12 @@
 use std::time::{Duration, Instant};
 
 use engine_embedded::{Options, inspect};
-use model::{Query, Record, StoredRecord};
-use pipeline::{LogStore, SearchRequest, TimeRange};
+use model::{
+    Query, Record, StoredRecord,
+    aggregate::{Aggregation, Grouping, Key, Measure},
+    query::Field,
+};
+use pipeline::{Ask as _, Log as _, LogStore, SearchRequest, TimeRange, ask};
 use proptest::prelude::*;
 use testkit::{
     memory::MemoryStore,
@@ -173,22 +177,23 @@ async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &
         (ours.cursor, theirs.cursor) = (page.next, expected.next);
     }
 
-    let count = store.count(query, range).await.unwrap();
-    assert_eq!(count, reference.count(query, range).await.unwrap(), "count {text} in {range:?}");
+    let count = ask::count(store, query, range).await.unwrap();
+    assert_eq!(count, ask::count(reference, query, range).await.unwrap(), "count {text} in {range:?}");
 
-    let fields: Vec<String> =
-        ["level", "service", "node", "http.status", "path", "attr.level", "trace_id"].map(str::to_owned).into();
-    let facets = store.facets(query, range, &fields, 5).await.unwrap();
-    assert_eq!(facets, reference.facets(query, range, &fields, 5).await.unwrap(), "facets {text} in {range:?}");
+    let by = |keys: Vec<Key>, limit| Grouping { keys, measures: vec![Measure::NewestTime, Measure::Count], limit };
+    let fields = ["level", "service", "node", "http.status", "path", "attr.level", "trace_id"];
+    let mut groupings: Vec<Grouping> =
+        fields.iter().map(|name| by(vec![Key::Field(Field::parse_name(name).unwrap())], 5)).collect();
+    groupings.push(by(fields[..3].iter().map(|name| Key::Field(Field::parse_name(name).unwrap())).collect(), 1_000));
+    compare_tables(store, reference, text, Aggregation { query: query.clone(), range, groupings }).await;
 
     let narrow =
         TimeRange { from: range.from.max(OBSERVED - 5_000_000_000), to: range.to.min(OBSERVED + 5_000_000_000) };
-    let histogram = store.histogram(query, narrow, 700_000_000).await.unwrap();
-    assert_eq!(
-        histogram,
-        reference.histogram(query, narrow, 700_000_000).await.unwrap(),
-        "histogram {text} in {narrow:?}"
-    );
+    let time = Key::Time { width: 700_000_000 };
+    let over_time = by(vec![time.clone(), Key::Field(Field::Level)], 1_000);
+    let by_service = by(vec![Key::Field(Field::Service), time], 3);
+    let groupings = vec![over_time, by_service];
+    compare_tables(store, reference, text, Aggregation { query: query.clone(), range: narrow, groupings }).await;
 
     let newest = store.newest().await.unwrap();
     let in_order = store.read_after(Default::default(), newest, query, 100_000).await.unwrap();
@@ -196,4 +201,15 @@ async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &
     let newest = reference.newest().await.unwrap();
     let expected = reference.read_after(Default::default(), newest, query, 100_000).await.unwrap();
     assert_eq!(bare(in_order), bare(expected), "read_after {text}");
+}
+
+async fn compare_tables(store: &dyn LogStore, reference: &MemoryStore, text: &str, aggregation: Aggregation) {
+    let found = store.aggregate(&aggregation).await.unwrap();
+    let expected = reference.aggregate(&aggregation).await.unwrap();
+    assert_eq!(found, expected, "{text} in {:?}: {:?}", aggregation.range, aggregation.groupings);
+    // Counting alone may take another way, by the totals of a part.
+    let mut counting = aggregation;
+    counting.groupings.iter_mut().for_each(|grouping| grouping.measures = vec![Measure::Count]);
+    let found = store.aggregate(&counting).await.unwrap();
+    assert_eq!(found, reference.aggregate(&counting).await.unwrap(), "counting {text} in {:?}", counting.range);
 }

@@ -4,12 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use engine_embedded::Options;
-use model::{Position, Query, RecordId, StoredRecord};
+use model::{
+    Position, Query, RecordId, StoredRecord,
+    aggregate::{Aggregation, Table},
+};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Facet,
-    Histogram, LogStore, NewDeadLetter, Queue, Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
-    TimeRange,
+    Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
+    Delivery, Log, LogStore, NewDeadLetter, Queue, Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
 };
 use testkit::contract::StoreHarness;
 
@@ -53,7 +55,7 @@ struct Pair {
 }
 
 #[async_trait]
-impl LogStore for Pair {
+impl Log for Pair {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         let mut total = Appended::default();
         let mut again = Vec::new();
@@ -114,20 +116,24 @@ impl LogStore for Pair {
         self.store.read_after(after, upto, query, limit).await
     }
 
+    fn status(&self) -> StoreStatus {
+        self.store.status()
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+        self.queue.close().await;
+    }
+}
+
+#[async_trait]
+impl Ask for Pair {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
         self.store.search(request).await
     }
 
-    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
-        self.store.count(query, range).await
-    }
-
-    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        self.store.histogram(query, range, bucket).await
-    }
-
-    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        self.store.facets(query, range, fields, limit).await
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
+        self.store.aggregate(aggregation).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -137,7 +143,10 @@ impl LogStore for Pair {
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
         self.store.context(id, before, after).await
     }
+}
 
+#[async_trait]
+impl DeadLetters for Pair {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.store.put_dead_letters(letters).await
     }
@@ -153,7 +162,10 @@ impl LogStore for Pair {
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         self.store.remove_dead_letters(ids).await
     }
+}
 
+#[async_trait]
+impl LogStore for Pair {
     async fn views(&self) -> Result<Vec<SavedView>> {
         self.store.views().await
     }
@@ -164,15 +176,6 @@ impl LogStore for Pair {
 
     async fn remove_view(&self, name: &str) -> Result<()> {
         self.store.remove_view(name).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.store.status()
-    }
-
-    async fn close(&self) {
-        self.store.close().await;
-        self.queue.close().await;
     }
 }
 

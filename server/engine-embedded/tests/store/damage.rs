@@ -8,7 +8,7 @@ use std::{
 
 use engine_embedded::{Options, inspect};
 use model::{Position, Query, StoredRecord};
-use pipeline::{Batch, ErrorClass, LogStore, TimeRange};
+use pipeline::{Batch, ErrorClass, LogStore, TimeRange, ask};
 use testkit::records;
 
 use crate::support::{compacting_at, delivery, everything, in_memory};
@@ -119,7 +119,7 @@ async fn a_damaged_part_is_set_aside_and_named_until_its_file_is_back() {
                 assert_eq!(store.status().aside.len(), 1, "{harm}, {start}: before anything was read");
             }
             assert_eq!(everything(&*store).await, rest, "{harm}, {start}: all others are found");
-            let counted = store.count(&Query::default(), TimeRange::ALL).await.unwrap();
+            let counted = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap();
             assert_eq!(counted as usize, rest.len(), "{harm}, {start}");
             let status = store.status();
             assert_eq!(status.records as usize, rest.len(), "{harm}, {start}");

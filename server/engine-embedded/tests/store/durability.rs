@@ -7,7 +7,7 @@ use std::{
 };
 
 use model::{Position, Query};
-use pipeline::TimeRange;
+use pipeline::{TimeRange, ask};
 use testkit::records;
 
 use crate::support::{copy_folder, delivery, everything, flushed, flushing_at, in_memory, pump};
@@ -54,7 +54,7 @@ async fn what_was_published_and_never_consumed_is_stored_at_the_next_start() {
     queue.publish(Arc::new(records::batch(1, 5))).await.unwrap();
     drop((queue, store));
     let (_queue, store) = engine_embedded::open_pair(folder.path(), in_memory()).await.unwrap();
-    assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 5);
+    assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), 5);
 }
 
 /// Every file with its length and the time of its last change.
@@ -121,7 +121,7 @@ async fn a_client_that_repeats_its_batch_id_is_stored_once_also_through_the_shar
     for options in [flushing_at(1), in_memory(), flushing_at(1)] {
         let (queue, store) = engine_embedded::open_pair(folder.path(), options).await.unwrap();
         pump(&*queue, &*store, vec![batch.clone(), batch.clone()]).await;
-        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 4);
+        assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), 4);
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_clock_that_jumps_ahead_and_back_does_not_empty_the_ledger() {
         }
         // The client sends all that it has sent, at the time that it is now.
         pump(&*queue, &*store, (1..=number).map(|number| at(number, day)).collect()).await;
-        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), number, "day {day}");
+        assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), number, "day {day}");
     }
 }
 

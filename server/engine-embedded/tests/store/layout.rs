@@ -7,9 +7,13 @@ use arrow_array::{
     cast::AsArray,
     types::{Int32Type, Int64Type, TimestampNanosecondType, UInt8Type},
 };
-use model::{RecordId, Text, Value};
+use model::{
+    RecordId, Text, TimeRange, Value,
+    aggregate::{Aggregation, Key},
+    query::Field,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use pipeline::ErrorClass;
+use pipeline::{ErrorClass, ask};
 use testkit::records;
 
 use crate::support::{delivery, everything, in_memory};
@@ -87,7 +91,7 @@ async fn more_attributes_than_columns_and_mixed_types_come_back_as_they_were() {
     let store = engine_embedded::open_store(folder.path(), in_memory()).await.unwrap();
     store.append(&[delivery(1, batch.clone())]).await.unwrap();
     let query = model::Query::parse("\"key \\\"159\\\"\":/한 159/ \"key \\\"003\\\"\":*").unwrap();
-    let before = store.count(&query, pipeline::TimeRange::ALL).await.unwrap();
+    let before = ask::count(&*store, &query, TimeRange::ALL).await.unwrap();
     assert!(before > 0);
     store.close().await;
     drop(store);
@@ -96,10 +100,11 @@ async fn more_attributes_than_columns_and_mixed_types_come_back_as_they_were() {
     stored.sort_by_key(|stored| stored.position);
     let stored: Vec<_> = stored.into_iter().map(|stored| stored.record).collect();
     assert_eq!(stored, batch.records);
-    assert_eq!(store.count(&query, pipeline::TimeRange::ALL).await.unwrap(), before);
-    let fields = ["\"none\"".to_owned(), "key \"159\"".to_owned()];
-    let facets = store.facets(&query, pipeline::TimeRange::ALL, &fields, 100).await.unwrap();
-    assert_eq!(facets[1].values.len() as u64, before);
+    assert_eq!(ask::count(&*store, &query, TimeRange::ALL).await.unwrap(), before);
+    let by_key = vec![Key::Field(Field::parse_name("key \"159\"").unwrap())];
+    let aggregation = Aggregation::counting(query, TimeRange::ALL, by_key, 100);
+    let values = store.aggregate(&aggregation).await.unwrap().remove(0).rows;
+    assert_eq!(values.len() as u64, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use engine_embedded::Options;
-use model::{Query, RecordId};
-use pipeline::{Batch, Delivery, LogStore, Queue, Receipt, TimeRange};
+use model::{RecordId, aggregate::Aggregation};
+use pipeline::{Ask as _, Batch, Delivery, Log as _, LogStore, Queue, Receipt, ask};
 use proptest::prelude::*;
 use testkit::{memory::MemoryStore, records};
 
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     options: Options,
     corpus: Vec<Batch>,
-    questions: Vec<Query>,
+    questions: Vec<Aggregation>,
     queue: Arc<dyn Queue>,
     store: Arc<dyn LogStore>,
     reference: MemoryStore,
@@ -58,7 +58,7 @@ impl Model {
     async fn open(folder: &Path, options: Options) -> Self {
         let mut corpus = records::corpus(71, BATCHES);
         corpus.iter_mut().for_each(|batch| batch.client_id = true);
-        let questions = records::queries(71, &corpus, 60);
+        let questions = records::aggregations(71, &corpus, 60);
         let (queue, store) = engine_embedded::open_pair(folder, options.clone()).await.unwrap();
         Self {
             options,
@@ -119,18 +119,12 @@ impl Model {
     }
 
     async fn ask(&self, seed: usize) {
-        let query = &self.questions[seed % self.questions.len()];
-        let fields = ["service", "level", "http.status", "path"].map(str::to_owned);
-        let range = [TimeRange::ALL, TimeRange { from: records::OBSERVED, to: records::OBSERVED + 2_000_000_000 }]
-            [seed / self.questions.len() % 2];
-        let (store, reference) = (&self.store, &self.reference);
-        let count = store.count(query, range).await.unwrap();
-        assert_eq!(count, reference.count(query, range).await.unwrap(), "count of {query}");
-        let facets = store.facets(query, range, &fields, 5).await.unwrap();
-        assert_eq!(facets, reference.facets(query, range, &fields, 5).await.unwrap(), "facets of {query}");
-        let range = TimeRange { from: records::OBSERVED - 3_000_000_000, to: records::OBSERVED + 3_000_000_000 };
-        let histogram = store.histogram(query, range, 500_000_000).await.unwrap();
-        assert_eq!(histogram, reference.histogram(query, range, 500_000_000).await.unwrap(), "histogram of {query}");
+        let aggregation = &self.questions[seed % self.questions.len()];
+        let found = self.store.aggregate(aggregation).await.unwrap();
+        assert_eq!(found, self.reference.aggregate(aggregation).await.unwrap(), "{aggregation:?}");
+        let Aggregation { query, range, .. } = aggregation;
+        let count = ask::count(&*self.store, query, *range).await.unwrap();
+        assert_eq!(count, ask::count(&self.reference, query, *range).await.unwrap(), "count of {query}");
     }
 
     async fn compare(&self) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine_embedded::Options;
 use model::Query;
-use pipeline::{ErrorClass, LogStore, Queue, TimeRange};
+use pipeline::{ErrorClass, LogStore, Queue, TimeRange, ask};
 use testkit::records;
 
 use crate::support::flushing_at;
@@ -54,7 +54,7 @@ async fn a_store_that_cannot_write_parts_is_overload_at_the_bound_of_the_log_and
     while queue.status().depth > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let stored = store.count(&Query::default(), TimeRange::ALL).await.unwrap();
+    let stored = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap();
     assert_eq!(stored, (published + 1) * 20, "all that was acknowledged, and once");
     consumer.abort();
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use engine_embedded::Options;
 use model::{Position, Query, Record, RecordId, Severity, Value};
-use pipeline::{Batch, BatchId, TimeRange};
+use pipeline::{Batch, BatchId, TimeRange, ask};
 
 use crate::support::{compacting_at, delivery, everything, flushing_at, sequence};
 
@@ -79,7 +79,7 @@ async fn under_load(options: Options) {
     };
     while !writer.is_finished() {
         let least = stored.load(Ordering::SeqCst) as i64 * RECORDS;
-        let count = store.count(&Query::default(), TimeRange::ALL).await.unwrap() as i64;
+        let count = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap() as i64;
         let numbers = sequence(&everything(&*store).await);
         assert!(count >= least && count % RECORDS == 0, "{count} counted, {least} stored");
         assert!(numbers.len() as i64 >= least);

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use engine_embedded::{Options, inspect};
 use model::{Query, Record, RecordId, Severity, Text, Value};
-use pipeline::{Batch, BatchId, LogStore, TimeRange};
+use pipeline::{Batch, BatchId, LogStore, TimeRange, ask};
 
 use crate::support::{compacting_at, delivery, everything, flushed, sequence};
 
@@ -61,7 +61,7 @@ async fn stored(folder: &Path, options: Options, batches: Vec<Batch>) -> std::sy
 async fn left(store: &dyn LogStore, records: u64) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
-        let count = store.count(&Query::default(), TimeRange::ALL).await.unwrap();
+        let count = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap();
         if count == records {
             return;
         }
@@ -85,7 +85,7 @@ async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         flushed(&*store).await;
-        if files(folder.path()) <= 3 && store.count(&Query::default(), TimeRange::ALL).await.unwrap() == 400 {
+        if files(folder.path()) <= 3 && ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap() == 400 {
             break;
         }
         assert!(tokio::time::Instant::now() < deadline, "{} files", files(folder.path()));
@@ -97,7 +97,7 @@ async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
     assert_eq!(everything(&*again).await, expected);
     for (number, place) in [(0, 0), (17, 3), (39, 9)] {
         let query = Query::parse(&format!("own.{number}.{place}:{place}")).unwrap();
-        assert_eq!(again.count(&query, TimeRange::ALL).await.unwrap(), 1);
+        assert_eq!(ask::count(&*again, &query, TimeRange::ALL).await.unwrap(), 1);
     }
     again.close().await;
 }

@@ -24,14 +24,18 @@ pub(super) struct Split {
     pub(super) afresh: Vec<TimeRange>,
 }
 
-/// Begins a transaction whose statements see one state of the store, and says how the
-/// range is counted in it.
-pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Split> {
-    let connection = session.connection()?;
+/// Begins a transaction whose statements see one state of the store.
+pub(super) async fn begin(session: &mut Session) -> Result<()> {
     sqlx::raw_sql("begin isolation level repeatable read read only")
-        .execute(&mut *connection)
+        .execute(session.connection()?)
         .await
         .map_err(classify)?;
+    Ok(())
+}
+
+/// How the range is counted in the transaction that [`begin`] has begun.
+pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Split> {
+    let connection = session.connection()?;
     let rows = sqlx::query(include_str!("../../queries/select_changed_times.sql"))
         .fetch_all(&mut *connection)
         .await
@@ -45,7 +49,7 @@ pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Spl
     Ok(Split::of(range, changed))
 }
 
-/// Ends the transaction that [`split`] has begun.
+/// Ends the transaction that [`begin`] has begun.
 pub(super) async fn end(mut session: Session) -> Result<()> {
     sqlx::raw_sql("commit").execute(session.connection()?).await.map_err(classify)?;
     session.end();

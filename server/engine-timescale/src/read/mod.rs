@@ -1,8 +1,6 @@
 //! The questions that readers ask.
 
-mod count;
-mod facets;
-mod histogram;
+mod aggregate;
 mod minutes;
 mod neighbours;
 mod row;
@@ -11,9 +9,7 @@ mod slices;
 
 use sqlx::PgPool;
 
-pub(crate) use count::count;
-pub(crate) use facets::facets;
-pub(crate) use histogram::histogram;
+pub(crate) use aggregate::aggregate;
 pub(crate) use neighbours::{context, get};
 pub(crate) use row::stored_record;
 pub(crate) use search::{read_after, search};

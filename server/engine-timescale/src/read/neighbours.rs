@@ -12,7 +12,7 @@ use crate::{
     types::{Instant, Uuid},
 };
 
-/// See [`pipeline::LogStore::get`].
+/// See [`pipeline::Ask::get`].
 ///
 /// Records have no index by id. The ids of a run are consecutive, so the run says the
 /// position, and bounds on the time.
@@ -40,7 +40,7 @@ pub(crate) async fn get(pool: &PgPool, id: RecordId) -> Result<Option<StoredReco
     row.as_ref().map(stored_record).transpose()
 }
 
-/// See [`pipeline::LogStore::context`].
+/// See [`pipeline::Ask::context`].
 pub(crate) async fn context(pool: &PgPool, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
     let Some(record) = get(pool, id).await? else { return Ok(None) };
     let mut session = Session::open(pool).await?;

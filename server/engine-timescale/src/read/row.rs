@@ -21,15 +21,15 @@ pub(crate) const COLUMNS: &str = "time, time_ns, position, observed_time, id, se
 pub(super) const NEWEST_FIRST: &str = "order by time desc, time_ns desc, position desc";
 
 /// The columns that [`stored_record`] reads, with an empty text in the place of the
-/// large ones that neither the query nor `field` looks at.
-pub(super) fn columns_for(query: &Query, field: Option<&Field>) -> String {
+/// large ones that neither the query nor a reader of these fields looks at.
+pub(super) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'f Field>) -> String {
     let (mut message, mut attributes) = (false, false);
     let mut look = |field: &Field| match field {
         Field::Message => message = true,
         Field::Attribute(_) => attributes = true,
         _ => {}
     };
-    field.into_iter().for_each(&mut look);
+    fields.into_iter().for_each(&mut look);
     visit(&query.expr, &mut look);
     let message = if message { "message" } else { "''::text" };
     let attributes = if attributes { "attributes" } else { "'{}'::jsonb" };

@@ -16,7 +16,7 @@ use crate::{session::Session, sql::Statement};
 /// How many rows are looked at in one go where they have to be verified.
 const LOOK_AT: usize = 8_000;
 
-/// See [`pipeline::LogStore::search`].
+/// See [`pipeline::Ask::search`].
 ///
 /// Looks at slices of the rows, the newest first, of which each ends after so many rows: a
 /// statement that goes through all of them to find nothing could not say how far it has come.
@@ -175,7 +175,7 @@ fn partial(records: Vec<StoredRecord>, cursor: Option<Cursor>, range: TimeRange)
     SearchPage { records, next: cursor, searched_back_to }
 }
 
-/// See [`pipeline::LogStore::read_after`].
+/// See [`pipeline::Log::read_after`].
 pub(crate) async fn read_after(
     pool: &PgPool,
     after: Position,

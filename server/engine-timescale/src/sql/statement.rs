@@ -93,7 +93,8 @@ impl Statement {
 
     /// The statement, ready to run: `select … from … where …` and what follows.
     pub(crate) fn select(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
-        self.select_from("logs", columns, rest)
+        let conditions = conditions(&self.conditions);
+        self.parameters.query(format!("select {columns} from logboom.logs where {conditions} {rest}"))
     }
 
     /// As [`Self::select`], but all that match are found first, and `rest` is applied to
@@ -106,15 +107,18 @@ impl Statement {
         ))
     }
 
-    /// As [`Self::select`], from another table.
-    pub(crate) fn select_from(
+    /// Groups the rows of a table; `rest` is applied to the groups.
+    pub(crate) fn select_groups(
         self,
         table: &str,
         columns: &str,
+        group: &str,
         rest: &str,
     ) -> Result<Prepared<'static, Postgres, PgArguments>> {
         let conditions = conditions(&self.conditions);
-        self.parameters.query(format!("select {columns} from logboom.{table} where {conditions} {rest}"))
+        self.parameters.query(format!(
+            "select * from (select {columns} from logboom.{table} where {conditions} {group}) as groups {rest}"
+        ))
     }
 }
 

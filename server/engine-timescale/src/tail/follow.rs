@@ -17,7 +17,7 @@ const RUNS: i64 = 1_000;
 const RECORDS: usize = 20_000;
 const BYTES: i64 = 16 << 20;
 
-/// See [`pipeline::LogStore::follow`].
+/// See [`pipeline::Log::follow`].
 pub(crate) async fn follow(
     pool: &PgPool,
     recent: &Recent,

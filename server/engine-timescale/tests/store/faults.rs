@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_timescale::{Options, connect};
 use model::Query;
-use pipeline::{DeadLetterRequest, ErrorClass, Supervisor, TimeRange, envelope};
+use pipeline::{DeadLetterRequest, ErrorClass, Supervisor, TimeRange, ask, envelope};
 use sqlx::Row;
 use testkit::{records, servers::postgres::Postgres};
 
@@ -125,14 +125,14 @@ async fn a_connection_killed_in_the_middle_leaves_nothing_and_the_store_goes_on(
                 break;
             }
         }
-        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 0);
+        assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), 0);
         if killed > 3 {
             store.append(&deliveries).await.unwrap();
             break;
         }
     }
     assert!(killed > 0, "no transaction was caught while it inserted");
-    assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 4_000);
+    assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), 4_000);
     assert_eq!(count(&follow(&store, 4_000).await), 4_000);
     assert_eq!(store.append(&deliveries).await.unwrap().duplicates, 4);
 }
@@ -207,7 +207,7 @@ async fn a_dropped_search_stops_in_the_server() {
                 language plpgsql volatile as $$ begin perform pg_sleep(0.5); return 1; end $$";
     sqlx::raw_sql(slow).execute(&mut admin).await.unwrap();
     let query = Query::parse("status>=500").unwrap();
-    let search = tokio::spawn(async move { store.count(&query, TimeRange::ALL).await.map(|_| store) });
+    let search = tokio::spawn(async move { ask::count(&*store, &query, TimeRange::ALL).await.map(|_| store) });
     let running = "select count(*) from pg_stat_activity where datname = current_database() \
                    and query like '%attribute_number%' and state = 'active' and pid <> pg_backend_pid()";
     let mut count_running = async || -> i64 { sqlx::query(running).fetch_one(&mut admin).await.unwrap().get(0) };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{Position, Query};
-use pipeline::{LogStore, TimeRange};
+use pipeline::{LogStore, TimeRange, ask};
 use sqlx::{Connection, Row};
 use testkit::records;
 
@@ -15,7 +15,7 @@ async fn nodes_that_start_together_make_one_schema() {
     let stores = futures::future::join_all((0..4).map(|_| open(&url))).await;
     stores[0].append(&deliveries(&[records::batch(1, 3)])).await.unwrap();
     for store in &stores {
-        assert_eq!(store.count(&Query::default(), TimeRange::ALL).await.unwrap(), 3);
+        assert_eq!(ask::count(&**store, &Query::default(), TimeRange::ALL).await.unwrap(), 3);
     }
 }
 
@@ -33,7 +33,7 @@ async fn a_batch_that_two_nodes_store_at_once_is_stored_once() {
         assert_eq!(first.records + second.records, 100);
         assert_eq!(first.duplicates + second.duplicates, 20);
     }
-    assert_eq!(one.count(&Query::default(), TimeRange::ALL).await.unwrap(), 1_000);
+    assert_eq!(ask::count(&*one, &Query::default(), TimeRange::ALL).await.unwrap(), 1_000);
 }
 
 /// The order, and that there is no hole, is what `follow` checks; that nothing is missing
@@ -110,7 +110,7 @@ async fn records_of_any_day_are_stored_and_found() {
     store.append(&deliveries(&[batch.clone()])).await.unwrap();
     for record in &batch.records {
         let range = TimeRange { from: record.time, to: record.time + 1 };
-        assert_eq!(store.count(&Query::default(), range).await.unwrap(), 1, "{}", record.time);
+        assert_eq!(ask::count(&*store, &Query::default(), range).await.unwrap(), 1, "{}", record.time);
         assert_eq!(store.get(record.id).await.unwrap().unwrap().record, *record);
     }
     let days: i64 = sqlx::query("select count(*) from pg_inherits where inhparent = 'logboom.logs'::regclass")

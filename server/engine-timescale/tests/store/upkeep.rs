@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use engine_timescale::Options;
-use model::{Query, time::Nanos};
-use pipeline::{Batch, DeadLetterBounds, DeadLetterRequest, LogStore, NewDeadLetter, TimeRange};
+use model::{
+    Query,
+    aggregate::{self, Aggregation, Grouping, Key, Measure},
+    query::Field,
+    time::Nanos,
+};
+use pipeline::{Batch, DeadLetterBounds, DeadLetterRequest, LogStore, NewDeadLetter, TimeRange, ask};
 use sqlx::{PgPool, Row};
 use testkit::{records, servers::postgres::Postgres};
 
@@ -38,7 +43,7 @@ async fn is_so(pool: &PgPool, sql: &'static str) -> bool {
 }
 
 async fn count(store: &Arc<dyn LogStore>) -> u64 {
-    store.count(&Query::default(), TimeRange::ALL).await.unwrap()
+    ask::count(&**store, &Query::default(), TimeRange::ALL).await.unwrap()
 }
 
 /// The layouts that there are here, each with the URL of a new database and its options.
@@ -187,8 +192,10 @@ async fn what_is_deleted_is_counted_no_more() {
     let settled = "select not exists (select from logboom.minutes_changed)";
     until("the minutes are counted again", async || is_so(&pool, settled).await).await;
     assert_eq!(count(&store).await, 3);
-    let histogram = store.histogram(&Query::default(), TimeRange { from: now - 6 * DAY, to: now }, HOUR).await.unwrap();
-    assert_eq!(histogram.counts.iter().flatten().sum::<u64>(), 3);
+    let range = TimeRange { from: now - 6 * DAY, to: now };
+    let by_hour = Aggregation::counting(Query::default(), range, vec![Key::Time { width: HOUR }], 1_000);
+    let table = store.aggregate(&by_hour).await.unwrap().remove(0);
+    assert_eq!(table.counts().map(|(_, count)| count).sum::<u64>(), 3);
     store.close().await;
 }
 
@@ -265,28 +272,25 @@ async fn counted_minutes_give_the_same_counts_as_the_records() {
                 let range = TimeRange { from, to };
                 let matching: Vec<_> =
                     stored.iter().filter(|record| range.contains(record.time) && query.matches(record)).collect();
-                assert_eq!(store.count(&query, range).await.unwrap(), matching.len() as u64, "{query} {range:?}");
-                let facets = store.facets(&query, range, &["service".to_owned()], 2).await.unwrap();
-                let of = |service: &str| matching.iter().filter(|record| record.service == *service).count() as u64;
-                let mut expected: Vec<_> = services
-                    .iter()
-                    .map(|service| ((*service).to_owned(), of(service)))
-                    .filter(|(_, n)| *n > 0)
-                    .collect();
-                expected.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-                expected.truncate(2);
-                assert_eq!(facets[0].values, expected, "{query} {range:?}");
+                assert_eq!(
+                    ask::count(&*store, &query, range).await.unwrap(),
+                    matching.len() as u64,
+                    "{query} {range:?}"
+                );
+                let by = |keys: &[Key], limit| Grouping { keys: keys.to_vec(), measures: vec![Measure::Count], limit };
+                let (service, level) = (Key::Field(Field::Service), Key::Field(Field::Level));
+                let time = Key::Time { width: 5 * minute };
+                let mut groupings =
+                    vec![by(&[], 1), by(&[service.clone()], 2), by(&[level.clone(), service.clone()], 9)];
                 if from > i64::MIN {
-                    let histogram = store.histogram(&query, range, 5 * minute).await.unwrap();
-                    let total: u64 = histogram.counts.iter().flatten().sum();
-                    assert_eq!(total, matching.len() as u64, "{query} {range:?}");
-                    for (place, counts) in histogram.counts.iter().enumerate() {
-                        let start = histogram.start + place as Nanos * histogram.bucket;
-                        let inside = |time: Nanos| start <= time && time < start + histogram.bucket;
-                        let expected = matching.iter().filter(|record| inside(record.time)).count() as u64;
-                        assert_eq!(counts.iter().sum::<u64>(), expected, "{query} {range:?} bucket {place}");
-                    }
+                    groupings.push(by(&[time.clone(), level.clone()], 5_000));
+                    groupings.push(by(&[service.clone(), time.clone()], 20));
+                    // Not of whole minutes, and so from the records.
+                    groupings.push(by(&[Key::Time { width: 90_001_000 }, service, level], 5_000));
                 }
+                let aggregation = Aggregation { query: query.clone(), range, groupings };
+                let expected = aggregate::evaluate(&aggregation, &stored).unwrap();
+                assert_eq!(store.aggregate(&aggregation).await.unwrap(), expected, "{query} {range:?}");
             }
         }
     }

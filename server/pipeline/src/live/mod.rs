@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, LogStore, Result, Supervisor,
+    Error, Log, Result, Supervisor,
     backoff::Backoff,
     clock::Clock,
     events::{FollowFailed, LiveMeters},
@@ -84,7 +84,7 @@ pub struct LiveHub {
 
 /// What the hub's tasks have in common.
 struct Shared {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     stop: CancellationToken,
     options: LiveOptions,
     ring: Mutex<Ring>,
@@ -115,12 +115,12 @@ impl Subscription {
 impl LiveHub {
     /// Starts to follow the store from its newest position on, with the usual bounds.
     /// Must be called within a Tokio runtime.
-    pub fn start(store: Arc<dyn LogStore>, stop: CancellationToken) -> Arc<Self> {
+    pub fn start(store: Arc<dyn Log>, stop: CancellationToken) -> Arc<Self> {
         Self::start_with(store, stop, LiveOptions::default())
     }
 
     /// [`LiveHub::start`] with bounds of the caller's choice.
-    pub fn start_with(store: Arc<dyn LogStore>, stop: CancellationToken, options: LiveOptions) -> Arc<Self> {
+    pub fn start_with(store: Arc<dyn Log>, stop: CancellationToken, options: LiveOptions) -> Arc<Self> {
         let shared = Arc::new(Shared {
             store,
             // Its own, so that closing the hub stops nothing else.

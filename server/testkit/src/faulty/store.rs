@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Position, Query, RecordId, StoredRecord};
+use model::{
+    Position, Query, RecordId, StoredRecord,
+    aggregate::{Aggregation, Table},
+};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
-    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Ask, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
+    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
 };
 
 use super::Switch;
@@ -57,7 +60,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl LogStore for FaultyStore {
+impl Log for FaultyStore {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         let append = async {
             self.taste(deliveries)?;
@@ -84,20 +87,27 @@ impl LogStore for FaultyStore {
         self.read.pass(self.inner.read_after(after, upto, query, limit)).await
     }
 
+    async fn give_up_part(&self, name: &str) -> Result<bool> {
+        self.inner.give_up_part(name).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.inner.status()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[async_trait]
+impl Ask for FaultyStore {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
         self.read.pass(self.inner.search(request)).await
     }
 
-    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
-        self.read.pass(self.inner.count(query, range)).await
-    }
-
-    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        self.read.pass(self.inner.histogram(query, range, bucket)).await
-    }
-
-    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        self.read.pass(self.inner.facets(query, range, fields, limit)).await
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
+        self.read.pass(self.inner.aggregate(aggregation)).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -107,7 +117,10 @@ impl LogStore for FaultyStore {
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
         self.read.pass(self.inner.context(id, before, after)).await
     }
+}
 
+#[async_trait]
+impl DeadLetters for FaultyStore {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.put_dead_letters.pass(self.inner.put_dead_letters(letters)).await
     }
@@ -123,11 +136,10 @@ impl LogStore for FaultyStore {
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         self.inner.remove_dead_letters(ids).await
     }
+}
 
-    async fn give_up_part(&self, name: &str) -> Result<bool> {
-        self.inner.give_up_part(name).await
-    }
-
+#[async_trait]
+impl LogStore for FaultyStore {
     async fn views(&self) -> Result<Vec<SavedView>> {
         self.read.pass(self.inner.views()).await
     }
@@ -138,13 +150,5 @@ impl LogStore for FaultyStore {
 
     async fn remove_view(&self, name: &str) -> Result<()> {
         self.inner.remove_view(name).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.inner.status()
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
     }
 }

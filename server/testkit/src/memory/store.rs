@@ -9,11 +9,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Position, Query, RecordId, StoredRecord, limits};
+use model::{
+    Position, Query, RecordId, StoredRecord,
+    aggregate::{Aggregation, Table, evaluate},
+    limits,
+};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Facet,
-    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
+    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
     too_many_views,
 };
 use tokio::sync::watch;
@@ -84,7 +88,7 @@ impl MemoryStore {
 }
 
 #[async_trait]
-impl LogStore for MemoryStore {
+impl Log for MemoryStore {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         self.check()?;
         let mut appended = Appended::default();
@@ -142,24 +146,37 @@ impl LogStore for MemoryStore {
         Ok(matching.take(limit).collect())
     }
 
+    fn status(&self) -> StoreStatus {
+        let disk = self.disk.lock();
+        StoreStatus {
+            engine: "memory".into(),
+            trouble: None,
+            records: disk.blocks.iter().map(|block| block.batch.records.len() as u64).sum(),
+            bytes: 0,
+            dead_letters: letters::status(&disk.letters),
+            aside: Vec::new(),
+        }
+    }
+
+    async fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        // Wakes those who follow.
+        self.newest.send_modify(|_| {});
+    }
+}
+
+#[async_trait]
+impl Ask for MemoryStore {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
         self.check()?;
         Ok(questions::search(self.all(), request))
     }
 
-    async fn count(&self, query: &Query, range: TimeRange) -> Result<u64> {
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
         self.check()?;
-        Ok(questions::matching(self.all(), query, range).len() as u64)
-    }
-
-    async fn histogram(&self, query: &Query, range: TimeRange, bucket: i64) -> Result<Histogram> {
-        self.check()?;
-        questions::histogram(&questions::matching(self.all(), query, range), range, bucket)
-    }
-
-    async fn facets(&self, query: &Query, range: TimeRange, fields: &[String], limit: usize) -> Result<Vec<Facet>> {
-        self.check()?;
-        Ok(questions::facets(&questions::matching(self.all(), query, range), fields, limit))
+        let all = self.all();
+        let tables = evaluate(aggregation, all.iter().map(|stored| &stored.record));
+        tables.map_err(|error| Error::invalid(error.to_string()))
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {
@@ -171,7 +188,10 @@ impl LogStore for MemoryStore {
         self.check()?;
         Ok(questions::context(self.all(), id, before, after))
     }
+}
 
+#[async_trait]
+impl DeadLetters for MemoryStore {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.check()?;
         let mut disk = self.disk.lock();
@@ -196,7 +216,10 @@ impl LogStore for MemoryStore {
         letters.retain(|letter| !ids.contains(&letter.id));
         Ok((before - letters.len()) as u64)
     }
+}
 
+#[async_trait]
+impl LogStore for MemoryStore {
     async fn views(&self) -> Result<Vec<SavedView>> {
         self.check()?;
         let view = |(name, address): (&String, &String)| SavedView { name: name.clone(), address: address.clone() };
@@ -217,23 +240,5 @@ impl LogStore for MemoryStore {
         self.check()?;
         self.disk.lock().views.remove(name);
         Ok(())
-    }
-
-    fn status(&self) -> StoreStatus {
-        let disk = self.disk.lock();
-        StoreStatus {
-            engine: "memory".into(),
-            trouble: None,
-            records: disk.blocks.iter().map(|block| block.batch.records.len() as u64).sum(),
-            bytes: 0,
-            dead_letters: letters::status(&disk.letters),
-            aside: Vec::new(),
-        }
-    }
-
-    async fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-        // Wakes those who follow.
-        self.newest.send_modify(|_| {});
     }
 }

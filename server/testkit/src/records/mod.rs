@@ -1,15 +1,17 @@
 //! Deterministic records: the same seed, the same bytes.
 //!
 //! [`batch`] makes plain ones, [`corpus`] makes batches as services would send them
-//! with every awkward value among them, and [`queries`] makes the questions that every
-//! engine must answer alike (C7).
+//! with every awkward value among them. [`queries`] (C7) and [`aggregations`] (C13) make the
+//! questions that every engine must answer alike.
 
+mod aggregations;
 mod queries;
 
 use model::{Record, RecordId, Severity, Text, Value};
 use pipeline::{Batch, BatchId};
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 
+pub use aggregations::aggregations;
 pub use queries::queries;
 
 /// The observed time of every batch made here: 2026-01-02T03:04:05Z.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::Record;
-use pipeline::{Batch, DeadLetter, DeadLetterRequest, Error, LogStore, Queue, Supervisor, consume, envelope};
+use pipeline::{Batch, DeadLetter, DeadLetterRequest, DeadLetters as _, Error, Queue, Supervisor, consume, envelope};
 use testkit::{
     faulty::{FaultyQueue, FaultyStore, Mode},
     memory::{MemoryQueue, MemoryStore},

@@ -179,8 +179,9 @@ async fn small_submissions_are_merged_while_publishes_are_in_flight() {
     }
 }
 
-/// The sizes of the batches that are made of one call, and of so many more that come while
-/// the first one's publish is in flight.
+/// The sizes, in order of size, of the batches that are made of one call, and of so many more
+/// that come while the first one's publish is in flight. Publishes side by side may end in any
+/// order.
 async fn batches_beside_a_publish_in_flight(calls: usize, publishes: u64) -> Vec<usize> {
     let (memory, faulty) = queues();
     faulty.publish.set(Mode::Hang);
@@ -201,7 +202,9 @@ async fn batches_beside_a_publish_in_flight(calls: usize, publishes: u64) -> Vec
     for push in pushes {
         assert_eq!(soon("push", push).await.unwrap().unwrap().accepted, 1);
     }
-    published(&memory).await.iter().map(|batch| batch.records.len()).collect()
+    let mut sizes: Vec<usize> = published(&memory).await.iter().map(|batch| batch.records.len()).collect();
+    sizes.sort_unstable();
+    sizes
 }
 
 #[tokio::test]

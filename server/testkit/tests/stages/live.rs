@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use model::{Position, Query, StoredRecord};
 use pipeline::{
-    Batch, Content, Delivery, Error, ErrorClass, LogStore, Receipt,
+    Batch, Content, Delivery, Error, ErrorClass, Log as _, LogStore, Receipt,
     live::{LiveEvent, LiveHub, LiveOptions, Subscription},
 };
 use testkit::{

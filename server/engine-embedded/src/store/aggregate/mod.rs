@@ -1,26 +1,29 @@
-//! Counting: how many, over time, and by value.
+//! Aggregation (C13): one pass over memory and parts for all groupings.
 //!
-//! All threads count at once, each for itself what it comes to; in the end one adds up. While
-//! a thread unpacks one row group, the disk is at its next.
+//! All threads work at once, each on tallies of its own, which are merged at the end. While a
+//! thread decodes one row group, the next one is prefetched. Row groups whose totals answer
+//! the question are not read at all.
 
-mod count;
-mod facets;
-mod histogram;
+mod codes;
+mod encode;
+mod tally;
 
 use std::{ops::Range, sync::Arc, vec};
 
-use arrow_array::RecordBatch;
-use model::{LevelClass, Query, Record};
+use model::{
+    Query, Record, TimeRange,
+    aggregate::{Aggregation, Table},
+};
 use parking_lot::Mutex;
 use parts::{
     reader::{Footer, Group, Part},
     reading::Reading,
     schema::Columns,
 };
-use pipeline::{Result, TimeRange};
+use pipeline::Result;
 use rayon::prelude::*;
 
-pub(super) use self::{count::count, facets::facets, histogram::histogram};
+use self::{codes::Rows, tally::Tally};
 use super::{
     filter::{self, Bound},
     memtable::Entry,
@@ -29,23 +32,6 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// What counts the matching records.
-trait Counter: Send + Sync {
-    /// One of the same kind that has counted nothing.
-    fn fork(&self) -> Self;
-    /// Adds what another one has counted.
-    fn merge(&mut self, other: Self);
-    /// The columns it reads of a part.
-    fn columns(&self, layout: &Columns) -> Vec<usize>;
-    fn record(&mut self, record: &Record);
-    fn batch(&mut self, batch: &RecordBatch, layout: &Columns) -> Result<()>;
-    /// Whether it needs no more of the matching rows of a row group than their services and
-    /// level classes.
-    fn is_by_service_and_class(&self, group: &Group) -> bool;
-    /// Adds rows of such a row group.
-    fn rows(&mut self, group: &Group, service: &str, class: LevelClass, rows: u64);
-}
-
 /// What one thread looks at in one go.
 enum Task {
     Entry(Arc<Entry>),
@@ -53,7 +39,7 @@ enum Task {
 }
 
 /// Rows of a row group that have to be read.
-struct Rows {
+struct Unread {
     part: Arc<Part>,
     footer: Arc<Footer>,
     place: usize,
@@ -69,30 +55,61 @@ struct Run<'a> {
     by_service_and_class: bool,
 }
 
-fn run<C: Counter>(snapshot: &Snapshot, query: &Query, range: TimeRange, cancel: &Cancel, mut counter: C) -> Result<C> {
+/// Answers an aggregation that was checked.
+pub(super) fn aggregate(snapshot: &Snapshot, aggregation: &Aggregation, cancel: &Cancel) -> Result<Vec<Table>> {
+    let Aggregation { query, range, groupings } = aggregation;
     let by_service_and_class = query.is_by_service_and_class();
-    let run = Run { query, window: Window::of_time(range), cancel, by_service_and_class };
+    let run = Run { query, window: Window::of_time(*range), cancel, by_service_and_class };
+    let tallies = || Tallies(groupings.iter().map(Tally::new).collect());
     let tasks = Mutex::new(run.tasks(snapshot)?.into_iter());
     let total = (0..rayon::current_num_threads())
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let counted = run.work_off(&tasks, counter.fork());
+            let counted = run.work_off(&tasks, tallies());
             if counted.is_err() {
                 // The others need not count what nobody will see.
                 tasks.lock().by_ref().for_each(drop);
             }
             counted
         })
-        .try_reduce(
-            || counter.fork(),
-            |mut total, counted| {
-                total.merge(counted);
-                Ok(total)
-            },
-        )?;
-    counter.merge(total);
-    Ok(counter)
+        .try_reduce(tallies, |mut total, counted| {
+            total.merge(counted);
+            Ok(total)
+        })?;
+    Ok(total.0.into_iter().map(Tally::into_table).collect())
+}
+
+/// The number of matching records.
+pub(super) fn count(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Result<u64> {
+    let counting = Aggregation::counting(query.clone(), TimeRange::ALL, Vec::new(), 1);
+    let tables = aggregate(snapshot, &counting, cancel)?;
+    Ok(tables.into_iter().flat_map(Table::counts).map(|(_, count)| count).sum())
+}
+
+/// One tally for each grouping.
+struct Tallies<'g>(Vec<Tally<'g>>);
+
+impl Tallies<'_> {
+    fn merge(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(tally, more)| tally.merge(more));
+    }
+
+    /// The columns they read of a part.
+    fn columns(&self, layout: &Columns) -> Vec<usize> {
+        let mut columns: Vec<usize> = self.0.iter().flat_map(|tally| tally.columns(layout)).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    fn is_by_service_and_class(&self, group: &Group) -> bool {
+        self.0.iter().all(|tally| tally.is_by_service_and_class(group))
+    }
+
+    fn add_rows(&mut self, rows: Rows<'_>) -> Result<()> {
+        self.0.iter_mut().try_for_each(|tally| tally.add_rows(rows))
+    }
 }
 
 impl Run<'_> {
@@ -124,27 +141,27 @@ impl Run<'_> {
     }
 
     /// Counts until no task is left.
-    fn work_off<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut counter: C) -> Result<C> {
-        let mut next = self.next(tasks, &mut counter)?;
-        while let Some(Rows { part, footer, place, rows, reading }) = next {
-            next = self.next(tasks, &mut counter)?;
+    fn work_off<'g>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut tallies: Tallies<'g>) -> Result<Tallies<'g>> {
+        let mut next = self.next(tasks, &mut tallies)?;
+        while let Some(Unread { part, footer, place, rows, reading }) = next {
+            next = self.next(tasks, &mut tallies)?;
             for batch in part.read(&footer, place, &rows, reading)? {
                 self.cancel.check()?;
-                counter.batch(&batch?, &footer.columns)?;
+                tallies.add_rows(Rows::Batch(&batch?, &footer.columns))?;
             }
         }
-        Ok(counter)
+        Ok(tallies)
     }
 
     /// Counts what takes no reading, up to the next rows that do; the system begins with them.
-    fn next<C: Counter>(&self, tasks: &Mutex<vec::IntoIter<Task>>, counter: &mut C) -> Result<Option<Rows>> {
+    fn next(&self, tasks: &Mutex<vec::IntoIter<Task>>, tallies: &mut Tallies<'_>) -> Result<Option<Unread>> {
         loop {
             self.cancel.check()?;
             let Some(task) = tasks.lock().next() else { return Ok(None) };
             match task {
-                Task::Entry(entry) => self.count_entry(&entry, counter),
+                Task::Entry(entry) => self.count_entry(&entry, tallies)?,
                 Task::Group { part, footer, place } => {
-                    if let Some(rows) = self.of_group(part, footer, place, counter)? {
+                    if let Some(rows) = self.of_group(part, footer, place, tallies)? {
                         return Ok(Some(rows));
                     }
                 }
@@ -153,18 +170,18 @@ impl Run<'_> {
     }
 
     /// Counts a row group by its totals if they say all.
-    fn of_group<C: Counter>(
+    fn of_group(
         &self,
         part: Arc<Part>,
         footer: Arc<Footer>,
         place: usize,
-        counter: &mut C,
-    ) -> Result<Option<Rows>> {
+        tallies: &mut Tallies<'_>,
+    ) -> Result<Option<Unread>> {
         let Some(group) = footer.groups.get(place) else { return Ok(None) };
         let covered = self.by_service_and_class && self.window.covers(group.time, group.position);
-        if let Some(totals) = group.totals.as_ref().filter(|_| covered && counter.is_by_service_and_class(group)) {
+        if let Some(totals) = group.totals.as_ref().filter(|_| covered && tallies.is_by_service_and_class(group)) {
             filter::matching_totals(self.query, totals, |service, class, rows| {
-                counter.rows(group, service, class, rows);
+                tallies.0.iter_mut().for_each(|tally| tally.add_total(group, service, class, rows));
             });
             return Ok(None);
         }
@@ -176,18 +193,17 @@ impl Run<'_> {
         if rows.is_empty() {
             return Ok(None);
         }
-        let reading = Reading { columns: counter.columns(&footer.columns), conditions, ..Reading::default() };
+        let reading = Reading { columns: tallies.columns(&footer.columns), conditions, ..Reading::default() };
         part.read_ahead(&footer, place, &rows, reading.first_columns());
-        Ok(Some(Rows { part, footer, place, rows, reading }))
+        Ok(Some(Unread { part, footer, place, rows, reading }))
     }
 
-    fn count_entry<C: Counter>(&self, entry: &Entry, counter: &mut C) {
+    fn count_entry(&self, entry: &Entry, tallies: &mut Tallies<'_>) -> Result<()> {
         let block = &entry.block;
         let inside = self.window.covers(entry.time, (block.first.0, block.last().0));
-        for record in &block.batch.records {
-            if (inside || self.window.time.contains(record.time)) && self.query.matches(record) {
-                counter.record(record);
-            }
-        }
+        let matches =
+            |record: &&Record| (inside || self.window.time.contains(record.time)) && self.query.matches(record);
+        let records: Vec<&Record> = block.batch.records.iter().filter(matches).collect();
+        tallies.add_rows(Rows::Records(&records))
     }
 }

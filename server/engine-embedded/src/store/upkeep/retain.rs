@@ -15,7 +15,7 @@ use model::{
     query::{Expr, Field, Test},
 };
 use parts::reader::Part;
-use pipeline::{Result, TimeRange};
+use pipeline::Result;
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
@@ -98,7 +98,7 @@ impl Inner {
         let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(services)) };
         let alone =
             Snapshot { tables: Vec::new(), parts: Arc::new(vec![part.clone()]), newest: self.snapshots.load().newest };
-        self.counts.run(move |cancel| aggregate::count(&alone, &query, TimeRange::ALL, cancel)).await
+        self.counts.run(move |cancel| aggregate::count(&alone, &query, cancel)).await
     }
 }
 

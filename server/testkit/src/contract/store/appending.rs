@@ -1,7 +1,12 @@
 //! Storing batches, each once.
 
-use model::{Position, Query, RecordId, limits};
-use pipeline::{Content, DeadLetterRequest, ErrorClass, SearchRequest, TimeRange};
+use model::{
+    Position, Query, RecordId,
+    aggregate::{Aggregation, Key, Table},
+    limits,
+    query::Field,
+};
+use pipeline::{Content, DeadLetterRequest, ErrorClass, SearchRequest, TimeRange, ask};
 
 use super::{Feeder, assert_in_order, assert_same, everything, records, records_of};
 use crate::{contract::StoreHarness, records as corpora};
@@ -25,14 +30,14 @@ pub async fn an_empty_store_answers_every_question(harness: &dyn StoreHarness) {
     let store = harness.open().await;
     let (query, range) = (Query::default(), TimeRange { from: 0, to: 60 });
     assert_eq!(everything(&*store).await, []);
-    assert_eq!(store.count(&query, TimeRange::ALL).await.unwrap(), 0);
+    assert_eq!(ask::count(&*store, &query, TimeRange::ALL).await.unwrap(), 0);
     let request = SearchRequest::new(query.clone(), TimeRange::ALL, 10);
     let page = store.search(&request).await.unwrap();
     assert_eq!((page.records, page.next), (vec![], None));
-    assert_eq!(store.histogram(&query, range, 20).await.unwrap().counts, [[0; 6]; 3]);
-    let facets = store.facets(&query, TimeRange::ALL, &["service".into(), "x".into()], 5).await.unwrap();
-    assert_eq!(facets.len(), 2);
-    assert!(facets.iter().all(|facet| facet.values.is_empty()));
+    for keys in [vec![Key::Time { width: 20 }], vec![Key::Field(Field::Service)]] {
+        let aggregation = Aggregation::counting(query.clone(), range, keys, 5);
+        assert_eq!(store.aggregate(&aggregation).await.unwrap(), [Table { rows: vec![], complete: true }]);
+    }
     assert_eq!(store.get(RecordId(1)).await.unwrap(), None);
     assert_eq!(store.context(RecordId(1), 5, 5).await.unwrap(), None);
     assert_eq!(store.dead_letters(&DeadLetterRequest::newest(10)).await.unwrap(), []);
@@ -124,9 +129,9 @@ pub async fn records_of_any_time_are_stored(harness: &dyn StoreHarness) {
     assert_same(&found, &batch.records, "search");
     for (place, time) in times.into_iter().enumerate() {
         let range = TimeRange { from: time, to: time + 1 };
-        assert_eq!(store.count(&Query::default(), range).await.unwrap(), 1, "{time}");
+        assert_eq!(ask::count(&*store, &Query::default(), range).await.unwrap(), 1, "{time}");
         let range = TimeRange { from: i64::MIN, to: time };
-        assert_eq!(store.count(&Query::default(), range).await.unwrap(), place as u64, "before {time}");
+        assert_eq!(ask::count(&*store, &Query::default(), range).await.unwrap(), place as u64, "before {time}");
     }
     store.close().await;
 }

@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Query, RecordId};
-use pipeline::{Batch, ErrorClass, LogStore, SearchPage, SearchRequest, TimeRange};
+use model::{
+    Query, RecordId,
+    aggregate::{self, Aggregation, Grouping, Key, Measure},
+    query::Field,
+};
+use pipeline::{Ask, Batch, ErrorClass, LogStore, SearchPage, SearchRequest, TimeRange, ask};
 
 use super::{Feeder, assert_same, records};
 use crate::{
@@ -49,8 +53,8 @@ impl Pair {
     async fn compare_queries(&self, seed: u64) {
         for (number, query) in corpora::queries(seed, &self.corpus, 120).into_iter().enumerate() {
             let range = ranges()[number % ranges().len()];
-            let expected = self.reference.count(&query, range).await.unwrap();
-            let found = self.store.count(&query, range).await.unwrap();
+            let expected = ask::count(&self.reference, &query, range).await.unwrap();
+            let found = ask::count(&*self.store, &query, range).await.unwrap();
             assert_eq!(found, expected, "count of `{query}` in {range:?}\n{:?}", query.expr);
             let what = format!("search for `{query}` in {range:?}");
             let expected = all_pages(&self.reference, &query, range, 10_000).await;
@@ -72,11 +76,11 @@ fn ranges() -> [TimeRange; 4] {
 }
 
 /// Turns pages until there are no more.
-async fn all_pages(store: &dyn LogStore, query: &Query, range: TimeRange, limit: usize) -> Vec<model::Record> {
+async fn all_pages(store: &dyn Ask, query: &Query, range: TimeRange, limit: usize) -> Vec<model::Record> {
     all_pages_of(store, SearchRequest::new(query.clone(), range, limit)).await
 }
 
-async fn all_pages_of(store: &dyn LogStore, mut request: SearchRequest) -> Vec<model::Record> {
+async fn all_pages_of(store: &dyn Ask, mut request: SearchRequest) -> Vec<model::Record> {
     let mut found = Vec::new();
     // A search may stop early, but not for ever.
     for _ in 0..10_000 {
@@ -213,6 +217,34 @@ pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_le
     store.close().await;
 }
 
+impl Pair {
+    async fn compare(&self, aggregation: &Aggregation) {
+        let found = self.store.aggregate(aggregation).await.unwrap();
+        let expected = self.reference.aggregate(aggregation).await.unwrap();
+        assert_eq!(found.len(), expected.len());
+        for ((found, expected), grouping) in found.iter().zip(&expected).zip(&aggregation.groupings) {
+            let Aggregation { query, range, .. } = aggregation;
+            assert_eq!(found, expected, "`{query}` in {range:?}: {grouping:?}\n{:?}", query.expr);
+        }
+    }
+}
+
+pub async fn fresh_records_aggregate_like_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::open(harness, 60, &[]).await;
+    for aggregation in corpora::aggregations(4, &pair.corpus, 150) {
+        pair.compare(&aggregation).await;
+    }
+    pair.store.close().await;
+}
+
+pub async fn old_and_fresh_records_aggregate_like_the_reference(harness: &dyn StoreHarness) {
+    let pair = Pair::mixed(harness, 61).await;
+    for aggregation in corpora::aggregations(5, &pair.corpus, 200) {
+        pair.compare(&aggregation).await;
+    }
+    pair.store.close().await;
+}
+
 pub async fn histograms_agree_with_the_reference(harness: &dyn StoreHarness) {
     let pair = Pair::mixed(harness, 56).await;
     let cases = [
@@ -226,24 +258,28 @@ pub async fn histograms_agree_with_the_reference(harness: &dyn StoreHarness) {
     ];
     for text in ["*", "level>=warn", "request", "http.status>=500 OR timeout"] {
         let query = Query::parse(text).unwrap();
-        for (from, to, bucket) in cases {
+        for (from, to, width) in cases {
+            let keys = vec![Key::Time { width }, Key::Field(Field::Level)];
             let range = TimeRange { from, to };
-            let found = pair.store.histogram(&query, range, bucket).await.unwrap();
-            let expected = pair.reference.histogram(&query, range, bucket).await.unwrap();
-            assert_eq!(found, expected, "`{text}` {range:?} in buckets of {bucket}");
+            pair.compare(&Aggregation::counting(query.clone(), range, keys, aggregate::GROUPS)).await;
         }
     }
     pair.store.close().await;
 }
 
-pub async fn a_histogram_of_too_many_buckets_is_refused(harness: &dyn StoreHarness) {
+pub async fn an_aggregation_beyond_a_bound_is_refused(harness: &dyn StoreHarness) {
     let store = harness.open().await;
-    for (to, bucket) in [(10_001, 1), (10, 0), (10, -1)] {
-        let error = store.histogram(&Query::default(), TimeRange { from: 0, to }, bucket).await.unwrap_err();
+    let by_time = |to, width| {
+        let keys = vec![Key::Time { width }];
+        Aggregation::counting(Query::default(), TimeRange { from: 0, to }, keys, aggregate::GROUPS)
+    };
+    for (to, width) in [(10_001, 1), (10, 0), (10, -1)] {
+        let error = store.aggregate(&by_time(to, width)).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Invalid, "{error}");
     }
-    let most = store.histogram(&Query::default(), TimeRange { from: 0, to: 10_000 }, 1).await.unwrap();
-    assert_eq!(most.counts.len(), 10_000);
+    assert_eq!(store.aggregate(&by_time(10_000, 1)).await.unwrap().len(), 1);
+    let nothing = Aggregation { groupings: vec![], ..by_time(10, 1) };
+    assert_eq!(store.aggregate(&nothing).await.unwrap_err().class, ErrorClass::Invalid);
     store.close().await;
 }
 
@@ -267,17 +303,17 @@ pub async fn facets_agree_with_the_reference(harness: &dyn StoreHarness) {
         "seq",
         "nothing.like.this",
     ];
-    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     for text in ["*", "level>=warn", "request", "nothing.like.this:*"] {
         let query = Query::parse(text).unwrap();
         for range in ranges() {
             for limit in [3, 10_000] {
-                let found = pair.store.facets(&query, range, &names, limit).await.unwrap();
-                let expected = pair.reference.facets(&query, range, &names, limit).await.unwrap();
-                for (found, expected) in found.iter().zip(&expected) {
-                    assert_eq!(found, expected, "`{text}` in {range:?}, the first {limit}");
-                }
-                assert_eq!(found.len(), expected.len());
+                let by = |name| Grouping {
+                    keys: vec![Key::Field(Field::parse_name(name).unwrap())],
+                    measures: vec![Measure::Count],
+                    limit,
+                };
+                let groupings = names.into_iter().map(by).collect();
+                pair.compare(&Aggregation { query: query.clone(), range, groupings }).await;
             }
         }
     }

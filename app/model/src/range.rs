@@ -1,6 +1,6 @@
 //! Ranges of time.
 
-use model::time::Nanos;
+use crate::Nanos;
 
 /// A half-open range of times: `from <= time < to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
+    /// Every time but the last nanosecond that there is.
     pub const ALL: Self = Self { from: Nanos::MIN, to: Nanos::MAX };
 
     pub fn contains(self, time: Nanos) -> bool {

@@ -1,0 +1,309 @@
+//! Keys of many rows at once, as small numbers.
+//!
+//! Rows with equal codes have equal keys, so counting is adding to an array. The opposite need
+//! not hold: equal texts may have several codes, which meet again in the group's bytes.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use arrow_array::{
+    Array, RecordBatch, StringArray,
+    types::{Int64Type, UInt8Type},
+};
+use foldhash::fast::RandomState;
+use model::{LevelClass, Nanos, Record, Severity, aggregate::Key, hex, query::Field};
+use parts::{
+    columns::{self, Texts},
+    decode::{self, Values},
+    schema::{self, Columns},
+};
+use pipeline::{Error, Result};
+
+use super::encode;
+
+/// Rows that match, from a part or from memory.
+#[derive(Clone, Copy)]
+pub(super) enum Rows<'a> {
+    Batch(&'a RecordBatch, &'a Columns),
+    Records(&'a [&'a Record]),
+}
+
+impl Rows<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Batch(batch, _) => batch.num_rows(),
+            Self::Records(records) => records.len(),
+        }
+    }
+}
+
+/// The times of the rows.
+pub(super) fn times<'a>(rows: Rows<'a>) -> Result<Cow<'a, [Nanos]>> {
+    Ok(match rows {
+        Rows::Batch(batch, _) => Cow::Borrowed(columns::times(batch, schema::TIME)?),
+        Rows::Records(records) => records.iter().map(|record| record.time).collect(),
+    })
+}
+
+/// The columns of a part that hold the key.
+pub(super) fn columns_of(key: &Key, layout: &Columns) -> Vec<usize> {
+    let names: &[&str] = match key {
+        Key::Time { .. } => &[schema::TIME],
+        Key::Field(Field::Level) => &[schema::SEVERITY],
+        Key::Field(Field::Service) => &[schema::SERVICE],
+        Key::Field(Field::Node) => &[schema::NODE],
+        Key::Field(Field::Message) => &[schema::MESSAGE],
+        Key::Field(Field::TraceId) => &[schema::TRACE_ID],
+        Key::Field(Field::SpanId) => &[schema::SPAN_ID],
+        Key::Field(Field::Id) => &[schema::ID_BASE, schema::POSITION],
+        Key::Field(Field::Attribute(key)) => {
+            return layout.of_attribute(key).map(|(place, _)| *place).chain(layout.rest).collect();
+        }
+    };
+    names.iter().map(|name| layout.place(name)).collect()
+}
+
+/// The values of one key.
+pub(super) struct Codes<'a> {
+    /// Of each row.
+    pub(super) codes: Vec<u32>,
+    /// One more than the greatest code.
+    pub(super) len: usize,
+    values: Vec<(u32, Coded<'a>)>,
+}
+
+/// What a run of codes stands for, from its first code on.
+enum Coded<'a> {
+    Missing,
+    Classes,
+    Buckets { first: i64, width: i64 },
+    Dictionary(&'a StringArray),
+    Texts(Vec<Cow<'a, str>>),
+}
+
+impl<'a> Codes<'a> {
+    /// Codes of `key`. `distinct`: equal texts should have one code, because the codes are to
+    /// be combined with those of another key.
+    pub(super) fn of(key: &Key, rows: Rows<'a>, distinct: bool) -> Result<Self> {
+        match (key, rows) {
+            (Key::Time { width }, rows) => Ok(Self::of_times(&times(rows)?, *width)),
+            (Key::Field(Field::Level), Rows::Batch(batch, _)) => {
+                let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
+                let class = |number: &u8| {
+                    let severity = Severity::new(*number);
+                    let severity =
+                        severity.ok_or_else(|| Error::corrupt(format!("a part holds the severity {number}")));
+                    Ok(severity?.class().index() as u32)
+                };
+                Ok(Self::of_classes(severities.iter().map(class).collect::<Result<_>>()?))
+            }
+            (Key::Field(Field::Level), Rows::Records(records)) => {
+                Ok(Self::of_classes(records.iter().map(|record| record.severity.class().index() as u32).collect()))
+            }
+            (Key::Field(field), rows) => {
+                let mut coder = Coder::new(rows.len(), distinct);
+                match rows {
+                    Rows::Batch(batch, layout) => coder.add_column(field, batch, layout)?,
+                    Rows::Records(records) => {
+                        for (row, record) in records.iter().enumerate() {
+                            if let Some(text) = field.text(record) {
+                                coder.add(row, text);
+                            }
+                        }
+                    }
+                }
+                Ok(coder.into_codes())
+            }
+        }
+    }
+
+    fn of_classes(codes: Vec<u32>) -> Self {
+        Self { codes, len: LevelClass::ALL.len(), values: vec![(0, Coded::Classes)] }
+    }
+
+    /// The rows are within a range of at most [`model::aggregate::BUCKETS`] buckets.
+    fn of_times(times: &[Nanos], width: i64) -> Self {
+        let (oldest, newest) =
+            times.iter().fold((i64::MAX, i64::MIN), |(oldest, newest), time| (oldest.min(*time), newest.max(*time)));
+        let first = oldest.min(newest).div_euclid(width);
+        // The bucket of the row before: neighbours are mostly in one, and a division takes long.
+        let (mut from, mut to, mut code) = (0, 0, 0);
+        let codes = times.iter().map(|time| {
+            if !(from..to).contains(time) {
+                let into = time.rem_euclid(width);
+                (from, to) = (time.saturating_sub(into), time.saturating_add(width - into));
+                code = (time.div_euclid(width) - first) as u32;
+            }
+            code
+        });
+        let codes = codes.collect();
+        let len = if times.is_empty() { 1 } else { newest.div_euclid(width) - first + 1 };
+        Self { codes, len: len as usize, values: vec![(0, Coded::Buckets { first, width })] }
+    }
+
+    /// Appends what the code stands for.
+    pub(super) fn put(&self, code: u32, bytes: &mut Vec<u8>) {
+        let Some((base, coded)) = self.values.iter().rev().find(|(base, _)| *base <= code) else { return };
+        let place = (code - base) as usize;
+        match coded {
+            Coded::Missing => encode::put_missing(bytes),
+            Coded::Classes => encode::put_text(LevelClass::ALL.get(place).map_or("", |class| class.name()), bytes),
+            Coded::Buckets { first, width } => {
+                encode::put_time((first + place as i64).saturating_mul(*width), bytes);
+            }
+            Coded::Dictionary(values) => encode::put_text(values.value(place), bytes),
+            Coded::Texts(texts) => encode::put_text(texts.get(place).map_or("", |text| text), bytes),
+        }
+    }
+}
+
+/// Gives codes to texts. Code 0 is a row without the field.
+struct Coder<'a> {
+    codes: Vec<u32>,
+    next: u32,
+    values: Vec<(u32, Coded<'a>)>,
+    /// The codes of texts, where equal ones should have one.
+    known: Option<HashMap<Cow<'a, str>, u32, RandomState>>,
+}
+
+impl<'a> Coder<'a> {
+    fn new(rows: usize, distinct: bool) -> Self {
+        Self {
+            codes: vec![0; rows],
+            next: 1,
+            values: vec![(0, Coded::Missing)],
+            known: distinct.then(HashMap::default),
+        }
+    }
+
+    fn into_codes(self) -> Codes<'a> {
+        Codes { codes: self.codes, len: self.next as usize, values: self.values }
+    }
+
+    fn add(&mut self, row: usize, text: Cow<'a, str>) {
+        if text.is_empty() {
+            return;
+        }
+        let code = match self.known.as_mut().map(|known| known.get(text.as_ref()).copied()) {
+            Some(Some(code)) => code,
+            _ => {
+                let code = self.next;
+                self.next += 1;
+                if let Some(known) = &mut self.known {
+                    known.insert(text.clone(), code);
+                }
+                match self.values.last_mut() {
+                    Some((_, Coded::Texts(texts))) => texts.push(text),
+                    _ => self.values.push((code, Coded::Texts(vec![text]))),
+                }
+                code
+            }
+        };
+        self.set(row, code);
+    }
+
+    fn set(&mut self, row: usize, code: u32) {
+        if let Some(place) = self.codes.get_mut(row) {
+            *place = code;
+        }
+    }
+
+    fn add_texts(&mut self, column: &Texts<'a>) {
+        match column {
+            // A dictionary serves a whole row group, and may be larger than these rows.
+            Texts::Repeated { keys, values } if values.len() <= 2 * self.codes.len() => {
+                let base = self.next;
+                for (row, key) in keys.iter().enumerate() {
+                    if let Some(key) = key {
+                        self.set(row, base + key.cast_unsigned());
+                    }
+                }
+                self.next += values.len() as u32;
+                self.values.push((base, Coded::Dictionary(values)));
+            }
+            column => {
+                for row in 0..column.len() {
+                    if let Some(text) = column.get(row) {
+                        self.add(row, Cow::Borrowed(text));
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_column(&mut self, field: &Field, batch: &'a RecordBatch, layout: &Columns) -> Result<()> {
+        match field {
+            Field::Service => self.add_texts(&Texts::named(batch, schema::SERVICE)?),
+            Field::Node => self.add_texts(&Texts::named(batch, schema::NODE)?),
+            Field::Message => self.add_texts(&Texts::named(batch, schema::MESSAGE)?),
+            Field::Level => self.add_texts(&Texts::named(batch, schema::LEVEL)?),
+            Field::TraceId => self.add_bytes(batch, schema::TRACE_ID)?,
+            Field::SpanId => self.add_bytes(batch, schema::SPAN_ID)?,
+            Field::Id => {
+                let bases = columns::bytes(batch, schema::ID_BASE)?;
+                let positions = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
+                for (row, position) in positions.iter().enumerate() {
+                    let id = decode::id(columns::byte_value(bases, row), *position)?;
+                    self.add(row, Cow::Owned(id.to_string()));
+                }
+            }
+            Field::Attribute(key) => {
+                for (_, attribute) in layout.of_attribute(key) {
+                    match Values::named(batch, &attribute.column, attribute.kind)? {
+                        Values::Text(column) => self.add_texts(&column),
+                        values => {
+                            for row in 0..batch.num_rows() {
+                                if let Some(value) = values.get(row) {
+                                    self.add(row, Cow::Owned(value.to_string()));
+                                }
+                            }
+                        }
+                    }
+                }
+                if layout.rest.is_some() {
+                    let column = Texts::named(batch, schema::REST)?;
+                    for row in 0..column.len() {
+                        let Some(json) = column.get(row) else { continue };
+                        if let Some(value) = decode::rest(json)?.get(key.as_str()) {
+                            self.add(row, Cow::Owned(value.to_string()));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_bytes(&mut self, batch: &RecordBatch, name: &str) -> Result<()> {
+        for (row, id) in columns::bytes(batch, name)?.iter().enumerate() {
+            if let Some(id) = id {
+                self.add(row, Cow::Owned(hex::encode(id)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One code for the codes of several keys, and how many such codes there are.
+pub(super) fn combine(keys: &[Codes<'_>], rows: usize) -> (Vec<u32>, usize) {
+    let Some((first, others)) = keys.split_first() else { return (vec![0; rows], 1) };
+    let (mut codes, mut len) = (first.codes.clone(), first.len);
+    // A table of all combinations, as long as it is not much longer than the rows.
+    let most = 1024 + 4 * rows;
+    for key in others {
+        let pairs = codes.iter().zip(&key.codes);
+        if len.saturating_mul(key.len) <= most {
+            codes = pairs.map(|(one, other)| one * key.len as u32 + other).collect();
+            len *= key.len;
+        } else {
+            let mut known: HashMap<(u32, u32), u32, RandomState> = HashMap::default();
+            codes = pairs
+                .map(|(one, other)| {
+                    let next = known.len() as u32;
+                    *known.entry((*one, *other)).or_insert(next)
+                })
+                .collect();
+            len = known.len();
+        }
+    }
+    (codes, len)
+}

@@ -1,0 +1,256 @@
+//! Grouping and measuring (C13): in the database where SQL means the same, else row by row.
+
+use std::pin::pin;
+
+use futures::TryStreamExt;
+use model::{
+    LevelClass, Query,
+    aggregate::{self, Aggregation, Cell, Group, Grouping, Groups, Key, Measure, Table},
+    query::Field,
+    time::Nanos,
+};
+use pipeline::{Error, Result, TimeRange, ask};
+use sqlx::{Row, postgres::PgRow};
+
+use super::{
+    Readers,
+    minutes::{self, Split},
+    row::{columns_for, stored_record},
+};
+use crate::{
+    error::classify,
+    session::Session,
+    sql::{Parameters, Statement, text_of},
+    types::Instant,
+};
+
+/// The most groups that are kept while they are collected here.
+const GROUPS: usize = 200_000;
+
+/// See [`pipeline::Ask::aggregate`].
+pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> Result<Vec<Table>> {
+    ask::check(aggregation)?;
+    let Aggregation { query, range, groupings } = aggregation;
+    if range.from >= range.to {
+        return Ok(groupings.iter().map(|grouping| Groups::new(grouping).into_table()).collect());
+    }
+    let in_minutes = |grouping: &Grouping| readers.have_minutes && minutes_suffice(query, grouping);
+    let by_minutes = groupings.iter().any(in_minutes);
+    let mut session = Session::open(&readers.pool).await?;
+    // Several statements are to see one state of the store.
+    let is_transaction = by_minutes || groupings.len() > 1;
+    if is_transaction {
+        minutes::begin(&mut session).await?;
+    }
+    let split = if by_minutes { Some(minutes::split(&mut session, *range).await?) } else { None };
+    let mut tables = Vec::with_capacity(groupings.len());
+    for grouping in groupings {
+        let mut asked = Asked { session: &mut session, query, range: *range, grouping };
+        tables.push(match &split {
+            Some(split) if in_minutes(grouping) => asked.from_minutes(split).await?,
+            _ => asked.from_records().await?,
+        });
+    }
+    if is_transaction {
+        minutes::end(session).await?;
+    } else {
+        session.end();
+    }
+    Ok(tables)
+}
+
+/// Whether the counted minutes answer the same as the records do.
+fn minutes_suffice(query: &Query, grouping: &Grouping) -> bool {
+    let is_known = |key: &Key| match key {
+        Key::Field(field) => matches!(field, Field::Service | Field::Level),
+        Key::Time { width } => width % minutes::MINUTE == 0,
+    };
+    query.is_by_service_and_class()
+        && grouping.keys.iter().all(is_known)
+        && grouping.measures.iter().all(|measure| *measure == Measure::Count)
+}
+
+/// One grouping of an aggregation.
+struct Asked<'a> {
+    session: &'a mut Session,
+    query: &'a Query,
+    range: TimeRange,
+    grouping: &'a Grouping,
+}
+
+/// A table whose rows can be grouped.
+#[derive(Clone, Copy)]
+struct Source {
+    table: &'static str,
+    /// The column of the time.
+    time: &'static str,
+    /// How many records a group of rows stands for.
+    records: &'static str,
+}
+
+const LOGS: Source = Source { table: "logs", time: "time", records: "count(*)" };
+const MINUTES: Source = Source { table: "minutes", time: "minute", records: "sum(records)::bigint" };
+
+impl Asked<'_> {
+    async fn from_records(&mut self) -> Result<Table> {
+        let statement = Statement::matching(self.query).within(self.range);
+        if !self.is_exact(&statement) {
+            let mut groups = Groups::new(self.grouping);
+            self.add_rows(statement, &mut groups).await?;
+            return Ok(groups.into_table());
+        }
+        // One more than is wanted tells whether there are more.
+        let limit = self.grouping.limit + 1;
+        let groups = self.groups_of(statement, LOGS, Some(limit)).await?;
+        Ok(self.grouping.table(groups, |keys| keys))
+    }
+
+    /// From the table of minutes as far as that goes, and the rest from the records.
+    async fn from_minutes(&mut self, split: &Split) -> Result<Table> {
+        let mut groups = Groups::new(self.grouping);
+        if !split.counted.is_empty() {
+            let statement = Statement::matching(self.query).during(&split.counted);
+            let counted = self.groups_of(statement, MINUTES, None).await?;
+            merge(&mut groups, counted)?;
+        }
+        for range in &split.afresh {
+            let statement = Statement::matching(self.query).within(*range);
+            if self.is_exact(&statement) {
+                let counted = self.groups_of(statement, LOGS, None).await?;
+                merge(&mut groups, counted)?;
+            } else {
+                self.add_rows(statement, &mut groups).await?;
+            }
+        }
+        Ok(groups.into_table())
+    }
+
+    /// Whether SQL sees the same records and the same keys. Its times are microseconds.
+    fn is_exact(&self, statement: &Statement) -> bool {
+        let is_exact = |key: &Key| match key {
+            Key::Time { width } => width % 1_000 == 0,
+            Key::Field(_) => true,
+        };
+        statement.exact && self.grouping.keys.iter().all(is_exact)
+    }
+
+    /// Groups in the database; the largest `limit` of them, or all.
+    async fn groups_of(
+        &mut self,
+        mut statement: Statement,
+        source: Source,
+        limit: Option<usize>,
+    ) -> Result<Vec<(Vec<Cell>, Group)>> {
+        let Source { table, time, records } = source;
+        let (mut columns, mut order) = (Vec::new(), vec!["records desc".to_owned()]);
+        for (place, key) in self.grouping.keys.iter().enumerate() {
+            let value = value_of(key, time, self.range, &mut statement.parameters);
+            columns.push(format!("{value} as key{place}"));
+            order.push(match key {
+                Key::Field(Field::Level) => format!("{} collate \"C\"", name_of_class(&format!("key{place}"))),
+                _ => format!("key{place} nulls first"),
+            });
+        }
+        let keys: Vec<String> = (0..columns.len()).map(|place| format!("key{place}")).collect();
+        columns.push(format!("{records} as records"));
+        columns.push(if self.measures_time() { format!("max({time}) as newest") } else { "null as newest".to_owned() });
+        let group = if keys.is_empty() { String::new() } else { format!("group by {}", keys.join(", ")) };
+        // Groups are named and put in order when there are few of them left.
+        let rest = limit.map(|limit| {
+            let limit = statement.parameters.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            format!("order by {} limit {limit}", order.join(", "))
+        });
+        let query = statement.select_groups(table, &columns.join(", "), &group, &rest.unwrap_or_default())?;
+        let rows = self.session.rows(query).await?;
+        let groups = rows.iter().map(|row| self.group(row)).collect::<Result<Vec<_>>>()?;
+        Ok(groups.into_iter().filter(|(_, group)| group.records > 0).collect())
+    }
+
+    fn group(&self, row: &PgRow) -> Result<(Vec<Cell>, Group)> {
+        let keys = self.grouping.keys.iter().enumerate().map(|(place, key)| cell(key, row, place));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let records: Option<i64> = row.try_get(keys.len()).map_err(classify)?;
+        let newest: Option<Instant> =
+            if self.measures_time() { row.try_get(keys.len() + 1).map_err(classify)? } else { None };
+        let newest = newest.map_or(Nanos::MIN, |newest| newest.join(0));
+        Ok((keys, Group::new(records.unwrap_or(0).unsigned_abs(), newest)))
+    }
+
+    fn measures_time(&self) -> bool {
+        self.grouping.measures.contains(&Measure::NewestTime)
+    }
+
+    /// Groups row by row, those that the query really matches.
+    async fn add_rows(&mut self, statement: Statement, groups: &mut Groups<'_>) -> Result<()> {
+        let exact = statement.exact;
+        let fields = self.grouping.keys.iter().filter_map(|key| match key {
+            Key::Field(field) => Some(field),
+            Key::Time { .. } => None,
+        });
+        let mut rows = pin!(self.session.stream(statement.select(&columns_for(self.query, fields), "")?)?);
+        while let Some(row) = rows.try_next().await? {
+            let record = stored_record(&row)?.record;
+            if exact || self.query.matches(&record) {
+                groups.add(&record);
+                check_number(groups)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn merge(groups: &mut Groups<'_>, more: Vec<(Vec<Cell>, Group)>) -> Result<()> {
+    for (keys, group) in more {
+        groups.merge(keys, group);
+    }
+    check_number(groups)
+}
+
+fn check_number(groups: &Groups<'_>) -> Result<()> {
+    if groups.len() > GROUPS {
+        return Err(Error::invalid(format!(
+            "the answer has more than {GROUPS} groups; narrow the time range or the filter"
+        )));
+    }
+    Ok(())
+}
+
+/// The SQL of a key: text or null, the number of a level class, or the start of a bucket.
+fn value_of(key: &Key, time: &str, range: TimeRange, parameters: &mut Parameters) -> String {
+    match key {
+        Key::Time { width } => {
+            let step = parameters.bind(format!("{} microseconds", width / 1_000));
+            // No time is before it, and bins are counted from it.
+            let width = i128::from(*width);
+            let origin = i128::from(range.from).div_euclid(width) * width / 1_000;
+            let origin = parameters.bind(Instant::from_unix_micros(origin as i64));
+            format!("date_bin({step}::text::interval, {time}, {origin})")
+        }
+        Key::Field(Field::Level) => "(severity - 1) / 4".to_owned(),
+        // No text of PostgreSQL holds NUL, so no record has such an attribute.
+        Key::Field(Field::Attribute(key)) if key.contains('\0') => "null::text".to_owned(),
+        Key::Field(field) => format!("nullif({}, '') collate \"C\"", text_of(field, parameters)),
+    }
+}
+
+/// The SQL of the name of a level class.
+fn name_of_class(number: &str) -> String {
+    let names: Vec<String> = LevelClass::ALL.iter().map(|class| format!("'{}'", class.name())).collect();
+    format!("(array[{}])[{number} + 1]", names.join(", "))
+}
+
+fn cell(key: &Key, row: &PgRow, place: usize) -> Result<Cell> {
+    Ok(match key {
+        Key::Time { .. } => {
+            let time: Instant = row.try_get(place).map_err(classify)?;
+            Cell::Time(time.join(0))
+        }
+        Key::Field(Field::Level) => {
+            let class: i32 = row.try_get(place).map_err(classify)?;
+            let class = usize::try_from(class).ok().and_then(|class| LevelClass::ALL.get(class));
+            let class = class.ok_or_else(|| Error::corrupt("a record has a severity that there is not"))?;
+            aggregate::class(*class)
+        }
+        Key::Field(_) => aggregate::text(row.try_get(place).map_err(classify)?),
+    })
+}
