@@ -26,7 +26,7 @@ test('the system page says how the engines are', async ({ page, pair }) => {
   await expect(page.getByTestId('card-queue')).toContainText(pair === 'embedded' ? 'embedded' : 'RabbitMQ', {
     ignoreCase: true,
   });
-  await expect(page.getByTestId('card-queue')).toContainText('well');
+  await expect(page.getByTestId('card-queue')).toContainText('healthy');
   await expect(page.getByTestId('no-dead-letters')).toBeVisible();
 });
 
