@@ -169,7 +169,7 @@ test.describe('records between good ones', () => {
     ['values that are no list', { streams: [{ stream: {}, values: 7 }] }, /streams\[0\]\.values: a number/],
     ['an entry without a line', { streams: [{ stream: {}, values: [['1']] }] }, /streams\[0\]\.values\[0\].*nanoseconds.*line/],
     ['a stream without lines', { streams: [{ stream: { a: 1 }, values: [] }] }, /streams\[0\]: it has no lines/],
-    ['a misspelt field', { streams: [{ stream: {}, value: [['1', 'm']] }] }, /"value" is not known/],
+    ['a misspelt field', { streams: [{ stream: {}, value: [['1', 'm']] }] }, /"value" is unknown/],
     ['a push without streams', { streams: [] }, /streams/],
   ];
   for (const [what, body, reason] of lokiBodies) {

@@ -132,7 +132,7 @@ fn a_value_of_a_wrong_kind_refuses_its_record_and_names_the_place() {
         (r#"{"doubleValue":"fast"}"#, ".doubleValue: \"fast\" is not a number"),
         (r#"{"doubleValue":"inf"}"#, ".doubleValue: \"inf\" is not a number"),
         (r#"{"doubleValue":[1]}"#, ".doubleValue: a list where a number is expected"),
-        (r#"{"bytesValue":"%%%"}"#, ".bytesValue: the text is no Base64"),
+        (r#"{"bytesValue":"%%%"}"#, ".bytesValue: the text is not Base64"),
         (r#"{"bytesValue":[1,2]}"#, ".bytesValue: a list where a text in Base64 is expected"),
         (r#"{"arrayValue":[1]}"#, ".arrayValue: a list where an object is expected"),
         (r#"{"arrayValue":{"values":7}}"#, ".arrayValue.values: a number where a list is expected"),
@@ -219,7 +219,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""eventName":[]"#, ".eventName: a list where a text is expected"),
         (
             r#""message":"m","timeUnixNano":"1""#,
-            ": it has no body, attributes or eventName, and its field \"message\" is not known",
+            ": it has no body, attributes or eventName, and its field \"message\" is unknown",
         ),
     ] {
         assert_eq!(read(fields), Err(format!("{place}{reason}")), "{fields}");
@@ -327,24 +327,24 @@ fn what_is_wrong_around_log_records_costs_only_what_is_in_it() {
         (
             r#"{"scopeLog":[{"logRecords":[{}]}]}"#.into(),
             1,
-            "resourceLogs[0]: it has no scopeLogs, and its field \"scopeLog\" is not known",
+            "resourceLogs[0]: it has no scopeLogs, and its field \"scopeLog\" is unknown",
         ),
         (
             r#"{"scopeLogs":[{"records":[{}]}]}"#.into(),
             1,
-            "resourceLogs[0].scopeLogs[0]: it has no logRecords, and its field \"records\" is not known",
+            "resourceLogs[0].scopeLogs[0]: it has no logRecords, and its field \"records\" is unknown",
         ),
         (
             format!(
                 r#"{{"resource":{{"attributes":[{{"key":"k","value":{{"intValue":"x"}}}}]}},"scopeLogs":[{{"logRecords":[{two}]}}]}}"#
             ),
             2,
-            "resourceLogs[0].scopeLogs[0].logRecords[0] is of one that does not read: resource.attributes[0].value.intValue: \"x\" is not a whole number",
+            "resourceLogs[0].scopeLogs[0].logRecords[0] belongs to one that cannot be parsed: resource.attributes[0].value.intValue: \"x\" is not a whole number",
         ),
         (
             format!(r#"{{"scopeLogs":[{{"logRecords":[{two}],"scope":{{"name":7}}}}]}}"#),
             2,
-            "resourceLogs[0].scopeLogs[0].logRecords[0] is of one that does not read: scope.name: a number where a text is expected",
+            "resourceLogs[0].scopeLogs[0].logRecords[0] belongs to one that cannot be parsed: scope.name: a number where a text is expected",
         ),
     ] {
         let read = decoded(&format!(r#"{{"resourceLogs":[{bad},{good}]}}"#));

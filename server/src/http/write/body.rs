@@ -111,7 +111,7 @@ impl FromRequest<IngestState> for Payload {
             let coding = Coding::of(&head.headers).map_err(|encoding| {
                 Refused::bad(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    format!("Content-Encoding: {encoding} is not known; use gzip, zstd, deflate or br"),
+                    format!("Content-Encoding: {encoding} is unknown; use gzip, zstd, deflate or br"),
                 )
             })?;
             let announced = announced(&head.headers);
