@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bulk_request_is_explained() {
-        for (body, id_text) in [
+        for (body, word) in [
             ("", "empty"),
             ("\n\n", "empty"),
             ("{\"message\":\"a\"}\n{\"message\":\"b\"}", "line 1"),
@@ -248,7 +248,7 @@ mod tests {
             ("{\"streams\":[]}", "/loki/api/v1/push"),
         ] {
             let error = read(body).unwrap_err();
-            assert!(error.message.contains(id_text), "{body}: {error}");
+            assert!(error.message.contains(word), "{body}: {error}");
         }
     }
 

@@ -88,7 +88,7 @@ impl Repetition {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > Self::MOST {
             return Err(Error::invalid(format!(
-                "what the records have in common takes {} bytes when each has its copy; the limit is {}; send fewer records in one request",
+                "the shared attributes take {} bytes when copied to each record; the limit is {}; send fewer records in one request",
                 self.bytes,
                 Self::MOST
             )));

@@ -95,7 +95,7 @@ fn message_of(bytes: &[u8]) -> Result<Frame, String> {
 /// The idempotency key of a chunk: a hash of its id and of the encoded tag and entries. A buffering client resends
 /// the same bytes. A client that reuses an id for other records is not mistaken for a resend.
 fn name_of(chunk: &str, message: &[u8], parts: usize) -> [u8; 32] {
-    // The options are the last part; without them there is no chunk.
+    // The options are the last part. Without them there is no chunk id.
     let head = match message.first() {
         Some(0x90..=0x9f) => 1,
         Some(0xdc) => 3,

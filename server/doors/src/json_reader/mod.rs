@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a list, if it is not `null`; `each` reads an element.
+    /// Reads a list or `null`; `each` reads an element.
     pub(crate) fn list(&mut self, each: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
         match self.token()? {
             Token::List => self.elements(each),
