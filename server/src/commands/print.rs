@@ -1,4 +1,4 @@
-//! Records for people and for programs, on the standard output.
+//! Prints records for people and programs.
 
 use std::io::{IsTerminal as _, Write};
 
@@ -7,13 +7,13 @@ use model::{LevelClass, api::RecordView};
 
 use crate::export::csv;
 
-/// How records are written.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Output {
     /// Time, level, service, message and attributes, in colours on a terminal.
     #[default]
     Text,
-    /// One JSON object a line, as the API gives them.
+    /// One JSON object per line, as in the API.
     Json,
     /// Comma-separated values with a header line.
     Csv,
@@ -22,14 +22,14 @@ pub(crate) enum Output {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, and where NO_COLOR is not set.
+    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// Writes records, one after another.
+/// Prints records.
 pub(super) struct Printer<W> {
     output: Output,
     color: bool,
@@ -109,7 +109,7 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
     writer.write_all(b"\n")
 }
 
-/// Without control characters: a message must not move the cursor of who reads it.
+/// Replaces control characters: a message must not move the terminal's cursor.
 fn clean(text: &str) -> String {
     let shown = |letter: char| match letter {
         '\n' => "\\n".to_owned(),

@@ -1,8 +1,8 @@
-//! Elasticsearch's way in: `_bulk`, single documents, and as much of the rest as its
-//! clients, Filebeat and Logstash ask before they send.
+//! The Elasticsearch door: `_bulk`, single documents, and the calls that its clients, Filebeat and Logstash make
+//! before they send.
 //!
-//! All of it answers at the root and below `/elasticsearch`. At the root, `/` is the
-//! dashboard, so there [`handshake`] tells clients by how they introduce themselves.
+//! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so [`handshake`]
+//! recognises clients by their headers.
 
 use std::borrow::Cow;
 
@@ -22,12 +22,12 @@ use uuid::Uuid;
 
 use super::{IngestState, Outcome, Payload, Refused, problem, store};
 
-/// The version that clients are told: the first of which all of this is true.
+/// The reported version: the first that matches these responses.
 const VERSION: &str = "8.17.0";
 
 pub(super) fn routes() -> Router<IngestState> {
     let below = marked(calls().route("/", any(greeting)));
-    // Clients that are given a path put a slash behind it or not.
+    // Clients may append a slash to a configured path.
     let slash = marked(Router::new().route("/elasticsearch/", any(greeting)));
     marked(calls()).nest("/elasticsearch", below).merge(slash)
 }
@@ -43,13 +43,13 @@ fn calls() -> Router<IngestState> {
         .route("/_license", get(license))
         .route("/_xpack", get(xpack))
         .route("/_cluster/health", get(health))
-        // What was answered is to be found.
+        // Acknowledged documents are already searchable.
         .route("/_refresh", get(refreshed).post(refreshed))
         .route("/{index}/_refresh", get(refreshed).post(refreshed))
         .route("/_flush", get(refreshed).post(refreshed))
         .route("/{index}/_flush", get(refreshed).post(refreshed));
-    // Templates, policies and pipelines say how documents are indexed. Here every field is,
-    // so each is there already and may be put again.
+    // Templates, policies and pipelines configure indexing. Every field is indexed here, so they always exist and may
+    // be replaced.
     ["/_index_template", "/_template", "/_component_template", "/_ilm/policy", "/_ingest/pipeline", "/_data_stream"]
         .into_iter()
         .fold(documents.merge(questions), |router, path| {
@@ -57,7 +57,7 @@ fn calls() -> Router<IngestState> {
         })
 }
 
-/// Official clients speak to nothing that does not say what it is.
+/// Adds the product header, which official clients require.
 fn marked(router: Router<IngestState>) -> Router<IngestState> {
     router.layer(map_response(async |response: Response| mark(response)))
 }
@@ -67,7 +67,7 @@ fn mark(mut response: Response) -> Response {
     response
 }
 
-/// Answers `/` to clients of Elasticsearch, and lets everybody else through to the page.
+/// Answers `/` for Elasticsearch clients; passes other requests to the dashboard.
 pub(crate) async fn handshake(request: Request, next: Next) -> Response {
     let asked = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
     if !asked || !is_client(request.headers()) {
@@ -85,7 +85,7 @@ fn is_client(headers: &HeaderMap) -> bool {
         || text(header::ACCEPT).contains("application/vnd.elasticsearch+json")
 }
 
-/// An answer in the form that the client asked for.
+/// A response in the requested format.
 struct Answer<T>(StatusCode, T);
 
 impl Answer<Value> {
@@ -103,7 +103,7 @@ impl<T: Serialize> Answer<T> {
     fn to(self, headers: &HeaderMap) -> Response {
         let Self(status, value) = self;
         let mut response = (status, Json(value)).into_response();
-        // `application/vnd.elasticsearch+json;compatible-with=9`, as it was asked for.
+        // `application/vnd.elasticsearch+json;compatible-with=9`, as requested.
         let wanted = headers.get(header::ACCEPT).filter(|accept| {
             accept.to_str().is_ok_and(|accept| accept.starts_with("application/vnd.elasticsearch+json"))
         });
@@ -117,7 +117,7 @@ impl<T: Serialize> Answer<T> {
     }
 }
 
-/// An error as a client of Elasticsearch expects it.
+/// An error in the format of Elasticsearch.
 fn refused(error: &Error, headers: &HeaderMap) -> Response {
     let status = problem::status(error.class);
     let kind = match status {
@@ -130,7 +130,7 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The answer about a body that was not read.
+/// The response to a body that was not read.
 fn not_read(refusal: Refused, headers: &HeaderMap) -> Response {
     match refusal {
         Refused::Full(error) => refused(&error, headers),
@@ -224,7 +224,7 @@ struct BulkAnswer<'a> {
     items: Vec<Item<'a>>,
 }
 
-/// What became of an action, under its name.
+/// The result of an action, keyed by its kind.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Item<'a> {
@@ -241,7 +241,7 @@ enum Done<'a> {
     Refused(RefusedItem<'a>),
 }
 
-/// The answer about one document, which nobody can ask for by this id.
+/// The result of one document. It cannot be retrieved by this id.
 #[derive(Serialize)]
 struct Created<'a> {
     #[serde(rename = "_index")]
@@ -285,7 +285,7 @@ struct Reason<'a> {
 }
 
 impl<'a> Created<'a> {
-    /// `request` makes the ids of documents that came without one.
+    /// `request` generates the ids of documents without one.
     fn new(action: &'a Action, request: Uuid, place: usize) -> Self {
         let id = match &action.id {
             Some(id) => Cow::Borrowed(id.as_str()),
