@@ -105,7 +105,7 @@ impl<A: DeserializeOwned + 'static> IntoFuture for Call<A> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let text = text(self.question);
+        let text = send(self.question);
         Box::pin(async move { text.await.and_then(|text| from_json(&text)) })
     }
 }

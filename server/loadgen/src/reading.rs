@@ -1,4 +1,4 @@
-//! The reading API as a client sees it: pages, counts and the live tail.
+//! A client of the reading API: pages, counts and the live tail.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use model::{
 use reqwest::{Client, Response, Url, header};
 use serde::de::DeserializeOwned;
 
-/// The query and the range of time that hold a run.
+/// The query and the time range of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub query: String,
@@ -32,7 +32,7 @@ impl Reader {
         Ok(Self { client, url: url.clone() })
     }
 
-    /// Fails where no server answers. A peer, whose address has a path, is believed to.
+    /// Fails if no server responds. A URL with a path belongs to another system and is not checked.
     pub(crate) async fn reach(&self) -> Result<()> {
         if self.url.path() != "/" {
             return Ok(());
@@ -46,7 +46,7 @@ impl Reader {
         Ok(view.count)
     }
 
-    /// One page, newest first; `cursor` is the one that the page before gave.
+    /// One page, newest first; `cursor` is from the previous page.
     pub(crate) async fn page(&self, scope: &Scope, cursor: Option<&str>) -> Result<LogsPage> {
         let limit = limits::PAGE_RECORDS.to_string();
         let mut more = vec![("limit", limit.as_str())];
@@ -54,7 +54,7 @@ impl Reader {
         self.get("api/v1/logs", scope, &more).await
     }
 
-    /// Opens the live tail; `after` is the id of the last event that was seen.
+    /// Opens the live tail; `after` is the id of the last event seen.
     pub(crate) async fn tail(&self, query: &str, after: Option<&str>) -> Result<Events> {
         let url = Url::parse_with_params(self.url.join("api/v1/tail")?.as_str(), [("query", query)])?;
         let mut request = self.client.get(url).header(header::ACCEPT, "text/event-stream");
@@ -73,7 +73,7 @@ impl Reader {
     }
 }
 
-/// An answer that is no success, as an error with the server's own words.
+/// Converts an unsuccessful response to an error with the server's text.
 async fn checked(response: Response) -> Result<Response> {
     let status = response.status();
     if !status.is_success() {
@@ -95,7 +95,7 @@ pub(crate) struct Event {
 pub(crate) struct Events {
     response: Response,
     buffer: Vec<u8>,
-    /// What of the buffer was read already.
+    /// The number of bytes of the buffer already parsed.
     read: usize,
 }
 
@@ -121,7 +121,7 @@ impl Events {
     }
 }
 
-/// Reads the lines of one event; `None` for one without data, such as a heartbeat.
+/// Parses the lines of one event; `None` for one without data, such as a heartbeat.
 fn parse_event(block: &str) -> Option<Event> {
     let mut event = Event::default();
     let mut has_data = false;
