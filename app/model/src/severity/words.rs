@@ -114,7 +114,7 @@ mod tests {
             ("WARN2", 14),
             ("ERROR3", 19),
             ("FATAL4", 24),
-            // Grades of others.
+            // Grades of other loggers.
             ("ERROR5", 17),
             ("DEBUG5", 5),
             ("verbose2", 6),
@@ -130,7 +130,7 @@ mod tests {
             ("Level(5)", 14),
             ("Level(-4)", 5),
             ("LEVEL(8)", 17),
-            // Around it.
+            // Decorations.
             ("[ERROR]", 17),
             ("error:", 17),
             ("<warn>", 13),

@@ -1,5 +1,5 @@
-//! The JSON mapping, field by field: every field of a request down to `AnyValue`, with every
-//! form that a ProtoJSON parser takes, and what is no form of it.
+//! The JSON mapping, field by field: every field of a request down to `AnyValue`, in every form that a ProtoJSON
+//! parser accepts, and invalid forms.
 
 use model::{Text, Value, limits};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
@@ -11,7 +11,7 @@ fn decoded(body: &str) -> Decoded {
     decode_json(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"))
 }
 
-/// A request of one record with these fields, and another one after it, which always is read.
+/// A request of one record with these fields, and another one after it, which is always valid.
 fn read(fields: &str) -> Result<RawRecord, String> {
     let other = r#"{"body":{"stringValue":"other"}}"#;
     let body = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{{fields}}},{other}]}}]}}]}}"#);
@@ -35,7 +35,7 @@ fn attribute(value: &str) -> Result<Option<Value>, String> {
 fn any_value_is_read_in_every_form() {
     let text = |text: &str| Some(Value::Text(text.into()));
     for (value, expected) in [
-        // Nothing.
+        // Empty values.
         ("null", None),
         ("{}", None),
         (r#"{"stringValue":null}"#, None),
@@ -45,7 +45,7 @@ fn any_value_is_read_in_every_form() {
         (r#"{"bytesValue":null}"#, None),
         (r#"{"arrayValue":null}"#, None),
         (r#"{"kvlistValue":null}"#, None),
-        // One value, and the absence of others.
+        // One value, and absent others.
         (r#"{"stringValue":"a"}"#, text("a")),
         (r#"{"string_value":"a"}"#, text("a")),
         (r#"{"stringValue":""}"#, text("")),
@@ -86,7 +86,7 @@ fn any_value_is_read_in_every_form() {
         (r#"{"bytesValue":"-_8"}"#, text("+/8=")),
         (r#"{"bytes_value":"aGk"}"#, text("aGk=")),
         (r#"{"bytesValue":""}"#, text("")),
-        // Lists and maps, empty and within one another.
+        // Lists and maps, empty and nested.
         (r#"{"arrayValue":{}}"#, text("[]")),
         (r#"{"array_value":{"values":[]}}"#, text("[]")),
         (r#"{"arrayValue":{"values":null}}"#, text("[]")),
@@ -96,7 +96,7 @@ fn any_value_is_read_in_every_form() {
         ),
         (r#"{"kvlistValue":{}}"#, None),
         (r#"{"kvlist_value":{"values":[{"key":"a","value":{"intValue":1}},null]}}"#, None),
-        // Fields that are not known are left out, and kept where nothing else is there.
+        // Unknown fields are skipped, and kept as JSON if there is nothing else.
         (r#"{"futureValue":{"a":[1]},"stringValue":"a"}"#, text("a")),
         (r#"{"futureValue": {"a":[1]}}"#, text(r#"{"futureValue": {"a":[1]}}"#)),
         (r#"{"arrayValue":{"value":[{"intValue":1}]}}"#, text(r#"{"arrayValue":{"value":[{"intValue":1}]}}"#)),
@@ -165,7 +165,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""timeUnixNano":0,"observed_time_unix_nano":1700000000000000001"#, nanos.clone()),
         (r#""timeUnixNano":"1700000000000000001","observedTimeUnixNano":5"#, nanos),
         (r#""timeUnixNano":"0""#, RawTime::Missing),
-        // What is no time is the pipeline's to judge, and stays readable.
+        // An invalid time is passed to the pipeline as a text.
         (r#""timeUnixNano":"soon""#, text("soon")),
         (r#""timeUnixNano":-5"#, text("-5")),
         (r#""timeUnixNano":"18446744073709551615""#, text("18446744073709551615")),
@@ -192,7 +192,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""dropped_attributes_count":"3""#, "otel.dropped_attributes_count", Value::Int(3)),
         (r#""eventName":"login""#, "event.name", Value::Text("login".into())),
         (r#""event_name":"login""#, "event.name", Value::Text("login".into())),
-        // Fields that say nothing here, in whatever form.
+        // Fields without effect here, in any form.
         (r#""eventName":"login","flags":"1","future":[{"a":null}]"#, "event.name", Value::Text("login".into())),
         (r#""eventName":"login","flags":{},"traceId":null,"spanId":null"#, "event.name", Value::Text("login".into())),
         (r#""attributes":null,"eventName":"login","body":null"#, "event.name", Value::Text("login".into())),
@@ -255,7 +255,7 @@ fn ids_are_read_in_every_form_and_never_refuse_a_record() {
     assert_eq!(span(r#""EEE19B7EC3C1B174""#), text("EEE19B7EC3C1B174"));
 }
 
-/// The attributes of the one record of a request.
+/// The attributes of the only record of a request.
 fn shared(resource: &str, scope: &str) -> Vec<(Text, Value)> {
     let body = format!(
         r#"{{"resourceLogs":[{{{resource}"scopeLogs":[{{{scope}"logRecords":[{{"body":{{"stringValue":"m"}}}}]}}]}}]}}"#
