@@ -41,7 +41,7 @@ pub(crate) struct Block {
     items: Option<Arc<[Item]>>,
     rows: usize,
     /// Whether they were added above a full screen of newer rows.
-    is_passing: bool,
+    is_deferred: bool,
     /// The request that loaded them, newest first; `None` for live records.
     source: Option<LogsRequest>,
 }
@@ -115,9 +115,9 @@ impl Shown {
     }
 
     /// The number of rows of a block that need not be rendered until it is scrolled to.
-    pub(crate) fn passing(&self, serial: i64) -> Option<usize> {
+    pub(crate) fn deferred_rows(&self, serial: i64) -> Option<usize> {
         let block = self.blocks.get(self.place(serial)?)?;
-        block.is_passing.then_some(block.rows)
+        block.is_deferred.then_some(block.rows)
     }
 
     /// The request that loads a block's released records.
@@ -166,14 +166,14 @@ impl Shown {
         self.append_block(seen, false);
     }
 
-    fn append_block(&mut self, items: Vec<Item>, is_passing: bool) {
+    fn append_block(&mut self, items: Vec<Item>, is_deferred: bool) {
         if items.is_empty() {
             return;
         }
         self.rows += items.len();
         let serial = self.blocks.back().map_or(0, |block| block.serial + 1);
         let rows = items.len();
-        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, is_passing, source: None });
+        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, is_deferred, source: None });
     }
 
     /// Removes the oldest blocks until about [`FOLLOWED_ROWS`] remain.
@@ -216,7 +216,7 @@ impl Shown {
         let serial = self.blocks.front().map_or(0, |block| block.serial - 1);
         // If records were left out, repeating the request would duplicate them.
         let source = (rows == found).then_some(source);
-        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, is_passing: false, source });
+        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, is_deferred: false, source });
     }
 }
 
@@ -324,8 +324,8 @@ mod tests {
         let serials: Vec<i64> = shown.blocks().map(|block| block.serial).collect();
         assert!(serials.is_sorted(), "{serials:?}");
         // Rows that fit on the screen are rendered at once.
-        let passing: Vec<_> = serials.iter().rev().take(3).map(|serial| shown.passing(*serial)).collect();
-        assert_eq!(passing, [None, Some(30), None]);
+        let deferred: Vec<_> = serials.iter().rev().take(3).map(|serial| shown.deferred_rows(*serial)).collect();
+        assert_eq!(deferred, [None, Some(30), None]);
     }
 
     #[test]

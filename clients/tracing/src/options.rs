@@ -104,8 +104,8 @@ impl Builder {
         self.check()?;
         let endpoint = self.endpoint()?;
         let producer = Producer {
-            service: named("service", self.service, host::service)?,
-            node: named("node", self.node, host::node)?,
+            service: name_option("service", self.service, host::service)?,
+            node: name_option("node", self.node, host::node)?,
         };
         let fallback = Sink::open(&self.fallback)?;
         let shared = Shared::new(producer, self.bounds, fallback);
@@ -146,7 +146,11 @@ impl Builder {
 const HINT: &str = "write it like http://127.0.0.1:4317";
 
 /// The given name, if within its limit, or else the default.
-fn named(option: &'static str, given: Option<String>, default: impl FnOnce() -> String) -> Result<String, BuildError> {
+fn name_option(
+    option: &'static str,
+    given: Option<String>,
+    default: impl FnOnce() -> String,
+) -> Result<String, BuildError> {
     match given {
         Some(name) if name.len() > limits::NAME_BYTES => {
             Err(BuildError::Option { option, value: format!("{} bytes long", name.len()), bounds: "up to 256 bytes" })
@@ -189,8 +193,8 @@ mod tests {
 
     #[test]
     fn service_and_node_have_defaults() {
-        assert!(named("service", None, host::service).unwrap().starts_with("logboom_tracing"));
-        assert!(!named("node", None, host::node).unwrap().is_empty());
-        assert_eq!(named("node", Some("a1".into()), host::node).unwrap(), "a1");
+        assert!(name_option("service", None, host::service).unwrap().starts_with("logboom_tracing"));
+        assert!(!name_option("node", None, host::node).unwrap().is_empty());
+        assert_eq!(name_option("node", Some("a1".into()), host::node).unwrap(), "a1");
     }
 }

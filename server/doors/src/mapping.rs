@@ -113,7 +113,7 @@ impl Role {
     }
 
     /// The role that a client can name, whose usual names include this one.
-    fn named(self) -> Self {
+    fn client_role(self) -> Self {
         match self {
             Self::SecondMessage | Self::Hint | Self::Payload => Self::Message,
             Self::Nanos => Self::Time,
@@ -156,7 +156,7 @@ impl Mapping {
             return *role;
         }
         let usual = Role::usual(name);
-        if self.names.iter().any(|(_, role)| *role == usual.named()) { Role::Attribute } else { usual }
+        if self.names.iter().any(|(_, role)| *role == usual.client_role()) { Role::Attribute } else { usual }
     }
 
     /// Fills in missing fields of a record.

@@ -33,7 +33,7 @@ impl Reader {
     }
 
     /// Fails if no server responds. A URL with a path belongs to another system and is not checked.
-    pub(crate) async fn reach(&self) -> Result<()> {
+    pub(crate) async fn check_reachable(&self) -> Result<()> {
         if self.url.path() != "/" {
             return Ok(());
         }

@@ -151,11 +151,11 @@ impl Part {
         }
         let file = self.open()?;
         advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
-        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
+        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.damage_error(&error.message)))?;
         // A damaged row count must not be iterated over.
         let rows = footer.groups.iter().fold(0_u64, |rows, group| rows.saturating_add(group.rows as u64));
         if rows != self.info.rows {
-            return Err(self.spoilt("its number of rows differs from the catalogue"));
+            return Err(self.damage_error("its number of rows differs from the catalogue"));
         }
         let footer = Arc::new(footer);
         self.footers.0.lock().put(self.info.path.clone(), footer.clone());
@@ -172,7 +172,7 @@ impl Part {
     }
 
     /// The error of an unreadable part. Marks the part as damaged.
-    pub(super) fn spoilt(&self, reason: &str) -> Error {
+    pub(super) fn damage_error(&self, reason: &str) -> Error {
         self.damage.get_or_init(|| (Damage::Content, format!("its file does not read: {reason}")));
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
     }
@@ -186,7 +186,7 @@ impl Part {
     /// the file, and panics on some damaged ones. The error names the part.
     pub fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         // State that a panic left inconsistent is not used again: see `Batches`.
-        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
+        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.damage_error("its reader panicked")))
     }
 
     /// The message index; `None` if the part has none or it cannot be read. A search works without it.

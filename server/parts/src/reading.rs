@@ -85,10 +85,10 @@ impl Part {
             if let Some(limit) = limit {
                 builder = builder.with_limit(limit);
             }
-            let reader = self.guarded(|| builder.build().map_err(|error| self.spoilt(&error.to_string())))?;
+            let reader = self.guarded(|| builder.build().map_err(|error| self.damage_error(&error.to_string())))?;
             Ok(Batches { part: self, reader: Some(reader), kept: DecodedColumns::default() })
         };
-        let spoilt = |error: ArrowError| self.spoilt(&error.to_string());
+        let damaged = |error: ArrowError| self.damage_error(&error.to_string());
         let mut kept = DecodedColumns::default();
         let mut columns = what.columns;
         for Condition { columns: read, mut test } in what.conditions {
@@ -98,14 +98,14 @@ impl Part {
                 let batch = batch?;
                 let mask = test(&batch)?;
                 if !wanted.is_empty() {
-                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(spoilt)?);
+                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
                 }
                 masks.push(mask);
             }
             if masks.iter().all(|mask| mask.true_count() == 0) {
                 return Ok(Batches { part: self, reader: None, kept });
             }
-            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(spoilt)?;
+            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
             let passed = RowSelection::from_filters(&masks);
             selection = Some(match selection {
                 Some(selection) => selection.and_then(&passed),
@@ -151,9 +151,10 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = self.reader.take()?;
-        let read = || reader.next().transpose().map_err(|error| self.part.spoilt(&error.to_string()));
+        let read = || reader.next().transpose().map_err(|error| self.part.damage_error(&error.to_string()));
         let batch = self.part.guarded(read).transpose()?;
-        let batch = batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.spoilt(&error.to_string())));
+        let batch =
+            batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.damage_error(&error.to_string())));
         self.reader = batch.is_ok().then_some(reader);
         Some(batch)
     }

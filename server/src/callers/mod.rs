@@ -58,7 +58,8 @@ impl Callers {
         if !safe && !from_browser {
             return Ok(Admission { reader: None });
         }
-        let named = self.named(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
+        let named =
+            self.host_name(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
         let source = self.source(headers, named.as_deref());
         let preflight = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if !safe || preflight {
@@ -72,7 +73,7 @@ impl Callers {
     }
 
     /// The host name of the call, if any.
-    fn named(&self, request: &Request<Body>) -> Result<Option<String>, String> {
+    fn host_name(&self, request: &Request<Body>) -> Result<Option<String>, String> {
         let public = |name: &str| self.own.iter().any(|own| own.host() == name);
         let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         let hosts = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);

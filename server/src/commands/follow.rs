@@ -30,7 +30,8 @@ impl Follow {
     /// # Errors
     /// The file cannot be read.
     pub(super) async fn open(path: &Path, from_start: bool) -> anyhow::Result<Self> {
-        let (mut file, inode) = opened(path).await.with_context(|| format!("cannot read {}", path.display()))?;
+        let (mut file, inode) =
+            open_with_inode(path).await.with_context(|| format!("cannot read {}", path.display()))?;
         let position = if from_start { 0 } else { file.seek(SeekFrom::End(0)).await? };
         Ok(Self { path: path.to_owned(), reader: BufReader::new(file), inode, position, begun: Vec::new() })
     }
@@ -70,7 +71,7 @@ impl Follow {
         if metadata.ino() == self.inode && metadata.len() >= self.position {
             return Ok(false);
         }
-        let Ok((file, inode)) = opened(&self.path).await else { return Ok(false) };
+        let Ok((file, inode)) = open_with_inode(&self.path).await else { return Ok(false) };
         self.reader = BufReader::new(file);
         self.inode = inode;
         self.position = 0;
@@ -78,7 +79,7 @@ impl Follow {
     }
 }
 
-async fn opened(path: &Path) -> std::io::Result<(File, u64)> {
+async fn open_with_inode(path: &Path) -> std::io::Result<(File, u64)> {
     let file = File::open(path).await?;
     let inode = file.metadata().await?.ino();
     Ok((file, inode))

@@ -116,7 +116,7 @@ async fn list(options: &PartsOptions) -> anyhow::Result<()> {
     for part in inspect::parts(&options.data).await? {
         let path = absolute(&part.path)?;
         if options.json {
-            writeln!(output, "{}", described(&part, &path))?;
+            writeln!(output, "{}", to_json(&part, &path))?;
         } else {
             writeln!(output, "{}", path.display())?;
         }
@@ -124,7 +124,7 @@ async fn list(options: &PartsOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn described(part: &ListedPart, path: &Path) -> serde_json::Value {
+fn to_json(part: &ListedPart, path: &Path) -> serde_json::Value {
     json!({
         "path": path.display().to_string(),
         "records": part.records,

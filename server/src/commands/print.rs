@@ -96,21 +96,21 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
         record.time,
         on(color_of(record.class())),
         record.level,
-        clean(&record.service),
-        clean(&record.message),
+        replace_controls(&record.service),
+        replace_controls(&record.message),
     )?;
     let ids = [("trace_id", &record.trace_id), ("span_id", &record.span_id)];
     for (key, id) in ids.into_iter().filter_map(|(key, id)| Some((key, id.as_ref()?))) {
         write!(writer, " {quiet}{key}={reset}{id}")?;
     }
     for (key, value) in &record.attributes {
-        write!(writer, " {quiet}{}={reset}{}", clean(key), clean(&value.to_string()))?;
+        write!(writer, " {quiet}{}={reset}{}", replace_controls(key), replace_controls(&value.to_string()))?;
     }
     writer.write_all(b"\n")
 }
 
 /// Replaces control characters: a message must not move the terminal's cursor.
-fn clean(text: &str) -> String {
+fn replace_controls(text: &str) -> String {
     let shown = |letter: char| match letter {
         '\n' => "\\n".to_owned(),
         '\t' => "\t".to_owned(),

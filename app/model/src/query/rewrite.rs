@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
                 None
             }
             '(' | ')' => Some(self.take(1).to_owned()),
-            '"' => Some(self.value()?.written()),
+            '"' => Some(self.value()?.to_query()),
             first if first.is_alphabetic() || matches!(first, '_' | '@') => self.named_part(is_first)?,
             _ => Some(self.run().to_owned()),
         })
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
                 let mut value = self.value()?;
                 value.text = value.text.trim_matches('%');
                 let name = canonical_name(name).0;
-                Some(Some(if name == "message" { value.written() } else { test(name, "=~", &value) }))
+                Some(Some(if name == "message" { value.to_query() } else { test(name, "=~", &value) }))
             }
             _ => {
                 let length = start.len() - self.rest.len() + self.run().len();
@@ -184,7 +184,7 @@ struct Value<'a> {
 }
 
 impl Value<'_> {
-    fn written(&self) -> String {
+    fn to_query(&self) -> String {
         if !self.is_quoted {
             return self.text.to_owned();
         }
@@ -198,8 +198,8 @@ fn test(name: &str, operator: &str, value: &Value<'_>) -> String {
     match operator {
         "<" | "<=" | ">" | ">=" => format!("{name}{operator}{}", value.text),
         "=~" | "!~" | "|~" => format!("{not}{name}:/{}/", value.text.replace('/', "\\/")),
-        _ if name.is_empty() => format!("{not}{}", value.written()),
-        _ => format!("{not}{name}:{}", value.written()),
+        _ if name.is_empty() => format!("{not}{}", value.to_query()),
+        _ => format!("{not}{name}:{}", value.to_query()),
     }
 }
 

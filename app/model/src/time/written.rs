@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str, assume: i64) -> Option<Nanos> {
             let digits = number.iter().skip(1).position(|byte| b"+-".contains(byte)).map_or(number.len(), |at| at + 1);
             from_epoch(std::str::from_utf8(&number[..digits]).ok()?.parse().ok()?)
         }
-        _ => basic(bytes, assume).or_else(|| named(bytes, assume)),
+        _ => basic(bytes, assume).or_else(|| with_month_name(bytes, assume)),
     }
 }
 
@@ -70,7 +70,7 @@ struct Named {
     afternoon: Option<i64>,
 }
 
-fn named(bytes: &[u8], assume: i64) -> Option<Nanos> {
+fn with_month_name(bytes: &[u8], assume: i64) -> Option<Nanos> {
     let mut reader = Reader { bytes };
     let mut named = Named::default();
     while let Some(first) = reader.bytes.first().copied() {

@@ -15,7 +15,7 @@ use crate::{
 
 /// How long rows above a full screen must stay near it before they are rendered: a busy tail scrolls them away
 /// sooner.
-const PASSING: Duration = Duration::from_millis(150);
+const RENDER_DELAY: Duration = Duration::from_millis(150);
 
 /// Creates the owner of a block. An owner remembers every owner ever created below it, so a tail followed for days
 /// would leak. Therefore each block has a root owner in the browser.
@@ -67,10 +67,10 @@ pub(super) fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: BlockStates, 
     let explorer = Explorer::expect();
     let element = NodeRef::<Div>::new();
     // Rows from the server are all rendered; new rows are at the end.
-    let passing = shown.with_untracked(|shown| shown.passing(serial));
-    let room = RwSignal::new(passing.map(|rows| format!("height:calc({rows} * var(--row-room))")));
+    let deferred = shown.with_untracked(|shown| shown.deferred_rows(serial));
+    let room = RwSignal::new(deferred.map(|rows| format!("height:calc({rows} * var(--row-room))")));
     let lines = RwSignal::new(shown.with_untracked(|shown| shown.lines(serial)));
-    let is_drawn = RwSignal::new(passing.is_none());
+    let is_drawn = RwSignal::new(deferred.is_none());
     let known = BlockState { lines, is_near: RwSignal::new(true), is_drawn };
     kept.update_value(|kept| {
         kept.insert(serial, known);
@@ -82,8 +82,8 @@ pub(super) fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: BlockStates, 
     near::changes(element, move |near| {
         known.is_near.set(near);
         let draw = move || draw(serial, known, shown, kept);
-        if near && passing.is_some() && explorer.follow.get_untracked() == Follow::Following {
-            set_timeout(draw, PASSING);
+        if near && deferred.is_some() && explorer.follow.get_untracked() == Follow::Following {
+            set_timeout(draw, RENDER_DELAY);
         } else if near {
             draw();
         } else if is_drawn.get_untracked() {

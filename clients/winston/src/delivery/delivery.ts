@@ -76,7 +76,7 @@ export class Delivery {
   /** Flushes with a timeout, after which the rest goes to the fallback. Keeps the process alive. */
   async drain(): Promise<void> {
     const flushed = this.flush();
-    this.link.hurry();
+    this.link.connectNow();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
@@ -86,7 +86,7 @@ export class Delivery {
     });
     await Promise.race([flushed, limit]);
     clearTimeout(timer);
-    this.link.rest();
+    this.link.endIfIdle();
   }
 
   /** Writes all unacknowledged records to the fallback at once. */

@@ -56,20 +56,20 @@ export class Link {
   proceed(): void {
     if (this.outbox.hasUnsent && !this.reconnect && !this.pause) this.send();
     if (this.stream && this.window > 0 && this.outbox.inFlight === 0) {
-      this.idle ??= setTimeout(() => this.rest(), IDLE_MS).unref();
+      this.idle ??= setTimeout(() => this.endIfIdle(), IDLE_MS).unref();
     } else {
       this.idle = stopped(this.idle);
     }
   }
 
   /** Connects at once if waiting for the next attempt. */
-  hurry(): void {
+  connectNow(): void {
     this.reconnect = stopped(this.reconnect);
     this.proceed();
   }
 
   /** Ends the stream if no batch is in flight. */
-  rest(): void {
+  endIfIdle(): void {
     if (this.outbox.inFlight > 0) return;
     this.stream?.finish();
     this.forgetStream();
@@ -156,7 +156,7 @@ export class Link {
   private lost(reason: string): void {
     this.disconnect();
     const delay = this.backoff.next();
-    this.reconnect = setTimeout(() => this.hurry(), delay).unref();
+    this.reconnect = setTimeout(() => this.connectNow(), delay).unref();
     this.listener.disconnected(reason, delay);
   }
 

@@ -16,7 +16,7 @@ export class ConsoleFallback implements Fallback {
   }
 
   /** Writes a notice that is not a record. */
-  say(text: string): void {
+  notice(text: string): void {
     this.console.log('%s', text);
   }
 

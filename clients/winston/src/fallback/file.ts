@@ -26,7 +26,7 @@ export class FileFallback implements Fallback {
       this.file ??= this.open();
       appendFileSync(this.file, records.map((record) => `${lineOf(record)}\n`).join(''));
     } catch (error) {
-      if (!this.hasFailed) this.console.say(`logboom-winston: cannot write ${this.path}: ${String(error)}`);
+      if (!this.hasFailed) this.console.notice(`logboom-winston: cannot write ${this.path}: ${String(error)}`);
       this.hasFailed = true;
       this.console.write(records);
     }

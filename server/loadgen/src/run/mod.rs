@@ -48,7 +48,7 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
     };
     let corpus = Corpus::new(&manifest.run, manifest.seed, manifest.times);
     let reader = Reader::new(&options.url)?;
-    reader.reach().await?;
+    reader.check_reachable().await?;
     let mut source = Source::prepare(&options, corpus.clone());
 
     let watch = match options.live {

@@ -26,10 +26,10 @@ use super::{IngestState, Outcome, Payload, Refused, problem, store};
 const VERSION: &str = "8.17.0";
 
 pub(super) fn routes() -> Router<IngestState> {
-    let below = marked(calls().route("/", any(greeting)));
+    let below = with_product_header(calls().route("/", any(cluster_info)));
     // Clients may append a slash to a configured path.
-    let slash = marked(Router::new().route("/elasticsearch/", any(greeting)));
-    marked(calls()).nest("/elasticsearch", below).merge(slash)
+    let slash = with_product_header(Router::new().route("/elasticsearch/", any(cluster_info)));
+    with_product_header(calls()).nest("/elasticsearch", below).merge(slash)
 }
 
 fn calls() -> Router<IngestState> {
@@ -53,16 +53,16 @@ fn calls() -> Router<IngestState> {
     ["/_index_template", "/_template", "/_component_template", "/_ilm/policy", "/_ingest/pipeline", "/_data_stream"]
         .into_iter()
         .fold(documents.merge(questions), |router, path| {
-            router.route(&format!("{path}/{{name}}"), get(known).head(known).put(acknowledged))
+            router.route(&format!("{path}/{{name}}"), get(exists).head(exists).put(acknowledged))
         })
 }
 
 /// Adds the product header, which official clients require.
-fn marked(router: Router<IngestState>) -> Router<IngestState> {
-    router.layer(map_response(async |response: Response| mark(response)))
+fn with_product_header(router: Router<IngestState>) -> Router<IngestState> {
+    router.layer(map_response(async |response: Response| add_product_header(response)))
 }
 
-fn mark(mut response: Response) -> Response {
+fn add_product_header(mut response: Response) -> Response {
     response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
     response
 }
@@ -73,14 +73,14 @@ pub(crate) async fn handshake(request: Request, next: Next) -> Response {
     if !asked || !is_client(request.headers()) {
         return next.run(request).await;
     }
-    mark(greeting(request.headers().clone()).await)
+    add_product_header(cluster_info(request.headers().clone()).await)
 }
 
 fn is_client(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let agent = text(header::USER_AGENT).to_ascii_lowercase();
-    let known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
-    known
+    let is_known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
+    is_known
         || headers.contains_key("x-elastic-client-meta")
         || text(header::ACCEPT).contains("application/vnd.elasticsearch+json")
 }
@@ -100,7 +100,7 @@ impl<T: Serialize> Answer<T> {
         Self(StatusCode::OK, value)
     }
 
-    fn to(self, headers: &HeaderMap) -> Response {
+    fn into_response_for(self, headers: &HeaderMap) -> Response {
         let Self(status, value) = self;
         let mut response = (status, Json(value)).into_response();
         // `application/vnd.elasticsearch+json;compatible-with=9`, as requested.
@@ -125,7 +125,7 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
         StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
         _ => "unavailable_exception",
     };
-    let mut response = Answer::error(status, kind, &error.message).to(headers);
+    let mut response = Answer::error(status, kind, &error.message).into_response_for(headers);
     problem::retry_after(&mut response, error);
     response
 }
@@ -134,11 +134,13 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
 fn not_read(refusal: Refused, headers: &HeaderMap) -> Response {
     match refusal {
         Refused::Full(error) => refused(&error, headers),
-        Refused::Bad { status, detail } => Answer::error(status, "illegal_argument_exception", &detail).to(headers),
+        Refused::Bad { status, detail } => {
+            Answer::error(status, "illegal_argument_exception", &detail).into_response_for(headers)
+        }
     }
 }
 
-async fn greeting(headers: HeaderMap) -> Response {
+async fn cluster_info(headers: HeaderMap) -> Response {
     Answer::ok(json!({
         "name": "logboom",
         "cluster_name": "logboom",
@@ -156,35 +158,35 @@ async fn greeting(headers: HeaderMap) -> Response {
         },
         "tagline": "You Know, for Search",
     }))
-    .to(&headers)
+    .into_response_for(&headers)
 }
 
 async fn license(headers: HeaderMap) -> Response {
     let license = json!({ "license": { "uid": "logboom", "type": "basic", "mode": "basic", "status": "active" } });
-    Answer::ok(license).to(&headers)
+    Answer::ok(license).into_response_for(&headers)
 }
 
 async fn xpack(headers: HeaderMap) -> Response {
     let features = json!({ "ilm": { "available": false, "enabled": false }, "security": { "available": false, "enabled": false } });
     Answer::ok(json!({ "build": {}, "license": { "type": "basic", "status": "active" }, "features": features }))
-        .to(&headers)
+        .into_response_for(&headers)
 }
 
 async fn health(headers: HeaderMap) -> Response {
     let health = json!({ "cluster_name": "logboom", "status": "green", "timed_out": false, "number_of_nodes": 1, "number_of_data_nodes": 1 });
-    Answer::ok(health).to(&headers)
+    Answer::ok(health).into_response_for(&headers)
 }
 
 async fn refreshed(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).to(&headers)
+    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).into_response_for(&headers)
 }
 
-async fn known(headers: HeaderMap) -> Response {
-    Answer::ok(json!({})).to(&headers)
+async fn exists(headers: HeaderMap) -> Response {
+    Answer::ok(json!({})).into_response_for(&headers)
 }
 
 async fn acknowledged(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "acknowledged": true })).to(&headers)
+    Answer::ok(json!({ "acknowledged": true })).into_response_for(&headers)
 }
 
 async fn bulk(state: State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
@@ -211,7 +213,7 @@ async fn bulk_into(
         Ok((outcome, actions)) => {
             let took = began.elapsed().as_millis() as u64;
             let answer = BulkAnswer { took, errors: !outcome.rejected.is_empty(), items: items(&actions, &outcome) };
-            Answer::ok(answer).to(&headers)
+            Answer::ok(answer).into_response_for(&headers)
         }
         Err(error) => refused(&error, &headers),
     }
@@ -334,7 +336,7 @@ async fn document(
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
+    store_document(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
 }
 
 async fn document_with_id(
@@ -343,10 +345,10 @@ async fn document_with_id(
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
+    store_document(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
 }
 
-async fn one(
+async fn store_document(
     State(state): State<IngestState>,
     action: Action,
     headers: HeaderMap,
@@ -363,10 +365,9 @@ async fn one(
     };
     match stored.await {
         Ok(outcome) => match outcome.rejected.first() {
-            None => Answer(StatusCode::CREATED, Created::new(&action, Uuid::now_v7(), 0)).to(&headers),
-            Some(rejection) => {
-                Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason).to(&headers)
-            }
+            None => Answer(StatusCode::CREATED, Created::new(&action, Uuid::now_v7(), 0)).into_response_for(&headers),
+            Some(rejection) => Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason)
+                .into_response_for(&headers),
         },
         Err(error) => refused(&error, &headers),
     }

@@ -63,7 +63,7 @@ async fn push(
     }
     let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http", decoded).await?;
     let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let (count, rejections) = (rejected.len(), listed(rejected));
+    let (count, rejections) = (rejected.len(), rejection_views(rejected));
     Ok((status, Json(Answer { accepted, rejected: count, rejections, duplicate: repeated })).into_response())
 }
 
@@ -87,10 +87,10 @@ async fn put_record(
     let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
-    Ok((status, Json(PutAnswer { result, rejections: listed(rejected), duplicate: repeated })).into_response())
+    Ok((status, Json(PutAnswer { result, rejections: rejection_views(rejected), duplicate: repeated })).into_response())
 }
 
-fn listed(rejections: Vec<Rejection>) -> Vec<RejectionView> {
+fn rejection_views(rejections: Vec<Rejection>) -> Vec<RejectionView> {
     let listed = rejections.into_iter().take(LISTED_REJECTIONS);
     listed.map(|Rejection { index, reason }| RejectionView { index, reason }).collect()
 }
@@ -122,7 +122,7 @@ fn dry_run(state: &IngestState, decoded: Decoded) -> DryRun {
             .map(|record| RecordView::from(&StoredRecord { position: Position::default(), record }))
             .collect(),
         rejected: refused.len(),
-        rejections: listed(refused),
+        rejections: rejection_views(refused),
         stored: false,
     }
 }
