@@ -47,7 +47,7 @@ pub(crate) struct Times {
 impl Manifest {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is no manifest of a run", path.display()))
+        serde_json::from_slice(&text).with_context(|| format!("{} is not the manifest of a run", path.display()))
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {

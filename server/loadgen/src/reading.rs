@@ -38,7 +38,7 @@ impl Reader {
             return Ok(());
         }
         let answer = self.client.get(self.url.join("healthz")?).send().await;
-        checked(answer.with_context(|| format!("no Logboom answers at {}", self.url))?).await.map(drop)
+        checked(answer.with_context(|| format!("no Logboom server at {}", self.url))?).await.map(drop)
     }
 
     pub(crate) async fn count(&self, scope: &Scope) -> Result<u64> {
@@ -69,7 +69,7 @@ impl Reader {
         let own = [("query", scope.query.as_str()), ("from", &from), ("to", &to)];
         let url = Url::parse_with_params(self.url.join(path)?.as_str(), own.iter().chain(more))?;
         let response = checked(self.client.get(url).send().await?).await?;
-        response.json().await.with_context(|| format!("{path} answered something else than was agreed"))
+        response.json().await.with_context(|| format!("{path} returned an unexpected response"))
     }
 }
 

@@ -64,7 +64,7 @@ pub fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
 /// Parses one value of [`schema::REST`].
 pub fn rest(json: &str) -> Result<BTreeMap<Text, Value>> {
     serde_json::from_str(json)
-        .map_err(|error| Error::corrupt(format!("a part's {} does not read: {error}", schema::REST)))
+        .map_err(|error| Error::corrupt(format!("a part's {} cannot be parsed: {error}", schema::REST)))
 }
 
 /// A typed column of attribute values.

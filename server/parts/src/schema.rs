@@ -170,7 +170,7 @@ impl Columns {
         }
         let map = metadata.get(ATTRIBUTES_KEY).map_or("[]", String::as_str);
         let map: Vec<AttributeColumn> = serde_json::from_str(map)
-            .map_err(|error| Error::corrupt(format!("its {ATTRIBUTES_KEY} does not read: {error}")))?;
+            .map_err(|error| Error::corrupt(format!("its {ATTRIBUTES_KEY} cannot be parsed: {error}")))?;
         let attributes = map
             .into_iter()
             .map(|attribute| match places.get(&attribute.column) {

@@ -149,7 +149,7 @@ impl Fate {
 /// A gRPC channel that connects on first use and reconnects. Writes of concurrent calls are coalesced, so that the
 /// loader uses as little CPU as possible.
 pub(crate) fn channel(url: &str) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is no URL"))?;
+    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is not a URL"))?;
     Ok(endpoint
         .connect_timeout(Duration::from_secs(5))
         .initial_stream_window_size(1 << 20)

@@ -138,7 +138,7 @@ impl FromRequest<IngestState> for Payload {
             let inflated = inflate::decompress(coding, &bytes, limits::BATCH_BYTES).map_err(|error| {
                 Refused::bad(
                     StatusCode::BAD_REQUEST,
-                    format!("the body cannot be read, or is not compressed as Content-Encoding says: {error}"),
+                    format!("the body does not match its Content-Encoding: {error}"),
                 )
             })?;
             let inflated = inflated.ok_or_else(Refused::too_large)?;
