@@ -48,7 +48,7 @@ pub(super) static TEXTS: Texts = Texts {
     older_loading: "Loading…",
     older_searching: |time, rows| format!("Searching: {rows} matches back to {time} · stop"),
     older_searched_to: |time, rows| format!("{rows} matches back to {time} · continue searching"),
-    beginning: "No older records",
+    beginning: "Start of the results",
     too_many: "The page has reached its row limit. Narrow the time range to go further back.",
     loading: "Loading",
     open_record: "Show all fields",

@@ -48,7 +48,7 @@ pub(super) static TEXTS: Texts = Texts {
     older_loading: "불러오는 중…",
     older_searching: |time, rows| format!("검색 중: {time}까지 {rows}건 · 중지"),
     older_searched_to: |time, rows| format!("{time}까지 {rows}건 · 계속 검색"),
-    beginning: "이전 로그가 없습니다",
+    beginning: "가장 오래된 결과입니다",
     too_many: "한 페이지에 표시할 수 있는 한도에 도달했습니다. 더 이전 로그를 보려면 시간 범위를 좁히세요.",
     loading: "불러오는 중",
     open_record: "모든 필드 보기",
