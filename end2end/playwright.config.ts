@@ -1,7 +1,7 @@
-// The whole program, once on each pair of engines, in Debian's Chromium.
+// Tests the whole program, once per pair of engines, in Debian's Chromium.
 //
-// One worker: the machine has few cores, and the tests of one pair share one server,
-// which some of them kill. Each test finds its own records by a name of its own.
+// One worker: the machine has few cores, and the tests of one pair share one server, which some of
+// them kill. Each test uses unique names for its records.
 import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 import type { Options } from './fixtures/test.ts';
@@ -27,10 +27,10 @@ export default defineConfig<Options>({
     launchOptions: {
       executablePath,
       args: [
-        // Chromium's sandbox cannot be set up by root; the pages are our own.
+        // Root cannot set up Chromium's sandbox; the pages are our own.
         '--no-sandbox',
         '--disable-gpu',
-        // A site that is not ours, on this machine.
+        // A foreign site on the local machine.
         '--host-resolver-rules=MAP evil.example 127.0.0.1',
         '--disable-quic',
         '--no-first-run',
@@ -45,8 +45,8 @@ export default defineConfig<Options>({
     {
       name: 'distributed',
       use: { pair: 'distributed' },
-      // A data folder is what the embedded store has; and how a door reads what its clients
-      // send does not depend on what is behind it.
+      // Only the embedded store has a data folder. How a door decodes requests does not depend on
+      // the engines.
       testIgnore: [/data-folder/, /doors-(bad-input|elasticsearch|full|gelf|loki|otlp|snippets|syslog)/],
     },
   ],

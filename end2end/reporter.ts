@@ -1,5 +1,5 @@
-// Prints one line that a script can add up, `end2end: N passed, N failed, N skipped`, and
-// before it what was skipped and why.
+// Prints one machine-readable line, `end2end: N passed, N failed, N skipped`, after the reasons of
+// skipped tests.
 import type { FullResult, Reporter, Suite } from '@playwright/test/reporter';
 
 export default class Counts implements Reporter {
@@ -17,7 +17,7 @@ export default class Counts implements Reporter {
     }
     const outcomes = tests.map((test) => test.outcome());
     const count = (...kinds: string[]) => outcomes.filter((outcome) => kinds.includes(outcome)).length;
-    // A test that passes only when it is repeated is a failure.
+    // A test that passes only on a retry counts as a failure.
     const line = `${count('expected')} passed, ${count('unexpected', 'flaky')} failed, ${count('skipped')} skipped`;
     console.log(`end2end: ${line}`);
   }

@@ -1,4 +1,4 @@
-//! Protobuf in gRPC, with buffers for small messages.
+//! A protobuf codec for gRPC with small buffers.
 
 use std::marker::PhantomData;
 
@@ -6,13 +6,13 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// What a call's two buffers begin with, in bytes: a record or an acknowledgement fits, and a
-/// batch makes them grow. tonic's own 8 KiB each are a tenth of what a call of one record costs.
+/// The initial size of the two buffers of a call, in bytes. A record or an acknowledgement fits; a batch grows them.
+/// tonic's default of 8 KiB each takes a tenth of the cost of a call with one record.
 const BUFFER_BYTES: usize = 1 << 10;
-/// How much is encoded before others have their turn; tonic's own figure.
+/// How many bytes are encoded before yielding; tonic's default.
 const YIELD_BYTES: usize = 32 << 10;
 
-/// The codec of all services here.
+/// The codec of all services in this crate.
 pub(crate) struct SmallBuffers<T, U>(PhantomData<(T, U)>);
 
 impl<T, U> Default for SmallBuffers<T, U> {
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// Also for codecs of the same messages elsewhere.
+/// The settings, also for other codecs of the same messages.
 pub fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }

@@ -1,9 +1,8 @@
-//! A connection whose small writes go out together.
+//! A connection that coalesces small writes.
 //!
-//! When a batch is durable, all calls that have a record in it can be answered, each by a
-//! task of its own. The runtime runs next what a task has just woken, so the connection
-//! would write each answer by itself: 57 writes for 100 calls. A flush therefore lets
-//! everything else that is ready run first, and what that adds goes out with it.
+//! When a batch is durable, all calls with a record in it can be answered, each by its own task. The runtime runs a
+//! woken task next, so the connection would write each response separately: 57 writes for 100 calls. Therefore a
+//! flush first yields to all other ready tasks, and their output is written together.
 
 use std::{
     io::{self, IoSlice},
@@ -13,13 +12,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 
-/// What is held back at most.
+/// The maximum number of buffered bytes.
 const HELD_BYTES: usize = 8 << 10;
 
-/// A stream that waits its turn before it flushes.
+/// A stream that yields once before it flushes.
 pub struct Gathered<S> {
     stream: BufWriter<S>,
-    /// Whether the others have had their turn.
+    /// Whether it has yielded since the last flush.
     waited: bool,
 }
 
@@ -83,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what reaches it.
+    /// Counts the writes that reach it.
     #[derive(Default)]
     struct Writes(Vec<usize>);
 
@@ -102,7 +101,7 @@ mod tests {
         }
     }
 
-    /// Writes what comes, and flushes when there is nothing more, as a connection does.
+    /// Writes responses, and flushes when there are no more, like a connection.
     async fn connection(mut answers: mpsc::UnboundedReceiver<&'static [u8]>) -> Vec<usize> {
         let mut stream = Gathered::new(Writes::default());
         loop {

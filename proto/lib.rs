@@ -1,12 +1,12 @@
-//! The wire: every message and service of `proto/`, compiled to Rust. What the messages mean
-//! is written in the `.proto` files. By hand is only what makes small ones cheap.
+//! The wire format: every message and service of `proto/` as generated code. The `.proto` files document the
+//! messages. Only the optimisations for small messages are hand-written.
 
 #![allow(missing_docs, clippy::all, clippy::unwrap_used)]
 
 pub mod codec;
 pub mod gathered;
 
-/// The one-call contract, `LoggerService.Logger`.
+/// The contract with one record per call, `LoggerService.Logger`.
 pub mod logger {
     tonic::include_proto!("logger_service");
 }
@@ -16,7 +16,7 @@ pub mod v1 {
     tonic::include_proto!("logboom.v1");
 }
 
-/// How a batch travels through a queue. Not a public contract.
+/// The format of batches in a queue. Not a public contract.
 pub mod internal {
     tonic::include_proto!("logboom.internal");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The whole program under load, as one table. Started by scripts/bench.sh.
+"""Measures the whole program under load and prints one table. Started by scripts/bench.sh.
 
 Everything is measured from outside: the load generator's one line, the process's CPU time
 and peak memory from /proc, the bytes of its data folder, the time of HTTP answers. Where
@@ -36,7 +36,7 @@ def free_port():
 
 
 class Server:
-    """A program on a port and a folder of its own."""
+    """A program with its own port and folder."""
 
     def __init__(self, name):
         self.name = name
@@ -45,10 +45,10 @@ class Server:
         self.log = open(self.folder / "log", "ab")
 
     def start(self):
-        """Returns the seconds until it answers."""
+        """Returns the seconds until it responds."""
         begun = time.monotonic()
         self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log, cwd=self.folder)
-        # Also where the measuring ends badly.
+        # Also after a failed measurement.
         atexit.register(self.process.kill)
         while True:
             try:
@@ -79,7 +79,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory(self, field="VmHWM"):
-        """Megabytes, at the peak."""
+        """Peak memory in megabytes."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{field}:")[1].split()[0]) / 1000
 
@@ -87,7 +87,7 @@ class Server:
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
 
     def settle(self):
-        """Waits until it has done nothing for 8 s; what waits for quiet waits for less."""
+        """Waits until it has been idle for 8 s, longer than any of its idle timers."""
         before, quiet = self.cpu(), 0
         for _ in range(120):
             time.sleep(2)
@@ -152,7 +152,7 @@ def theirs(query, limit=100):
     return "/select/logsql/query", {"query": query, "limit": limit, "start": "30d"}
 
 
-# What is asked: ours, and the same of the peer. `{trace}` is a trace id that is there.
+# The queries: ours, and their equivalents for the other system. `{trace}` is an existing trace id.
 QUERIES = {
     "newest 100 of level:error": (logs("level:error"), theirs("level:error")),
     "newest 100 of a phrase in 0.1 %": (logs('"quota nearly exhausted"'), theirs('"quota nearly exhausted"')),
@@ -230,7 +230,7 @@ def any_trace(server):
     return json.loads(body)["records"][0]["trace_id"]
 
 
-# The doors of others, and the listener of those that are no HTTP.
+# The doors of other protocols, and the listeners of those without HTTP.
 DOORS = {
     "otlp": None,
     "otlp-http": None,
@@ -247,7 +247,7 @@ DOORS = {
 
 
 def measure_doors():
-    """Records a second and CPU a record by door, each on a server of its own."""
+    """Records per second and CPU per record by door, each with its own server."""
     records = min(RECORDS, 1_500_000)
     rows = {}
     for door, listener in DOORS.items():
@@ -259,7 +259,7 @@ def measure_doors():
         report = load(server, door, *options)
         if not report["stored"]["complete"]:
             sys.exit(f"{door}: not all is stored: {report}")
-        # What has no answer is taken in when it is stored.
+        # Without a response, a record counts when it is stored.
         seconds = report["seconds"] + (report["stored"]["seconds"] if listener else 0)
         server.settle()
         rows[door] = [records / seconds, server.cpu() / records * 1e6, server.memory()]
@@ -270,7 +270,7 @@ def measure_doors():
 
 
 def doors():
-    """What only Logboom has: its gRPC doors, its tail, and how it starts."""
+    """Measurements of Logboom only: gRPC doors, tail and start."""
     server = Logboom()
     server.start()
     figures = {}

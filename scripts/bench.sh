@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Measures the whole program, as `make release` builds it, and prints one table. With
-# VICTORIA_LOGS=/path/to/victoria-logs that one as well, in the same run.
+# Measures the program as built by `make release`, and prints one table. With
+# VICTORIA_LOGS=/path/to/victoria-logs, measures that as well in the same run.
 #
-#   BENCH_RECORDS=5000000   how many records to load
-#   BENCH_FOLDER=/tmp       where the data is for the time of the run
+#  BENCH_RECORDS=5000000   the number of records to load
+#  BENCH_FOLDER=/tmp       the folder for the data of the run
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 

@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 program="$target/serve/loadgen"
-# `make serve` has built it along.
+# `make serve` has already built it.
 if [[ ! -x "$program" || -n "$(find server/loadgen app/model proto -newer "$program" -type f -print -quit)" ]]; then
     say "building the sample services"
     cargo build --profile serve -p loadgen

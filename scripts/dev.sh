@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs a debug build on http://127.0.0.1:3000 that is rebuilt, and reloaded in the
-# browser, on every change.
+# Runs a debug build on http://127.0.0.1:3000. Every change rebuilds it and reloads the browser.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the dashboard as a release has it, and fails where the code that every page loads is
-# larger than its bound.
+# Builds the dashboard in release mode, and fails if the code that every page loads exceeds its size
+# limit.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/site.sh"
 
-# Bytes, compressed with brotli.
+# Bytes after brotli compression.
 bound=350000
 
 scripts/setup.sh web

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, each for a while, with libFuzzer on the stable compiler.
+# Runs each fuzz target for a limited time, with libFuzzer on the stable compiler.
 #
-#   FUZZ_SECONDS=60             how long each
-#   FUZZ_TARGETS="frame part"   which; all, if it is not said
+#  FUZZ_SECONDS=60             the time per target
+#  FUZZ_TARGETS="frame part"   the targets; by default all
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 have g++ || install_packages build-essential
 host="$(rustc -vV | sed -n 's/^host: //p')"
-# What `cargo fuzz` passes without a sanitizer: counters at each edge of the program.
+# The flags that `cargo fuzz` passes without a sanitizer: coverage counters at each edge.
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares"

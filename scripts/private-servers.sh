@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Private RabbitMQ and PostgreSQL servers: the installed ones' programs, or unpacked Debian
-# packages, on loopback ports of their own, with their data in one folder. An installed
-# service is never touched, and none is installed.
+# Runs private RabbitMQ and PostgreSQL servers on separate loopback ports, with their data in one
+# folder. The programs are the installed ones, or from unpacked Debian packages. Installed services
+# are never touched, and none is installed.
 #
 #   scripts/private-servers.sh run COMMAND…   starts both, runs the command with
 #                                             LOGBOOM_QUEUE and LOGBOOM_STORE set, and
@@ -35,22 +35,22 @@ postgresql_port=$((rabbitmq_port + 3))
 rabbitmq="$folder/rabbitmq"
 postgresql="$folder/postgresql"
 
-# is_ours PIDFILE: whether the process in the file is one of this folder's. A pid alone
-# may have gone to somebody else since.
+# is_ours PIDFILE: whether the process in the file belongs to this folder. The system may have
+# reused the pid.
 is_ours() {
     local pid
     pid="$(cat "$1" 2>/dev/null)" && [[ -n "$pid" ]] || return 1
     { tr '\0' '\n' <"/proc/$pid/environ"; } 2>/dev/null | grep -qxF "LOGBOOM_PRIVATE_SERVER=$folder"
 }
 
-# alive PIDFILE: whether the process in the file runs. One that has ended may stay listed,
-# as a zombie, where nobody collects orphans, such as in a container.
+# alive PIDFILE: whether the process in the file runs. An ended one may remain as a zombie if
+# nothing reaps orphans, such as in a container.
 alive() {
     local stat
     stat="$(cat "/proc/$(cat "$1")/stat" 2>/dev/null)" && [[ "${stat##*) }" != Z* ]]
 }
 
-# wait_for WHAT PIDFILE PORT LOG: until the port answers; fails when the server ends.
+# wait_for WHAT PIDFILE PORT LOG: waits for the port; fails if the server ends.
 wait_for() {
     local what=$1 pidfile=$2 port=$3 log=$4 tenths=0
     until answers 127.0.0.1 "$port"; do
@@ -63,7 +63,7 @@ wait_for() {
     done
 }
 
-# end PIDFILE: asks the server to end, waits, and insists at last.
+# end PIDFILE: stops the server, waits, and finally kills it.
 end() {
     local pidfile=$1 tenths=0
     if is_ours "$pidfile"; then
@@ -77,8 +77,8 @@ end() {
     rm -f "$pidfile"
 }
 
-# in_background PIDFILE LOG COMMAND…: starts a server in a session of its own, so that
-# Ctrl-C reaches Logboom alone, which ends before its servers do.
+# in_background PIDFILE LOG COMMAND…: starts a server in its own session, so that Ctrl-C reaches
+# only Logboom, which must end before its servers.
 in_background() {
     local pidfile=$1 log=$2
     shift 2
@@ -100,16 +100,16 @@ start_rabbitmq() {
     say "starting RabbitMQ on port $rabbitmq_port (about ten seconds)"
     mkdir -p "$rabbitmq"
     chmod 700 "$rabbitmq"
-    # Empty, instead of what /etc/rabbitmq has for the installed service.
+    # Empty, to override /etc/rabbitmq of the installed service.
     echo '[].' >"$rabbitmq/enabled_plugins"
     : >"$rabbitmq/rabbitmq.conf"
     export HOME="$rabbitmq" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$epmd_port"
     if ! is_ours "$rabbitmq/epmd.pid"; then
-        # Erlang's name server would otherwise be the machine's, and be left behind.
+        # Otherwise the machine's Erlang name server would be used, and left running.
         in_background "$rabbitmq/epmd.pid" "$rabbitmq/epmd.log" epmd -address 127.0.0.1 -port "$epmd_port"
         wait_for "Erlang's name server" "$rabbitmq/epmd.pid" "$epmd_port" "$rabbitmq/epmd.log"
     fi
-    # ALLOW_INPUT makes the launcher become the server instead of staying its parent.
+    # ALLOW_INPUT makes the launcher exec the server instead of staying its parent.
     in_background "$rabbitmq/server.pid" "$rabbitmq/server.log" env \
         RABBITMQ_ALLOW_INPUT=true \
         RABBITMQ_CONF_ENV_FILE=/dev/null \
@@ -127,8 +127,8 @@ start_rabbitmq() {
     wait_for RabbitMQ "$rabbitmq/server.pid" "$rabbitmq_port" "$rabbitmq/server.log"
 }
 
-# as_postgres COMMAND…: runs it as an account that PostgreSQL may run as: for root the owner
-# of the data, or `postgres`, or `nobody` where PostgreSQL is not installed.
+# as_postgres COMMAND…: runs it under an account that PostgreSQL accepts: for root the owner of the
+# data, or `postgres`, or `nobody` if PostgreSQL is not installed.
 as_postgres() {
     if [[ $EUID -eq 0 ]]; then
         (cd / && setpriv --reuid="$(postgresql_account)" --regid="$(id -g "$(postgresql_account)")" --clear-groups "$@")
@@ -149,10 +149,10 @@ postgresql_account() {
     fi
 }
 
-# postgresql_programs: the folder of the programs for the data, or of the newest ones.
+# postgresql_programs: prints the folder of the programs for the data, or of the newest ones.
 postgresql_programs() {
     local version="*" programs
-    # Data of one major version cannot be read by another's server.
+    # A server cannot read the data of another major version.
     [[ ! -f "$postgresql/data/PG_VERSION" ]] || version="$(cat "$postgresql/data/PG_VERSION")"
     programs="$(compgen -G "/usr/lib/postgresql/$version/bin" | sort -V | tail -n 1)" || true
     if [[ -z "$programs" && -x "$unpacked/postgresql/bin/postgres" ]]; then
@@ -180,7 +180,7 @@ start_postgresql() {
     as_postgres test -w "$postgresql" ||
         fail "the account $(postgresql_account) cannot reach $postgresql; set LOGBOOM_SERVERS to a folder that it can"
     if [[ ! -f "$data/PG_VERSION" ]]; then
-        # A folder without this file is what an interrupted attempt has left.
+        # A folder without this file is left over from an interrupted attempt.
         as_postgres rm -rf "$data"
         # shellcheck disable=SC2016 # $1 is the inner shell's
         as_postgres sh -c 'umask 077; cat >"$1"' sh "$postgresql/password" <"$folder/password"
@@ -192,7 +192,7 @@ start_postgresql() {
     fi
     [[ ! -f "$("$programs/pg_config" --sharedir)/extension/timescaledb.control" ]] || preload=timescaledb
     as_postgres tee "$data/logboom.conf" >/dev/null <<CONF
-# Written anew at each start.
+# Rewritten at each start.
 listen_addresses = '127.0.0.1'
 port = $postgresql_port
 unix_socket_directories = ''
@@ -201,7 +201,7 @@ timescaledb.telemetry_level = off
 max_wal_size = 2GB
 max_worker_processes = 16
 CONF
-    # pg_ctl gives the server a session of its own.
+    # pg_ctl starts the server in its own session.
     as_postgres "$programs/pg_ctl" start --silent --wait --timeout 120 --pgdata "$data" --log "$log" 9>&- ||
         { as_postgres tail -n 20 "$log" >&2 || true; fail "PostgreSQL did not start; its log is $log"; }
     if [[ -z "$(sql "$programs" "select 1 from pg_database where datname = 'logboom'")" ]]; then
@@ -218,11 +218,11 @@ stop_postgresql() {
     local data="$postgresql/data" programs
     [[ -f "$data/PG_VERSION" ]] || return 0
     programs="$(postgresql_programs)"
-    # Fast: sessions are ended, everything is written.
+    # Fast: sessions are closed, everything is written.
     as_postgres "$programs/pg_ctl" stop --silent --mode fast --timeout 60 --pgdata "$data" >/dev/null 2>&1 || true
 }
 
-# locked COMMAND…: one at a time per folder; the lock goes with this script.
+# locked COMMAND…: runs it exclusively per folder; the lock ends with this script.
 locked() {
     exec 9>"$folder/lock"
     flock 9
@@ -234,7 +234,7 @@ start() {
     setup_rabbitmq
     setup_postgresql
     mkdir -p "$folder"
-    # PostgreSQL's account must be able to pass.
+    # PostgreSQL's account must be able to enter the folder.
     [[ $EUID -ne 0 ]] || chmod go+x "$folder"
     locked start_locked
 }
@@ -261,14 +261,14 @@ stop_locked() {
 }
 
 settings() {
-    # RabbitMQ lets its default user in from this machine alone.
+    # RabbitMQ accepts its default user only from the local machine.
     LOGBOOM_QUEUE="amqp://guest:guest@127.0.0.1:$rabbitmq_port/%2f"
     LOGBOOM_STORE="postgres://logboom:$(cat "$folder/password")@127.0.0.1:$postgresql_port/logboom"
     export LOGBOOM_QUEUE LOGBOOM_STORE
 }
 
-# run COMMAND…: with its own process group, to which signals are passed on, so that it
-# ends before the servers whoever asked for the end.
+# run COMMAND…: runs it in its own process group and forwards signals to it, so that it ends before
+# the servers.
 run() {
     local child status=0
     trap stop EXIT
@@ -283,7 +283,7 @@ run() {
     trap 'kill -INT -- "-$child" 2>/dev/null || true' INT
     trap 'kill -TERM -- "-$child" 2>/dev/null || true' TERM HUP
     wait "$child" || status=$?
-    # A signal ends the wait, not the command.
+    # A signal interrupts the wait, not the command.
     while kill -0 "$child" 2>/dev/null; do
         status=0
         wait "$child" || status=$?
@@ -294,7 +294,7 @@ run() {
 case "${1:-}" in
     run)
         shift
-        [[ $# -gt 0 ]] || fail "say what to run: scripts/private-servers.sh run COMMAND…"
+        [[ $# -gt 0 ]] || fail "no command given: scripts/private-servers.sh run COMMAND…"
         run "$@"
         ;;
     start) start ;;
@@ -304,5 +304,5 @@ case "${1:-}" in
         settings
         printf 'export LOGBOOM_QUEUE=%q LOGBOOM_STORE=%q\n' "$LOGBOOM_QUEUE" "$LOGBOOM_STORE"
         ;;
-    *) fail "say what to do: run COMMAND…, start, stop or env" ;;
+    *) fail "unknown action; use run COMMAND…, start, stop or env" ;;
 esac

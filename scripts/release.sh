@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Builds target/release/logboom: one file with the dashboard inside, which needs no
-# other file to run.
+# Builds target/release/logboom: one file with the embedded dashboard, which needs no other file.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/site.sh"
 
 scripts/setup.sh web
-# The dashboard first, and then the program that embeds it.
+# The dashboard first, because the program embeds it.
 build_site
 say "building the program with the dashboard inside"
 cargo build --release -p server --bin logboom --features server/embed-site

@@ -12,7 +12,7 @@ host="${listen%:*}" port="${listen##*:}"
 url="http://$host:$port"
 ! answers "$host" "$port" || fail "something already listens on $listen; stop it, or set LOGBOOM_LISTEN"
 
-# Once the server answers, and has said where: what to do next. Ends with this script.
+# Prints the next steps once the server is ready. Ends with this script.
 next_steps() {
     until answers "$host" "$port"; do
         sleep 0.2
@@ -32,7 +32,7 @@ TEXT
 build_site
 say "building the server and starting it (the first time this takes minutes)"
 next_steps &
-# The sample services of `make demo` are built along, which takes little beside a server
-# and would take long alone: cargo would compile what both share with other features.
+# Builds the sample services of `make demo` as well. Built separately, cargo would recompile shared
+# crates with other features.
 exec cargo leptos serve --release --server-only \
     --bin-cargo-args=--package=loadgen --bin-cargo-args=--bin=loadgen

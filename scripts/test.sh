@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test there is, with one build profile: the workspace's own (units, laws,
-# engines against private RabbitMQ and PostgreSQL servers), then the whole program in a
-# real browser. The last lines say what ran; the very last one how many passed.
+# Runs all tests with one build profile: those of the workspace (unit and property tests, engines
+# against private RabbitMQ and PostgreSQL servers), then the whole program in a real browser. The
+# last lines list the parts; the final one has the total.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -10,8 +10,8 @@ logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 summary=()
 
-# count PART PASSED FAILED STATUS: adds a part's figures to the sum. A part that ends
-# badly without a failed test (it did not compile, say) counts as one failure.
+# count PART PASSED FAILED STATUS: adds the results of a part. A part that fails without a failed
+# test, such as by a compile error, counts as one failure.
 count() {
     local part=$1 part_passed=$2 part_failed=$3 status=$4 note=""
     if [[ $status -ne 0 && $part_failed -eq 0 ]]; then
@@ -29,7 +29,7 @@ sum() {
     sed -nE "s/^test result: .* ([0-9]+) $2.*/\1/p" "$1" | awk '{ total += $1 } END { print total + 0 }'
 }
 
-# npm_sum WORD: what npm's own test runner says after WORD, as `# pass 9` or `ℹ pass 9`.
+# npm_sum WORD: the number after WORD in npm's test summary, `# pass 9` or `ℹ pass 9`.
 npm_sum() {
     { sed -nE "s/^[^ ]+ $1 ([0-9]+)$/\1/p" "$logs/winston" 2>/dev/null || true; } | tail -1 | grep . || echo 0
 }
@@ -47,7 +47,7 @@ count "crash matrix" "$(sum "$logs/crash" passed)" "$(sum "$logs/crash" failed)"
 
 say "building the whole program and the load generator for the end-to-end tests"
 built=0
-# The same features as above, so that little is compiled anew.
+# The same features as above, to avoid recompilation.
 { cargo leptos build --frontend-only "${split[@]}" && cargo build --workspace --bins; } || built=$?
 
 status=$built
@@ -73,10 +73,10 @@ count "end2end (Playwright)" "${e2e_passed:-0}" "${e2e_failed:-0}" "$status"
 printf '\n'
 say "what ran"
 printf '%s\n' "${summary[@]}"
-# Nothing is left out in silence.
+# Every skipped test is reported.
 [[ $ignored -eq 0 ]] || echo "not run: $ignored tests of the workspace are marked as ignored"
 sed -n 's/^end2end skipped: /not run: /p' "$logs/end2end" 2>/dev/null || true
-# What a test could not do here: see `testkit::not_run`.
+# Tests that could not run here: see `testkit::not_run`.
 sed -n 's/^.*NOT RUN: /not run: /p' "$logs/cargo" "$logs/crash" | sort -u
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

@@ -1,8 +1,7 @@
-//! What the dashboard asks of the server it runs in.
+//! The port through which the dashboard reads from the server.
 //!
-//! The server implements [`Backend`] over its query service and provides it as
-//! `Arc<dyn Backend>` in the Leptos context. Requests and errors also travel between
-//! browser and server, so they are plain data.
+//! The server implements [`Backend`] over its query service and provides it as `Arc<dyn Backend>` in the Leptos
+//! context. Requests and errors also travel between browser and server, so they are plain data.
 
 use std::fmt;
 
@@ -33,75 +32,75 @@ pub trait Backend: Send + Sync {
     /// Finds one record and its neighbours of the same service and node.
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError>;
 
-    /// The fields that the newest matches have.
+    /// Lists the fields of the newest matches.
     async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError>;
 
-    /// The kinds of messages among the matches.
+    /// Lists the message patterns among the matches.
     async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError>;
 
-    /// When the oldest match happened.
+    /// Finds the time of the oldest match.
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError>;
 
-    /// How the server and its traffic are.
+    /// Reads the state and traffic of the server.
     async fn figures(&self, request: ()) -> Result<FiguresView, BackendError>;
 
-    /// What is missing from the store, for these parameters of the page.
+    /// Lists damaged files, dead letters and tasks, for these parameters of the page.
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError>;
 
-    /// The saved views, by name.
+    /// Lists the saved views by name.
     async fn views(&self, request: ()) -> Result<Vec<SavedView>, BackendError>;
 
-    /// Saves a view, in place of one of the same name.
+    /// Saves a view; replaces one of the same name.
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError>;
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError>;
 
-    /// What to paste into programs so that they log here, for a page at this origin.
+    /// Lists snippets that send a first log, for a page at this origin.
     async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError>;
 
-    /// How many records the first page shows.
+    /// The number of records on the first page.
     fn recent(&self) -> usize;
 }
 
-/// What is missing from the store: files that cannot be read, and what could not be stored.
+/// Losses of the store, and the server's tasks.
 #[cfg(feature = "ssr")]
 #[derive(Debug, Clone, Default)]
 pub struct Losses {
     pub aside: Vec<PartAsideView>,
     pub letters: LettersPage,
-    /// The long tasks of the server.
+    /// The long-running tasks of the server.
     pub tasks: Vec<TaskView>,
-    /// What the reader has just had done.
+    /// The outcome of the user's last action.
     pub done: Option<Done>,
 }
 
-/// A page of dead letters, and what there is of them in all.
+/// A page of dead letters, and their totals.
 #[cfg(feature = "ssr")]
 #[derive(Debug, Clone, Default)]
 pub struct LettersPage {
     pub letters: Vec<DeadLetterView>,
-    /// The id that the next page begins before; `None` where this one is the last.
+    /// The id before which the next page starts; `None` on the last page.
     pub next: Option<String>,
-    /// The newest that pass the filter: what comes later is not meant by "all of them".
+    /// The newest letter that passes the filter. Actions on all matches exclude later ones.
     pub newest: Option<String>,
-    /// The filter as it was written, by the names of the parameters.
+    /// The filter as written, by parameter name.
     pub filter: Vec<(&'static str, String)>,
-    /// Why the filter cannot be used.
+    /// Why the filter is invalid.
     pub error: Option<String>,
     pub count: u64,
     pub bytes: u64,
     pub dropped: u64,
     pub dropped_records: u64,
-    /// The bounds, in bytes and as a text such as `30days`.
+    /// The limits, in bytes and as a text such as `30days`.
     pub most_bytes: u64,
     pub most_age: String,
 }
 
-/// What was done at the reader's wish.
+/// The outcome of a user's action.
 #[cfg(feature = "ssr")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// Letters whose records are on their way again, and letters that could not be.
+    /// Letters whose records are queued again, and letters that failed.
     Replayed {
         letters: u64,
         records: u64,
@@ -109,12 +108,12 @@ pub enum Done {
     },
     Deleted(u64),
     GivenUp,
-    /// It was gone already.
+    /// The target no longer exists.
     Nothing,
 }
 
-/// Asks for one page of records; times are texts in the reading API's language
-/// (RFC 3339, epoch milliseconds, or relative such as `-15m`).
+/// Requests one page of records. Times are texts of the reading API (RFC 3339, epoch milliseconds, or relative such
+/// as `-15m`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LogsRequest {
     pub query: String,
@@ -122,11 +121,11 @@ pub struct LogsRequest {
     pub to: Option<String>,
     /// `None` means [`Backend::recent`].
     pub limit: Option<usize>,
-    /// From the page before, to go on further back.
+    /// The cursor of the previous page, to continue further back.
     pub cursor: Option<String>,
 }
 
-/// Asks for counts over time.
+/// Requests counts over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HistogramRequest {
     pub query: String,
@@ -135,18 +134,18 @@ pub struct HistogramRequest {
     pub buckets: u32,
 }
 
-/// Asks for the most frequent values of `fields`.
+/// Requests the most frequent values of `fields`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FacetsRequest {
     pub query: String,
     pub from: Option<String>,
     pub to: Option<String>,
     pub fields: Vec<String>,
-    /// The values of each field.
+    /// The number of values per field.
     pub limit: usize,
 }
 
-/// Asks for a record and its neighbours.
+/// Requests a record and its neighbours.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ContextRequest {
     pub id: String,
@@ -154,7 +153,7 @@ pub struct ContextRequest {
     pub after: usize,
 }
 
-/// Asks for the fields there are.
+/// Requests the fields of the newest matches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FieldsRequest {
     pub query: String,
@@ -162,28 +161,28 @@ pub struct FieldsRequest {
     pub to: Option<String>,
 }
 
-/// Asks for the kinds of messages, and which of them are new.
+/// Requests message patterns, and which of them are new.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PatternsRequest {
     pub query: String,
     pub from: Option<String>,
     pub to: Option<String>,
-    /// The range before, which decides what is new; without it nothing is.
+    /// The comparison range that decides which patterns are new. Without it, none is.
     pub compare_from: Option<String>,
     pub compare_to: Option<String>,
 }
 
-/// What kind of failure it is; the dashboard's answer to each is its own.
+/// The class of an error. The dashboard handles each differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendErrorClass {
-    /// The request is at fault.
+    /// The request is invalid.
     Invalid,
     /// There is no such record.
     NotFound,
-    /// The server is at a bound; later it will do.
+    /// The server has reached a limit; a retry may succeed.
     Overloaded,
-    /// The store cannot be reached; later it will do.
+    /// The store cannot be reached; a retry may succeed.
     Unavailable,
     /// A fault in the server.
     Internal,
@@ -191,11 +190,11 @@ pub enum BackendErrorClass {
     Unreachable,
 }
 
-/// Why a reading failed.
+/// An error of the backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendError {
     pub class: BackendErrorClass,
-    /// For the reader; no secrets.
+    /// Shown to the user; contains no secrets.
     pub message: String,
 }
 
@@ -219,7 +218,7 @@ impl FromServerFnError for BackendError {
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let class = match error {
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => BackendErrorClass::Unreachable,
-            // What answered does not speak this protocol: a proxy whose server is away.
+            // The response is not of this protocol: a proxy whose server is down.
             ServerFnErrorErr::Deserialization(_) => BackendErrorClass::Unreachable,
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => BackendErrorClass::Invalid,
             _ => BackendErrorClass::Internal,

@@ -1,4 +1,4 @@
-//! Effects of one type: each closure by itself would be code of its own in the browser.
+//! Effects with boxed closures: each closure type would add code to the WebAssembly bundle.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use leptos::{
     task::spawn_local,
 };
 
-/// Runs in the browser, and again whenever what it has read changes. It is told whether this
-/// is the first time.
+/// Runs in the browser, and again whenever a signal it has read changes. The argument tells whether this is the first
+/// run.
 pub(crate) fn effect(run: impl FnMut(bool) + 'static) {
     boxed(Box::new(run));
 }
@@ -18,7 +18,7 @@ fn boxed(mut run: Box<dyn FnMut(bool)>) {
     Effect::new(move |ran: Option<()>| run(ran.is_none()));
 }
 
-/// Runs in the browser every so often, for as long as its owner is there.
+/// Runs in the browser periodically, until the owner is cleaned up.
 pub(crate) fn every(period: Duration, run: impl Fn() + 'static) {
     let run: std::rc::Rc<dyn Fn()> = std::rc::Rc::new(run);
     effect(move |_| {
@@ -28,12 +28,12 @@ pub(crate) fn every(period: Duration, run: impl Fn() + 'static) {
     });
 }
 
-/// Runs `work` until its owner is cleaned up: in an effect, until that runs again. A request
-/// that is under way then is broken off, and the server stops working on it.
+/// Runs `work` until its owner is cleaned up: in an effect, until the next run. A request in flight is aborted, and
+/// the server stops working on it.
 pub(crate) fn until_cleanup(work: impl Future<Output = ()> + 'static) {
     let (work, handle) = abortable(work);
     spawn_local(async move {
-        // That it was broken off is nothing to tell.
+        // An abort needs no handling.
         let _ = work.await;
     });
     on_cleanup(move || handle.abort());

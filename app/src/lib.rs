@@ -1,19 +1,17 @@
-//! The dashboard: its pages, and the doors it reads logs through.
+//! The dashboard: its pages, server functions and live streams.
 //!
-//! Rendered on the server first (feature `ssr`), then taken over in the browser
-//! (feature `hydrate`). The server hands in a [`backend::Backend`] by context; what
-//! the pages ask for goes through `server_functions`, what is live comes in through
-//! `live`. Everything a reader chose is in the URL (`state`), everything he reads is
-//! in `texts`.
+//! Rendered on the server first (feature `ssr`), then hydrated in the browser (feature `hydrate`). The server
+//! provides a [`backend::Backend`] by context. Pages send requests through `server_functions` and receive live data
+//! through `live`. The URL holds everything that the user has selected (`state`); `texts` holds all texts.
 
-// A page is one deep type; its layout takes the compiler more steps than the default.
+// A page is one deep type; its layout exceeds the default recursion limit.
 #![recursion_limit = "512"]
 // The component macro makes every component `pub`.
 #![allow(unreachable_pub)]
-// A closure that stands in the view itself loses its type there; a name for one does not,
-// and costs the browser code of its own.
+// A closure inside `view!` is type-erased there. A path to a function is not, and adds code to the WebAssembly
+// bundle.
 #![allow(clippy::redundant_closure)]
-// What only the browser runs is still compiled, and tested, for the server.
+// Code that runs only in the browser is still compiled and tested for the server.
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 
 pub mod backend;

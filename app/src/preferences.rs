@@ -1,8 +1,7 @@
-//! What a reader chose once and for all: theme and language.
+//! The user's preferences: theme and language.
 //!
-//! Both live in cookies, because the server must know them before it renders. A
-//! visitor without a cookie gets the system's theme and the language his browser
-//! asks for. The links `?theme=` and `?language=` set them without JavaScript.
+//! Both are stored in cookies, because the server needs them for rendering. Without a cookie, the system's theme and
+//! the browser's language apply. The links `?theme=` and `?language=` set them without JavaScript.
 
 use leptos::prelude::*;
 
@@ -11,10 +10,10 @@ use crate::texts::Language;
 const THEME_COOKIE: &str = "logboom_theme";
 const LANGUAGE_COOKIE: &str = "logboom_language";
 
-/// The colours.
+/// The colour scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Theme {
-    /// As the system says.
+    /// Follows the system.
     #[default]
     System,
     Light,
@@ -34,7 +33,7 @@ impl Theme {
         [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.attribute() == text)
     }
 
-    /// The next one that the toggle gives.
+    /// The next theme of the toggle.
     pub(crate) fn next(self) -> Self {
         match self {
             Self::System => Self::Light,
@@ -44,7 +43,7 @@ impl Theme {
     }
 }
 
-/// Theme and language of one reader.
+/// Theme and language of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Preferences {
     pub(crate) theme: Theme,
@@ -52,7 +51,7 @@ pub(crate) struct Preferences {
 }
 
 impl Preferences {
-    /// Reads them off the request being answered, or off the page being taken over.
+    /// Reads them from the current request, or from the page during hydration.
     #[cfg(feature = "ssr")]
     pub(crate) fn from_request() -> Self {
         use http::{header, request::Parts};
@@ -83,7 +82,7 @@ impl Preferences {
     }
 }
 
-/// Sends the cookie along with the answer.
+/// Adds the cookie to the response.
 #[cfg(feature = "ssr")]
 fn remember(name: &str, value: Option<&str>) {
     let (Some(value), Some(response)) = (value, use_context::<leptos_axum::ResponseOptions>()) else { return };
@@ -92,7 +91,7 @@ fn remember(name: &str, value: Option<&str>) {
     }
 }
 
-/// A cookie for a year, for this site only.
+/// A cookie for one year, for this site only.
 fn cookie_text(name: &str, value: &str) -> String {
     format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax")
 }
@@ -107,17 +106,17 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|pair| pair.1)
 }
 
-/// Shows the theme at once and remembers it.
+/// Applies the theme and stores it.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn apply_theme(theme: Theme) {
     if let Some(root) = document().document_element() {
-        // Only an attribute of the document: nothing depends on whether it works.
+        // Best effort: nothing depends on the attribute.
         let _ = root.set_attribute("data-theme", theme.attribute());
     }
     set_cookie(&cookie_text(THEME_COOKIE, theme.attribute()));
 }
 
-/// Remembers the language and loads the page anew: the server renders every text.
+/// Stores the language and reloads the page, because the server renders every text.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn apply_language(language: Language) {
     set_cookie(&cookie_text(LANGUAGE_COOKIE, language.code()));

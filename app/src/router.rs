@@ -1,7 +1,7 @@
-//! The pages and the server functions as routes.
+//! Routes for the pages and the server functions.
 //!
-//! Here and not in the server, because the pages are large types: whoever puts them into
-//! routes compiles them, and the server is compiled more often than they change.
+//! They are built here and not in the server, because the pages are large types. The crate that builds the routes
+//! compiles them, and the server is compiled more often.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,18 +11,17 @@ use leptos_axum::{LeptosRoutes as _, generate_route_list, render_app_async_with_
 
 use crate::{App, SitePath, backend::Backend, shell};
 
-/// The dashboard, ready to be served.
+/// The dashboard's routers.
 pub struct Dashboard {
-    /// The pages, and what they ask the server.
+    /// The pages and the server functions.
     pub routes: Router,
-    /// Answers any other address with a page that says so.
+    /// Answers unknown addresses with an error page.
     pub not_found: Router,
 }
 
-/// Makes the dashboard over `backend`.
+/// Builds the dashboard over `backend`.
 ///
-/// `site` is where the browser finds the dashboard's files, `listen` what the server
-/// listens on.
+/// `site` is the path of the dashboard's files, `listen` the server's address.
 pub fn dashboard(backend: Arc<dyn Backend>, site: SitePath, listen: SocketAddr) -> Dashboard {
     let options = LeptosOptions::builder().output_name("logboom").site_addr(listen).build();
     let context = move || {

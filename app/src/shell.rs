@@ -1,4 +1,4 @@
-//! The HTML around the pages, as the server sends it.
+//! The HTML document around the pages.
 
 use http::{HeaderValue, header};
 use leptos::prelude::*;
@@ -6,14 +6,12 @@ use leptos_axum::ResponseOptions;
 
 use crate::{pages::App, preferences::Preferences, texts::texts_of, title::title_of};
 
-/// Where the browser gets the dashboard's files from, without a slash at the end; the
-/// server provides it in the context. It holds a hash of the files, so that they can be
-/// kept for ever. Empty: at their plain names.
+/// The base path of the dashboard's files, without a trailing slash; provided by the server in the context. It
+/// contains a hash of the files, so that browsers can cache them forever. Empty: the files have their plain names.
 #[derive(Debug, Clone, Default)]
 pub struct SitePath(pub String);
 
-/// Renders the document. The theme and the language are those of the request, so
-/// that the first paint is the right one.
+/// Renders the document, with theme and language of the request, so that the first paint is correct.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     restrict_content();
     let preferences = Preferences::from_request();
@@ -42,12 +40,11 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// Sets the page's content security policy. Scripts inside the page run by the nonce of this
-/// answer alone. Style attributes are allowed, because bars and columns are sized by them;
-/// `<style>` elements are not.
+/// Sets the content security policy of the page. Inline scripts need the nonce of this response. Style attributes are
+/// allowed, because bars and columns are sized by them; `<style>` elements are not.
 fn restrict_content() {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
-    // `cargo leptos watch` tells the page of a new build on a port of its own.
+    // `cargo leptos watch` announces new builds on a port of its own.
     let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \

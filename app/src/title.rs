@@ -1,4 +1,4 @@
-//! The document's title: which page it is, or what is searched for.
+//! The document title: the page, or the query.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -23,7 +23,7 @@ pub(crate) fn title_of(path: &str, query: &str, t: &Texts) -> String {
     format!("{name} · Logboom")
 }
 
-/// Keeps it right in the browser; the document came with the first one.
+/// Keeps the title up to date in the browser; the server renders the first one.
 #[component]
 pub(crate) fn PageTitle() -> impl IntoView {
     let location = use_location();

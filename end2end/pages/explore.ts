@@ -1,10 +1,10 @@
-// The page at /, as a reader uses it.
+// Page object of the page at /.
 import { expect, type Locator, type Page } from '@playwright/test';
 
 export class Explore {
   constructor(readonly page: Page) {}
 
-  /** Opens a view and waits until the page answers to the reader. */
+  /** Opens a view and waits until the page is interactive. */
   async open(view: { q?: string; range?: string; from?: string; to?: string } = {}): Promise<void> {
     await this.page.goto(`/?${new URLSearchParams(view)}`);
     await this.ready();
@@ -14,7 +14,7 @@ export class Explore {
     await expect(this.page.locator('body[data-hydrated=true]')).toBeAttached();
   }
 
-  /** Opens a live view and waits until new records will arrive. */
+  /** Opens a live view and waits until the tail is connected. */
   async openLive(query = ''): Promise<void> {
     await this.open(query ? { q: query } : {});
     await this.expectState('live');
@@ -28,7 +28,7 @@ export class Explore {
     return this.page.getByTestId('log-row');
   }
 
-  /** The messages on the page, from top to bottom: newest last. */
+  /** The messages on the page from top to bottom, newest last. */
   get messages(): Locator {
     return this.page.getByTestId('log-message');
   }
@@ -37,7 +37,7 @@ export class Explore {
     return this.rows.filter({ hasText: message });
   }
 
-  /** The identifiers of the rows, from top to bottom. */
+  /** The ids of the rows from top to bottom. */
   async ids(): Promise<(string | null)[]> {
     return this.rows.evaluateAll((rows) => rows.map((row) => row.getAttribute('data-id')));
   }
@@ -59,7 +59,7 @@ export class Explore {
     return this.page.getByTestId(`level-chip-${name}`);
   }
 
-  /** Opens a row and returns its fields. */
+  /** Expands a row and returns its fields. */
   async expand(message: string): Promise<Locator> {
     await this.row(message).getByTestId('log-message').click();
     const detail = this.page.getByTestId('row-detail');

@@ -1,5 +1,5 @@
-// Bad input at every door: an error that names the field, the limit or the place and the
-// way out; what is good in the same request is kept; the server goes on.
+// Bad input at every door: the error names the field, the limit or the place, and a correction.
+// Valid records of the same request are stored, and the server continues.
 import { unique } from '../fixtures/api.ts';
 import { status } from '../fixtures/grpc.ts';
 import { expect, test } from '../fixtures/test.ts';
@@ -160,7 +160,7 @@ test.describe('Push and Stream', () => {
     const outcome = await grpc.push({ records: mixed(service), sequence: 5 });
     expect(outcome).toMatchObject({ code: status.OK, answer: { accepted: 3, rejected: refusals, sequence: 5 } });
     await expect.poll(() => api.logs(`service:${service}`)).toHaveLength(3);
-    // A trace id that is none is kept as an attribute.
+    // An invalid trace id is kept as an attribute.
     const odd = (await api.logs(`service:${service}`)).find((found) => found.message === 'm');
     expect(odd!.attributes).toEqual({ 'trace_id.original': '010203' });
   });

@@ -1,4 +1,4 @@
-// What happened around a record, and its trace, beside the list.
+// The side panel: a record's context, and its trace.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 

@@ -5,7 +5,7 @@ import type { Page } from '@playwright/test';
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-/** Collects what the browser holds against a page. */
+/** Collects the browser's complaints about a page. */
 async function complaints(page: Page): Promise<string[]> {
   const found: string[] = [];
   page.on('console', (message) => {
@@ -42,7 +42,7 @@ for (const theme of ['light', 'dark'] as const) {
     const again = await page.request.get('/');
     expect(again.headers()['content-security-policy']).not.toContain(nonce!);
 
-    // Live, with a record that comes in, the histogram, a record's details, and the menus.
+    // With a live tail, a new record, the histogram, a record's details, and the menus.
     await explore.ready();
     await explore.expectState('live');
     await api.push({ service, message: 'third' });
@@ -63,7 +63,7 @@ for (const theme of ['light', 'dark'] as const) {
       await page.goto(path);
       await explore.ready();
     }
-    // The address that leads nowhere is answered by 404, which the browser notes.
+    // The unknown address is answered with 404, which the browser reports.
     expect(found.filter((complaint) => !/nowhere.*404/.test(complaint))).toEqual([]);
   });
 }
@@ -79,14 +79,14 @@ async function another(): Promise<Server> {
 
 const port = (server: Server): number => (server.address() as AddressInfo).port;
 
-/** What a page sees of a call: the status, or that it sees nothing. */
+/** The result of a call for a page: the status, or that it is blocked. */
 const called = (page: Page, url: string, init: RequestInit = {}): Promise<number | string> =>
   page.evaluate(
     ([url, init]) => fetch(url, init).then((answer) => answer.status, () => 'nothing'),
     [url, init] as const,
   );
 
-/** The messages of the first events that a page gets, or that it gets none. */
+/** The messages of the first events that a page receives, or that it receives none. */
 const streamed = (page: Page, url: string): Promise<string> =>
   page.evaluate(
     (url) =>
@@ -131,7 +131,7 @@ test('a page of another site sees nothing and changes nothing', async ({ api, pa
     const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
     expect(await called(page, `${program.url}${path}`, json), path).toBe('nothing');
   }
-  // Nor by a name of its own that leads here.
+  // Nor by a foreign host name that resolves to this server.
   const here = await page.goto(`http://evil.example:${program.port}/`);
   expect(here!.status()).toBe(421);
   expect(await here!.text()).toContain('--public-url');

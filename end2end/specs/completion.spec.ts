@@ -1,4 +1,4 @@
-// The search box completes fields and values, and remembers.
+// The search box completes fields and values, and keeps a history.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 

@@ -1,12 +1,11 @@
-// The server is killed under load; nothing that was acknowledged is lost, and nothing is
-// stored twice.
+// The server is killed under load; no acknowledged record is lost, and none is stored twice.
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unique } from '../fixtures/api.ts';
 import { loadgen, type Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-/** Runs the load generator and returns its one line. */
+/** Runs the load generator and returns its result. */
 async function run(...options: string[]): Promise<any> {
   const child = spawn(loadgen, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -19,8 +18,8 @@ async function verify(program: Program, manifest: string): Promise<any> {
   return run('verify', '--url', program.url, '--expect', manifest);
 }
 
-/** The tail showed everything, once and in order. Where the machine was too busy for it,
- * it said how many it left out: not one more is missing. */
+/** The tail showed everything, once and in order, except the records that it reported as
+ * skipped on a busy machine. */
 function openly(live: any): void {
   expect(live).toMatchObject({ doubled: 0, disordered: 0 });
   expect(live.missed).toBe(live.skipped);

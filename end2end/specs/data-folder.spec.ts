@@ -1,5 +1,5 @@
-// The data folder of the embedded engines is open: the examples of its document are run,
-// word for word, while the server runs.
+// The data folder of the embedded engines is open: the examples of its documentation are run
+// unchanged while the server runs.
 import { cpSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Api } from '../fixtures/api.ts';
@@ -20,7 +20,7 @@ test.beforeAll(async () => {
     { service: 'search', level: 'error', message: 'slow', duration_ms: 7 },
     { service: 'search', level: 'info', message: 'fine', duration_ms: 9000 },
   );
-  // Stopping writes what is in memory; the examples then run beside the running server.
+  // Stopping flushes memory; the examples then run beside the running server.
   await program.stop();
   await program.start();
 });
@@ -44,7 +44,7 @@ test('check finds a folder good, and says which part is damaged', async () => {
   const copy = program.file('copy');
   cpSync(program.file('data'), copy, { recursive: true });
   const part = readdirSync(join(copy, 'parts'), { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('.parquet'))!;
-  // The file begins with `PAR1`; what comes then is somebody's column.
+  // The file starts with `PAR1`, followed by column data.
   writeSync(openSync(join(copy, 'parts', part), 'r+'), 'damage, no doubt of it', 40);
   await expect(program.run('logboom', 'check', '--data', copy)).rejects.toMatchObject({ stdout: expect.stringContaining(part) });
   await expect(program.run('logboom', 'check', '--data', program.file('nowhere'))).rejects.toThrow(/no data folder/);

@@ -1,5 +1,5 @@
-// Bad input at every door: the answer names the field, the limit or the place and the way
-// out; the good records around it are kept; the door goes on.
+// Bad input at every door: the response names the field, the limit or the place, and a correction.
+// Valid records around it are stored, and the door continues.
 import { createSocket } from 'node:dgram';
 import { type Socket, connect } from 'node:net';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ const MEBIBYTE = 1 << 20;
 const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
-/** What each door is sent when all is well. */
+/** A valid request for each door. */
 const good = {
   json: (service: string, message = 'good') => JSON.stringify({ service, message }),
   bulk: (service: string, message = 'good') => `{"create":{}}\n${JSON.stringify({ service, message })}\n`,
@@ -63,7 +63,7 @@ async function post({ path, type }: HttpDoor, body: BodyInit, headers: Record<st
   return { status: answer.status, text, body: text.startsWith('{') ? JSON.parse(text) : undefined };
 }
 
-/** What no door takes, whatever it is for. */
+/** Bodies that every door refuses. */
 const everywhere: [string, BodyInit, Record<string, string>, number, RegExp][] = [
   ['an empty body', '', {}, 400, /empty/],
   ['a web page', '<!DOCTYPE html><p>hello', {}, 400, /JSON|\{"create":\{\}\}/],
@@ -119,7 +119,7 @@ for (const [name, door] of Object.entries(httpDoors)) {
 }
 
 test.describe('records between good ones', () => {
-  /** What no record may be, or be no longer. */
+  /** Invalid records. */
   const records: [string, string | Buffer, RegExp][] = [
     ['nested too deeply', `{"message":"m","deep":${nested(200)}}`, /deep.*32/],
     ['arrays nested too deeply', `{"message":"m","deep":${'['.repeat(5000)}${']'.repeat(5000)}}`, /deep|nest|recursion/],
@@ -169,7 +169,7 @@ test.describe('records between good ones', () => {
     ['values that are no list', { streams: [{ stream: {}, values: 7 }] }, /streams\[0\]\.values: a number/],
     ['an entry without a line', { streams: [{ stream: {}, values: [['1']] }] }, /streams\[0\]\.values\[0\].*nanoseconds.*line/],
     ['a stream without lines', { streams: [{ stream: { a: 1 }, values: [] }] }, /streams\[0\]: it has no lines/],
-    ['a misspelt field', { streams: [{ stream: {}, value: [['1', 'm']] }] }, /"value" is not known/],
+    ['a misspelt field', { streams: [{ stream: {}, value: [['1', 'm']] }] }, /"value" is unknown/],
     ['a push without streams', { streams: [] }, /streams/],
   ];
   for (const [what, body, reason] of lokiBodies) {
@@ -195,7 +195,7 @@ test.describe('records between good ones', () => {
       expect(answer.body.detail).toMatch(reason);
     }
     expect((await post(door, push(`{service="${service}"}`))).status).toBe(204);
-    // The body is Snappy either way, and some clients say so.
+    // The body is always Snappy; only some clients declare it.
     const labelled = await post(door, push(`{service="${service}"}`), { 'content-encoding': 'snappy' });
     expect(labelled.status, 'says snappy').toBe(204);
     await stored(doors.api, service, 2);
@@ -238,7 +238,7 @@ test.describe('records between good ones', () => {
     const protobuf = await post({ ...door, type: 'application/x-protobuf' }, good.otlp('nobody'));
     expect(protobuf.status).toBe(400);
     expect(protobuf.text).toMatch(/JSON.*application\/json/);
-    // Nothing is a request, too.
+    // An empty request is valid, too.
     expect((await post(door, '{}')).status).toBe(200);
   });
 
@@ -277,7 +277,7 @@ test.describe('doors that cannot answer', () => {
       const before = await refused(door);
       const endless = await connected(port);
       const end = closed(endless);
-      // For the forward protocol this is a text that says it has 4 GB.
+      // In the forward protocol, this is the header of a text of 4 GB.
       endless.write(door === 'fluent' ? Buffer.from([0xdb, 0xff, 0xff, 0xff, 0xff]) : Buffer.from('<34>'));
       for (let sent = 0; sent < 3 && !endless.destroyed; sent++) endless.write(Buffer.alloc(MEBIBYTE, 'x'));
       await end;
@@ -285,7 +285,7 @@ test.describe('doors that cannot answer', () => {
       garbage.end(Buffer.from(Array.from({ length: 4096 }, (_, n) => (n * 167) % 256)));
       const request = await connected(port);
       request.end('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      // Half a message, and the connection ends.
+      // Half a message, then the connection closes.
       const half = await connected(port);
       half.end(door === 'fluent' ? Buffer.from([0x93, 0xa1]) : '{"message":"half');
       expect(await refused(door)).toBeGreaterThan(before);

@@ -1,4 +1,4 @@
-// Any program's lines, and records in a terminal: `logboom send`, `tail` and `search`.
+// Lines of any program, and records in a terminal: `logboom send`, `tail` and `search`.
 import { type ChildProcessWithoutNullStreams, execFileSync } from 'node:child_process';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ test.beforeAll(async ({ engines }) => {
 });
 test.afterAll(async () => program.remove());
 
-/** What a running command has printed so far. */
+/** The output of a running command so far. */
 function printed(child: ChildProcessWithoutNullStreams): { out: string; error: string } {
   const said = { out: '', error: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => (said.out += text));
@@ -101,7 +101,7 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
     for (let n = 0; n < count; n++) appendFileSync(file, `line ${written++}\n`);
   };
   try {
-    // It begins at the end of the file, once it has opened it.
+    // It starts at the end of the file, once the file is open.
     await until('the command follows', async () => {
       appendFileSync(file, 'begins\n');
       return (await api.logs(`service:${service}`)).length > 0;
@@ -110,7 +110,7 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
     renameSync(file, `${file}.1`);
     write(100);
     await stored(api, service, 101);
-    // In the middle of what is sent.
+    // While lines are being sent.
     const killed = sleep(150).then(() => program.kill());
     for (let time = 0; time < 30; time++) {
       write(50);
@@ -124,7 +124,7 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
       return messages.map((message) => Number(message.split(' ')[1])).sort((a, b) => a - b);
     };
     await until('all lines are stored', async () => (await numbers()).length >= written);
-    // What is sent twice comes before what is written from now on.
+    // Resent lines come before newly written ones.
     write(1);
     await until('the last line is stored', async () => (await numbers()).includes(written - 1));
     expect(await numbers()).toEqual(Array.from({ length: written }, (_, n) => n));

@@ -1,4 +1,4 @@
-// Clients of Elasticsearch: its official ones, and the transports that loggers have for it.
+// Elasticsearch clients: the official ones, and transports of loggers.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -23,9 +23,9 @@ const orders = (...numbers: number[]) =>
     trace_id: traceId,
     attributes: { order },
   }));
-/** An index of a day is of the service that is its name without the day. */
+/** A daily index belongs to the service named by the index without the date. */
 const index = (service: string) => `${service}-2026.11.21`;
-/** What stands at the end must not be a number by chance. */
+/** The suffix must not be numeric by chance. */
 const named = () => `${unique('elastic')}-shop`;
 
 for (const root of ['', '/elasticsearch']) {

@@ -1,4 +1,4 @@
-// Fluentd's forward protocol: its logger for Python, and chunks that want an answer.
+// Fluentd's forward protocol: its Python logger, and chunks that request an acknowledgement.
 import { stored, unique } from '../fixtures/api.ts';
 import { apart, client } from '../fixtures/clients.ts';
 import { Doors } from '../fixtures/doors.ts';
@@ -31,7 +31,7 @@ test('chunks are acknowledged in every mode, and durable then', async () => {
   const sent = await client('fluent_chunks.py', doors.ports.fluent, tag);
   const names = ['forward', 'packed', 'compressed', 'message'];
   expect(sent.acknowledged).toEqual(Object.fromEntries(names.map((name) => [name, name])));
-  // Who has the answer may forget the chunk, whatever becomes of the server.
+  // After the acknowledgement the client may discard the chunk, even if the server crashes.
   await doors.program.kill();
   await doors.program.start();
   const records = await stored(doors.api, tag, 7);

@@ -1,5 +1,5 @@
-// A server that is full says so in the words of each protocol, with the time to come back; what
-// it has taken is stored.
+// An overloaded server reports so in each protocol, with a retry delay; accepted records are
+// stored.
 import grpc from '@grpc/grpc-js';
 import { stored, unique } from '../fixtures/api.ts';
 import { Doors } from '../fixtures/doors.ts';
@@ -11,7 +11,7 @@ test.beforeAll(async ({ engines }) => {
 });
 test.afterAll(async () => doors.remove());
 
-/** More at once than the server lets in. */
+/** More concurrent requests than the server admits. */
 const CALLS = 40;
 const RECORDS = 6;
 const times = <T>(make: () => T) => Array.from({ length: RECORDS }, make);

@@ -1,4 +1,4 @@
-// Clients of Graylog, over UDP, in chunks, and over TCP.
+// Graylog clients, over UDP, in chunks, and over TCP.
 import { stored, unique } from '../fixtures/api.ts';
 import { apart, client } from '../fixtures/clients.ts';
 import { Doors } from '../fixtures/doors.ts';

@@ -1,5 +1,5 @@
-// JSON over HTTP: what loggers send by themselves, what a client may say about its fields,
-// and the call of buffering agents.
+// JSON over HTTP: the default formats of loggers, field name settings, and the endpoint of
+// buffering agents.
 import { stored, unique } from '../fixtures/api.ts';
 import { apart, client } from '../fixtures/clients.ts';
 import { Doors } from '../fixtures/doors.ts';
@@ -94,7 +94,7 @@ test("plain text is a message a line, and Serilog's compact format is rendered",
 test('JSON is JSON also where a client that says nothing of it sends it as plain text', async () => {
   const service = unique('fetch');
   const records = [{ service, message: 'one' }, { service, message: 'two' }];
-  // As `fetch` does by itself.
+  // The default of `fetch`.
   const bodies = [JSON.stringify(records), JSON.stringify({ service, message: 'three' }, undefined, 2)];
   for (const body of bodies) expect((await fetch(`${doors.url}/api/v1/push`, { method: 'POST', body })).status).toBe(200);
   expect((await stored(doors.api, service, 3)).map(({ message }) => message).sort()).toEqual(['one', 'three', 'two']);
@@ -114,7 +114,7 @@ test('POST /put answers as it always did, to pages of localhost', async () => {
   expect(answer.status).toBe(200);
   expect(answer.headers.get('access-control-allow-origin')).toBe('http://localhost:8080');
   expect(await answer.json()).toEqual({ result: 'ok' });
-  // Durable is what it says.
+  // Success means durable.
   await doors.program.kill();
   await doors.program.start();
   expect(await stored(doors.api, service)).toMatchObject([{ message: 'buffered', level: 'warn', attributes: { order: 17 } }]);

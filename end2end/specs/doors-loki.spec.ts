@@ -1,4 +1,4 @@
-// Clients of Loki, in JSON and in protobuf.
+// Loki clients, in JSON and protobuf.
 import { stored, unique } from '../fixtures/api.ts';
 import { apart, client } from '../fixtures/clients.ts';
 import { Doors } from '../fixtures/doors.ts';
@@ -20,7 +20,7 @@ for (const encoding of ['json', 'protobuf']) {
     const [record] = await stored(doors.api, service);
     expect(record).toMatchObject({ ...failed, trace_id: traceId, attributes: { order: 17, env: 'test, 1' } });
     expect(apart(record!.time, sent.time)).toBeLessThan(0.001);
-    // What metadata repeats of the line is there once.
+    // Metadata that repeats a field of the line is stored once.
     expect(Object.keys(record!.attributes)).not.toContain('level');
     expect(Object.keys(record!.attributes)).not.toContain('trace_id');
   });

@@ -29,7 +29,7 @@ test.afterAll(async () => {
   await distributor.stop();
 });
 
-/** A connection of our own to the door. */
+/** A direct connection to the door. */
 async function connected(): Promise<Socket> {
   const socket = connect(tcpPort, '127.0.0.1');
   socket.setNoDelay(true);
@@ -50,7 +50,7 @@ test('registers with the distributor, again when that is back, and takes what a 
     const service = unique('members');
     const logs = (first: number, count: number, form: (log: object) => unknown) =>
       Array.from({ length: count }, (_, n) => form({ service, level: 'warn', message: `가입 ${first + n} ¶ 완료`, userid: first + n }));
-    // `params` is a text, as services of this kind send it, or an object.
+    // `params` is a text, as these services send it, or an object.
     expect(await members.ask({ how: 'together', lines: logs(0, 20, (log) => JSON.stringify(log)) })).toEqual({ written: 20 });
     expect(await members.ask({ how: 'pieces', bytes: 1, lines: logs(20, 1, (log) => JSON.stringify(log)) })).toEqual({ written: 1 });
     expect(await members.ask({ how: 'pieces', bytes: 7, lines: logs(21, 9, (log) => log) })).toEqual({ written: 9 });
@@ -78,7 +78,7 @@ test('takes packets and lines in any order, with time and trace', async () => {
   socket.write(`${JSON.stringify({ service, msg: 'a line', level: 30, time, trace_id })}\n`);
   socket.write(`{"uri":"/logs","method":"POST","key":7,"params":{"service":"${service}","message":"a packet"}}¶`);
   socket.write(`{"uri":"/logs","method":"POST","key":0,"params":{"service":"${service}","message":"another"}}¶\n`);
-  // The last one need not be ended.
+  // The last packet needs no terminator.
   socket.end(JSON.stringify({ service, message: 'the last' }));
   const records = await stored(api, service, 4);
   expect(records[0]).toMatchObject({ message: 'a line', level: 'info', time, trace_id });
@@ -96,7 +96,7 @@ test('what does not read costs itself alone', async () => {
   socket.end(`${good('third')}\n`);
   const records = await stored(api, service, 3);
   expect(records.map(({ message }) => message).sort()).toEqual(['first', 'second', 'third']);
-  // Nobody else hears of it, so it is counted.
+  // The client gets no response, so the refusal is counted.
   const metrics = await (await api.get('/metrics')).text();
   expect(Number(/logboom_messages_refused_total\{door="tcp"\} (\d+)/.exec(metrics)?.[1])).toBeGreaterThanOrEqual(9);
 });

@@ -1,5 +1,5 @@
-// What the documentation and the dashboard offer to be pasted is run, file by file, with
-// the addresses of a server of its own in the place of the default ones.
+// Runs the snippets of the documentation and the dashboard, file by file, with the address of a
+// test server in place of the default.
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, extname, join, resolve } from 'node:path';
@@ -13,7 +13,7 @@ import { Rsyslog } from '../fixtures/rsyslog.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const folder = resolve(import.meta.dirname, '../../docs/snippets');
-// Compiled and run by the tests of the crate that it shows.
+// Compiled and run by the tests of its crate.
 const elsewhere = 'tracing.rs';
 
 let doors: Doors;
@@ -22,7 +22,7 @@ test.beforeAll(async ({ engines }) => {
 });
 test.afterAll(async () => doors.remove());
 
-/** The text of a snippet, for our own server. */
+/** The text of a snippet, adapted to the test server. */
 function own(file: string): string {
   const { program, ports } = doors;
   const places: Record<string, number> = {
@@ -35,7 +35,7 @@ function own(file: string): string {
 const run = (program: string, args: string[], environment: NodeJS.ProcessEnv = {}) =>
   promisify(execFile)(program, args, { timeout: 60_000, env: { ...process.env, ...environment } });
 
-/** Waits for the record that a snippet sends, of which there may be several. */
+/** Waits for the record that a snippet sends, possibly several. */
 async function logged(message: string, times = 1): Promise<void> {
   const sent = (record: RecordView) => record.message === message;
   const found = async () => (await doors.api.logs(`service:shop "${message}"`)).filter(sent);
@@ -47,7 +47,7 @@ const withoutFixture = (file: string) => /\.(sh|py|mjs|go)$/.test(file) && file 
 for (const file of readdirSync(folder).filter(withoutFixture)) {
   test(`${file} logs`, async ({}, testInfo) => {
     const name = basename(file, extname(file));
-    // Beside our own modules, which a file of Node.js finds from there.
+    // Beside our modules, where Node.js resolves them.
     const path = testInfo.outputPath(file);
     writeFileSync(path, own(file));
     if (file.endsWith('.sh')) {

@@ -16,7 +16,7 @@ test.beforeAll(async ({ engines }) => {
 });
 test.afterAll(async () => doors.remove());
 
-/** The old form has neither year nor zone: that is the server's. */
+/** RFC 3164 has neither year nor zone: the server's apply. */
 const logger = (port: number, ...options: string[]) =>
   execFileSync('logger', ['--server', '127.0.0.1', '--port', String(port), ...options], {
     env: { ...process.env, TZ: 'UTC' },
@@ -108,7 +108,7 @@ test('other programs leave things out: the host, the time, the tag, all of it', 
 
 test("rsyslog's omfwd forwards what it gets, also once the server is back", async () => {
   const snippet = readFileSync(resolve(import.meta.dirname, '../../docs/snippets/rsyslog.conf'), 'utf8');
-  // It tries again every 30 s unless it is told otherwise.
+  // By default it retries every 30 s.
   const hasty = snippet.replace('action.resumeRetryCount', 'action.resumeInterval="1" action.resumeRetryCount');
   const rsyslog = await Rsyslog.start(hasty.replace('5514', String(doors.ports.syslog)));
   try {

@@ -1,4 +1,4 @@
-// Everything that matches, as a file: by the API and by the command.
+// Exports all matches as a file, through the API and the command.
 import { readFileSync } from 'node:fs';
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';

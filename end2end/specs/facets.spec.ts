@@ -1,4 +1,4 @@
-// Fields and their values beside the list, columns, and the keys for them.
+// Fields and their values in the side panel, columns, and their keys.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -16,7 +16,7 @@ test('a value is demanded by a click, refused with Alt, and let go of by another
   await value('south').click();
   await expect(explore.messages).toHaveText(['order 3']);
   await expect(explore.searchBox).toHaveValue(/region:south/);
-  // The other values keep their counts: they are what one would change to.
+  // The other values keep their counts, so that the user can switch.
   await expect(value('north')).toContainText('3');
   await value('south').click();
   await expect(explore.rows).toHaveCount(4);

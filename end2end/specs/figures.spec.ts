@@ -4,7 +4,7 @@ import { expect, test } from '../fixtures/test.ts';
 
 test('the overview shows what comes, and goes on by itself', async ({ api, page }) => {
   const service = unique('busy');
-  // More than what other tests leave: the busiest are shown.
+  // More than other tests leave, because only the busiest are shown.
   const some = (level: string) => Array.from({ length: 300 }, (_, n) => ({ service, level, message: `${level} ${n}` }));
   await api.store(...some('error'), ...some('info'));
   await page.goto('/overview');
@@ -26,7 +26,7 @@ test('the system page says how the engines are', async ({ page, pair }) => {
   await expect(page.getByTestId('card-queue')).toContainText(pair === 'embedded' ? 'embedded' : 'RabbitMQ', {
     ignoreCase: true,
   });
-  await expect(page.getByTestId('card-queue')).toContainText('well');
+  await expect(page.getByTestId('card-queue')).toContainText('healthy');
   await expect(page.getByTestId('no-dead-letters')).toBeVisible();
 });
 
@@ -36,7 +36,7 @@ test('the connect page names this server and shows the line that comes', async (
   await expect(page.getByTestId('snippet-curl')).toContainText(`${api.url}/api/v1/push`);
   await expect(page.locator('body[data-hydrated=true]')).toBeAttached();
   await expect(page.getByTestId('waiting-line')).toBeVisible();
-  // The tail has to be open before.
+  // The tail must be open first.
   await expect
     .poll(async () => {
       await api.push({ service, message: 'it works' });
@@ -58,7 +58,7 @@ test('the snippets of the connect page work as they stand', async ({ api, page, 
     await program.run(command, ...options, text);
     await expect.poll(async () => (await api.logs(`"hello from ${name}"`)).length).toBeGreaterThan(0);
   }
-  // The addresses are those of this server, also of the doors that are not on.
+  // The addresses are those of this server, also of disabled doors.
   await expect(page.getByTestId('snippet-winston')).toContainText(program.grpcAddress);
   await expect(page.locator('#logger')).toContainText('--syslog-listen 127.0.0.1:5514');
   const lines = (await page.getByTestId('snippet-lines').innerText()).replace('my-program', 'printf "%s\\n" one two');

@@ -1,4 +1,4 @@
-// Narrowing down: level chips, and filtering by a field of a record.
+// Filtering by level chips and by a field of a record.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -14,7 +14,7 @@ test('a level chip shows only its level, and shows all again', async ({ api, exp
   await explore.level('error').click();
   await expect(explore.messages).toHaveText(['all is lost']);
   await expect(explore.level('error')).toHaveAttribute('aria-pressed', 'true');
-  // What else there is can still be seen.
+  // The other levels still show their counts.
   await expect(explore.level('warn').locator('.chip-count')).toHaveText('1');
   await explore.level('error').click();
   await expect(explore.rows).toHaveCount(3);
@@ -35,7 +35,7 @@ test('a field of a record filters in and out', async ({ api, explore, page }) =>
 
   await page.goBack();
   await expect(explore.rows).toHaveCount(2);
-  // The record that was open is in the URL, so it is open again.
+  // The URL contains the expanded record, so it is expanded again.
   detail = page.getByTestId('row-detail');
   if (!(await detail.isVisible())) detail = await explore.expand('the first');
   await detail.locator('[data-testid=filter-out][data-field=region]').click();

@@ -1,4 +1,4 @@
-// Pausing, and reading on.
+// Pausing and resuming the tail.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -36,7 +36,7 @@ test('a busy view shows the newest at once, and has the rest when one scrolls ba
     await expect(explore.messages.last()).toHaveText(names.at(-1)!);
     expect(await covered(), 'no gaps on the screen').toBeGreaterThan(0.95);
   }
-  // All of them are in their places, drawn as soon as they are looked at.
+  // All rows have their place, and are rendered when scrolled to.
   const seen = new Set<string>();
   await expect
     .poll(async () => {

@@ -1,4 +1,4 @@
-// What an operator and a load balancer look at.
+// Endpoints for operators and load balancers.
 import { expect, test } from '../fixtures/test.ts';
 
 test('the process is alive and its engines are ready', async ({ api }) => {

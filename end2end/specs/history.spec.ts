@@ -1,4 +1,4 @@
-// Going far back: places are kept, rows are not.
+// Scrolling far back: positions are kept, rows are not.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -15,7 +15,7 @@ test('thousands of rows have a place, and hundreds are in the page', async ({ ap
     .toBe(count);
   await explore.open({ q: `service:${service}`, range: '1h' });
   await expect(explore.rows).toHaveCount(200);
-  // The wheel over the list; what is before loads by itself.
+  // Scrolls the list by wheel; older records load automatically.
   await page.mouse.move(700, 600);
   await expect(async () => {
     for (let n = 0; n < 20; n++) await page.mouse.wheel(0, -20_000);
@@ -26,7 +26,7 @@ test('thousands of rows have a place, and hundreds are in the page', async ({ ap
   expect(rows).toBeLessThan(1_600);
   const height = await page.locator('.list').evaluate((list) => list.scrollHeight);
   expect(height).toBeGreaterThan(count * 20);
-  // Back at the end, the newest are there, though they may have been let go of meanwhile.
+  // Back at the end, the newest rows are shown, even if released meanwhile.
   await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0));
   await expect(explore.messages.last()).toHaveText(`number ${count - 1}`);
 });

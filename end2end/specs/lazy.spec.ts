@@ -1,4 +1,4 @@
-// Pages in files of their own: loaded when they are opened, and never of another version.
+// Lazily loaded pages: their code is loaded on first use, and never from another version.
 import { expect, test } from '../fixtures/test.ts';
 
 const hydrated = 'body[data-hydrated=true]';
@@ -19,7 +19,7 @@ test('the code of a page is loaded when a link first leads there', async ({ expl
     await expect(page.getByTestId(test)).toBeVisible();
     expect(split().some((path) => path.includes(`/split_${address.slice(1)}_page`))).toBe(true);
   }
-  // None of them was a new document.
+  // None of them caused a document load.
   expect(loaded.filter((path) => ['/system', '/connect', '/overview'].includes(path))).toEqual([]);
 });
 
@@ -29,7 +29,7 @@ test('a page whose code cannot be loaded is opened from the server', async ({ ex
   await page.getByRole('link', { name: 'System', exact: true }).first().click();
   await expect(page).toHaveURL('/system');
   await expect(page.getByTestId('card-store')).toBeVisible();
-  // Its links lead on, without any code.
+  // Its links work without any code.
   await page.unrouteAll();
   await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
   await expect(page).toHaveURL('/overview');
@@ -47,7 +47,7 @@ test('what was split off one version is not given to a page of another', async (
   expect((await of(split ?? '')).status()).toBe(200);
   const other = (path: string) => path.replace(/^\/v\/[0-9a-f]+/, '/v/0123456789abcdef');
   expect((await of(other(split ?? ''))).status()).toBe(404);
-  // The rest is there under any version.
+  // Other files exist under any version.
   const main = loaded.find((path) => path.endsWith('/logboom.js'));
   expect((await of(other(main ?? ''))).status()).toBe(200);
 });

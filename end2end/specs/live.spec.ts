@@ -8,7 +8,7 @@ test('lines logged with winston appear live, in order, each once', async ({ serv
   await service.log('warn', lines[1]!);
   await service.log('error', lines[2]!);
   await expect(explore.messages).toHaveText(lines);
-  // Nothing follows twice.
+  // No record is repeated.
   await service.log('http', 'GET /done');
   await expect(explore.messages).toHaveText([...lines, 'GET /done']);
 });

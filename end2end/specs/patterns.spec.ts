@@ -1,4 +1,4 @@
-// The kinds of messages.
+// Message patterns.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -29,7 +29,7 @@ test('messages are grouped, a group is listed alone or hidden, and what is new i
   await page.getByTestId('tab-patterns').click();
   const patterns = page.getByTestId('pattern');
   await expect(patterns).toHaveCount(2);
-  // What is new stands first.
+  // New patterns come first.
   await expect(patterns.first()).toContainText('refused by the bank');
   await expect(patterns.first().getByTestId('pattern-new')).toBeVisible();
   await expect(patterns.first()).toHaveAttribute('data-count', '2');

@@ -1,4 +1,4 @@
-// Access for everybody, and how soon the page is there.
+// Accessibility and load times.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +23,7 @@ for (const theme of ['light', 'dark'] as const) {
       })),
     );
     await page.emulateMedia({ colorScheme: theme });
-    // Room for all there is at once.
+    // A window large enough for everything.
     await page.setViewportSize({ width: 1600, height: 900 });
     const pages: [string, () => Promise<void>][] = [
       ['/', async () => {}],
@@ -45,7 +45,7 @@ for (const theme of ['light', 'dark'] as const) {
       await page.goto(path);
       await explore.ready();
       await ready();
-      // Not as a script of the page, which its policy would not run.
+      // Not as a script of the page, which its policy would block.
       await page.evaluate(readFileSync(axe, 'utf8'));
       const found = await page.evaluate(async () => {
         const { violations } = await (window as any).axe.run(document, { resultTypes: ['violations'] });
@@ -70,7 +70,7 @@ test('the page is there soon, and small', async ({ page, explore }, info) => {
     );
     return { paint, server: navigation!.responseEnd - navigation!.requestStart, wasm: wasm?.encodedBodySize ?? 0 };
   });
-  // Told, not judged: this is a debug build. That they are measured at all is.
+  // Reported, not asserted, because this is a debug build. The test asserts that they are measured.
   info.annotations.push({ type: 'figures', description: JSON.stringify(figures) });
   expect(figures.paint).toBeGreaterThan(0);
   expect(figures.wasm).toBeGreaterThan(0);

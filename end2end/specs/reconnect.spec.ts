@@ -1,5 +1,4 @@
-// The server goes away under an open page and comes back: nothing is missed, nothing is
-// shown twice.
+// The server restarts while a page is open: no record is missed, and none is shown twice.
 import { expect, test } from '../fixtures/test.ts';
 
 for (const [how, end] of [
@@ -18,10 +17,10 @@ for (const [how, end] of [
 
     await program[end]();
     await expect(explore.page.getByTestId('live-status')).not.toHaveAttribute('data-state', 'live');
-    // What is shown stays.
+    // Shown records stay.
     await expect(explore.messages).toHaveText(lines);
 
-    // Logged while the server is away, and as soon as it is back: before the page is.
+    // Logged while the server is down, and right after its restart, before the page reconnects.
     const away = service.log('warn', 'while it was away');
     await program.start();
     await away;

@@ -1,4 +1,4 @@
-// The search box speaks the query language, and takes plain text for what it is.
+// The search box accepts the query language and plain text.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 

@@ -1,15 +1,15 @@
-// Staying open: live for long, with memory and page no larger than at first.
+// A live view over a long time: memory and page size must not grow.
 //
-// A minute of it here; `make soak` takes ten. LOGBOOM_SOAK_SECONDS says how long.
+// One minute here; `make soak` runs ten. LOGBOOM_SOAK_SECONDS sets the duration.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const seconds = Number(process.env.LOGBOOM_SOAK_SECONDS ?? 60);
 const rate = 2_000;
-/** More than the 2,000 rows that a live view keeps can have. */
+/** More than the 2,000 rows of a live view can have. */
 const NODES = 40_000;
 
-// What records the page for a report takes frames and memory of its own.
+// Tracing for a report takes frames and memory itself.
 test.use({ trace: 'off', screenshot: 'off' });
 
 test('a live view stays as small and as smooth as it was', async ({ api, explore, page }, info) => {
@@ -17,7 +17,7 @@ test('a live view stays as small and as smooth as it was', async ({ api, explore
   const service = unique('soak');
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Performance.enable');
-  // The module keeps its memory to itself.
+  // The module does not export its memory.
   await page.addInitScript(() => {
     const original = WebAssembly.instantiateStreaming;
     WebAssembly.instantiateStreaming = async (...options) => {
@@ -28,8 +28,8 @@ test('a live view stays as small and as smooth as it was', async ({ api, explore
   });
   const wasmBytes = () => (window as any).memory_.buffer.byteLength as number;
   await explore.openLive(`service:${service}`);
-  // What a pause of two seconds would gather and draw at once comes before the first look:
-  // WebAssembly's memory never shrinks, so that a pause later would look like growth.
+  // The backlog of a two-second pause is rendered before the first measurement: WebAssembly's
+  // memory never shrinks, so a later pause would look like growth.
   await api.push(...Array.from({ length: 2 * rate }, (_, n) => ({ service, message: `burst ${n}`, seq: n })));
 
   let sent = 0;
@@ -53,11 +53,11 @@ test('a live view stays as small and as smooth as it was', async ({ api, explore
     const metric = (name: string) => metrics.find((metric) => metric.name === name)!.value;
     return { heap: metric('JSHeapUsedSize'), nodes: metric('Nodes'), wasm: await page.evaluate(wasmBytes) };
   };
-  // The first part fills what is bounded.
+  // The first part fills all bounded buffers.
   const settle = Math.min(60, seconds / 3) * 1000;
   await page.waitForTimeout(settle);
   const first = await look();
-  // Only now: looking collects all garbage at once, which takes frames of its own.
+  // Only now, because measuring collects all garbage at once, which takes frames.
   await page.evaluate(() => {
     const seen = { worst: 0, slow: [] as number[], frames: 0, last: performance.now(), wasm: [] as number[] };
     (window as any).frames_ = seen;
@@ -66,7 +66,7 @@ test('a live view stays as small and as smooth as it was', async ({ api, explore
       seen.last = now;
       seen.frames += 1;
       seen.worst = Math.max(seen.worst, took);
-      // When, so that what else happened then can be looked for.
+      // The time, to correlate other events.
       if (took > 100) seen.slow.push(now);
       const bytes = (window as any).memory_.buffer.byteLength;
       if (bytes !== seen.wasm.at(-1)) seen.wasm.push(now, bytes);
@@ -84,12 +84,12 @@ test('a live view stays as small and as smooth as it was', async ({ api, explore
 
   expect(sent).toBeGreaterThan(seconds * rate * 0.8);
   expect(last.heap).toBeLessThan(first.heap * 1.1 + 2_000_000);
-  // How many rows are near the screen varies by a block or two; what is let go of in between
-  // would be a million nodes a minute.
+  // The number of rows near the screen varies by a block or two; a leak would be a million nodes
+  // per minute.
   expect(last.nodes).toBeLessThan(NODES);
   expect(first.wasm).toBeGreaterThan(0);
   expect(last.wasm).toBeLessThan(first.wasm * 1.1 + 1_000_000);
-  // It still shows what comes.
+  // New records are still shown.
   await api.push({ service, message: 'the last of all' });
   await expect(explore.messages.last()).toHaveText('the last of all');
 });

@@ -1,4 +1,4 @@
-// The two reading calls of the log stream server whose dashboard has to work unchanged.
+// The two reading calls of the log stream server whose dashboard must work unchanged.
 import { EventStream, unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -44,18 +44,18 @@ test('/historical-logs filters as it always did, newest first', async ({ api }) 
     (await api.get('/historical-logs', { message: word, ...parameters })).json();
   const numbers = (logs: Log[]) => logs.map((log) => Number(/number (\d+)/.exec(log.message)![1]));
 
-  // Ten unless more are asked for; message and level are substrings in any case.
+  // Ten by default; message and level match substrings in any case.
   await expect.poll(async () => numbers(await ask({}))).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
   expect((await ask({ limit: '1' }))[0]).toEqual({ ...fields, node: 'shelf', level: 'http', message: `${word} number 11.` });
   expect(numbers(await ask({ message: word.toUpperCase(), limit: '20' }))).toHaveLength(12);
   expect(numbers(await ask({ level: 'ERR' }))).toEqual([10, 6, 2]);
   // An empty parameter filters nothing.
   expect(numbers(await ask({ level: '', startTime: '', endTime: '', sequence_number: '', limit: '2' }))).toEqual([11, 10]);
-  // Times, also as an HTML input writes them.
+  // Times, also in the format of HTML inputs.
   expect(numbers(await ask({ startTime: at(2.5), endTime: at(5.5) }))).toEqual([5, 4, 3]);
   const local = (n: number) => at(n).slice(0, 19);
   expect(numbers(await ask({ startTime: local(9) }))[0]).toBe(11);
-  // A sequence number means older than.
+  // A sequence number means older than it.
   const page = await ask({ limit: '5' });
   const older = await ask({ limit: '5', sequence_number: page[4]!.sequence_number });
   expect(numbers(older)).toEqual([6, 5, 4, 3, 2]);

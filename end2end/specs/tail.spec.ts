@@ -1,4 +1,4 @@
-// The live tail over HTTP: resumed without a hole and without a repeat.
+// The live tail over HTTP: resumes without gaps and duplicates.
 import { EventStream, unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -24,7 +24,7 @@ test('a tail resumes after the last event that was seen', async ({ api, program 
   expect(messages(rest)).toEqual(['3', '4', '5', '6']);
   second.close();
 
-  // The same by the address, as the page that the server rendered does.
+  // The same by the URL, as in the server-rendered page.
   const third = await EventStream.open(`${url}&after=${rest[2]!.id}`);
   expect(messages(await third.take(1))).toEqual(['6']);
   third.close();
@@ -59,7 +59,7 @@ test('a tail hands out together what came together, to who asks for it', async (
   const full = await first.next();
   expect(messagesOf(full.lines)).toEqual(['1', '2', '3']);
   expect(full.id, 'it goes on after the last of them').toBe(full.lines[2].position);
-  // What does not fill an event does not wait for more for long.
+  // An incomplete event is sent after a short delay.
   expect(messagesOf((await first.next()).lines)).toEqual(['4', '5']);
   first.close();
 

@@ -1,4 +1,4 @@
-// The theme is remembered, and known before anything is drawn.
+// The theme is stored, and applied before the first paint.
 import { expect, test } from '../fixtures/test.ts';
 
 test('the theme that was chosen survives a reload, without a flash', async ({ explore, page }) => {
@@ -11,7 +11,7 @@ test('the theme that was chosen survives a reload, without a flash', async ({ ex
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const dark = await background();
 
-  // What the server sends is dark already, so that nothing light is ever drawn.
+  // The server's HTML is already dark, so nothing light is painted.
   const source = await (await page.context().request.get('/')).text();
   expect(source).toMatch(/<html[^>]*data-theme="dark"/);
   await page.reload({ waitUntil: 'commit' });

@@ -1,4 +1,4 @@
-// Saved views: for everybody, by name and by link.
+// Saved views: shared, by name and by link.
 import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 

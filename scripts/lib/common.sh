@@ -1,25 +1,24 @@
-# Shared by the scripts: where things are, how to say things, how to install things.
-# What they install takes nothing from the machine: no package is removed, no service started.
-# Sourced, not run; the caller has set -euo pipefail.
+# Shared functions of the scripts: paths, messages, installation. Installing never removes a package
+# or starts a service. Sourced, not run; the caller has set -euo pipefail.
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
-# Tools that must have an exact version live beside the user's own, not over them, and
-# outlive `cargo clean` and a fresh clone.
+# Tools of exact versions are installed separately from the user's own, and survive `cargo clean`
+# and a fresh clone.
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/logboom/tools"
 target="${CARGO_TARGET_DIR:-$repository/target}"
 [[ "$target" == /* ]] || target="$repository/$target"
 export PATH="$tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-# Options of cargo-leptos: pages that are opened less often get files of their own. Without
-# them the dashboard works as well, and its first load is larger.
+# Options of cargo-leptos: rarely opened pages are split into files of their own. Without them the
+# dashboard works, but its first load is larger.
 split=(--split --lib-features split)
 cd "$repository"
 
-# say TEXT…: what is done now, with the minutes and seconds since the script began.
+# say TEXT…: prints the current step, with the elapsed time.
 say() { printf '\033[1;36m==>\033[0m %s  (%02d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2; }
 fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# as_root COMMAND…: runs it as root, through sudo where the caller is not.
+# as_root COMMAND…: runs it as root, with sudo if necessary.
 as_root() {
     if [[ $EUID -eq 0 ]]; then
         "$@"
@@ -30,14 +29,14 @@ as_root() {
     fi
 }
 
-# update_packages: reads the lists of packages anew, once in a script.
+# update_packages: updates the package lists, once per script.
 update_packages() {
     [[ -z "${packages_updated:-}" ]] || return 0
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     packages_updated=yes
 }
 
-# install_packages PACKAGE…: installs Debian or Ubuntu packages, and never removes one.
+# install_packages PACKAGE…: installs Debian or Ubuntu packages; never removes one.
 install_packages() {
     local removed
     have apt-get || fail "please install these yourself (no apt-get here), then try again: $*"
@@ -50,10 +49,10 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends --no-remove "$@"
 }
 
-# locked_version CRATE: its version in Cargo.lock.
+# locked_version CRATE: prints its version in Cargo.lock.
 locked_version() {
     awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock
 }
 
-# answers HOST PORT: whether something accepts connections there.
+# answers HOST PORT: whether a server accepts connections there.
 answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }

@@ -1,20 +1,19 @@
-# Programs that the tests run, from Debian packages that are unpacked and not installed.
-# Sourced after common.sh.
+# Programs for the tests, from Debian packages that are unpacked but not installed. Sourced after
+# common.sh.
 #
-# Installed, these packages would start a service (rabbitmq-server, postgresql, haproxy,
-# docker.io, rsyslog) or replace another one (rsyslog replaces syslog-ng, busybox-static
-# replaces busybox). The tests need the program alone. What is installed is used as it is.
+# Installing these packages would start a service (rabbitmq-server, postgresql, haproxy, docker.io,
+# rsyslog) or replace another one (rsyslog replaces syslog-ng, busybox-static replaces busybox). The
+# tests need only the program. Installed programs are used as they are.
 #
-# $tools/bin/PROGRAM leads to $unpacked/NAME/bin/PROGRAM, a small script that starts the
-# program in $unpacked/NAME/root with the libraries that were unpacked with it.
+# $tools/bin/PROGRAM links to $unpacked/NAME/bin/PROGRAM, a script that runs the program in
+# $unpacked/NAME/root with the unpacked libraries.
 
 unpacked="$tools/debian"
-# PostgreSQL does not run as root, and its account cannot look into /root.
+# PostgreSQL does not run as root, and its account cannot read /root.
 [[ $EUID -ne 0 || -n "${XDG_CACHE_HOME:-}" ]] || unpacked=/var/cache/logboom/debian
 
-# unpack_packages NAME PACKAGE…: downloads the packages, and what they depend on and is not
-# installed, and unpacks them into $unpacked/NAME/root. Needs root only where apt-get has
-# no list of packages yet, or an old one.
+# unpack_packages NAME PACKAGE…: downloads the packages and their missing dependencies, and unpacks
+# them into $unpacked/NAME/root. Needs root only if apt-get has no package lists or outdated ones.
 unpack_packages() {
     local name=$1 folder="$unpacked/$1" package
     shift
@@ -32,26 +31,26 @@ unpack_packages() {
     cp /etc/os-release "$folder/os-release"
 }
 
-# download_packages FOLDER PACKAGE…: these, and their dependencies that are not installed.
+# download_packages FOLDER PACKAGE…: downloads them and their missing dependencies.
 download_packages() {
     local folder=$1 plan missing
     shift
-    # A simulation: what an installation would remove does not matter, because none happens.
+    # A simulation: the packages that an installation would remove do not matter.
     plan="$(apt-get -s install --no-install-recommends "$@")" || return 1
     # The third column of an installed package that would be upgraded is its version in brackets.
     missing="$(awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' <<<"$plan")"
-    # shellcheck disable=SC2046 # names of packages, one a word
+    # shellcheck disable=SC2046 # package names, one per word
     (cd "$folder" && apt-get download -qq $(printf '%s\n' "$@" $missing | sort -u))
 }
 
-# needed_by PACKAGE PATTERN: which packages of this kind it depends on, directly or not.
+# needed_by PACKAGE PATTERN: prints its direct and indirect dependencies that match.
 needed_by() {
     apt-cache show "$1" >/dev/null 2>&1 || update_packages
     apt-cache depends --recurse --important "$1" | grep -xE "$2" | sort -u
 }
 
-# add_program NAME PATH [OPTION…]: puts an unpacked program into $tools/bin, with options
-# that it is always given.
+# add_program NAME PATH [OPTION…]: links an unpacked program in $tools/bin, with options that are
+# always passed.
 add_program() {
     local folder="$unpacked/$1" program="$unpacked/$1/root/$2" libraries script
     shift 2
@@ -68,7 +67,7 @@ SH
     ln -sf "$script" "$tools/bin/"
 }
 
-# has_program NAME PROGRAM: whether it was unpacked before, from this release's packages.
+# has_program NAME PROGRAM: whether it is already unpacked from this release's packages.
 has_program() {
     [[ -x "$unpacked/$1/bin/$2" && -x "$tools/bin/$2" ]] && cmp -s /etc/os-release "$unpacked/$1/os-release"
 }
@@ -76,11 +75,11 @@ has_program() {
 setup_rabbitmq() {
     local root
     [[ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] && ! has_program rabbitmq rabbitmqctl || return 0
-    # All of Erlang, even where a part is installed: an Erlang looks for its parts in one folder.
-    # shellcheck disable=SC2046 # names of packages, one a word
+    # All of Erlang, even if a part is installed, because Erlang looks for its parts in one folder.
+    # shellcheck disable=SC2046 # package names, one per word
     unpack_packages rabbitmq rabbitmq-server $(needed_by rabbitmq-server 'erlang-[a-z0-9-]+')
     root="$unpacked/rabbitmq/root"
-    # Erlang's launcher has its folder written into it.
+    # Erlang's launcher contains the path of its folder.
     sed -i "s|=/usr/lib/erlang|=$root/usr/lib/erlang|" "$root/usr/lib/erlang/bin/erl"
     add_program rabbitmq usr/lib/rabbitmq/bin/rabbitmq-server
     add_program rabbitmq usr/lib/rabbitmq/bin/rabbitmqctl
@@ -89,7 +88,7 @@ setup_rabbitmq() {
 
 setup_postgresql() {
     ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && ! has_program postgresql postgres || return 0
-    # The server of the release and its client, which may be installed without it.
+    # The server of the release and its client, which may be installed separately.
     # shellcheck disable=SC2046
     unpack_packages postgresql $(needed_by postgresql 'postgresql-(client-)?[0-9]+')
     local programs program
@@ -119,12 +118,12 @@ setup_docker() {
     add_program docker usr/sbin/dockerd
 }
 
-# setup_busybox: one that needs no library, for an image of a container.
+# setup_busybox: a statically linked one, for a container image.
 setup_busybox() {
     if [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1; then return 0; fi
     ! has_program busybox busybox || return 0
     unpack_packages busybox busybox-static
-    # The program itself: it is copied.
+    # The program itself, because it is copied.
     local program
     program="$(compgen -G "$unpacked/busybox/root/bin/busybox" || compgen -G "$unpacked/busybox/root/usr/bin/busybox")"
     ln -sf "$program" "$unpacked/busybox/bin/"

@@ -1,6 +1,6 @@
-//! The browser's entry: takes over the page that the server has rendered.
+//! The browser's entry point: hydrates the page that the server has rendered.
 #![cfg(target_arch = "wasm32")]
-// The pages are one deep type, whose layout takes the compiler more steps than usual.
+// The pages are one deep type; its layout exceeds the default recursion limit.
 #![recursion_limit = "512"]
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,4 +1,4 @@
-//! What the reading API says, as JSON; the dashboard reads the same types.
+//! JSON types of the reading API. The dashboard uses the same types.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::{LevelClass, Severity, StoredRecord, Value, hex, query, time, time::N
 
 pub use crate::saved_view::SavedView;
 
-/// A piece of a program or a configuration that sends a first log.
+/// A snippet of code or configuration that sends a first log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnippetView {
-    /// For links and tests.
+    /// Used in links and tests.
     pub name: String,
     pub title: String,
     pub text: String,
-    /// The option that the server has to be started with first, where it was not.
+    /// The missing option that the server must be started with; `None` if nothing is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
 }
@@ -62,41 +62,40 @@ impl From<&StoredRecord> for RecordView {
 }
 
 impl RecordView {
-    /// The class of the severity; a number that is none counts as
-    /// [`Severity::INFO`].
+    /// The class of the severity. An invalid number counts as [`Severity::INFO`].
     pub fn class(&self) -> LevelClass {
         Severity::new(self.severity).unwrap_or(Severity::INFO).class()
     }
 
-    /// When it happened; `None` if the text, which a server wrote, is no time.
+    /// The time of the event; `None` if the text is not a timestamp.
     pub fn nanos(&self) -> Option<Nanos> {
         time::parse_timestamp(&self.time, chrono::FixedOffset::east_opt(0)?)
     }
 }
 
-/// Newest first.
+/// A page of records, newest first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LogsPage {
     pub records: Vec<RecordView>,
-    /// To be handed back for the page before this one in time.
+    /// The cursor of the next page, which is older.
     pub next_cursor: Option<String>,
-    /// True where looking took too long and the page ends before it is full: there may be
-    /// matches before `searched_back_to`, and `next_cursor` goes on there.
+    /// The time limit ended the search before the page was full. There may be matches older than `searched_back_to`;
+    /// `next_cursor` continues there.
     #[serde(default)]
     pub partial: bool,
-    /// How far back the search has looked, in RFC 3339.
+    /// The oldest time that the search has reached, in RFC 3339.
     pub searched_back_to: String,
-    /// True where nothing older in the range is left to look at.
+    /// No older records remain in the range.
     pub complete: bool,
-    /// The newest position stored when the search began: where a tail goes on.
+    /// The newest position stored when the search started. A tail continues from it.
     pub position: String,
-    /// What else the query may have meant. Other tools' syntax is always named; a field's
-    /// test that may be meant as text only where nothing was found.
+    /// Suggestions of what the query may have meant. Other tools' syntax is always reported; a field test that may be
+    /// text only if nothing was found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<QueryHint>,
 }
 
-/// How many records match.
+/// The number of matching records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountView {
     pub count: u64,
@@ -105,14 +104,14 @@ pub struct CountView {
     pub hints: Vec<QueryHint>,
 }
 
-/// Another way to read a query.
+/// A suggestion of another reading of a query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryHint {
-    /// Says what was read how, and what to write instead.
+    /// How the query was read, and the alternative.
     pub message: String,
-    /// The part of the query it is about.
+    /// The part of the query in question.
     pub part: String,
-    /// The whole query to try instead.
+    /// A complete query to try instead.
     pub query: String,
 }
 
@@ -122,40 +121,40 @@ impl From<query::Advice> for QueryHint {
     }
 }
 
-/// Counts over time by level class.
+/// Counts over time, by level class.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HistogramView {
     pub bucket_seconds: f64,
     pub buckets: Vec<BucketView>,
 }
 
-/// One bucket: its start and the counts of the classes that occur in it.
+/// One bucket: its start, and the non-zero counts by class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BucketView {
     pub time: String,
     pub counts: BTreeMap<String, u64>,
 }
 
-/// The most frequent values of each field that was asked for.
+/// The most frequent values of each requested field.
 pub type FacetsView = BTreeMap<String, Vec<FacetValue>>;
 
-/// A value and how many matching records have it.
+/// A value and the number of matching records with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetValue {
     pub value: String,
     pub count: u64,
 }
 
-/// A field of the newest matches.
+/// A field that occurs in the newest matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldView {
-    /// As in a query.
+    /// The name in a query.
     pub name: String,
-    /// How many of `records` have it.
+    /// Number of the `records` that have the field.
     pub count: u64,
-    /// How many different values they have.
+    /// Number of different values.
     pub values: u64,
-    /// The matches that were looked at.
+    /// Number of matches examined.
     pub records: u64,
 }
 
@@ -167,42 +166,42 @@ pub struct ContextView {
     pub after: Vec<RecordView>,
 }
 
-/// The kinds of messages among the matches.
+/// The message patterns among the matches.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PatternsView {
-    /// The most frequent first; new ones before all others.
+    /// Most frequent first; new patterns before all others.
     pub patterns: Vec<PatternView>,
-    /// The records that were looked at, the newest of the range.
+    /// Number of records examined, the newest of the range.
     pub records: u64,
-    /// How far back that is, in RFC 3339.
+    /// The oldest time examined, in RFC 3339.
     pub searched_back_to: String,
-    /// True where those are all matches of the range.
+    /// Whether all matches of the range were examined.
     pub complete: bool,
 }
 
-/// One kind of message: what its messages have in common.
+/// One message pattern.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PatternView {
-    /// The message with `<*>` or a name such as `<uuid>` for what varies.
+    /// The message with `<*>` or a name such as `<uuid>` for each varying part.
     pub template: String,
-    /// A query that finds its messages; empty where nothing in them is constant.
+    /// A query that finds its messages; empty if the pattern has no constant part.
     pub query: String,
     pub count: u64,
     /// By level class.
     pub levels: BTreeMap<String, u64>,
-    /// The services it comes from, at most a few.
+    /// A few of the services that send it.
     pub services: Vec<String>,
-    /// Counts over the time that was looked at, oldest first.
+    /// Counts over the examined time, oldest first.
     pub spark: Vec<u64>,
-    /// The newest of its records.
+    /// The newest matching record.
     pub example: RecordView,
-    /// Whether no record of the comparison range is of this kind; `None` where there is no
-    /// such range, or looking took too long.
+    /// Whether no record of the comparison range has the pattern; `None` if there is no such range or the time limit
+    /// ended the comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_new: Option<bool>,
 }
 
-/// Something that could not be stored.
+/// A batch that could not be stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterView {
     pub id: String,
@@ -212,62 +211,61 @@ pub struct DeadLetterView {
     pub batch_id: Option<String>,
     pub records: u32,
     pub bytes: u64,
-    /// Of its records; empty where they are not known.
+    /// The services of its records; empty if unknown.
     #[serde(default)]
     pub services: Vec<String>,
 }
 
-/// A file of records that is missing or damaged: its records are missing from every answer.
+/// A missing or damaged file. All results lack its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartAsideView {
     pub name: String,
-    /// The path to which an operator restores the file, before the next start.
+    /// The path to restore the file to before the next start.
     pub path: String,
     pub reason: String,
     pub records: u64,
-    /// When it was intact.
+    /// Size of the intact file.
     pub bytes: u64,
     /// The times of its oldest and newest record, in RFC 3339.
     pub oldest: String,
     pub newest: String,
 }
 
-/// A task that runs as long as the server does.
+/// A long-running task of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
     pub name: String,
-    /// `running`, `waiting` for its restart, `ended`, or `broken`: only a restart of the program
-    /// helps.
+    /// `running`, `waiting` for its restart, `ended`, or `broken`: it needs a restart of the program.
     pub state: String,
-    /// Since when, in RFC 3339.
+    /// Time of the last state change, in RFC 3339.
     pub since: String,
     pub restarts: u64,
-    /// Why it failed last.
+    /// The last failure.
     pub last_error: Option<String>,
 }
 
-/// How the server and its traffic are, at one moment.
+/// The state and traffic of the server at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FiguresView {
     /// RFC 3339.
     pub time: String,
     pub version: String,
     pub uptime_seconds: u64,
-    /// Resident memory of the process; 0 where the system does not tell.
+    /// Resident memory of the process; 0 if unknown.
     pub memory_bytes: u64,
     pub queue: QueueView,
     pub store: StoreView,
     pub retention: RetentionView,
     pub tails: u64,
-    /// Records stored a second since the figures before; by all nodes, where they share a store.
+    /// Records stored per second since the previous figures; summed over all nodes that share a store.
     pub stored_per_second: f64,
-    /// The longest from receipt to visibility since the figures before; `None` where nothing came.
+    /// The longest delay from receipt to visibility since the previous figures; `None` without records.
     pub lag_ms: Option<f64>,
-    /// The last quarter of an hour.
+    /// Counts of the last 15 minutes.
     pub traffic: HistogramView,
-    /// The services of that time, the busiest first.
+    /// The services of that time, busiest first.
     pub services: Vec<ServiceView>,
-    /// Why traffic and services are not those of now; `None` when they are.
+    /// Why traffic and services are out of date; `None` if they are current.
     pub trouble: Option<String>,
 }
 
@@ -276,7 +274,7 @@ pub struct FiguresView {
 pub struct QueueView {
     pub engine: String,
     pub trouble: Option<String>,
-    /// Batches that wait.
+    /// Number of waiting batches.
     pub depth: u64,
 }
 
@@ -290,29 +288,29 @@ pub struct StoreView {
     pub dead_letters: u64,
 }
 
-/// How long records are kept, as it was configured; `None` is without bound.
+/// The configured retention; `None` means unlimited.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RetentionView {
     pub age: Option<String>,
     pub bytes: Option<u64>,
-    /// Services with an age of their own.
+    /// Services with their own retention age.
     pub services: Vec<(String, String)>,
 }
 
-/// One service in the last quarter of an hour.
+/// One service in the last 15 minutes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ServiceView {
     pub service: String,
     pub count: u64,
-    /// Of level error and above.
+    /// Records of level error and above.
     pub errors: u64,
     /// Counts, oldest first.
     pub spark: Vec<u64>,
-    /// When its newest record happened, in RFC 3339.
+    /// The time of its newest record, in RFC 3339.
     pub last_seen: String,
 }
 
-/// Says that records were left out of a tail because its reader was too slow.
+/// Reports records that a tail skipped because the client was too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedView {
     pub count: u64,

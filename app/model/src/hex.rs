@@ -1,7 +1,7 @@
-//! Lower-case hexadecimal: the crate `hex`, and text on the stack where the length is known.
+//! Lower-case hexadecimal: the `hex` crate, plus text on the stack for known lengths.
 //!
-//! The crate is the only encoder and decoder of the workspace. `const-hex` is faster with
-//! vector instructions, but ids have 8 or 16 bytes, and it would be new in the browser's program.
+//! The workspace uses no other encoder or decoder. `const-hex` is faster with vector instructions, but ids have only
+//! 8 or 16 bytes, and it would add to the WebAssembly bundle.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ pub fn encode(bytes: &[u8]) -> String {
     hex::encode(bytes)
 }
 
-/// `N` characters of ASCII on the stack.
+/// `N` ASCII characters on the stack.
 pub(crate) struct Digits<const N: usize>([u8; N]);
 
 impl<const N: usize> Digits<N> {
@@ -18,14 +18,14 @@ impl<const N: usize> Digits<N> {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         debug_assert_eq!(bytes.len() * 2, N);
         let mut text = [b'0'; N];
-        // Fails for another length alone, and then the text is of zeros.
+        // Fails only for another length; the text is then all zeros.
         let _ = hex::encode_to_slice(bytes, &mut text);
         Self(text)
     }
 }
 
 impl Digits<36> {
-    /// The digits of 16 bytes in groups of 8, 4, 4, 4 and 12, as a UUID is written.
+    /// The digits of 16 bytes in groups of 8, 4, 4, 4 and 12, the text form of a UUID.
     pub(crate) fn of_uuid(bytes: &[u8; 16]) -> Self {
         let digits = Digits::<32>::of(bytes).0;
         let mut text = [b'-'; 36];

@@ -6,13 +6,13 @@ use crate::hex::Digits;
 
 /// A record's identifier and permalink, a UUIDv7 (RFC 9562).
 ///
-/// The records of one batch have consecutive identifiers: a random base given at
-/// admission, whose low 16 bits are zero, plus the record's place in the batch.
+/// The records of one batch have consecutive ids: a random base assigned at admission, whose low 16 bits are zero,
+/// plus the record's index in the batch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RecordId(pub u128);
 
 impl RecordId {
-    /// Makes the base of a batch from its time of admission and 128 random bits.
+    /// Builds the base id of a batch from its time of admission and 128 random bits.
     ///
     /// `unix_millis` beyond 48 bits (the year 10889) wraps.
     pub fn base(unix_millis: u64, random: u128) -> Self {
@@ -23,7 +23,7 @@ impl RecordId {
         Self(time | version | variant | random)
     }
 
-    /// The identifier of the record at `place` of the batch whose base this is.
+    /// The id of the record at index `place` in the batch with this base.
     pub fn nth(self, place: usize) -> Self {
         Self(self.0.wrapping_add(place as u128))
     }
@@ -33,7 +33,7 @@ impl RecordId {
         (self.0 >> 80) as u64
     }
 
-    /// The 16 bytes, most significant first, as a UUID is written.
+    /// The 16 bytes of the UUID, most significant first.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }

@@ -1,9 +1,8 @@
-//! The data model: what a log record is, how it is asked for, and its bounds.
+//! The data model: log records, the query language and the limits.
 //!
-//! Shared by the server and by the browser, so it compiles to WebAssembly and
-//! has no I/O, no clock and no randomness: the time and fresh identifiers are
-//! always handed in. The fields follow the OpenTelemetry log data model,
-//! flattened (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
+//! Shared by the server and the browser, so it compiles to WebAssembly and has no I/O, no clock and no randomness:
+//! callers pass the time and fresh ids. The fields follow the OpenTelemetry log data model, flattened
+//! (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
 
 pub mod aggregate;
 pub mod api;
@@ -27,5 +26,5 @@ pub use saved_view::SavedView;
 pub use severity::{LevelClass, LevelNumbers, Severity};
 pub use time::Nanos;
 
-/// Short text that is kept inline up to 24 bytes: services, nodes, levels, keys.
+/// Short text, stored inline up to 24 bytes: services, nodes, levels, keys.
 pub type Text = compact_str::CompactString;

@@ -1,21 +1,21 @@
-//! The template of a pattern: what its messages have in common, and marks such as `<*>` or
-//! `<ip>` where they differ.
+//! The template of a pattern: the text that its messages share, with marks such as `<*>` or `<ip>` for the parts that
+//! vary.
 
 /// A piece of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Stands in every message. Never empty.
+    /// Part of every message. Never empty.
     Text(&'a str),
-    /// What varies, by its name between the angle brackets.
+    /// A varying part; the name between the angle brackets.
     Mark(&'a str),
 }
 
-/// The pieces of a template, in order. A bracket that begins no mark is text.
+/// Splits a template into its pieces, in order. A bracket that starts no mark is text.
 pub fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = template;
     while let Some((text, after)) = rest.split_once('<') {
-        // What is put for what varies holds no blank.
+        // The name of a mark contains no blank.
         let Some((name, after)) = after.split_once('>').filter(|(name, _)| !name.contains(' ')) else { break };
         pieces.extend((!text.is_empty()).then_some(Piece::Text(text)));
         pieces.push(Piece::Mark(name));

@@ -8,25 +8,25 @@ use crate::{RecordId, Severity, Text, time::Nanos};
 
 /// One log record, admitted and normalised.
 ///
-/// Invariants, kept by the pipeline's normalise stage: no text holds NUL, `level`
-/// is lower case and free of terminal escapes, attribute keys are unique and
-/// sorted, numbers are finite, and every bound of [`crate::limits`] holds.
+/// Invariants, ensured by the normalise stage of the pipeline: no text contains NUL, `level` is lower case and free
+/// of terminal escapes, attribute keys are unique and sorted, numbers are finite, and every limit of
+/// [`crate::limits`] holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Given by the server at admission.
+    /// Assigned by the server at admission.
     pub id: RecordId,
-    /// When it happened.
+    /// When the event happened.
     pub time: Nanos,
     /// When the server received it.
     pub observed_time: Nanos,
     pub severity: Severity,
-    /// The client's own word for the severity, such as `http` or `notice`.
+    /// The client's own name of the severity, such as `http` or `notice`.
     pub level: Text,
     /// OpenTelemetry `service.name`; may be empty.
     pub service: Text,
     /// Host or instance; may be empty.
     pub node: Text,
-    /// The body.
+    /// The log body.
     pub message: String,
     /// Flat, dotted keys, sorted by key.
     pub attributes: Vec<(Text, Value)>,
@@ -44,16 +44,19 @@ impl Record {
             .map(|(_, value)| value)
     }
 
-    /// The bytes the record holds, roughly: what bounds on memory are counted in.
+    /// The approximate size in memory, in bytes. Memory limits count it.
     pub fn weight(&self) -> usize {
-        let attributes: usize =
-            self.attributes.iter().map(|(key, value)| size_of::<(Text, Value)>() + outside(key) + value.weight()).sum();
-        size_of::<Self>() + self.message.len() + attributes + outside(&self.service) + outside(&self.node)
+        let attributes: usize = self
+            .attributes
+            .iter()
+            .map(|(key, value)| size_of::<(Text, Value)>() + heap_bytes(key) + value.weight())
+            .sum();
+        size_of::<Self>() + self.message.len() + attributes + heap_bytes(&self.service) + heap_bytes(&self.node)
     }
 }
 
-/// The bytes a text keeps on the heap.
-fn outside(text: &Text) -> usize {
+/// The heap bytes of a text.
+fn heap_bytes(text: &Text) -> usize {
     if text.is_heap_allocated() { text.len() } else { 0 }
 }
 
@@ -71,14 +74,14 @@ pub enum Value {
 impl Value {
     fn weight(&self) -> usize {
         match self {
-            Self::Text(text) => outside(text),
+            Self::Text(text) => heap_bytes(text),
             _ => 0,
         }
     }
 }
 
 impl fmt::Display for Value {
-    /// The text form, which filters by value, prefix and regular expression see.
+    /// Writes the text form, which filters by value, prefix and regular expression test.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => value.fmt(f),
@@ -89,9 +92,9 @@ impl fmt::Display for Value {
     }
 }
 
-/// A record's place in the order of storing: strictly growing, never reused.
+/// A record's position in the storage order: strictly increasing, never reused.
 ///
-/// The resume point of a tail. Opaque: gaps mean nothing.
+/// It is the resume point of a tail. Opaque: gaps have no meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub i64);
 
@@ -101,7 +104,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A record together with where the store keeps it.
+/// A record with its position in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
     pub position: Position,

@@ -1,8 +1,8 @@
-//! Saved views: what readers keep under a name.
+//! Saved views: named dashboard addresses.
 
 use serde::{Deserialize, Serialize};
 
-/// A saved view: an address of the dashboard under a name.
+/// A saved view: a dashboard address under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedView {
     /// 1 to [`limits::NAME_BYTES`](crate::limits::NAME_BYTES) bytes.

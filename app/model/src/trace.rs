@@ -1,23 +1,21 @@
-//! Trace and span ids in the text forms that clients and other tools write.
-//!
-//! One reading for what is sent and for what is searched: an id is found by `trace_id:` in
-//! whatever form it was sent.
+//! Trace and span ids in the text forms of clients and other tools. Ingest and search use the same parser, so
+//! `trace_id:` finds an id in whatever form it was sent.
 
-/// Reads an id of `N` bytes: hexadecimal in any case, with or without hyphens or `0x`, or
-/// Base64 with its padding, in either alphabet.
+/// Parses an id of `N` bytes: hexadecimal in any case, with or without hyphens or `0x`, or padded Base64 in either
+/// alphabet.
 ///
-/// 16 bytes may come as 8, from tracers older than OpenTelemetry: they become the low half.
+/// A 16-byte id may be sent as 8 bytes by tracers older than OpenTelemetry; they become the low half.
 pub fn parse_id<const N: usize>(text: &str) -> Option<[u8; N]> {
     let text = text.trim();
     match from_hex(text) {
         Some((bytes, length)) => exact(bytes.get(..length)?),
-        // Without the padding it could be any word of that length.
+        // Without padding it could be any word of that length.
         None if text.ends_with('=') => from_base64(text),
         None => None,
     }
 }
 
-/// Reads Base64 of exactly `N` bytes in either alphabet, with or without padding.
+/// Parses Base64 of exactly `N` bytes in either alphabet, with or without padding.
 pub fn from_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
     let letters = text.trim_end_matches('=');
     let padding = text.len() - letters.len();
@@ -36,7 +34,7 @@ pub fn from_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
             place += 1;
         }
     }
-    // A last letter with more bits than the id has was no Base64 of it.
+    // Surplus bits in the last letter mean that the text is not Base64 of an id.
     (bits == 0).then_some(id)
 }
 
@@ -51,7 +49,7 @@ fn sextet(letter: u8) -> Option<u8> {
     })
 }
 
-/// Two digits a byte and how many bytes; `None` where the text is something else, or overlong.
+/// Two digits per byte, and the number of bytes; `None` if the text is not hexadecimal or too long.
 fn from_hex(text: &str) -> Option<([u8; 16], usize)> {
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let (mut digits, mut count) = ([0; 32], 0);
@@ -64,7 +62,7 @@ fn from_hex(text: &str) -> Option<([u8; 16], usize)> {
     Some((bytes, count / 2))
 }
 
-/// The id that these bytes are.
+/// Converts bytes of exactly the length of the id, or 8 bytes for an id of 16.
 pub fn exact<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     let mut id = [0; N];
     match bytes.len() {

@@ -1,4 +1,4 @@
-//! What is shown as soon as it has come.
+//! Content that is shown when it is loaded.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use leptos::prelude::*;
 
 use crate::texts::texts;
 
-/// Shows `content`, and while what that reads comes for the first time, `meanwhile`.
+/// Shows `content`, and `meanwhile` while its data loads for the first time.
 ///
-/// One type for all: each pair of closures would be code of its own in the browser.
+/// The closures are boxed: each pair of types would add code to the WebAssembly bundle.
 pub(crate) fn awaited(
     meanwhile: impl Fn() -> AnyView + Send + Sync + 'static,
     content: impl Fn() -> AnyView + Send + Sync + 'static,
@@ -16,7 +16,7 @@ pub(crate) fn awaited(
     boxed(Arc::new(meanwhile), Arc::new(content))
 }
 
-/// Says that something is on its way.
+/// A loading indicator.
 pub(crate) fn loading() -> AnyView {
     view! { <p class="loading" role="status">{texts().loading}</p> }.into_any()
 }

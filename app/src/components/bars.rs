@@ -1,4 +1,4 @@
-//! Stacked bars, the gravest level at the base, where heights can be compared.
+//! Stacked bars, with the most severe level at the base, where heights can be compared.
 
 use leptos::prelude::*;
 use model::LevelClass;
@@ -8,8 +8,7 @@ use crate::state::histogram::{Bars, Counts};
 /// The height of a drawing in its own units.
 pub(crate) const HEIGHT: f64 = 100.0;
 
-/// One bar: a rectangle for each level that occurs. A level that occurs is always
-/// seen, however few its records are.
+/// One bar: a rectangle for each level with records, always high enough to be visible.
 pub(crate) fn bar(place: usize, counts: &Counts, highest: u64) -> AnyView {
     let mut base = HEIGHT;
     let mut rectangles = Vec::new();
@@ -27,7 +26,7 @@ pub(crate) fn bar(place: usize, counts: &Counts, highest: u64) -> AnyView {
     rectangles.collect_view().into_any()
 }
 
-/// All bars, to be looked at only.
+/// All bars, without interaction.
 pub(crate) fn chart(bars: &Bars) -> AnyView {
     let highest = bars.highest();
     let drawing = bars.bars.iter().enumerate().map(|(place, counts)| bar(place, counts, highest)).collect_view();

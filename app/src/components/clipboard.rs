@@ -1,13 +1,13 @@
-//! Copying, also where the page is not served over HTTPS.
+//! Copies text, also on pages without HTTPS.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
-/// Puts `text` on the clipboard. Browsers offer the clipboard to secure pages only;
-/// elsewhere a field that is selected for a moment does it.
+/// Copies `text` to the clipboard. Browsers offer the clipboard API only to secure pages; elsewhere a temporary text
+/// field is used.
 pub(crate) fn copy_text(text: &str) {
     if window().is_secure_context() {
-        // The promise's failure means that the reader has refused.
+        // The promise fails if the user refuses.
         let _ = window().navigator().clipboard().write_text(text);
         return;
     }

@@ -1,4 +1,4 @@
-//! The top of every page: where one is, and where one can go.
+//! The top bar of every page: navigation and tools.
 
 use leptos::prelude::*;
 
@@ -14,7 +14,7 @@ pub(crate) enum Place {
     Connect,
 }
 
-/// Name, navigation and tools. `help` opens the page's help, where it has one.
+/// Name, navigation and tools. `help` opens the page's help, if it has one.
 #[component]
 pub(crate) fn TopBar(
     place: Place,

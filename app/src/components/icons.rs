@@ -1,4 +1,4 @@
-//! The logo and the icons, as inline SVG: no request, and the colour of the text.
+//! The logo and the icons as inline SVG: no request, and the text's colour.
 
 use leptos::prelude::*;
 
@@ -17,7 +17,7 @@ pub(crate) fn Logo() -> impl IntoView {
     }
 }
 
-/// The icons there are.
+/// The available icons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IconName {
     Search,
@@ -34,7 +34,7 @@ pub(crate) enum IconName {
     Fields,
 }
 
-/// A line icon of 16 by 16.
+/// A line icon, 16 by 16.
 #[component]
 pub(crate) fn Icon(name: IconName) -> impl IntoView {
     let path = match name {

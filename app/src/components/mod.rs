@@ -1,4 +1,4 @@
-//! Parts that more than one page uses.
+//! Components shared by several pages.
 
 mod awaited;
 mod bars;

@@ -1,4 +1,4 @@
-//! Where this server is, as the reader reached it.
+//! The origin of this server, as the browser reached it.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The toggles for theme and language; plain links where there is no JavaScript.
+//! Toggles for theme and language; plain links without JavaScript.
 
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{
     texts::texts,
 };
 
-/// System, light, dark, and round again.
+/// Cycles through system, light and dark.
 #[component]
 pub(crate) fn ThemeToggle(theme: RwSignal<Theme>) -> impl IntoView {
     let t = texts();
@@ -34,13 +34,13 @@ pub(crate) fn ThemeToggle(theme: RwSignal<Theme>) -> impl IntoView {
     }
 }
 
-/// Goes on to the next theme.
+/// Switches to the next theme.
 pub(crate) fn next_theme(theme: RwSignal<Theme>) {
     theme.update(|theme| *theme = theme.next());
     apply_theme(theme.get_untracked());
 }
 
-/// The other language.
+/// Switches to the other language.
 #[component]
 pub(crate) fn LanguageToggle() -> impl IntoView {
     let t = texts();

@@ -1,8 +1,8 @@
-//! A line's worth of counts over time.
+//! Sparklines: inline counts over time.
 
 use leptos::prelude::*;
 
-/// Bars without axes; what they say in numbers stands beside them.
+/// Bars without axes; the numbers are shown beside them.
 pub(crate) fn spark(counts: &[u64]) -> AnyView {
     let highest = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
     let mut path = String::new();

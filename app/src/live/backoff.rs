@@ -1,11 +1,10 @@
-//! How long to wait before the next attempt to connect.
+//! The delay before the next connection attempt.
 //!
-//! The server uses the crate `backon`. In WebAssembly that crate's random numbers are the same
-//! in every browser unless `getrandom` is linked in, so all pages would come back at once; and
-//! the program has to stay small.
+//! The server uses the crate `backon`. In WebAssembly its random numbers are the same in every browser unless
+//! `getrandom` is linked, so all pages would reconnect at once. The bundle must also stay small.
 
-/// Doubles from half a second to ten, each stretched by chance up to a half, so that a
-/// server that comes back is not met by all its readers at once.
+/// Exponential backoff from half a second to ten seconds, plus up to 50 % jitter. The jitter spreads the
+/// reconnections after a restart of the server.
 pub(super) struct Backoff {
     next_ms: u32,
 }
@@ -18,7 +17,7 @@ impl Backoff {
         Self { next_ms: FIRST_MS }
     }
 
-    /// The next wait in milliseconds; `chance` is between 0 and 1.
+    /// The next delay in milliseconds; `chance` is between 0 and 1.
     pub(super) fn next(&mut self, chance: f64) -> u32 {
         let wait = self.next_ms;
         self.next_ms = (wait * 2).min(LONGEST_MS);

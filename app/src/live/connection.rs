@@ -1,9 +1,8 @@
-//! One event stream after another, for as long as the tail is wanted.
+//! Keeps an event stream open for as long as the tail is followed.
 //!
-//! Every connection is opened after the last position seen, and what is at or before
-//! it is dropped, so that a reconnection leaves no hole and repeats nothing, however
-//! it came about. A stream that breaks is closed and opened anew from here instead of
-//! by the browser, which would wait three seconds and says nothing meanwhile.
+//! Each connection resumes after the last position seen, and older events are dropped, so a reconnection neither
+//! loses nor repeats records. A broken stream is closed and reopened here. The browser would wait three seconds to do
+//! so, without reporting the state.
 
 use futures::{FutureExt as _, StreamExt as _, future::Either, stream::select};
 use gloo_net::eventsource::{State, futures::EventSource};
@@ -15,12 +14,12 @@ use web_sys::MessageEvent;
 use super::backoff::Backoff;
 use crate::state::{explorer::Connection, feed::Event, view::tail_url};
 
-/// How often an idle stream is looked at, to see whether it is still open.
-const LOOK_MS: u32 = 500;
-/// How long an attempt to connect may take.
+/// How often an idle stream is checked for being open.
+const POLL_MS: u32 = 500;
+/// The timeout of a connection attempt.
 const CONNECT_MS: f64 = 15_000.0;
 
-/// Keeps a tail of `query` open until dropped; `last` is where to go on from.
+/// Keeps a tail of `query` open until dropped. `last` is the position to resume from.
 pub(super) async fn run(
     query: String,
     last: StoredValue<String>,
@@ -53,12 +52,12 @@ async fn read(
     let begun = js_sys::Date::now();
     let mut opened = false;
     loop {
-        // Open and lost connections raise no event that reaches us; so look.
-        let look = TimeoutFuture::new(if opened { LOOK_MS } else { LOOK_MS / 10 });
-        match futures::future::select(events.next(), look.boxed_local()).await {
+        // Opened and lost connections raise no event here, so the state is polled.
+        let poll = TimeoutFuture::new(if opened { POLL_MS } else { POLL_MS / 10 });
+        match futures::future::select(events.next(), poll.boxed_local()).await {
             Either::Left((Some(Ok((kind, message))), _)) => {
                 if is_fresh(&kind, &message, last) {
-                    tell(&kind, &message, deliver);
+                    deliver_message(&kind, &message, deliver);
                 }
             }
             Either::Left(_) => return,
@@ -77,12 +76,12 @@ async fn read(
     }
 }
 
-/// Whether the event was not seen before; remembers its position.
+/// Whether the event is new; records its position.
 fn is_fresh(kind: &str, message: &MessageEvent, last: StoredValue<String>) -> bool {
     let id = message.last_event_id();
     let Ok(position) = id.parse::<i64>() else { return true };
     let seen = last.with_value(|last| last.parse().unwrap_or(i64::MIN));
-    // A gap may be told at the position that was seen last.
+    // A gap may be reported at the last position seen.
     let is_fresh = position > seen || (position == seen && kind != "log");
     if is_fresh {
         last.set_value(id);
@@ -90,8 +89,8 @@ fn is_fresh(kind: &str, message: &MessageEvent, last: StoredValue<String>) -> bo
     is_fresh
 }
 
-/// What an event holds: records, one a line, or how many were skipped.
-fn tell(kind: &str, message: &MessageEvent, deliver: &impl Fn(Event<String>)) {
+/// Delivers the content of an event: records, one per line, or the number of skipped records.
+fn deliver_message(kind: &str, message: &MessageEvent, deliver: &impl Fn(Event<String>)) {
     let Some(data) = message.data().as_string() else { return };
     if kind == "log" {
         data.split('\n').for_each(|line| deliver(Event::Record(line.to_owned())));

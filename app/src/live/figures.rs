@@ -1,4 +1,4 @@
-//! The figures of the server, as they come.
+//! Follows the figures of the server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use model::api::FiguresView;
 
 use super::{Figures, backoff::Backoff, visible::while_visible};
 
-/// How long figures may stay away before they are said to be old; they come every 2 s.
+/// The age at which figures count as out of date; they arrive every 2 s.
 const LATE: Duration = Duration::from_secs(8);
 
 /// Keeps `figures` up to date until the current owner is cleaned up.
@@ -28,7 +28,7 @@ async fn run(figures: Figures) {
     }
 }
 
-/// Reads one stream until it ends or falls silent.
+/// Reads one stream until it ends or is silent for too long.
 async fn read(figures: Figures, backoff: &mut Backoff) -> Option<()> {
     let mut source = EventSource::new("/api/v1/figures/live").ok()?;
     let mut events = source.subscribe("figures").ok()?;

@@ -1,4 +1,4 @@
-//! The first record that comes while somebody waits for it.
+//! Follows the newest record on the page Connect.
 
 use futures::{FutureExt as _, StreamExt as _};
 use gloo_net::eventsource::futures::EventSource;
@@ -8,8 +8,7 @@ use leptos::prelude::*;
 use super::{First, backoff::Backoff};
 use crate::effect::until_cleanup;
 
-/// Waits for a record until the current owner is cleaned up; each that comes is shown, so
-/// that every paste is answered.
+/// Shows each newest record until the current owner is cleaned up, so that every pasted snippet has a visible result.
 pub(crate) fn wait_for_first(first: First) {
     until_cleanup(async move {
         let mut backoff = Backoff::new();
@@ -26,7 +25,7 @@ async fn read(first: First, backoff: &mut Backoff) -> Option<()> {
     loop {
         let (_, mut message) = records.next().await?.ok()?;
         backoff.reset();
-        // A busy server's logs need not all be shown, and none may pile up.
+        // Only the newest record of a busy server is shown, and none may pile up.
         while let Some(newer) = records.next().now_or_never() {
             (_, message) = newer?.ok()?;
         }

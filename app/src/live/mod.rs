@@ -4,8 +4,8 @@
 //! EventSource → connection → Waiting (bounded, unparsed) → one frame → Shown (bounded)
 //! ```
 //!
-//! Nothing here waits for the screen and nothing is unbounded: what comes faster than
-//! frames can show is counted and said. On the server all of it is inert.
+//! Nothing blocks on rendering and everything is bounded: records that arrive faster than frames can show them are
+//! counted and reported. On the server all of it is inert.
 
 #[cfg(target_arch = "wasm32")]
 mod backoff;
@@ -27,7 +27,7 @@ pub(crate) use first::wait_for_first;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use pump::follow;
 
-/// On the server there is nobody to show a tail to.
+/// A no-op on the server.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn follow(_: Tail) {}
 
@@ -42,28 +42,28 @@ use model::api::{FiguresView, RecordView};
 
 use crate::state::{explorer::Explorer, feed::Shown};
 
-/// What a tail feeds, and from where on.
+/// The target of a tail, and its start.
 pub(crate) struct Tail {
     pub(crate) explorer: Explorer,
     pub(crate) shown: RwSignal<Shown>,
-    /// The element that scrolls.
+    /// The scrolling element.
     pub(crate) scroller: NodeRef<Div>,
     pub(crate) query: String,
-    /// The last position already shown.
+    /// The position of the last record shown.
     pub(crate) position: String,
-    /// Told now and then what has come, for screen readers.
+    /// Periodic announcements for screen readers.
     pub(crate) announcement: RwSignal<String>,
 }
 
-/// The server's figures, kept up to date.
+/// The live figures of the server.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) view: RwSignal<FiguresView>,
-    /// Whether they are not of now.
+    /// Whether they are out of date.
     pub(crate) away: RwSignal<bool>,
 }
 
-/// The newest record that came while somebody waited.
+/// The newest record since the page was opened.
 #[derive(Clone, Copy)]
 pub(crate) struct First {
     pub(crate) record: RwSignal<Option<RecordView>>,

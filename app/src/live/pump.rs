@@ -1,4 +1,4 @@
-//! From what waits to what is shown, at most once per frame.
+//! Moves records from the waiting queue to the list, at most once per frame.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,9 +15,9 @@ use crate::{
     texts::texts,
 };
 
-/// How often screen readers are told what has come.
+/// The interval of announcements for screen readers.
 const ANNOUNCE: Duration = Duration::from_secs(8);
-/// The least that a row is high, in pixels.
+/// The minimum height of a row, in pixels.
 const ROW: i32 = 22;
 
 #[derive(Clone, Copy)]
@@ -25,11 +25,11 @@ struct Pump {
     explorer: Explorer,
     shown: RwSignal<Shown>,
     scroller: NodeRef<Div>,
-    /// Unparsed: what is never shown is never read.
+    /// Unparsed: records that are never shown are never parsed.
     waiting: StoredValue<Waiting<String>>,
-    /// Whether a frame is asked for.
+    /// Whether a frame is requested.
     scheduled: StoredValue<bool>,
-    /// The records shown since the last announcement.
+    /// Records shown since the last announcement.
     unannounced: StoredValue<u64>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn follow(tail: Tail) {
 
     while_visible(move || connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event)));
 
-    // Following means: at the end, with nothing held back.
+    // Following means to be at the end, with no records held back.
     effect(move |_| {
         if explorer.follow.get() == Follow::Following {
             explorer.waiting.set(0);
@@ -114,7 +114,7 @@ impl Pump {
     }
 }
 
-/// A record that does not read counts as left out.
+/// A record that cannot be parsed counts as skipped.
 fn read(event: Event<String>) -> Item {
     match event {
         Event::Skipped(count) => Item::Gap(count),
@@ -124,7 +124,7 @@ fn read(event: Event<String>) -> Item {
     }
 }
 
-/// Whether the reader is about to copy something.
+/// Whether the user has selected text, probably to copy it.
 fn is_text_selected() -> bool {
     let selection = window().get_selection().ok().flatten();
     selection.is_some_and(|selection| !selection.is_collapsed())

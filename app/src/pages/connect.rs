@@ -1,4 +1,4 @@
-//! Connect: a first log is one paste away, and the page shows it come.
+//! Connect: snippets for a first log, and a live view of its arrival.
 
 use leptos::prelude::*;
 use model::api::SnippetView;
@@ -8,7 +8,7 @@ use crate::{
     effect::effect,
     live::{self, First},
     preferences::Preferences,
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     texts::texts,
 };
 
@@ -18,7 +18,7 @@ pub(super) fn Connect() -> impl IntoView {
     let t = texts();
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     let origin = origin();
-    let snippets = Asked::new(move || (server_functions::snippets(origin.clone()), 0));
+    let snippets = RequestState::new(move || (server_functions::snippets(origin.clone()), 0));
     let first = First { record: RwSignal::new(None) };
     effect(move |begins| {
         if begins {
@@ -90,7 +90,7 @@ fn section(snippet: SnippetView) -> impl IntoView {
     .into_any()
 }
 
-/// The way to each snippet.
+/// Links to all snippets.
 fn index(snippets: &[SnippetView]) -> AnyView {
     let link = |snippet: &SnippetView| {
         view! { <a class="link" href=format!("#{}", snippet.name)>{snippet.title.clone()}</a> }.into_any()

@@ -1,4 +1,4 @@
-//! What the pages of figures have in common: the frame, and figures that stay of now.
+//! Common parts of the pages with live figures.
 
 use leptos::prelude::*;
 use model::api::FiguresView;
@@ -8,18 +8,17 @@ use crate::{
     effect::effect,
     live::{self, Figures},
     preferences::Preferences,
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     texts::texts,
 };
 
-/// A page over the figures: the server renders the first ones, the browser keeps them up
-/// to date.
+/// A page of figures: the server renders the first ones, the browser keeps them up to date.
 pub(super) fn page<C>(place: Place, content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static) -> AnyView
 where
     C: IntoView + 'static,
 {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
-    let first = Asked::new(|| (server_functions::figures(()), 0));
+    let first = RequestState::new(|| (server_functions::figures(()), 0));
     let figures = Figures { view: RwSignal::new(FiguresView::default()), away: RwSignal::new(false) };
     effect(move |first| {
         if first {
@@ -30,7 +29,7 @@ where
     let body = move || {
         first.get().map(|first| match first {
             Ok(view) => {
-                // Those that come live are newer.
+                // Live figures are newer than the first ones.
                 if !begun.get_value() {
                     begun.set_value(true);
                     figures.view.set(view);
@@ -51,7 +50,7 @@ where
     .into_any()
 }
 
-/// Says when the figures are not of now.
+/// Reports that the figures are out of date.
 #[component]
 fn Away(figures: Figures) -> impl IntoView {
     let t = texts();

@@ -1,6 +1,5 @@
-//! Pages that are opened less often than the search. With the feature `split`, the browser
-//! loads the code of each from a file of its own when a link first leads there. This keeps
-//! the first load small.
+//! Pages that are opened less often than the search. With the feature `split`, the browser loads the code of each
+//! from its own file on first use. This keeps the first load small.
 
 use leptos::prelude::*;
 use leptos_router::LazyRoute;

@@ -1,8 +1,7 @@
-//! What is missing from the store, as HTML: files that cannot be read, and dead letters; and
-//! the server's tasks, because one that fails may be why.
+//! Damaged files, dead letters and the server's tasks as HTML. A failed task may be the cause of losses.
 //!
-//! Plain links and forms, written by the server alone. The forms lead to
-//! `/system/dead-letters` and `/system/parts`, which do what is asked and lead back.
+//! Plain links and forms, rendered on the server only. The forms post to `/system/dead-letters` and `/system/parts`,
+//! which run the action and redirect back.
 
 use leptos::prelude::*;
 use model::api::{DeadLetterView, PartAsideView, TaskView};
@@ -14,7 +13,7 @@ use crate::{
     texts::losses::LossTexts,
 };
 
-/// The whole of it.
+/// Renders the whole section.
 pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
     let done = losses.done.map(|done| match done {
         Done::Replayed { letters, records, failed } => (t.replayed)(letters, records, failed),
@@ -34,7 +33,7 @@ pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
     .to_html()
 }
 
-/// The server's tasks: open where one does not run.
+/// The server's tasks; expanded if one does not run.
 fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
     let well = tasks.iter().all(|task| task.state == "running");
     let row = |task: &TaskView| {
@@ -76,7 +75,7 @@ fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
     .into_any()
 }
 
-/// Files that cannot be read, if there are any.
+/// Damaged files, if any.
 fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
     if parts.is_empty() {
         return None;
@@ -197,8 +196,8 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
     .into_any()
 }
 
-/// The forms that replay and delete the letters that `meant` names, by their text and test id.
-/// Deleting asks once more.
+/// The forms that replay and delete the letters selected by `meant`, with their texts and test ids. Deleting requires
+/// a confirmation.
 fn decisions(
     t: &'static LossTexts,
     meant: &dyn Fn() -> AnyView,

@@ -1,4 +1,4 @@
-//! The pages and the way to them.
+//! The pages and their routes.
 
 mod connect;
 mod explore;
@@ -34,13 +34,13 @@ pub fn App() -> impl IntoView {
     let preferences = Preferences::from_request();
     provide_context(preferences);
     provide_context::<&'static Texts>(texts_of(preferences.language));
-    // Tests and styles wait for this: from here on the page answers to clicks.
+    // Tests and styles wait for this attribute: from here on the page is interactive.
     effect(|_| {
         if let Some(body) = document().body() {
             let _ = body.set_attribute("data-hydrated", "true");
         }
     });
-    // Each page is sent whole, so that it reads well without JavaScript.
+    // Pages are not streamed, so that they are complete without JavaScript.
     view! {
         <Router>
             <PageTitle />

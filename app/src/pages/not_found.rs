@@ -1,10 +1,10 @@
-//! What an address that leads nowhere shows.
+//! The page for unknown addresses.
 
 use leptos::prelude::*;
 
 use crate::{components::Logo, texts::texts};
 
-/// The page for unknown addresses; the server answers with 404.
+/// Also sets the response status to 404.
 #[component]
 pub(super) fn NotFound() -> impl IntoView {
     let t = texts();

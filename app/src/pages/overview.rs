@@ -1,4 +1,4 @@
-//! Overview: how much comes, of what kind, from whom.
+//! Overview: the current traffic by level and service.
 
 use leptos::prelude::*;
 use model::{

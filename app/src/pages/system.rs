@@ -1,4 +1,4 @@
-//! System: the engines, what they hold, and what they could not.
+//! System: the engines, their content and their losses.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -8,7 +8,7 @@ use super::figures::page;
 use crate::{
     components::{Place, awaited},
     live::Figures,
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     state::histogram::grouped,
     texts::texts,
 };
@@ -19,7 +19,7 @@ pub(super) fn System() -> impl IntoView {
     page(Place::System, content)
 }
 
-/// A name and a value that is kept up to date.
+/// A label and a live value.
 type Fact = (&'static str, fn(&FiguresView) -> String);
 
 fn content(figures: Figures) -> impl IntoView {
@@ -49,7 +49,7 @@ fn content(figures: Figures) -> impl IntoView {
         (t.memory, |view| bytes(view.memory_bytes)),
         (t.tails, |view| grouped(view.tails)),
     ];
-    // What is kept less long does not change while the server runs.
+    // Retention per service does not change while the server runs.
     let services = figures.view.with_untracked(|view| view.retention.services.clone());
     let services = services
         .into_iter()
@@ -95,7 +95,7 @@ fn health(trouble: Option<&str>) -> String {
     trouble.unwrap_or(texts().well).to_owned()
 }
 
-/// `1.2 GB`, in powers of ten as disks are sold.
+/// Formats bytes in decimal units: `1.2 GB`.
 pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
         0 => texts().no_figure.to_owned(),
@@ -106,7 +106,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `3 d 4 h`, the two greatest units.
+/// Formats a duration in its two largest units: `3 d 4 h`.
 fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -116,12 +116,11 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-/// What is missing from the store. The server writes the HTML: links and forms need no
-/// program in the browser.
+/// Damaged files, dead letters and tasks. The server renders the HTML; its links and forms need no JavaScript.
 #[component]
 fn Losses() -> impl IntoView {
     let search = use_location().search;
-    let losses = Asked::new(move || (server_functions::losses(search.get()), 0));
+    let losses = RequestState::new(move || (server_functions::losses(search.get()), 0));
     let content = move || {
         losses.get().map(|answer| match answer {
             Ok(html) => view! { <div inner_html=html></div> }.into_any(),

@@ -1,4 +1,4 @@
-//! The one question whose answer is HTML: what is missing from the store.
+//! The one server function that returns HTML: damaged files, dead letters and tasks.
 
 use crate::{
     backend::{Backend, BackendError},
@@ -6,17 +6,17 @@ use crate::{
     texts::losses::texts,
 };
 
-/// Asks a [`Backend`] and writes its answer for the reader.
+/// Renders data of a [`Backend`] as HTML.
 #[async_trait::async_trait]
 pub(super) trait LossesAsHtml {
-    /// What is missing, for these parameters of the page, in the reader's language.
+    /// Renders the losses for these parameters of the page, in the user's language.
     async fn losses(&self, parameters: String) -> Result<String, BackendError>;
 }
 
 #[async_trait::async_trait]
 impl<B: Backend + ?Sized> LossesAsHtml for B {
     async fn losses(&self, parameters: String) -> Result<String, BackendError> {
-        // The request is known only until the first wait.
+        // The request context is available only before the first await.
         let texts = texts();
         Ok(losses_html(texts, &self.missing(&parameters).await?))
     }

@@ -1,8 +1,7 @@
-//! What the pages ask the server: one door with many questions.
+//! The requests of the pages to the server.
 //!
-//! Each question is a function here, a method of the [`Backend`](crate::backend::Backend)
-//! and a kind of [`Question`]. One server function carries them all: one for each would be
-//! a tenth more WebAssembly.
+//! Each request is a function here, a method of the [`Backend`](crate::backend::Backend) and a variant of
+//! [`Question`]. One server function carries them all: one for each would add a tenth to the WebAssembly bundle.
 
 #[cfg(feature = "ssr")]
 mod losses;
@@ -28,17 +27,17 @@ use crate::{
 
 macro_rules! questions {
     ($($(#[$doc:meta])* $name:ident: $kind:ident($request:ty) -> $answer:ty;)+) => {
-        /// Something to ask.
+        /// A request of a page.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub(crate) enum Question {
             $($kind($request),)+
         }
 
         #[cfg(feature = "ssr")]
-        async fn answer(question: Question) -> Result<String, BackendError> {
+        async fn dispatch(question: Question) -> Result<String, BackendError> {
             let backend = backend()?;
             match question {
-                $(Question::$kind(request) => print(&backend.$name(request).await?),)+
+                $(Question::$kind(request) => serialize_answer(&backend.$name(request).await?),)+
             }
         }
 
@@ -60,15 +59,15 @@ questions! {
     facets: Facets(FacetsRequest) -> FacetsView;
     /// One record and its neighbours.
     context: Context(ContextRequest) -> ContextView;
-    /// The fields that the newest matches have.
+    /// The fields of the newest matches.
     fields: Fields(FieldsRequest) -> Vec<FieldView>;
-    /// The kinds of messages.
+    /// The message patterns.
     patterns: Patterns(PatternsRequest) -> PatternsView;
-    /// When the oldest match of a query happened.
+    /// The time of the oldest match of a query.
     first_seen: FirstSeen(String) -> Option<String>;
-    /// How the server and its traffic are.
+    /// The state and traffic of the server.
     figures: Figures(()) -> FiguresView;
-    /// What is missing from the store, for these parameters of the page, as HTML.
+    /// Damaged files, dead letters and tasks as HTML, for these parameters of the page.
     losses: Losses(String) -> String;
     /// The saved views.
     views: Views(()) -> Vec<SavedView>;
@@ -76,26 +75,26 @@ questions! {
     save_view: SaveView(SavedView) -> ();
     /// Removes a saved view by its name.
     remove_view: RemoveView(String) -> ();
-    /// What to paste into programs so that they log here, for a page at this origin.
+    /// Snippets that send a first log, for a page at this origin.
     snippets: Snippets(String) -> Vec<SnippetView>;
 }
 
-/// The door. The answer is JSON, which whoever asked reads as what he asked for: a type for
-/// all answers would be read by code of its own.
+/// The server function. The response is JSON text, which the caller deserialises: an enum of all response types would
+/// add code to the WebAssembly bundle.
 #[server(prefix = "/api/dashboard", endpoint = "ask", input = Json)]
-async fn ask(question: Question) -> Result<String, BackendError> {
-    answer(question).await
+async fn send_question(question: Question) -> Result<String, BackendError> {
+    dispatch(question).await
 }
 
 #[cfg(feature = "ssr")]
-fn print<T: Serialize>(answer: &T) -> Result<String, BackendError> {
+fn serialize_answer<T: Serialize>(answer: &T) -> Result<String, BackendError> {
     serde_json::to_string(answer).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 
-/// The text of an answer.
+/// The JSON text of a response.
 type Text = Result<String, BackendError>;
 
-/// A question with the type of its answer, which comes by `await`.
+/// A request with the type of its response; `await` sends it.
 pub(crate) struct Call<A> {
     question: Question,
     answer: PhantomData<fn() -> A>,
@@ -106,129 +105,129 @@ impl<A: DeserializeOwned + 'static> IntoFuture for Call<A> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let text = text(self.question);
-        Box::pin(async move { text.await.and_then(|text| read(&text)) })
+        let text = send(self.question);
+        Box::pin(async move { text.await.and_then(|text| from_json(&text)) })
     }
 }
 
-/// The answer to what is asked again whenever it changes, with what it is about.
+/// The state of a request that is sent again whenever it changes, with the subject it is about.
 ///
-/// It holds both as text and reads them when they are wanted: signals for each type of answer
-/// would be code of their own in the browser, and a lot of it.
-pub(crate) struct Asked<A, T = u32> {
-    /// The first answer, which mostly comes with the page.
-    first: Resource<Answered>,
-    newer: RwSignal<Option<Answered>>,
-    /// How often the same was asked once more.
-    again: RwSignal<u32>,
-    under_way: StoredValue<bool>,
+/// Stores both as text and deserialises them on use: signals for each response type would add much code to the
+/// WebAssembly bundle.
+pub(crate) struct RequestState<A, T = u32> {
+    /// The first response, usually sent with the page.
+    first: Resource<Response>,
+    newer: RwSignal<Option<Response>>,
+    /// The number of repetitions of the same request.
+    repeats: RwSignal<u32>,
+    in_flight: StoredValue<bool>,
     types: PhantomData<fn() -> (A, T)>,
 }
 
-/// What it is about, and the answer.
-type Answered = (String, Text);
+/// The subject, and the response.
+type Response = (String, Text);
 
-impl<A, T> Clone for Asked<A, T> {
+impl<A, T> Clone for RequestState<A, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A, T> Copy for Asked<A, T> {}
+impl<A, T> Copy for RequestState<A, T> {}
 
-impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> Asked<A, T> {
-    /// Asks again whenever the question or what it is about is another one. A question that
-    /// is still under way then is given up: a slow answer keeps nobody from the next.
+impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> RequestState<A, T> {
+    /// Sends the request again whenever it or its subject changes. A request in flight is aborted, so a slow response
+    /// does not delay the next.
     pub(crate) fn new(call: impl Fn() -> (Call<A>, T) + Send + Sync + 'static) -> Self {
         let question = Signal::derive(move || {
             let (call, about) = call();
-            (call.question, written(&about))
+            (call.question, to_json(&about))
         });
-        let again = RwSignal::new(0);
-        let under_way = StoredValue::new(false);
-        let (first, newer) = asked(question, again, under_way);
-        Self { first, newer, again, under_way, types: PhantomData }
+        let repeats = RwSignal::new(0);
+        let in_flight = StoredValue::new(false);
+        let (first, newer) = track(question, repeats, in_flight);
+        Self { first, newer, repeats, in_flight, types: PhantomData }
     }
 
-    /// Has what is shown around the caller wait for the first answer.
+    /// Suspends the surrounding view until the first response.
     pub(crate) fn wait(self) {
         self.first.track();
     }
 
-    /// The newest answer; `None` while there is none yet.
+    /// The newest response; `None` before the first.
     pub(crate) fn get(self) -> Option<Result<A, BackendError>> {
         self.get_with().map(|(_, answer)| answer)
     }
 
-    /// The newest answer, and what it is about.
+    /// The newest response with its subject.
     pub(crate) fn get_with(self) -> Option<(T, Result<A, BackendError>)> {
         let (about, text) = match self.newer.get() {
             Some(newer) => newer,
             None => self.first.get()?,
         };
-        Some((read(&about).ok()?, text.and_then(|text| read(&text))))
+        Some((from_json(&about).ok()?, text.and_then(|text| from_json(&text))))
     }
 
-    /// What the newest answer is about, as [`written`].
+    /// The subject of the newest response, as [`to_json`].
     pub(crate) fn about(self) -> Option<String> {
-        let about = |(about, _): &Answered| about.clone();
+        let about = |(about, _): &Response| about.clone();
         self.newer.with(|newer| newer.as_ref().map(about)).or_else(|| self.first.map(about))
     }
 
-    /// Asks the same once more, and tells so, unless something is under way.
+    /// Repeats the last request. Returns `false` if a request is already in flight.
     pub(crate) fn refetch(self) -> bool {
-        let asks = !self.under_way.get_value();
-        if asks {
-            self.again.update(|again| *again += 1);
+        let is_idle = !self.in_flight.get_value();
+        if is_idle {
+            self.repeats.update(|repeats| *repeats += 1);
         }
-        asks
+        is_idle
     }
 }
 
-fn asked(
+fn track(
     question: Signal<(Question, String)>,
-    again: RwSignal<u32>,
-    under_way: StoredValue<bool>,
-) -> (Resource<Answered>, RwSignal<Option<Answered>>) {
+    repeats: RwSignal<u32>,
+    in_flight: StoredValue<bool>,
+) -> (Resource<Response>, RwSignal<Option<Response>>) {
     let newer = RwSignal::new(None);
-    let asked = Memo::new(move |_| (question.get(), again.get()));
+    let request = Memo::new(move |_| (question.get(), repeats.get()));
     let first = Resource::new(
         || (),
         move |()| {
-            let ((question, about), _) = asked.get_untracked();
-            let text = text(question);
+            let ((question, about), _) = request.get_untracked();
+            let text = send(question);
             async move { (about, text.await) }
         },
     );
     effect(move |is_first| {
-        let ((question, about), _) = asked.get();
+        let ((question, about), _) = request.get();
         if is_first {
             return;
         }
-        under_way.set_value(true);
+        in_flight.set_value(true);
         until_cleanup(async move {
-            let answer = text(question).await;
-            under_way.set_value(false);
+            let answer = send(question).await;
+            in_flight.set_value(false);
             newer.set(Some((about, answer)));
         });
     });
     (first, newer)
 }
 
-fn text(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
-    // The server has no need of the way over the network.
+fn send(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
+    // On the server, the network is bypassed.
     #[cfg(feature = "ssr")]
-    return Box::pin(answer(question));
+    return Box::pin(dispatch(question));
     #[cfg(not(feature = "ssr"))]
-    return Box::pin(ask(question));
+    return Box::pin(send_question(question));
 }
 
-/// What a question is about, as text.
-pub(crate) fn written<T: Serialize>(about: &T) -> String {
+/// Serialises the subject of a request.
+pub(crate) fn to_json<T: Serialize>(about: &T) -> String {
     serde_json::to_string(about).unwrap_or_default()
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, BackendError> {
+fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, BackendError> {
     serde_json::from_str(text).map_err(|error| BackendError::new(BackendErrorClass::Internal, error.to_string()))
 }
 

@@ -1,9 +1,9 @@
-//! Times as a reader sees them.
+//! Formats times for display.
 //!
-//! The server does not know the reader's zone, so it shows UTC; the browser shows
-//! local time once it has taken the page over. Both have the same width.
+//! The server does not know the user's time zone and renders UTC. The browser shows local time after hydration. Both
+//! have the same width.
 
-/// A time cut into what is shown strong and what is shown faint.
+/// A time split for display with different emphasis.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Clock {
     /// `11-21`
@@ -14,7 +14,7 @@ pub(crate) struct Clock {
     pub(crate) fraction: String,
 }
 
-/// Cuts an RFC 3339 text; `local` asks for the browser's zone.
+/// Splits an RFC 3339 text; with `local`, in the browser's zone.
 pub(crate) fn clock(rfc3339: &str, local: bool) -> Clock {
     let fraction = format!(".{:.3}", fraction(rfc3339));
     if let (true, Some(millis)) = (local, epoch_millis(rfc3339)) {
@@ -39,13 +39,13 @@ pub(crate) fn full(rfc3339: &str, local: bool) -> String {
     format!("{year}-{day} {time}{fraction}")
 }
 
-/// The digits after the point, at least three.
+/// The fractional digits, at least three.
 fn fraction(rfc3339: &str) -> String {
     let digits: String = rfc3339.get(20..).unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
     format!("{digits:0<3}")
 }
 
-/// Milliseconds since the Unix epoch of an RFC 3339 text in UTC, as the API writes it.
+/// Milliseconds since the Unix epoch of an RFC 3339 text in UTC, as written by the API.
 pub(crate) fn epoch_millis(rfc3339: &str) -> Option<i64> {
     let number = |from, to| rfc3339.get(from..to).and_then(|digits: &str| digits.parse::<i64>().ok());
     let days = days_from_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -69,7 +69,7 @@ pub(crate) fn rfc3339(millis: i64) -> String {
     full.get(..23).map(|text| format!("{text}Z")).unwrap_or(full)
 }
 
-/// The instant one nanosecond later, so that a half-open range takes `rfc3339` in.
+/// The instant one nanosecond later, so that a half-open range includes `rfc3339`.
 pub(crate) fn just_after(rfc3339: &str) -> String {
     match rfc3339.get(20..29).and_then(|digits| digits.parse::<u32>().ok()) {
         Some(nanos) if nanos < 999_999_999 => {

@@ -1,5 +1,4 @@
-//! What the search box offers while one types: the word at the caret, and what it may
-//! become.
+//! Completion in the search box: the word at the caret, and its suggestions.
 
 use model::{
     Query,
@@ -9,34 +8,34 @@ use model::{
 
 use super::filter;
 
-/// The suggestions that are shown at once.
+/// The maximum number of suggestions shown.
 pub(crate) const SHOWN: usize = 9;
-/// The fields that every record has, or may have.
+/// The fields that every record has or may have.
 const CORE: [&str; 7] = ["level", "service", "node", "message", "trace_id", "span_id", "id"];
 
-/// The word that the caret is in.
+/// The word at the caret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Word {
-    /// Its bytes in the text, without `-` before it, up to the caret.
+    /// Its bytes in the text, without a leading `-`, up to the caret.
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) kind: WordKind,
 }
 
-/// What is being written.
+/// The kind of the word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WordKind {
-    /// A word, or the beginning of a field's name.
+    /// A word, or the prefix of a field name.
     Name(String),
-    /// The beginning of a value of a field.
+    /// The prefix of a field's value.
     Value { field: String, begin: String },
 }
 
-/// What may stand in the word's place.
+/// A suggested replacement of the word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Suggestion {
     pub(crate) text: String,
-    /// Whether something is to follow at once, as a value follows a field's name.
+    /// Whether more text must follow, such as a value after a field name.
     pub(crate) open: bool,
     pub(crate) count: Option<u64>,
 }
@@ -49,18 +48,18 @@ pub(crate) fn word(text: &str, caret: usize) -> Option<Word> {
     }
     let start = before.rfind([' ', '(']).map_or(0, |place| place + 1);
     let start = if before.get(start..)?.starts_with('-') { start + 1 } else { start };
-    let written = before.get(start..)?;
-    let kind = match written.split_once(':') {
+    let query_name = before.get(start..)?;
+    let kind = match query_name.split_once(':') {
         Some((_, value)) if value.starts_with('/') => return None,
         Some((field, values)) => {
             WordKind::Value { field: field.to_owned(), begin: values.rsplit(',').next().unwrap_or_default().to_owned() }
         }
-        None => WordKind::Name(written.to_owned()),
+        None => WordKind::Name(query_name.to_owned()),
     };
     Some(Word { start, end: caret, kind })
 }
 
-/// Fields whose names go on from `begin`, also within the name, the well-known ones first.
+/// Fields whose names contain `begin`; names that start with it come first.
 pub(crate) fn names(begin: &str, fields: &[FieldView]) -> Vec<Suggestion> {
     if begin.is_empty() {
         return Vec::new();
@@ -71,12 +70,12 @@ pub(crate) fn names(begin: &str, fields: &[FieldView]) -> Vec<Suggestion> {
     found.sort_by_key(|(name, _)| !name.to_lowercase().starts_with(&begin));
     found
         .into_iter()
-        .filter_map(|(name, count)| Some(Suggestion { text: format!("{}:", written(name)?), open: true, count }))
+        .filter_map(|(name, count)| Some(Suggestion { text: format!("{}:", query_name(name)?), open: true, count }))
         .take(SHOWN)
         .collect()
 }
 
-/// Values that hold `begin`.
+/// Values that contain `begin`.
 pub(crate) fn values(field: &str, begin: &str, values: &[FacetValue]) -> Vec<Suggestion> {
     let begin = begin.to_lowercase();
     let Some(field) = Field::parse_name(field) else { return Vec::new() };
@@ -90,12 +89,12 @@ pub(crate) fn values(field: &str, begin: &str, values: &[FacetValue]) -> Vec<Sug
         .collect()
 }
 
-/// Earlier queries, the newest first.
+/// Earlier queries, newest first.
 pub(crate) fn earlier(history: &[String]) -> Vec<Suggestion> {
     history.iter().take(SHOWN).map(|text| Suggestion { text: text.clone(), open: false, count: None }).collect()
 }
 
-/// The text with the suggestion in the word's place, and where the caret goes.
+/// Replaces the word by the suggestion. Returns the text and the new caret position.
 pub(crate) fn accept(text: &str, word: Option<&Word>, suggestion: &Suggestion) -> (String, usize) {
     let (start, end) = word.map_or((0, text.len()), |word| (word.start, word.end));
     let space = if suggestion.open || word.is_none() { "" } else { " " };
@@ -104,8 +103,8 @@ pub(crate) fn accept(text: &str, word: Option<&Word>, suggestion: &Suggestion) -
     (format!("{begin}{}", if space.is_empty() { rest } else { rest.trim_start() }), begin.len())
 }
 
-/// A field's name as a query writes it.
-fn written(name: &str) -> Option<String> {
+/// A field name in query syntax.
+fn query_name(name: &str) -> Option<String> {
     let text = Query { expr: Expr::Field(Field::parse_name(name)?, Test::Exists) }.to_string();
     text.strip_suffix(":*").map(str::to_owned)
 }

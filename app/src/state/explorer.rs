@@ -1,4 +1,4 @@
-//! The signals that the parts of the Explore page share.
+//! Shared signals of the Explore page.
 
 use std::collections::BTreeMap;
 
@@ -13,78 +13,77 @@ use model::api::FieldView;
 use super::view::{Search, View};
 use crate::effect::effect;
 
-/// Whether new records are put on the screen.
+/// Whether new records are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Follow {
     #[default]
     Following,
-    /// The reader looks at something; scrolling back to the end resumes.
+    /// The user looks at a record; scrolling to the end resumes.
     Frozen,
-    /// The reader said so; only the reader resumes.
+    /// Paused by the user; only the user resumes.
     Paused,
 }
 
-/// How the tail is connected.
+/// The state of the tail's connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Connection {
     #[default]
     Connecting,
     Open,
-    /// The server is away; milliseconds since the Unix epoch.
+    /// No connection; milliseconds since the Unix epoch.
     Away {
         since: i64,
     },
 }
 
-/// The state of one Explore page. All of it that a link should carry is in `view`.
+/// The state of one Explore page. `view` is the part that links carry.
 #[derive(Clone, Copy)]
 pub(crate) struct Explorer {
     pub(crate) view: Memo<View>,
-    /// The part of the view that decides which records are listed.
+    /// The part of the view that selects the listed records.
     pub(crate) search: Memo<Search>,
     pub(crate) follow: RwSignal<Follow>,
     pub(crate) connection: RwSignal<Connection>,
-    /// The records that have come while the view stood still.
+    /// The number of records held back while the view is still.
     pub(crate) waiting: RwSignal<u64>,
-    /// The records that were left out of this tail.
+    /// The number of records that this tail has skipped.
     pub(crate) skipped: RwSignal<u64>,
-    /// Raised by new records, lowered when the counts are asked for again.
+    /// Set by new records, reset when the counts are requested again.
     pub(crate) counts_are_stale: RwSignal<bool>,
-    /// Counts up to have everything loaded again.
+    /// Incremented to reload everything.
     pub(crate) reload: RwSignal<u32>,
-    /// The search whose records are shown and how often it was loaded, as text: what may wait,
-    /// so that records come first, waits for this.
+    /// The search whose records are shown, and its reload count, as text. Requests of lower priority wait for it, so
+    /// that records load first.
     pub(crate) listed: RwSignal<Option<String>>,
     pub(crate) wrap: RwSignal<bool>,
-    /// Whether times are shown in the browser's zone; not before it has taken over.
+    /// Whether times are in the browser's zone; only after hydration.
     pub(crate) local_time: RwSignal<bool>,
     pub(crate) help: RwSignal<bool>,
     /// Whether the list was scrolled away from its end.
     pub(crate) scrolled: RwSignal<bool>,
-    /// The fields that have a column.
+    /// The fields with a column.
     pub(crate) columns: Memo<Vec<String>>,
-    /// Whether the fields' values stand beside the list.
+    /// Whether the facets are shown.
     pub(crate) facets: RwSignal<bool>,
-    /// The fields that the newest matches have; for completion as well.
+    /// The fields of the newest matches; also used for completion.
     pub(crate) fields: RwSignal<Vec<FieldView>>,
     navigate: StoredValue<Navigate>,
-    /// Those that are to be told, under numbers that grow.
+    /// The signals of all rendered blocks, by increasing numbers.
     rows: StoredValue<BTreeMap<u64, RowSignals>>,
 }
 
-/// What the rows of one block follow, alive as long as they are on the page. Signals remember
-/// those who have ever followed them: rows that came and went for days would be remembered
-/// for days, so they follow these, which are told by [`Explorer`].
+/// The signals of the rows of one block, alive as long as the rows. Signals remember every subscriber, so rows that
+/// come and go for days would leak. Rows subscribe to these signals instead, which [`Explorer`] updates.
 #[derive(Clone, Copy)]
 pub(crate) struct RowSignals {
-    /// The record that is expanded.
+    /// The id of the expanded record.
     pub(crate) open: RwSignal<Option<String>>,
     pub(crate) columns: RwSignal<Vec<String>>,
     pub(crate) local_time: RwSignal<bool>,
 }
 
 impl RowSignals {
-    fn tell(self, open: &Option<String>, columns: &Vec<String>, local_time: bool) {
+    fn update(self, open: &Option<String>, columns: &Vec<String>, local_time: bool) {
         if self.open.with_untracked(|now| now != open) {
             self.open.set(open.clone());
         }
@@ -100,7 +99,7 @@ impl RowSignals {
 type Navigate = Box<dyn Fn(&str, NavigateOptions) + Send + Sync>;
 
 impl Explorer {
-    /// Reads the URL, and provides the state to all below.
+    /// Reads the URL, and provides the state in the context.
     pub(crate) fn provide() -> Self {
         let location = use_location().search;
         let view = Memo::new(move |_| location.with(|search| View::read(search)));
@@ -129,7 +128,7 @@ impl Explorer {
             let open = view.with(|view| view.at.clone());
             let (columns, local_time) = (explorer.columns.get(), explorer.local_time.get());
             let rows: Vec<RowSignals> = explorer.rows.with_value(|rows| rows.values().copied().collect());
-            rows.into_iter().for_each(|rows| rows.tell(&open, &columns, local_time));
+            rows.into_iter().for_each(|rows| rows.update(&open, &columns, local_time));
         });
         effect(move |_| explorer.local_time.set(true));
         provide_context(explorer);
@@ -140,7 +139,7 @@ impl Explorer {
         expect_context()
     }
 
-    /// Signals for some rows, until the current owner is cleaned up.
+    /// Creates signals for some rows, until the current owner is cleaned up.
     pub(crate) fn row_signals(&self) -> RowSignals {
         let signals = RowSignals {
             open: RwSignal::new(self.view.with_untracked(|view| view.at.clone())),
@@ -154,26 +153,26 @@ impl Explorer {
             number
         });
         on_cleanup(move || {
-            // The page may be gone with its rows.
+            // The page may already be gone.
             let _ = rows.try_update_value(|rows| number.and_then(|number| rows.remove(&number)));
         });
         signals
     }
 
-    /// Goes to another view, as a click on its link would.
+    /// Navigates to another view, like a click on its link.
     pub(crate) fn go(&self, view: &View) {
         let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
         self.navigate.with_value(|navigate| navigate(&view.url(), options));
     }
 
-    /// Expands a record, or closes it if it is expanded.
+    /// Expands a record, or collapses it.
     pub(crate) fn toggle(&self, id: &str) {
         let view = self.view.get_untracked();
         let at = (view.at.as_deref() != Some(id)).then(|| id.to_owned());
         self.go(&view.with_at(at));
     }
 
-    /// Stops showing new records because the reader looks at something.
+    /// Stops showing new records while the user looks at something.
     pub(crate) fn freeze(&self) {
         if self.follow.get_untracked() == Follow::Following {
             self.follow.set(Follow::Frozen);
@@ -185,7 +184,7 @@ impl Explorer {
         self.follow.set(Follow::Following);
     }
 
-    /// Pauses a tail that follows; resumes one that does not.
+    /// Pauses a tail that follows; resumes it otherwise.
     pub(crate) fn toggle_follow(&self) {
         match self.follow.get_untracked() {
             Follow::Following => self.follow.set(Follow::Paused),

@@ -1,10 +1,9 @@
-//! The list of records as data: blocks that are shown, and what waits to be.
+//! The list of records as data: shown blocks, and waiting events.
 //!
-//! Records come and go in blocks (a page, or what one frame brought), so that the
-//! list compares a few hundred blocks per frame instead of thousands of rows. Both
-//! ends are bounded: a tail of days keeps the memory of its first minute. Going back in
-//! history keeps the place of each block, and the records of those near by: the others
-//! are asked for again when they are scrolled to.
+//! Records are added and removed in blocks (a page, or the records of one frame), so that the list compares a few
+//! hundred blocks per frame instead of thousands of rows. Both ends are bounded: a tail of days uses no more memory
+//! than its first minute. Scrolling back in history keeps the position of each block, but only the records of blocks
+//! nearby. Others are loaded again when they are scrolled to.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,42 +11,42 @@ use model::api::RecordView;
 
 use crate::backend::LogsRequest;
 
-/// The rows kept while following; older ones go.
+/// The number of rows kept while following; older ones are removed.
 pub(crate) const FOLLOWED_ROWS: usize = 2_000;
-/// The rows that have a place when reading backwards; then the range must be narrowed.
+/// The maximum number of rows while scrolling back. Past it, the range must be narrowed.
 pub(crate) const LOADED_ROWS: usize = 1_000_000;
-/// The rows whose records are kept while reading backwards, and the blocks on each side of
-/// the one that is looked at whose records stay in any case.
+/// The number of rows whose records are kept while scrolling back, and the number of blocks on each side of the
+/// current one whose records always stay.
 const KEPT_ROWS: usize = 10_000;
 const KEPT_NEAR: i64 = 10;
-/// What waits while the view stands still; older ones are counted as skipped.
+/// The maximum number of waiting records while the view is still; older ones count as skipped.
 pub(crate) const WAITING: usize = FOLLOWED_ROWS;
-/// The rows that one frame inserts, so that no frame takes long. Only those that fit on the
-/// screen are drawn at once.
+/// The maximum number of rows inserted per frame, to keep frames short. Only rows that fit on the screen are rendered
+/// at once.
 pub(crate) const ROWS_PER_FRAME: usize = 500;
 
-/// One line of the list.
+/// One row of the list.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
     Record(Arc<RecordView>),
-    /// This many records are left out here.
+    /// This number of records was skipped here.
     Gap(u64),
 }
 
-/// Some lines that came together. Serial numbers grow downwards, by one from block to block.
+/// Rows that were added together. Serial numbers decrease by one from block to block.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     pub(crate) serial: i64,
-    /// `None` where they were let go of, and have to be asked for again.
+    /// `None` if the records were released and must be loaded again.
     items: Option<Arc<[Item]>>,
     rows: usize,
-    /// Whether they came above others that fill the screen.
-    is_passing: bool,
-    /// What they were asked for with, newest first; `None` for what came live.
+    /// Whether they were added above a full screen of newer rows.
+    is_deferred: bool,
+    /// The request that loaded them, newest first; `None` for live records.
     source: Option<LogsRequest>,
 }
 
-/// Lines that are compared by where they are.
+/// Rows that are compared by identity.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines(pub(crate) Arc<[Item]>);
 
@@ -57,12 +56,12 @@ impl PartialEq for Lines {
     }
 }
 
-/// The blocks shown, oldest first.
+/// The shown blocks, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shown {
     blocks: VecDeque<Block>,
     rows: usize,
-    /// Whether rows have gone from the top.
+    /// Whether rows were removed from the top.
     cut: bool,
 }
 
@@ -82,7 +81,7 @@ impl Shown {
         self.rows == 0
     }
 
-    /// The lines that are shown.
+    /// The number of shown rows.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
@@ -92,7 +91,7 @@ impl Shown {
         self.rows >= LOADED_ROWS
     }
 
-    /// Whether rows have gone from the top, so that a cursor no longer fits.
+    /// Whether rows were removed from the top, so that the cursor no longer fits.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut
     }
@@ -105,30 +104,29 @@ impl Shown {
         usize::try_from(serial - self.blocks.front()?.serial).ok().filter(|place| *place < self.blocks.len())
     }
 
-    /// The oldest block.
+    /// The serial number of the oldest block.
     pub(crate) fn first(&self) -> Option<i64> {
         self.blocks.front().map(|block| block.serial)
     }
 
-    /// The lines of a block, unless they were let go of.
+    /// The rows of a block, unless released.
     pub(crate) fn lines(&self, serial: i64) -> Option<Lines> {
         self.blocks.get(self.place(serial)?)?.items.clone().map(Lines)
     }
 
-    /// The rows of a block that need not be drawn before somebody looks for it.
-    pub(crate) fn passing(&self, serial: i64) -> Option<usize> {
+    /// The number of rows of a block that need not be rendered until it is scrolled to.
+    pub(crate) fn deferred_rows(&self, serial: i64) -> Option<usize> {
         let block = self.blocks.get(self.place(serial)?)?;
-        block.is_passing.then_some(block.rows)
+        block.is_deferred.then_some(block.rows)
     }
 
-    /// What to ask for where a block's lines were let go of.
+    /// The request that loads a block's released records.
     pub(crate) fn missing(&self, serial: i64) -> Option<LogsRequest> {
         let block = self.blocks.get(self.place(serial)?)?;
         if block.items.is_none() { block.source.clone() } else { None }
     }
 
-    /// Puts a block's lines back, given newest first. What is no longer stored leaves no gap
-    /// but a shorter block.
+    /// Restores a block's records, given newest first. If some are no longer stored, the block becomes shorter.
     pub(crate) fn restore(&mut self, serial: i64, records: Vec<RecordView>) {
         let Some(block) = self.place(serial).and_then(|place| self.blocks.get_mut(place)) else { return };
         let items: Vec<Item> = records.into_iter().rev().map(|record| Item::Record(Arc::new(record))).collect();
@@ -137,14 +135,14 @@ impl Shown {
         block.items = Some(items.into());
     }
 
-    /// Whether records should be let go of.
-    pub(crate) fn is_heavy(&self) -> bool {
+    /// Whether too many records are in memory.
+    pub(crate) fn is_over_budget(&self) -> bool {
         let kept = self.blocks.iter().filter(|block| block.items.is_some());
         kept.map(|block| block.rows).sum::<usize>() > KEPT_ROWS
     }
 
-    /// Lets go of the records of blocks that are far from this one.
-    pub(crate) fn lighten(&mut self, serial: i64) {
+    /// Releases the records of blocks far from this one.
+    pub(crate) fn release_far(&mut self, serial: i64) {
         for block in &mut self.blocks {
             if (block.serial - serial).abs() > KEPT_NEAR && block.source.is_some() {
                 block.items = None;
@@ -161,24 +159,24 @@ impl Shown {
         })
     }
 
-    /// Adds newer lines; all but the last `fit` only pass.
+    /// Adds newer rows. Only the last `fit` are rendered at once.
     pub(crate) fn append(&mut self, mut items: Vec<Item>, fit: usize) {
         let seen = items.split_off(items.len().saturating_sub(fit));
         self.append_block(items, true);
         self.append_block(seen, false);
     }
 
-    fn append_block(&mut self, items: Vec<Item>, is_passing: bool) {
+    fn append_block(&mut self, items: Vec<Item>, is_deferred: bool) {
         if items.is_empty() {
             return;
         }
         self.rows += items.len();
         let serial = self.blocks.back().map_or(0, |block| block.serial + 1);
         let rows = items.len();
-        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, is_passing, source: None });
+        self.blocks.push_back(Block { serial, items: Some(items.into()), rows, is_deferred, source: None });
     }
 
-    /// Lets go of the oldest blocks until [`FOLLOWED_ROWS`] are left, more or less a block.
+    /// Removes the oldest blocks until about [`FOLLOWED_ROWS`] remain.
     pub(crate) fn trim(&mut self) {
         while self.blocks.len() > 1 {
             let Some(oldest) = self.blocks.front() else { break };
@@ -192,10 +190,9 @@ impl Shown {
         }
     }
 
-    /// Adds older records, given newest first, as they were asked for with `source`; those
-    /// already shown are left out.
+    /// Adds older records, given newest first, loaded with `source`. Records already shown are left out.
     pub(crate) fn prepend(&mut self, records: Vec<RecordView>, source: LogsRequest) {
-        // Only the oldest block can share records with an older page.
+        // Only the oldest block can overlap with an older page.
         let oldest = self.blocks.front().and_then(|block| block.items.clone());
         let is_shown = |id: &str| {
             oldest
@@ -217,22 +214,22 @@ impl Shown {
         self.rows += rows;
         self.cut = false;
         let serial = self.blocks.front().map_or(0, |block| block.serial - 1);
-        // Asked for again, records that were left out would come twice.
+        // If records were left out, repeating the request would duplicate them.
         let source = (rows == found).then_some(source);
-        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, is_passing: false, source });
+        self.blocks.push_front(Block { serial, items: Some(items.into()), rows, is_deferred: false, source });
     }
 }
 
-/// What has come but is not shown yet, in order.
+/// Events that have arrived but are not shown yet, in order.
 #[derive(Debug)]
 pub(crate) struct Waiting<T> {
     events: VecDeque<Event<T>>,
     records: usize,
-    /// Left out before the first event.
+    /// Skipped before the first event.
     skipped: u64,
 }
 
-/// Something the tail said.
+/// An event of the tail.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event<T> {
     Record(T),
@@ -246,7 +243,7 @@ impl<T> Default for Waiting<T> {
 }
 
 impl<T> Waiting<T> {
-    /// Adds an event; past [`WAITING`] records the oldest is skipped.
+    /// Adds an event. Past [`WAITING`] records, the oldest is skipped.
     pub(crate) fn push(&mut self, event: Event<T>) {
         match (&event, self.events.back_mut()) {
             (Event::Skipped(count), Some(Event::Skipped(before))) => {
@@ -269,7 +266,7 @@ impl<T> Waiting<T> {
         }
     }
 
-    /// The records that have come, shown or skipped.
+    /// The number of records that have arrived, including skipped ones.
     pub(crate) fn count(&self) -> u64 {
         let skipped = self.events.iter().map(|event| if let Event::Skipped(count) = event { *count } else { 0 });
         self.records as u64 + self.skipped + skipped.sum::<u64>()
@@ -326,9 +323,9 @@ mod tests {
         assert!(shown.is_cut());
         let serials: Vec<i64> = shown.blocks().map(|block| block.serial).collect();
         assert!(serials.is_sorted(), "{serials:?}");
-        // What fits on the screen is drawn at once.
-        let passing: Vec<_> = serials.iter().rev().take(3).map(|serial| shown.passing(*serial)).collect();
-        assert_eq!(passing, [None, Some(30), None]);
+        // Rows that fit on the screen are rendered at once.
+        let deferred: Vec<_> = serials.iter().rev().take(3).map(|serial| shown.deferred_rows(*serial)).collect();
+        assert_eq!(deferred, [None, Some(30), None]);
     }
 
     #[test]
@@ -350,9 +347,9 @@ mod tests {
         for number in 1..=100 {
             shown.prepend(page(number), source(number));
         }
-        assert!(shown.is_heavy());
-        shown.lighten(-100);
-        assert!(!shown.is_heavy());
+        assert!(shown.is_over_budget());
+        shown.release_far(-100);
+        assert!(!shown.is_over_budget());
         assert_eq!(shown.rows(), 101 * 200);
         assert!(shown.lines(-100).is_some() && shown.lines(-50).is_none());
         assert!(shown.lines(0).is_some(), "what came live cannot be asked for again");

@@ -1,22 +1,22 @@
-//! Adding to a query and taking from it, by its tree rather than its text.
+//! Edits queries by their syntax tree rather than their text.
 
 use model::{
     LevelClass, ParseError, Query,
     query::{Expr, Field, Test},
 };
 
-/// Why the text of the search box is searched as it stands, if it is.
+/// The parse error, if the text is searched as plain text.
 pub(crate) fn fault(text: &str) -> Option<ParseError> {
     Query::parse_or_text(text).1
 }
 
-/// The levels that the query as a whole demands; empty where it does not care.
+/// The levels that the query requires; empty without a level filter.
 pub(crate) fn levels(text: &str) -> Vec<LevelClass> {
     let parts = read(text);
     parts.iter().find_map(level_classes).cloned().unwrap_or_default()
 }
 
-/// The query with `level` added to its levels, or taken from them.
+/// Adds `level` to the query's level filter, or removes it.
 pub(crate) fn toggle_level(text: &str, level: LevelClass) -> String {
     let mut classes = levels(text);
     match classes.iter().position(|class| *class == level) {
@@ -26,7 +26,7 @@ pub(crate) fn toggle_level(text: &str, level: LevelClass) -> String {
     set_levels(text, classes)
 }
 
-/// The query with just these levels; none means all.
+/// Replaces the query's level filter; none means all levels.
 pub(crate) fn set_levels(text: &str, mut classes: Vec<LevelClass>) -> String {
     classes.sort();
     let mut parts = read(text);
@@ -37,15 +37,15 @@ pub(crate) fn set_levels(text: &str, mut classes: Vec<LevelClass>) -> String {
     write(parts)
 }
 
-/// The query with `part` demanded, or refused where `out`; its opposite goes.
+/// Adds `part` to the query, negated if `out`. Removes its opposite.
 pub(crate) fn with(text: &str, part: &Expr, out: bool) -> String {
-    let mut parts = apart_from(text, part);
+    let mut parts = without_part(text, part);
     parts.push(if out { Expr::Not(Box::new(part.clone())) } else { part.clone() });
     write(parts)
 }
 
-/// The query without what it says of `field`, and whether it said anything: how many
-/// records have other values is asked without it.
+/// Removes the tests of `field` from the query. Also returns whether there were any: counts of other values need the
+/// query without them.
 pub(crate) fn without(text: &str, field: &Field) -> (String, bool) {
     let mut parts = read(text);
     let before = parts.len();
@@ -63,8 +63,8 @@ fn is_about(part: &Expr, field: &Field) -> bool {
     }
 }
 
-/// Whether the query demands, or refuses, exactly this part.
-pub(crate) fn stance(text: &str, part: &Expr) -> Option<bool> {
+/// Whether the query requires (`true`) or excludes (`false`) exactly this part.
+pub(crate) fn filter_state(text: &str, part: &Expr) -> Option<bool> {
     let refused = Expr::Not(Box::new(part.clone()));
     read(text).iter().find_map(|other| match other {
         other if other == part => Some(true),
@@ -73,31 +73,31 @@ pub(crate) fn stance(text: &str, part: &Expr) -> Option<bool> {
     })
 }
 
-/// The query with `part` taken from it, demanded or refused.
+/// Removes `part` and its negation from the query.
 pub(crate) fn drop_part(text: &str, part: &Expr) -> String {
-    write(apart_from(text, part))
+    write(without_part(text, part))
 }
 
-/// The parts that neither demand nor refuse `part`.
-fn apart_from(text: &str, part: &Expr) -> Vec<Expr> {
+/// The parts other than `part` and its negation.
+fn without_part(text: &str, part: &Expr) -> Vec<Expr> {
     let refused = Expr::Not(Box::new(part.clone()));
     let mut parts = read(text);
     parts.retain(|other| other != part && *other != refused);
     parts
 }
 
-/// The query that demands, or refuses, all that another text says.
+/// Adds all parts of another query, or its negation.
 pub(crate) fn with_text(text: &str, other: &str, out: bool) -> String {
     let part = Query::parse_or_text(other).0.expr;
     match part {
-        // Each by itself, so that each can be taken away again.
+        // Separately, so that each can be removed again.
         Expr::And(parts) if !out => parts.iter().fold(text.to_owned(), |text, part| with(&text, part, false)),
         part => with(text, &part, out),
     }
 }
 
-/// That `field` has exactly this value; nothing to ask where it has none. A level is asked
-/// for by its class, or by its own word.
+/// The test that `field` has exactly this value; `None` for an empty value. A level is tested by its class, or by its
+/// own word.
 pub(crate) fn value_part(field: Field, value: &str) -> Option<Expr> {
     if value.is_empty() {
         return None;
@@ -117,7 +117,7 @@ fn level_classes(part: &Expr) -> Option<&Vec<LevelClass>> {
     }
 }
 
-/// The parts that must all hold.
+/// The operands of the top-level conjunction.
 fn read(text: &str) -> Vec<Expr> {
     match Query::parse_or_text(text).0.expr {
         Expr::All => Vec::new(),
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn a_part_is_demanded_refused_or_neither() {
         let Some(part) = value_part(Field::Service, "api") else { panic!("api is a value") };
-        assert_eq!(stance("a service:api", &part), Some(true));
-        assert_eq!(stance("a -service:api", &part), Some(false));
-        assert_eq!(stance("a", &part), None);
+        assert_eq!(filter_state("a service:api", &part), Some(true));
+        assert_eq!(filter_state("a -service:api", &part), Some(false));
+        assert_eq!(filter_state("a", &part), None);
         assert_eq!(drop_part("a -service:api", &part), "a");
         assert_eq!(with_text("a", "\"of the\" node", false), "a \"of the\" node");
         assert_eq!(with_text("a", "\"of the\" node", true), "a -(\"of the\" node)");

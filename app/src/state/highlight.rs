@@ -1,11 +1,11 @@
-//! Marking in a message what the query looked for.
+//! Highlights the query's terms in a message.
 
 use model::{
     Query,
     query::{Expr, Needle},
 };
 
-/// The words and phrases that the query demands.
+/// The words and phrases that the query requires.
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut terms = Vec::new();
     collect(Query::parse_or_text(text).0.expr, &mut terms);
@@ -20,7 +20,7 @@ fn collect(expr: Expr, terms: &mut Vec<String>) {
     }
 }
 
-/// Cuts `message` into pieces; true where a piece is one of the terms, in any case.
+/// Splits `message` into pieces; `true` marks a term, case-insensitively.
 pub(crate) fn pieces<'a>(message: &'a str, terms: &[String]) -> Vec<(bool, &'a str)> {
     let needles: Vec<Needle<'_>> = terms.iter().map(|term| Needle::new(term)).collect();
     let mut pieces = Vec::new();

@@ -1,4 +1,4 @@
-//! Bars from counts: the geometry of the histogram, without the drawing.
+//! Bars from counts: the geometry of the histogram, without rendering.
 
 use model::{LevelClass, api::HistogramView};
 
@@ -7,17 +7,17 @@ use super::clock::{epoch_millis, rfc3339};
 /// The counts of one bucket by level class.
 pub(crate) type Counts = [u64; LevelClass::ALL.len()];
 
-/// Bars side by side, equally wide, without holes.
+/// Adjacent bars of equal width, without gaps.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Bars {
-    /// Where the first bar begins, in milliseconds since the Unix epoch.
+    /// The start of the first bar, in milliseconds since the Unix epoch.
     start: i64,
     /// The width of a bar in milliseconds.
     step: i64,
     pub(crate) bars: Vec<Counts>,
 }
 
-/// More than any screen shows; an answer with more is not drawn beyond it.
+/// The maximum number of bars, more than fit on any screen.
 const BARS: usize = 2_000;
 
 impl Bars {
@@ -44,17 +44,17 @@ impl Bars {
         Self { start, step, bars }
     }
 
-    /// When bar `place` begins, in RFC 3339; its end is the beginning of the next.
+    /// The start of bar `place` in RFC 3339, which is also the end of the previous one.
     pub(crate) fn time(&self, place: usize) -> String {
         rfc3339(self.start + self.step * place as i64)
     }
 
-    /// Whether a time of day alone would be ambiguous.
+    /// Whether a time of day without a date would be ambiguous.
     pub(crate) fn spans_days(&self) -> bool {
         self.step.saturating_mul(self.bars.len() as i64) > 86_400_000
     }
 
-    /// The highest bar, at least 1.
+    /// The total of the highest bar, at least 1.
     pub(crate) fn highest(&self) -> u64 {
         self.bars.iter().map(|counts| counts.iter().sum()).max().unwrap_or(0).max(1)
     }
@@ -68,7 +68,7 @@ impl Bars {
     }
 }
 
-/// Writes a count for reading: `1,234,567`.
+/// Formats a count with separators: `1,234,567`.
 pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -81,7 +81,7 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
-/// Writes a count for a small place: `999`, `12.3k`, `4.5M`.
+/// Formats a count compactly: `999`, `12.3k`, `4.5M`.
 pub(crate) fn short(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),

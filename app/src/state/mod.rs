@@ -1,7 +1,6 @@
-//! What a page shows, as plain data: read from the URL, written back to it.
+//! The state of a page as plain data, parsed from the URL and written back to it.
 //!
-//! All here is pure and tested without a browser, save `explorer`, which holds the
-//! signals that the parts of the Explore page share.
+//! Everything except `explorer`, which holds signals, is pure and tested without a browser.
 
 pub(crate) mod clock;
 pub(crate) mod complete;

@@ -1,11 +1,11 @@
-//! The query part of a URL, encoded as HTML forms do.
+//! URL queries in the encoding of HTML forms.
 //!
-//! The router's own map decodes values twice, which turns `100%25` into an error, so
-//! the page reads the raw text here.
+//! The router's own map decodes values twice, which turns `100%25` into an error, so the page parses the raw text
+//! here.
 
 use std::fmt::Write as _;
 
-/// Decodes `a=b&c=d` into pairs, in order. Broken escapes stay as they are.
+/// Decodes `a=b&c=d` into pairs, in order. Invalid escapes stay unchanged.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query.trim_start_matches('?').split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -13,7 +13,7 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Appends `key=value` to `query`, with `?` or `&` before it.
+/// Appends `key=value` to `query`, preceded by `?` or `&`.
 pub(crate) fn append(query: &mut String, key: &str, value: &str) {
     query.push(if query.is_empty() { '?' } else { '&' });
     query.push_str(key);
@@ -21,8 +21,7 @@ pub(crate) fn append(query: &mut String, key: &str, value: &str) {
     encode(query, value);
 }
 
-/// Escapes all but the characters that mean nothing in a query; `:` `/` `,` `*` `>`
-/// stay readable where RFC 3986 allows it.
+/// Escapes all reserved characters, except `:` `/` `,` `*` `>` where RFC 3986 allows it.
 pub(crate) fn encode(out: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {

@@ -1,4 +1,4 @@
-//! What is looked at: query, time range, columns, selected record. The URL is its only home.
+//! The view: query, time range, columns, selected record. It is stored in the URL only.
 
 use model::Query;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::backend::{FieldsRequest, HistogramRequest, LogsRequest, PatternsRequest};
 
-/// Before every record.
+/// A time before every record.
 pub(crate) const BEGINNING: &str = "1970-01-01T00:00:00Z";
-/// The bars of the histogram.
+/// The number of bars of the histogram.
 const BUCKETS: u32 = 60;
 
 /// A range that ends now.
@@ -29,7 +29,7 @@ pub(crate) enum Span {
 impl Span {
     pub(crate) const ALL: [Self; 5] = [Self::Minutes15, Self::Hour, Self::Hours6, Self::Day, Self::Week];
 
-    /// How far back the time before it begins.
+    /// Twice the span: the start of the previous period.
     fn twice(self) -> &'static str {
         match self {
             Self::Minutes15 => "30m",
@@ -50,7 +50,7 @@ impl Span {
         }
     }
 
-    /// As in the URL.
+    /// The code in the URL.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Minutes15 => "15m",
@@ -62,21 +62,21 @@ impl Span {
     }
 }
 
-/// Which times.
+/// A time range.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Range {
-    /// The most recent records and all that come.
+    /// The most recent records and all following ones.
     #[default]
     Live,
     Last(Span),
-    /// RFC 3339 or epoch milliseconds; without one, open on that side.
+    /// RFC 3339 or epoch milliseconds; open on a side without a time.
     Between {
         from: Option<String>,
         to: Option<String>,
     },
 }
 
-/// Live, a span's code, or this.
+/// The code of [`Range::Between`].
 pub(crate) const BETWEEN: &str = "between";
 /// The code of [`Range::Live`].
 pub(crate) const LIVE: &str = "live";
@@ -90,7 +90,7 @@ impl Range {
         }
     }
 
-    /// Reads what a form or a link says; unknown codes mean live.
+    /// Parses the values of a form or a link; unknown codes mean live.
     pub(crate) fn read(code: &str, from: Option<String>, to: Option<String>) -> Self {
         if code == BETWEEN {
             let zoned = |time: Option<String>| time.map(with_zone).filter(|time| !time.is_empty());
@@ -99,8 +99,8 @@ impl Range {
         Span::ALL.into_iter().find(|span| span.code() == code).map_or(Self::Live, Self::Last)
     }
 
-    /// The time before (-1) or after (1) this one, as long as it; `now` in milliseconds since
-    /// the Unix epoch. There is none after the present, and none beside an open range.
+    /// The previous (-1) or next (1) range of the same length; `now` in milliseconds since the Unix epoch. `None` for
+    /// a future range or an open one.
     pub(crate) fn shifted(&self, by: i64, now: i64) -> Option<Self> {
         let (from, to) = match self {
             Self::Live => (now - Span::Minutes15.seconds() * 1000, now),
@@ -121,7 +121,7 @@ impl Range {
     }
 }
 
-/// A form without JavaScript sends times without a zone; they are taken as UTC.
+/// A form without JavaScript sends times without a zone; they count as UTC.
 fn with_zone(time: String) -> String {
     match time.len() {
         16 if time.contains('T') => time + ":00Z",
@@ -135,24 +135,24 @@ fn with_zone(time: String) -> String {
     }
 }
 
-/// Everything that decides which records are listed.
+/// Everything that selects the listed records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Search {
     pub(crate) query: String,
     pub(crate) range: Range,
-    /// Shows the page before another; only links without JavaScript use it.
+    /// The cursor of an older page; used only by links without JavaScript.
     pub(crate) cursor: Option<String>,
 }
 
 impl Search {
-    /// Whether new records are to appear by themselves.
+    /// Whether new records appear automatically.
     pub(crate) fn is_live(&self) -> bool {
         self.range == Range::Live && self.cursor.is_none()
     }
 
     pub(crate) fn page(&self) -> LogsRequest {
         let (from, to) = self.range.bounds();
-        // A live page shows what the operator calls recent; a search fills a screen.
+        // A live page shows the operator's default number of records; a search fills a screen.
         let limit = (self.range != Range::Live).then_some(200);
         LogsRequest { query: self.query.clone(), from, to, limit, cursor: self.cursor.clone() }
     }
@@ -162,7 +162,7 @@ impl Search {
         HistogramRequest { query: self.query.clone(), from, to, buckets: BUCKETS }
     }
 
-    /// The range that counts are about.
+    /// The range of the counts.
     pub(crate) fn counted(&self) -> (Option<String>, Option<String>) {
         match self.range {
             Range::Live => (Some("-15m".into()), None),
@@ -175,7 +175,7 @@ impl Search {
         FieldsRequest { query: self.query.clone(), from, to }
     }
 
-    /// With the time before as what is compared with, as long as the range itself.
+    /// Includes the previous period of the same length for comparison.
     pub(crate) fn patterns(&self) -> PatternsRequest {
         let (from, to) = self.counted();
         let (compare_from, compare_to) = match &self.range {
@@ -187,7 +187,7 @@ impl Search {
         PatternsRequest { query: self.query.clone(), from, to, compare_from, compare_to }
     }
 
-    /// The parameters of a call of the API over what is searched, and `more`.
+    /// The parameters of an API call for this search, followed by `more`.
     pub(crate) fn parameters(&self, more: &[(&str, &str)]) -> String {
         let mut parameters = String::new();
         url::append(&mut parameters, "query", &Query::parse_or_text(&self.query).0.to_string());
@@ -199,16 +199,16 @@ impl Search {
     }
 }
 
-/// What of the matches is listed.
+/// The content of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Show {
     #[default]
     Records,
-    /// The kinds of messages.
+    /// The message patterns.
     Patterns,
 }
 
-/// What stands beside the list.
+/// The content of the side panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Beside {
     /// The neighbours of the record with this id.
@@ -217,23 +217,23 @@ pub(crate) enum Beside {
     Trace(String),
 }
 
-/// The most columns that a link may ask for.
+/// The maximum number of columns in a link.
 const COLUMNS: usize = 12;
 
-/// A search, and how it is looked at.
+/// A search, and how it is displayed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct View {
     pub(crate) search: Search,
     pub(crate) show: Show,
-    /// The fields that have a column, in order.
+    /// The fields with a column, in order.
     pub(crate) columns: Vec<String>,
-    /// The id of the record that is expanded.
+    /// The id of the expanded record.
     pub(crate) at: Option<String>,
     pub(crate) beside: Option<Beside>,
 }
 
 impl View {
-    /// Reads the query part of the URL. Unknown parameters are left alone.
+    /// Parses the query part of the URL. Unknown parameters are ignored.
     pub(crate) fn read(query: &str) -> Self {
         let mut view = Self::default();
         let (mut range, mut from, mut to) = (String::new(), None, None);
@@ -256,7 +256,7 @@ impl View {
         view
     }
 
-    /// The address of this view; what is at its default is left out.
+    /// The URL of this view, without default values.
     pub(crate) fn url(&self) -> String {
         let mut query = String::new();
         let mut add = |key, value: &str| url::append(&mut query, key, value);
@@ -291,7 +291,7 @@ impl View {
         self.searching(Search { query, range: self.search.range.clone(), cursor: None })
     }
 
-    /// The same query over another range; nothing is expanded.
+    /// The same query with another range; nothing is expanded.
     pub(crate) fn with_range(&self, range: Range) -> Self {
         self.searching(Search { query: self.search.query.clone(), range, cursor: None })
     }
@@ -316,7 +316,7 @@ impl View {
         Self { beside, ..self.clone() }
     }
 
-    /// With a column for `field`, or without the one there is.
+    /// Adds a column for `field`, or removes it.
     pub(crate) fn toggle_column(&self, field: &str) -> Self {
         let mut view = self.clone();
         match view.columns.iter().position(|column| column == field) {
@@ -328,7 +328,7 @@ impl View {
     }
 }
 
-/// Names of fields with commas between them, each once.
+/// Parses comma-separated field names without duplicates.
 fn columns(text: &str) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()).take(COLUMNS) {
@@ -339,12 +339,12 @@ fn columns(text: &str) -> Vec<String> {
     columns
 }
 
-/// The records that an event of the tail may hold: an event each would take a browser longer
-/// than showing them.
+/// The maximum number of records per event of the tail. One event per record would cost the browser more than
+/// rendering.
 const BATCH: &str = "500";
 
-/// The address of the tail of `query` after `position`. The API refuses what does not
-/// parse, so it gets the query as the page understood it.
+/// The URL of the tail of `query` after `position`. The API refuses queries that do not parse, so it gets the
+/// canonical query.
 pub(crate) fn tail_url(query: &str, position: &str) -> String {
     let mut parameters = String::new();
     url::append(&mut parameters, "query", &Query::parse_or_text(query).0.to_string());

@@ -1,4 +1,4 @@
-//! The list of texts; each language fills it in.
+//! The list of texts; each language defines all of them.
 
 /// The texts of one language.
 pub(crate) struct Texts {
@@ -9,20 +9,20 @@ pub(crate) struct Texts {
     pub(crate) search_go: &'static str,
     pub(crate) range_label: &'static str,
     pub(crate) range_live: &'static str,
-    /// By [`Span::ALL`](crate::state::view::Span::ALL).
+    /// In the order of [`Span::ALL`](crate::state::view::Span::ALL).
     pub(crate) range_spans: [&'static str; 5],
     pub(crate) range_between: &'static str,
     pub(crate) range_from: &'static str,
     pub(crate) range_to: &'static str,
     pub(crate) theme_toggle: &'static str,
     pub(crate) theme_names: [&'static str; 3],
-    /// In the other language, for those who read only that.
+    /// Written in the other language.
     pub(crate) language_toggle: &'static str,
     pub(crate) language_short: &'static str,
     pub(crate) help: &'static str,
 
-    // What was searched.
-    /// Position counted from 1, what is wrong, what to write instead.
+    // Search results.
+    /// Takes the position counted from 1, the error and a suggestion.
     pub(crate) searched_as_text: fn(usize, &str, &str) -> String,
     pub(crate) levels_label: &'static str,
     pub(crate) histogram_label: &'static str,
@@ -38,12 +38,12 @@ pub(crate) struct Texts {
     pub(crate) pause_hint: &'static str,
     pub(crate) resume_hint: &'static str,
     pub(crate) go_live_hint: &'static str,
-    /// With the local time since when.
+    /// Takes the local time at which the connection was lost.
     pub(crate) server_away: fn(&str) -> String,
     pub(crate) new_records: fn(u64) -> String,
     pub(crate) skipped: fn(u64) -> String,
     pub(crate) skipped_hint: &'static str,
-    /// For screen readers, now and then.
+    /// Announced to screen readers at intervals.
     pub(crate) announce_new: fn(u64) -> String,
 
     // The list.
@@ -187,8 +187,8 @@ pub(crate) struct Texts {
     // Keys and language, in the help.
     pub(crate) help_keys: &'static str,
     pub(crate) help_language: &'static str,
-    /// Key and what it does.
+    /// Pairs of key and effect.
     pub(crate) keys: &'static [(&'static str, &'static str)],
-    /// What to write and what it finds.
+    /// Pairs of example and meaning.
     pub(crate) language: &'static [(&'static str, &'static str)],
 }

@@ -1,19 +1,19 @@
-//! The texts of what is missing from the store, and of the server's tasks. Only the server shows them, so they are no
-//! part of the browser's program.
+//! Texts of damaged files, dead letters and server tasks. Only the server renders these pages, so the texts are not in
+//! the WebAssembly bundle.
 
 use super::{Language, grouped};
 use crate::preferences::Preferences;
 
 /// The texts of one language.
 pub(crate) struct LossTexts {
-    // Files that cannot be read.
+    // Damaged files.
     pub(crate) aside: &'static str,
-    /// How many records are missing.
+    /// Takes the number of missing records.
     pub(crate) aside_text: fn(u64) -> String,
     pub(crate) file: &'static str,
     pub(crate) times: &'static str,
     pub(crate) give_up: &'static str,
-    /// Takes the number of records that are lost for good.
+    /// Takes the number of records to lose.
     pub(crate) give_up_sure: fn(u64) -> String,
 
     // Dead letters.
@@ -21,9 +21,9 @@ pub(crate) struct LossTexts {
     pub(crate) letters_text: &'static str,
     pub(crate) letters_none: &'static str,
     pub(crate) letters_none_match: &'static str,
-    /// How many there are, their bytes, and the bounds: bytes and age.
+    /// Number of letters, their size, and the limits: size and age.
     pub(crate) letters_kept: fn(u64, &str, &str, &str) -> String,
-    /// Letters and records that went because of the bounds.
+    /// Letters and records deleted because of the limits.
     pub(crate) letters_dropped: fn(u64, u64) -> String,
     pub(crate) time: &'static str,
     pub(crate) reason: &'static str,
@@ -45,8 +45,8 @@ pub(crate) struct LossTexts {
     pub(crate) delete_all: &'static str,
     pub(crate) sure: &'static str,
 
-    // What was done.
-    /// Letters and records on their way, and letters that stay.
+    // Outcomes of actions.
+    /// Letters and records queued again, and letters that remain.
     pub(crate) replayed: fn(u64, u64, u64) -> String,
     pub(crate) deleted: fn(u64) -> String,
     pub(crate) given_up: &'static str,
@@ -54,7 +54,7 @@ pub(crate) struct LossTexts {
 
     // The server's tasks.
     pub(crate) tasks: &'static str,
-    /// How many there are, and whether all of them run.
+    /// Number of tasks, and whether all of them run.
     pub(crate) tasks_text: fn(usize, bool) -> String,
     pub(crate) task: &'static str,
     pub(crate) state: &'static str,
@@ -67,7 +67,7 @@ pub(crate) struct LossTexts {
     pub(crate) broken: &'static str,
 }
 
-/// The texts of the reader's language, by the request that is being answered.
+/// The texts in the language of the current request.
 pub(crate) fn texts() -> &'static LossTexts {
     of(Preferences::from_request().language)
 }
@@ -84,25 +84,24 @@ const ENGLISH: LossTexts = LossTexts {
     aside: "Damaged files",
     aside_text: |records| {
         format!(
-            "{} records are missing from every answer, because their files are missing or damaged. To get them back, \
-             put each file from a backup in its place and start the server again. A file that no backup has can be \
-             given up.",
+            "{} records are missing from all results, because their files are missing or damaged. To restore them, \
+             copy each file back from a backup and restart the server. Give up a file only if no backup has it.",
             grouped(records)
         )
     },
     file: "File",
     times: "From – to (UTC)",
     give_up: "Give up",
-    give_up_sure: |records| format!("Lose {} records for good", grouped(records)),
+    give_up_sure: |records| format!("Lose {} records permanently", grouped(records)),
     letters: "Dead letters",
-    letters_text: "Batches that could not be stored, with the reason. Once that is mended, they can be tried again.",
-    letters_none: "There are none.",
-    letters_none_match: "None matches.",
+    letters_text: "Batches that could not be stored, with the reason. After you fix the cause, retry them.",
+    letters_none: "No dead letters.",
+    letters_none_match: "No matches.",
     letters_kept: |letters, bytes, most, age| {
-        format!("{} letters with {bytes}; at most {most} and {age} are kept, the oldest go first.", grouped(letters))
+        format!("{} letters, {bytes}. Limits: {most} and {age}; the oldest are deleted first.", grouped(letters))
     },
     letters_dropped: |letters, records| {
-        format!("{} letters with {} records went because of these bounds.", grouped(letters), grouped(records))
+        format!("{} letters with {} records were deleted because of these limits.", grouped(letters), grouped(records))
     },
     time: "Time (UTC)",
     reason: "Reason",
@@ -117,26 +116,26 @@ const ENGLISH: LossTexts = LossTexts {
     newer: "Newest",
     older: "Older",
     download: "Download",
-    download_all: "Download all that match",
-    replay: "Try again",
-    replay_all: "Try all that match again",
+    download_all: "Download all matches",
+    replay: "Retry",
+    replay_all: "Retry all matches",
     delete: "Delete",
-    delete_all: "Delete all that match",
-    sure: "Delete for good",
+    delete_all: "Delete all matches",
+    sure: "Delete permanently",
     replayed: |letters, records, failed| {
         let stay = if failed > 0 {
-            format!("; {} letters could not be tried again and stay", grouped(failed))
+            format!("; {} letters could not be retried and remain", grouped(failed))
         } else {
             String::new()
         };
-        format!("{} records of {} letters are on their way{stay}.", grouped(records), grouped(letters))
+        format!("{} records of {} letters were queued again{stay}.", grouped(records), grouped(letters))
     },
     deleted: |letters| format!("{} letters were deleted.", grouped(letters)),
     given_up: "The file was given up.",
-    nothing: "It was gone already.",
+    nothing: "It no longer exists.",
     tasks: "Tasks",
     tasks_text: |count, well| {
-        if well { format!("All {count} tasks run.") } else { format!("Not all of {count} tasks run.") }
+        if well { format!("All {count} tasks are running.") } else { format!("Not all of {count} tasks are running.") }
     },
     task: "Task",
     state: "State",
@@ -144,7 +143,7 @@ const ENGLISH: LossTexts = LossTexts {
     restarts: "Restarts",
     last_error: "Last error",
     running: "Running",
-    waiting: "Waits for its restart",
+    waiting: "Waiting for restart",
     ended: "Ended",
     broken: "Failed; restart the server",
 };
@@ -153,31 +152,31 @@ const KOREAN: LossTexts = LossTexts {
     aside: "손상된 파일",
     aside_text: |records| {
         format!(
-            "파일이 없거나 손상되어 로그 {}건이 모든 결과에서 빠져 있습니다. 백업에서 각 파일을 제자리에 되돌려 놓고 \
-             서버를 다시 시작하면 복구됩니다. 백업이 없는 파일은 포기할 수 있습니다.",
+            "파일이 없거나 손상되어 로그 {}건이 모든 결과에서 빠져 있습니다. 백업에서 각 파일을 원래 위치로 복사하고 \
+             서버를 다시 시작하면 복구됩니다. 백업이 없는 파일만 복구를 포기하세요.",
             grouped(records)
         )
     },
     file: "파일",
     times: "기간 (UTC)",
-    give_up: "포기",
+    give_up: "복구 포기",
     give_up_sure: |records| format!("로그 {}건을 영구히 포기", grouped(records)),
-    letters: "저장하지 못한 배치",
-    letters_text: "저장하지 못한 배치와 그 이유입니다. 원인을 고친 뒤 다시 시도할 수 있습니다.",
-    letters_none: "없습니다.",
-    letters_none_match: "일치하는 것이 없습니다.",
+    letters: "데드 레터",
+    letters_text: "저장하지 못한 배치와 그 이유입니다. 원인을 해결한 뒤 재시도하세요.",
+    letters_none: "데드 레터가 없습니다.",
+    letters_none_match: "일치하는 항목이 없습니다.",
     letters_kept: |letters, bytes, most, age| {
-        format!("{}건, {bytes}. 최대 {most}, {age} 동안 보관하며 오래된 것부터 지웁니다.", grouped(letters))
+        format!("{}건, {bytes}. 최대 {most}, {age} 동안 보관하며 오래된 것부터 삭제합니다.", grouped(letters))
     },
     letters_dropped: |letters, records| {
-        format!("이 한도 때문에 배치 {}건(로그 {}건)이 지워졌습니다.", grouped(letters), grouped(records))
+        format!("이 한도 때문에 배치 {}건(로그 {}건)을 삭제했습니다.", grouped(letters), grouped(records))
     },
     time: "시각 (UTC)",
     reason: "이유",
-    sender: "보낸 곳",
+    sender: "송신자",
     service: "서비스",
     records: "로그",
-    actions: "작업",
+    actions: "동작",
     from: "시작 (-1d, 2026-01-02T03:04:05Z)",
     to: "끝",
     filter: "필터",
@@ -185,24 +184,24 @@ const KOREAN: LossTexts = LossTexts {
     newer: "최신",
     older: "이전",
     download: "다운로드",
-    download_all: "일치하는 것 모두 다운로드",
-    replay: "다시 시도",
-    replay_all: "일치하는 것 모두 다시 시도",
+    download_all: "일치하는 항목 모두 다운로드",
+    replay: "재시도",
+    replay_all: "일치하는 항목 모두 재시도",
     delete: "삭제",
-    delete_all: "일치하는 것 모두 삭제",
+    delete_all: "일치하는 항목 모두 삭제",
     sure: "영구히 삭제",
     replayed: |letters, records, failed| {
         let stay = if failed > 0 {
-            format!(" {}건은 다시 시도하지 못해 남아 있습니다.", grouped(failed))
+            format!(" {}건은 재시도하지 못해 남아 있습니다.", grouped(failed))
         } else {
             String::new()
         };
-        format!("배치 {}건의 로그 {}건을 다시 보냈습니다.{stay}", grouped(letters), grouped(records))
+        format!("배치 {}건의 로그 {}건을 큐에 다시 넣었습니다.{stay}", grouped(letters), grouped(records))
     },
     deleted: |letters| format!("배치 {}건을 삭제했습니다.", grouped(letters)),
-    given_up: "파일을 포기했습니다.",
-    nothing: "이미 없습니다.",
-    tasks: "작업 상태",
+    given_up: "파일 복구를 포기했습니다.",
+    nothing: "이미 삭제되었습니다.",
+    tasks: "백그라운드 작업",
     tasks_text: |count, well| {
         if well {
             format!("작업 {count}개가 모두 실행 중입니다.")
@@ -212,11 +211,11 @@ const KOREAN: LossTexts = LossTexts {
     },
     task: "작업",
     state: "상태",
-    since: "시각 (UTC)",
+    since: "상태 변경 시각 (UTC)",
     restarts: "재시작",
     last_error: "마지막 오류",
     running: "실행 중",
     waiting: "재시작 대기 중",
     ended: "종료됨",
-    broken: "실패, 서버를 다시 시작하세요",
+    broken: "실패. 서버를 다시 시작하세요",
 };

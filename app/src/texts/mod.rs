@@ -1,8 +1,7 @@
-//! Everything the dashboard says, in one place per language.
+//! All texts of the dashboard, one file per language.
 //!
-//! A language is one constant of [`Texts`]; the compiler sees to it that none lacks a
-//! text. Numbers and names come in through functions, because languages order words
-//! differently.
+//! A language is one constant of [`Texts`], so the compiler rejects a missing text. Texts with numbers or names are
+//! functions, because word order differs between languages.
 
 mod english;
 mod fields;
@@ -15,7 +14,7 @@ use leptos::prelude::*;
 pub(crate) use crate::state::histogram::grouped;
 pub(crate) use fields::Texts;
 
-/// The languages there are.
+/// The supported languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Language {
     #[default]
@@ -24,7 +23,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// The code of BCP 47.
+    /// The BCP 47 code.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -32,14 +31,14 @@ impl Language {
         }
     }
 
-    /// Reads a code, with or without a region.
+    /// Parses a code, with or without a region.
     pub(crate) fn read(code: &str) -> Option<Self> {
         let primary = code.split(['-', '_']).next().unwrap_or_default();
         [Self::English, Self::Korean].into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
     }
 
-    /// The first language of an `Accept-Language` header that there is; browsers
-    /// list them by preference.
+    /// The first supported language of an `Accept-Language` header. Quality values are ignored, because browsers list
+    /// languages by preference.
     #[cfg(any(feature = "ssr", test))]
     pub(crate) fn accepted(header: &str) -> Self {
         let codes = header.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
@@ -62,7 +61,7 @@ pub(crate) fn texts_of(language: Language) -> &'static Texts {
     }
 }
 
-/// The texts of the reader's language.
+/// The texts in the language of the context; English without one.
 pub(crate) fn texts() -> &'static Texts {
     use_context().unwrap_or(&english::TEXTS)
 }

@@ -1,4 +1,4 @@
-//! What an event costs its caller, and how many of them are acknowledged in a second.
+//! Measures the cost of an event for its caller, and the rate of acknowledged events.
 //!
 //! `cargo run --release -p logboom-tracing --example cost -- http://127.0.0.1:4317`
 
@@ -13,7 +13,7 @@ use logboom_tracing::{Builder, Guard};
 use tracing::{Dispatch, dispatcher::with_default, info, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Less than half of what is buffered by default, and light enough to be one batch.
+/// Less than half of the default buffer, and small enough for one batch.
 const BURST: u32 = 4_000;
 const BURSTS: usize = 40;
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     end_to_end(builder)
 }
 
-/// Bursts that are over before the sender begins with them.
+/// Bursts that end before the sender starts to send them.
 fn of_callers(builder: Builder) -> Result<(), Box<dyn Error>> {
     let builder = builder.batch_delay(Duration::from_secs(1)).batch_records(BURST as usize);
     let (subscriber, guard) = subscriber(builder)?;
@@ -41,7 +41,7 @@ fn of_callers(builder: Builder) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All at once, while sender and server work.
+/// All events at once, while sender and server work.
 fn end_to_end(builder: Builder) -> Result<(), Box<dyn Error>> {
     let builder = builder.max_buffered_records(EVENTS as usize).max_buffered_bytes(1 << 30);
     let (subscriber, guard) = subscriber(builder)?;
@@ -68,8 +68,8 @@ fn order(number: u32) {
     info!(number = black_box(number), user = "u-17", "order {} placed", number);
 }
 
-/// Times bursts with pauses in which they are sent; the median and the best, because
-/// others use the machine as well.
+/// Times bursts with pauses in which they are sent. Reports median and minimum, because other processes use the
+/// machine as well.
 fn bursts(guard: &Guard, name: &str, event: impl Fn()) {
     let mut times: Vec<_> = (0..BURSTS)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! A batch: records as they go over the wire, encoded once however often they are sent.
+//! A batch: records in wire format, encoded once for all attempts.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -6,20 +6,20 @@ use wire::v1::{PushRequest, Record};
 
 use crate::{entry::Entry, record::record};
 
-/// Who sends; stands once in each batch.
+/// The sender, named once per batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Producer {
     pub(crate) service: String,
     pub(crate) node: String,
 }
 
-/// Records under one id, until they are acknowledged.
+/// Records under one batch id, until they are acknowledged.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The encoded `PushRequest`; sent again as it is, which is what makes it one batch.
+    /// The encoded `PushRequest`. Resending the same bytes lets the server recognise the batch.
     bytes: Bytes,
     pub(crate) records: usize,
-    /// What its entries took from the buffer's bound; bytes.
+    /// The share of the buffer limit used by its entries, in bytes.
     pub(crate) weight: usize,
 }
 
@@ -38,14 +38,14 @@ impl Batch {
         Self { bytes: request.encode_to_vec().into(), records: count, weight }
     }
 
-    /// What is sent.
+    /// The bytes to send.
     pub(crate) fn encoded(&self) -> Bytes {
         self.bytes.clone()
     }
 
-    /// The records once more, for the fallback.
+    /// Decodes the records for the fallback.
     pub(crate) fn decoded(&self) -> Vec<Record> {
-        // Our own bytes: there is nothing in them that does not read back.
+        // These are our own bytes, so they always decode.
         PushRequest::decode(self.bytes.clone()).map(|request| request.records).unwrap_or_default()
     }
 }
@@ -55,13 +55,13 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::{entry::Place, fields::Fields};
+    use crate::{entry::Origin, fields::Fields};
 
     #[test]
     fn a_batch_reads_back_as_it_was_and_has_an_id_of_its_own() {
         let producer = Producer { service: "shop".into(), node: "a1".into() };
         let batch = || {
-            let place = Place { target: Cow::Borrowed("t"), file: None, line: None };
+            let place = Origin { target: Cow::Borrowed("t"), file: None, line: None };
             let (level, message) = (tracing::Level::WARN, "slow".to_owned());
             let entry = Entry { time: 7, level, place, message, fields: Fields::default(), spans: Vec::new() };
             Batch::new(&producer, 42, vec![entry], 100)

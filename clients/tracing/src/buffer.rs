@@ -1,9 +1,8 @@
-//! Where entries wait for the sender, and the account of all that is not settled.
+//! The buffer of entries that wait for the sender, and the accounting of unsettled entries.
 //!
-//! An entry counts against the bounds from the event until the server has acknowledged
-//! it, so waiting and sent entries together stay within what the program gave. Each has a
-//! number, in the order of their coming; batches are runs of numbers, and the lowest
-//! number that is not settled tells how far everything is done (see [`Shared`]).
+//! An entry counts against the limits from the event until its acknowledgement, so waiting and sent entries together
+//! stay within the limits. Entries are numbered in order of arrival. A batch is a run of numbers, and the lowest
+//! unsettled number shows up to where everything is settled (see [`Shared`]).
 //!
 //! [`Shared`]: crate::shared::Shared
 
@@ -17,14 +16,14 @@ use tokio::sync::Notify;
 
 use crate::{entry::Entry, limits};
 
-/// How much is kept, and when a batch is made of it.
+/// The limits of the buffer and of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// The entries that are kept until they are acknowledged.
+    /// Maximum number of unacknowledged entries.
     pub(crate) records: usize,
-    /// Their weight in bytes.
+    /// Maximum weight of unacknowledged entries, in bytes.
     pub(crate) bytes: usize,
-    /// The entries of a batch.
+    /// Maximum number of entries per batch.
     pub(crate) batch_records: usize,
     /// How long an entry waits for its batch to fill.
     pub(crate) batch_delay: Duration,
@@ -34,18 +33,18 @@ pub(crate) struct Bounds {
 pub(crate) struct Buffer {
     bounds: Bounds,
     state: Mutex<State>,
-    /// Told when there may be a batch to take.
+    /// Notified when a batch may be ready.
     wake: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each with its weight.
+    /// Entries with their weights.
     waiting: VecDeque<(usize, Entry)>,
     waiting_bytes: usize,
-    /// When the first of those that wait came, or something earlier was taken before it.
+    /// The arrival of the oldest waiting entry, or the time of the last take before it.
     since: Option<Instant>,
-    /// What waits and what is sent.
+    /// Waiting and sent entries.
     held: Held,
     /// The number of the next entry.
     next: u64,
@@ -54,34 +53,34 @@ struct State {
     closed: bool,
 }
 
-/// An amount of what is not settled.
+/// An amount of unsettled entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) records: usize,
     pub(crate) bytes: usize,
 }
 
-/// An entry that is not taken in, and why.
+/// A refused entry, and the reason.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) entry: Entry,
     pub(crate) reason: &'static str,
 }
 
-/// What there is to do for the sender.
+/// The next step of the sender.
 #[derive(Debug)]
 pub(crate) enum Next {
     Batch(Run),
     /// Nothing before this time.
     At(Instant),
-    /// Nothing before [`Buffer::woken`].
+    /// Nothing before [`Buffer::wait_for_wake`] returns.
     Nothing,
 }
 
-/// Entries that follow each other.
+/// Consecutive entries.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// The number of the first one.
+    /// The number of the first entry.
     pub(crate) first: u64,
     pub(crate) entries: Vec<Entry>,
     pub(crate) weight: usize,
@@ -92,7 +91,7 @@ impl Buffer {
         Self { bounds, state: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Takes an entry in, or gives it back at once.
+    /// Adds an entry, or returns it at once.
     pub(crate) fn push(&self, entry: Entry) -> Option<Refused> {
         let weight = entry.weight();
         let mut state = self.state.lock();
@@ -111,8 +110,8 @@ impl Buffer {
         state.held.records += 1;
         state.held.bytes += weight;
         state.next += 1;
-        // To wake a thread costs more than all else here, so it is done where the sender
-        // has something new to do: to watch the clock, or to take a full batch.
+        // Waking a thread costs more than everything else here. So it is done only if the sender has something new to
+        // do: to start the delay, or to take a full batch.
         let wake = state.waiting.len() == 1 || (!was_full && self.is_full(&state));
         drop(state);
         if wake {
@@ -121,7 +120,7 @@ impl Buffer {
         None
     }
 
-    /// Takes the next batch if it is full, old enough, or waited for.
+    /// Takes the next batch if it is full, due or requested by a flush.
     pub(crate) fn take(&self, now: Instant) -> Next {
         let mut state = self.state.lock();
         let Some(since) = state.since else { return Next::Nothing };
@@ -134,13 +133,13 @@ impl Buffer {
         Next::Batch(run)
     }
 
-    /// Waits until there may be a batch to take. One call at a time.
-    pub(crate) async fn woken(&self) {
+    /// Waits until a batch may be ready. Only one call at a time.
+    pub(crate) async fn wait_for_wake(&self) {
         self.wake.notified().await;
     }
 
-    /// Lets what waits now go without delay; gives the number above it.
-    pub(crate) fn hasten(&self) -> u64 {
+    /// Requests all waiting entries to be sent without delay. Returns the number after the last one.
+    pub(crate) fn request_flush(&self) -> u64 {
         let mut state = self.state.lock();
         let below = state.next;
         state.flush_below = below;
@@ -149,14 +148,14 @@ impl Buffer {
         below
     }
 
-    /// Returns the room of entries that are settled.
+    /// Releases the space of settled entries.
     pub(crate) fn release(&self, records: usize, bytes: usize) {
         let mut state = self.state.lock();
         state.held.records -= records;
         state.held.bytes -= bytes;
     }
 
-    /// The number of the first entry that waits, or of the next one to come.
+    /// The number of the first waiting entry, or of the next one.
     pub(crate) fn first(&self) -> u64 {
         self.state.lock().first()
     }
@@ -165,12 +164,12 @@ impl Buffer {
         self.state.lock().held
     }
 
-    /// Takes nothing in from now on.
+    /// Refuses entries from now on.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
     }
 
-    /// Takes what waits, for the fallback.
+    /// Takes waiting entries, for the fallback.
     pub(crate) fn drain(&self) -> Option<Run> {
         let mut state = self.state.lock();
         (!state.waiting.is_empty()).then(|| state.take_run(limits::RECORDS_PER_BATCH))
@@ -186,8 +185,7 @@ impl State {
         self.next - self.waiting.len() as u64
     }
 
-    /// Takes up to so many entries, and no more than the weight of a batch unless the
-    /// first one alone has it.
+    /// Takes up to `most` entries within the weight of a batch, but at least one.
     fn take_run(&mut self, most: usize) -> Run {
         let first = self.first();
         let mut weight = 0;
@@ -212,7 +210,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::{entry::Place, fields::Fields};
+    use crate::{entry::Origin, fields::Fields};
 
     const DELAY: Duration = Duration::from_secs(3600);
 
@@ -221,7 +219,7 @@ mod tests {
     }
 
     fn entry(message: impl Into<String>) -> Entry {
-        let place = Place { target: Cow::Borrowed(""), file: None, line: None };
+        let place = Origin { target: Cow::Borrowed(""), file: None, line: None };
         let (level, message) = (tracing::Level::INFO, message.into());
         Entry { time: 0, level, place, message, fields: Fields::default(), spans: Vec::new() }
     }
@@ -243,8 +241,8 @@ mod tests {
         assert!(matches!(buffer.take(due), Next::Batch(Run { first: 3, .. })));
         assert!(buffer.push(entry("m")).is_none());
         assert_eq!(taken(&buffer), None);
-        assert_eq!(buffer.hasten(), 5);
-        // What came after the call does not wait for a batch that is on its way.
+        assert_eq!(buffer.request_flush(), 5);
+        // Entries after the call wait for their own batch.
         assert!(buffer.push(entry("m")).is_none());
         assert_eq!(taken(&buffer), Some((4, 2)));
         assert!(buffer.push(entry("m")).is_none());

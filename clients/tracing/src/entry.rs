@@ -1,4 +1,4 @@
-//! An event as it waits: what the caller's thread has to copy, and nothing more.
+//! A buffered event: only the data that the caller's thread must copy.
 
 use std::{
     borrow::Cow,
@@ -10,37 +10,36 @@ use tracing::{Level, Metadata};
 
 use crate::fields::Fields;
 
-/// One event. Turned into a record by the sender's thread, see [`record`](crate::record).
+/// One event. The sender's thread converts it to a record, see [`record`](crate::record).
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// Nanoseconds since the Unix epoch.
     pub(crate) time: i64,
     pub(crate) level: Level,
-    pub(crate) place: Place,
+    pub(crate) place: Origin,
     pub(crate) message: String,
     pub(crate) fields: Fields,
-    /// From the innermost to the root.
+    /// From the innermost span to the root.
     pub(crate) spans: Vec<Arc<SpanFields>>,
 }
 
-/// A span as its events see it: shared by them, because most spans are not written to
-/// after they were made.
+/// The fields of a span, shared by its events, because most spans do not change after creation.
 #[derive(Debug, Clone)]
 pub(crate) struct SpanFields {
     pub(crate) name: &'static str,
     pub(crate) fields: Fields,
 }
 
-/// Where an event comes from.
+/// The source location of an event.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Origin {
     pub(crate) target: Cow<'static, str>,
     pub(crate) file: Option<Cow<'static, str>>,
     pub(crate) line: Option<u32>,
 }
 
-impl Place {
-    /// Of an event, whose metadata live as long as the program.
+impl Origin {
+    /// The location of an event; its metadata is static.
     pub(crate) fn of_event(metadata: &'static Metadata<'static>) -> Self {
         Self {
             target: Cow::Borrowed(metadata.target()),
@@ -49,7 +48,7 @@ impl Place {
         }
     }
 
-    /// Of a record of the crate `log`, whose metadata live as long as the call.
+    /// The location of a record of the crate `log`; its metadata lives only during the call.
     pub(crate) fn of_log(metadata: &Metadata<'_>) -> Self {
         Self {
             target: Cow::Owned(metadata.target().to_owned()),
@@ -60,8 +59,8 @@ impl Place {
 }
 
 impl Entry {
-    /// What it takes in memory and, at most, on the wire; bytes. Spans count in full for
-    /// each of their events, as the wire has them.
+    /// The size in memory and the maximum size on the wire, in bytes. Spans count in full for each of their events,
+    /// as on the wire.
     pub(crate) fn weight(&self) -> usize {
         let spans: usize = self.spans.iter().map(|span| span.name.len() + span.fields.weight()).sum();
         let place = self.place.target.len() + self.place.file.as_ref().map_or(0, |file| file.len());
@@ -69,7 +68,7 @@ impl Entry {
     }
 }
 
-/// The time of an event; 0, which stands for the time of receipt, before 1970.
+/// The current time; 0, which means the time of receipt, for a clock before 1970.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)

@@ -1,35 +1,35 @@
-//! Why a layer could not be built.
+//! Errors of building a layer.
 
 use std::{io, path::PathBuf};
 
-/// Why no layer could be built.
+/// The reason why no layer could be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The endpoint is no address that can be connected to.
+    /// The endpoint is not a valid address.
     #[error("endpoint {endpoint}: {reason}")]
     Endpoint {
-        /// As it was given.
+        /// The given endpoint.
         endpoint: String,
-        /// What is wrong, and how to write it.
+        /// The problem, and how to write an endpoint.
         reason: String,
     },
-    /// An option is out of its bounds.
+    /// An option is out of range.
     #[error("{option} is {value}; it may be {bounds}")]
     Option {
-        /// Its name, as in [`Builder`](crate::Builder).
+        /// The name of the option, as in [`Builder`](crate::Builder).
         option: &'static str,
-        /// As it was given.
+        /// The given value.
         value: String,
-        /// What it may be.
+        /// The valid range.
         bounds: &'static str,
     },
-    /// The file of the fallback cannot be written to.
+    /// The fallback file cannot be written.
     #[error("the fallback's file {}: {source}", path.display())]
     Fallback {
-        /// As it was given.
+        /// The given path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The sender's thread cannot be started.

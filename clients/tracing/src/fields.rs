@@ -1,4 +1,4 @@
-//! The fields of an event or a span, by their types.
+//! The typed fields of an event or span.
 
 use std::{
     error::Error,
@@ -13,14 +13,14 @@ use crate::{
     text::{self, Bounded},
 };
 
-/// Fields by name, each name once.
+/// Fields by name, without duplicates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
     list: Vec<(&'static str, Value)>,
 }
 
 impl Fields {
-    /// Adds a field, or gives it another value.
+    /// Adds or replaces a field.
     pub(crate) fn set(&mut self, name: &'static str, value: Value) {
         match self.list.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
@@ -28,9 +28,9 @@ impl Fields {
         }
     }
 
-    /// What they take in memory and, at most, on the wire; bytes.
+    /// The size in memory and the maximum size on the wire, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        self.list.iter().map(|(name, value)| size_of::<(&str, Value)>() + name.len() + outside(value)).sum()
+        self.list.iter().map(|(name, value)| size_of::<(&str, Value)>() + name.len() + heap_bytes(value)).sum()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
@@ -47,20 +47,20 @@ impl IntoIterator for Fields {
     }
 }
 
-/// The bytes a value keeps on the heap.
-fn outside(value: &Value) -> usize {
+/// The heap bytes of a value.
+fn heap_bytes(value: &Value) -> usize {
     match value {
         Value::Text(text) => text.len(),
         _ => 0,
     }
 }
 
-/// Reads fields into [`Fields`], and the message into its own place.
+/// Visits fields and stores them in [`Fields`]; stores the message separately.
 pub(crate) struct Reader<'a> {
     fields: &'a mut Fields,
-    /// Where an event's `message` goes; to a span the name means nothing.
+    /// The destination of an event's `message`; `None` for a span, where the name has no meaning.
     message: Option<&'a mut String>,
-    /// Whether `log.…` are the fields by which tracing-log tells where a record is from.
+    /// Whether `log.…` are the location fields of tracing-log.
     bridged: bool,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
         Self { fields, message: Some(message), bridged }
     }
 
-    /// Keeps a value that is more than its text, except as a message.
+    /// Stores a value that is not a text, unless it is the message.
     fn put(&mut self, field: &Field, value: Value, shown: &dyn Display) {
         if self.message.is_some() && field.name() == MESSAGE {
             self.text(field, |text| _ = write!(text, "{shown}"));
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
 
 const MESSAGE: &str = "message";
 
-/// The name as it was meant: a field `r#type` is called `type`.
+/// The intended name: a field `r#type` is named `type`.
 fn name(field: &Field) -> &'static str {
     field.name().strip_prefix("r#").unwrap_or(field.name())
 }
@@ -110,10 +110,10 @@ impl Visit for Reader<'_> {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         match i64::try_from(value) {
-            // `log.line` is the one number among the fields of tracing-log.
+            // `log.line` is the only numeric field of tracing-log.
             Ok(_) if self.bridged && field.name().starts_with("log.") => {}
             Ok(value) => self.put(field, Value::Integer(value), &value),
-            // The wire has 63 bits; the text keeps every digit.
+            // The wire format has 63 bits; a text keeps every digit.
             Err(_) => self.text(field, |text| _ = write!(text, "{value}")),
         }
     }

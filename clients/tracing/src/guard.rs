@@ -1,4 +1,4 @@
-//! The guard: flushes, tells how things are, and ends the sender.
+//! The guard: flushes, reports statistics, and stops the sender.
 
 use std::{
     sync::{Arc, mpsc},
@@ -7,20 +7,18 @@ use std::{
 
 use crate::{sender::Sender, shared::Shared, stats::Stats};
 
-/// What a flush may take beyond its timeout: the sender's thread may be writing to a
-/// fallback that is slow.
+/// The grace period of a flush after its timeout, because the sender's thread may be writing to a slow fallback.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Keeps the sender alive; made by [`Builder::build`](crate::Builder::build).
+/// Keeps the sender alive; returned by [`Builder::build`](crate::Builder::build).
 ///
-/// To be held until the end of `main`. Its drop sends what waits, for as long as
-/// `flush_timeout`, hands the rest to the fallback and ends the sender's thread. Events
-/// that come later go to the fallback.
+/// Hold it until the end of `main`. Dropping it flushes for up to `flush_timeout`, writes the rest to the fallback
+/// and stops the sender's thread. Later events go to the fallback.
 #[derive(Debug)]
 #[must_use = "the sender ends when the guard is dropped"]
 pub struct Guard {
     shared: Arc<Shared>,
-    /// `None` once it is being dropped.
+    /// `None` while it is being dropped.
     sender: Option<Sender>,
     flush_timeout: Duration,
 }
@@ -30,27 +28,24 @@ impl Guard {
         Self { shared, sender: Some(sender), flush_timeout }
     }
 
-    /// Sends what is buffered now and waits for the server's answers, no longer than
-    /// `flush_timeout`. Blocks the thread, and may be called anywhere, a runtime's thread
-    /// included.
+    /// Sends everything buffered and waits for the acknowledgements, up to `flush_timeout`. Blocks the thread, and
+    /// may be called anywhere, including a runtime's thread.
     ///
-    /// Tells whether all of it was acknowledged: false where the time was over or the
-    /// server refused a record in the meantime. What went to the fallback before does not
-    /// count here; [`Guard::stats`] has it.
+    /// Returns whether everything was acknowledged: `false` after a timeout, or if the server refused a record
+    /// meanwhile. Earlier records in the fallback do not count; see [`Guard::stats`].
     pub fn flush(&self) -> bool {
         let Some(sender) = &self.sender else { return false };
         let flush = self.flushed();
         let (done, result) = mpsc::sync_channel(1);
         sender.spawn(async move {
-            // Whoever waited may have lost patience.
+            // The receiver may have timed out.
             let _ = done.send(flush.await);
         });
-        // An error where the sender's thread is gone, and the task with it.
+        // Fails if the sender's thread has ended.
         result.recv_timeout(self.flush_timeout.saturating_add(GRACE)).unwrap_or(false)
     }
 
-    /// As [`Guard::flush`], without blocking; for any runtime. What it sets going when it
-    /// is called goes on where the future is dropped.
+    /// Like [`Guard::flush`], without blocking; for any runtime. The flush continues if the future is dropped.
     pub fn flush_async(&self) -> impl Future<Output = bool> + Send + use<> {
         let flush = self.sender.as_ref().map(|sender| sender.spawn(self.flushed()));
         async move {
@@ -61,16 +56,16 @@ impl Guard {
         }
     }
 
-    /// What became of the events so far.
+    /// Statistics of all events so far.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
     }
 
-    /// Lets what waits go at once, and waits until it is settled. From the call on, and not
-    /// from the first poll: which events are meant should not depend on a scheduler.
+    /// Flushes, and waits until everything is settled. The flush starts with the call, not with the first poll, so
+    /// that the set of events does not depend on scheduling.
     fn flushed(&self) -> impl Future<Output = bool> + Send + use<> {
         let (shared, timeout) = (Arc::clone(&self.shared), self.flush_timeout);
-        let below = shared.buffer.hasten();
+        let below = shared.buffer.request_flush();
         let refused = shared.counters.refused.get();
         shared.hurry.notify_one();
         async move {
@@ -82,7 +77,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Events go to the fallback from here on: what is flushed has an end.
+        // From here on events go to the fallback, so the flush is finite.
         self.shared.buffer.close();
         self.flush();
         if let Some(sender) = self.sender.take() {

@@ -1,8 +1,8 @@
-//! What this process is called where nobody says so.
+//! Default names of this process.
 
 use std::env;
 
-/// The host's name; empty where the system does not tell it.
+/// The host name; empty if unknown.
 pub(crate) fn node() -> String {
     #[cfg(unix)]
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -11,7 +11,7 @@ pub(crate) fn node() -> String {
     name
 }
 
-/// The name of the program's file, without its extension; empty where that is unknown.
+/// The name of the executable without extension; empty if unknown.
 pub(crate) fn service() -> String {
     let program = env::current_exe().ok();
     let stem = program.as_deref().and_then(|path| path.file_stem());

@@ -1,4 +1,4 @@
-//! The layer: takes events and spans from `tracing`, and copies them.
+//! The layer: receives events and spans from `tracing` and copies them.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::{
-    entry::{self, Entry, Place, SpanFields},
+    entry::{self, Entry, Origin, SpanFields},
     fields::{Fields, Reader},
     own_thread,
     shared::Shared,
 };
 
-/// Hands events to the sender; made by [`Builder::build`](crate::Builder::build).
+/// Passes events to the sender; returned by [`Builder::build`](crate::Builder::build).
 ///
-/// An event costs its caller a copy and never waits for the server. Filters are those of
-/// tracing-subscriber: `layer.with_filter(LevelFilter::INFO)`.
+/// An event costs its caller a copy and never waits for the server. Filter with tracing-subscriber:
+/// `layer.with_filter(LevelFilter::INFO)`.
 #[derive(Debug)]
 pub struct LogboomLayer {
     shared: Arc<Shared>,
@@ -42,17 +42,17 @@ where
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut Reader::of_span(&mut fields));
-        // Replaced and not inserted: another layer of this kind has put there the same.
+        // Replaces, because another layer of this type may have stored the same.
         span.extensions_mut().replace(Arc::new(SpanFields { name: span.name(), fields }));
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        // Read before the span is locked: a `Debug` may make events in this very span.
+        // Reads before locking the span, because a `Debug` may log within this span.
         let mut fields = Fields::default();
         values.record(&mut Reader::of_span(&mut fields));
         if let Some(span) = span.extensions_mut().get_mut::<Arc<SpanFields>>() {
-            // Events that wait keep the span as it was when they happened.
+            // Buffered events keep the span's fields of their time.
             let span = Arc::make_mut(span);
             fields.into_iter().for_each(|(name, value)| span.fields.set(name, value));
         }
@@ -63,7 +63,7 @@ where
             return;
         }
         let normalized = event.normalized_metadata();
-        let place = normalized.as_ref().map_or_else(|| Place::of_event(event.metadata()), Place::of_log);
+        let place = normalized.as_ref().map_or_else(|| Origin::of_event(event.metadata()), Origin::of_log);
         let (mut fields, mut message) = (Fields::default(), String::new());
         event.record(&mut Reader::of_event(&mut fields, &mut message, normalized.is_some()));
         let mut spans = Vec::new();

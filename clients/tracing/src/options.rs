@@ -1,4 +1,4 @@
-//! The options, their bounds and defaults.
+//! The options, their ranges and defaults.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::{
     shared::Shared,
 };
 
-/// Begins with the address of a server's gRPC door, such as `http://127.0.0.1:4317`.
+/// Creates a builder for the address of a server's gRPC listener, such as `http://127.0.0.1:4317`.
 ///
-/// Nothing is checked or connected before [`Builder::build`].
+/// [`Builder::build`] validates the options and connects.
 pub fn builder(endpoint: impl Into<String>) -> Builder {
     Builder {
         endpoint: endpoint.into(),
@@ -34,7 +34,7 @@ pub fn builder(endpoint: impl Into<String>) -> Builder {
     }
 }
 
-/// How records are sent; made by [`builder`].
+/// The options of a layer; created by [`builder`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
@@ -47,21 +47,19 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The service that the records are of; at most 256 bytes. Default: the name of the
-    /// program's file.
+    /// The service of the records; at most 256 bytes. Default: the name of the executable.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self
     }
 
-    /// The node that the records are from; at most 256 bytes. Default: the host's name.
+    /// The node of the records; at most 256 bytes. Default: the host name.
     pub fn node(mut self, node: impl Into<String>) -> Self {
         self.node = Some(node.into());
         self
     }
 
-    /// The records that are sent at once, 1 to 10,000. Default: 500. A batch of 2 MiB goes
-    /// whatever its number.
+    /// The maximum number of records per batch, 1 to 10,000. Default: 500. A batch is also full at 2 MiB.
     pub fn batch_records(mut self, records: usize) -> Self {
         self.bounds.batch_records = records;
         self
@@ -73,43 +71,41 @@ impl Builder {
         self
     }
 
-    /// The records that are kept in memory until they are acknowledged, at least 1.
-    /// Default: 10,000. Past it, the newest go to the fallback.
+    /// The maximum number of unacknowledged records in memory, at least 1. Default: 10,000. Past it, new records go
+    /// to the fallback.
     pub fn max_buffered_records(mut self, records: usize) -> Self {
         self.bounds.records = records;
         self
     }
 
-    /// The same in bytes, at least 1. Default: 16 MiB.
+    /// The same limit in bytes, at least 1. Default: 16 MiB.
     pub fn max_buffered_bytes(mut self, bytes: usize) -> Self {
         self.bounds.bytes = bytes;
         self
     }
 
-    /// Where records go that do not reach the server. Default: [`Fallback::Stderr`].
+    /// The destination of records that do not reach the server. Default: [`Fallback::Stderr`].
     pub fn fallback(mut self, fallback: Fallback) -> Self {
         self.fallback = fallback;
         self
     }
 
-    /// How long a flush waits, and the drop of the guard. Default: 5 s.
+    /// The timeout of a flush and of the guard's drop. Default: 5 s.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.flush_timeout = timeout;
         self
     }
 
-    /// Starts the sender's thread and gives the layer and its guard. Does not wait for the
-    /// server, which may come later.
+    /// Starts the sender's thread and returns the layer and its guard. Does not wait for a connection.
     ///
     /// # Errors
-    /// An option is out of its bounds, the fallback's file cannot be opened, or the system
-    /// has no thread to give.
+    /// An option is out of range, the fallback file cannot be opened, or the system cannot create a thread.
     pub fn build(self) -> Result<(LogboomLayer, Guard), BuildError> {
         self.check()?;
         let endpoint = self.endpoint()?;
         let producer = Producer {
-            service: named("service", self.service, host::service)?,
-            node: named("node", self.node, host::node)?,
+            service: name_option("service", self.service, host::service)?,
+            node: name_option("node", self.node, host::node)?,
         };
         let fallback = Sink::open(&self.fallback)?;
         let shared = Shared::new(producer, self.bounds, fallback);
@@ -137,20 +133,24 @@ impl Builder {
 
     fn endpoint(&self) -> Result<Endpoint, BuildError> {
         let refuse = |reason: &str| BuildError::Endpoint { endpoint: self.endpoint.clone(), reason: reason.to_owned() };
-        let endpoint = Endpoint::from_shared(self.endpoint.clone()).map_err(|_| refuse(WRITE))?;
+        let endpoint = Endpoint::from_shared(self.endpoint.clone()).map_err(|_| refuse(HINT))?;
         match endpoint.uri().scheme_str() {
             Some("http") => Ok(sender::configured(endpoint)),
             Some("https") => Err(refuse("this client has no TLS; send to a proxy beside it, over http")),
-            _ => Err(refuse(WRITE)),
+            _ => Err(refuse(HINT)),
         }
     }
 }
 
-/// How to write an endpoint.
-const WRITE: &str = "write it like http://127.0.0.1:4317";
+/// A hint for valid endpoints.
+const HINT: &str = "write it like http://127.0.0.1:4317";
 
-/// What was given, within its bound, or else what the machine says of itself.
-fn named(option: &'static str, given: Option<String>, default: impl FnOnce() -> String) -> Result<String, BuildError> {
+/// The given name, if within its limit, or else the default.
+fn name_option(
+    option: &'static str,
+    given: Option<String>,
+    default: impl FnOnce() -> String,
+) -> Result<String, BuildError> {
     match given {
         Some(name) if name.len() > limits::NAME_BYTES => {
             Err(BuildError::Option { option, value: format!("{} bytes long", name.len()), bounds: "up to 256 bytes" })
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn service_and_node_have_defaults() {
-        assert!(named("service", None, host::service).unwrap().starts_with("logboom_tracing"));
-        assert!(!named("node", None, host::node).unwrap().is_empty());
-        assert_eq!(named("node", Some("a1".into()), host::node).unwrap(), "a1");
+        assert!(name_option("service", None, host::service).unwrap().starts_with("logboom_tracing"));
+        assert!(!name_option("node", None, host::node).unwrap().is_empty());
+        assert_eq!(name_option("node", Some("a1".into()), host::node).unwrap(), "a1");
     }
 }

@@ -1,9 +1,8 @@
-//! The mark of the sender's own threads.
+//! Marks the sender's own threads.
 //!
-//! Sending a record makes events: of h2, hyper, tower and whatever they call next year.
-//! If these were sent, each would make the next. They are told by the thread they come
-//! from and not by their targets, so that the same libraries can be watched where the
-//! program itself uses them.
+//! Sending a record causes events of h2, hyper, tower and others. If these were sent, each would cause the next. They
+//! are recognised by their thread and not by their targets, so that the same libraries are logged when the program
+//! itself uses them.
 
 use std::cell::Cell;
 
@@ -11,13 +10,13 @@ thread_local! {
     static OWN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks the current thread, for as long as it lives.
+/// Marks the current thread permanently.
 pub(crate) fn mark() {
     OWN.set(true);
 }
 
-/// Whether the current thread belongs to a sender: to any layer's, because two layers
-/// would otherwise send each other's events.
+/// Whether the current thread belongs to a sender of any layer, because two layers would otherwise send each other's
+/// events.
 pub(crate) fn is_current() -> bool {
     OWN.get()
 }

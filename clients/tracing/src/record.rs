@@ -1,14 +1,14 @@
-//! From an entry to the record that goes over the wire, within the server's bounds.
+//! Converts an entry to a wire record, within the server's limits.
 
 use wire::v1::{Attribute, Record, attribute::Value};
 
 use crate::{entry::Entry, limits, text};
 
-/// Counts the attributes that found no room.
+/// The attribute that counts dropped attributes.
 const DROPPED: &str = "logboom.attributes_dropped";
 
-/// Makes the record. Of several attributes with one key the event's own goes before what
-/// is known of its place, and that before the spans', from the innermost to the root.
+/// Builds the record. For equal keys, the event's own fields take precedence over its location, and that over span
+/// fields, from the innermost to the root.
 pub(crate) fn record(entry: Entry) -> Record {
     let Entry { time, level, place, message, fields, spans } = entry;
     let mut attributes = Attributes::default();
@@ -36,13 +36,13 @@ pub(crate) fn record(entry: Entry) -> Record {
         trace_id: attributes.take_id("trace_id", 16),
         span_id: attributes.take_id("span_id", 8),
         attributes: attributes.finish(),
-        // Those of the batch.
+        // Set once per batch.
         service: String::new(),
         node: String::new(),
     }
 }
 
-/// The severity number of OpenTelemetry, and the word.
+/// The OpenTelemetry severity number, and the level.
 fn severity(level: tracing::Level) -> (u32, &'static str) {
     match level {
         tracing::Level::TRACE => (1, "trace"),
@@ -53,7 +53,7 @@ fn severity(level: tracing::Level) -> (u32, &'static str) {
     }
 }
 
-/// Attributes, each key once; the first one counts.
+/// Attributes without duplicate keys; the first one counts.
 #[derive(Default)]
 struct Attributes {
     list: Vec<Attribute>,
@@ -63,7 +63,7 @@ struct Attributes {
 impl Attributes {
     fn add(&mut self, key: &str, mut value: Value) {
         let key = text::cut(key, limits::KEY_BYTES);
-        // There are few: looking through them costs less than a set of keys.
+        // A linear search is cheaper than a set, because there are few attributes.
         if self.list.iter().any(|known| known.key == key) {
             return;
         }
@@ -78,8 +78,8 @@ impl Attributes {
         self.list.push(Attribute { key: key.into_owned(), value: Some(value) });
     }
 
-    /// Takes out the attribute where it is an id of so many bytes in hexadecimal digits;
-    /// empty, and the attribute stays, where it is something else.
+    /// Removes and returns the attribute if it is an id of `bytes` bytes in hexadecimal. Otherwise keeps it and
+    /// returns an empty id.
     fn take_id(&mut self, key: &str, bytes: usize) -> Vec<u8> {
         let Some(place) = self.list.iter().position(|attribute| attribute.key == key) else { return Vec::new() };
         let id = match &self.list[place].value {
@@ -103,7 +103,7 @@ impl Attributes {
     }
 }
 
-/// The text cut to so many bytes; `None` where it has no more.
+/// The text cut to `limit` bytes; `None` if it is not longer.
 fn shortened(text: &str, limit: usize) -> Option<String> {
     (text.len() > limit).then(|| text::cut(text, limit).into_owned())
 }
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        entry::{Place, SpanFields},
+        entry::{Origin, SpanFields},
         fields::Fields,
     };
 
@@ -136,11 +136,11 @@ mod tests {
     }
 
     fn entry(list: impl IntoIterator<Item = (&'static str, Value)>, spans: Vec<Arc<SpanFields>>) -> Entry {
-        let place = Place { target: Cow::Borrowed("shop::cart"), file: Some("src/cart.rs".into()), line: Some(7) };
+        let place = Origin { target: Cow::Borrowed("shop::cart"), file: Some("src/cart.rs".into()), line: Some(7) };
         Entry { time: 1, level: Level::INFO, place, message: "sold".into(), fields: fields(list), spans }
     }
 
-    /// The value of an attribute that must be there once.
+    /// The value of an attribute that must occur exactly once.
     fn value<'a>(record: &'a Record, key: &str) -> Option<&'a Value> {
         let mut found = record.attributes.iter().filter(|attribute| attribute.key == key);
         let first = found.next();
@@ -193,7 +193,7 @@ mod tests {
     fn a_record_keeps_within_the_bounds_of_the_server_and_says_what_it_lost() {
         let name = |prefix: &str, number: usize| -> &'static str { format!("{prefix}{number}").leak() };
         let long = |number| (name(&"k".repeat(300), number), text("ü".repeat(limits::VALUE_BYTES)));
-        // The keys agree in all that is kept of them.
+        // The keys are equal after cutting.
         let one = record(entry((0..3).map(long), vec![]));
         let cut: Vec<_> = one.attributes.iter().filter(|attribute| attribute.key.ends_with(text::CUT)).collect();
         assert_eq!(cut.len(), 1);
@@ -206,7 +206,7 @@ mod tests {
         many.message = "m".repeat(limits::MESSAGE_BYTES);
         let many = record(many);
         assert_eq!(many.attributes.len(), limits::ATTRIBUTES);
-        // 300 of the spans, 3 of the place and their names; 255 of them were kept.
+        // 300 of the spans, 3 of the location and their names; 255 of them were kept.
         assert_eq!(value(&many, DROPPED), Some(&Value::Integer(49)));
         assert!(many.encoded_len() < 6 << 20, "{}", many.encoded_len());
     }

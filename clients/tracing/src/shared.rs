@@ -1,8 +1,7 @@
-//! What the layer, the guard and the sender share.
+//! State shared by the layer, the guard and the sender.
 //!
-//! Every entry ends in one of two ways: the server acknowledges it, or the fallback gets
-//! it. [`Shared::acknowledged`] and [`Shared::give_up`] are the only two places where that
-//! is said, and both count.
+//! Every entry ends in one of two ways: the server acknowledges it, or the fallback gets it. Only
+//! [`Shared::acknowledged`] and [`Shared::give_up`] decide this, and both count.
 
 use std::sync::Arc;
 
@@ -27,24 +26,24 @@ pub(crate) struct Shared {
     fallback: Sink,
     /// All entries below this number are settled.
     settled: watch::Sender<u64>,
-    /// Told when somebody waits, so that a sender which waits as well tries at once.
+    /// Notified by a flush, so that a sender in backoff retries at once.
     pub(crate) hurry: Notify,
     connection: Mutex<Connection>,
 }
 
-/// How the connection is, for [`Stats`].
+/// The state of the connection, for [`Stats`].
 #[derive(Debug, Default)]
 struct Connection {
     open: bool,
     error: Option<String>,
 }
 
-/// Why the fallback gets a record.
+/// Why a record goes to the fallback.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Cause {
-    /// It found no room.
+    /// The buffer was full.
     Overflow,
-    /// The server does not want it.
+    /// The server refused it.
     Refusal,
     /// The time for sending was over.
     End,
@@ -63,7 +62,7 @@ impl Shared {
         })
     }
 
-    /// Takes an event in; where there is no room, in the caller's thread to the fallback.
+    /// Buffers an event. If the buffer is full, writes it to the fallback on the caller's thread.
     pub(crate) fn take(&self, entry: Entry) {
         if let Some(Refused { entry, reason }) = self.buffer.push(entry) {
             self.give_up(Cause::Overflow, [(&record(entry), reason)]);
@@ -74,7 +73,7 @@ impl Shared {
         self.counters.acknowledged.add(records);
     }
 
-    /// Hands records to the fallback, each with the reason.
+    /// Writes records to the fallback, each with the reason.
     pub(crate) fn give_up<'a>(&self, cause: Cause, records: impl IntoIterator<Item = (&'a Record, &'a str)>) {
         let written = self.fallback.write(&self.producer, records);
         self.counters.lost.add(written.lost);
@@ -86,7 +85,7 @@ impl Shared {
         counter.add(written.records);
     }
 
-    /// Tells those who wait for it that all entries below this number are settled.
+    /// Notifies waiters that all entries below `number` are settled.
     pub(crate) fn settled_below(&self, number: u64) {
         self.settled.send_if_modified(|settled| {
             let later = number > *settled;
@@ -95,9 +94,9 @@ impl Shared {
         });
     }
 
-    /// Waits until all entries below this number are settled.
+    /// Waits until all entries below `number` are settled.
     pub(crate) async fn settled(&self, number: u64) {
-        // Fails where the sender is gone, and it is part of us.
+        // Fails only without the sender, which lives as long as `self`.
         let _ = self.settled.subscribe().wait_for(|settled| *settled >= number).await;
     }
 

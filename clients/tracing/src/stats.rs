@@ -1,12 +1,11 @@
-//! What became of the events, in figures.
+//! Statistics of events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of the events since the layer was built; see
-/// [`Guard::stats`](crate::Guard::stats).
+/// Statistics of the events since the layer was built; see [`Guard::stats`](crate::Guard::stats).
 ///
-/// Each event is in one of `acknowledged`, `buffered`, `overflowed`, `refused` and
-/// `abandoned`; the last three are those that the fallback was given.
+/// Each event counts in one of `acknowledged`, `buffered`, `overflowed`, `refused` and `abandoned`; the last three
+/// went to the fallback.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -14,20 +13,20 @@ pub struct Stats {
     pub acknowledged: u64,
     /// Waiting to be sent, or sent and not acknowledged yet.
     pub buffered: u64,
-    /// What the buffered ones count against `max_buffered_bytes`; bytes.
+    /// The share of `max_buffered_bytes` used by buffered events, in bytes.
     pub buffered_bytes: u64,
-    /// To the fallback, because the buffer was full or the guard was gone.
+    /// In the fallback, because the buffer was full or the guard was dropped.
     pub overflowed: u64,
-    /// To the fallback, because the server refused them.
+    /// In the fallback, because the server refused them.
     pub refused: u64,
-    /// To the fallback, because the guard went and the time of its flush was over.
+    /// In the fallback, because the final flush timed out.
     pub abandoned: u64,
-    /// Those of the fallback that it did not keep: all of them with
-    /// [`Fallback::Drop`](crate::Fallback::Drop), else those that could not be written.
+    /// Events that the fallback did not keep: all of them with [`Fallback::Drop`](crate::Fallback::Drop), else those
+    /// that could not be written.
     pub lost: u64,
     /// Whether a stream to the server is open.
     pub connected: bool,
-    /// Why there is no stream; `None` while there is one, and before the first attempt.
+    /// Why there is no stream; `None` with a stream, and before the first attempt.
     pub error: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Texts within a bound.
+//! Texts of limited length.
 
 use std::{
     borrow::Cow,
@@ -7,13 +7,13 @@ use std::{
     iter,
 };
 
-/// Stands at the end of a text that was cut.
+/// The mark at the end of a cut text.
 pub(crate) const CUT: &str = "…[cut]";
 
-/// The errors of a chain that are written; a chain that is longer has no end.
+/// The maximum number of errors of a chain; a longer chain may be cyclic.
 const LINKS: usize = 32;
 
-/// Keeps the beginning of what is written to it.
+/// Keeps the start of the written text.
 pub(crate) struct Bounded {
     text: String,
     limit: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
-    /// Takes at most `limit` bytes, which must be enough for the mark.
+    /// Accepts at most `limit` bytes, which must fit the mark.
     pub(crate) fn new(limit: usize) -> Self {
         Self { text: String::new(), limit, over: false }
     }
@@ -36,7 +36,7 @@ impl Bounded {
 }
 
 impl Write for Bounded {
-    /// Never fails: a `Debug` that unwraps what it writes would bring the program down.
+    /// Never fails, because a `Debug` that unwraps a write error would panic.
     fn write_str(&mut self, part: &str) -> fmt::Result {
         if !self.over {
             let room = self.limit - self.text.len();
@@ -47,7 +47,7 @@ impl Write for Bounded {
     }
 }
 
-/// The text, or its beginning and the mark where it has more than `limit` bytes.
+/// The text; if longer than `limit` bytes, its start with the mark.
 pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit {
         return Cow::Borrowed(text);
@@ -57,13 +57,13 @@ pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(beginning)
 }
 
-/// Puts the mark at the end, where `limit` bytes leave room for it.
+/// Replaces the end by the mark, within `limit` bytes.
 fn mark(text: &mut String, limit: usize) {
     text.truncate(text.floor_char_boundary(limit.saturating_sub(CUT.len())));
     text.push_str(CUT);
 }
 
-/// Writes an error and what it comes from, from the outermost to the first: `a: b: c`.
+/// Writes an error and its sources, outermost first: `a: b: c`.
 pub(crate) fn write_chain(text: &mut impl Write, error: &(dyn Error + 'static)) -> fmt::Result {
     let chain = iter::successors(Some(error), |&error| error.source());
     for (place, error) in chain.take(LINKS).enumerate() {
@@ -91,9 +91,9 @@ mod tests {
             (&["01234", "56789"], "0123456789"),
             (&["0123456789a"], "01…[cut]"),
             (&["0123456789", "a"], "01…[cut]"),
-            // The letter takes two bytes, of which there is room for one.
+            // The letter takes two bytes, but only one is left.
             (&["0ü23456789"], "0…[cut]"),
-            // What comes after the cut stays out, even where a byte was left.
+            // Text after the cut is dropped, even if a byte is left.
             (&["012345678", "ü", "a"], "01…[cut]"),
         ];
         for (parts, expected) in cases {

@@ -1,5 +1,5 @@
-//! What sending logs about itself is not sent. In a process of its own, because the
-//! sender's thread has no other subscriber than the process's.
+//! The sender's own log events are not sent. In a separate process, because the sender's thread uses the process's
+//! global subscriber.
 
 mod program;
 
@@ -29,23 +29,23 @@ impl<S: Subscriber> Layer<S> for Count {
 fn at_the_lowest_level_no_event_of_the_sender_is_sent() {
     let server = Server::start();
     let all = Arc::new(AtomicUsize::new(0));
-    // By name, so that the thread which looks it up is in it as well.
+    // By name, to include the thread that resolves it.
     let endpoint = server.endpoint().replace("127.0.0.1", "localhost");
     let (layer, guard) = logboom_tracing::builder(endpoint).service("quiet").build().unwrap();
     tracing_subscriber::registry().with(layer).with(Count(all.clone())).init();
     for round in 0..20 {
         info!(round, "event");
-        // What is not the sender's is sent, whatever it is called.
+        // Events of other threads are sent, whatever their target.
         trace!(target: "h2::client", round, "the program's own");
         assert!(guard.flush());
     }
-    // Whatever the last flush has set going is sent before this one, or with it.
+    // Events caused by the last flush would be sent before this one, or with it.
     info!("the last event");
     assert!(guard.flush());
     assert_eq!(guard.stats().acknowledged, 41);
     let records = server.records("quiet", 41);
     assert_eq!(records.len(), 41);
     assert_eq!(records.iter().filter(|record| record.attributes["target"] == "h2::client").count(), 20);
-    // The proof that there was something to be kept out.
+    // Proves that there were events to exclude.
     assert!(all.load(Ordering::Relaxed) > 100, "{all:?}");
 }

@@ -1,5 +1,5 @@
-//! What the documentation and the dashboard offer to be pasted, as it stands there. In a
-//! process of its own, because it sets up the process's subscriber.
+//! Runs the snippet of the documentation and the dashboard unchanged. In a separate process, because it sets the
+//! global subscriber.
 
 mod program;
 
@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 
 use program::Server;
 
-/// Of the test's own server, in the place of the address that the snippet names.
+/// The address of the test's server, in place of the snippet's.
 static ENDPOINT: OnceLock<String> = OnceLock::new();
 
 mod snippet {
     mod logboom_tracing {
-        /// Hides the crate's own: the same, but for the address.
+        /// Shadows the crate's own, with the address replaced.
         pub(super) fn builder(address: &str) -> ::logboom_tracing::Builder {
             assert_eq!(address, "http://127.0.0.1:4317");
             ::logboom_tracing::builder(super::super::ENDPOINT.get().expect("the server was started"))

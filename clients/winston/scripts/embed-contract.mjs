@@ -1,5 +1,5 @@
-// Writes the server's contract into the sources, so that the installed package needs no
-// file beside its code, and so that there is one contract to change.
+// Embeds the server's contract in the sources, so that the package needs no further file, and so
+// that there is only one copy to change.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const contract = new URL('../../../proto/logboom/v1/log_service.proto', import.meta.url);

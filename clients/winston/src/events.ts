@@ -1,41 +1,41 @@
 import type { Readable } from 'node:stream';
 import type { LogRecord } from './record/record';
 
-/** Records that the server does not take as they are. They have gone to the fallback. */
+/** Records that the server permanently refused. They are in the fallback. */
 export interface Refusal {
-  /** The server's: names the field, the limit and the way out. */
+  /** The server's reason: names the field, the limit and a correction. */
   readonly reason: string;
   readonly records: readonly LogRecord[];
 }
 
-/** The buffer is full, and newer records go to the fallback. */
+/** The buffer is full, and new records go to the fallback. */
 export interface Overflow {
-  /** The records that have found no room so far, in all. */
+  /** The total number of records that did not fit so far. */
   readonly overflowed: number;
 }
 
-/** The connection is lost, or could not be made. */
+/** The connection was lost or could not be opened. */
 export interface Disconnection {
   readonly reason: string;
   readonly retryInMs: number;
 }
 
 /**
- * The events of the transport beside those of every stream. None of them is `error`: that
- * one ends a process that does not listen, and a log server that is away is no reason to.
+ * The events of the transport in addition to those of every stream. None of them is `error`: an
+ * unhandled `error` event ends the process, and an unavailable log server must not do so.
  */
 export interface TransportEvents {
-  /** The server has refused records for good. */
+  /** The server has permanently refused records. */
   refused: [refusal: Refusal];
-  /** A record found no room in the buffer, and the one before had. */
+  /** A record did not fit in the buffer, but the previous one did. */
   overflow: [overflow: Overflow];
-  /** The server has answered, for the first time or after a disconnection. */
+  /** The server has responded, for the first time or after a disconnection. */
   connected: [];
-  /** The connection is lost, or another attempt to connect has failed. */
+  /** The connection was lost, or another attempt to connect failed. */
   disconnected: [disconnection: Disconnection];
 }
 
-/** With those of every stream. */
+/** Including the events of every stream. */
 export interface AllEvents extends TransportEvents {
   close: [];
   drain: [];
@@ -45,5 +45,5 @@ export interface AllEvents extends TransportEvents {
   unpipe: [source: Readable];
 }
 
-/** Tells of an event. */
+/** Emits an event. */
 export type Emit = <E extends keyof TransportEvents>(event: E, ...details: TransportEvents[E]) => void;

@@ -1,7 +1,7 @@
-// The end of the process: one pair of handlers for all transports, because each listener of
-// its own would soon be one too many for Node's warning.
+// The end of the process: one pair of handlers for all transports, because one listener each would
+// soon cause Node's warning about too many listeners.
 
-/** What has something to finish before the process ends. */
+/** An object with work to finish before the process ends. */
 export interface Exiting {
   readonly isIdle: boolean;
   drain(): Promise<void>;
@@ -10,7 +10,7 @@ export interface Exiting {
 
 const open = new Set<Exiting>();
 
-/** To be told of the end of the process. */
+/** Registers for the end of the process. */
 export function watchExit(exiting: Exiting): void {
   if (open.size === 0) process.on('beforeExit', beforeExit).on('exit', exit);
   open.add(exiting);
@@ -21,12 +21,12 @@ export function unwatchExit(exiting: Exiting): void {
   if (open.size === 0) process.off('beforeExit', beforeExit).off('exit', exit);
 }
 
-/** Nothing else is left to do: there is time. Node asks again after it. */
+/** The event loop is empty, so there is time to drain. Node emits this again afterwards. */
 function beforeExit(): void {
   for (const exiting of open) if (!exiting.isIdle) void exiting.drain();
 }
 
-/** `process.exit()` was called, or the time is up: nothing can be waited for any more. */
+/** `process.exit()` was called, or the timeout is over: nothing asynchronous can run any more. */
 function exit(): void {
   for (const exiting of open) exiting.abandon();
 }

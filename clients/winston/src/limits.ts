@@ -1,29 +1,29 @@
-// The server's bounds. What is past one of them is refused, so it is cut before it is sent.
+// The limits of the server. Longer values would be refused, so they are cut before sending.
 
-/** The bytes of a message. */
+/** Bytes per message. */
 export const MESSAGE_BYTES = 1 << 20;
-/** The attributes of a record. */
+/** Attributes per record. */
 export const ATTRIBUTES = 256;
-/** The bytes of an attribute's key. */
+/** Bytes per attribute key. */
 export const KEY_BYTES = 256;
-/** The bytes of an attribute's value. */
+/** Bytes per attribute value. */
 export const VALUE_BYTES = 64 << 10;
-/** The bytes of a service, a node or a level. */
+/** Bytes per service, node or level. */
 export const NAME_BYTES = 256;
-/** The records of a batch. */
+/** Records per batch. */
 export const BATCH_RECORDS = 10_000;
 
-// Our own, below the server's 8 MiB for a batch.
+// Limits of this client, below the server's 8 MiB per batch.
 
 /**
- * The bytes of all values of a record: with a message of full length it still fits the
- * 4 MiB that proxies allow a gRPC message.
+ * Bytes of all values of a record: with a message of full length it still fits in the 4 MiB that
+ * proxies allow for a gRPC message.
  */
 export const RECORD_VALUE_BYTES = 2 << 20;
 /**
- * The bytes past which a batch takes no further record. The server also bounds what a
- * batch takes in its memory, where a short attribute weighs many times its encoded bytes.
+ * Bytes at which a batch is full. The server also limits the memory of a batch, where a short
+ * attribute takes many times its encoded size.
  */
 export const BATCH_BYTES = 2 << 20;
-/** How deep fields may be nested. */
+/** The nesting depth of fields. */
 export const DEPTH = 32;

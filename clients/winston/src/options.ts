@@ -1,45 +1,57 @@
 import type { TransportStreamOptions } from 'winston-transport';
 
-/** The certificates of an encrypted connection, as PEM. */
+/** Certificates of an encrypted connection, as PEM. */
 export interface TlsOptions {
-  /** Whom to trust. Default: the authorities that Node.js trusts. */
+  /** The trusted certificate authorities. Default: those of Node.js. */
   readonly ca?: string | Buffer;
-  /** Our own certificate, for servers that ask for one; with `key`. */
+  /** The client certificate, for servers that require one; with `key`. */
   readonly cert?: string | Buffer;
   /** The key of `cert`. */
   readonly key?: string | Buffer;
-  /** The name in the server's certificate. Default: the host of the address. */
+  /** The expected name in the server's certificate. Default: the host of the address. */
   readonly serverName?: string;
 }
 
-/** Where records go that cannot go to the server. */
+/** The destination of records that cannot be sent to the server. */
 export type FallbackOption = 'console' | 'drop' | { readonly file: string };
 
 /** The options of the transport itself. */
 export interface LogboomOptions {
   /** `host:port` of the server's gRPC. Default: `127.0.0.1:4317`. */
   readonly address?: string;
-  /** The name of this service, for records that have no `service` of their own; 1 to 256 bytes. */
+  /** The name of this service, for records without their own `service`; 1 to 256 bytes. */
   readonly service: string;
-  /** The name of this machine or instance, for records that have no `node` of their own; 1 to 256 bytes. Default: the host's name. */
+  /**
+   * The name of this machine or instance, for records without their own `node`; 1 to 256 bytes.
+   * Default: the host name.
+   */
   readonly node?: string;
   /** Encrypts the connection. Default: `false`. */
   readonly tls?: boolean | TlsOptions;
-  /** The records at which a batch is sent; 1 to 10,000. Default: 500. */
+  /** The maximum number of records per batch; 1 to 10,000. Default: 500. */
   readonly batchRecords?: number;
-  /** The milliseconds after which a batch is sent that is not full; 0 to 60,000. Default: 100. */
+  /** The milliseconds after which an incomplete batch is sent; 0 to 60,000. Default: 100. */
   readonly batchDelayMs?: number;
-  /** The records that wait in memory; 1 to 10,000,000. Past it the newest go to the fallback. Default: 10,000. */
+  /**
+   * The maximum number of records in memory; 1 to 10,000,000. Past it, new records go to the
+   * fallback. Default: 10,000.
+   */
   readonly maxBufferedRecords?: number;
-  /** The bytes, encoded, that wait in memory; 1,024 to 4 GiB. Past it the newest go to the fallback. Default: 16 MiB. */
+  /**
+   * The maximum encoded bytes in memory; 1,024 to 4 GiB. Past it, new records go to the
+   * fallback. Default: 16 MiB.
+   */
   readonly maxBufferedBytes?: number;
-  /** Where records go that cannot go to the server: standard error, a file, nowhere. Default: `'console'`. */
+  /**
+   * The destination of records that cannot be sent to the server: standard error, a file, or
+   * none. Default: `'console'`.
+   */
   readonly fallback?: FallbackOption;
-  /** The milliseconds that `close()`, and the end of the process, wait for the server; 0 to 600,000. Default: 5000. */
+  /** The timeout in milliseconds of `close()` and of the end of the process; 0 to 600,000. Default: 5000. */
   readonly flushTimeoutMs?: number;
 }
 
-/** What every winston transport understands. */
+/** The options of every winston transport. */
 export type WinstonOptions = Omit<TransportStreamOptions, 'log' | 'logv' | 'close'>;
 
 export type LogboomTransportOptions = LogboomOptions & WinstonOptions;

@@ -3,12 +3,12 @@ import { inspect } from 'node:util';
 import { BATCH_RECORDS, NAME_BYTES } from './limits';
 import type { FallbackOption, LogboomOptions, LogboomTransportOptions, TlsOptions } from './options';
 
-/** The options with their defaults, checked. */
+/** The validated options with defaults. */
 export interface Settings {
   readonly address: string;
   readonly service: string;
   readonly node: string;
-  /** `undefined`: in clear text. */
+  /** `undefined`: not encrypted. */
   readonly tls: TlsOptions | undefined;
   readonly batchRecords: number;
   readonly batchDelayMs: number;
@@ -29,7 +29,7 @@ const DEFAULTS = {
   flushTimeoutMs: 5000,
 } as const;
 
-/** winston's own options, which it checks itself. */
+/** winston's own options, which it validates itself. */
 const WINSTON = ['format', 'level', 'silent', 'handleExceptions', 'handleRejections'];
 const KNOWN = new Set([...Object.keys(DEFAULTS), 'service', 'node', ...WINSTON]);
 
@@ -37,16 +37,16 @@ const KNOWN = new Set([...Object.keys(DEFAULTS), 'service', 'node', ...WINSTON])
 const ADDRESS = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/;
 
 /**
- * Checks the options.
+ * Validates the options.
  *
- * @throws {TypeError} that names the option, what it is, and what it may be.
+ * @throws {TypeError} naming the option, its value and the valid values.
  */
 export function settingsOf(options: LogboomTransportOptions): Settings {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options: ${inspect(options)}; give an object with a service at least`);
   }
   for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw new TypeError(`${name}: there is no such option; there are ${[...KNOWN].join(', ')}`);
+    if (!KNOWN.has(name)) throw new TypeError(`${name}: unknown option; known are ${[...KNOWN].join(', ')}`);
   }
   const given = { ...DEFAULTS, node: hostname(), ...defined(options) };
   return {
@@ -63,7 +63,7 @@ export function settingsOf(options: LogboomTransportOptions): Settings {
   };
 }
 
-/** An option that is `undefined` counts as one that is not given. */
+/** Removes `undefined` options. */
 function defined(options: LogboomOptions): LogboomOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as LogboomOptions;
 }

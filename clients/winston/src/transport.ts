@@ -12,7 +12,7 @@ import { type Settings, settingsOf } from './settings';
 import { credentialsOf } from './wire/credentials';
 import { Connection } from './wire/stream';
 
-// The types of the events: the transport's own, a stream's, and whatever others emit on it.
+// The types of the events: those of the transport, of a stream, and any others.
 export interface LogboomTransport {
   on<E extends keyof AllEvents>(event: E, listener: (...details: AllEvents[E]) => void): this;
   on(event: string | symbol, listener: (...details: never[]) => void): this;
@@ -21,20 +21,18 @@ export interface LogboomTransport {
 }
 
 /**
- * Sends what winston logs to Logboom.
- *
- * It connects when there is something to send, and never throws, blocks or emits `error`
- * because of the server: what cannot be sent waits within bounds, and past them goes to
- * the fallback.
+ * Sends the records of winston to Logboom. It connects when there is something to send. It never
+ * throws, blocks or emits `error` because of the server: records that cannot be sent wait within
+ * limits, and past them go to the fallback.
  */
 export class LogboomTransport extends Transport {
   private readonly sender: Sender;
   private readonly delivery: Delivery;
   private closing: Promise<void> | undefined;
 
-  /** @throws {TypeError} that names the option which is wrong. */
+  /** @throws {TypeError} naming the invalid option. */
   constructor(options: LogboomTransportOptions) {
-    // First, because the base class would take wrong options apart in its own way.
+    // First, because the base class would handle invalid options differently.
     const settings = settingsOf(options);
     super(options);
     this.sender = { service: settings.service, node: settings.node };
@@ -42,38 +40,37 @@ export class LogboomTransport extends Transport {
     watchExit(this.delivery);
   }
 
-  /** What has become of the records so far. */
+  /** The numbers of records by state. */
   get counters(): Counters {
     return this.delivery.counters;
   }
 
-  /** Called by winston for every info. */
+  /** Called by winston for every record. */
   override log(info: Info, next: () => void): void {
     this.delivery.accept(recordFromInfo(info, this.sender, Date.now()));
     next();
   }
 
   /**
-   * Resolves when everything that was logged before is acknowledged by the server or has
-   * gone to the fallback; without a limit of time while the server is away.
+   * Resolves when all earlier records are acknowledged by the server or in the fallback; without a
+   * timeout while the server is unavailable.
    */
   async flush(): Promise<void> {
-    // What a logger has taken in this turn may still be on its way through its streams.
+    // Records of the current turn may still pass through the logger's streams.
     await nextTurn();
     await this.delivery.flush();
   }
 
   /**
-   * Flushes within `flushTimeoutMs`, hands the rest to the fallback, and disconnects. What
-   * is logged afterwards goes to the fallback. winston calls it when the transport is
-   * removed from its logger.
+   * Flushes within `flushTimeoutMs`, writes the rest to the fallback, and disconnects. Later
+   * records go to the fallback. winston calls it when the transport is removed from its logger.
    */
   override close(): Promise<void> {
     this.closing ??= this.finish();
     return this.closing;
   }
 
-  /** Called by the stream after `end()`, and so by `logger.end()`: `finish` waits for it. */
+  /** Called by the stream after `end()`, and therefore by `logger.end()`: `finish` waits for it. */
   override _final(callback: () => void): void {
     void this.close().then(callback);
   }

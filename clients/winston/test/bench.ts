@@ -1,4 +1,4 @@
-// How many records a second one process brings to the server, and what they cost it.
+// Measures how many records per second one process delivers, and their cost.
 //
 //   LOGBOOM_PROGRAM=… npm run bench
 import { setImmediate as turn } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { LogboomTransport } from '../src';
 import { Server } from './support/server';
 
 const RECORDS = 500_000;
-/** Logged without a break: as a service does between two waits. */
+/** Logged without a pause, like a service between two awaits. */
 const RUN = 200;
 
 /** winston's own cost: a transport that does nothing. */

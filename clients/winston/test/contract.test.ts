@@ -24,7 +24,7 @@ function transportTo({ address }: ScriptedServer): LogboomTransport & { say(...m
 test('nothing is sent before the window is known, and never more than it allows', async () => {
   const arrived: Arrived[] = [];
   let call: Call | undefined;
-  // What the client has been allowed and has sent, looked at whenever something arrives.
+  // The announced window and the batches sent, sampled at each arrival.
   let [allowed, acknowledged] = [0, 0];
   const tooEarly: string[] = [];
   const server = await ScriptedServer.start({

@@ -107,7 +107,7 @@ test('what finds no room while the server is away is in the file, and the rest i
   for (let n = 0; n < 1000; n += 1) logger.info(`line ${n}`, { n });
   await until('all have been taken', () => transport.counters.received === 1000);
   assert.deepEqual(overflows, [1]);
-  // At once: the server is still away.
+  // At once, because the server is still down.
   assert.deepEqual(numbersOf(linesOf(file)), Array.from({ length: 950 }, (_, n) => n + 50));
   await server.start();
   await transport.flush();

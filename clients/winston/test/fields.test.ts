@@ -10,7 +10,7 @@ before(async () => {
 });
 after(() => server?.remove());
 
-/** Logs through a logger and gives back what the server has of it. */
+/** Logs with a logger and returns the stored record. */
 async function stored(service: string, log: (logger: winston.Logger) => void, format?: winston.Logform.Format): Promise<StoredRecord[]> {
   const transport = new LogboomTransport({ address: server.address, service, node: 'web-1' });
   const logger = winston.createLogger({ level: 'silly', transports: [transport], ...(format && { format }) });

@@ -14,11 +14,11 @@ const PACKAGE = resolve(__dirname, '../..');
 let server: Server;
 let folder: string;
 
-// As a user has it: packed, and installed in a folder of its own.
+// As for a user: packed, and installed in a separate folder.
 before(async () => {
   server = await Server.start();
   folder = mkdtempSync(join(tmpdir(), 'logboom-winston-'));
-  // Built already, and building again would take the sources from under the other tests.
+  // Already built; rebuilding would remove the sources of the other tests.
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: PACKAGE });
   const [tarball = ''] = readdirSync(folder);
   writeFileSync(join(folder, 'package.json'), '{"private":true}');

@@ -1,4 +1,4 @@
-// pino, as it writes to the standard output: node pino-stdout.mjs
+// pino's standard output: node pino-stdout.mjs
 import pino from 'pino';
 
 const log = pino({ base: { hostname: 'till-1' } });

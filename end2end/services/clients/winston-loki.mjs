@@ -14,7 +14,7 @@ const transport = new LokiTransport({
     process.exitCode = 1;
   },
 });
-// It would fall back silently.
+// Without this it would fall back silently.
 if (transport.batcher.contentType.includes('json') !== (encoding === 'json')) throw new Error('no snappy');
 const time = new Date(Date.now() - 5000);
 const logger = winston.createLogger({ transports: [transport] });

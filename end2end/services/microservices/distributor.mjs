@@ -1,5 +1,5 @@
-// Knows which services there are: they register on a connection that stays open, and each
-// is told of all others.
+// A service registry: services register on a connection that stays open, and each gets the list of
+// all others.
 //
 //   node distributor.mjs PORT
 import { createServer } from 'node:net';

@@ -1,5 +1,5 @@
-// A service that asks the distributor where logs go, and logs there what its parent says;
-// on its console as long as there is no such place.
+// A service that finds the log server through the distributor and logs the lines of its parent
+// process; without a log server, it logs to its console.
 //
 //   node members.mjs DISTRIBUTOR_PORT
 import { connect } from 'node:net';
@@ -20,9 +20,9 @@ read(distributor, ({ params }) => {
 
 const line = (params) => packet('/logs', 'POST', 0, params);
 const writers = {
-  /** Each in a packet, all packets in one write. */
+  /** One packet per line, all packets in one write. */
   together: (lines) => logs.write(lines.map(line).join('')),
-  /** One packet, cut at every so many bytes: within characters, and within the `¶`. */
+  /** One packet, split every few bytes: within characters, and within the `¶`. */
   async pieces(lines, bytes) {
     const all = Buffer.from(lines.map(line).join(''));
     for (let at = 0; at < all.length; at += bytes) {

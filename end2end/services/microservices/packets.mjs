@@ -1,7 +1,7 @@
-// The wire of these services: JSON objects, each ended by `¶`, on plain TCP.
+// The wire format of these services: JSON objects terminated by `¶`, over TCP.
 import { StringDecoder } from 'node:string_decoder';
 
-/** Calls `take` with each packet that comes on the socket. */
+/** Calls `take` with each packet received on the socket. */
 export function read(socket, take) {
   const decoder = new StringDecoder('utf8');
   let begun = '';

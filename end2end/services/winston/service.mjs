@@ -1,4 +1,4 @@
-// A service that logs: its parent process says what, and hears when it is durable.
+// A service that logs the lines of its parent process, and reports each acknowledgement.
 //
 //   node service.mjs ADDRESS NODE
 import winston from 'winston';
@@ -13,8 +13,8 @@ const { combine, timestamp, colorize } = winston.format;
 const logger = winston.createLogger({
   levels: winston.config.npm.levels,
   level: 'silly',
-  // The form with a colon before the milliseconds, and the terminal colours that many
-  // services leave in.
+  // The form with a colon before the milliseconds, and the terminal colours that many services
+  // leave in.
   format: combine(timestamp({ format: 'YYYY-MM-DD HH:mm:ss:SSS' }), colorize({ level: true })),
   transports: [transport],
 });

@@ -1,5 +1,5 @@
-// A winston transport that sends each line by gRPC, as services of log stream servers
-// with the contract `LoggerService.Logger/SendLog` do.
+// A winston transport that sends each line over gRPC, like services with the contract
+// `LoggerService.Logger/SendLog`.
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
@@ -15,8 +15,7 @@ export class LogStreamTransport extends Transport {
     this.client = new LoggerService.Logger(address, grpc.credentials.createInsecure());
   }
 
-  // A server that is away is waited for; a line that is refused is an event, and the
-  // service goes on.
+  // Retries while the server is unavailable. A refused line is an event, and the service continues.
   log({ timestamp, level, message }, next) {
     const line = { node: this.node, timestamp, level, message };
     const deadline = Date.now() + 60_000;

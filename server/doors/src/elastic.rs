@@ -1,7 +1,7 @@
-//! Elasticsearch's bulk requests: a line that says what to do, and a line with the document.
+//! Elasticsearch bulk requests: pairs of an action line and a document line.
 //!
-//! The index becomes the attribute `index`, and the service of documents that name none,
-//! without the date or the number that indices carry at their end.
+//! The index becomes the attribute `index`. Without its trailing date or number, it is also the service of documents
+//! that have none.
 //! Source: <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>.
 
 use std::borrow::Cow;
@@ -18,25 +18,25 @@ use crate::{
     wrong_door::{self, Door},
 };
 
-/// A bulk request.
+/// A parsed bulk request.
 #[derive(Debug, Default)]
 pub struct Bulk {
-    /// The documents to index; their places are those of `actions`.
+    /// The documents to index; their places are indexes into `actions`.
     pub decoded: Decoded,
-    /// What was asked for, in order.
+    /// The actions, in order.
     pub actions: Vec<Action>,
 }
 
-/// One thing that a bulk request asks for.
+/// One action of a bulk request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
     pub kind: Kind,
     pub index: Text,
-    /// The id that the client chose, if it did.
+    /// The id that the client chose, if any.
     pub id: Option<Text>,
 }
 
-/// What may be asked for. Logs are only added to.
+/// The kind of an action. Only additions are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Index,
@@ -68,14 +68,14 @@ struct ActionLine<'a> {
 
 #[derive(Deserialize)]
 struct Target<'a> {
-    #[serde(borrow, default, rename = "_index", deserialize_with = "word")]
+    #[serde(borrow, default, rename = "_index", deserialize_with = "id_text")]
     index: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "_id", deserialize_with = "word")]
+    #[serde(borrow, default, rename = "_id", deserialize_with = "id_text")]
     id: Option<Cow<'a, str>>,
 }
 
-/// A text, or a number as its text: Elasticsearch takes both for ids.
-fn word<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Cow<'de, str>>, D::Error> {
+/// A string, or the text of a number: Elasticsearch accepts both for ids.
+fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Cow<'de, str>>, D::Error> {
     let Some(value) = Option::<&RawValue>::deserialize(deserializer)? else { return Ok(None) };
     Ok(match value.get().as_bytes() {
         [b'"', text @ .., b'"'] if !text.contains(&b'\\') => Some(Cow::Borrowed(&value.get()[1..=text.len()])),
@@ -85,11 +85,11 @@ fn word<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Optio
     })
 }
 
-/// Reads a bulk request; `index` is that of its address, for lines that name none.
+/// Parses a bulk request. `index` is the index of the URL, for action lines without one.
 ///
 /// # Errors
-/// `Invalid` where it holds nothing, or a line that says what to do does not read: from
-/// there on nobody knows what is a document and what is not.
+/// `Invalid` if the request is empty or an action line cannot be parsed: the boundaries of all later documents are
+/// then unknown.
 pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
     wrong_door::check(body, Door::Elasticsearch)?;
     let mut bulk = Bulk::default();
@@ -97,7 +97,7 @@ pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
     while let Some((number, line)) = lines.next() {
         let (kind, target) = action(line).ok_or_else(|| {
             Error::invalid(format!(
-                "line {}: it should say what to do with the next one, such as {{\"create\":{{}}}}",
+                "line {}: expected an action for the next line, such as {{\"create\":{{}}}}",
                 number + 1
             ))
         })?;
@@ -105,7 +105,7 @@ pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
         let action = Action { kind, index: Text::new(own), id: target.id.as_deref().map(Text::new) };
         let place = bulk.actions.len();
         if place >= limits::RECORDS_PER_BATCH * 2 {
-            // Refused one by one up to here; the answer has to end somewhere.
+            // Refuses the whole request; until here actions were refused one by one.
             return Err(Error::invalid(format!(
                 "the request has more than {} actions; the limit is {}; send several requests",
                 limits::RECORDS_PER_BATCH * 2,
@@ -117,7 +117,7 @@ pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
             (Kind::Index | Kind::Create, Some((_, document))) => record(document, &action.index),
             (Kind::Index | Kind::Create, None) => Err("the line with the document is missing".to_owned()),
             (Kind::Update | Kind::Delete, _) => {
-                Err(format!("{} is not possible: logs are only added to; use create or index", kind.name()))
+                Err(format!("{} is not supported: logs are append-only; use create or index", kind.name()))
             }
         });
         bulk.actions.push(action);
@@ -125,14 +125,14 @@ pub fn decode(body: &[u8], index: &str) -> Result<Bulk> {
     Ok(bulk)
 }
 
-/// Reads a single document.
+/// Parses a single document.
 ///
 /// # Errors
-/// `Invalid` where it is empty, or meant for another door.
+/// `Invalid` if it is empty, or meant for another endpoint.
 pub fn decode_one(document: &[u8], index: &str) -> Result<Decoded> {
     wrong_door::check(document, Door::Elasticsearch)?;
     if wrong_door::recognise(document) == Some(Door::Elasticsearch) {
-        return Err(Error::invalid("you sent a bulk request to the door for one document; POST it to /_bulk"));
+        return Err(Error::invalid("this is a bulk request, but the endpoint takes one document; POST it to /_bulk"));
     }
     let mut decoded = Decoded::default();
     decoded.take(0, || record(document, index));
@@ -161,8 +161,8 @@ fn action(line: &[u8]) -> Option<(Kind, Target<'_>)> {
     kinds.into_iter().find_map(|(kind, target)| Some((kind, target?)))
 }
 
-/// An index without what is counted up at its end: `shop-2026.11.21`, `.ds-shop-000001` and
-/// `shop-8.1.0-2026.11.21` are of the service `shop`.
+/// The index without its trailing date or counter: `shop-2026.11.21`, `.ds-shop-000001` and `shop-8.1.0-2026.11.21`
+/// belong to the service `shop`.
 fn service_of(index: &str) -> &str {
     let mut name = index.strip_prefix(".ds-").unwrap_or(index);
     while let Some((before, last)) = name.rsplit_once(['-', '_'])

@@ -1,11 +1,11 @@
-//! No door answers success to what carries something and stores nothing: for each, requests
-//! with misspelt fields, of another envelope, or of records that say nothing.
+//! No door answers success to a non-empty request of which nothing is stored: for each door, requests with misspelt
+//! fields, another envelope, or empty records.
 
 use pipeline::{Result, normalise::Normaliser};
 
 use crate::{Decoded, elastic, gelf, json, loki, mapping::USUAL, otlp};
 
-/// How many records of a request are stored, and whether its client is told of a fault.
+/// The number of stored records of a request, and whether its client learns of a fault.
 fn outcome(read: Result<Decoded>) -> (usize, bool) {
     let Ok(decoded) = read else { return (0, true) };
     let all = decoded.records.len();
@@ -76,7 +76,7 @@ fn what_carries_something_and_stores_nothing_is_no_success() {
             assert_eq!(outcome(door(body)), (0, true), "{name}: {body}");
         }
     }
-    // A request without anything in it succeeds where its protocol has such a one.
+    // A request without content succeeds if its protocol has such requests.
     for (name, door, body) in [("json", json, "[]"), ("otlp", otlp, "{}"), ("otlp", otlp, r#"{"resourceLogs":[]}"#)] {
         assert_eq!(outcome(door(body)), (0, false), "{name}: {body}");
     }

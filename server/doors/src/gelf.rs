@@ -1,10 +1,9 @@
-//! GELF, Graylog's format: JSON objects, over UDP in chunks and compressed, over TCP with a
-//! zero byte behind each.
+//! GELF, Graylog's format: JSON objects, over UDP in chunks and compressed, over TCP terminated by a zero byte.
 //!
-//! `short_message` is the message and `full_message` an attribute, `host` the node, `level`
-//! a syslog severity; additional fields lose their underscore, unless two fields would then have
-//! one name. The service is the field `_service`, `_service_name`, `_app`, `_application`,
-//! `_application_name`, `_container_name` or `facility`. Source: <https://go2docs.graylog.org/current/getting_in_log_data/gelf.html>.
+//! `short_message` is the message, `full_message` an attribute, `host` the node, `level` a syslog severity.
+//! Additional fields lose their underscore, unless the name is already taken. The service is the field `_service`,
+//! `_service_name`, `_app`, `_application`, `_application_name`, `_container_name` or `facility`. Source:
+//! <https://go2docs.graylog.org/current/getting_in_log_data/gelf.html>.
 
 use std::{
     collections::HashMap,
@@ -25,20 +24,20 @@ use crate::{
     stream::{Ends, Frame, MESSAGE_BYTES, Protocol, too_long},
 };
 
-/// The fields that may name the service, the best first.
+/// Fields that name the service, in order of precedence.
 const SERVICES: [&str; 7] =
     ["service", "service_name", "app", "application", "application_name", "container_name", "facility"];
 
-/// The fields that are the message where `short_message` is missing.
+/// Fields that provide the message if `short_message` is missing.
 const INSTEAD: [&str; 3] = ["message", "full_message", "_message"];
 
-/// Its own names.
+/// The field names of the format.
 static MAPPING: LazyLock<Mapping> = LazyLock::new(|| {
     let mut mapping = Mapping::usual();
     for (name, role) in [
         ("short_message", Role::Message),
         ("timestamp", Role::Time),
-        // A number of its own kind, which is read apart.
+        // Read separately, as a syslog severity.
         ("level", Role::Attribute),
         ("host", Role::Node),
         ("_trace_id", Role::TraceId),
@@ -50,19 +49,19 @@ static MAPPING: LazyLock<Mapping> = LazyLock::new(|| {
     mapping
 });
 
-/// Reads one message, decompressed or not.
+/// Parses one message, compressed or not.
 ///
 /// # Errors
-/// What is wrong with it, for the client.
+/// A reason for the client.
 pub fn record(message: &[u8]) -> Result<RawRecord, String> {
     let plain;
     let json = match message {
         [0x1f, 0x8b, ..] => {
-            plain = inflated(GzDecoder::new(message))?;
+            plain = inflate(GzDecoder::new(message))?;
             &plain
         }
         [0x78, ..] => {
-            plain = inflated(ZlibDecoder::new(message))?;
+            plain = inflate(ZlibDecoder::new(message))?;
             &plain
         }
         json => json,
@@ -77,7 +76,7 @@ pub fn record(message: &[u8]) -> Result<RawRecord, String> {
     }
     let mut level = None;
     record.attributes.retain(|(key, value)| match (key.as_str(), value) {
-        // That of the format; another is the application's.
+        // The version of the format is dropped; another value belongs to the application.
         ("version", version) => !matches!(version.to_string().as_str(), "1" | "1.0" | "1.1"),
         ("level", value) => {
             level = Some(value.clone());
@@ -98,7 +97,7 @@ pub fn record(message: &[u8]) -> Result<RawRecord, String> {
     Ok(record)
 }
 
-/// Makes `_user_id` `user_id`, unless a field has this name already.
+/// Renames `_user_id` to `user_id`, unless the name is already taken.
 fn remove_underscores(attributes: &mut [(Text, Value)]) {
     let mut plain: Vec<Text> =
         attributes.iter().filter(|(key, _)| !key.starts_with('_')).map(|(key, _)| key.clone()).collect();
@@ -111,17 +110,17 @@ fn remove_underscores(attributes: &mut [(Text, Value)]) {
     }
 }
 
-fn inflated(compressed: impl std::io::Read) -> Result<Vec<u8>, String> {
+fn inflate(compressed: impl std::io::Read) -> Result<Vec<u8>, String> {
     let mut plain = Vec::new();
     let most = MESSAGE_BYTES as u64 + 1;
-    compressed.take(most).read_to_end(&mut plain).map_err(|error| format!("it does not decompress: {error}"))?;
+    compressed.take(most).read_to_end(&mut plain).map_err(|error| format!("it cannot be decompressed: {error}"))?;
     if plain.len() > MESSAGE_BYTES {
         return Err(too_long(MESSAGE_BYTES));
     }
     Ok(plain)
 }
 
-/// A stream of messages, each ended by a zero byte or, as some clients have it, a new line.
+/// The decoder of a stream of messages, each terminated by a zero byte or, with some clients, a newline.
 #[derive(Debug, Default)]
 pub struct Stream {
     ends: Ends,
@@ -147,15 +146,15 @@ impl Protocol for Stream {
     }
 }
 
-/// The chunks of one message.
+/// Maximum number of chunks per message.
 const CHUNKS: usize = 128;
-/// How long the chunks of a message may take to come, as the format says.
+/// Time limit for all chunks of a message to arrive, from the specification.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The messages of which some chunks have come, and the bytes of those.
+/// Maximum number of incomplete messages, and of their bytes.
 const WAITING: usize = 4096;
 const WAITING_BYTES: usize = 32 << 20;
 
-/// Puts messages together that come in several datagrams.
+/// Reassembles messages from several datagrams.
 #[derive(Debug, Default)]
 pub struct Chunks {
     waiting: HashMap<[u8; 8], Waiting>,
@@ -171,10 +170,10 @@ struct Waiting {
 }
 
 impl Chunks {
-    /// Takes a datagram in; `None` as long as more of its message has to come.
+    /// Adds a datagram. Returns `None` while its message is incomplete.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A reason for the client.
     pub fn read(&mut self, datagram: &[u8], now: Instant) -> Option<Result<RawRecord, String>> {
         let Some(chunk) = datagram.strip_prefix(&[0x1e, 0x0f]) else { return Some(record(datagram)) };
         match self.chunk(chunk, now) {
@@ -191,11 +190,11 @@ impl Chunks {
         };
         let (place, count) = (usize::from(*place), usize::from(*count));
         if count == 0 || count > CHUNKS || place >= count {
-            return Err(format!("a chunk says that it is number {place} of {count}; at most {CHUNKS} are allowed"));
+            return Err(format!("a chunk has number {place} of {count}; at most {CHUNKS} are allowed"));
         }
-        self.forget(now);
+        self.drop_expired(now);
         if self.waiting.len() >= WAITING || self.bytes + data.len() > WAITING_BYTES {
-            return Err("too many messages are waiting for chunks that do not come".into());
+            return Err("too many messages are incomplete and wait for chunks".into());
         }
         let waiting = self.waiting.entry(id).or_insert_with(|| Waiting {
             since: now,
@@ -204,7 +203,7 @@ impl Chunks {
             bytes: 0,
         });
         let slot = waiting.chunks.get_mut(place).filter(|slot| slot.is_none());
-        // Datagrams may come twice.
+        // Datagrams may arrive twice.
         let Some(slot) = slot else { return Ok(None) };
         *slot = Some(data.to_vec());
         waiting.missing -= 1;
@@ -218,8 +217,8 @@ impl Chunks {
         Ok(Some(whole.chunks.into_iter().flatten().flatten().collect()))
     }
 
-    /// Lets go of what has waited too long, where room is short.
-    fn forget(&mut self, now: Instant) {
+    /// Drops expired messages if space is short.
+    fn drop_expired(&mut self, now: Instant) {
         if self.waiting.len() < WAITING / 2 && self.bytes < WAITING_BYTES / 2 {
             return;
         }
@@ -303,7 +302,7 @@ mod tests {
                 let datagram = [&[0x1e, 0x0f][..], b"8 bytes!", &[place as u8, count], data].concat();
                 assert!(read.is_empty());
                 read.extend(chunks.read(&datagram, Instant::now()));
-                // A second time, which changes nothing as long as others are missing.
+                // A repeated chunk changes nothing while others are missing.
                 if read.is_empty() {
                     read.extend(chunks.read(&datagram, Instant::now()));
                 }

@@ -1,7 +1,7 @@
-//! JSON bodies: what loggers send, whatever they call its fields.
+//! JSON bodies with the field names of any common logger.
 //!
-//! A body is one object, an array of objects, or lines of one object each. A record that
-//! does not read is refused with its place and the reason; the others are kept.
+//! A body is one object, an array of objects, or one object per line. An invalid record is refused with its place and
+//! the reason; the others are kept.
 
 use pipeline::{Error, Result};
 use serde_json::value::RawValue;
@@ -13,11 +13,10 @@ use crate::{
     wrong_door::{self, Door},
 };
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
-/// `Invalid` where it holds nothing, is an array that does not read as a whole, or is
-/// meant for another door.
+/// `Invalid` if it is empty, an array that cannot be parsed, or meant for another endpoint.
 pub fn decode(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
     wrong_door::check(body, Door::Json)?;
     let trimmed = body.trim_ascii();
@@ -26,12 +25,12 @@ pub fn decode(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
     match trimmed.first() {
         Some(b'[') => {
             let elements: Vec<&RawValue> = serde_json::from_slice(trimmed)
-                .map_err(|error| Error::invalid(format!("the body is no JSON array: {error}")))?;
+                .map_err(|error| Error::invalid(format!("the body is not a JSON array: {error}")))?;
             for (place, element) in elements.into_iter().enumerate() {
                 decoded.take(place, || read(element.get().as_bytes()));
             }
         }
-        // One object over several lines, as a person writes it, is no JSON lines.
+        // One pretty-printed object over several lines is not JSON lines.
         Some(b'{') if trimmed.contains(&b'\n') && serde_json::from_slice::<&RawValue>(trimmed).is_ok() => {
             decoded.take(0, || read(trimmed));
         }
@@ -44,10 +43,10 @@ pub fn decode(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
     Ok(decoded)
 }
 
-/// Reads a body of plain text: each line is a message, or an object of its own.
+/// Parses a plain text body: each line is a message, or an object.
 ///
 /// # Errors
-/// `Invalid` where it holds nothing.
+/// `Invalid` if it is empty.
 pub fn decode_text(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
     if is_json_as_a_whole(body.trim_ascii()) {
         return decode(body, mapping);
@@ -57,13 +56,13 @@ pub fn decode_text(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
         decoded.take(place, || Ok(fields::read_line(String::from_utf8_lossy(line).into_owned(), mapping)));
     }
     if decoded.records.is_empty() {
-        return Err(Error::invalid("the body is empty; send one message a line"));
+        return Err(Error::invalid("the body is empty; send one message per line"));
     }
     Ok(decoded)
 }
 
-/// Whether a body is an array of objects, or one object over several lines: browsers say that
-/// it is plain text where nobody says anything.
+/// Whether a body is an array of objects, or one object over several lines. Browsers send JSON as plain text by
+/// default.
 fn is_json_as_a_whole(body: &[u8]) -> bool {
     match body.first() {
         Some(b'[') => serde_json::from_slice::<Vec<&RawValue>>(body).is_ok_and(|elements| {

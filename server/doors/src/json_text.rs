@@ -1,21 +1,21 @@
-//! JSON as clients write it, and what to say of what does not read.
+//! Tolerance for the JSON of common clients, and readable parse errors.
 
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-/// Reads a body as a whole.
+/// Parses a whole body.
 ///
 /// # Errors
-/// What is wrong with it, for the client.
+/// A reason for the client.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).or_else(|error| match with_whole_letters(body) {
+    serde_json::from_slice(body).or_else(|error| match replace_lone_surrogates(body) {
         Cow::Owned(repaired) => serde_json::from_slice(&repaired).map_err(|error| explained(&error)),
         Cow::Borrowed(_) => Err(explained(&error)),
     })
 }
 
-/// The reason in words that mean something outside.
+/// The parse error without internal type names.
 pub(crate) fn explained(error: &serde_json::Error) -> String {
     let reason = error.to_string();
     match reason.strip_prefix("recursion limit exceeded") {
@@ -26,15 +26,15 @@ pub(crate) fn explained(error: &serde_json::Error) -> String {
     }
 }
 
-/// The text with U+FFFD where half a letter is escaped: JavaScript writes one for each text that
-/// was cut in the middle of an emoji, and parsers refuse it.
-pub(crate) fn with_whole_letters(json: &[u8]) -> Cow<'_, [u8]> {
+/// Replaces escaped lone surrogates by U+FFFD. JavaScript writes one if it cuts a text in the middle of an emoji, and
+/// JSON parsers refuse it.
+pub(crate) fn replace_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     let mut whole = Cow::Borrowed(json);
     let mut place = 0;
     while let Some(found) = memchr::memchr(b'\\', json.get(place..).unwrap_or_default()) {
         let escape = place + found;
         place = escape + 2;
-        match (half_letter(json, escape), half_letter(json, escape + 6)) {
+        match (code_unit(json, escape), code_unit(json, escape + 6)) {
             (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => place = escape + 12,
             (Some(0xd800..0xe000), _) => {
                 if let Some(digits) = whole.to_mut().get_mut(escape + 2..escape + 6) {
@@ -48,24 +48,24 @@ pub(crate) fn with_whole_letters(json: &[u8]) -> Cow<'_, [u8]> {
     whole
 }
 
-/// The text for the reader that has the last word: with whole letters, and with numbers that a
-/// float would change as marked texts, so that they keep their digits.
-pub(crate) fn carefully(json: &[u8]) -> Cow<'_, [u8]> {
-    match with_whole_letters(json) {
-        Cow::Borrowed(json) => with_whole_numbers(json),
-        Cow::Owned(json) => with_whole_numbers(&json).into_owned().into(),
+/// Prepares JSON for the exact parser: replaces lone surrogates, and marks numbers that a float would change as
+/// texts, so that they keep their digits.
+pub(crate) fn preserve_digits(json: &[u8]) -> Cow<'_, [u8]> {
+    match replace_lone_surrogates(json) {
+        Cow::Borrowed(json) => mark_long_numbers(json),
+        Cow::Owned(json) => mark_long_numbers(&json).into_owned().into(),
     }
 }
 
-/// Stands before a number that is written as a text: U+FDD0, which is no letter of any script.
+/// The prefix of a number that is marked as a text: U+FDD0, a noncharacter.
 const MARK: char = '\u{fdd0}';
 
-/// The number of a text that [`carefully`] has made.
+/// The number in a text that [`preserve_digits`] marked.
 pub(crate) fn marked_number(text: &str) -> Option<&str> {
     text.strip_prefix(MARK).filter(|number| number_length(number.as_bytes()) == number.len() && !number.is_empty())
 }
 
-fn with_whole_numbers(json: &[u8]) -> Cow<'_, [u8]> {
+fn mark_long_numbers(json: &[u8]) -> Cow<'_, [u8]> {
     let mut whole: Option<Vec<u8>> = None;
     let (mut place, mut taken) = (0, 0);
     while let Some(byte) = json.get(place) {
@@ -95,7 +95,7 @@ fn with_whole_numbers(json: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The place behind a text that begins here.
+/// The position after the string that starts here.
 fn end_of_text(json: &[u8], begin: usize) -> usize {
     let mut place = begin + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', json.get(place..).unwrap_or_default()) {
@@ -108,7 +108,7 @@ fn end_of_text(json: &[u8], begin: usize) -> usize {
     json.len()
 }
 
-/// The bytes of the number that JSON has here; 0 where there is none, or more than one.
+/// The length of the JSON number that starts here; 0 if there is none.
 fn number_length(json: &[u8]) -> usize {
     let digits = |from: usize| json[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut length = usize::from(json.first() == Some(&b'-'));
@@ -135,8 +135,8 @@ fn number_length(json: &[u8]) -> usize {
     length
 }
 
-/// Whether no number of ours holds it: an integer beyond 64 bits, a float whose whole part has
-/// other digits than it is written with, or one that is out of every range.
+/// Whether neither an integer nor a float can hold the number: an integer beyond 64 bits, a float whose integer part
+/// would change, or one out of range.
 fn is_changed_by_a_float(number: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(number) else { return false };
     let whole = text.split(['.', 'e', 'E']).next().unwrap_or_default();
@@ -149,8 +149,8 @@ fn is_changed_by_a_float(number: &[u8]) -> bool {
         || is_plain && whole.trim_start_matches('-').len() > 15 && format!("{:.0}", value.trunc()) != whole
 }
 
-/// The number of an escape `\uXXXX` at this place.
-fn half_letter(json: &[u8], place: usize) -> Option<u16> {
+/// The code unit of an escape `\uXXXX` at this position.
+fn code_unit(json: &[u8], place: usize) -> Option<u16> {
     let digits = json.get(place..place + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
@@ -204,7 +204,7 @@ mod tests {
         ] {
             let json = format!("[{number}]");
             let expected = if is_marked { marked(number) } else { json.clone() };
-            assert_eq!(String::from_utf8_lossy(&carefully(json.as_bytes())), expected, "{number}");
+            assert_eq!(String::from_utf8_lossy(&preserve_digits(json.as_bytes())), expected, "{number}");
             assert_eq!(
                 marked_number(&format!("{MARK}{number}")).is_some(),
                 !number.contains('"') && serde_json::from_str::<&RawValue>(number).is_ok()

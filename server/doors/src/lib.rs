@@ -1,9 +1,8 @@
-//! What loggers send, as raw records: one module per protocol.
+//! Decoders: request bodies and packets to raw records, one module per protocol.
 //!
-//! Bytes in, [`RawRecord`]s out. Nothing here opens a socket or looks at a clock; what is
-//! a record and what is not is for the pipeline's normalise stage to say. Every decoder
-//! takes any bytes: what does not read is refused with its place and a reason for the
-//! client, the rest is kept, and memory stays within [`model::limits`].
+//! Input is bytes, output is [`RawRecord`]s. This crate opens no sockets and reads no clock; the rules for records
+//! are in the pipeline's normalise stage. Every decoder accepts arbitrary bytes: an invalid part is refused with its
+//! place and a reason for the client, the rest is kept, and memory stays within [`model::limits`].
 
 pub mod elastic;
 #[cfg(test)]
@@ -30,17 +29,17 @@ use pipeline::{
     normalise::{RawRecord, Rejection},
 };
 
-/// The records of a body.
+/// The decoded records of a body.
 #[derive(Debug, Default)]
 pub struct Decoded {
     pub records: Vec<RawRecord>,
-    /// The place of each record in the body, from 0.
+    /// The place of each record in the body, counted from 0.
     pub places: Vec<usize>,
     pub rejections: Vec<Rejection>,
 }
 
 impl Decoded {
-    /// Takes what was read at a place of the body, within the bound on records.
+    /// Adds the result for one place of the body, within the limit on records.
     fn take(&mut self, place: usize, read: impl FnOnce() -> std::result::Result<RawRecord, String>) {
         if self.records.len() >= limits::RECORDS_PER_BATCH {
             let reason =
@@ -58,7 +57,7 @@ impl Decoded {
     }
 }
 
-/// Bounds what a body says once and each of its records gets a copy of.
+/// Limits the memory of attributes that a body sends once and each of its records copies.
 #[derive(Debug, Default)]
 struct Repetition {
     bytes: usize,
@@ -67,29 +66,29 @@ struct Repetition {
 impl Repetition {
     const MOST: usize = 64 << 20;
 
-    /// Counts attributes that so many records share.
+    /// Counts attributes that `records` records share.
     ///
     /// # Errors
-    /// `Invalid` past the bound.
+    /// `Invalid` past the limit.
     fn add(&mut self, shared: &[(Text, Value)], records: usize) -> Result<()> {
         self.add_bytes(Self::bytes_of(shared).saturating_mul(records))
     }
 
-    /// What a copy of the attributes takes.
+    /// The bytes of one copy of the attributes.
     fn bytes_of(shared: &[(Text, Value)]) -> usize {
         let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
         shared.iter().map(|(key, value)| size_of::<(Text, Value)>() + key.len() + text(value)).sum()
     }
 
-    /// Counts so many bytes of copies.
+    /// Counts bytes of copies.
     ///
     /// # Errors
-    /// `Invalid` past the bound.
+    /// `Invalid` past the limit.
     fn add_bytes(&mut self, bytes: usize) -> Result<()> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > Self::MOST {
             return Err(Error::invalid(format!(
-                "what the records have in common takes {} bytes when each has its copy; the limit is {}; send fewer records in one request",
+                "the shared attributes take {} bytes when copied to each record; the limit is {}; send fewer records in one request",
                 self.bytes,
                 Self::MOST
             )));

@@ -1,9 +1,9 @@
-//! Bodies of lines.
+//! Line-oriented bodies.
 
-/// The lines of a body that hold something, without what surrounds them.
+/// The non-empty lines of a body, trimmed.
 pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut begin = 0;
-    // `split` would look at a byte at a time.
+    // `split` would scan byte by byte.
     let lines = memchr::memchr_iter(b'\n', body).chain([body.len()]).map(move |end| {
         let line = &body[begin..end];
         begin = end + 1;

@@ -1,21 +1,20 @@
-//! Which of a record's fields is its message, its time, its level: the usual names of
-//! every common logger, and those a client says.
+//! Maps field names to roles: the usual names of common loggers, and names set by the client.
 
 use model::Text;
 use pipeline::normalise::RawRecord;
 
-/// What a field's name says it is.
+/// The role of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Message,
-    /// A message where no field of a better name is one.
+    /// The message if there is no field of role `Message`.
     SecondMessage,
-    /// An attribute, and the message where there is no other.
+    /// An attribute; the message if there is no other.
     Hint,
-    /// An object that is the message where there is no other.
+    /// An object that is the message if there is no other.
     Payload,
     Time,
-    /// Nanoseconds beside the seconds of a time.
+    /// Nanoseconds that complement a time in seconds.
     Nanos,
     Level,
     Service,
@@ -26,7 +25,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The roles that a client may name fields for, with the word of their parameter.
+    /// The roles for which a client may set field names, with the names of their parameters.
     pub const NAMED: [(Self, &'static str); 7] = [
         (Self::Message, "message"),
         (Self::Time, "time"),
@@ -37,10 +36,10 @@ impl Role {
         (Self::SpanId, "span_id"),
     ];
 
-    /// By the names of pino, bunyan, winston, Serilog, logback, log4j, zap, slog, Python, .NET,
-    /// Docker, GELF, the journal, Google Cloud, OpenTelemetry and the Elastic Common Schema.
+    /// The role of a usual name of pino, bunyan, winston, Serilog, logback, log4j, zap, slog, Python, .NET, Docker,
+    /// GELF, the journal, Google Cloud, OpenTelemetry and the Elastic Common Schema.
     pub fn usual(name: &str) -> Self {
-        // Bytes, because the compiler looks at the length of these first.
+        // Bytes, because the compiler then matches on the length first.
         match name.as_bytes() {
             b"message"
             | b"msg"
@@ -113,8 +112,8 @@ impl Role {
         }
     }
 
-    /// The role that a client may name a field for, in whose place its usual names are.
-    fn named(self) -> Self {
+    /// The role that a client can name, whose usual names include this one.
+    fn client_role(self) -> Self {
         match self {
             Self::SecondMessage | Self::Hint | Self::Payload => Self::Message,
             Self::Nanos => Self::Time,
@@ -123,28 +122,28 @@ impl Role {
     }
 }
 
-/// That of clients who say nothing.
+/// The mapping of clients that set no names.
 pub static USUAL: Mapping = Mapping::usual();
 
-/// What a client says about its fields.
+/// A client's settings for its fields.
 #[derive(Debug, Clone)]
 pub struct Mapping {
-    /// Names with a role; a role that has one of its own loses its usual ones.
+    /// Names with roles. A role with a name here loses its usual names.
     names: Vec<(Text, Role)>,
-    /// For records that name none.
+    /// Defaults for records that lack the field.
     pub service: Text,
     pub node: Text,
     pub level: Text,
 }
 
 impl Mapping {
-    /// The usual names, and nothing else.
+    /// Only the usual names.
     pub const fn usual() -> Self {
         const NOTHING: Text = Text::const_new("");
         Self { names: Vec::new(), service: NOTHING, node: NOTHING, level: NOTHING }
     }
 
-    /// Gives a field's name a role.
+    /// Assigns a role to a field name.
     pub fn name(&mut self, name: &str, role: Role) {
         self.names.push((Text::from(name), role));
     }
@@ -157,16 +156,16 @@ impl Mapping {
             return *role;
         }
         let usual = Role::usual(name);
-        if self.names.iter().any(|(_, role)| *role == usual.named()) { Role::Attribute } else { usual }
+        if self.names.iter().any(|(_, role)| *role == usual.client_role()) { Role::Attribute } else { usual }
     }
 
-    /// Fills in what a record does not say.
+    /// Fills in missing fields of a record.
     pub(crate) fn complete(&self, record: &mut RawRecord) {
         complete(record, &self.service, &self.node, &self.level);
     }
 }
 
-/// Fills in what a record does not say of itself and what is around it does.
+/// Fills in missing fields of a record from its context.
 pub(crate) fn complete(record: &mut RawRecord, service: &str, node: &str, level: &str) {
     for (own, given) in [(&mut record.service, service), (&mut record.node, node), (&mut record.level, level)] {
         if own.is_empty() && !given.is_empty() {

@@ -1,10 +1,10 @@
-//! JSON over TCP: a packet is an object and ends with `¶` or with a new line.
+//! JSON over TCP: each packet is an object, terminated by `¶` or a newline.
 //!
-//! Packets of the first kind are those of a log service behind a distributor,
-//! `{"uri":"/logs","method":"POST","key":0,"params":"{\"message\":…}"}¶`: the fields of
-//! `params`, an object or its JSON text, become those of the record, and `uri`, `method`
-//! and `key` its attributes. A service of that kind logs each packet that it serves, so `params`
-//! is mostly a packet itself, and the message is what it asks for: `GET /goods {"name":"tea"}`.
+//! Packets terminated by `¶` come from a log service behind a distributor:
+//! `{"uri":"/logs","method":"POST","key":0,"params":"{\"message\":…}"}¶`. The fields of `params`, an object or its
+//! JSON text, become the fields of the record; `uri`, `method` and `key` become attributes. Such a service logs each
+//! packet that it serves, so `params` is usually a packet itself. The message is then the request line of that
+//! packet: `GET /goods {"name":"tea"}`.
 
 use bytes::{Buf as _, BytesMut};
 use compact_str::format_compact;
@@ -22,15 +22,15 @@ use crate::{
 /// U+00B6 in UTF-8.
 const PILCROW: &[u8] = "¶".as_bytes();
 
-/// How many `¶` a packet may hold within its texts.
+/// The maximum number of `¶` within the texts of a packet.
 const WITHIN: usize = 16;
 
-/// A stream of packets.
+/// The decoder of a stream of packets.
 #[derive(Debug, Default)]
 pub struct Packets {
-    /// The bytes that were looked through.
+    /// The number of bytes already scanned.
     seen: usize,
-    /// Ends of what did not read so far because it may go on: a `¶` within a text.
+    /// The positions of `¶` that may be within a text, because the packet up to there is incomplete.
     within: Vec<usize>,
 }
 
@@ -40,7 +40,7 @@ enum Ended {
 }
 
 impl Packets {
-    /// The place of the next end, from what was not looked through yet.
+    /// The position of the next terminator after the scanned bytes.
     fn next_end(&mut self, bytes: &[u8]) -> Option<(usize, Ended)> {
         let rest = bytes.get(self.seen..).unwrap_or_default();
         let mut places = memchr::memchr2_iter(PILCROW[0], b'\n', rest).map(|place| place + self.seen);
@@ -49,7 +49,7 @@ impl Packets {
             Some(rest) if rest.starts_with(PILCROW) => Some((place, Ended::Pilcrow)),
             _ => None,
         });
-        // The first byte of a `¶` may be the last that has come.
+        // The last byte may be the first byte of a `¶`.
         self.seen = match &found {
             Some((place, Ended::Line)) => place + 1,
             Some((place, Ended::Pilcrow)) => place + PILCROW.len(),
@@ -83,10 +83,10 @@ impl Protocol for Packets {
                     let after = self.seen;
                     self.advance(bytes, after);
                 }
-                // A `¶` in the middle of a text, perhaps.
-                (Err(_), Ended::Pilcrow) if self.within.len() < WITHIN && may_go_on(packet) => self.within.push(end),
+                // Possibly a `¶` within a text.
+                (Err(_), Ended::Pilcrow) if self.within.len() < WITHIN && may_continue(packet) => self.within.push(end),
                 (Err(reason), _) => {
-                    // The first of what was put together was a packet of its own, and broken.
+                    // The first part was a packet of its own, and broken.
                     let broken = self.within.first().map(|end| end + PILCROW.len());
                     frame.take(Err(reason));
                     let after = broken.unwrap_or(self.seen);
@@ -98,7 +98,7 @@ impl Protocol for Packets {
     }
 
     fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
-        // The last packet need not be ended.
+        // The last packet needs no terminator.
         if !bytes.trim_ascii().is_empty() {
             frame.take(record(bytes));
         }
@@ -106,25 +106,25 @@ impl Protocol for Packets {
     }
 }
 
-fn may_go_on(json: &[u8]) -> bool {
+fn may_continue(json: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err_and(|error| error.is_eof())
 }
 
 fn record(packet: &[u8]) -> Result<RawRecord, String> {
     let packet = packet.trim_ascii();
     let record = fields::read_json(packet, &USUAL)?;
-    if record.message.is_empty() && is_request(&record) { Ok(unfolded(packet, record)) } else { Ok(record) }
+    if record.message.is_empty() && is_request(&record) { Ok(unwrap_params(packet, record)) } else { Ok(record) }
 }
 
-/// Where log services take what is logged: the address says nothing about it.
+/// The address at which log services accept logs. It carries no information.
 const LOGS: &str = "/logs";
 
-/// A packet's `params` as the record.
-fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
+/// Converts a packet with `params` to a record.
+fn unwrap_params(packet: &[u8], mut outer: RawRecord) -> RawRecord {
     let params = take_params(packet, &mut outer).filter(|params| !matches!(params.trim(), "" | "null"));
     let inner = params.as_deref().and_then(|params| fields::read_json(params.as_bytes(), &USUAL).ok());
     let Some(mut record) = inner else {
-        // No object: the text is what was logged.
+        // Not an object: the text is the message.
         let attributes = outer.attributes.iter().filter(|(key, _)| key != "params").cloned().collect();
         let message = match params {
             Some(params) if attribute(&outer, "uri").as_deref() == Some(LOGS) => params.into(),
@@ -135,7 +135,7 @@ fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
     if record.message.is_empty() {
         let params = params.unwrap_or_default();
         record.message = match is_request(&record) {
-            // The packet that was served.
+            // A packet about a packet that was served.
             true => request(&record, take_params(params.as_bytes(), &mut record.clone()).as_deref()),
             false if attribute(&outer, "uri").as_deref() == Some(LOGS) => params.trim().to_owned(),
             false => request(&outer, Some(&params)),
@@ -143,7 +143,7 @@ fn unfolded(packet: &[u8], mut outer: RawRecord) -> RawRecord {
     }
     let taken = |key: &str| key == "params" || key.starts_with("params.");
     let rest = outer.attributes.into_iter().filter(|(key, _)| !taken(key));
-    // What the service itself says counts for more than the envelope.
+    // Fields of the service take precedence over those of the envelope.
     record.attributes.splice(0..0, rest.collect::<Vec<(_, Value)>>());
     mapping::complete(&mut record, &outer.service, &outer.node, &outer.level);
     if record.time == RawTime::Missing {
@@ -165,7 +165,7 @@ fn is_request(record: &RawRecord) -> bool {
     attribute(record, "uri").is_some() && attribute(record, "method").is_some()
 }
 
-/// `GET /goods {"name":"tea"}`: what a packet asks for, as one line.
+/// Formats a packet as a request line: `GET /goods {"name":"tea"}`.
 fn request(packet: &RawRecord, params: Option<&str>) -> String {
     let part = |name| attribute(packet, name).unwrap_or_default();
     let params = params.map(str::trim).filter(|params| !matches!(*params, "" | "null" | "{}"));
@@ -177,15 +177,15 @@ fn request(packet: &RawRecord, params: Option<&str>) -> String {
     line
 }
 
-/// The text of a packet's `params`, which is no attribute any more, or what it is in JSON.
+/// Removes `params` from the attributes. Returns its text, or its JSON.
 fn take_params(packet: &[u8], outer: &mut RawRecord) -> Option<Text> {
     #[derive(Deserialize)]
     struct Packet<'a> {
         #[serde(borrow)]
         params: Option<&'a RawValue>,
     }
-    // Most are JSON text in JSON text, and were read as a text already. So were arrays, but not
-    // as they came.
+    // Most are JSON text within JSON text and were already read as a text. Arrays became texts too, but not in their
+    // original form.
     let is_text = |(key, value): &mut (Text, Value)| {
         key == "params" && matches!(value, Value::Text(text) if !text.starts_with('['))
     };
@@ -292,7 +292,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the bytes are cut, also within a character.
+        /// The bytes may be cut anywhere, also within a character.
         #[test]
         fn pieces_do_not_matter(messages in prop::collection::vec("[a-z¶한\\\\\"]{0,12}", 1..6), pilcrow in any::<bool>(), pieces in prop::collection::vec(1usize..9, 0..40)) {
             let end = if pilcrow { "¶" } else { "\n" };

@@ -1,40 +1,39 @@
-//! Protocols over a stream of bytes: what they have in common.
+//! Common parts of protocols over byte streams.
 
 use bytes::{Buf as _, BytesMut};
 use model::{Text, Value};
 use pipeline::normalise::RawRecord;
 
-/// The bytes of one message of a stream, where the protocol has no bound of its own.
+/// The size limit of one message, in bytes, for protocols without a limit of their own.
 pub const MESSAGE_BYTES: usize = 2 << 20;
 
-/// What has come so far of a stream, as records.
+/// The records decoded from a stream so far.
 #[derive(Debug, Default)]
 pub struct Frame {
     pub records: Vec<RawRecord>,
-    /// Why messages were refused, the first few of them.
+    /// The first few reasons why messages were refused.
     pub reasons: Vec<String>,
-    /// How many were refused.
+    /// The number of refused messages.
     pub refused: usize,
-    /// What to answer once the records are durable.
+    /// The answer to send when the records are durable.
     pub answer: Vec<u8>,
-    /// What names the frame whenever its client sends it: the frame is then the whole of what
-    /// that name stands for.
+    /// The idempotency key, if the client can resend the frame. The frame then holds exactly the records of that key.
     pub name: Option<[u8; 32]>,
-    /// The bytes that the records take in memory, roughly.
+    /// The approximate memory size of the records, in bytes.
     pub weight: usize,
-    /// Whether nothing may be added, though there is room.
+    /// Whether the frame accepts no more, even if there is space.
     pub closed: bool,
 }
 
 impl Frame {
-    /// The reasons that are kept; past it refusals are only counted.
+    /// The number of reasons kept; further refusals are only counted.
     const REASONS: usize = 8;
-    /// The records after which a frame is handed on, though more have come.
+    /// The number of records at which a frame is submitted.
     pub const RECORDS: usize = 1_000;
-    /// The weight after which it is.
+    /// The weight at which a frame is submitted.
     pub const WEIGHT: usize = 1 << 20;
 
-    /// Whether it is handed on before more is read.
+    /// Whether the frame is submitted before more is read.
     pub fn is_full(&self) -> bool {
         self.closed || self.records.len() >= Self::RECORDS || self.weight >= Self::WEIGHT
     }
@@ -43,7 +42,7 @@ impl Frame {
         self.records.is_empty() && self.refused == 0 && self.answer.is_empty()
     }
 
-    /// Adds another frame behind this one.
+    /// Appends another frame.
     pub(crate) fn append(&mut self, other: Self) {
         self.records.extend(other.records);
         let room = Self::REASONS.saturating_sub(self.reasons.len());
@@ -55,7 +54,7 @@ impl Frame {
         self.closed |= other.closed;
     }
 
-    /// Adds a record, or counts that it was refused.
+    /// Adds a record, or counts a refusal.
     pub fn take(&mut self, read: Result<RawRecord, String>) {
         match read {
             Ok(record) => {
@@ -72,7 +71,7 @@ impl Frame {
     }
 }
 
-/// The bytes that a record takes in memory, roughly.
+/// The approximate memory size of a record, in bytes.
 fn weight(record: &RawRecord) -> usize {
     let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
     let attributes = record.attributes.iter();
@@ -80,22 +79,22 @@ fn weight(record: &RawRecord) -> usize {
     size_of::<RawRecord>() + record.message.len() + attributes
 }
 
-/// A protocol's place in its stream.
+/// A decoder of a byte stream.
 pub trait Protocol: Send {
-    /// Takes whole messages off the front of `bytes`, until there is none or the frame is
-    /// full. What is left is the beginning of a message.
+    /// Consumes whole messages from the front of `bytes`, until there is none or the frame is full. The remaining
+    /// bytes are the start of a message.
     ///
     /// # Errors
-    /// The reason why nothing can be read from here on.
+    /// The reason why the rest of the stream cannot be read.
     fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String>;
 
-    /// Takes what the stream has ended with, if a message may end so.
+    /// Handles the remaining bytes at the end of the stream.
     fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
         cut_off(bytes, frame);
     }
 }
 
-/// Refuses what a stream has ended with in the middle of a message.
+/// Refuses a message that the end of the stream cut off.
 pub(crate) fn cut_off(bytes: &mut BytesMut, frame: &mut Frame) {
     if !bytes.is_empty() {
         frame.take(Err(format!("the connection ended in the middle of a message, after {} bytes of it", bytes.len())));
@@ -103,18 +102,18 @@ pub(crate) fn cut_off(bytes: &mut BytesMut, frame: &mut Frame) {
     }
 }
 
-/// Finds the ends of messages that end with a byte, going over no byte twice.
+/// Finds the ends of delimited messages without scanning bytes twice.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ends {
     seen: usize,
 }
 
 impl Ends {
-    /// Takes the first message off the front, without its end, which `find` looks for in what
-    /// was not looked through; `None` where it has not come.
+    /// Takes the first message off the front, without its delimiter, which `find` searches in the bytes not yet
+    /// scanned. `None` while it is incomplete.
     ///
     /// # Errors
-    /// It is too long.
+    /// The message is too long.
     pub(crate) fn next(
         &mut self,
         bytes: &mut BytesMut,
@@ -131,12 +130,12 @@ impl Ends {
     }
 }
 
-/// The error about a message that is too long.
+/// The error for a message that is too long.
 pub(crate) fn too_long(limit: usize) -> String {
     format!("a message is longer than {limit} bytes; send it in parts")
 }
 
-/// Feeds a protocol the bytes in pieces of the given lengths, over and over.
+/// Feeds a protocol the bytes in pieces of the given lengths, repeated.
 #[cfg(test)]
 pub(crate) fn feed(protocol: &mut dyn Protocol, bytes: &[u8], pieces: &[usize]) -> Result<Frame, String> {
     let mut all = Frame::default();

@@ -1,5 +1,5 @@
-//! Message templates, as Serilog's compact format sends them: `@mt` with the names of the
-//! properties whose values belong there (<https://messagetemplates.org>).
+//! Message templates of Serilog's compact format: `@mt` with property names in braces, which stand for their values
+//! (<https://messagetemplates.org>).
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use pipeline::normalise::RawRecord;
 
 const TEMPLATE: &str = "@mt";
 
-/// Gives the record the message that its template describes, if it has one. The template
-/// stays as an attribute: it is what messages of one kind have in common.
+/// Sets the message of a record from its template, if it has one. The template remains as an attribute, because it
+/// identifies the kind of message.
 pub(crate) fn render(record: &mut RawRecord) {
     let Some(model::Value::Text(template)) = attribute(record, TEMPLATE) else { return };
     let mut message = String::with_capacity(template.len() + 32);
@@ -24,7 +24,7 @@ pub(crate) fn render(record: &mut RawRecord) {
         }
         let hole = from.find('}').map(|end| from.split_at(end + 1));
         let (hole, after) = hole.unwrap_or_else(|| from.split_at(1));
-        // What the record does not have stays as it is written.
+        // A missing property leaves its placeholder.
         match attribute(record, name_of(hole)) {
             Some(value) => {
                 let _ = write!(message, "{value}");
@@ -33,7 +33,7 @@ pub(crate) fn render(record: &mut RawRecord) {
         }
         rest = after;
         if message.len() > limits::MESSAGE_BYTES {
-            // Holes may name one long value again and again.
+            // Placeholders may repeat one long value many times.
             message.clear();
             rest = template.as_str();
             break;
@@ -43,8 +43,8 @@ pub(crate) fn render(record: &mut RawRecord) {
     record.message = message;
 }
 
-/// `{@User}`, `{Elapsed:0.000}` and `{Count,5}` name what `{User}`, `{Elapsed}` and
-/// `{Count}` do.
+/// The property name of a placeholder: `{@User}`, `{Elapsed:0.000}` and `{Count,5}` refer to `User`, `Elapsed` and
+/// `Count`.
 fn name_of(hole: &str) -> &str {
     let name = hole.trim_start_matches('{').trim_end_matches('}').trim_start_matches(['@', '$']);
     name.split([':', ',']).next().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Bodies that were meant for another door, told by how they begin.
+//! Recognises bodies meant for another endpoint by their first bytes.
 
 use pipeline::{Error, Result};
 
@@ -7,7 +7,7 @@ use crate::{
     mapping::Role,
 };
 
-/// A way in for bodies.
+/// An endpoint for bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     Json,
@@ -30,7 +30,7 @@ impl Door {
         }
     }
 
-    /// The door's own name, and where it is.
+    /// The display name of the endpoint, and its address.
     fn place(self) -> (&'static str, &'static str) {
         match self {
             Self::Json => ("JSON", "POST it to /api/v1/push"),
@@ -43,20 +43,17 @@ impl Door {
     }
 }
 
-/// Checks that a body is not obviously meant for another door than `here`.
+/// Checks that a body is not obviously meant for another endpoint than `here`.
 ///
 /// # Errors
-/// `Invalid`, with the way to the right one; also for a body that is empty, or compressed and
-/// does not say so.
+/// `Invalid` with the right endpoint; also for an empty body, or a compressed one without `Content-Encoding`.
 pub fn check(body: &[u8], here: Door) -> Result<()> {
     let (name, _) = here.place();
     if body.trim_ascii().is_empty() {
         return Err(Error::invalid("the body is empty; there is nothing to store"));
     }
     if let Some(encoding) = compression(body) {
-        return Err(Error::invalid(format!(
-            "the body is compressed; say so with the header Content-Encoding: {encoding}"
-        )));
+        return Err(Error::invalid(format!("the body is compressed; send the header Content-Encoding: {encoding}")));
     }
     match recognise(body) {
         Some(meant) if meant != here => {
@@ -64,7 +61,7 @@ pub fn check(body: &[u8], here: Door) -> Result<()> {
         }
         _ if here == Door::Json => match envelope(body) {
             Some(list) => Err(Error::invalid(format!(
-                "the body is one object with a list of records as its field {list:?}; send the list itself, or one record a line"
+                "the body is one object with a list of records as its field {list:?}; send the list itself, or one record per line"
             ))),
             None => Ok(()),
         },
@@ -72,8 +69,8 @@ pub fn check(body: &[u8], here: Door) -> Result<()> {
     }
 }
 
-/// The first field's name, if it is one under which other services take a list of records, and
-/// the object is no record itself: stored as one, it would be found by none of them.
+/// The name of the first field, if other services use it for a list of records and the object is not a record itself.
+/// Stored as one record, the list could not be found by any of its records.
 fn envelope(body: &[u8]) -> Option<&'static str> {
     let (name, value) = first_field(body)?;
     let list = ["records", "logs", "events", "entries", "logEvents", "messages"]
@@ -100,7 +97,7 @@ fn compression(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Looks at the first field's name, and no further.
+/// Recognises a body by the name of its first field.
 pub(crate) fn recognise(body: &[u8]) -> Option<Door> {
     let body = body.trim_ascii_start();
     if let [b'<', b'0'..=b'9', rest @ ..] = body {

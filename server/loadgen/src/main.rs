@@ -1,16 +1,16 @@
-//! Loads a running Logboom from outside and checks what it did with the load.
+//! Loads a running Logboom from outside and verifies the result.
 //!
-//! A black box: it knows the wire, the reading API and the model, and nothing of the
-//! server's inside. Every record it sends follows from a seed and a number, so what is
-//! read back can be compared with what was sent, field by field.
+//! A black box: it knows the wire format, the reading API and the model, but nothing of the server's code. Every
+//! record derives from a seed and a number, so that stored records can be compared with the sent ones, field by
+//! field.
 //!
-//! * `run` sends, and measures acknowledgement and, with `--live`, the live tail;
-//! * `verify` reads a run back and counts lost, doubled, altered and invented records;
-//! * `demo` is three small services that have something to say.
+//! * `run` sends records, and measures acknowledgements and, with `--live`, the live tail;
+//! * `verify` reads a run back and counts lost, duplicate, altered and invented records;
+//! * `demo` simulates three small services.
 //!
-//! Each prints one line of JSON, save `demo`.
+//! Each except `demo` prints one line of JSON.
 
-// Results go to standard output; that is what this program is for.
+// The results are printed to standard output.
 #![allow(clippy::print_stdout)]
 
 mod corpus;
@@ -26,16 +26,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The server's, so that the two are alike: a fifth of the loader's time was glibc's allocator.
+/// The allocator of the server: with glibc's, allocation took a fifth of the loader's time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(name = "loadgen", version, about, max_term_width = 100)]
 enum Command {
-    /// Send records and measure how they are acknowledged.
+    /// Send records and measure their acknowledgement.
     Run(Box<run::RunOptions>),
-    /// Read a run back; count what was lost, doubled, altered or invented.
+    /// Read a run back; count lost, duplicate, altered and invented records.
     Verify(verify::VerifyOptions),
     /// Three sample services that log until Ctrl-C.
     Demo(demo::DemoOptions),
@@ -43,7 +43,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Built together with the server, the HTTP client has TLS and wants to be told whose.
+    // Built together with the server, the HTTP client needs an explicit TLS provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match work(Command::parse()).await {
         Ok(code) => code,
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked for; the code is a failure where the server did not do well.
+/// Runs the command. The exit code is a failure if the server failed.
 async fn work(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => {

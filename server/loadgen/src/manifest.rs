@@ -1,4 +1,4 @@
-//! What a run was, written down so that `verify` can judge it later.
+//! The description of a run, for `verify`.
 
 use std::{fs, path::Path};
 
@@ -9,45 +9,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::reading::Scope;
 
-/// Everything that decides which records a run sent, and which were acknowledged.
+/// The parameters that determine the sent records, and the acknowledged ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// Marks each record of the run.
+    /// The name of the run, part of each record.
     pub run: String,
     pub shape: Shape,
     pub seed: u64,
     pub times: Times,
-    /// Records 0 to `sent` − 1 were sent, or at least tried.
+    /// Records 0 to `sent` − 1 were sent or tried.
     pub sent: u64,
-    /// The acknowledged ones: first and last number of each range, in order.
+    /// The acknowledged records: first and last number of each range, in order.
     pub acknowledged: Vec<(u64, u64)>,
 }
 
-/// How much of a record a door can carry.
+/// The fields that a door can carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shape {
     /// All fields; `run` and `seq` are attributes.
     Full,
-    /// Node, time, level and message; run and number stand at the message's end.
+    /// Node, time, level and message; run and number are at the end of the message.
     Line,
 }
 
-/// The time of each record, from its number.
+/// The time of each record, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Times {
     /// The time of record 0, in nanoseconds since the Unix epoch.
     pub base: Nanos,
-    /// From one record to the next, in nanoseconds.
+    /// The interval between records, in nanoseconds.
     pub step: Nanos,
-    /// Each record is up to so many nanoseconds later than that.
+    /// The maximum random delay of each record, in nanoseconds.
     pub jitter: Nanos,
 }
 
 impl Manifest {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is no manifest of a run", path.display()))
+        serde_json::from_slice(&text).with_context(|| format!("{} is not the manifest of a run", path.display()))
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
@@ -55,7 +55,7 @@ impl Manifest {
         fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// The query that finds the run's records and no others.
+    /// The query that finds exactly the run's records.
     pub(crate) fn query(&self) -> String {
         match self.shape {
             Shape::Full => format!("run:{}", self.run),
@@ -63,7 +63,7 @@ impl Manifest {
         }
     }
 
-    /// The query and the range of time that hold the run, with an hour to spare.
+    /// The query and the time range of the run, with an hour of margin.
     pub(crate) fn scope(&self) -> Scope {
         const HOUR: Nanos = 3_600_000_000_000;
         let Times { base, step, jitter } = self.times;
@@ -72,7 +72,7 @@ impl Manifest {
     }
 }
 
-/// Sorts ranges of record numbers (first, last) and joins those that touch.
+/// Sorts ranges of record numbers (first, last) and merges adjacent ones.
 pub(crate) fn joined(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     ranges.sort_unstable();
     let mut joined: Vec<(u64, u64)> = Vec::new();

@@ -1,9 +1,9 @@
-//! Random numbers that are the same on every machine and in every version.
+//! Reproducible random numbers, the same on every machine and in every version.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// The generator SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
-/// generators", 2014). A few nanoseconds to seed, so each record has one of its own.
+/// The generator SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014). Seeding
+/// takes a few nanoseconds, so each record has its own.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix(u64);
 
@@ -28,18 +28,18 @@ impl SplitMix {
         (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
-    /// Whether something of so many in a thousand happens.
+    /// Returns `true` with a probability of `of_thousand` in 1000.
     pub(crate) fn per_mille(&mut self, of_thousand: u32) -> bool {
         self.below(1000) < of_thousand
     }
 
-    /// One of several things.
+    /// A random element.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
 }
 
-/// 64 bits that differ from one start of the program to the next.
+/// 64 bits that differ for each start of the program.
 pub(crate) fn fresh() -> u64 {
     // The standard library seeds its hash maps from the operating system.
     RandomState::new().hash_one(std::process::id())

@@ -1,4 +1,4 @@
-//! The reading API as a client sees it: pages, counts and the live tail.
+//! A client of the reading API: pages, counts and the live tail.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use model::{
 use reqwest::{Client, Response, Url, header};
 use serde::de::DeserializeOwned;
 
-/// The query and the range of time that hold a run.
+/// The query and the time range of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub query: String,
@@ -32,13 +32,13 @@ impl Reader {
         Ok(Self { client, url: url.clone() })
     }
 
-    /// Fails where no server answers. A peer, whose address has a path, is believed to.
-    pub(crate) async fn reach(&self) -> Result<()> {
+    /// Fails if no server responds. A URL with a path belongs to another system and is not checked.
+    pub(crate) async fn check_reachable(&self) -> Result<()> {
         if self.url.path() != "/" {
             return Ok(());
         }
         let answer = self.client.get(self.url.join("healthz")?).send().await;
-        checked(answer.with_context(|| format!("no Logboom answers at {}", self.url))?).await.map(drop)
+        checked(answer.with_context(|| format!("no Logboom server at {}", self.url))?).await.map(drop)
     }
 
     pub(crate) async fn count(&self, scope: &Scope) -> Result<u64> {
@@ -46,7 +46,7 @@ impl Reader {
         Ok(view.count)
     }
 
-    /// One page, newest first; `cursor` is the one that the page before gave.
+    /// One page, newest first; `cursor` is from the previous page.
     pub(crate) async fn page(&self, scope: &Scope, cursor: Option<&str>) -> Result<LogsPage> {
         let limit = limits::PAGE_RECORDS.to_string();
         let mut more = vec![("limit", limit.as_str())];
@@ -54,7 +54,7 @@ impl Reader {
         self.get("api/v1/logs", scope, &more).await
     }
 
-    /// Opens the live tail; `after` is the id of the last event that was seen.
+    /// Opens the live tail; `after` is the id of the last event seen.
     pub(crate) async fn tail(&self, query: &str, after: Option<&str>) -> Result<Events> {
         let url = Url::parse_with_params(self.url.join("api/v1/tail")?.as_str(), [("query", query)])?;
         let mut request = self.client.get(url).header(header::ACCEPT, "text/event-stream");
@@ -69,11 +69,11 @@ impl Reader {
         let own = [("query", scope.query.as_str()), ("from", &from), ("to", &to)];
         let url = Url::parse_with_params(self.url.join(path)?.as_str(), own.iter().chain(more))?;
         let response = checked(self.client.get(url).send().await?).await?;
-        response.json().await.with_context(|| format!("{path} answered something else than was agreed"))
+        response.json().await.with_context(|| format!("{path} returned an unexpected response"))
     }
 }
 
-/// An answer that is no success, as an error with the server's own words.
+/// Converts an unsuccessful response to an error with the server's text.
 async fn checked(response: Response) -> Result<Response> {
     let status = response.status();
     if !status.is_success() {
@@ -95,7 +95,7 @@ pub(crate) struct Event {
 pub(crate) struct Events {
     response: Response,
     buffer: Vec<u8>,
-    /// What of the buffer was read already.
+    /// The number of bytes of the buffer already parsed.
     read: usize,
 }
 
@@ -121,7 +121,7 @@ impl Events {
     }
 }
 
-/// Reads the lines of one event; `None` for one without data, such as a heartbeat.
+/// Parses the lines of one event; `None` for one without data, such as a heartbeat.
 fn parse_event(block: &str) -> Option<Event> {
     let mut event = Event::default();
     let mut has_data = false;

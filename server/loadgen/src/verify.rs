@@ -1,4 +1,4 @@
-//! `loadgen verify`: reads a run back by the reading API and judges it record by record.
+//! `loadgen verify`: reads a run back through the reading API and compares record by record.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,48 +18,47 @@ use crate::{
     reading::{Reader, Scope},
 };
 
-/// How many findings are told in words.
+/// The number of findings described in the result.
 const EXAMPLES: usize = 10;
-/// How often a queue that is still being worked off is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+/// The polling interval while the queue is processed.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Which run to judge.
+/// The run to verify.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyOptions {
     /// The server to read from.
     #[arg(long, env = "LOGBOOM_URL", default_value = "http://127.0.0.1:3000")]
     pub url: Url,
-    /// What `run --out` wrote.
+    /// The file written by `run --out`.
     #[arg(long, value_name = "FILE")]
     pub expect: PathBuf,
-    /// The run that the file is expected to describe.
+    /// The expected name of the run.
     #[arg(long)]
     pub run_id: Option<String>,
-    /// Seconds without a new record after which those that are missing are lost: a queue
-    /// may still be working off what was acknowledged.
+    /// Seconds without a new record after which missing records count as lost. The queue may still be processing
+    /// acknowledged records.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub patience: f64,
 }
 
-/// What was found. Clean: the first four are zero.
+/// The result. It is clean if the first four counts are zero.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Verdict {
     pub run: String,
-    /// Acknowledged, and not found.
+    /// Acknowledged, but not found.
     pub lost: u64,
-    /// Found more often than once: how often too many.
+    /// Surplus copies of records found more than once.
     pub doubled: u64,
-    /// Found with another content than was sent.
+    /// Found with a content other than sent.
     pub altered: u64,
-    /// Found and never sent.
+    /// Found, but never sent.
     pub invented: u64,
     pub sent: u64,
     pub acknowledged: u64,
     pub found: u64,
-    /// From the beginning of `verify` until all that was acknowledged was stored, or until
-    /// patience ended.
+    /// From the start of `verify` until all acknowledged records were stored, or the patience ended.
     pub settled_after_seconds: f64,
-    /// Found though never acknowledged, which is allowed: the answer was lost.
+    /// Found, but not acknowledged, which is allowed: the response was lost.
     pub unacknowledged: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
@@ -85,7 +84,7 @@ pub(crate) async fn verify(options: &VerifyOptions) -> Result<Verdict> {
     loop {
         let page = reader.page(&scope, cursor.as_deref()).await?;
         for record in &page.records {
-            oracle.see(record);
+            oracle.compare(record);
         }
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -94,8 +93,7 @@ pub(crate) async fn verify(options: &VerifyOptions) -> Result<Verdict> {
     }
 }
 
-/// Waits until so many records are stored, or until none was added for as long as
-/// `patience`; returns how long that took.
+/// Waits until `acknowledged` records are stored, or none was added for `patience`. Returns the elapsed time.
 async fn settle(reader: &Reader, scope: &Scope, acknowledged: u64, patience: Duration) -> Result<Duration> {
     let begin = Instant::now();
     let (mut stored, mut since) = (0, begin);
@@ -107,15 +105,15 @@ async fn settle(reader: &Reader, scope: &Scope, acknowledged: u64, patience: Dur
         if stored >= acknowledged || since.elapsed() >= patience {
             return Ok(begin.elapsed());
         }
-        sleep(GLANCE).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Knows what should be there, and keeps account of what is.
+/// Compares found records with the expected ones.
 struct Oracle<'a> {
     manifest: &'a Manifest,
     corpus: Corpus,
-    /// How often each number was found; stays at 255.
+    /// How often each number was found; saturates at 255.
     seen: Vec<u8>,
     verdict: Verdict,
 }
@@ -136,18 +134,18 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn see(&mut self, record: &RecordView) {
+    fn compare(&mut self, record: &RecordView) {
         self.verdict.found += 1;
         let number = number_of(record);
         let Some(times) = number.and_then(|number| self.seen.get_mut(number as usize)) else {
             self.verdict.invented += 1;
-            self.tell(format!("invented: {} with number {number:?}", record.id));
+            self.add_example(format!("invented: {} with number {number:?}", record.id));
             return;
         };
         *times = times.saturating_add(1);
         if *times > 1 {
             self.verdict.doubled += 1;
-            self.tell(format!("doubled: number {number:?}, again as {}", record.id));
+            self.add_example(format!("doubled: number {number:?}, again as {}", record.id));
         }
         let sample = self.corpus.sample(number.unwrap_or_default(), String::new());
         let different = match self.manifest.shape {
@@ -156,7 +154,7 @@ impl<'a> Oracle<'a> {
         };
         if let Some(field) = different {
             self.verdict.altered += 1;
-            self.tell(format!("altered: number {number:?}: {field}"));
+            self.add_example(format!("altered: number {number:?}: {field}"));
         }
     }
 
@@ -168,14 +166,14 @@ impl<'a> Oracle<'a> {
         for (number, (&expected, &times)) in expected.iter().zip(&self.seen.clone()).enumerate() {
             if expected && times == 0 {
                 self.verdict.lost += 1;
-                self.tell(format!("lost: number {number}"));
+                self.add_example(format!("lost: number {number}"));
             }
             self.verdict.unacknowledged += u64::from(!expected && times > 0);
         }
         self.verdict
     }
 
-    fn tell(&mut self, finding: String) {
+    fn add_example(&mut self, finding: String) {
         if self.verdict.examples.len() < EXAMPLES {
             self.verdict.examples.push(finding);
         }
@@ -190,7 +188,7 @@ fn number_of(record: &RecordView) -> Option<u64> {
     }
 }
 
-/// The first field in which a record differs from what was sent.
+/// The first field in which a record differs from the sent one.
 fn difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<String> {
     let mut attributes = vec![("run", Value::Text(run.into())), ("seq", Value::Int(sample.number as i64))];
     if let Some(request) = &sample.request {
@@ -209,7 +207,7 @@ fn difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<Str
 }
 
 fn line_difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<String> {
-    // A node that names no service stands for one.
+    // A record without a service has the node's name as its service.
     core_difference(sample, sample.node, &line_message(&sample.message, run, sample.number), record)
 }
 
@@ -242,7 +240,7 @@ mod tests {
         }
     }
 
-    /// A record as a faultless server would give it back.
+    /// A record as a correct server would return it.
     fn stored(manifest: &Manifest, number: u64) -> RecordView {
         let corpus = Corpus::new(&manifest.run, manifest.seed, manifest.times);
         let sample = corpus.sample(number, String::new());
@@ -269,9 +267,9 @@ mod tests {
         }
     }
 
-    fn judge(manifest: &Manifest, records: &[RecordView]) -> Verdict {
+    fn verdict_of(manifest: &Manifest, records: &[RecordView]) -> Verdict {
         let mut oracle = Oracle::new(manifest);
-        records.iter().for_each(|record| oracle.see(record));
+        records.iter().for_each(|record| oracle.compare(record));
         oracle.verdict()
     }
 
@@ -279,7 +277,7 @@ mod tests {
     fn a_faultless_run_is_clean_and_may_hold_what_was_not_acknowledged() {
         let manifest = manifest();
         let records: Vec<_> = (0..95).map(|number| stored(&manifest, number)).collect();
-        let verdict = judge(&manifest, &records);
+        let verdict = verdict_of(&manifest, &records);
         assert!(verdict.is_clean(), "{verdict:?}");
         assert_eq!((verdict.acknowledged, verdict.found, verdict.unacknowledged), (90, 95, 5));
     }
@@ -295,7 +293,7 @@ mod tests {
         let mut stranger = stored(&manifest, 5);
         stranger.attributes.insert("seq".to_owned(), Value::Int(1_000));
         records.push(stranger);
-        let verdict = judge(&manifest, &records);
+        let verdict = verdict_of(&manifest, &records);
         assert_eq!((verdict.lost, verdict.doubled, verdict.altered, verdict.invented), (1, 1, 3, 1), "{verdict:?}");
     }
 }

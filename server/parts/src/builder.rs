@@ -1,4 +1,4 @@
-//! Records into columns.
+//! Converts records to columns.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,7 +20,7 @@ use pipeline::{Error, Result};
 
 use super::schema::{self, AttributeColumn, Kind, Layout};
 
-/// A record about to be written, with what its batch knows.
+/// A record to write, with the context of its batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     pub record: &'a Record,
@@ -32,10 +32,10 @@ pub struct Row<'a> {
 /// Builds the columns of `rows`, which are in the order of the part.
 ///
 /// # Errors
-/// `Internal` where arrow refuses, such as more than 2 GiB of one text column.
+/// `Internal` if arrow refuses, for example more than 2 GiB in one text column.
 pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
-    // Row by row and not column by column: the records lie about in memory, and fetching
-    // them is most of the work.
+    // Row by row instead of column by column: the records are scattered in memory, and fetching them dominates the
+    // cost.
     let mut bytes = 0;
     let (mut traces, mut spans) = (Values::of(rows.len()), Values::of(rows.len()));
     let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
@@ -81,7 +81,7 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
     Ok((Layout { schema, attributes, diverse }, batch))
 }
 
-/// The columns that every part has, in the order of [`schema::core_fields`].
+/// The columns of every part, in the order of [`schema::core_fields`].
 struct Core {
     times: Vec<i64>,
     observed: Vec<i64>,
@@ -97,7 +97,7 @@ struct Core {
 }
 
 impl Core {
-    /// `bytes` are those of all messages.
+    /// `bytes` is the total size of all messages.
     fn new(rows: usize, bytes: usize) -> Self {
         Self {
             times: Vec::with_capacity(rows),
@@ -153,7 +153,7 @@ impl Core {
     }
 }
 
-/// The attribute columns, and the JSON column of what has none.
+/// The attribute columns, and the JSON column of all other attributes.
 struct Columns<'a> {
     columns: Vec<Column>,
     places: HashMap<(&'a str, Kind), usize, RandomState>,
@@ -170,7 +170,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Adds the attributes of the record in row `at`.
+    /// Appends the attributes of the record in row `at`.
     fn append(&mut self, at: usize, record: &Record) -> Result<()> {
         let mut spilled: Vec<&(Text, Value)> = Vec::new();
         for attribute in &record.attributes {
@@ -193,11 +193,12 @@ impl<'a> Columns<'a> {
 fn json(attributes: &[&(Text, Value)]) -> Result<String> {
     let map: std::collections::BTreeMap<&str, &Value> =
         attributes.iter().map(|(key, value)| (key.as_str(), value)).collect();
-    serde_json::to_string(&map).map_err(|error| Error::internal(format!("attributes do not print as JSON: {error}")))
+    serde_json::to_string(&map)
+        .map_err(|error| Error::internal(format!("attributes cannot be written as JSON: {error}")))
 }
 
-/// A column of attribute values under construction; rows without one are filled up
-/// with nulls when the next value comes.
+/// An attribute column under construction. Rows without a value are filled with nulls when the next value is
+/// appended.
 enum Column {
     Text(StringDictionaryBuilder<Int32Type>),
     Int(Int64Builder),
@@ -234,12 +235,12 @@ impl Column {
             (Self::Int(builder), Value::Int(value)) => builder.append_value(*value),
             (Self::Float(builder), Value::Float(value)) => builder.append_value(*value),
             (Self::Bool(builder), Value::Bool(value)) => builder.append_value(*value),
-            _ => return Err(Error::internal("an attribute's value and its column differ in type")),
+            _ => return Err(Error::internal("the types of an attribute's value and its column differ")),
         }
         Ok(())
     }
 
-    /// The array, and whether its values hardly repeat.
+    /// The array, and whether its values rarely repeat.
     fn finish(mut self, rows: usize) -> Result<(ArrayRef, bool)> {
         self.fill(rows);
         Ok(match self {
@@ -253,12 +254,12 @@ impl Column {
             }
             Self::Int(mut builder) => {
                 let array = builder.finish();
-                let spread = hardly_repeats(rows, array.iter().flatten());
+                let spread = rarely_repeats(rows, array.iter().flatten());
                 (Arc::new(array), spread)
             }
             Self::Float(mut builder) => {
                 let array = builder.finish();
-                let spread = hardly_repeats(rows, array.iter().flatten().map(f64::to_bits));
+                let spread = rarely_repeats(rows, array.iter().flatten().map(f64::to_bits));
                 (Arc::new(array), spread)
             }
             Self::Bool(mut builder) => (Arc::new(builder.finish()), false),
@@ -266,22 +267,22 @@ impl Column {
     }
 }
 
-/// From so many distinct values on, a dictionary is not worth its page.
+/// The number of distinct values from which a dictionary does not pay off.
 fn spread_from(rows: usize) -> usize {
     rows / 8
 }
 
-fn hardly_repeats<T: std::hash::Hash + Eq>(rows: usize, values: impl Iterator<Item = T>) -> bool {
+fn rarely_repeats<T: std::hash::Hash + Eq>(rows: usize, values: impl Iterator<Item = T>) -> bool {
     let mut seen = Values::of(rows);
     values.for_each(|value| seen.add(value));
     seen.spread
 }
 
-/// The distinct values of a column, until they are too many.
+/// The distinct values of a column, up to a limit.
 struct Values<T> {
     seen: HashSet<T, RandomState>,
     bound: usize,
-    /// Whether they hardly repeat.
+    /// Whether they rarely repeat.
     spread: bool,
 }
 
@@ -298,5 +299,5 @@ impl<T: std::hash::Hash + Eq> Values<T> {
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {
-    Error::internal(format!("records do not become columns: {error}"))
+    Error::internal(format!("records cannot be converted to columns: {error}"))
 }

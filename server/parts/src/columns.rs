@@ -8,34 +8,34 @@ use arrow_array::{
 use arrow_schema::DataType;
 use pipeline::{Error, Result};
 
-/// The column of this name.
+/// The column named `name`.
 ///
 /// # Errors
-/// `Corrupt` where the batch has none.
+/// `Corrupt` if the batch lacks it.
 pub fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
 }
 
 fn mistyped(name: &str) -> Error {
-    Error::corrupt(format!("a part's column {name} is of another type than its layout says"))
+    Error::corrupt(format!("a part's column {name} has a type that differs from its layout"))
 }
 
-/// The column of this name as numbers.
+/// The column as numbers.
 pub fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
     named(batch, name)?.as_primitive_opt::<T>().ok_or_else(|| mistyped(name))
 }
 
-/// The column of this name as nanoseconds since the Unix epoch.
+/// The column as nanoseconds since the Unix epoch.
 pub fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
     Ok(numbers::<TimestampNanosecondType>(batch, name)?.values())
 }
 
-/// The column of this name as byte strings of one length.
+/// The column as byte strings of fixed length.
 pub fn bytes<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray> {
     named(batch, name)?.as_fixed_size_binary_opt().ok_or_else(|| mistyped(name))
 }
 
-/// The value at `row` as an array, `None` where it is null.
+/// The value at `row` as an array; `None` if null.
 pub fn byte_value<const N: usize>(column: &FixedSizeBinaryArray, row: usize) -> Option<[u8; N]> {
     if column.is_null(row) { None } else { column.value(row).try_into().ok() }
 }
@@ -48,7 +48,7 @@ pub enum Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    /// The column of this name as text.
+    /// The column as text.
     pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
         let column = named(batch, name)?;
         match column.data_type() {
@@ -73,7 +73,7 @@ impl<'a> Texts<'a> {
         self.len() == 0
     }
 
-    /// The value at `row`, `None` where it is null.
+    /// The value at `row`; `None` if null.
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Plain(column) => column.is_valid(row).then(|| column.value(row)),

@@ -1,4 +1,4 @@
-//! Damaged parts: an error that names the part, or rows, and never the end of the process.
+//! Damaged parts yield rows or an error that names the part, and never end the process.
 
 use std::{fs, panic, path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
     schema, writer,
 };
 
-/// A part of some hundred records of all kinds, with the file's bytes.
+/// A part of some hundred records of all kinds, and the bytes of its file.
 fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
     let info = written(folder, &records::corpus(5, 20));
     let bytes = fs::read(info.file(folder)).unwrap();
@@ -36,7 +36,7 @@ fn written(folder: &Path, batches: &[Batch]) -> PartInfo {
     writer::write(folder, "2026-01-02", &rows, writer::Effort::Quick).unwrap()
 }
 
-/// Everything that a search reads of a part.
+/// Reads everything that a search reads of a part.
 fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
     let part = Part::new(info.clone(), folder, Arc::new(Footers::default()));
     let footer = part.footer()?;
@@ -94,7 +94,7 @@ fn the_bytes_of_a_part_tell_which_traces_it_has() {
     let others = (0..1_000_u32).map(|number| [(!number).to_le_bytes(); 4].concat());
     let wrong = others.filter(|id| part.may_have(&footer, 0, column, id.as_slice()).unwrap()).count();
     assert!(wrong < 150, "{wrong} of 1,000 ids that are nowhere");
-    // Other columns are compressed: they may hold anything.
+    // Other columns are compressed, so any value may be in them.
     assert!(part.may_hold(&footer, 0, footer.columns.place(schema::MESSAGE), &[vec![0; 16]]).unwrap());
 }
 
@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn a_damaged_part_is_an_error_that_names_it_or_rows_and_no_panic(
         damage in vec((any::<Index>(), any::<u8>()), 1..6),
-        // Most of a file is data: half of the cases go for the footer.
+        // Most of a file is data, so half of the cases target the footer.
         at_the_end in any::<bool>(),
         cut in proptest::option::weighted(0.1, any::<Index>()),
     ) {

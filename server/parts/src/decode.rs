@@ -1,4 +1,4 @@
-//! Columns back into records.
+//! Converts columns back to records.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use super::{
     schema::{self, Columns, Kind},
 };
 
-/// The records of a batch that holds all columns of its part, in its order.
+/// The records of a batch that holds all columns of its part, in order.
 ///
 /// # Errors
-/// `Corrupt` where a column or value is not what the layout says.
+/// `Corrupt` if a column or value does not match the layout.
 pub fn records(batch: &RecordBatch, layout: &Columns) -> Result<Vec<StoredRecord>> {
     let time = columns::times(batch, schema::TIME)?;
     let observed_time = columns::times(batch, schema::OBSERVED_TIME)?;
@@ -55,19 +55,19 @@ pub fn records(batch: &RecordBatch, layout: &Columns) -> Result<Vec<StoredRecord
         .collect()
 }
 
-/// The id of the record at `position` of the batch whose first id is `base`.
+/// The id of the record at `position`, in the batch whose first id is `base`.
 pub fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
     let base = base.ok_or_else(|| Error::corrupt("a part holds a record without an id"))?;
     Ok(RecordId::from_bytes(base).nth(place_of(position)))
 }
 
-/// Reads one value of [`schema::REST`].
+/// Parses one value of [`schema::REST`].
 pub fn rest(json: &str) -> Result<BTreeMap<Text, Value>> {
     serde_json::from_str(json)
-        .map_err(|error| Error::corrupt(format!("a part's {} does not read: {error}", schema::REST)))
+        .map_err(|error| Error::corrupt(format!("a part's {} cannot be parsed: {error}", schema::REST)))
 }
 
-/// A column of attribute values, by type.
+/// A typed column of attribute values.
 pub enum Values<'a> {
     Text(Texts<'a>),
     Int(&'a Int64Array),
@@ -89,7 +89,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// The value at `row`, `None` where it is null.
+    /// The value at `row`; `None` if null.
     pub fn get(&self, row: usize) -> Option<Value> {
         match self {
             Self::Text(column) => column.get(row).map(|text| Value::Text(text.into())),
@@ -117,7 +117,7 @@ impl<'a> Attributes<'a> {
         Ok(Self { columns, rest })
     }
 
-    /// Sorted by key, as a record has them.
+    /// The attributes of `row`, sorted by key.
     fn at(&self, row: usize) -> Result<Vec<(Text, Value)>> {
         let mut attributes: Vec<(Text, Value)> = self
             .columns
@@ -127,7 +127,7 @@ impl<'a> Attributes<'a> {
         if let Some(json) = self.rest.as_ref().and_then(|rest| rest.get(row)) {
             attributes.extend(rest(json)?);
         }
-        // The map of the footer is whoever's who wrote the file: order is not taken on trust.
+        // Other programs may have written the file, so the order is not trusted.
         if !attributes.is_sorted_by(|a, b| a.0 < b.0) {
             attributes.sort_by(|a, b| a.0.cmp(&b.0));
         }

@@ -1,4 +1,4 @@
-//! The folder of parts: making names durable, removing what nobody lists.
+//! The folder of parts: durable directory entries, and removal of orphans.
 
 use std::{collections::HashSet, fs, io, path::Path};
 
@@ -8,12 +8,12 @@ pub fn failed(verb: &str, path: &Path, error: &io::Error) -> Error {
     Error::unavailable(format!("cannot {verb} {}: {error}", path.display()))
 }
 
-/// Makes the entries of a folder durable.
+/// Syncs the entries of a folder to disk.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed("sync", folder, &error))
 }
 
-/// Creates `folder` in `parent`, durably, if it is not there.
+/// Creates `folder` in `parent` durably, unless it exists.
 pub fn create_folder(parent: &Path, folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -22,8 +22,8 @@ pub fn create_folder(parent: &Path, folder: &Path) -> Result<()> {
     sync_folder(parent)
 }
 
-/// Removes the files that no listed part names: what a crash left before the catalogue
-/// knew of it. Returns how many.
+/// Removes files that are not listed: those that a crash left before their catalogue transaction. Returns their
+/// number.
 pub fn remove_orphans(folder: &Path, listed: &HashSet<&str>) -> Result<usize> {
     let mut removed = 0;
     for day in entries(folder)? {
@@ -37,7 +37,7 @@ pub fn remove_orphans(folder: &Path, listed: &HashSet<&str>) -> Result<usize> {
                 removed += 1;
             }
         }
-        // Fails, as it should, where something is left in it.
+        // Fails if the folder is not empty, as intended.
         let _ = fs::remove_dir(day.path());
     }
     Ok(removed)

@@ -1,10 +1,10 @@
-//! What is known of a part without its file.
+//! Metadata of a part that is known without its file.
 
 use std::path::{Path, PathBuf};
 
 use model::RecordId;
 
-/// What the catalogue knows of a part. Bounds are inclusive.
+/// The catalogue entry of a part. Bounds are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PartInfo {
     /// The file, relative to the folder of parts: `2026-11-21/<uuid>.parquet`.
@@ -25,13 +25,13 @@ impl PartInfo {
     }
 }
 
-/// What is wrong with a part's file.
+/// The kind of damage of a part's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// It is not there, or cannot be opened.
+    /// The file is missing or cannot be opened.
     Missing,
-    /// It has another length.
+    /// The file has another length.
     Size,
-    /// It does not read.
+    /// The content cannot be read.
     Content,
 }

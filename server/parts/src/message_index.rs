@@ -1,45 +1,42 @@
-//! What occurs in the messages of a block of rows: runs of bytes, and where words meet.
+//! An index of the messages in each block of rows: byte trigrams ("runs") and word boundaries ("seams").
 //!
-//! A word of the query language is any part of a message, so a filter of whole words
-//! could not rule out a block: `out` is in `timeout`. Runs of three bytes can: a text of
-//! eight bytes has six of them, and a block that lacks one lacks the text. Where all words
-//! of a text are frequent, its runs are too; then its seams tell, the two and the three
-//! letters before and after a space, because words follow one another in few ways. Seams
-//! of digits are as many as there are numbers, and are left out. Messages are folded, as in
-//! the language ([`model::query::fold`]), so a text in any case has the same runs.
+//! A word of the query language matches any part of a message, so an index of whole words could not rule out a block:
+//! `out` is in `timeout`. Runs of three bytes can: a text of eight bytes has six of them, and a block that lacks one
+//! lacks the text. If all words of a text are frequent, so are its runs. Then its seams discriminate: the two and the
+//! three letters before and after a space, because few pairs of words follow one another. Seams of digits are
+//! excluded, because there are as many as numbers. Messages are folded as in the query language
+//! ([`model::query::fold`]), so a text has the same runs in any case.
 //!
-//! Parts of earlier programs have sets in which only capital ASCII letters count as small
-//! ones. Of these, runs are asked for where all characters are the same in every case
-//! ([`Folding::Ascii`]).
+//! Parts of earlier versions fold ASCII letters only. There, only runs of characters without other case forms are
+//! tested ([`Folding::Ascii`]).
 //!
-//! A block's set is a bitmap of hashed runs and seams, halved while it stays sparse: at
-//! most 8 KiB for [`BLOCK_ROWS`] rows, an eighth of a byte each, and less where messages
-//! are alike. The sets of a part stand behind its last row group, where no Parquet reader
-//! looks, and the file's metadata says where. Layout: for each block one byte, the
-//! binary logarithm of its set's bits, then the set; at the end a CRC32C of all that.
+//! The set of a block is a bitmap of hashed runs and seams, halved while it is sparse: at most 8 KiB for
+//! [`BLOCK_ROWS`] rows, an eighth of a byte per row, and less for similar messages. The sets of a part follow its
+//! last row group, where no Parquet reader looks; the file's metadata has the offset. Layout: for each block one
+//! byte, the binary logarithm of its set's bits, then the set; at the end a CRC32C of all preceding bytes.
 
 use model::query::fold::{Letter, fold_into, is_plain};
 use pipeline::{Error, Result};
 
-/// Rows of one set; a row group holds a whole number of blocks, but for its last one.
+/// Rows per set. A row group holds a whole number of blocks, except the last one.
 pub const BLOCK_ROWS: usize = 65_536;
-/// Binary logarithms of the bits of a set.
+/// Binary logarithms of the number of bits of a set.
 const MOST: u32 = 16;
 const LEAST: u32 = 9;
 const WORDS: usize = (1 << MOST) / 64;
-/// A set may be halved while at most one of so many bits would be taken.
+/// A set may be halved while at most one in this many bits would be set.
 const SPARSE: usize = 8;
 
-/// What was done about the case of letters before runs were taken.
+/// The case folding applied before runs are extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Folding {
     /// Simple case folding, of every script.
     Simple,
-    /// Capital ASCII letters became small ones: so in parts of earlier programs.
+    /// ASCII lower case, in parts of earlier versions.
     Ascii,
 }
 
-/// The sets of all blocks of a part, in the order of its rows.
+/// The sets of all blocks of a part, in row order.
 #[derive(Debug)]
 pub struct MessageIndex {
     folding: Folding,
@@ -52,7 +49,7 @@ struct Set {
     words: Vec<u64>,
 }
 
-/// Builds the sets as messages are written.
+/// Builds the sets while messages are written.
 pub(crate) struct Builder {
     folding: Folding,
     done: Vec<u8>,
@@ -75,12 +72,12 @@ impl Builder {
             self.end_block();
         }
         self.text.set(message, self.folding);
-        // The type of a hash tells the compiler that it is within the array.
+        // The hash is `u16`, so the compiler can omit the bounds check.
         self.text.for_each(|hash| self.words[usize::from(hash / 64)] |= 1 << (hash % 64));
         self.rows += 1;
     }
 
-    /// Ends the block early: a row group begins with a block of its own.
+    /// Ends the block early, because each row group starts a new block.
     pub(crate) fn end_block(&mut self) {
         if self.rows == 0 {
             return;
@@ -92,7 +89,7 @@ impl Builder {
         self.rows = 0;
     }
 
-    /// The bytes that [`MessageIndex::read`] reads.
+    /// Returns the bytes for [`MessageIndex::read`].
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.end_block();
         let checksum = crc32c::crc32c(&self.done);
@@ -102,12 +99,12 @@ impl Builder {
 }
 
 impl MessageIndex {
-    /// Reads what [`Builder::finish`] wrote.
+    /// Parses the output of [`Builder::finish`].
     ///
     /// # Errors
-    /// `Corrupt` where it is something else.
+    /// `Corrupt` if the bytes are invalid.
     pub(crate) fn read(bytes: &[u8], folding: Folding) -> Result<Self> {
-        let corrupt = || Error::corrupt("its index of messages does not read");
+        let corrupt = || Error::corrupt("its message index cannot be read");
         let (mut rest, checksum) = bytes.split_last_chunk::<4>().ok_or_else(corrupt)?;
         if crc32c::crc32c(rest) != u32::from_le_bytes(*checksum) {
             return Err(corrupt());
@@ -126,8 +123,8 @@ impl MessageIndex {
         Ok(Self { folding, blocks })
     }
 
-    /// Whether a message of the block may contain the text, in any case. Texts of fewer than
-    /// three bytes always may.
+    /// Whether a message of the block may contain the text, case-insensitively. Always `true` for texts of fewer than
+    /// three bytes.
     pub fn may_contain(&self, block: usize, text: &str) -> bool {
         let Some(set) = self.blocks.get(block) else { return true };
         let mut padded = Padded::default();
@@ -140,7 +137,7 @@ impl MessageIndex {
         match self.folding {
             Folding::Simple => may_contain(text),
             Folding::Ascii => {
-                // The Kelvin sign is a run by itself, so it is known where `k` has no other form.
+                // The Kelvin sign is a run of its own. If the block lacks it, `k` has no other form there.
                 let no_kelvin = !set.has(hash_of_run(u32::from_le_bytes(*b"\xe2\x84\xaa\0")));
                 text.split(|character| !has_ascii_cases(character, no_kelvin)).all(may_contain)
             }
@@ -148,7 +145,7 @@ impl MessageIndex {
     }
 }
 
-/// Whether the character has no form but itself and the other case of ASCII.
+/// Whether the character has no other forms than its two ASCII cases.
 fn has_ascii_cases(character: char, no_kelvin: bool) -> bool {
     match character {
         'k' | 'K' => no_kelvin,
@@ -163,7 +160,7 @@ impl Set {
         self.words.get(place as usize / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
     }
 
-    /// The same runs in as few bits as keep the set sparse.
+    /// Halves the set as often as it stays sparse.
     fn halved(mut self) -> Self {
         while self.bits > LEAST {
             let half = self.words.len() / 2;
@@ -179,8 +176,7 @@ impl Set {
     }
 }
 
-/// A folded text with zeros around it, so that eight bytes can be read from three
-/// before each of its bytes.
+/// A folded text with zero padding, so that eight bytes can be read from three before each of its bytes.
 #[derive(Default)]
 struct Padded(Vec<u8>);
 
@@ -201,13 +197,13 @@ impl Padded {
         self.0.extend_from_slice(&[0; AFTER]);
     }
 
-    /// Calls back with the hash, of [`MOST`] bits, of each run of three bytes and of each seam.
-    /// There are far fewer seams than runs, so one that is taken for another by chance would
-    /// be so in every block: up to three hashes have to say that it is there.
+    /// Calls `call` with the [`MOST`]-bit hash of each run of three bytes and of each seam. Seams are far rarer than
+    /// runs, so a colliding run would be present in every block. Therefore a seam has up to three hashes, which must
+    /// all be present.
     fn for_each(&self, mut call: impl FnMut(u16)) {
         let end = self.0.len() - AFTER;
         let mut rest = &self.0[BEFORE..end];
-        // Six runs of eight bytes, which are read once.
+        // Six runs of eight bytes, which are loaded once.
         while let Some(eight) = rest.first_chunk() {
             let word = u64::from_le_bytes(*eight);
             (0..6).for_each(|place| call(hash_of_run((word >> (8 * place)) as u32 & 0xff_ffff)));
@@ -233,8 +229,7 @@ impl Padded {
     }
 }
 
-/// The seams around the space in the fourth byte of eight: two letters on each side, and
-/// three where there are as many.
+/// The seams around the space in the fourth of eight bytes: two letters on each side, and three if there are as many.
 fn seams(around: u64, call: &mut impl FnMut(u16)) {
     const TWO: u64 = 0x0000_8080_0080_8000;
     const THREE: u64 = 0x0080_8080_0080_8080;
@@ -251,10 +246,10 @@ fn seams(around: u64, call: &mut impl FnMut(u16)) {
     }
 }
 
-/// A byte of each, to work on eight at a time: the highest bit of a byte says whether it is so.
+/// SIMD within a register: the highest bit of each byte is its result.
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 
-/// Which of eight bytes are small ASCII letters.
+/// Marks the lower-case ASCII letters among eight bytes.
 fn small_letters(bytes: u64) -> u64 {
     let low = bytes & (0x7f * ONES);
     let from_a = low + (0x80 - u64::from(b'a')) * ONES;
@@ -262,7 +257,7 @@ fn small_letters(bytes: u64) -> u64 {
     from_a & !past_z & !bytes & (0x80 * ONES)
 }
 
-/// Which of eight bytes are this one.
+/// Marks the bytes equal to `byte` among eight bytes.
 fn equal(bytes: u64, byte: u8) -> u64 {
     let other = bytes ^ (u64::from(byte) * ONES);
     !(((other & (0x7f * ONES)) + 0x7f * ONES) | other) & (0x80 * ONES)
@@ -310,8 +305,8 @@ mod tests {
         }
     }
 
-    /// As the module describes it, a byte at a time.
-    fn plainly(text: &str) -> Vec<u16> {
+    /// The algorithm of the module documentation, byte by byte.
+    fn naive_hashes(text: &str) -> Vec<u16> {
         let text = text.to_ascii_lowercase().into_bytes();
         let letters = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_lowercase);
         let number =
@@ -347,7 +342,7 @@ mod tests {
             let mut hashes = Vec::new();
             padded.for_each(|hash| hashes.push(hash));
             hashes.sort_unstable();
-            prop_assert_eq!(hashes, plainly(&text));
+            prop_assert_eq!(hashes, naive_hashes(&text));
         }
     }
 
@@ -401,7 +396,7 @@ mod tests {
             assert_eq!(sets.may_contain(0, text), is_there, "{text}");
             assert!(older.may_contain(0, text) || !is_there, "{text}");
         }
-        // Of an older part, what has one form only still tells.
+        // In an older part, runs of characters with only one form still rule out blocks.
         assert!(
             !older.may_contain(0, "결제가") && !older.may_contain(0, "kernel panic") && older.may_contain(0, "ssss")
         );

@@ -1,4 +1,4 @@
-//! What a part says of the pages of its columns.
+//! Page pruning by the page index.
 
 use std::{iter, ops::Range};
 
@@ -7,8 +7,8 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use super::{ranges::push_joined, reader::Footer};
 
 impl Footer {
-    /// The rows of a row group in those pages of a column of integers whose bounds, inclusive, are
-    /// `wanted`; all of them where the file does not say.
+    /// The rows of the pages of an integer column whose inclusive bounds pass `wanted`; all rows without a page
+    /// index.
     pub fn rows_of_pages(&self, group: usize, place: usize, wanted: impl Fn((i64, i64)) -> bool) -> Vec<Range<usize>> {
         let rows = self.groups.get(group).map_or(0, |group| group.rows);
         let pages = || {
@@ -56,7 +56,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let record = |row: usize| Record {
             id: RecordId::base(1, 0),
-            // The newest comes first, and row 5 has the time 5 before it.
+            // Newest first, so row 5 has the time 5 before it.
             time: 1_767_323_045_000_000_000 - row as i64,
             observed_time: 0,
             severity: Severity::INFO,

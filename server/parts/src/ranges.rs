@@ -1,8 +1,8 @@
-//! Ranges of rows and bytes: joined, and what two lists of them have in common.
+//! Ranges of rows and bytes: merging and intersection.
 
 use std::ops::Range;
 
-/// Adds a range, or extends the last one where it goes on there.
+/// Appends a range, or extends the last one if they are adjacent.
 pub fn push_joined<T: PartialEq>(ranges: &mut Vec<Range<T>>, next: Range<T>) {
     match ranges.last_mut() {
         Some(last) if last.end == next.start => last.end = next.end,
@@ -10,7 +10,7 @@ pub fn push_joined<T: PartialEq>(ranges: &mut Vec<Range<T>>, next: Range<T>) {
     }
 }
 
-/// What two lists of ranges in order have in common.
+/// The intersection of two sorted lists of ranges.
 pub fn common(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for range in one {

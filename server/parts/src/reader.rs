@@ -1,4 +1,4 @@
-//! A part on disk: its footer, and what that tells without reading rows.
+//! A part on disk: its footer, and the metadata that is available without reading rows.
 
 use std::{
     collections::HashMap,
@@ -37,14 +37,14 @@ use super::{
     writer::GROUP_ROWS,
 };
 
-/// Footers kept decoded; one takes some ten to a hundred kilobytes, and with its
-/// message index up to half a megabyte.
+/// The number of cached decoded footers. A footer takes ten to a hundred kilobytes, with its message index up to half
+/// a megabyte.
 const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
-/// What is read of the end of a file at once: the footer of a full part and more.
+/// The number of bytes prefetched at the end of a file: more than the footer of a full part.
 const END_BYTES: u64 = 128 << 10;
 
-/// The most recently used footers.
+/// An LRU cache of footers.
 pub struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
 
 impl Default for Footers {
@@ -53,18 +53,18 @@ impl Default for Footers {
     }
 }
 
-/// A listed part.
+/// A part in the catalogue.
 pub struct Part {
     pub info: PartInfo,
     pub(super) path: PathBuf,
     footers: Arc<Footers>,
-    /// Whether the file goes with the last who reads it.
+    /// Whether the file is deleted when the last reader drops the part.
     doomed: AtomicBool,
-    /// How many services with a shorter time were looked for in it.
+    /// The number of services with a shorter retention already removed from it.
     cleared: AtomicUsize,
-    /// Whether it was written without compression; looked up once.
+    /// Whether it was written without compression; determined once.
     passing: OnceLock<bool>,
-    /// What was found wrong with its file.
+    /// The damage found in its file.
     damage: OnceLock<(Damage, String)>,
 }
 
@@ -73,32 +73,32 @@ impl Drop for Part {
         if self.doomed.load(Ordering::Relaxed) {
             self.footers.0.lock().pop(&self.info.path);
             if let Err(error) = std::fs::remove_file(&self.path) {
-                tracing::warn!(part = self.info.path, %error, "a part that nobody needs stays until the next start");
+                tracing::warn!(part = self.info.path, %error, "an unused part could not be deleted; the next start deletes it");
             }
             crash_point!("part::unlinked");
         }
     }
 }
 
-/// What the end of the file says of its content.
+/// The decoded footer.
 pub struct Footer {
     pub(super) metadata: ArrowReaderMetadata,
     index_place: Option<(IndexPlace, Folding)>,
-    /// Read when first asked for.
+    /// Loaded on first use.
     message_index: OnceLock<Option<MessageIndex>>,
     pub columns: Columns,
     pub groups: Vec<Group>,
 }
 
-/// The bounds of a row group, inclusive.
+/// The metadata of a row group. Bounds are inclusive.
 #[derive(Debug, Clone)]
 pub struct Group {
     pub rows: usize,
     pub time: (i64, i64),
     pub position: (i64, i64),
-    /// Of the batches' first ids.
+    /// Bounds of the first ids of batches.
     pub id_base: (RecordId, RecordId),
-    /// What its rows come to, where the file says so.
+    /// The counts of its rows, if the file has them.
     pub totals: Option<Totals>,
 }
 
@@ -116,47 +116,46 @@ impl Part {
         }
     }
 
-    /// Removes the file as soon as nobody reads it any more. Nothing lists it by now.
+    /// Deletes the file when the last reader drops the part. The catalogue no longer lists it.
     pub fn doom(&self) {
         self.doomed.store(true, Ordering::Relaxed);
     }
 
-    /// About how many rows its first row group has, without reading anything.
+    /// The estimated number of rows in its first row group, without reading the file.
     pub fn group_rows(&self) -> usize {
         (self.info.rows as usize).min(GROUP_ROWS)
     }
 
-    /// How many services were said to be cleared out of it.
+    /// The number of services marked as cleared.
     pub fn cleared(&self) -> usize {
         self.cleared.load(Ordering::Relaxed)
     }
 
-    /// Says that so many services were looked for in it.
+    /// Marks that the expired records of `services` services are removed.
     pub fn clear(&self, services: usize) {
         self.cleared.store(services, Ordering::Relaxed);
     }
 
-    /// Whether it was written as one that is merged soon, without compression. One that does
-    /// not read is not.
+    /// Whether it was written without compression, to be merged soon. `false` if it cannot be read.
     pub fn is_passing(&self) -> bool {
         *self.passing.get_or_init(|| self.footer().is_ok_and(|footer| footer.is_uncompressed()))
     }
 
-    /// The footer, from memory if it was read lately.
+    /// The footer, cached.
     ///
     /// # Errors
-    /// `Unavailable` where the file cannot be opened, `Corrupt` where it is no part.
+    /// `Unavailable` if the file cannot be opened, `Corrupt` if it is not a part.
     pub fn footer(&self) -> Result<Arc<Footer>> {
         if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
             return Ok(footer.clone());
         }
         let file = self.open()?;
         advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
-        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.spoilt(&error.message)))?;
-        // A spoilt number of rows must not be gone through.
+        let footer = self.guarded(|| Footer::read(&file).map_err(|error| self.damage_error(&error.message)))?;
+        // A damaged row count must not be iterated over.
         let rows = footer.groups.iter().fold(0_u64, |rows, group| rows.saturating_add(group.rows as u64));
         if rows != self.info.rows {
-            return Err(self.spoilt("it says that it has another number of rows than is listed"));
+            return Err(self.damage_error("its number of rows differs from the catalogue"));
         }
         let footer = Arc::new(footer);
         self.footers.0.lock().put(self.info.path.clone(), footer.clone());
@@ -172,33 +171,31 @@ impl Part {
         })
     }
 
-    /// The error of a part that does not read; from then on it is a damaged one.
-    pub(super) fn spoilt(&self, reason: &str) -> Error {
+    /// The error of an unreadable part. Marks the part as damaged.
+    pub(super) fn damage_error(&self, reason: &str) -> Error {
         self.damage.get_or_init(|| (Damage::Content, format!("its file does not read: {reason}")));
         Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
     }
 
-    /// What was found wrong with its file so far.
+    /// The damage found in its file so far.
     pub fn damage(&self) -> Option<(Damage, String)> {
         self.damage.get().cloned()
     }
 
-    /// Does something that the Parquet reader has a part in: it trusts lengths that it
-    /// reads, and over some damaged ones it panics. That costs the answer, which names
-    /// the part, and nothing else.
+    /// Runs code that uses the Parquet reader, and converts its panics to errors. The reader trusts the lengths in
+    /// the file, and panics on some damaged ones. The error names the part.
     pub fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        // What a panic has left half done is not looked at again: see `Batches`.
-        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.spoilt("its reader panicked")))
+        // State that a panic left inconsistent is not used again: see `Batches`.
+        panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.damage_error("its reader panicked")))
     }
 
-    /// The index of its messages; `None` where the part has none, or none that
-    /// read: a search can do without.
+    /// The message index; `None` if the part has none or it cannot be read. A search works without it.
     pub fn message_index<'a>(&self, footer: &'a Footer) -> Option<&'a MessageIndex> {
         let read = || {
             let (place, folding) = footer.index_place?;
             let sets = self.index_at(place, folding);
             if let Err(error) = &sets {
-                tracing::warn!(part = self.info.path, %error, "a part is searched without its index of messages");
+                tracing::warn!(part = self.info.path, %error, "a part is searched without its message index");
             }
             sets.ok()
         };
@@ -208,7 +205,7 @@ impl Part {
     fn index_at(&self, place: IndexPlace, folding: Folding) -> Result<MessageIndex> {
         let end = place.offset.checked_add(place.bytes).filter(|end| *end <= self.info.bytes);
         if end.is_none() {
-            return Err(Error::corrupt("its index of messages lies outside of the file"));
+            return Err(Error::corrupt("its message index lies outside of the file"));
         }
         let mut bytes = vec![0; place.bytes as usize];
         self.open()?
@@ -219,7 +216,7 @@ impl Part {
 }
 
 impl Group {
-    /// Whether a record with this id can be in the row group.
+    /// Whether the row group may contain a record with this id.
     pub fn may_have(&self, id: RecordId) -> bool {
         let (least, greatest) = self.id_base;
         least <= id && id.0 <= greatest.0.saturating_add(1 << PLACE_BITS)
@@ -227,7 +224,7 @@ impl Group {
 }
 
 impl Footer {
-    /// Whether messages stand there as they are.
+    /// Whether messages are stored uncompressed.
     fn is_uncompressed(&self) -> bool {
         let message = self.columns.place(schema::MESSAGE);
         let group = self.metadata.metadata().row_groups().first();
@@ -268,9 +265,9 @@ impl Footer {
         Ok(Self { metadata, index_place, message_index: OnceLock::new(), columns, groups })
     }
 
-    /// Has the system read these columns of a row group, all at once: the reader asks for
-    /// a page at a time, and a disk is slow at that. Of a selection only its pages: left to
-    /// itself, a system with a long read-ahead reads megabytes for a few rows.
+    /// Prefetches columns of a row group at once, because the reader requests page by page, which is slow on disks.
+    /// With a selection, prefetches exactly its pages; the system's own read-ahead could read megabytes for a few
+    /// rows.
     pub(super) fn read_ahead(&self, file: &File, group: usize, columns: &[usize], selection: Option<&RowSelection>) {
         let metadata = self.metadata.metadata();
         for place in columns {
@@ -289,8 +286,7 @@ impl Footer {
         }
     }
 
-    /// How many values a column has, nulls left out; where the file does not say: as many
-    /// as it has rows.
+    /// The number of non-null values of a column; the number of rows if the file has no statistics.
     pub(crate) fn values(&self, place: usize) -> usize {
         let groups = self.metadata.metadata().row_groups();
         let nulls = |group: &RowGroupMetaData| {
@@ -307,25 +303,25 @@ impl Footer {
             .all(|group| group.columns().get(place).is_some_and(|column| column.dictionary_page_offset().is_some()))
     }
 
-    /// The places of all columns.
+    /// The indexes of all columns.
     pub fn all_columns(&self) -> Vec<usize> {
         (0..self.metadata.parquet_schema().num_columns()).collect()
     }
 }
 
-/// Has the system read these bytes while other work is done. Only Linux is asked: elsewhere
-/// they are read when they are needed.
+/// Prefetches a range of bytes in the background (`posix_fadvise(WILLNEED)`). Linux only; elsewhere they are read on
+/// demand.
 pub(super) fn advise(file: &File, bytes: Range<u64>) {
     #[cfg(not(target_os = "linux"))]
     let _ = (file, bytes);
     #[cfg(target_os = "linux")]
     if let Some(length) = bytes.end.checked_sub(bytes.start).and_then(std::num::NonZeroU64::new) {
-        // Without it, reading only takes longer.
+        // Best effort: without it, reading is only slower.
         let _ = rustix::fs::fadvise(file, bytes.start, Some(length), rustix::fs::Advice::WillNeed);
     }
 }
 
-/// The least and greatest number of a column; where the file does not say: any.
+/// The bounds of a column; unbounded without statistics.
 fn bounds(group: &RowGroupMetaData, place: usize) -> (i64, i64) {
     match group.columns().get(place).and_then(|column| column.statistics()) {
         Some(Statistics::Int64(statistics)) => {
@@ -335,7 +331,7 @@ fn bounds(group: &RowGroupMetaData, place: usize) -> (i64, i64) {
     }
 }
 
-/// The least and greatest first id of a batch; where the file does not say: any.
+/// The bounds of the batches' first ids; unbounded without statistics.
 fn id_bounds(group: &RowGroupMetaData, place: usize) -> (RecordId, RecordId) {
     let statistics = group.columns().get(place).and_then(|column| column.statistics());
     let bound = |bytes: Option<&[u8]>, unknown| {

@@ -1,4 +1,4 @@
-//! Reading rows of a part: conditions first, then the columns of what passed.
+//! Reads rows of a part: evaluates conditions first, then reads columns of the rows that passed.
 
 use std::{ops::Range, sync::Arc};
 
@@ -19,54 +19,52 @@ use super::{
     reader::{Footer, Part},
 };
 
-/// Rows of one decoded batch; between two of them a scan looks whether it is still wanted. So few
-/// that their messages are still in the core's own cache when they are searched: with four times
-/// as many, counting a text took up to a quarter longer.
+/// Rows per decoded batch; a scan checks for cancellation between batches. Small enough that the messages stay in the
+/// core's cache while they are searched: with four times as many, counting a text took up to a quarter longer.
 const BATCH_ROWS: usize = 2_048;
 
 type Arrow<T> = std::result::Result<T, ArrowError>;
 
-/// Tells which rows of a batch pass.
+/// Selects the rows of a batch that pass.
 pub type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
 
-/// A condition on rows that reads some columns.
+/// A condition on rows, with the columns it reads.
 pub struct Condition {
-    /// Places in the part's schema.
+    /// Column indexes in the part's schema.
     pub columns: Vec<usize>,
     pub test: RowTest,
 }
 
-/// What to read of some rows.
+/// The columns, conditions and limits of a read.
 pub struct Reading {
-    /// Places in the part's schema.
+    /// Column indexes in the part's schema.
     pub columns: Vec<usize>,
     pub conditions: Vec<Condition>,
     pub limit: Option<usize>,
-    /// Rows of one batch.
+    /// Rows per batch.
     pub batch_rows: usize,
 }
 
 impl Default for Reading {
-    /// No column of any row.
+    /// No columns, no conditions.
     fn default() -> Self {
         Self { columns: Vec::new(), conditions: Vec::new(), limit: None, batch_rows: BATCH_ROWS }
     }
 }
 
 impl Reading {
-    /// What is read of every row.
+    /// The columns read for every row.
     pub fn first_columns(&self) -> &[usize] {
         self.conditions.first().map_or(&self.columns, |first| &first.columns)
     }
 }
 
 impl Part {
-    /// Reads `columns` of those of the given rows of the row group that pass all
-    /// conditions, which are tried in their order, in batches; at most `limit` rows.
+    /// Reads `columns` of the given rows of the row group that pass all conditions, in batches; at most `limit` rows.
     ///
-    /// Each condition reads its columns of the rows that passed those before it. What it
-    /// has read of the wanted columns is kept and not read again: most of a part is its
-    /// messages, and most of what a search takes is unpacking them.
+    /// The conditions run in order. Each reads its columns only for rows that passed the previous ones. Wanted
+    /// columns that a condition has decoded are reused: messages are most of a part, and decompressing them is most
+    /// of the cost of a search.
     pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
         let file = self.open()?;
         let mut selection = selection(footer, group, rows);
@@ -87,11 +85,11 @@ impl Part {
             if let Some(limit) = limit {
                 builder = builder.with_limit(limit);
             }
-            let reader = self.guarded(|| builder.build().map_err(|error| self.spoilt(&error.to_string())))?;
-            Ok(Batches { part: self, reader: Some(reader), kept: Kept::default() })
+            let reader = self.guarded(|| builder.build().map_err(|error| self.damage_error(&error.to_string())))?;
+            Ok(Batches { part: self, reader: Some(reader), kept: DecodedColumns::default() })
         };
-        let spoilt = |error: ArrowError| self.spoilt(&error.to_string());
-        let mut kept = Kept::default();
+        let damaged = |error: ArrowError| self.damage_error(&error.to_string());
+        let mut kept = DecodedColumns::default();
         let mut columns = what.columns;
         for Condition { columns: read, mut test } in what.conditions {
             let wanted: Vec<usize> = columns.extract_if(.., |column| read.contains(column)).collect();
@@ -100,14 +98,14 @@ impl Part {
                 let batch = batch?;
                 let mask = test(&batch)?;
                 if !wanted.is_empty() {
-                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(spoilt)?);
+                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
                 }
                 masks.push(mask);
             }
             if masks.iter().all(|mask| mask.true_count() == 0) {
                 return Ok(Batches { part: self, reader: None, kept });
             }
-            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(spoilt)?;
+            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
             let passed = RowSelection::from_filters(&masks);
             selection = Some(match selection {
                 Some(selection) => selection.and_then(&passed),
@@ -118,12 +116,12 @@ impl Part {
         Ok(Batches { kept, ..batches })
     }
 
-    /// Has the system read what [`Self::read`] will want of these columns, while other work is done.
+    /// Prefetches the bytes that [`Self::read`] will read of these columns, in the background.
     pub fn read_ahead(&self, footer: &Footer, group: usize, rows: &[Range<usize>], columns: &[usize]) {
         if columns.is_empty() {
             return;
         }
-        // Whoever reads them tells what is wrong with the file.
+        // The later read reports errors of the file.
         let _ = self.open().and_then(|file| {
             self.guarded(|| {
                 footer.read_ahead(&file, group, columns, selection(footer, group, rows).as_ref());
@@ -133,19 +131,19 @@ impl Part {
     }
 }
 
-/// The rows of a row group; `None` where they are all.
+/// The selection of rows in a row group; `None` selects all.
 fn selection(footer: &Footer, group: usize, rows: &[Range<usize>]) -> Option<RowSelection> {
     let all = footer.groups.get(group).map_or(0, |group| group.rows);
     let is_all = rows.iter().map(Range::len).sum::<usize>() >= all;
     (!is_all).then(|| RowSelection::from_consecutive_ranges(rows.iter().cloned(), all))
 }
 
-/// The batches of a reading.
+/// The iterator over the batches of a read.
 pub struct Batches<'a> {
     part: &'a Part,
     /// `None` at the end, and after an error.
     reader: Option<ParquetRecordBatchReader>,
-    kept: Kept,
+    kept: DecodedColumns,
 }
 
 impl Iterator for Batches<'_> {
@@ -153,24 +151,25 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = self.reader.take()?;
-        let read = || reader.next().transpose().map_err(|error| self.part.spoilt(&error.to_string()));
+        let read = || reader.next().transpose().map_err(|error| self.part.damage_error(&error.to_string()));
         let batch = self.part.guarded(read).transpose()?;
-        let batch = batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.spoilt(&error.to_string())));
+        let batch =
+            batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.damage_error(&error.to_string())));
         self.reader = batch.is_ok().then_some(reader);
         Some(batch)
     }
 }
 
-/// Columns of the rows that passed, which conditions have read.
+/// Decoded columns of the rows that passed, for reuse.
 #[derive(Default)]
-struct Kept {
+struct DecodedColumns {
     columns: Vec<RecordBatch>,
-    /// How many of their rows were given out.
+    /// The number of rows already returned.
     given: usize,
 }
 
-impl Kept {
-    /// Leaves the rows that passed once more.
+impl DecodedColumns {
+    /// Applies the masks of another condition.
     fn narrow(&mut self, masks: &[BooleanArray]) -> Arrow<()> {
         if self.columns.is_empty() {
             return Ok(());
@@ -190,7 +189,7 @@ impl Kept {
         Ok(())
     }
 
-    /// The batch with the kept columns of its rows.
+    /// Adds the kept columns of the same rows to the batch.
     fn join(&mut self, batch: RecordBatch) -> Arrow<RecordBatch> {
         if self.columns.is_empty() {
             return Ok(batch);
@@ -207,9 +206,9 @@ impl Kept {
     }
 }
 
-/// The wanted ones of the columns that were read, of the rows that passed.
+/// The wanted columns among the decoded ones, of the rows that passed.
 fn narrowed(batch: &RecordBatch, read: &[usize], wanted: &[usize], mask: &BooleanArray) -> Arrow<RecordBatch> {
-    // They come in the order of the part.
+    // Decoded columns are in the order of the part.
     let place = |column: &usize| read.iter().filter(|other| *other < column).count();
     filter_record_batch(&batch.project(&wanted.iter().map(place).collect::<Vec<_>>())?, mask)
 }

@@ -7,13 +7,13 @@ use model::{Text, Value};
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The version of the layout; a reader refuses a greater one.
+/// The version of the layout. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
 pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
-/// Of parts of earlier programs, whose index knows the two cases of ASCII letters only. The keys
-/// differ, so that such a program takes a new part for one without an index.
+/// The key in parts of earlier versions, whose index folds ASCII letters only. With another key, such versions treat
+/// a new part as one without an index.
 pub(crate) const ASCII_MESSAGE_INDEX_KEY: &str = "logboom.message_index";
 pub(crate) const TOTALS_KEY: &str = "logboom.totals";
 
@@ -30,7 +30,7 @@ pub const TRACE_ID: &str = "trace_id";
 pub const SPAN_ID: &str = "span_id";
 pub const REST: &str = "attributes_rest";
 
-/// The most attribute columns of one part.
+/// The maximum number of attribute columns per part.
 pub(crate) const ATTRIBUTE_COLUMNS: usize = 128;
 
 /// The type of an attribute's value.
@@ -63,7 +63,7 @@ impl Kind {
     }
 }
 
-/// One column of attribute values.
+/// A column of attribute values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeColumn {
     pub column: String,
@@ -72,25 +72,25 @@ pub struct AttributeColumn {
     pub kind: Kind,
 }
 
-/// The columns of a part about to be written.
+/// The columns of a part to write.
 pub(crate) struct Layout {
     pub(crate) schema: SchemaRef,
     pub(crate) attributes: Vec<AttributeColumn>,
-    /// Columns whose values hardly repeat: a dictionary would cost, not save.
+    /// Columns whose values rarely repeat; a dictionary would cost more than it saves.
     pub(crate) diverse: Vec<String>,
 }
 
-/// Where in the file the index of its messages is.
+/// The location of the message index in the file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct IndexPlace {
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
 }
 
-/// Names the columns of the most frequent attributes.
+/// Selects the columns of the most frequent attributes.
 ///
-/// `counts` says how many records have a value of a key and type. What gets no column,
-/// because there are too many or because its name is taken, goes to [`REST`].
+/// `counts` is the number of records per key and type. Attributes past the limit, or with a column name that is
+/// taken, go to [`REST`].
 pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>) -> Vec<AttributeColumn> {
     let mut ranked: Vec<_> = counts.iter().map(|(&(key, kind), &count)| (count, key, kind)).collect();
     ranked.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
@@ -110,7 +110,7 @@ pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>) -> 
     columns
 }
 
-/// Text that repeats: a dictionary of values and a number per row.
+/// Repetitive text: a dictionary of values and one key per row.
 pub(crate) fn repeated_text() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
@@ -119,7 +119,7 @@ fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
 }
 
-/// The fields every part has before its attributes.
+/// The fields of every part that precede its attributes.
 pub(crate) fn core_fields() -> Vec<Field> {
     vec![
         Field::new(TIME, timestamp(), false),
@@ -136,7 +136,7 @@ pub(crate) fn core_fields() -> Vec<Field> {
     ]
 }
 
-/// The columns of one part by their place, as its footer states them.
+/// The columns of one part by index, from its footer.
 #[derive(Debug, Clone)]
 pub struct Columns {
     places: HashMap<String, usize>,
@@ -145,10 +145,10 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Checks the footer of a part against the layout.
+    /// Validates the footer of a part against the layout.
     ///
     /// # Errors
-    /// `Corrupt` where a column is missing or of another type, or the format is newer.
+    /// `Corrupt` if a column is missing or has another type, or the format is newer.
     pub(crate) fn read(schema: &Schema, metadata: &HashMap<String, String>) -> Result<Self> {
         let format = metadata.get(FORMAT_KEY).and_then(|text| text.parse::<u32>().ok());
         match format {
@@ -170,7 +170,7 @@ impl Columns {
         }
         let map = metadata.get(ATTRIBUTES_KEY).map_or("[]", String::as_str);
         let map: Vec<AttributeColumn> = serde_json::from_str(map)
-            .map_err(|error| Error::corrupt(format!("its {ATTRIBUTES_KEY} does not read: {error}")))?;
+            .map_err(|error| Error::corrupt(format!("its {ATTRIBUTES_KEY} cannot be parsed: {error}")))?;
         let attributes = map
             .into_iter()
             .map(|attribute| match places.get(&attribute.column) {
@@ -182,7 +182,7 @@ impl Columns {
         Ok(Self { places, attributes, rest })
     }
 
-    /// The place of a core column; those are known to be there.
+    /// The index of a core column, which always exists.
     pub fn place(&self, name: &str) -> usize {
         self.places.get(name).copied().unwrap_or_default()
     }

@@ -1,10 +1,9 @@
-//! How many rows of each service and level class a row group has.
+//! Row counts by service and level class, per row group.
 //!
-//! Most of what a dashboard asks, counts by level and by service, is in these few numbers;
-//! the rows need not be read. File metadata holds them as JSON: `crc32c` of the text of
-//! `groups`, and there for each row group an object of services, each with six counts, of
-//! `trace`, `debug`, `info`, `warn`, `error` and `fatal`; or null, for a row group of more
-//! than [`SERVICES`] services.
+//! They answer most queries of a dashboard, counts by level and by service, without reading rows. File metadata holds
+//! them as JSON: `crc32c` of the text of `groups`, and `groups` with one element per row group. An element is an
+//! object from service to six counts, of `trace`, `debug`, `info`, `warn`, `error` and `fatal`; or null for a row
+//! group with more than [`SERVICES`] services.
 
 use std::collections::BTreeMap;
 
@@ -18,25 +17,25 @@ use super::{
     schema,
 };
 
-/// The most services of a row group that are worth writing down.
+/// The maximum number of services per row group for which counts are stored.
 const SERVICES: usize = 256;
 
-/// By [`LevelClass::index`].
+/// Counts by [`LevelClass::index`].
 type ByClass = [u64; LevelClass::ALL.len()];
 
 /// Rows of a row group by service.
 pub type Totals = BTreeMap<String, ByClass>;
 
-/// As it stands in the file.
+/// The serialised form.
 #[derive(Serialize, Deserialize)]
 struct Written {
     crc32c: u32,
     groups: Vec<Option<Totals>>,
 }
 
-/// Counts rows as they are written.
+/// Counts rows while they are written.
 pub(crate) struct Builder {
-    /// Rows of a row group, but for the last one.
+    /// Rows per row group, except the last one.
     group_rows: usize,
     groups: Vec<Option<Totals>>,
     group: Option<Totals>,
@@ -48,7 +47,7 @@ impl Builder {
         Self { group_rows, groups: Vec::new(), group: Some(Totals::new()), rows: 0 }
     }
 
-    /// Adds the next rows.
+    /// Counts the next rows.
     pub(crate) fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let services = Texts::named(batch, schema::SERVICE)?;
         let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
@@ -59,8 +58,7 @@ impl Builder {
             }
             let upto = severities.len().min(first + self.group_rows - self.rows);
             self.rows += upto - first;
-            // A damaged part may come here to be merged: what is no severity is in no class,
-            // and then the totals would not say what the rows do.
+            // A merge may read a damaged part. An invalid severity has no class, so the group gets no totals.
             let class = |row: usize| Severity::new(severities[row]).map(|severity| severity.class().index());
             if (first..upto).any(|row| class(row).is_none()) {
                 self.group = None;
@@ -68,7 +66,7 @@ impl Builder {
                 continue;
             }
             match services {
-                // By number first: there are few, and many rows.
+                // Count by dictionary key first: there are few keys and many rows.
                 Texts::Repeated { keys, values } => {
                     let mut counts = vec![ByClass::default(); values.len()];
                     for row in first..upto {
@@ -112,7 +110,7 @@ impl Builder {
         self.rows = 0;
     }
 
-    /// The text of them all.
+    /// Serialises all totals.
     pub(crate) fn finish(mut self) -> serde_json::Result<String> {
         if self.rows > 0 {
             self.end_group();
@@ -122,7 +120,7 @@ impl Builder {
     }
 }
 
-/// Those of each row group; none where the text is damaged.
+/// The totals of each row group; empty if the text is damaged.
 pub(crate) fn read(text: &str) -> Vec<Option<Totals>> {
     let written: Option<Written> = serde_json::from_str(text).ok();
     let intact = written.filter(|written| checksum(&written.groups).is_ok_and(|sum| sum == written.crc32c));

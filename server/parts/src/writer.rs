@@ -1,4 +1,4 @@
-//! Columns into a file: encodings, compression, statistics.
+//! Writes columns to a file: encodings, compression, statistics.
 
 use std::{
     fs,
@@ -29,41 +29,40 @@ use super::{
     totals,
 };
 
-/// Rows of a row group: what a search prunes by and decodes a dictionary for.
+/// Rows per row group: the unit of pruning and of dictionaries.
 pub const GROUP_ROWS: usize = 2 * BLOCK_ROWS;
-/// Rows of a page: what a search skips by.
+/// Rows per page: the unit of skipping.
 pub const PAGE_ROWS: usize = 8_192;
-/// Of a part that will soon be merged: then a page of each of its columns is in memory.
+/// Rows per page of a part that is merged soon: a merge keeps one page per column in memory.
 const QUICK_PAGE_ROWS: usize = 4_096;
-/// How often a Bloom filter may say that a trace is there and is not; a trace is looked for
-/// in every row group there is.
+/// The false positive rate of Bloom filters of trace ids. A trace lookup queries every row group.
 const FALSE_TRACES: f64 = 0.05;
-/// The same of a text. Filters come in powers of two, and this is half of the next one.
+/// The false positive rate for texts. Filter sizes are powers of two; a lower rate would double them.
 const FALSE_TEXTS: f64 = 0.2;
 
-/// How hard to compress a part; messages are more than half of it.
+/// The compression effort of a part; messages are more than half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// For what is rewritten within seconds, as under load: not at all, and without an index
-    /// of messages. That saves a sixth of all the time that a record takes; meanwhile it has
-    /// a hundred bytes more on disk, and a search for a text reads it.
+    /// For parts that are merged within seconds under load: no compression and no message index. Saves a sixth of the
+    /// CPU time per record. Until the merge, a record takes a hundred bytes more on disk, and text searches read it
+    /// without an index.
     Passing,
-    /// For what will be rewritten, but may stay for hours: Zstandard at level 1. On messages
-    /// LZ4 takes as long, for half as much again.
+    /// For parts that will be merged, but may stay for hours: Zstandard level 1. On messages, LZ4 takes as long for
+    /// half as much again.
     Quick,
-    /// For what stays: level 3, a tenth smaller at twice the time.
+    /// For final parts: level 3, a tenth smaller at twice the time.
     Lasting,
 }
 
-/// Writes the rows, which are of one day and newest first, as one durable part.
+/// Writes rows of one day, newest first, as one durable part.
 ///
-/// `day` names the folder, such as `2026-11-21`. The part is not listed yet.
+/// `day` is the name of the folder, such as `2026-11-21`. The part is not in the catalogue yet.
 ///
 /// # Errors
-/// `Unavailable` where the disk refuses; `Internal` where the rows cannot be written.
+/// `Unavailable` if the disk fails, `Internal` if the rows cannot be written.
 pub fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) -> Result<PartInfo> {
     let Some(info) = describe(rows) else {
-        return Err(Error::internal("a part without records was asked for"));
+        return Err(Error::internal("a part needs at least one record"));
     };
     let (layout, batch) = builder::build(rows)?;
     let mut writer = PartWriter::create(folder, day, &layout, effort)?;
@@ -71,16 +70,16 @@ pub fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) -> Resu
     writer.finish(info)
 }
 
-/// A part under construction. Dropped before its end, it takes its file away.
+/// A part under construction. Deletes its file if dropped unfinished.
 pub(crate) struct PartWriter {
     writer: ArrowWriter<BufWriter<fs::File>>,
-    /// None of a passing part.
+    /// `None` for a passing part.
     sets: Option<message_index::Builder>,
     totals: totals::Builder,
     file: Unfinished,
 }
 
-/// A file that nobody wants as it is.
+/// An incomplete file.
 struct Unfinished {
     /// Relative to the folder of parts.
     name: String,
@@ -91,7 +90,7 @@ struct Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.finished {
-            // An unlisted file only wastes space; the next open removes it if this fails.
+            // An unlisted file only wastes space. If this fails, the next start removes it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -99,7 +98,7 @@ impl Drop for Unfinished {
 
 impl PartWriter {
     /// # Errors
-    /// `Unavailable` where the disk refuses.
+    /// `Unavailable` if the disk fails.
     pub(crate) fn create(folder: &Path, day: &str, layout: &Layout, effort: Effort) -> Result<Self> {
         file::create_folder(folder, &folder.join(day))?;
         let name = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
@@ -115,8 +114,8 @@ impl PartWriter {
         Ok(Self { writer, sets, totals: totals::Builder::new(GROUP_ROWS), file })
     }
 
-    /// Adds rows, which come after those before in the order of the part; their columns
-    /// are those of the layout. About one row group is kept in memory, encoded.
+    /// Appends rows in the order of the part, with the columns of the layout. Buffers about one encoded row group in
+    /// memory.
     pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
         full_disk_point!("part::write", |error| file::failed("write", &self.file.path, &error));
         if let Some(sets) = &mut self.sets {
@@ -127,10 +126,10 @@ impl PartWriter {
         self.writer.write(batch).map_err(refused)
     }
 
-    /// Makes the part durable. `info` is what is known of its rows.
+    /// Makes the part durable. `info` is the metadata of its rows.
     pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
         let Self { mut writer, sets, totals, mut file } = self;
-        // Row groups are ended before what stands behind them.
+        // Completes row groups before appending data after them.
         writer.flush().map_err(refused)?;
         let mut pairs = vec![(schema::TOTALS_KEY, totals.finish())];
         if let Some(sets) = sets {
@@ -182,7 +181,7 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         Effort::Lasting => (zstd(3)?, zstd(1)?, PAGE_ROWS),
     };
     let map = serde_json::to_string(&layout.attributes)
-        .map_err(|error| Error::internal(format!("the map of attributes does not print: {error}")))?;
+        .map_err(|error| Error::internal(format!("the map of attributes cannot be written as JSON: {error}")))?;
     let metadata = vec![
         KeyValue::new(schema::FORMAT_KEY.to_owned(), schema::FORMAT.to_string()),
         KeyValue::new(schema::ATTRIBUTES_KEY.to_owned(), map),
@@ -193,11 +192,11 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
         .set_compression(others)
         .set_column_compression(column(schema::MESSAGE), messages)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        // All together: who looks for a trace reads those of all row groups.
+        // Filters are adjacent, because a trace lookup reads those of all row groups.
         .set_bloom_filter_position(BloomFilterPosition::End)
         .set_data_page_row_count_limit(page_rows)
         .set_write_batch_size(page_rows)
-        // Only what a scan prunes by keeps bounds; those of texts would cost more than they save.
+        // Only columns used for pruning have bounds; bounds of texts would cost more than they save.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_column_index_truncate_length(Some(32))
         .set_statistics_truncate_length(Some(32))
@@ -222,7 +221,7 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
             Some(Kind::Bool) | None => Encoding::PLAIN,
         };
         properties = plain(properties, name, encoding);
-        // By numbers and spans, which hardly anybody looks for, more would be lost than won.
+        // Lookups by number or span are too rare to justify filters.
         if kind == Some(Kind::Text) || name == schema::TRACE_ID {
             let false_positives = if kind.is_some() { FALSE_TEXTS } else { FALSE_TRACES };
             properties = properties
@@ -230,7 +229,7 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
                 .set_column_bloom_filter_max_ndv(column(name), GROUP_ROWS as u64);
         }
         if kind.is_none() {
-            // Random ids: compressing them costs time and saves nothing.
+            // Random ids are incompressible.
             properties = properties
                 .set_column_compression(column(name), Compression::UNCOMPRESSED)
                 .set_column_statistics_enabled(column(name), EnabledStatistics::None);
@@ -239,7 +238,7 @@ fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
     Ok(properties.build())
 }
 
-/// A path of one element: names of attributes hold dots that nest nothing.
+/// A path of one element, because attribute names contain dots that do not nest.
 fn column(name: &str) -> ColumnPath {
     ColumnPath::new(vec![name.to_owned()])
 }

@@ -1,23 +1,23 @@
-//! What every answer tells the browser.
+//! Security headers of every response.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// For answers that are no pages of the dashboard: nothing in them is run or loaded.
+/// The policy for responses other than dashboard pages: nothing is run or loaded.
 const NO_CONTENT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 
 const FIXED: [(HeaderName, HeaderValue); 2] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    // Not `no-referrer`: with it a browser sends the dashboard's own forms as `Origin: null`.
+    // Not `no-referrer`: browsers would then send the dashboard's own forms with `Origin: null`.
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
-/// Adds what is the same for all answers. A page has a policy of its own, which stays.
+/// Adds the common headers. A page keeps a policy of its own.
 pub(super) fn secure(headers: &mut HeaderMap) {
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NO_CONTENT);
-    // A cache must not give the answer of one origin to another.
+    // A cache must not serve the response for one origin to another.
     headers.append(header::VARY, VARY_ORIGIN);
 }

@@ -1,25 +1,24 @@
-//! The name that was called. A page whose name leads to this server by DNS rebinding calls it
-//! under that name, which is none of those that only this server's users have.
+//! Validates the host name of a call. A page that reaches this server by DNS rebinding uses its own public name,
+//! which is not one of this server's.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Endings of names that no public DNS has: RFC 6762, 8375, 6761, ICANN's `.internal`, and
-/// Kubernetes' own.
+/// Suffixes that do not exist in public DNS: RFC 6762, 8375, 6761, ICANN's `.internal`, and those of Kubernetes.
 const PRIVATE: [&str; 6] = [".internal", ".local", ".svc", ".cluster.local", ".home.arpa", ".localhost"];
 
-/// Checks the value of `Host` or `:authority`; `public` knows the names of `--public-url`.
-/// Gives it in small letters, with its port if it has one; an empty one is as none.
+/// Validates the value of `Host` or `:authority`; `public` accepts the names of `--public-url`. Returns it in lower
+/// case with its port, if any; an empty value counts as absent.
 pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Option<String>, String> {
-    let text = str::from_utf8(text).map_err(|_| "the header Host is no text".to_owned())?.trim();
+    let text = str::from_utf8(text).map_err(|_| "the header Host is not text".to_owned())?.trim();
     if text.is_empty() {
         return Ok(None);
     }
     let shown: String = text.chars().take(255).collect();
-    let (name, port) = split(text).ok_or_else(|| format!("Host {shown:?} is no host and port"))?;
+    let (name, port) = split(text).ok_or_else(|| format!("Host {shown:?} is not a host and port"))?;
     if !is_private(&name) && !public(&name) {
         return Err(format!(
-            "this server is not known as {shown:?}: a page of another site may have led here by that name; \
-             if it is this server's, start it with --public-url http://{name} (or https), or LOGBOOM_PUBLIC_URL"
+            "{shown:?} is not a name of this server: a page of another site may have redirected it here; \
+             if the name is right, start the server with --public-url http://{name} (or https), or LOGBOOM_PUBLIC_URL"
         ));
     }
     Ok(Some(match port {
@@ -28,7 +27,7 @@ pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Opti
     }))
 }
 
-/// The name, in small letters and without the root's dot, and the port.
+/// The name in lower case without a trailing dot, and the port.
 fn split(text: &str) -> Option<(String, &str)> {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
@@ -42,12 +41,12 @@ fn split(text: &str) -> Option<(String, &str)> {
     (well_formed && port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5).then_some((name, port))
 }
 
-/// An IPv6 address, whose zone says nothing about who called.
+/// An IPv6 address without its zone.
 fn without_zone(address: &str) -> Option<Ipv6Addr> {
     address.split('%').next()?.parse().ok()
 }
 
-/// Whether no public DNS can give out the name.
+/// Whether public DNS cannot resolve the name.
 pub(super) fn is_private(name: &str) -> bool {
     name.starts_with('[')
         || name.parse::<Ipv4Addr>().is_ok()
@@ -57,7 +56,7 @@ pub(super) fn is_private(name: &str) -> bool {
             .any(|ending| name.strip_suffix(ending).is_some_and(|label| !label.is_empty() && !label.ends_with('.')))
 }
 
-/// Whether the name is this machine's for everybody.
+/// Whether the name always means the local machine.
 pub(super) fn is_loopback(name: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"

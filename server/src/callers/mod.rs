@@ -1,15 +1,15 @@
-//! Who may call: one layer in front of every HTTP and gRPC listener.
+//! Protection against web pages of other sites: one layer in front of every HTTP and gRPC listener.
 //!
-//! There is no access control yet, so a browser must not become a way in. A page of another
-//! site could otherwise read and change every log of a developer's server, and by DNS
-//! rebinding even under its own name. Three rules, one file each:
+//! There is no access control yet, so a browser must not become an entry point. Otherwise a page of another site
+//! could read and change every log of a developer's server, by DNS rebinding even under its own name. Three rules,
+//! one file each:
 //!
-//! - `host`: the name that was called is one of this server's own;
-//! - `origin`: pages of other origins change nothing, and read nothing;
-//! - `headers`: what every answer tells the browser.
+//! - `host`: the host name of the call belongs to this server;
+//! - `origin`: pages of other origins can neither change nor read anything;
+//! - `headers`: the security headers of every response.
 //!
-//! Programs are not browsers. A call with an unsafe method that has neither `Origin` nor
-//! `Sec-Fetch-Site` comes from none, and is taken under any name.
+//! Programs are not browsers. A call with an unsafe method that has neither `Origin` nor `Sec-Fetch-Site` is not from
+//! a browser, and is accepted under any name.
 
 mod headers;
 mod host;
@@ -26,22 +26,22 @@ pub(crate) use origin::Origin;
 use crate::{grpc, http::problem};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// How long a browser may keep the answer to a preflight, in seconds.
+/// How long a browser may cache the response to a preflight, in seconds.
 const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The rules, with what the configuration adds to them.
+/// The rules, with the configured origins.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
-    /// Where this server is reached, by `--public-url`.
+    /// The addresses of this server, from `--public-url`.
     own: Vec<Origin>,
-    /// Whose pages may call, by `--cors-origin`.
+    /// Origins whose pages may call, from `--cors-origin`.
     friends: Vec<Origin>,
 }
 
-/// What a call that is let in gets with its answer.
+/// The headers that an admitted call adds to its response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
-    /// The origin whose pages may read the answer.
+    /// The origin whose pages may read the response.
     reader: Option<HeaderValue>,
 }
 
@@ -50,7 +50,7 @@ impl Callers {
         Self { own: public_urls.to_vec(), friends: cors_origins.to_vec() }
     }
 
-    /// Lets a call in, or answers it: one that is refused, or the preflight of a browser.
+    /// Admits a call. Otherwise returns the response: a refusal, or the answer to a preflight.
     pub(crate) fn admit(&self, request: &Request<Body>) -> Result<Admission, Box<Response>> {
         let (method, headers) = (request.method(), request.headers());
         let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -58,7 +58,8 @@ impl Callers {
         if !safe && !from_browser {
             return Ok(Admission { reader: None });
         }
-        let named = self.named(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
+        let named =
+            self.host_name(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
         let source = self.source(headers, named.as_deref());
         let preflight = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if !safe || preflight {
@@ -71,12 +72,12 @@ impl Callers {
         Ok(admission)
     }
 
-    /// The name that was called, if any.
-    fn named(&self, request: &Request<Body>) -> Result<Option<String>, String> {
+    /// The host name of the call, if any.
+    fn host_name(&self, request: &Request<Body>) -> Result<Option<String>, String> {
         let public = |name: &str| self.own.iter().any(|own| own.host() == name);
         let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         let hosts = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
-        // A target in absolute form has one, too; a browser would send the same twice.
+        // A target in absolute form names a host, too; a browser would send the same twice.
         let mut named = None;
         for (place, text) in target.into_iter().chain(hosts).enumerate() {
             if place > usize::from(target.is_some()) {
@@ -96,7 +97,7 @@ impl Callers {
 }
 
 impl Admission {
-    /// Adds to an answer what every answer has.
+    /// Adds the common headers to a response.
     pub(crate) fn finish(self, mut response: Response) -> Response {
         headers::secure(response.headers_mut());
         if let Some(reader) = self.reader {
@@ -106,16 +107,16 @@ impl Admission {
     }
 }
 
-/// A refusal in the language of the call.
+/// A refusal in the protocol of the call.
 fn refused(headers: &HeaderMap, status: StatusCode, detail: &str) -> Box<Response> {
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    // gRPC-Web is not spoken here; a page that tries it can read a document.
+    // gRPC-Web is not supported; a page that tries it can read a document.
     let grpc = kind.strip_prefix(b"application/grpc").is_some_and(|rest| !rest.starts_with(b"-web"));
     let response = if grpc { grpc::refused(status, detail) } else { problem::document(status, detail) };
     Box::new(Admission { reader: None }.finish(response))
 }
 
-/// Allows what the browser asks for: the origin was checked.
+/// Allows the requested method and headers; the origin is already checked.
 fn preflight_answer(headers: &HeaderMap) -> Response {
     let mut response = StatusCode::OK.into_response();
     let allowed = response.headers_mut();

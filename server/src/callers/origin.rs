@@ -1,4 +1,4 @@
-//! The page that called, as its browser says.
+//! The web origin of a call.
 
 use std::{fmt, str::FromStr};
 
@@ -11,14 +11,14 @@ use super::{FETCH_SITE, host};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     scheme: String,
-    /// In small letters, without the root's dot; IPv6 in brackets.
+    /// In lower case without a trailing dot; IPv6 in brackets.
     host: String,
-    /// The scheme's own where none was named.
+    /// The default port of the scheme if none is given.
     port: u16,
 }
 
 impl Origin {
-    /// Reads the address of a page or of an origin.
+    /// The origin of a URL.
     fn of(url: &Url) -> Option<Self> {
         let scheme = url.scheme().to_owned();
         let host = url.host_str()?.trim_end_matches('.').to_owned();
@@ -33,9 +33,9 @@ impl Origin {
         &self.host
     }
 
-    /// Whether a browser that is shown this origin sends this `Host`.
+    /// Whether a browser on this origin sends this `Host`.
     pub(super) fn is_at(&self, named: &str) -> bool {
-        // Behind a proxy the scheme may be another one: what was called is known by its name.
+        // A proxy may change the scheme, so only the name is compared.
         let port = match named.rsplit_once(':') {
             Some((name, port)) if name == self.host => port.parse().ok(),
             _ if named == self.host => self.default_port(),
@@ -52,7 +52,7 @@ impl Origin {
         }
     }
 
-    /// Whether the page is of this machine.
+    /// Whether the page is served by the local machine.
     pub(super) fn is_loopback(&self) -> bool {
         host::is_loopback(&self.host)
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// For the command line: an origin alone, with nothing behind it.
+/// Parses a command line option: an origin without a path.
 impl FromStr for Origin {
     type Err = String;
 
@@ -76,25 +76,25 @@ impl FromStr for Origin {
                 .to_owned());
         }
         let hint =
-            || format!("{text:?} is no origin; write scheme, host and port alone, as in https://ops.example.com");
+            || format!("{text:?} is not an origin; write only scheme, host and port, as in https://ops.example.com");
         let url = Url::parse(text.trim()).map_err(|_| hint())?;
         let alone = url.username().is_empty() && url.password().is_none() && &url[Position::BeforePath..] == "/";
         Self::of(&url).filter(|_| alone).ok_or_else(hint)
     }
 }
 
-/// Where a call comes from.
+/// The source of a call.
 pub(super) enum Source<'a> {
-    /// No page, the own pages, or a person who typed the address.
+    /// No page, an own page, or a URL typed by the user.
     Own,
-    /// A page that may read and change.
+    /// A page with permission to read and change.
     Friend(&'a HeaderValue),
-    /// A page that may not, by its origin, or by what the browser says of its site.
+    /// A page without permission, by its origin or by `Sec-Fetch-Site`.
     Foreign(String),
 }
 
 impl<'a> Source<'a> {
-    /// `known` tells whether the pages of an origin may call.
+    /// `known` returns whether the pages of an origin may call.
     pub(super) fn of(headers: &'a HeaderMap, known: impl Fn(&Origin) -> bool) -> Self {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
@@ -111,18 +111,18 @@ impl<'a> Source<'a> {
     }
 
     /// # Errors
-    /// Why not, and the way out.
+    /// The reason, and the option that permits it.
     pub(super) fn may_change(&self) -> Result<(), String> {
         match self {
             Self::Own | Self::Friend(_) => Ok(()),
             Self::Foreign(origin) => Err(format!(
-                "a page of origin {origin} may not call this server; if it shall, start the server with \
+                "a page of origin {origin} may not call this server; to allow it, start the server with \
                  --cors-origin and that origin, or, if it is this server's own address, with --public-url"
             )),
         }
     }
 
-    /// Whose pages may read the answer.
+    /// The origin whose pages may read the response.
     pub(super) fn reader(&self) -> Option<&'a HeaderValue> {
         match self {
             Self::Friend(origin) => Some(origin),
@@ -131,7 +131,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The value of the header `Origin`; `null` is none.
+/// The value of the header `Origin`; `None` for `null`.
 fn read(value: &HeaderValue) -> Option<Origin> {
     value.to_str().ok()?.parse().ok()
 }

@@ -12,7 +12,7 @@ fn request(method: &str, target: &str, headers: Headers<'_>) -> Request<Body> {
     headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(Body::empty()).unwrap()
 }
 
-/// The status of the refusal; 0 for a call that is let in.
+/// The status of the refusal; 0 for an admitted call.
 fn status(callers: &Callers, request: &Request<Body>) -> u16 {
     callers.admit(request).map_or_else(|response| response.status().as_u16(), |_| 0)
 }
@@ -89,10 +89,10 @@ fn a_call_is_taken_under_names_that_only_this_servers_users_have() {
     for (hosts, expected) in [(&taken[..], 0), (&refused[..], 421)] {
         for host in hosts {
             assert_eq!(status(&callers, &request("GET", "/", &[("host", host)])), expected, "Host: {host}");
-            // A page that has come here by that name posts from it.
+            // A page reached by that name.
             let page = [("host", *host), ("origin", "http://localhost:3000")];
             assert_eq!(status(&callers, &request("POST", "/", &page)), expected, "Host: {host}, by a page");
-            // No browser.
+            // Not a browser.
             assert_eq!(status(&callers, &request("POST", "/", &[("host", host)])), 0, "Host: {host}, by a program");
         }
     }
@@ -102,7 +102,7 @@ fn a_call_is_taken_under_names_that_only_this_servers_users_have() {
 fn every_name_of_a_call_counts() {
     let evil = "http://evil.example/logs";
     let cases: [(&str, &str, Headers<'_>, u16); 11] = [
-        // A probe may have none.
+        // A health check may send none.
         ("GET", "/", &[], 0),
         // HTTP/2, and targets in absolute form.
         ("GET", "http://localhost:3000/logs", &[], 0),
@@ -114,7 +114,7 @@ fn every_name_of_a_call_counts() {
         ("POST", evil, &[("sec-fetch-site", "same-origin")], 421),
         ("POST", evil, &[("origin", "http://evil.example")], 421),
         ("GET", "/", &[("host", "localhost"), ("host", "localhost")], 421),
-        // What a proxy adds is not asked.
+        // Headers added by a proxy are ignored.
         ("GET", "/", &[("host", "localhost"), ("x-forwarded-host", "evil.example")], 0),
     ];
     for (method, target, headers, expected) in cases {
@@ -124,7 +124,7 @@ fn every_name_of_a_call_counts() {
     assert!(refused.is_err());
 }
 
-/// Origins whose pages may call, under the name that they call.
+/// Origins whose pages may call, and the host name of the call.
 const KNOWN: [(&str, &str); 14] = [
     ("http://localhost", "127.0.0.1:3000"),
     ("http://localhost:5173", "127.0.0.1:3000"),
@@ -134,7 +134,7 @@ const KNOWN: [(&str, &str); 14] = [
     ("http://[::1]:8080", "localhost:3000"),
     ("http://shop.localhost:8080", "localhost:3000"),
     ("https://ops.example.com:8443", "localhost:3000"),
-    // Its own pages, under each name that it has, and behind a proxy that ends TLS.
+    // Its own pages, under each of its names, and behind a proxy that terminates TLS.
     ("http://10.1.2.3:3000", "10.1.2.3:3000"),
     ("http://node-1:3000", "NODE-1:3000"),
     ("http://logs.internal", "logs.internal"),
@@ -143,7 +143,7 @@ const KNOWN: [(&str, &str); 14] = [
     ("https://logs.example.com", "127.0.0.1:3000"),
 ];
 
-/// Origins whose pages may not.
+/// Origins whose pages may not call.
 const FOREIGN: [(&str, &str); 15] = [
     ("null", "localhost:3000"),
     ("", "localhost:3000"),
@@ -156,7 +156,7 @@ const FOREIGN: [(&str, &str); 15] = [
     ("http://ops.example.com:8443", "localhost:3000"),
     ("https://ops.example.com", "localhost:3000"),
     ("http://logs.example.com", "127.0.0.1:3000"),
-    // Another port, or another machine, of the same network.
+    // Another port, or another machine on the same network.
     ("http://10.1.2.3:8080", "10.1.2.3:3000"),
     ("http://10.1.2.4:3000", "10.1.2.3:3000"),
     ("http://logs.internal:8080", "logs.internal"),

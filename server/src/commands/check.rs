@@ -1,4 +1,4 @@
-//! `logboom check`: whether a data folder is what it should be.
+//! `logboom check`: verifies a data folder.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -16,22 +16,22 @@ pub(crate) struct CheckOptions {
     #[arg(long, env = "LOGBOOM_DATA", value_name = "DIR", default_value = "./data")]
     pub data: PathBuf,
 
-    /// Only the catalogue, and the length and footer of each part: do not decode records.
+    /// Check only the catalogue, and the length and footer of each part; do not decode records.
     #[arg(long)]
     pub quick: bool,
 }
 
-/// Prints what is wrong, a line each, and what was looked at.
+/// Prints findings, one per line, and a summary.
 ///
 /// # Errors
-/// Where something is wrong, or nothing could be looked at.
+/// There are findings, or the folder cannot be read.
 pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
     let (mut findings, mut parts, mut records) = (0u64, 0u64, 0u64);
-    let told = std::io::stderr().is_terminal();
+    let is_terminal = std::io::stderr().is_terminal();
     let progress = |part: &inspect::ListedPart| {
         parts += 1;
         records += part.records;
-        if told {
+        if is_terminal {
             let _ = write!(std::io::stderr(), "\r{parts} parts, {records} records");
         }
     };
@@ -40,19 +40,19 @@ pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
         let _ = writeln!(std::io::stdout(), "{finding}");
     };
     inspect::check(&options.data, options.quick, progress, report).await?;
-    if told {
+    if is_terminal {
         let _ = writeln!(std::io::stderr());
     }
     ensure!(
         findings == 0,
-        "{findings} findings in {parts} parts; put a damaged part's file back from a backup and start the server, or \
-         give it up with `logboom parts give-up`: the server sets it aside at its start"
+        "{findings} findings in {parts} parts; restore damaged files from a backup and start the server; or start the \
+         server, which sets them aside, and give them up with `logboom parts give-up`"
     );
     let looked_at = if options.quick { "lengths and footers" } else { "every record" };
     writeln!(
         std::io::stdout(),
         "the catalogue and {looked_at} of {parts} parts with {records} records are good; \
-         the journal is verified at each start of the server"
+         the write-ahead log is verified at each start of the server"
     )?;
     Ok(())
 }

@@ -1,33 +1,33 @@
-//! Asking a running server, for the commands that do.
+//! The HTTP client of commands that call a running server.
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use reqwest::{Method, Response};
 use url::Url;
 
-/// Which server is asked.
+/// The server to call.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
-    /// The server.
+    /// The URL of the server.
     #[arg(long = "server", env = "LOGBOOM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
     url: Url,
 }
 
 impl Server {
     pub(crate) fn client() -> reqwest::Client {
-        // Fails only where it was done before.
+        // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         reqwest::Client::new()
     }
 
-    /// The address of a call.
+    /// The URL of a call.
     pub(crate) fn url(&self, path: &str) -> anyhow::Result<Url> {
         Ok(self.url.join(path)?)
     }
 
     /// # Errors
-    /// The server cannot be reached, or refuses: then in its own words.
-    pub(crate) async fn ask(
+    /// The server cannot be reached, or refuses the call; the error contains its reason.
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,

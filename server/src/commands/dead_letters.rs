@@ -1,4 +1,4 @@
-//! `logboom dead-letters` and `logboom replay`: what could not be stored, and another try.
+//! `logboom dead-letters` and `logboom replay`: lists, deletes and replays batches that could not be stored.
 
 use std::io::Write as _;
 
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use super::client::Server;
 
-/// How many are asked for at once.
+/// The number of letters per request.
 const PAGE: &str = "1000";
 
-/// What to do with dead letters; without a command: list them.
+/// Actions on dead letters; without a command: list them.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DeadLetterOptions {
@@ -23,29 +23,29 @@ pub(crate) struct DeadLetterOptions {
     pub list: ListOptions,
 }
 
-/// What can be done with them.
+/// The actions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetterCommand {
     /// List them, newest first: id, time, records, sender and reason.
     List(ListOptions),
-    /// Print one with its records as JSON, or its payload as it came.
+    /// Print one with its records as JSON, or its original payload.
     Show(ShowOptions),
-    /// Print those that match, one JSON object with the records a line.
+    /// Print the matching letters with their records, one JSON object per line.
     Download(DownloadOptions),
-    /// Delete some for good: by id, by filter, or all.
+    /// Delete letters permanently: by id, by filter, or all.
     Delete(SomeOptions),
-    /// Try to store some again: by id, by filter, or all.
+    /// Store letters again: by id, by filter, or all.
     Replay(SomeOptions),
 }
 
-/// Which letters are meant; without any of these, all.
+/// The filter of dead letters; without options, it selects all.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Filter {
-    /// A part of the reason.
+    /// Text in the reason.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 
-    /// A part of the sender: the door and the client's address, such as http or 10.0.0.1.
+    /// Text in the sender: the door and the client's address, such as http or 10.0.0.1.
     #[arg(long, value_name = "TEXT")]
     pub door: Option<String>,
 
@@ -53,11 +53,11 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
 
-    /// When they became dead letters: from this time, such as -1d or 2026-01-02T03:04:05Z.
+    /// Letters from this time on, such as -1d or 2026-01-02T03:04:05Z.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<String>,
 
-    /// Before this time.
+    /// Letters before this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
 }
@@ -75,7 +75,7 @@ impl Filter {
     }
 }
 
-/// What to list.
+/// Options of the list.
 #[derive(Debug, Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -84,19 +84,19 @@ pub(crate) struct ListOptions {
     #[command(flatten)]
     pub server: Server,
 
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What to show.
+/// Options of `show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowOptions {
-    /// The letter's id, as `logboom dead-letters` lists it.
+    /// The id of the letter, as listed by `logboom dead-letters`.
     #[arg(value_name = "ID")]
     pub id: i64,
 
-    /// The payload as it came, and nothing else.
+    /// Print only the original payload.
     #[arg(long)]
     pub raw: bool,
 
@@ -104,7 +104,7 @@ pub(crate) struct ShowOptions {
     pub server: Server,
 }
 
-/// What to download.
+/// Options of the download.
 #[derive(Debug, Args)]
 pub(crate) struct DownloadOptions {
     #[command(flatten)]
@@ -114,14 +114,14 @@ pub(crate) struct DownloadOptions {
     pub server: Server,
 }
 
-/// Which letters something is done with.
+/// The letters of an action.
 #[derive(Debug, Args)]
 pub(crate) struct SomeOptions {
-    /// The letters' ids, as `logboom dead-letters` lists them.
+    /// The ids of the letters, as listed by `logboom dead-letters`.
     #[arg(value_name = "ID")]
     pub ids: Vec<i64>,
 
-    /// All there are.
+    /// All letters.
     #[arg(long, conflicts_with = "ids")]
     pub all: bool,
 
@@ -133,13 +133,13 @@ pub(crate) struct SomeOptions {
 }
 
 impl SomeOptions {
-    /// The ids that are meant, of the newest letter first.
-    async fn meant(&self) -> anyhow::Result<Vec<String>> {
+    /// The selected ids, newest letter first.
+    async fn selected_ids(&self) -> anyhow::Result<Vec<String>> {
         let is_filtered = !self.filter.parameters().is_empty();
         match (self.ids.is_empty(), self.all || is_filtered) {
             (false, false) => Ok(self.ids.iter().map(i64::to_string).collect()),
-            (false, true) => bail!("name letters by their ids, or by a filter, not both"),
-            (true, false) => bail!("name letters by their ids, by a filter such as --reason, or say --all"),
+            (false, true) => bail!("select letters by id or by filter, not both"),
+            (true, false) => bail!("select letters by id, by a filter such as --reason, or with --all"),
             (true, true) => {
                 let letters = letters(&self.server, &self.filter).await?;
                 letters.into_iter().map(|letter| Ok(serde_json::from_value::<Letter>(letter)?.id)).collect()
@@ -158,7 +158,7 @@ struct Letter {
 }
 
 /// # Errors
-/// The server cannot be reached or refuses.
+/// The server cannot be reached or refuses the call.
 pub(crate) async fn run(options: &DeadLetterOptions) -> anyhow::Result<()> {
     match &options.command {
         None => list(&options.list).await,
@@ -185,7 +185,7 @@ async fn list(options: &ListOptions) -> anyhow::Result<()> {
 
 async fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let path = format!("/api/v1/dead-letters/{}{}", options.id, if options.raw { "/raw" } else { "" });
-    let body = options.server.ask(Method::GET, &path, &[]).await?.bytes().await?;
+    let body = options.server.call(Method::GET, &path, &[]).await?.bytes().await?;
     let mut output = std::io::stdout().lock();
     if options.raw {
         output.write_all(&body)?;
@@ -198,7 +198,7 @@ async fn show(options: &ShowOptions) -> anyhow::Result<()> {
 
 async fn download(options: &DownloadOptions) -> anyhow::Result<()> {
     let parameters = options.filter.parameters();
-    let answer = options.server.ask(Method::GET, "/api/v1/dead-letters/download", &parameters).await?;
+    let answer = options.server.call(Method::GET, "/api/v1/dead-letters/download", &parameters).await?;
     let mut body = answer.bytes_stream();
     while let Some(bytes) = body.next().await {
         std::io::stdout().write_all(&bytes?)?;
@@ -211,18 +211,18 @@ async fn delete(options: &SomeOptions) -> anyhow::Result<()> {
 }
 
 /// # Errors
-/// The server cannot be reached, or one of the letters cannot be replayed; the others are.
+/// The server cannot be reached, or a letter cannot be replayed; the others are.
 pub(crate) async fn replay(options: &SomeOptions) -> anyhow::Result<()> {
     each(options, Method::POST, "/replay", "replayed").await
 }
 
-/// One call for each letter, so that each has an outcome of its own.
+/// One call per letter, so that each has its own result.
 async fn each(options: &SomeOptions, method: Method, call: &str, done: &str) -> anyhow::Result<()> {
-    let ids = options.meant().await?;
+    let ids = options.selected_ids().await?;
     let mut failed = 0;
     for id in &ids {
         let path = format!("/api/v1/dead-letters/{id}{call}");
-        match options.server.ask(method.clone(), &path, &[]).await {
+        match options.server.call(method.clone(), &path, &[]).await {
             Ok(_) => writeln!(std::io::stdout(), "{id}: {done}")?,
             Err(error) => {
                 failed += 1;
@@ -231,12 +231,12 @@ async fn each(options: &SomeOptions, method: Method, call: &str, done: &str) -> 
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} dead letters could not be {done}, and stay", ids.len());
+        bail!("{failed} of {} dead letters could not be {done} and remain", ids.len());
     }
     Ok(())
 }
 
-/// All that pass, newest first.
+/// All letters that pass the filter, newest first.
 async fn letters(server: &Server, filter: &Filter) -> anyhow::Result<Vec<serde_json::Value>> {
     let mut letters: Vec<serde_json::Value> = Vec::new();
     loop {
@@ -244,7 +244,7 @@ async fn letters(server: &Server, filter: &Filter) -> anyhow::Result<Vec<serde_j
         let mut parameters = vec![("limit", PAGE)];
         parameters.extend(filter.parameters());
         parameters.extend(before.as_deref().map(|before| ("before", before)));
-        let answer = server.ask(Method::GET, "/api/v1/dead-letters", &parameters).await?;
+        let answer = server.call(Method::GET, "/api/v1/dead-letters", &parameters).await?;
         let page: Vec<serde_json::Value> = serde_json::from_slice(&answer.bytes().await?)?;
         if page.is_empty() {
             return Ok(letters);

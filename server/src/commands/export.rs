@@ -1,4 +1,4 @@
-//! `logboom export`: the records of a running server as a file.
+//! `logboom export`: writes records of a running server to a file.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -11,11 +11,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use super::client::Server;
 use crate::export::Format;
 
-/// What to export, and where to.
+/// Options of the export.
 #[derive(Debug, Args)]
 pub(crate) struct ExportOptions {
-    /// Which records, in the query language, such as 'level:error service:shop'; without
-    /// it all.
+    /// The records to export, in the query language, such as 'level:error service:shop'; without it all.
     #[arg(default_value = "")]
     pub query: String,
 
@@ -30,26 +29,25 @@ pub(crate) struct ExportOptions {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
 
-    /// What to write.
+    /// The file format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    /// The file to write, which has its name when it is complete; without it the standard
+    /// The output file; it gets its name when it is complete. Without it, the output is written to the standard
     /// output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 /// # Errors
-/// The server cannot be reached or refuses, or what it sends cannot be written or ends
-/// too early.
+/// The server cannot be reached or refuses the call, the output cannot be written, or the response ends too early.
 pub(crate) async fn run(options: &ExportOptions) -> anyhow::Result<()> {
     let format = options.format.to_string();
     let mut parameters = vec![("query", options.query.as_str()), ("format", &format)];
     for (name, value) in [("from", &options.from), ("to", &options.to)] {
         parameters.extend(value.as_deref().map(|value| (name, value)));
     }
-    let response = options.server.ask(Method::GET, "/api/v1/export", &parameters).await?;
+    let response = options.server.call(Method::GET, "/api/v1/export", &parameters).await?;
     let Some(path) = &options.output else { return copy(response, &mut tokio::io::stdout()).await.map(drop) };
     let mut unfinished = path.clone().into_os_string();
     unfinished.push(".partial");

@@ -1,4 +1,4 @@
-//! A file that grows, is rotated, or is cut off.
+//! Follows a file that grows, is rotated or truncated.
 
 use std::{
     io::SeekFrom,
@@ -12,17 +12,17 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncSeekExt as _, BufReader},
 };
 
-/// The bytes of one line; what is longer comes in pieces.
+/// The maximum length of a line, in bytes; a longer line is split.
 const LINE_BYTES: usize = 1 << 20;
 
-/// The end of a file, wherever it goes.
+/// Reads lines appended to a file.
 pub(super) struct Follow {
     path: PathBuf,
     reader: BufReader<File>,
     inode: u64,
-    /// Where the next byte is read.
+    /// The offset of the next byte.
     position: u64,
-    /// A line of which the end has not come.
+    /// The start of an incomplete line.
     begun: Vec<u8>,
 }
 
@@ -30,12 +30,13 @@ impl Follow {
     /// # Errors
     /// The file cannot be read.
     pub(super) async fn open(path: &Path, from_start: bool) -> anyhow::Result<Self> {
-        let (mut file, inode) = opened(path).await.with_context(|| format!("cannot read {}", path.display()))?;
+        let (mut file, inode) =
+            open_with_inode(path).await.with_context(|| format!("cannot read {}", path.display()))?;
         let position = if from_start { 0 } else { file.seek(SeekFrom::End(0)).await? };
         Ok(Self { path: path.to_owned(), reader: BufReader::new(file), inode, position, begun: Vec::new() })
     }
 
-    /// The next whole line; `None` as long as there is none.
+    /// The next complete line; `None` if there is none yet.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -43,8 +44,8 @@ impl Follow {
         loop {
             let piece = self.reader.fill_buf().await.with_context(|| format!("cannot read {}", self.path.display()))?;
             if piece.is_empty() {
-                if self.renewed().await? {
-                    // What was cut off in the middle is all there will be of it.
+                if self.reopen_if_replaced().await? {
+                    // An incomplete line of the old file is complete now.
                     if !self.begun.is_empty() {
                         return Ok(Some(std::mem::take(&mut self.begun)));
                     }
@@ -63,14 +64,14 @@ impl Follow {
         }
     }
 
-    /// Whether the file is another one by now, or shorter: then it is read from its start.
-    async fn renewed(&mut self) -> anyhow::Result<bool> {
-        // In the middle of a rotation there is no file.
+    /// Whether the file was replaced or truncated. It is then read from its start.
+    async fn reopen_if_replaced(&mut self) -> anyhow::Result<bool> {
+        // During a rotation the file may be missing.
         let Ok(metadata) = tokio::fs::metadata(&self.path).await else { return Ok(false) };
         if metadata.ino() == self.inode && metadata.len() >= self.position {
             return Ok(false);
         }
-        let Ok((file, inode)) = opened(&self.path).await else { return Ok(false) };
+        let Ok((file, inode)) = open_with_inode(&self.path).await else { return Ok(false) };
         self.reader = BufReader::new(file);
         self.inode = inode;
         self.position = 0;
@@ -78,7 +79,7 @@ impl Follow {
     }
 }
 
-async fn opened(path: &Path) -> std::io::Result<(File, u64)> {
+async fn open_with_inode(path: &Path) -> std::io::Result<(File, u64)> {
     let file = File::open(path).await?;
     let inode = file.metadata().await?.ino();
     Ok((file, inode))

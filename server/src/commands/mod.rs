@@ -1,4 +1,4 @@
-//! What the program does besides serving.
+//! The commands of the program other than `serve`.
 
 pub(crate) mod check;
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! `logboom parts`: the files that hold the records, for programs that read Parquet.
+//! `logboom parts`: lists the Parquet files of the records for other programs.
 
 use std::{
     io::Write as _,
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::client::Server;
 
-/// Which parts to list, and how.
+/// Options of the list.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct PartsOptions {
@@ -25,40 +25,40 @@ pub(crate) struct PartsOptions {
     #[arg(long, env = "LOGBOOM_DATA", value_name = "DIR", default_value = "./data")]
     pub data: PathBuf,
 
-    /// One JSON object a line, with records, bytes and times, instead of paths.
+    /// Print one JSON object per line with records, bytes and times, instead of paths.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What can be done with parts that are missing or damaged.
+/// Actions on missing or damaged parts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PartsCommand {
-    /// List the parts that a running server has set aside: name, times, records and reason.
-    /// Put a part's file back in its place and start the server again to get it back.
+    /// List the parts that a running server has set aside: name, times, records and reason. To restore a part, copy
+    /// its file back and restart the server.
     Aside(AsideOptions),
-    /// Give up parts that a running server has set aside: their records are lost for good.
+    /// Give up parts that a running server has set aside: their records are lost permanently.
     GiveUp(GiveUpOptions),
 }
 
-/// How to list them.
+/// Options of the list.
 #[derive(Debug, Args)]
 pub(crate) struct AsideOptions {
     #[command(flatten)]
     pub server: Server,
 
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Which to give up.
+/// The parts to give up.
 #[derive(Debug, Args)]
 pub(crate) struct GiveUpOptions {
-    /// The parts' names, as `logboom parts aside` lists them.
+    /// The names of the parts, as listed by `logboom parts aside`.
     #[arg(value_name = "NAME", required_unless_present = "all")]
     pub names: Vec<String>,
 
-    /// All that are set aside.
+    /// All parts that are set aside.
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
 
@@ -67,7 +67,7 @@ pub(crate) struct GiveUpOptions {
 }
 
 /// # Errors
-/// The data folder does not read, or the server cannot be reached or refuses.
+/// The data folder cannot be read, or the server cannot be reached or refuses the call.
 pub(crate) async fn run(options: &PartsOptions) -> anyhow::Result<()> {
     match &options.command {
         None => list(options).await,
@@ -77,7 +77,7 @@ pub(crate) async fn run(options: &PartsOptions) -> anyhow::Result<()> {
 }
 
 async fn aside(server: &Server) -> anyhow::Result<Vec<PartAsideView>> {
-    let answer = server.ask(Method::GET, "/api/v1/parts/aside", &[]).await?;
+    let answer = server.call(Method::GET, "/api/v1/parts/aside", &[]).await?;
     Ok(serde_json::from_slice(&answer.bytes().await?)?)
 }
 
@@ -100,12 +100,12 @@ async fn give_up(options: &GiveUpOptions) -> anyhow::Result<()> {
         names.extend(aside(&options.server).await?.into_iter().map(|part| part.name));
     }
     for name in names {
-        // A name is a path and nothing more: not one that leads elsewhere.
+        // A name must be a plain path within the folder.
         if name.contains(['?', '#', '%']) || name.contains("..") {
-            bail!("{name:?} is no name of a part");
+            bail!("{name:?} is not the name of a part");
         }
         let path = format!("/api/v1/parts/aside/{name}");
-        options.server.ask(Method::DELETE, &path, &[]).await.with_context(|| name.clone())?;
+        options.server.call(Method::DELETE, &path, &[]).await.with_context(|| name.clone())?;
         writeln!(std::io::stdout(), "{name}: given up")?;
     }
     Ok(())
@@ -116,7 +116,7 @@ async fn list(options: &PartsOptions) -> anyhow::Result<()> {
     for part in inspect::parts(&options.data).await? {
         let path = absolute(&part.path)?;
         if options.json {
-            writeln!(output, "{}", described(&part, &path))?;
+            writeln!(output, "{}", to_json(&part, &path))?;
         } else {
             writeln!(output, "{}", path.display())?;
         }
@@ -124,7 +124,7 @@ async fn list(options: &PartsOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn described(part: &ListedPart, path: &Path) -> serde_json::Value {
+fn to_json(part: &ListedPart, path: &Path) -> serde_json::Value {
     json!({
         "path": path.display().to_string(),
         "records": part.records,

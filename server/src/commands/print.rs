@@ -1,4 +1,4 @@
-//! Records for people and for programs, on the standard output.
+//! Prints records for people and programs.
 
 use std::io::{IsTerminal as _, Write};
 
@@ -7,13 +7,13 @@ use model::{LevelClass, api::RecordView};
 
 use crate::export::csv;
 
-/// How records are written.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Output {
     /// Time, level, service, message and attributes, in colours on a terminal.
     #[default]
     Text,
-    /// One JSON object a line, as the API gives them.
+    /// One JSON object per line, as in the API.
     Json,
     /// Comma-separated values with a header line.
     Csv,
@@ -22,14 +22,14 @@ pub(crate) enum Output {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, and where NO_COLOR is not set.
+    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// Writes records, one after another.
+/// Prints records.
 pub(super) struct Printer<W> {
     output: Output,
     color: bool,
@@ -96,21 +96,21 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
         record.time,
         on(color_of(record.class())),
         record.level,
-        clean(&record.service),
-        clean(&record.message),
+        replace_controls(&record.service),
+        replace_controls(&record.message),
     )?;
     let ids = [("trace_id", &record.trace_id), ("span_id", &record.span_id)];
     for (key, id) in ids.into_iter().filter_map(|(key, id)| Some((key, id.as_ref()?))) {
         write!(writer, " {quiet}{key}={reset}{id}")?;
     }
     for (key, value) in &record.attributes {
-        write!(writer, " {quiet}{}={reset}{}", clean(key), clean(&value.to_string()))?;
+        write!(writer, " {quiet}{}={reset}{}", replace_controls(key), replace_controls(&value.to_string()))?;
     }
     writer.write_all(b"\n")
 }
 
-/// Without control characters: a message must not move the cursor of who reads it.
-fn clean(text: &str) -> String {
+/// Replaces control characters: a message must not move the terminal's cursor.
+fn replace_controls(text: &str) -> String {
     let shown = |letter: char| match letter {
         '\n' => "\\n".to_owned(),
         '\t' => "\t".to_owned(),

@@ -1,4 +1,4 @@
-//! `logboom search`: the newest records of a running server that match, in a terminal.
+//! `logboom search`: prints the newest matching records of a running server.
 
 use clap::Args;
 use model::api::{LogsPage, RecordView};
@@ -9,20 +9,20 @@ use super::{
     print::{Color, Output, Printer},
 };
 
-/// The records of one request.
+/// Records per request.
 const PAGE: usize = 1_000;
 
-/// Which records, and how.
+/// Options of the search.
 #[derive(Debug, Args)]
 pub(crate) struct SearchOptions {
-    /// Which records, in the query language, such as 'level:error service:shop'.
+    /// The query, such as 'level:error service:shop'.
     #[arg(default_value = "")]
     pub query: String,
 
     #[command(flatten)]
     pub server: Server,
 
-    /// How far back: 15m, 1h, 7d, or a time such as 2026-01-02T03:04:05Z.
+    /// The start of the time range: 15m, 1h, 7d, or a time such as 2026-01-02T03:04:05Z.
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
 
@@ -30,7 +30,7 @@ pub(crate) struct SearchOptions {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
 
-    /// At most so many, the newest; the last line is the newest.
+    /// The maximum number of records, newest last.
     #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
     pub limit: usize,
 
@@ -42,9 +42,9 @@ pub(crate) struct SearchOptions {
 }
 
 /// # Errors
-/// The server cannot be reached or refuses.
+/// The server cannot be reached or refuses the call.
 pub(crate) async fn run(options: &SearchOptions) -> anyhow::Result<()> {
-    // `1h` is an hour ago, as in the names of ranges; a date is itself.
+    // `1h` means an hour ago, as in the dashboard; a date is absolute.
     let relative = options.since.ends_with(|last: char| last.is_ascii_lowercase());
     let from =
         if relative && !options.since.starts_with('-') { format!("-{}", options.since) } else { options.since.clone() };
@@ -55,7 +55,7 @@ pub(crate) async fn run(options: &SearchOptions) -> anyhow::Result<()> {
         let mut parameters = vec![("query", options.query.as_str()), ("from", &from), ("limit", &limit)];
         parameters.extend(options.until.as_deref().map(|until| ("to", until)));
         parameters.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let page: LogsPage = options.server.ask(Method::GET, "/api/v1/logs", &parameters).await?.json().await?;
+        let page: LogsPage = options.server.call(Method::GET, "/api/v1/logs", &parameters).await?.json().await?;
         records.extend(page.records);
         if records.is_empty() {
             page.hints.iter().for_each(|hint| eprintln!("hint: {}", hint.message));

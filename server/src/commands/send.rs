@@ -1,4 +1,4 @@
-//! `logboom send`: lines to a running server, from the standard input or a growing file.
+//! `logboom send`: sends lines from the standard input or a growing file to a running server.
 
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
@@ -13,50 +13,48 @@ use tokio::{
 
 use super::{client::Server, follow::Follow};
 
-/// The lines of one request, their bytes, and how long the first of them waits.
+/// Limits of one request: lines, bytes, and the delay of its first line.
 const LINES: usize = 1_000;
 const BYTES: usize = 1 << 20;
 const DELAY: Duration = Duration::from_millis(200);
-/// The waits before a request is sent again, and how long one may take.
+/// The backoff between retries, and the request timeout.
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What to send, and where to.
+/// Options of `send`.
 #[derive(Debug, Args)]
 pub(crate) struct SendOptions {
-    /// The file to read; without it the standard input. Each line is a message, or a JSON
-    /// object with one.
+    /// The file to read; without it the standard input. Each line is a message, or a JSON object with one.
     pub file: Option<PathBuf>,
 
     #[command(flatten)]
     pub server: Server,
 
-    /// The service of lines that name none.
+    /// The service of lines without one.
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
 
-    /// The node of lines that name none. [default: the name of this host]
+    /// The node of lines without one. [default: the name of this host]
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
 
-    /// The level of lines that name none.
+    /// The level of lines without one.
     #[arg(long, value_name = "LEVEL")]
     pub level: Option<String>,
 
-    /// Go on with what is added to the file, from its end on, also after it was rotated or
-    /// cut off.
+    /// Follow the file: send lines appended to it, also after it was rotated or truncated.
     #[arg(long, requires = "file")]
     pub follow: bool,
 
-    /// With --follow: begin with what the file already holds.
+    /// With --follow: start with the existing content of the file.
     #[arg(long, requires = "follow")]
     pub from_start: bool,
 }
 
 /// # Errors
-/// The file cannot be read, or the server refuses what is sent. A server that is away is
-/// waited for.
+/// The file cannot be read, or the server refuses the lines. While the server cannot be reached, requests are
+/// retried.
 pub(crate) async fn run(options: &SendOptions) -> anyhow::Result<()> {
     let sender = Sender::new(options)?;
     let sent = match &options.file {
@@ -67,11 +65,11 @@ pub(crate) async fn run(options: &SendOptions) -> anyhow::Result<()> {
             send_all(BufReader::new(file), &sender).await?
         }
     };
-    sent.tell();
+    sent.print_summary();
     if sent.refused > 0 { bail!("{} lines were refused", sent.refused) } else { Ok(()) }
 }
 
-/// What became of the lines.
+/// The result of sending.
 #[derive(Debug, Default)]
 struct Sent {
     stored: u64,
@@ -79,7 +77,7 @@ struct Sent {
 }
 
 impl Sent {
-    fn tell(&self) {
+    fn print_summary(&self) {
         let lines = if self.stored == 1 { "line" } else { "lines" };
         let _ = writeln!(std::io::stderr(), "{} {lines} stored", self.stored);
     }
@@ -90,7 +88,7 @@ impl Sent {
     }
 }
 
-/// Lines on their way.
+/// The lines of the next request.
 #[derive(Debug, Default)]
 struct Lines {
     text: Vec<u8>,
@@ -118,7 +116,7 @@ async fn send_all(mut input: impl AsyncBufRead + Unpin, sender: &Sender) -> anyh
     let (mut lines, mut line) = (Lines::default(), Vec::new());
     let mut deadline = None;
     loop {
-        // A line that has not come as a whole stays where it is when the wait is over.
+        // An incomplete line stays in the buffer when the deadline passes.
         let read = input.read_until(b'\n', &mut line);
         let read = match deadline {
             Some(deadline) => tokio::time::timeout_at(deadline, read).await.ok(),
@@ -143,7 +141,7 @@ async fn send_all(mut input: impl AsyncBufRead + Unpin, sender: &Sender) -> anyh
     }
 }
 
-/// Sends what is added to the file, until a signal.
+/// Sends lines appended to the file, until a signal.
 async fn send_growing(mut follow: Follow, sender: &Sender) -> anyhow::Result<Sent> {
     let mut sent = Sent::default();
     let mut stop = std::pin::pin!(crate::shutdown::requested());
@@ -184,7 +182,7 @@ impl Sender {
         Ok(Self { client: Server::client(), url })
     }
 
-    /// Sends lines until they are stored; a repetition is stored once.
+    /// Sends lines until they are stored. An idempotency key prevents duplicates.
     async fn send(&self, lines: Lines) -> anyhow::Result<Sent> {
         if lines.count == 0 {
             return Ok(Sent::default());
@@ -205,14 +203,14 @@ impl Sender {
             };
             if !std::mem::replace(&mut told, true) {
                 let _ =
-                    writeln!(std::io::stderr(), "logboom: the server does not take lines now ({reason}); trying again");
+                    writeln!(std::io::stderr(), "logboom: the server does not accept lines ({reason}); trying again");
             }
             tokio::time::sleep(backoff.next()).await;
         }
     }
 }
 
-/// Tells why lines were refused, the first few of them.
+/// Reports the first reasons why lines were refused.
 async fn outcome(answer: reqwest::Response) -> anyhow::Result<Sent> {
     #[derive(Default, serde::Deserialize)]
     #[serde(default)]
@@ -227,7 +225,7 @@ async fn outcome(answer: reqwest::Response) -> anyhow::Result<Sent> {
         reason: String,
     }
     let Answer { accepted, rejected, rejections, detail } =
-        answer.json().await.context("the server's answer does not read")?;
+        answer.json().await.context("the server's response cannot be parsed")?;
     if let Some(detail) = detail {
         bail!("{detail}");
     }

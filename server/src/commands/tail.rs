@@ -1,4 +1,4 @@
-//! `logboom tail`: the records of a running server as they come, in a terminal.
+//! `logboom tail`: prints new records of a running server.
 
 use std::{io::Write as _, time::Duration};
 
@@ -15,14 +15,14 @@ use super::{
     print::{Color, Output, Printer},
 };
 
-/// The waits before a tail that has ended is taken up again.
+/// The backoff between reconnections.
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
-/// Which records, and how.
+/// Options of the tail.
 #[derive(Debug, Args)]
 pub(crate) struct TailOptions {
-    /// Which records, in the query language, such as 'level:error service:shop'.
+    /// The query, such as 'level:error service:shop'.
     #[arg(default_value = "")]
     pub query: String,
 
@@ -36,11 +36,11 @@ pub(crate) struct TailOptions {
     pub color: Color,
 }
 
-/// Shows records as they are stored, until a signal; a server that is away is waited for,
-/// and what it stored meanwhile is shown.
+/// Prints records as they are stored, until a signal. After a lost connection it reconnects and prints the records
+/// stored meanwhile.
 ///
 /// # Errors
-/// The server refuses, or nobody reads the output.
+/// The server refuses the call, or the output is closed.
 pub(crate) async fn run(options: &TailOptions) -> anyhow::Result<()> {
     let mut tail = Tail {
         options,
@@ -57,7 +57,7 @@ pub(crate) async fn run(options: &TailOptions) -> anyhow::Result<()> {
 struct Tail<'a> {
     options: &'a TailOptions,
     printer: Printer<std::io::Stdout>,
-    /// The position of what was shown last.
+    /// The position of the last record shown.
     after: Option<String>,
     backoff: Backoff,
 }
@@ -68,33 +68,38 @@ impl Tail<'_> {
         loop {
             let mut parameters = vec![("query", self.options.query.as_str())];
             parameters.extend(self.after.as_deref().map(|after| ("after", after)));
-            match self.options.server.ask(Method::GET, "/api/v1/tail", &parameters).await {
+            match self.options.server.call(Method::GET, "/api/v1/tail", &parameters).await {
                 Ok(response) => {
                     connected = true;
                     self.backoff.reset();
                     self.show(response).await?;
                 }
-                // The first time it is an answer for who typed it.
+                // A failed first connection is an error.
                 Err(error) if !connected => return Err(error),
                 Err(_) => {}
             }
-            let _ = writeln!(std::io::stderr(), "logboom: the tail has ended; taking it up again");
+            let _ = writeln!(std::io::stderr(), "logboom: the tail was interrupted; reconnecting");
             tokio::time::sleep(self.backoff.next()).await;
         }
     }
 
     async fn show(&mut self, response: reqwest::Response) -> anyhow::Result<()> {
         let mut events = response.bytes_stream().eventsource();
-        // Whatever ends it, it is taken up again.
+        // The tail reconnects after any end of the stream.
         while let Some(Ok(event)) = events.next().await {
             match event.event.as_str() {
                 "log" => {
-                    let record: RecordView = serde_json::from_str(&event.data).context("an event does not read")?;
+                    let record: RecordView = serde_json::from_str(&event.data).context("an event cannot be parsed")?;
                     self.printer.print(&[record])?;
                 }
                 "skipped" => {
-                    let skipped: SkippedView = serde_json::from_str(&event.data).context("an event does not read")?;
-                    let _ = writeln!(std::io::stderr(), "logboom: {} records were too many to show", skipped.count);
+                    let skipped: SkippedView =
+                        serde_json::from_str(&event.data).context("an event cannot be parsed")?;
+                    let _ = writeln!(
+                        std::io::stderr(),
+                        "logboom: {} records were skipped, because they arrived too fast",
+                        skipped.count
+                    );
                 }
                 _ => {}
             }

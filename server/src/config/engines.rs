@@ -1,11 +1,11 @@
-//! Which queue and which store, by URL.
+//! Options of the queue and the store.
 
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::Args;
 
-/// Which queue and which store.
+/// Options of the queue and the store.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engines")]
 pub(crate) struct EngineOptions {
@@ -18,9 +18,8 @@ pub(crate) struct EngineOptions {
     #[arg(long, env = "LOGBOOM_QUEUE", value_name = "URL", default_value = "embedded", hide_env_values = true)]
     pub queue: String,
 
-    /// The disk that the embedded queue may take for what waits to be stored, such as 4GiB
-    /// or 500MB; at least 256MiB. Past it clients are told to come back later, until the
-    /// store has caught up.
+    /// The disk space of the embedded queue for batches that wait to be stored, such as 4GiB or 500MB; at least
+    /// 256MiB. Past it, clients are told to retry later until the store has caught up.
     #[arg(long, env = "LOGBOOM_QUEUE_BYTES", value_name = "BYTES", default_value = "4GiB",
           value_parser = parse_queue_bytes)]
     pub queue_bytes: ByteSize,
@@ -31,8 +30,7 @@ pub(crate) struct EngineOptions {
     pub store: String,
 }
 
-/// The least that `--queue-bytes` may be: below it, a few large batches would be
-/// overload.
+/// The minimum of `--queue-bytes`: below it, a few large batches would be overload.
 const QUEUE_BYTES: ByteSize = ByteSize::mib(256);
 
 fn parse_queue_bytes(text: &str) -> Result<ByteSize, String> {

@@ -1,14 +1,14 @@
-//! The bounds an operator may move.
+//! Configurable limits.
 
 use bytesize::ByteSize;
 use clap::Args;
 use model::limits;
 
-/// The bounds that nobody moves, for the end of the help.
+/// The fixed limits, printed at the end of the help.
 pub(crate) fn fixed() -> String {
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     format!(
-        "Fixed limits of every door; an error names the one that was passed, and the other records are kept:\n  \
+        "Fixed limits of every door; an error names the limit exceeded, and the other records are kept:\n  \
          a request, decompressed      {}, {} records\n  \
          a message                    {}\n  \
          attributes of a record       {}, nested {} deep\n  \
@@ -30,41 +30,39 @@ pub(crate) fn fixed() -> String {
     )
 }
 
-/// The bounds an operator may move.
+/// Configurable limits.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
-    /// The records that may be on their way to the queue at once. Past it clients are told
-    /// to come back later.
+    /// The maximum number of records in flight to the queue. Past it, clients are told to retry later.
     #[arg(long, env = "LOGBOOM_MAX_IN_FLIGHT", value_name = "RECORDS", default_value_t = 200_000,
           value_parser = parse_at_least_one)]
     pub max_in_flight: usize,
 
-    /// The memory for what was received and is not yet decoded, over all connections: bodies
-    /// while they come and are decompressed, messages of streams; at least 32MiB. Past it
-    /// clients are told to come back later, and doors without an answer stop reading.
+    /// The memory for received data that is not yet decoded, over all connections: bodies during receipt and
+    /// decompression, messages of streams; at least 32MiB. Past it, clients are told to retry later, and doors
+    /// without a response stop reading.
     #[arg(long, env = "LOGBOOM_BODY_MEMORY", value_name = "BYTES", default_value = "64MiB",
           value_parser = parse_body_memory)]
     pub body_memory: ByteSize,
 
-    /// The connections of each listener.
+    /// The maximum number of connections per listener.
     #[arg(long, env = "LOGBOOM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
     pub max_connections: usize,
 
-    /// The live tails at once.
+    /// The maximum number of live tails.
     #[arg(long, env = "LOGBOOM_MAX_TAILS", value_name = "N", default_value_t = 512)]
     pub max_tails: usize,
 }
 
-/// The least that `--body-memory` may be: one message of the largest that there are, and a
-/// body that is inflated beside it.
+/// The minimum of `--body-memory`: one message of the largest size, and a body decompressed beside it.
 const BODY_MEMORY: ByteSize = ByteSize::mib(32);
 
 fn parse_body_memory(text: &str) -> Result<ByteSize, String> {
     let bytes: ByteSize = text.parse().map_err(|_| format!("{text:?} is not a size; write it as 64MiB or 500MB"))?;
     if bytes < BODY_MEMORY {
         return Err(format!(
-            "{text} is too little for one message of {} over --fluent-listen and a body of {} beside it; \
+            "{text} is too little for one message of {} over --fluent-listen and a body of {}; \
              --body-memory needs at least {BODY_MEMORY}",
             ByteSize(doors::fluent::FORWARD_BYTES as u64),
             ByteSize(limits::BATCH_BYTES as u64),
@@ -75,7 +73,7 @@ fn parse_body_memory(text: &str) -> Result<ByteSize, String> {
 
 fn parse_at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("with 0 nothing would ever be taken; --max-in-flight needs at least 1".to_owned()),
+        Ok(0) => Err("with 0 no record could be accepted; --max-in-flight needs at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(_) => Err(format!("{text:?} is not a number of records")),
     }

@@ -1,7 +1,5 @@
-//! The configuration: flags, each also an environment variable, and their help.
-//!
-//! `--help` is the manual, so every field is documented for the person who runs the
-//! program. One struct per section.
+//! The configuration: command line flags with environment variables, and their help. `--help` is the manual, so every
+//! field is documented for operators. One struct per section.
 
 mod engines;
 mod limits;
@@ -28,11 +26,11 @@ use crate::commands::{
     tail::TailOptions,
 };
 
-/// The central log server: services push logs, a durable queue takes the load, a store
-/// keeps them, and a dashboard searches them and tails them live.
+/// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
+/// a searchable, live dashboard.
 ///
-/// Without any option it keeps everything in ./data, needs nothing else installed, and
-/// shows the dashboard at http://127.0.0.1:3000.
+/// By default it keeps all data in ./data, needs no other software, and serves the dashboard at
+/// http://127.0.0.1:3000.
 #[derive(Debug, Parser)]
 #[command(name = "logboom", version, max_term_width = 100, args_conflicts_with_subcommands = true,
           after_long_help = limits::fixed())]
@@ -44,39 +42,38 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The command, which is to serve where none was written out.
+    /// The command; `serve` by default.
     pub(crate) fn into_command(self) -> Command {
         self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }
 
-/// What the program can be told to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server (the default).
     #[command(after_long_help = limits::fixed())]
     Serve(Box<ServeOptions>),
-    /// Send lines to a running server: from the standard input, or from a file that grows.
+    /// Send lines to a running server, from the standard input or a growing file.
     Send(SendOptions),
-    /// Show the records of a running server as they come.
+    /// Show new records of a running server.
     Tail(TailOptions),
-    /// Show the newest records of a running server that match.
+    /// Show the newest matching records of a running server.
     Search(SearchOptions),
     /// Write the records of a running server as JSON lines, CSV or Parquet.
     Export(ExportOptions),
-    /// List the Parquet files that hold the records, for programs that read them; list and give
-    /// up those that are missing or damaged.
+    /// List the Parquet files of the records, for other programs; list and give up missing or damaged ones.
     Parts(PartsOptions),
     /// Verify a data folder: its catalogue and the parts that it lists.
     Check(CheckOptions),
-    /// List what a running server could not store, newest first: id, time, records, sender
-    /// and reason; show, download, delete or replay it.
+    /// List the batches that a running server could not store, newest first: id, time, records, sender and reason;
+    /// show, download, delete or replay them.
     DeadLetters(Box<DeadLetterOptions>),
-    /// Have a running server try to store dead letters again: `dead-letters replay`.
+    /// Store dead letters of a running server again: `dead-letters replay`.
     Replay(SomeOptions),
 }
 
-/// Everything `logboom serve` can be told.
+/// The options of `logboom serve`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
@@ -90,45 +87,45 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub limits: LimitOptions,
 
-    /// How many of the newest records a page and S1's stream begin with.
+    /// The number of newest records with which a page and S1's stream start.
     #[arg(long, env = "LOGBOOM_RECENT", value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Reading")]
     pub recent: u32,
 
-    /// How long the dashboard looks for a page of records before it shows what was found,
-    /// and goes on. (The API looks for 10 s.)
+    /// How long the dashboard searches for a page of records before it shows the matches so far and continues. (The
+    /// API searches for 10 s.)
     #[arg(long, env = "LOGBOOM_SEARCH_PATIENCE", value_name = "TIME", default_value = "1s",
           value_parser = humantime::parse_duration, help_heading = "Reading")]
     pub search_patience: Duration,
 
-    /// The zone of timestamps that name none, such as +09:00 or UTC.
+    /// The time zone of timestamps without one, such as +09:00 or UTC.
     #[arg(long, env = "LOGBOOM_ASSUME_TIMEZONE", value_name = "OFFSET", default_value = "UTC",
           value_parser = parse_offset, allow_hyphen_values = true, help_heading = "Receiving")]
     pub assume_timezone: FixedOffset,
 
-    /// What the program logs about itself to stderr: error, warn, info, debug or trace,
-    /// or a filter such as info,engine_embedded=debug.
+    /// The program's own log on stderr: error, warn, info, debug or trace, or a filter such as
+    /// info,engine_embedded=debug.
     #[arg(long, env = "LOGBOOM_LOG", value_name = "FILTER", default_value = "info", help_heading = "Diagnosis")]
     pub log: String,
 
-    /// How it logs: text or json.
+    /// The format of the program's own log: text or json.
     #[arg(long, env = "LOGBOOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text", help_heading = "Diagnosis")]
     pub log_format: LogFormat,
 
-    /// The folder of the dashboard's files, for a program that was built without them.
+    /// The folder of the dashboard's files, for a program built without them.
     #[arg(long, env = "LOGBOOM_SITE", value_name = "DIR", hide = cfg!(feature = "embed-site"),
           help_heading = "Diagnosis")]
     pub site: Option<PathBuf>,
 }
 
-/// The form of the program's own log.
+/// The format of the program's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
     Json,
 }
 
-/// Reads `UTC`, `Z`, or an offset such as `+09:00`.
+/// Parses `UTC`, `Z`, or an offset such as `+09:00`.
 fn parse_offset(text: &str) -> Result<FixedOffset, String> {
     if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
         return FixedOffset::east_opt(0).ok_or_else(|| "no such offset".to_owned());

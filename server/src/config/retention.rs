@@ -1,4 +1,4 @@
-//! How long records are kept.
+//! Retention options.
 
 use std::time::Duration;
 
@@ -7,28 +7,27 @@ use clap::Args;
 use model::api::RetentionView;
 use pipeline::DeadLetterBounds;
 
-/// How long records are kept.
+/// Retention options.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Retention")]
 pub(crate) struct RetentionOptions {
-    /// How long records are kept, such as 30d, 12h or 1y; for ever, if it is not said.
-    /// Whole days go. A record that is older when it comes is stored at the time of its
-    /// receipt.
+    /// How long records are kept, such as 30d, 12h or 1y; by default forever. Whole days are deleted. A record that
+    /// is older at receipt is stored with the time of receipt.
     #[arg(long, env = "LOGBOOM_RETENTION", value_name = "AGE", value_parser = parse_age)]
     pub retention: Option<Duration>,
 
-    /// What the records may take on disk, such as 50GB or 20GiB; past it the oldest go. In
-    /// PostgreSQL these are whole days, and the newest day stays.
+    /// The disk space of the records, such as 50GB or 20GiB; past it the oldest are deleted. In PostgreSQL these are
+    /// whole days, and the newest day stays.
     #[arg(long, env = "LOGBOOM_RETENTION_BYTES", value_name = "BYTES", value_parser = parse_bytes)]
     pub retention_bytes: Option<ByteSize>,
 
-    /// A service whose records are kept less long, such as debug-svc=3d. May be given
-    /// several times; in the environment variable separated by commas.
+    /// A shorter retention for one service, such as debug-svc=3d. May be given several times; in the environment
+    /// variable separated by commas.
     #[arg(long = "retention-service", env = "LOGBOOM_RETENTION_SERVICE", value_name = "SERVICE=AGE",
           value_delimiter = ',', value_parser = parse_service)]
     pub services: Vec<(String, Duration)>,
 
-    /// What the dead letters may take on disk; past it the oldest go. At least 64MiB.
+    /// The disk space of the dead letters; past it the oldest are deleted. At least 64MiB.
     #[arg(long, env = "LOGBOOM_DEAD_LETTER_BYTES", value_name = "BYTES", default_value = "256MiB",
           value_parser = parse_letter_bytes)]
     pub dead_letter_bytes: ByteSize,
@@ -39,12 +38,12 @@ pub(crate) struct RetentionOptions {
 }
 
 impl RetentionOptions {
-    /// The bounds of what could not be stored.
+    /// The limits of dead letters.
     pub(crate) fn dead_letters(&self) -> DeadLetterBounds {
         DeadLetterBounds { bytes: self.dead_letter_bytes.as_u64(), age: self.dead_letter_age }
     }
 
-    /// As it was configured, for people.
+    /// The configured retention in readable form.
     pub(crate) fn described(&self) -> RetentionView {
         let age = |age: Duration| humantime::format_duration(age).to_string();
         RetentionView {
@@ -55,7 +54,7 @@ impl RetentionOptions {
     }
 }
 
-/// The least age: shorter ones are slips of the pen more often than wishes.
+/// The minimum age: shorter ones are likely mistakes.
 const LEAST: Duration = Duration::from_secs(60);
 
 fn parse_age(text: &str) -> Result<Duration, String> {
@@ -71,7 +70,7 @@ fn parse_bytes(text: &str) -> Result<ByteSize, String> {
     text.parse().map_err(|_| format!("{text:?} is not a size; write it as 50GB or 20GiB"))
 }
 
-/// The least that `--dead-letter-bytes` may be: the largest batch and more.
+/// The minimum of `--dead-letter-bytes`: more than the largest batch.
 const LEAST_LETTER_BYTES: ByteSize = ByteSize::mib(64);
 
 fn parse_letter_bytes(text: &str) -> Result<ByteSize, String> {

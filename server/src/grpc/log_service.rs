@@ -1,4 +1,4 @@
-//! `logboom.v1.LogService`: batches in, acknowledgements out.
+//! `logboom.v1.LogService`: receives batches, returns acknowledgements.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -25,8 +25,8 @@ use super::{
     status::{code, status},
 };
 
-/// The batches of one stream that are on their way at once. With 1,000 records each it
-/// keeps a disk that takes 4 ms per fsync busy at well over 1,000,000 records a second.
+/// The maximum number of batches in flight per stream. At 1,000 records each, this keeps a disk with 4 ms per fsync
+/// busy at well over 1,000,000 records per second.
 const WINDOW: usize = 32;
 
 pub(super) struct LogServiceDoor {
@@ -35,8 +35,7 @@ pub(super) struct LogServiceDoor {
 }
 
 impl LogServiceDoor {
-    /// Streams end at `stop`, once what they have sent is answered: they never do by
-    /// themselves.
+    /// Streams are closed at `stop`, after their batches are answered, because clients keep them open.
     pub(super) fn new(ingest: Ingest, stop: CancellationToken) -> Self {
         Self { ingest, stop }
     }
@@ -55,22 +54,21 @@ impl LogService for LogServiceDoor {
         let producer = producer("grpc Stream", request.remote_addr());
         let held = request.extensions().get::<Held>().cloned();
         let requests = Requests { messages: request.into_inner(), held };
-        // Room for every acknowledgement of the window, so that a client which does not
-        // read its answers stops being read, and holds nothing else back.
+        // Space for every acknowledgement of the window. A client that does not read its responses is no longer read,
+        // and delays nothing else.
         let (answers, stream) = mpsc::channel(WINDOW + 1);
         tokio::spawn(serve(self.ingest.clone(), producer, requests, answers, self.stop.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
 
-/// The batches of a stream, and the room that they have taken.
+/// The batches of a stream, and their memory reservation.
 struct Requests {
     messages: Streaming<PushRequest>,
     held: Option<Held>,
 }
 
-/// Reads batches until the client ends or breaks the stream; each is answered when it is
-/// durable, in whatever order that happens.
+/// Reads batches until the client ends or breaks the stream. Each is answered when it is durable, in any order.
 async fn serve(
     ingest: Ingest,
     producer: Text,
@@ -84,12 +82,11 @@ async fn serve(
     }
     let slots = Arc::new(Semaphore::new(WINDOW));
     loop {
-        // A slot first: past the window the stream is not read, and HTTP/2 flow control
-        // holds the client.
+        // A slot first: past the window the stream is not read, and HTTP/2 flow control throttles the client.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let request = tokio::select! {
             request = requests.messages.message() => request,
-            // The answers under way have senders of their own; the stream ends with the last.
+            // Responses in flight have their own senders; the stream ends with the last.
             () = stop.cancelled() => return,
         };
         let request = match request {
@@ -102,7 +99,7 @@ async fn serve(
         };
         let mut room = requests.held.as_ref().map(Held::take);
         if let Some(room) = room.as_mut().filter(|room| room.bytes() > limits::BATCH_BYTES) {
-            // It was compressed: what it could have become, and what it is.
+            // It was compressed: the reservation covered the maximum; shrinks to the actual size.
             room.shrink_to(request.encoded_len());
         }
         let (ingest, producer, answers) = (ingest.clone(), producer.clone(), answers.clone());

@@ -1,4 +1,4 @@
-//! `LoggerService.Logger/SendLog`: one record a call, answered once it is durable.
+//! `LoggerService.Logger/SendLog`: one record per call, answered when it is durable.
 //!
 //! Concurrent calls are merged into batches behind [`Ingest::push`].
 

@@ -1,10 +1,9 @@
-//! The budget of bytes at the gRPC doors.
+//! The memory budget of the gRPC doors.
 //!
-//! What tonic reads of a call it keeps until a message is whole, and then inflates it. So the
-//! body of each request follows the messages that pass: each piece takes room before tonic gets
-//! it, and the last piece of a compressed message takes room for all that it may become. The
-//! room of a unary call is returned when its message is handed to the door, which admits it at
-//! once; a stream's door takes the room over with each message ([`Held`]).
+//! tonic buffers a message until it is complete, and then decompresses it. Therefore the request body tracks message
+//! boundaries. Each piece reserves memory before tonic receives it, and the last piece of a compressed message
+//! reserves the maximum decompressed size. A unary call releases its reservation when its message reaches the door,
+//! which admits it at once. A stream's door takes over the reservation of each message ([`Held`]).
 
 use std::{
     convert::Infallible,
@@ -29,14 +28,14 @@ use tower::Service;
 
 use super::status::status;
 
-/// How long a message may take to come as a whole.
+/// The timeout for receiving a complete message.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
-/// What a call costs beside its message.
+/// The memory of a call in addition to its message.
 const OVERHEAD: usize = 16 << 10;
-/// The bytes before each message: whether it is compressed, and its length.
+/// The length of the message prefix: the compression flag and the length.
 const PREFIX: usize = 5;
 
-/// A service whose requests are metered.
+/// A service whose requests reserve memory.
 #[derive(Clone)]
 pub(super) struct Metered<S> {
     service: S,
@@ -82,25 +81,25 @@ where
     }
 }
 
-/// The room of the messages of a call that have come and were not yet handed on.
+/// The reservation for received messages of a call that were not handed on yet.
 #[derive(Clone)]
 pub(super) struct Held(Arc<Mutex<Room>>);
 
 impl Held {
-    /// Takes over the room of what was handed on.
+    /// Takes over the reservation of a message.
     pub(super) fn take(&self) -> Room {
         self.0.lock().take()
     }
 }
 
-/// A body that takes room for what passes.
+/// A body that reserves memory for its pieces.
 pub(super) struct MeteredBody {
     body: Body,
     held: Held,
     messages: Messages,
-    /// Whether messages may follow the first, after any time.
+    /// Whether more messages may follow the first, at any time.
     streams: bool,
-    /// A piece that waits for its room.
+    /// A piece that waits for its reservation.
     waiting: Option<(BoxFuture<'static, Result<Room>>, Bytes)>,
     late: Option<Pin<Box<Sleep>>>,
 }
@@ -110,7 +109,7 @@ impl MeteredBody {
         Self { body, held, messages: Messages::default(), streams, waiting: None, late: None }
     }
 
-    /// Grows the room for a piece that has come.
+    /// Reserves memory for a received piece.
     fn take(&mut self, piece: Bytes) -> Option<Bytes> {
         let mut room = self.held.take();
         let overhead = if room.bytes() == 0 { OVERHEAD } else { 0 };
@@ -170,7 +169,7 @@ impl HttpBody for MeteredBody {
                     ready!(late.as_mut().poll(context));
                     let limit = MESSAGE_TIMEOUT.as_secs();
                     return Poll::Ready(Some(Err(status(&Error::unavailable(format!(
-                        "a message did not come as a whole within {limit} s; send it again, or in parts"
+                        "a message was not complete within {limit} s; send it again, or in parts"
                     ))))));
                 }
             }
@@ -186,18 +185,18 @@ impl HttpBody for MeteredBody {
     }
 }
 
-/// Where a call's bytes are among its messages.
+/// The position of the body within its messages.
 #[derive(Debug, Default)]
 struct Messages {
     prefix: [u8; PREFIX],
-    /// How much of the prefix has come.
+    /// Received bytes of the prefix.
     begun: usize,
-    /// How much of the message has still to come.
+    /// Bytes of the message still to come.
     rest: usize,
 }
 
 impl Messages {
-    /// Goes over a piece; whether a compressed message ends in it.
+    /// Advances over a piece. Returns whether a compressed message ends in it.
     fn pass(&mut self, mut piece: &[u8]) -> bool {
         let mut inflates = false;
         while !piece.is_empty() {
@@ -223,7 +222,7 @@ impl Messages {
         inflates
     }
 
-    /// Whether all messages that have begun have ended.
+    /// Whether all started messages are complete.
     fn is_between(&self) -> bool {
         self.begun == 0
     }

@@ -1,4 +1,4 @@
-//! The gRPC doors, served on the main port (h2c) and on listeners of their own.
+//! The gRPC doors, served on the main port (h2c) and on additional listeners.
 
 mod log_service;
 mod logger;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, server::NamedService};
 use wire::{logger::logger_server::LoggerServer, v1::log_service_server::LogServiceServer};
 
-/// The gRPC services as routes: the doors, health and reflection. Streams end at `stop`.
+/// The gRPC services as routes: the doors, health and reflection. Streams are closed at `stop`.
 pub(crate) fn routes(ingest: &Ingest, stop: &CancellationToken) -> anyhow::Result<Router> {
     let logger =
         LoggerServer::new(logger::LoggerDoor::new(ingest.clone())).max_decoding_message_size(limits::BATCH_BYTES);
@@ -52,14 +52,13 @@ fn path<S: NamedService>(_: &S) -> String {
     format!("/{}/{{*method}}", S::NAME)
 }
 
-/// The answer to a gRPC call of a service that is not here.
+/// The response to a gRPC call of an unknown service.
 pub(crate) fn unimplemented(path: &str) -> axum::response::Response {
-    let message = format!("no gRPC service answers at {path}; ask the reflection service for those that do");
+    let message = format!("unknown gRPC service {path}; the reflection service lists the available ones");
     answer(Code::Unimplemented, message)
 }
 
-/// The answer to a gRPC call that may not be made. Its HTTP status is for what is no client of
-/// gRPC.
+/// The response to a forbidden gRPC call. The HTTP status is for clients other than gRPC.
 pub(crate) fn refused(status: StatusCode, message: &str) -> axum::response::Response {
     let mut response = answer(Code::PermissionDenied, message);
     *response.status_mut() = status;

@@ -38,7 +38,7 @@ impl LogsService for OtlpDoor {
     }
 }
 
-/// The answer to a request of which so many records were refused. Full success says nothing
+/// The response to a request with `rejected` refused records. Full success leaves the field unset
 /// (<https://opentelemetry.io/docs/specs/otlp/#partial-success>).
 pub(crate) fn partial_success(rejected: usize, reason: Option<String>) -> ExportLogsServiceResponse {
     let partial_success = (rejected > 0).then(|| ExportLogsPartialSuccess {

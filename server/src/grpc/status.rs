@@ -1,14 +1,13 @@
-//! Errors of the gRPC doors: the class of an error becomes a status code.
+//! Maps error classes to gRPC status codes.
 //!
-//! OpenTelemetry's clients retry `RESOURCE_EXHAUSTED` only where it carries
-//! `RetryInfo`, so every retryable error does
+//! OpenTelemetry clients retry `RESOURCE_EXHAUSTED` only with `RetryInfo`, so every retryable error has it
 //! (<https://opentelemetry.io/docs/specs/otlp/#failures>).
 
 use pipeline::{Error, ErrorClass};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// The code that a class of errors is told as.
+/// The status code of an error class.
 pub(crate) fn code(class: ErrorClass) -> Code {
     match class {
         ErrorClass::Invalid => Code::InvalidArgument,
@@ -20,7 +19,7 @@ pub(crate) fn code(class: ErrorClass) -> Code {
     }
 }
 
-/// The status of an error, with the delay after which to try again.
+/// The status of an error, with its retry delay.
 pub(crate) fn status(error: &Error) -> Status {
     match error.retry_after {
         Some(delay) => {

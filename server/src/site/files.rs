@@ -1,4 +1,4 @@
-//! Where the files come from, and what of them is known once at the start.
+//! The dashboard's files, and their metadata computed at the start.
 
 use std::{
     borrow::Cow,
@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-/// The dashboard's files, read once: a few hundred kilobytes.
+/// The dashboard's files, loaded once: a few hundred kilobytes.
 #[derive(Debug, Default)]
 pub(crate) struct Site {
     files: BTreeMap<String, Stored>,
@@ -23,7 +23,7 @@ struct Stored {
     etag: String,
 }
 
-/// One file, ready to be answered with.
+/// One file, ready to be served.
 #[derive(Debug)]
 pub(super) struct File {
     stored: Stored,
@@ -31,7 +31,7 @@ pub(super) struct File {
     pub(super) content_type: &'static str,
 }
 
-/// How a body is written.
+/// The encoding of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
@@ -39,7 +39,7 @@ pub(super) enum Encoding {
 }
 
 impl File {
-    /// The smallest form that the client accepts.
+    /// The smallest encoding that the client accepts.
     pub(super) fn body(self, accepted: &str) -> (Bytes, Encoding) {
         let accepts = |name| {
             accepted.split(',').any(|coding| {
@@ -56,7 +56,7 @@ impl File {
 }
 
 impl Site {
-    /// Collects files by their paths; `x.br` and `x.gz` are forms of `x`.
+    /// Collects files by path; `x.br` and `x.gz` are encodings of `x`.
     pub(crate) fn new<'a>(found: impl IntoIterator<Item = (String, Cow<'a, [u8]>)>) -> Self {
         let mut all: BTreeMap<String, Bytes> =
             found.into_iter().map(|(path, bytes)| (path, Bytes::from(bytes.into_owned()))).collect();
@@ -83,12 +83,12 @@ impl Site {
         Self { files, version: model::hex::encode(&version.finalize()[..8]) }
     }
 
-    /// Names this set of files: another set has another version.
+    /// The hash of this set of files.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// Whether the browser's part of the dashboard is among them.
+    /// Whether the WebAssembly of the dashboard is included.
     #[cfg(any(test, not(feature = "embed-site")))]
     pub(crate) fn has_program(&self) -> bool {
         self.files.keys().any(|name| name.ends_with(".wasm"))
@@ -104,7 +104,7 @@ impl Site {
         self.files.keys().map(String::as_str).filter(|name| !name.contains('/'))
     }
 
-    /// The files inside the program.
+    /// The files embedded in the program.
     #[cfg(feature = "embed-site")]
     pub(crate) fn embedded() -> Self {
         #[derive(rust_embed::RustEmbed)]
@@ -113,10 +113,10 @@ impl Site {
         Self::new(Embedded::iter().filter_map(|path| Embedded::get(&path).map(|file| (path.into_owned(), file.data))))
     }
 
-    /// The files in a folder; an empty set where there is none.
+    /// The files in a folder; empty if it does not exist.
     ///
     /// # Errors
-    /// A file there cannot be read.
+    /// A file cannot be read.
     #[cfg(not(feature = "embed-site"))]
     pub(crate) fn in_folder(root: &std::path::Path) -> std::io::Result<Self> {
         let mut found = Vec::new();
@@ -140,8 +140,7 @@ impl Site {
     }
 }
 
-/// Whether the file was split off the main WebAssembly. Such a file works only with the main
-/// file of the same build.
+/// Whether the file was split off the main WebAssembly. Split files work only with the main file of the same build.
 pub(super) fn is_split(path: &str) -> bool {
     path.strip_prefix("pkg/")
         .is_some_and(|name| ["split_", "chunk_", "__wasm_split"].iter().any(|prefix| name.starts_with(prefix)))

@@ -1,14 +1,12 @@
-//! The dashboard's files: from the folder that `cargo leptos` writes, or from inside the
-//! program.
+//! Serves the dashboard's files, from the folder written by `cargo leptos`, or embedded in the program.
 //!
-//! They are served under a path that holds a hash of them all, to be kept for ever, and
-//! under their plain names, to be asked for again each time. Both go out compressed as
-//! they were at build time.
+//! They have two addresses: a path with a hash of all files, cached forever, and their plain names, revalidated on
+//! each request. Both are served with the compression of build time.
 //!
-//! Why no crate: `tower-http`'s `ServeDir` reads a folder at each request, sends no `ETag` and
-//! cannot serve from inside the program. `memory-serve` takes the files in when the server is
-//! compiled, but `make serve` builds both side by side and serves the folder; and it has a hash
-//! for each file, where one for all of them lets a page of an older version find their
+//! Why no crate: `tower-http`'s `ServeDir` reads a folder at each request, sends no `ETag` and cannot serve embedded
+//! files. `memory-serve` embeds the files when the server is compiled, but `make serve` builds both in parallel and
+//! serves the folder. It also has a hash per file; one hash for all of them lets a page of an older version find the
+//! successors of its files.
 //! successors.
 
 mod files;
@@ -27,8 +25,8 @@ use axum::{
 pub(crate) use files::Site;
 use files::{Encoding, File};
 
-/// Routes of the files: at their plain names, and below `/v/<version>`, where the version is a hash of
-/// all files, so that a browser may keep them for ever.
+/// Routes of the files: at their plain names, and under `/v/<version>`, where the version is a hash of all files, so
+/// that browsers may cache them forever.
 pub(crate) fn routes(site: Arc<Site>) -> Router {
     let versioned = Arc::clone(&site);
     let plain = Arc::clone(&site);
@@ -36,8 +34,8 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route(
             "/v/{version}/{*path}",
             get(move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
-                // A page of an earlier version gets the current files. Split files are the
-                // exception: they do not work with the WebAssembly that it has loaded already.
+                // A page of an earlier version gets the current files, except split files, which do not work with the
+                // WebAssembly already loaded.
                 let fresh = version == versioned.version();
                 let fits = fresh || !files::is_split(&path);
                 answer(fits.then(|| versioned.get(&path)).flatten(), &headers, fresh)

@@ -1,4 +1,4 @@
-//! One connection of a stream door: read, hand on, answer.
+//! One connection of a stream door: reads, submits and answers.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Inlet;
 
-/// The frames of one connection that are on their way to the queue at once.
+/// The maximum number of frames in flight per connection.
 const WINDOW: usize = 8;
-/// How long a message may take to come as a whole, and an answer to be taken.
+/// The timeout for receiving a complete message, and for sending an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The bytes that are read at once: few of a connection that says little.
+/// The bounds of the read size in bytes; idle connections use the smallest.
 const LEAST_READ: usize = 4 << 10;
 const MOST_READ: usize = 256 << 10;
 
-/// Serves the connection until either side ends it.
+/// Serves the connection until either side closes it.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: IpAddr,
@@ -48,7 +48,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Who has ended a connection.
+/// The side that ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Client,
@@ -62,25 +62,25 @@ struct Connection<S> {
     inlet: Inlet,
     stop: CancellationToken,
     buffer: BytesMut,
-    /// For what is in the buffer beyond what an idle connection has.
+    /// The reservation for buffered bytes beyond those of an idle connection.
     room: Room,
     read_bytes: usize,
     in_flight: FuturesUnordered<BoxFuture<'static, Option<Vec<u8>>>>,
-    /// Since when the buffer begins with a message that has not come as a whole.
+    /// Since when the buffer starts with an incomplete message.
     waiting_since: Option<Instant>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(mut self) -> Result<(), String> {
         let ended = self.read_to_end().await;
-        // Where it is the server that ends, nobody knows what was still to come.
+        // If the server ends the connection, the rest of a message may still be on its way.
         if matches!(ended, Ok(End::Client)) {
             let mut frame = Frame::default();
             self.protocol.end(&mut self.buffer, &mut frame);
             let room = self.room.take();
-            self.hand_on(frame, room);
+            self.submit(frame, room);
         }
-        // What was read is stored, whatever became of the connection.
+        // Messages that were read are stored, even if the connection failed.
         while let Some(answer) = self.in_flight.next().await {
             let _ = self.answer(answer.unwrap_or_default()).await;
         }
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Hands on all whole messages of the buffer.
+    /// Submits all complete messages of the buffer.
     async fn take_messages(&mut self) -> Result<(), String> {
         loop {
             let before = self.buffer.len();
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let (full, some) = (frame.is_full(), self.buffer.len() < before);
             let mut room = self.room.split(before - self.buffer.len());
             let answered = self.grow(&mut room, frame.weight).await;
-            self.hand_on(frame, room);
+            self.submit(frame, room);
             answered?;
             if let Err(reason) = read {
                 let broken = Frame { refused: 1, reasons: vec![reason.clone()], ..Frame::default() };
@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.answer(answer.unwrap_or_default()).await?;
             }
             self.room.shrink_to(self.buffer.len());
-            // After the waiting, which is not the client's fault.
+            // After the wait, for which the client is not responsible.
             if self.buffer.is_empty() {
                 self.waiting_since = None;
             } else if some || self.waiting_since.is_none() {
@@ -129,8 +129,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The room is returned when the frame is durable.
-    fn hand_on(&mut self, frame: Frame, room: Room) {
+    /// The reservation is released when the frame is durable.
+    fn submit(&mut self, frame: Frame, room: Room) {
         self.inlet.refused(self.peer, &frame);
         if !frame.is_empty() {
             let take = self.inlet.clone().take(frame, self.peer, self.stop.clone());
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Waits until a room has grown, and answers meanwhile: the frames in flight return theirs.
+    /// Waits until a reservation has grown. Sends answers meanwhile, because frames in flight release theirs.
     async fn grow(&mut self, room: &mut Room, bytes: usize) -> Result<(), String> {
         while !room.try_grow_to(bytes) {
             tokio::select! {
@@ -156,11 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Reads until there is more, and answers meanwhile; or until the end.
+    /// Reads until there is more data or the end; sends answers meanwhile.
     async fn read_more(&mut self) -> Result<Option<End>, String> {
         loop {
             if self.buffer.is_empty() && self.read_bytes == LEAST_READ {
-                // An idle connection holds no more than it needs.
+                // An idle connection keeps no buffer.
                 self.buffer = BytesMut::new();
                 self.room.shrink_to(0);
             } else {
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 self.room = room;
                 if waited && self.waiting_since.is_some() {
-                    // That was not the client's fault.
+                    // The client is not responsible for the wait.
                     self.waiting_since = Some(Instant::now());
                 }
             }
@@ -187,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             tokio::select! {
                 read = self.stream.read_buf(&mut self.buffer) => {
                     let read = read.map_err(|error| error.to_string())?;
-                    // As much as came at once is likely to come again.
+                    // The last read size predicts the next.
                     self.read_bytes = (if read >= self.read_bytes { read * 2 } else { read }).clamp(LEAST_READ, MOST_READ);
                     return Ok((read == 0).then_some(End::Client));
                 }
@@ -195,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.answer(answer.unwrap_or_default()).await?;
                 }
                 () = overdue => {
-                    return Err(format!("a message did not come as a whole within {} s", PATIENCE.as_secs()));
+                    return Err(format!("a message was not complete within {} s", PATIENCE.as_secs()));
                 }
                 () = self.stop.cancelled() => return Ok(Some(End::Server)),
             }
@@ -208,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         match tokio::time::timeout(PATIENCE, self.stream.write_all(&answer)).await {
             Ok(written) => written.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("an answer was not taken within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("an answer could not be sent within {} s", PATIENCE.as_secs())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Listeners for datagrams, each of them a message.
+//! UDP listeners; each datagram is a message.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -14,20 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Inlet, door::DatagramReader, listener::task_name};
 
-/// The longest datagram that there is.
+/// The maximum size of a datagram.
 const LONGEST: usize = 65_535;
-/// What the system keeps of bursts, if it lets us have it.
+/// The requested receive buffer, for bursts; the system may limit it.
 const RECEIVE_BYTES: usize = 8 << 20;
-/// The frames that are on their way to the queue at once; past it datagrams wait in the
-/// system, and are dropped by it where they are too many.
+/// The maximum number of frames in flight. Past it, datagrams wait in the receive buffer, and the system drops those
+/// that do not fit.
 const WINDOW: usize = 16;
 
-/// A UDP port for one kind of door.
+/// A UDP port of one kind of door.
 pub(super) struct Datagrams {
     socket: UdpSocket,
     reader: Box<dyn DatagramReader>,
     inlet: Inlet,
-    /// Frames on their way to the queue.
+    /// Frames in flight to the queue.
     in_flight: JoinSet<()>,
 }
 
@@ -39,18 +39,18 @@ impl Datagrams {
     ) -> anyhow::Result<Self> {
         let socket =
             UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
-        // Less is no error; bursts lose more.
+        // A smaller buffer is not an error; bursts lose more.
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
         Ok(Self { socket, reader, inlet, in_flight: JoinSet::new() })
     }
 
-    /// The name of the receive loop's task.
+    /// The task name of the receive loop.
     pub(super) fn task_name(&self) -> String {
         task_name(&format!("{} udp", self.inlet.door()), self.socket.local_addr().ok())
     }
 
-    /// Serves until `stop`, and then what has been read. The socket, and what is on its way,
-    /// outlive a panic of the loop that receives.
+    /// Serves until `stop`, then completes frames in flight. The socket and these frames survive a panic of the
+    /// receive loop.
     pub(super) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
         let datagrams = Mutex::new(self);
         supervisor.run(name, &stop, || async { datagrams.lock().await.receive(&stop).await }).await;
@@ -98,7 +98,7 @@ impl Datagrams {
         }
     }
 
-    /// Takes what else is there of the same sender; a frame has one producer.
+    /// Reads further datagrams of the same sender, because a frame has one producer.
     fn drain(&mut self, buffer: &mut [u8], frame: &mut Frame, peer: IpAddr) {
         while !frame.is_full() {
             match self.socket.try_recv_from(buffer) {
@@ -108,7 +108,7 @@ impl Datagrams {
                         return;
                     }
                 }
-                // None is there; or an error, which the next waiting meets again.
+                // No datagram, or an error that the next wait reports again.
                 Err(_) => return,
             }
         }

@@ -1,6 +1,6 @@
-//! Registration with a distributor, which tells services where others listen: a packet
-//! `{"uri":"/distributes","method":"POST","key":0,"params":{"port":…,"name":"logs",
-//! "urls":["POST/logs"]}}¶` on a connection that stays open.
+//! Registration with a distributor, which announces services to each other: a packet
+//! `{"uri":"/distributes","method":"POST","key":0,"params":{"port":…,"name":"logs","urls":["POST/logs"]}}¶` on a
+//! connection that stays open.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,19 +11,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The wait before a connection that failed or ended is made again.
+/// The delay between connection attempts.
 const AGAIN: Duration = Duration::from_secs(3);
-/// How long a connection may take to be made.
+/// The timeout of a connection attempt.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What to register, and where.
+/// The registration and its target.
 #[derive(Debug, Clone)]
 pub(crate) struct Distributor {
     /// `host:port` of the distributor.
     pub(crate) address: String,
-    /// The host that services are to use, where it is not the one this connection comes from.
+    /// The host to announce, if it differs from the source address of this connection.
     pub(crate) advertise: Option<String>,
-    /// Where packets are taken.
+    /// The address that accepts packets.
     pub(crate) listening: SocketAddr,
 }
 
@@ -40,24 +40,24 @@ impl Distributor {
 /// Keeps the registration until `stop`.
 pub(crate) async fn register(distributor: Distributor, stop: CancellationToken) {
     let address = &distributor.address;
-    let mut told = false;
+    let mut is_logged = false;
     loop {
         let connected = tokio::select! {
-            connected = registered(&distributor) => connected,
+            connected = register_once(&distributor) => connected,
             () = stop.cancelled() => return,
         };
         match connected {
             Ok(mut stream) => {
                 tracing::info!(address, "registered with the distributor");
-                told = false;
+                is_logged = false;
                 tokio::select! {
                     () = until_closed(&mut stream) => tracing::warn!(address, "the distributor has closed the connection"),
                     () = stop.cancelled() => return,
                 }
             }
-            // It may be away for long: said once.
-            Err(error) if !told => {
-                told = true;
+            // A long outage is logged once.
+            Err(error) if !is_logged => {
+                is_logged = true;
                 tracing::warn!(address, %error, "the distributor cannot be reached; trying every {} s", AGAIN.as_secs());
             }
             Err(error) => tracing::debug!(address, %error, "the distributor cannot be reached"),
@@ -69,7 +69,7 @@ pub(crate) async fn register(distributor: Distributor, stop: CancellationToken) 
     }
 }
 
-async fn registered(distributor: &Distributor) -> std::io::Result<TcpStream> {
+async fn register_once(distributor: &Distributor) -> std::io::Result<TcpStream> {
     let connect = async {
         let mut stream = TcpStream::connect(&distributor.address).await?;
         stream.write_all(distributor.packet().as_bytes()).await?;
@@ -78,7 +78,7 @@ async fn registered(distributor: &Distributor) -> std::io::Result<TcpStream> {
     tokio::time::timeout(PATIENCE, connect).await?
 }
 
-/// The distributor tells who else is there, which does not concern us.
+/// The distributor sends the list of other services, which is ignored.
 async fn until_closed(stream: &mut TcpStream) {
     let mut ignored = [0; 4096];
     while matches!(stream.read(&mut ignored).await, Ok(1..)) {}

@@ -1,4 +1,4 @@
-//! From a frame of a stream into the queue.
+//! Submits frames of streams to the queue.
 
 use std::{
     net::IpAddr,
@@ -18,12 +18,12 @@ use pipeline::{
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-/// How long a frame under way may take once the server stops.
+/// How long a frame in flight may take after the server stops.
 const LAST: Duration = Duration::from_secs(5);
-/// How often refused messages are logged; they are counted always.
+/// The minimum interval between log lines about refused messages; all are counted.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
-/// Where the records of one kind of door go.
+/// The submission path of one kind of door.
 #[derive(Clone)]
 pub(super) struct Inlet {
     ingest: Ingest,
@@ -42,22 +42,22 @@ impl Inlet {
         self.door
     }
 
-    /// Room for bytes and frames that are not yet handed on.
+    /// A reservation for bytes and frames that are not submitted yet.
     pub(super) fn room(&self) -> Room {
         self.ingest.bodies().room()
     }
 
-    /// Counts what was refused, and logs the first reason: no client hears of it.
+    /// Counts refused messages and logs the first reason, because no client receives it.
     pub(super) fn refused(&self, peer: IpAddr, frame: &Frame) {
         if let Some(reason) = frame.reasons.first() {
-            self.lost(peer, frame.refused, reason);
+            self.log_refused(peer, frame.refused, reason);
         }
     }
 
-    fn lost(&self, peer: IpAddr, refused: usize, reason: &str) {
+    fn log_refused(&self, peer: IpAddr, refused: usize, reason: &str) {
         self.refused.increment(refused as u64);
         let mut logged = self.logged.lock();
-        // Clients cause it, as often as they like.
+        // Throttled, because clients can cause it at any rate.
         if logged.is_some_and(|logged| logged.elapsed() < LOGGED_EVERY) {
             tracing::debug!(door = self.door, %peer, refused, reason, "messages were refused");
         } else {
@@ -66,14 +66,13 @@ impl Inlet {
         }
     }
 
-    /// Makes the records of a frame durable, however long that takes, and says what to
-    /// answer. Meanwhile the connection is not read beyond its window, which holds its
-    /// client. `None` where the server stops first.
+    /// Makes the records of a frame durable, retrying until then, and returns the answer. Meanwhile the connection is
+    /// not read beyond its window, which throttles the client. `None` if the server stops first.
     pub(super) async fn take(self, frame: Frame, peer: IpAddr, stop: CancellationToken) -> Option<Vec<u8>> {
         if frame.records.is_empty() {
             return Some(frame.answer);
         }
-        let batch_id = frame.name.map(|name| named(peer, &name));
+        let batch_id = frame.name.map(|name| batch_id_of(peer, &name));
         let (producer, count) = (format_compact!("{} {peer}", self.door), frame.records.len());
         let deliver = self.ingest.deliver(Submission { batch_id, producer, records: frame.records });
         let last = async {
@@ -88,11 +87,11 @@ impl Inlet {
         match delivered {
             Ok(accepted) => {
                 if let Some(rejection) = accepted.rejected.first() {
-                    self.lost(peer, accepted.rejected.len(), &rejection.reason);
+                    self.log_refused(peer, accepted.rejected.len(), &rejection.reason);
                 }
                 Some(frame.answer)
             }
-            // Only on shutdown: until then it is tried again.
+            // Only on shutdown; otherwise it is retried.
             Err(error) if error.is_retryable() => None,
             Err(error) => {
                 self.refused.increment(count as u64);
@@ -103,8 +102,8 @@ impl Inlet {
     }
 }
 
-/// The id of the batch that a client has named. Names are of one client alone.
-fn named(peer: IpAddr, name: &[u8]) -> BatchId {
+/// The batch id for a client's idempotency key. Keys are scoped to one client.
+fn batch_id_of(peer: IpAddr, name: &[u8]) -> BatchId {
     let sender = peer.to_canonical().to_string();
     BatchId::of_digest(Sha256::new_with_prefix(sender).chain_update([0u8]).chain_update(name))
 }
@@ -131,7 +130,7 @@ mod tests {
         frame
     }
 
-    /// The batches that a store would keep, which are one of each id, and how often they came.
+    /// The batches that a store would keep, one per id, and the number of deliveries.
     async fn stored(queue: &MemoryQueue) -> (Vec<Vec<String>>, usize) {
         let deliveries = queue.receive(usize::MAX).await.unwrap();
         let (mut known, came) = (std::collections::HashSet::new(), deliveries.len());

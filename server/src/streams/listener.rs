@@ -1,4 +1,4 @@
-//! Listeners for streams of messages.
+//! TCP listeners for streams of messages.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Inlet, connection, door::StreamDoor};
 use crate::listen::Port;
 
-/// A task's name: what the port speaks, and its address.
-pub(super) fn task_name(speech: &str, address: Option<SocketAddr>) -> String {
-    address.map_or_else(|| speech.to_owned(), |address| format!("{speech} {address}"))
+/// A task name: the protocol of the port, and its address.
+pub(super) fn task_name(protocol: &str, address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| protocol.to_owned(), |address| format!("{protocol} {address}"))
 }
 
-/// A port for one kind of door.
+/// A port of one kind of door.
 pub(super) struct Streams {
     port: Port,
     door: Arc<dyn StreamDoor>,
@@ -40,7 +40,7 @@ impl Streams {
         self.door.name()
     }
 
-    /// The name of the accept loop's task.
+    /// The task name of the accept loop.
     pub(super) fn task_name(&self) -> String {
         task_name(self.name(), self.address().ok())
     }
@@ -49,8 +49,7 @@ impl Streams {
         self.port.address()
     }
 
-    /// Serves until `stop`, and then what has been read. Port and connections outlive a panic of
-    /// the loop that accepts.
+    /// Serves until `stop`, then completes what was read. Port and connections survive a panic of the accept loop.
     pub(super) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
         let streams = Mutex::new(self);
         supervisor.run(name, &stop, || async { streams.lock().await.accept(&stop).await }).await;

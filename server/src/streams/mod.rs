@@ -1,6 +1,5 @@
-//! The doors that are no HTTP: packets, syslog, GELF and Fluentd's forward protocol, over
-//! TCP and UDP. What does not answer cannot promise durability; what is read is handed on
-//! until the queue has it.
+//! Doors other than HTTP and gRPC: packets, syslog, GELF and Fluentd's forward protocol, over TCP and UDP. Without a
+//! response, a door cannot confirm durability; it retries until the queue accepts the records.
 
 mod connection;
 mod datagrams;
@@ -24,17 +23,17 @@ pub(crate) use door::StreamDoors;
 use inlet::Inlet;
 use listener::Streams;
 
-/// All listeners of these doors, bound and not yet served.
+/// All listeners of these doors, bound but not yet served.
 pub(crate) struct Doors {
     streams: Vec<Streams>,
     datagrams: Vec<Datagrams>,
 }
 
 impl Doors {
-    /// Binds what was asked for.
+    /// Binds the configured addresses.
     ///
     /// # Errors
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     pub(crate) async fn bind(
         table: &StreamDoors,
         assume_timezone: FixedOffset,
@@ -48,7 +47,7 @@ impl Doors {
                 let streams =
                     Streams::bind(*address, Arc::clone(&door), assume_timezone, inlet.clone(), max_connections).await?;
                 if let Some(reader) = door.datagrams(assume_timezone) {
-                    // The same port, also where the system has chosen it.
+                    // The same port, also if the system chose it.
                     doors.datagrams.push(Datagrams::bind(streams.address()?, reader, inlet).await?);
                 }
                 doors.streams.push(streams);
@@ -57,12 +56,12 @@ impl Doors {
         Ok(doors)
     }
 
-    /// What listens where, in the order of the options.
+    /// The doors and their addresses, in the order of the options.
     pub(crate) fn addresses(&self) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
         self.streams.iter().map(|streams| Ok((streams.name(), streams.address()?))).collect()
     }
 
-    /// Serves until `stop`, and then what has been read.
+    /// Serves until `stop`, then completes what was read.
     pub(crate) fn serve(self, servers: &mut JoinSet<()>, supervisor: &Supervisor, stop: &CancellationToken) {
         for streams in self.streams {
             let name = streams.task_name();

@@ -1,4 +1,4 @@
-//! The listeners of stream doors under the supervisor.
+//! Tests of the stream door listeners under the supervisor.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::*;
 
 const MESSAGE: &[u8] = b"{\"version\":\"1.1\",\"host\":\"here\",\"short_message\":\"hello\"}\0";
 
-/// Waits until the queue has given so many records more.
+/// Waits until the queue has delivered `records` more records.
 async fn came(queue: &MemoryQueue, records: usize) {
     let mut count = 0;
     while count < records {

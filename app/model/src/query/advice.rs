@@ -1,7 +1,7 @@
-//! What else a query may have meant: a text with a colon in it, or another tool's syntax.
+//! Suggestions of what a query may have meant: text with a colon in it, or another tool's syntax.
 //!
-//! A query that finds nothing without a word of why is the worst answer. Advice names the
-//! part in question and a whole query to try instead.
+//! Without a suggestion, such a query returns no result and no explanation. Each suggestion names the part in
+//! question and a complete query to try instead.
 
 use super::{
     Field, Query,
@@ -10,45 +10,45 @@ use super::{
     rewrite,
 };
 
-/// One way to read the query differently.
+/// One alternative reading of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
     pub reason: Reason,
-    /// The part of the query it is about, as it was written.
+    /// The part of the query in question, as written.
     pub part: String,
     /// The whole query, rewritten.
     pub query: String,
 }
 
-/// Why it is advised.
+/// The reason for a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The part was read as a test of a field. It may be meant as text.
+    /// The part was read as a field test. It may be meant as text.
     ReadAsField,
-    /// The part is written as in another tool.
+    /// The part uses the syntax of another tool.
     OtherSyntax,
-    /// The query cannot be read. The whole may be meant as text.
+    /// The query does not parse. The whole may be meant as text.
     Unreadable,
 }
 
 impl Advice {
-    /// The advice as a sentence.
+    /// The suggestion as a sentence.
     pub fn message(&self) -> String {
         let Self { part, query, .. } = self;
         match self.reason {
             Reason::ReadAsField => {
-                format!("{part} was read as a test of a field; to search for the text, put it in quotes: {query}")
+                format!("{part} was read as a field test; to search for the text, quote it: {query}")
             }
-            Reason::OtherSyntax => format!("this looks like another tool's syntax; here it is written {query}"),
-            Reason::Unreadable => format!("to search for the text as it is, put it in quotes: {query}"),
+            Reason::OtherSyntax => format!("this looks like another tool's syntax; the equivalent query is {query}"),
+            Reason::Unreadable => format!("to search for this exact text, quote it: {query}"),
         }
     }
 }
 
-/// The tests of fields that are offered as text: each offer repeats the whole query.
+/// The number of field tests that are suggested as text. Each suggestion repeats the whole query.
 const MOST_READ_AS_FIELDS: usize = 8;
 
-/// What else `text` may have meant, the likeliest first; empty for most queries.
+/// Returns suggestions for `text`, the likeliest first; none for most queries.
 pub fn advise(text: &str) -> Vec<Advice> {
     let text = text.trim();
     let parsed = Query::parse(text);
@@ -70,7 +70,7 @@ pub fn advise(text: &str) -> Vec<Advice> {
     advice
 }
 
-/// The first tests of attributes whose names stand without quotes, each as a text instead.
+/// Suggests text for the first attribute tests whose names are unquoted.
 fn read_as_fields(text: &str) -> Vec<Advice> {
     let mut lexer = Lexer::new(text);
     let mut advice = Vec::new();

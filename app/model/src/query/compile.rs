@@ -1,26 +1,25 @@
-//! Compiling the regular expressions of a query, within one budget for all of them.
+//! Compiles the regular expressions of a query within one shared memory limit.
 
 use super::{Expr, InvalidPattern, Pattern, Query, Test, compiled::Limits};
 use crate::limits::QUERY_PATTERNS;
 
 impl Query {
-    /// Whether [`Query::compile`] has something to do.
+    /// Whether the query has regular expressions for [`Query::compile`].
     pub fn has_patterns(&self) -> bool {
         !self.patterns().is_empty()
     }
 
-    /// Compiles the regular expressions, all within
-    /// [`limits::QUERY_PATTERN_BYTES`](crate::limits::QUERY_PATTERN_BYTES). A hostile one takes some
-    /// hundred milliseconds of a core: not on a thread that others wait for.
+    /// Compiles all regular expressions within [`limits::QUERY_PATTERN_BYTES`](crate::limits::QUERY_PATTERN_BYTES).
+    /// Hostile expressions take some hundred milliseconds of CPU, so do not call this on an async thread.
     ///
     /// # Errors
-    /// Names the expression that is not valid, or is one too many, and the way out.
+    /// Names the expression that is invalid or exceeds a limit, and suggests a correction.
     pub fn compile(&self) -> Result<(), InvalidPattern> {
         let patterns = self.patterns();
         if patterns.len() > QUERY_PATTERNS {
             let reason = format!(
-                "{} regular expressions are too many; a query may have {QUERY_PATTERNS}, and one may have many \
-                 alternatives, as in /a|b/",
+                "the query has {} regular expressions; the limit is {QUERY_PATTERNS}; join some with alternatives, \
+                 as in /a|b/",
                 patterns.len()
             );
             return Err(InvalidPattern(reason));
@@ -54,7 +53,7 @@ impl Query {
     }
 }
 
-/// The characters of an expression that an error shows.
+/// The number of characters of an expression shown in an error.
 const SHOWN: usize = 60;
 
 #[cfg(test)]
@@ -70,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_expressions_of_a_query_share_one_budget() {
-        // Each fits by itself.
+        // Each fits on its own.
         let one = r"a:/[\w-]{8}/";
         assert!(compiled(one).is_ok());
         let many = [one; QUERY_PATTERNS].join(" OR ");

@@ -1,4 +1,4 @@
-//! Compiled regular expressions, and how much memory each may take.
+//! Compiled regular expressions and their memory limits.
 
 use regex_automata::meta::{self, BuildError};
 use regex_syntax::hir::{Hir, HirKind};
@@ -6,29 +6,29 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::InvalidPattern;
 use crate::limits::QUERY_PATTERN_BYTES;
 
-/// The states that a thread keeps while it runs the patterns of one query, in bytes for each
-/// thread, and the least that one pattern needs to be quick.
+/// The lazy DFA cache of each thread for all patterns of one query, in bytes; and the minimum per pattern for
+/// acceptable speed.
 const STATES_BYTES: usize = 4 << 20;
 const LEAST_STATES_BYTES: usize = 256 << 10;
 
-/// How much memory a pattern may take.
+/// The memory limits of a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Compiled.
+    /// Bytes of the compiled form.
     pub(super) bytes: usize,
-    /// For each thread that runs it.
+    /// Bytes of DFA cache per thread.
     states: usize,
 }
 
 impl Limits {
-    /// What one of so many patterns of a query may take, before any of them is compiled.
+    /// The limits of each pattern in a query of `patterns` patterns, before any is compiled.
     pub(super) fn of_query(patterns: usize) -> Self {
         let states = (STATES_BYTES / patterns.max(1)).max(LEAST_STATES_BYTES);
         Self { bytes: QUERY_PATTERN_BYTES, states }
     }
 }
 
-/// A regular expression that can be run; the default matches nothing.
+/// A compiled regular expression. The default matches nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Compiled {
     regex: Option<meta::Regex>,
@@ -37,7 +37,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles `source`, which takes up to some hundred milliseconds for a hostile one.
+    /// Compiles `source`. A hostile source takes up to some hundred milliseconds.
     pub(super) fn new(source: &str, limits: Limits) -> Result<Self, InvalidPattern> {
         let hir = regex_syntax::parse(source).map_err(|error| InvalidPattern(reason(&error)))?;
         let config = meta::Config::new().nfa_size_limit(Some(limits.bytes)).hybrid_cache_capacity(limits.states);
@@ -72,20 +72,20 @@ fn refused(error: &BuildError) -> InvalidPattern {
 
 fn too_large() -> InvalidPattern {
     InvalidPattern(format!(
-        "compiled, the regular expressions of a query may take {} MiB together; repeat less, or write (?-u) in front where \
-         ASCII is enough",
+        "the compiled regular expressions of a query may take {} MiB together; repeat less, or prefix (?-u) if ASCII \
+         is enough",
         QUERY_PATTERN_BYTES >> 20
     ))
 }
 
-/// The last line of the crate's message: the lines before draw the expression.
+/// The last line of the crate's message. The lines before it draw the expression.
 fn reason(error: &regex_syntax::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// The longest text, of at least two bytes, that every match contains.
+/// The longest literal, of at least two bytes, that every match contains.
 fn required_literal(hir: &Hir) -> Option<String> {
     fn visit<'h>(hir: &'h Hir, longest: &mut Option<&'h str>) {
         match hir.kind() {

@@ -1,42 +1,41 @@
-//! Building queries in code: always canonical, whatever they are built from.
+//! Builds queries in code. The result is always canonical.
 
 use super::{Expr, Field, Query, Test, term};
 
 impl Query {
-    /// What both match.
+    /// Matches the records that both queries match.
     pub fn and(self, other: Self) -> Self {
         Self { expr: Expr::and([self.expr, other.expr]) }
     }
 
-    /// What either matches.
+    /// Matches the records that either query matches.
     pub fn or(self, other: Self) -> Self {
         Self { expr: Expr::or([self.expr, other.expr]) }
     }
 
-    /// What this does not match.
-    #[allow(clippy::should_implement_trait, reason = "it stands beside `and` and `or`")]
+    /// Matches the records that this query does not match.
+    #[allow(clippy::should_implement_trait, reason = "named like `and` and `or`")]
     pub fn not(self) -> Self {
         Self { expr: Expr::not(self.expr) }
     }
 
-    /// What has the message contain `text`; all, where it is empty.
+    /// Matches the messages that contain `text`; all records if it is empty.
     pub fn contains(text: &str) -> Self {
         Self { expr: Expr::contains(text) }
     }
 
-    /// What `field:"value"` means: the level's class or word, a text that the message
-    /// contains, and for every other field the whole value.
+    /// The meaning of `field:"value"`: the level's class or word, text in the message, or the exact value of any
+    /// other field.
     pub fn field_equals(field: Field, value: &str) -> Self {
         Self { expr: term::any_of(field, vec![value.to_owned()]) }
     }
 
-    /// What has the field.
+    /// Matches the records that have the field.
     pub fn field_exists(field: Field) -> Self {
         Self { expr: Expr::Field(field, Test::Exists) }
     }
 
-    /// The tests of which each must hold for the whole to hold, for prefilters. A query
-    /// for everything has none.
+    /// The expressions that must all hold for a match, for prefilters. Empty for a query that matches everything.
     pub fn required(&self) -> &[Expr] {
         match &self.expr {
             Expr::All => &[],
@@ -45,8 +44,7 @@ impl Query {
         }
     }
 
-    /// The texts that the message of every matching record contains, in any case. There
-    /// may be none.
+    /// Texts that the message of every matching record contains, case-insensitively. May be empty.
     pub fn required_texts(&self) -> impl Iterator<Item = &str> {
         self.required().iter().filter_map(|expr| match expr {
             Expr::Contains(text) | Expr::Field(Field::Message, Test::Prefix(text)) => Some(text.as_str()),
@@ -65,7 +63,7 @@ impl Expr {
         matches!(self, Self::Not(inner) if **inner == Self::All)
     }
 
-    /// All of the operands; everything, where there are none.
+    /// The conjunction of the operands; matches everything if there are none.
     pub fn and(operands: impl IntoIterator<Item = Self>) -> Self {
         let mut flat = Vec::new();
         for operand in operands {
@@ -83,7 +81,7 @@ impl Expr {
         }
     }
 
-    /// Any of the operands; nothing, where there are none.
+    /// The disjunction of the operands; matches nothing if there are none.
     pub fn or(operands: impl IntoIterator<Item = Self>) -> Self {
         let mut flat = Vec::new();
         for operand in operands {
@@ -101,8 +99,8 @@ impl Expr {
         }
     }
 
-    /// The opposite.
-    #[allow(clippy::should_implement_trait, reason = "it stands beside `and` and `or`")]
+    /// The negation.
+    #[allow(clippy::should_implement_trait, reason = "named like `and` and `or`")]
     pub fn not(operand: Self) -> Self {
         match operand {
             Self::Not(inner) => *inner,
@@ -110,7 +108,7 @@ impl Expr {
         }
     }
 
-    /// The message contains `text`; everything, where it is empty.
+    /// The message contains `text`; matches everything if it is empty.
     pub fn contains(text: &str) -> Self {
         if text.is_empty() { Self::All } else { Self::Contains(text.to_owned()) }
     }

@@ -1,4 +1,4 @@
-//! The names of fields, and what a record has under them.
+//! Field names, and a record's values for them.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,16 +7,16 @@ use compact_str::ToCompactString;
 use super::Field;
 use crate::{Record, Value, hex};
 
-/// Put before an attribute's key that would otherwise name a field.
+/// The prefix of an attribute key that equals the name of a built-in field.
 const ATTRIBUTE: &str = "attr.";
 
 impl Field {
-    /// The fields that every record has room for, in the order a list shows them.
+    /// The built-in fields, in display order.
     pub const BUILT_IN: [Self; 7] =
         [Self::Level, Self::Service, Self::Node, Self::Message, Self::TraceId, Self::SpanId, Self::Id];
 
-    /// The field called `name`: one of the built-in ones or else an attribute, whose
-    /// key may have `attr.` in front. `None` for an empty name or key.
+    /// Parses a field name: a built-in field, or else an attribute key, optionally with the prefix `attr.`. `None`
+    /// for an empty name or key.
     pub fn parse_name(name: &str) -> Option<Self> {
         if let Some(field) = Self::built_in(name) {
             return Some(field);
@@ -25,7 +25,7 @@ impl Field {
         (!key.is_empty()).then(|| Self::Attribute(key.to_owned()))
     }
 
-    /// What [`Field::parse_name`] reads as this field; unquoted.
+    /// The unquoted name that [`Field::parse_name`] parses as this field.
     pub fn name(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::Level => "level",
@@ -42,7 +42,7 @@ impl Field {
         })
     }
 
-    /// Whether every record has the field called `name`, or may have it without attributes.
+    /// Whether `name` is a built-in field.
     pub(super) fn is_built_in(name: &str) -> bool {
         Self::built_in(name).is_some()
     }
@@ -60,8 +60,8 @@ impl Field {
         })
     }
 
-    /// The text form of the field's value, or `None` where the record does not have the
-    /// field; an empty service or node counts as absent.
+    /// The text form of the field's value, or `None` if the record lacks the field. An empty service or node counts
+    /// as absent.
     pub fn text<'a>(&self, record: &'a Record) -> Option<Cow<'a, str>> {
         match self {
             Self::Level => Some(Cow::Borrowed(&record.level)),
@@ -78,7 +78,7 @@ impl Field {
         }
     }
 
-    /// Whether the text form satisfies `test`: [`Field::text`] without its allocations.
+    /// Whether the text form satisfies `test`. Avoids the allocations of [`Field::text`].
     pub(super) fn is_text(&self, record: &Record, test: impl FnOnce(&str) -> bool) -> bool {
         match self {
             Self::TraceId => record.trace_id.is_some_and(|id| test(&hex::Digits::<32>::of(&id))),
@@ -86,7 +86,7 @@ impl Field {
             Self::Id => test(&record.id.digits()),
             Self::Attribute(key) => match record.attribute(key) {
                 Some(Value::Text(text)) => test(text),
-                // Every integer and nearly every float fits a short text inline.
+                // Every integer and nearly every float fits a short inline text.
                 Some(value) => test(&value.to_compact_string()),
                 None => false,
             },

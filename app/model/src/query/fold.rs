@@ -1,20 +1,19 @@
-//! When two characters are the same letter: Unicode's simple case folding.
+//! Case-insensitive comparison of characters by Unicode's simple case folding.
 //!
-//! Each character has one character that it is folded to, mostly its small letter; two
-//! texts are alike "in any case" where they are equal character by character once
-//! folded. So `ς`, `σ` and `Σ` are one letter, and so are `K` (Kelvin), `K` and `k`, `ſ`
-//! and `s`, `ẞ` and `ß`. `ß` and `ss` are not, because simple folding keeps the number of
-//! characters, and `İ`, `ı` and `i` are three letters, because which of them are one
-//! depends on the language. This does not depend on a locale: every engine folds alike.
+//! Each character folds to one character, usually its lower-case letter. Two texts are equal case-insensitively if
+//! their folded characters are equal. So `ς`, `σ` and `Σ` are equal, and so are `K` (Kelvin), `K` and `k`, `ſ` and
+//! `s`, `ẞ` and `ß`. `ß` and `ss` differ, because simple folding keeps the number of characters. `İ`, `ı` and `i`
+//! differ, because their folding depends on the language. The folding is independent of the locale, so every engine
+//! folds alike.
 //!
 //! Source: [`CaseFolding.txt`](https://www.unicode.org/Public/16.0.0/ucd/CaseFolding.txt).
 
 use super::fold_table::FOLDS;
 
-/// The most characters that are one letter.
+/// The maximum number of characters that fold alike.
 const MOST: usize = 4;
 
-/// The character that `character` is folded to: itself, where it has no case.
+/// Folds a character; characters without case fold to themselves.
 pub fn fold(character: char) -> char {
     if character.is_ascii() {
         return character.to_ascii_lowercase();
@@ -32,12 +31,12 @@ pub fn fold(character: char) -> char {
     }
 }
 
-/// Whether two characters are the same letter.
+/// Whether two characters are equal case-insensitively.
 pub fn is_alike(one: char, other: char) -> bool {
     one == other || fold(one) == fold(other)
 }
 
-/// All characters that are the same letter as `character`, itself included.
+/// All characters that fold like `character`, including itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Letter {
     forms: [char; MOST],
@@ -45,7 +44,7 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Looks through the whole table for a character beyond ASCII that may have a case.
+    /// Scans the whole table for a non-ASCII character that may have a case.
     pub fn of(character: char) -> Self {
         let folded = fold(character);
         match folded {
@@ -71,14 +70,14 @@ impl Letter {
         letter
     }
 
-    /// The characters; the one that all are folded to is the first.
+    /// The characters; the folded one is the first.
     pub fn forms(&self) -> &[char] {
         self.forms.get(..self.count).unwrap_or_default()
     }
 }
 
-/// Whether it is known at once that the character has no form beyond the two cases of ASCII:
-/// of its letters, only `k` and `s` have one.
+/// Whether the character certainly has no case forms beyond ASCII. Of the ASCII letters, only `k` and `s` have such
+/// forms.
 pub fn is_plain(character: char) -> bool {
     match character {
         'k' | 's' | 'K' | 'S' => false,
@@ -86,7 +85,7 @@ pub fn is_plain(character: char) -> bool {
     }
 }
 
-/// Appends the text, folded.
+/// Appends the folded text.
 pub fn fold_into(text: &str, folded: &mut Vec<u8>) {
     let start = folded.len();
     if text.is_ascii() {
@@ -100,7 +99,7 @@ pub fn fold_into(text: &str, folded: &mut Vec<u8>) {
     }
 }
 
-/// Whether the character lies among the scripts of East Asia, none of which has cases.
+/// Whether the character is in an East Asian script block without case.
 fn is_caseless(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{a63f}' | '\u{abc0}'..='\u{faff}')
 }
@@ -113,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// The characters of a letter by the tables of another library.
+    /// The case-equivalent characters according to another library.
     fn reference(character: char) -> BTreeSet<char> {
         let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
         class.try_case_fold_simple().unwrap();

@@ -1,7 +1,7 @@
 //! The table of Unicode's simple case folding: `CaseFolding.txt` of Unicode 16.0.0, statuses C and S.
 
-/// Characters that are folded by one distance: the first, the last, how far apart they
-/// are, and the distance. In order of the characters, none of which occurs twice.
+/// Ranges of characters with the same folding distance: first, last, step and distance. Sorted by character; no
+/// character occurs twice.
 #[rustfmt::skip]
 pub(super) const FOLDS: &[(u32, u32, u32, i32)] = &[
     (0x0041, 0x005a, 1, 32), (0x00b5, 0x00b5, 1, 775), (0x00c0, 0x00d6, 1, 32), (0x00d8, 0x00de, 1, 32),

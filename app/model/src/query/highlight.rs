@@ -1,4 +1,4 @@
-//! The spans of a query, for a search box that colours and completes.
+//! The spans of a query, for highlighting and completion in the search box.
 
 use super::{
     ParseError,
@@ -7,13 +7,13 @@ use super::{
     span::{Span, SpanKind},
 };
 
-/// Splits any text into the spans of a query, in order and without overlap; where it
-/// does not parse, one of them is an error, unless it only ends too early.
+/// Splits any text into query spans, in order and without overlap. If the text does not parse, one span is an error,
+/// unless the text is only incomplete.
 pub fn highlight(text: &str) -> Vec<Span> {
     let mut lexer = Lexer::new(text);
     let Err(error) = parse::parse(text, &mut lexer) else { return lexer.spans };
 
-    // The parser has stopped, but what follows can still be coloured.
+    // The parser has stopped, but the rest can still be highlighted.
     let mut lexer = Lexer::new(text);
     let unreadable = loop {
         match lexer.next() {
@@ -26,7 +26,7 @@ pub fn highlight(text: &str) -> Vec<Span> {
     if let Some(error) = unreadable {
         let error_at = byte_of(text, &error);
         spans.retain(|span| span.end <= error_at);
-        // The error may lie at the end of what was half read.
+        // The error may be at the end of a partly read token.
         let read = spans.last().map_or(0, |span| span.end);
         let start = text.len() - text[read..].trim_start().len();
         spans.extend((start < text.len()).then_some(Span { start, end: text.len(), kind: SpanKind::Error }));

@@ -1,11 +1,11 @@
-//! The language's laws, for generated queries, texts and records.
+//! Property tests of the query language with generated queries, texts and records.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 use crate::{LevelClass, Record, RecordId, Severity, Text, Value};
 
-/// Texts that are awkward to write: quotes, operators, blanks, other scripts.
+/// Texts that are hard to print: quotes, operators, blanks, other scripts.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-cA-C]{1,3}",
@@ -46,7 +46,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Values as texts that also occur as the text forms of a record's values.
+/// Texts for values that also occur as text forms of a record's values.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         text(),
@@ -66,7 +66,7 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-/// What a field's value is in a canonical query: for ids, all digits.
+/// A field's value in a canonical query; for ids, all hexadecimal digits.
 fn canonical_value(field: &Field, value: String) -> String {
     let digits = |length| value.bytes().cycle().take(length).map(|byte| format!("{byte:02x}")).collect();
     match field {
@@ -79,7 +79,7 @@ fn canonical_value(field: &Field, value: String) -> String {
     }
 }
 
-/// What the beginning of a field's value is in a canonical query.
+/// A field's prefix in a canonical query.
 fn canonical_prefix(field: &Field, prefix: String) -> String {
     match field {
         Field::TraceId | Field::SpanId => term::id_prefix(&prefix).unwrap_or_else(|| "a".to_owned()),
@@ -157,7 +157,7 @@ fn query() -> impl Strategy<Value = Query> {
     prop_oneof![9 => tree, 1 => Just(Expr::All), 1 => Just(Expr::nothing())].prop_map(|expr| Query { expr })
 }
 
-/// Strings that look like queries more often than not.
+/// Strings that often resemble queries.
 fn scribble() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         select(vec![
@@ -239,7 +239,7 @@ fn record() -> impl Strategy<Value = Record> {
         })
 }
 
-/// The meaning of a query in the plainest words, by way of texts only.
+/// A naive reference evaluation that uses text forms only.
 fn naive(expr: &Expr, record: &Record) -> bool {
     match expr {
         Expr::All => true,

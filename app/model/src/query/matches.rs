@@ -1,20 +1,19 @@
-//! What a query means: the reference that every engine's own evaluation agrees with.
+//! Evaluates a query on a record. This is the reference for every engine's own evaluation.
 
 use super::{Expr, Field, Needle, Query, Test, parse_number};
 use crate::{Record, Value};
 
 impl Query {
-    /// Whether the record is what the query asks for.
+    /// Whether the record matches the query.
     ///
-    /// Allocates only for the text of a float longer than 24 bytes, and for what a
-    /// regular expression keeps for itself.
+    /// Allocates only for the text of a float longer than 24 bytes, and for the regex engine's cache.
     pub fn matches(&self, record: &Record) -> bool {
         self.expr.matches(record)
     }
 }
 
 impl Expr {
-    /// Whether this part of a query holds for the record.
+    /// Whether this expression holds for the record.
     pub fn matches(&self, record: &Record) -> bool {
         match self {
             Self::All => true,
@@ -46,7 +45,7 @@ impl Test {
     }
 }
 
-/// The field's value as a number, if it is one.
+/// The field's value as a number, if it is numeric.
 fn numeric(field: &Field, record: &Record) -> Option<f64> {
     match field {
         Field::Attribute(key) => match record.attribute(key)? {

@@ -1,9 +1,7 @@
-//! The query language: one small language for the search box, the API, the tail
-//! and alerts.
+//! The query language of the search box, the API and the tail.
 //!
-//! `parse` reads it, `print` writes it in its one canonical form, `matches` is what
-//! it means. Every engine's own evaluation must agree with [`Query::matches`]
-//! (invariant C7).
+//! `parse` reads a query, `print` writes its canonical form, and `matches` defines its meaning. Every engine's own
+//! evaluation must agree with [`Query::matches`] (invariant C7).
 //!
 //! ```text
 //! timeout                 word: the message contains it, in any case ([`fold`])
@@ -22,40 +20,33 @@
 //! *                       everything, like the empty query
 //! ```
 //!
-//! # How it is written
+//! # Syntax
 //!
-//! - `AND`, `OR` and `NOT` are operators in upper case only. A `-` negates what it
-//!   stands directly before, except in `->`, `--flag` and alone.
-//! - A word ends at a blank or at a parenthesis it did not open, so `f(x)` is one
-//!   word; `*` around a word changes nothing.
-//! - A word is a test of a field where a name and an operator start it: a letter, `_`
-//!   or `@`, then letters, digits and `_ . - @ /`, then `:`, `<`, `<=`, `>` or `>=`. So
-//!   `12:30:01` and `[::1]:80` are texts, and so is what has `://` or `::` after the
-//!   name. The value, which follows without a blank, may hold further colons:
-//!   `path:/api/x:y`.
-//! - Quotes make a text of anything: a phrase, a value (`service:"a b"`, `"a b",c`, a
-//!   prefix `"a b"*`) or a name (`"my key":1`). Inside them `\"` is a quote and `\\` a
-//!   backslash; before anything else, and everywhere outside quotes, a backslash is
-//!   itself.
-//! - Some words of that shape are texts, because people paste them from a log: IPv6 and
-//!   MAC addresses, `C:\path`, and a label such as `error:` before a blank. A host with a
-//!   port, a file with a line (`main.go:60`), a digest and an assignment (`user=alice`)
-//!   are either: the test of a field, or the text. Quotes around the name make a test,
-//!   quotes around the whole make a text.
-//! - What other tools write is understood where it means nothing else: `&&`, `||`, `!a`,
-//!   `f:(a OR b)` for `f:a,b`, `_exists_:f` for `f:*`. For the rest, [`advise`] has ours.
-//! - A bare value is split at commas. A `*` at its end makes a prefix, elsewhere it
-//!   needs quotes.
-//! - A value from one slash to a next one that ends it is a regular expression, with
-//!   blanks if need be and `\/` for a slash; `/api/users` is none, and `"/api/"` with
-//!   quotes is none either.
+//! - `AND`, `OR` and `NOT` are operators in upper case only. A `-` directly before an operand negates it, except in
+//!   `->`, `--flag` and alone.
+//! - A word ends at a blank or at an unbalanced closing parenthesis, so `f(x)` is one word. A `*` around a word
+//!   changes nothing.
+//! - A word is a field test if it starts with a name and an operator: a letter, `_` or `@`, then letters, digits and
+//!   `_ . - @ /`, then `:`, `<`, `<=`, `>` or `>=`. So `12:30:01` and `[::1]:80` are texts. A name followed by `://`
+//!   or `::` is text as well. The value follows without a blank and may contain further colons: `path:/api/x:y`.
+//! - Quotes make anything literal: a phrase, a value (`service:"a b"`, `"a b",c`, a prefix `"a b"*`) or a name
+//!   (`"my key":1`). Inside quotes `\"` is a quote and `\\` a backslash. Any other backslash is literal.
+//! - Some words of this form are texts, because people paste them from logs: IPv6 and MAC addresses, `C:\path`, and a
+//!   label such as `error:` before a blank. A host with a port, a file with a line (`main.go:60`), a digest and an
+//!   assignment (`user=alice`) match as either: the field test, or the text. Quotes around the name force a test;
+//!   quotes around the whole force text.
+//! - Syntax of other tools is accepted where it is unambiguous: `&&`, `||`, `!a`, `f:(a OR b)` for
+//!   `f:a,b`, `_exists_:f` for `f:*`. For the rest, [`advise`] suggests the equivalent.
+//! - A bare value is split at commas. A `*` at its end makes a prefix; elsewhere it must be quoted.
+//! - A value between two slashes, of which the second ends it, is a regular expression. It may contain blanks, and
+//!   `\/` is a slash. `/api/users` is not one, and neither is the quoted `"/api/"`.
 //! - `message:a` is the word `a`; `message:a,b` is `(a OR b)`.
-//! - A name is one of `level service node message trace_id span_id id` or else an
-//!   attribute's key; `attr.` in front always names an attribute.
-//! - Levels are compared in lower case: a class's name, `warning` and `err` mean the
-//!   class, another word the level's own text. Ids are compared in lower case.
-//! - `trace_id` and `span_id` take every form that an id is sent in ([`crate::trace`]); what
-//!   cannot be one is looked for in `trace_id.original` and `span_id.original`.
+//! - A name is one of `level service node message trace_id span_id id`, or else an attribute key. The prefix `attr.`
+//!   always selects an attribute.
+//! - Levels are compared in lower case. The name of a class, `warning` and `err` mean the class; another word means
+//!   the level's own text. Ids are compared in lower case.
+//! - `trace_id` and `span_id` accept every form in which ids are sent ([`crate::trace`]). A value that cannot be an
+//!   id is searched in `trace_id.original` and `span_id.original`.
 
 mod advice;
 mod ast;
@@ -92,18 +83,18 @@ pub use number::parse_number;
 pub use pattern::Pattern;
 pub use span::{Span, SpanKind};
 
-/// Why a query does not parse.
+/// The reason why a query does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at character {position}; {hint}")]
 pub struct ParseError {
-    /// In characters, from 0.
+    /// Offset in characters, from 0.
     pub position: usize,
     pub message: String,
-    /// What to write instead.
+    /// A suggested correction.
     pub hint: String,
 }
 
-/// The text is no regular expression that may be used; the reason is for the reader.
+/// The text is not a valid regular expression or exceeds a limit. The reason is shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidPattern(String);

@@ -1,35 +1,33 @@
-//! Looking for a text in any case, at the speed of memory.
+//! Case-insensitive substring search at memory bandwidth.
 
 use std::ops::Range;
 
 use super::fold::{Letter, is_alike, is_plain};
 
-/// A text to look for, in any case ([`super::fold`]).
+/// A text to search for, case-insensitively ([`super::fold`]).
 ///
-/// The vectorised search runs for one byte of the text's rarest character, in all forms of
-/// that letter; only where that is found is the whole compared. Making one costs a look at
-/// each byte of the text and no allocation.
+/// The vectorised search runs for one byte of the text's rarest character, in all case forms. Only at a hit is the
+/// whole text compared. Construction visits each byte of the text once and does not allocate.
 #[derive(Debug, Clone, Copy)]
 pub struct Needle<'a> {
     text: &'a str,
-    /// Where in the text the character is that is searched for.
+    /// The byte offset of the rarest character in the text.
     rare: usize,
     character: char,
-    /// The bytes that one of its forms begins or ends with.
+    /// The first or last bytes of its case forms.
     bytes: [u8; BYTES],
     count: usize,
-    /// How far the byte is from the start of the character in the text.
+    /// The offset of the searched byte within the character.
     offset: usize,
-    /// Whether comparing bytes, with the two cases of ASCII, is all there is to it.
+    /// Whether comparing bytes, ignoring ASCII case, is sufficient.
     is_plain: bool,
 }
 
-/// The most different bytes that the vectorised search runs for. No letter has more at both
-/// of its ends.
+/// The maximum number of different bytes for the vectorised search. No letter has more at both of its ends.
 const BYTES: usize = 3;
 
 impl<'a> Needle<'a> {
-    /// Prepares to look for `text`; the empty text is in every text.
+    /// Prepares a search for `text`. The empty text is contained in every text.
     pub fn new(text: &'a str) -> Self {
         let rarest = text.char_indices().min_by_key(|(_, character)| commonness(*character));
         let (rare, character) = rarest.unwrap_or_default();
@@ -46,7 +44,7 @@ impl<'a> Needle<'a> {
         needle
     }
 
-    /// The last bytes of the letter's forms, or the first ones where the last ones are too many.
+    /// Chooses the last bytes of the letter's forms, or the first ones if there are too many last ones.
     fn choose_bytes(&mut self) {
         let letter = Letter::of(self.character);
         for at_end in [true, false] {
@@ -77,7 +75,7 @@ impl<'a> Needle<'a> {
         self.find(haystack.as_bytes(), 0).is_some()
     }
 
-    /// The first place at or after `from` where the text is in `haystack`, which is UTF-8.
+    /// The first match in `haystack`, which is UTF-8, at or after `from`.
     pub fn find(&self, haystack: &[u8], from: usize) -> Option<Range<usize>> {
         if self.text.is_empty() {
             return (from <= haystack.len()).then_some(from..from);
@@ -93,15 +91,14 @@ impl<'a> Needle<'a> {
         }
     }
 
-    /// Where the text is, if its byte is at `at`, and all its characters are as long as they are
-    /// in the text.
+    /// The match for a hit of the searched byte at `at`, if all its characters have the same length as in the text.
     fn at_bytes(&self, haystack: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
         let start = at.checked_sub(self.rare + self.offset).filter(|start| *start >= from)?;
         let found = start..start + self.text.len();
         haystack.get(found.clone())?.eq_ignore_ascii_case(self.text.as_bytes()).then_some(found)
     }
 
-    /// Where the text is, if the byte of its rarest character is at `at`.
+    /// The match for a hit of the searched byte at `at`.
     fn at(&self, haystack: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
         if let Some(found) = self.at_bytes(haystack, from, at) {
             return Some(found);
@@ -127,12 +124,12 @@ impl<'a> Needle<'a> {
     }
 }
 
-/// Where the character begins that has a byte at `at`.
+/// The start of the character that contains the byte at `at`.
 fn start_of_character(text: &[u8], at: usize) -> Option<usize> {
     (at.saturating_sub(3)..=at).rev().find(|at| text.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80))
 }
 
-/// The character that the text begins with.
+/// The first character of the text.
 fn character_at(text: &[u8]) -> Option<char> {
     let length = match text.first()? {
         byte @ ..0x80 => return Some(char::from(*byte)),
@@ -143,14 +140,14 @@ fn character_at(text: &[u8]) -> Option<char> {
     std::str::from_utf8(text.get(..length)?).ok()?.chars().next()
 }
 
-/// How common a character is in log messages, in either case, roughly: from the letters of
-/// English prose, with digits, blanks and the punctuation of structured text.
+/// The approximate frequency of a character in log messages, in either case: from the letters of English prose,
+/// digits, blanks and the punctuation of structured text.
 fn commonness(character: char) -> u8 {
     const COMMON: &[u8] = b"zqj~^!;xkvwyb@_fgp-/m:,uhd=cl987654.rs321";
     match character.to_ascii_lowercase() {
         ' ' | 'e' | 't' | '0' | '"' => 63,
         'a' | 'i' | 'n' | 'o' => 60,
-        // Searched for by its last byte, because the first ones of one script are all alike.
+        // Searched by its last byte, because characters of one script share their first bytes.
         '\u{80}'.. => 20,
         lower => COMMON.iter().position(|other| char::from(*other) == lower).map_or(0, |place| place as u8 + 1),
     }

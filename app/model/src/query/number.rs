@@ -1,13 +1,12 @@
-//! When a text is a number.
+//! Numeric texts.
 
-/// Reads a text that is a decimal number in whole:
-/// `^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`, in ASCII digits.
+/// Parses a text that is entirely a decimal number: `^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`, in ASCII digits.
 ///
-/// `None` for anything else, such as `inf`, `NaN`, `0x10`, blanks around it, and for
-/// what is too large to be finite.
+/// `None` for anything else, such as `inf`, `NaN`, `0x10` or surrounding blanks, and for numbers too large to be
+/// finite.
 pub fn parse_number(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    // What Rust reads beyond the grammar, `inf`, `infinity` and `nan`, starts otherwise.
+    // Rust also parses `inf`, `infinity` and `nan`; these do not start with a digit or a point.
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }

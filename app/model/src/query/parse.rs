@@ -1,4 +1,4 @@
-//! Reading a query: recursive descent over the tokens, bounded in length and depth.
+//! The parser: recursive descent over the tokens, limited in length and depth.
 
 use super::{
     Expr, ParseError, Query,
@@ -8,19 +8,19 @@ use super::{
 use crate::limits::{QUERY_BYTES, QUERY_DEPTH, QUERY_PATTERNS};
 
 impl Query {
-    /// Reads a query; an empty one asks for everything.
+    /// Parses a query. The empty query matches everything.
     ///
     /// # Errors
-    /// Says where and what to write instead, also for more than
-    /// [`QUERY_BYTES`] bytes, a nesting deeper than [`QUERY_DEPTH`] and more regular
-    /// expressions than [`QUERY_PATTERNS`]. They are not compiled yet: see [`Query::compile`].
+    /// Returns the position and a correction, also for more than [`QUERY_BYTES`] bytes, nesting deeper than
+    /// [`QUERY_DEPTH`] or more regular expressions than [`QUERY_PATTERNS`]. The regular expressions are not compiled
+    /// yet: see [`Query::compile`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut lexer = Lexer::new(text);
         parse(text, &mut lexer).map(|expr| Self { expr })
     }
 
-    /// Reads a query, and what is none as a text that the message contains as a whole,
-    /// together with the reason; of a text too long its first [`QUERY_BYTES`] bytes.
+    /// Parses a query. Text that does not parse becomes a search for the text in the message, returned with the
+    /// error. Only the first [`QUERY_BYTES`] bytes of a longer text are used.
     pub fn parse_or_text(text: &str) -> (Self, Option<ParseError>) {
         match Self::parse(text) {
             Ok(query) => (query, None),
@@ -32,10 +32,10 @@ impl Query {
     }
 }
 
-/// Reads the whole of `text`, leaving in `lexer` the spans of what could be read.
+/// Parses the whole of `text`. Leaves the spans of what was read in `lexer`.
 pub(super) fn parse(text: &str, lexer: &mut Lexer<'_>) -> Result<Expr, ParseError> {
     if text.len() > QUERY_BYTES {
-        let message = format!("the query has {} bytes of at most {QUERY_BYTES}", text.len());
+        let message = format!("the query has {} bytes; the limit is {QUERY_BYTES}", text.len());
         return Err(lexer.error(text.floor_char_boundary(QUERY_BYTES), message, "shorten it"));
     }
     let mut parser = Parser { next: None, end: text.len(), patterns: 0, lexer };
@@ -45,20 +45,22 @@ pub(super) fn parse(text: &str, lexer: &mut Lexer<'_>) -> Result<Expr, ParseErro
     }
     let expr = parser.or(0)?;
     match parser.next {
-        // Only a parenthesis can be left: all else would have been read as an operand.
-        Some((at, _)) => {
-            Err(parser.lexer.error(at, "a parenthesis closes nothing", "remove it, or put the text in quotes"))
-        }
+        // Only a closing parenthesis can remain; anything else is read as an operand.
+        Some((at, _)) => Err(parser.lexer.error(
+            at,
+            "a closing parenthesis has no opening one",
+            "remove it, or put the text in quotes",
+        )),
         None => Ok(expr),
     }
 }
 
 struct Parser<'p, 'a> {
     lexer: &'p mut Lexer<'a>,
-    /// The token that is read next, and where it starts.
+    /// The lookahead token and its offset.
     next: Option<(usize, Token)>,
     end: usize,
-    /// The regular expressions so far.
+    /// The number of regular expressions so far.
     patterns: usize,
 }
 
@@ -95,7 +97,7 @@ impl Parser<'_, '_> {
         let at = self.next.as_ref().map_or(self.end, |(at, _)| *at);
         if depth > QUERY_DEPTH {
             let message = format!("parentheses and negations are nested deeper than {QUERY_DEPTH}");
-            return Err(self.lexer.error(at, message, "write it flatter"));
+            return Err(self.lexer.error(at, message, "reduce the nesting"));
         }
         match self.advance()?.map(|(_, token)| token) {
             Some(Token::Text(text)) => Ok(Expr::contains(&text)),
@@ -114,38 +116,36 @@ impl Parser<'_, '_> {
             }
             Some(Token::And | Token::Or) => Err(self.lexer.error(
                 at,
-                "an operator has nothing on its left",
+                "an operator has no left operand",
                 "put \"AND\" or \"OR\" in quotes to look for the word",
             )),
             Some(Token::Close) => Err(self.lexer.error(
                 at,
-                "nothing stands before the parenthesis",
-                "write what to look for, or remove it",
+                "an expression is missing before the parenthesis",
+                "add an expression, or remove it",
             )),
-            None => Err(self.lexer.error(
-                at,
-                "the query ends where something to look for is missing",
-                "write it, or remove the last operator",
-            )),
+            None => {
+                Err(self.lexer.error(at, "the query is incomplete", "add an expression, or remove the last operator"))
+            }
         }
     }
 
     fn test(&mut self, test: RawTest, at: usize, depth: usize) -> Result<Expr, ParseError> {
         self.patterns += usize::from(matches!(test.value, RawValue::Regex(_)));
         if self.patterns > QUERY_PATTERNS {
-            let message = format!("a query may have {QUERY_PATTERNS} regular expressions; this is one too many");
+            let message = format!("a query may have at most {QUERY_PATTERNS} regular expressions");
             return Err(self.lexer.error(at, message, "join some, as in /a|b/, or look for words"));
         }
         let expr = term::build(test, self.lexer)?;
         self.printable(expr, at, depth)
     }
 
-    /// Refuses a test that is printed as a group, such as `message:a,b`, where that group
-    /// would be nested too deeply to be read again.
+    /// Refuses a test that prints as a group, such as `message:a,b`, if the group would be nested too deeply to parse
+    /// again.
     fn printable(&self, expr: Expr, at: usize, depth: usize) -> Result<Expr, ParseError> {
         if matches!(expr, Expr::Or(_) | Expr::And(_)) && depth >= QUERY_DEPTH {
             let message = format!("parentheses and negations are nested deeper than {QUERY_DEPTH}");
-            return Err(self.lexer.error(at, message, "write it flatter"));
+            return Err(self.lexer.error(at, message, "reduce the nesting"));
         }
         Ok(expr)
     }

@@ -1,35 +1,32 @@
-//! Words that are pasted from a log or from another tool, and look like a test of a field.
-//!
-//! `fd12::1`, `main.go:60` and `C:\path` have the shape `name:value`. A search for a field
-//! called `main.go` would find nothing, without a word of why.
+//! Words pasted from a log or another tool that look like a field test. `fd12::1`, `main.go:60` and `C:\path` have
+//! the form `name:value`. A search for a field named `main.go` would return no result and no explanation.
 
-/// What a word of the shape `name:value` most likely is.
+/// The likely meaning of a word of the form `name:value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pasted {
-    /// A text and nothing else: an IPv6 or MAC address, a fingerprint, a Windows path.
+    /// Only text: an IPv6 or MAC address, a fingerprint, a Windows path.
     Text,
-    /// A text, or a test of a field: a host and port, a file and line, a digest.
+    /// Text or a field test: a host and port, a file and line, a digest.
     Either,
 }
 
-/// Endings of host names. `http.status:500` must stay a test of a field, so a dot alone does
-/// not make a host.
+/// Suffixes of host names. A dot alone does not make a host, because `http.status:500` must stay a field test.
 const HOST_ENDINGS: &str = " localhost localdomain local internal intra corp lan svc home arpa test example invalid \
     com net org edu gov int info biz io dev app cloud ai co me tv xyz tech \
     kr jp cn tw hk sg in uk us ca au nz de fr nl be ch at it es pt se no dk fi pl cz ru ua tr br mx za eu ";
 
-/// Endings of source files.
+/// Suffixes of source files.
 const FILE_ENDINGS: &str = " rs go java kt kts scala groovy py pyx rb php pl pm lua js jsx ts tsx mjs cjs mts vue svelte \
     c cc cpp cxx h hh hpp hxx m mm cs fs vb swift dart ex exs erl hs ml clj cljs sh bash ps1 sql html css \
     yml yaml toml json xml proto tf ";
 
-/// Digests whose name stands in front of them.
+/// Digests that are written with their name in front.
 const DIGESTS: &str = " md5 sha1 sha256 sha384 sha512 blake3 ";
 
-/// Classifies `word`, a run without blanks; `name` is the length of the name before its
-/// colon. `None` for an ordinary test of a field.
+/// Classifies `word`, which has no blanks. `name` is the length of the name before the colon. `None` for an ordinary
+/// field test.
 pub(super) fn classify(word: &str, name: usize) -> Option<Pasted> {
-    // A sentence or a stack trace goes on behind an address.
+    // A sentence or a stack trace continues after an address.
     let word = word.trim_end_matches([',', ';', '.', ')', ']', '\'']);
     let (name, value) = (word.get(..name)?, word.get(name + 1..)?);
     if is_hex_groups(word) || name.len() == 1 && (value.starts_with('\\') || is_drive(name, value)) {
@@ -44,15 +41,15 @@ pub(super) fn classify(word: &str, name: usize) -> Option<Pasted> {
         && after.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()).is_empty();
     let is_host = name == ending && ending == "localhost"
         || (name.contains(['.', '@']) && is_listed(HOST_ENDINGS, ending))
-        // One of several machines or containers: `kafka-0:9092`.
+        // A numbered machine or container: `kafka-0:9092`.
         || name.rsplit_once('-').is_some_and(|(_, number)| !number.is_empty() && is_digits(number));
     let is_port = (2..=5).contains(&digits) && (after.is_empty() || after.starts_with('/'));
     let is_digest = value.len() >= 16 && is_hex(value) && is_listed(DIGESTS, name);
     (is_place || is_host && is_port || is_digest).then_some(Pasted::Either)
 }
 
-/// At least four groups of hexadecimal digits between colons, or fewer with `::` among them:
-/// IPv6 (also with a zone or a prefix length), MAC addresses, fingerprints.
+/// Whether the word has at least four groups of hexadecimal digits between colons, or fewer with a `::`: IPv6 (also
+/// with a zone or a prefix length), MAC addresses, fingerprints.
 fn is_hex_groups(word: &str) -> bool {
     let address = word.split(['%', '/']).next().unwrap_or(word);
     let groups = address.split(':');
@@ -74,7 +71,7 @@ fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the list, words between blanks, has `word` in any case.
+/// Whether the blank-separated list contains `word`, case-insensitively.
 fn is_listed(list: &str, word: &str) -> bool {
     list.split(' ').any(|listed| !listed.is_empty() && listed.eq_ignore_ascii_case(word))
 }

@@ -1,4 +1,4 @@
-//! Regular expressions: compiled on the server, only carried about in the browser.
+//! Regular expressions: compiled on the server, opaque in the browser.
 
 #[cfg(feature = "regex")]
 use std::sync::OnceLock;
@@ -9,9 +9,8 @@ use super::compiled::{Compiled, Limits};
 
 /// A regular expression in the syntax of the `regex` crate.
 ///
-/// Making one costs little, also for a hostile source: with the feature `regex` its syntax
-/// is checked, without, as in the browser, not even that. It is compiled by
-/// [`Query::compile`](super::Query::compile), or else when it is first asked.
+/// Construction is cheap, also for a hostile source. The feature `regex` checks the syntax; without it, as in the
+/// browser, nothing is checked. [`Query::compile`](super::Query::compile) compiles it; otherwise the first use does.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
@@ -20,7 +19,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads `source`, and checks its syntax where there is somebody to do it.
+    /// Creates a pattern. Checks the syntax with the feature `regex`.
     pub fn new(source: &str) -> Result<Self, InvalidPattern> {
         let source = canonical(source).ok_or_else(|| InvalidPattern("it ends with a lone backslash".to_owned()))?;
         #[cfg(feature = "regex")]
@@ -34,12 +33,12 @@ impl Pattern {
         })
     }
 
-    /// The expression; slashes are not escaped in it.
+    /// The source; slashes in it are not escaped.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether some part of `text` matches; never, without the feature `regex`.
+    /// Whether some part of `text` matches. Always `false` without the feature `regex`.
     pub fn is_match(&self, text: &str) -> bool {
         #[cfg(feature = "regex")]
         {
@@ -52,16 +51,16 @@ impl Pattern {
         }
     }
 
-    /// The longest text, of at least two bytes, that every match contains.
+    /// The longest literal, of at least two bytes, that every match contains.
     #[cfg(feature = "regex")]
     pub fn required_literal(&self) -> Option<&str> {
         self.compiled().literal()
     }
 
-    /// Compiles it within the limits; returns how many bytes that takes.
+    /// Compiles the pattern within the limits. Returns its size in bytes.
     ///
     /// # Errors
-    /// What is wrong with it, or that it does not fit.
+    /// The pattern is invalid or exceeds a limit.
     #[cfg(feature = "regex")]
     pub(super) fn compile(&self, limits: Limits) -> Result<usize, InvalidPattern> {
         if let Some(compiled) = self.compiled.get() {
@@ -71,13 +70,13 @@ impl Pattern {
         Ok(self.compiled.get_or_init(|| compiled).bytes())
     }
 
-    /// The bytes that it takes, where it is compiled.
+    /// The size in bytes, if compiled.
     #[cfg(all(feature = "regex", test))]
     pub(super) fn compiled_bytes(&self) -> Option<usize> {
         self.compiled.get().map(Compiled::bytes)
     }
 
-    /// What is not compiled yet is compiled now; what cannot be matches nothing.
+    /// Compiles the pattern on first use. A pattern that does not compile matches nothing.
     #[cfg(feature = "regex")]
     fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| Compiled::new(&self.source, Limits::of_query(1)).unwrap_or_default())
@@ -90,9 +89,8 @@ impl PartialEq for Pattern {
     }
 }
 
-/// The one source of the same meaning that can be written between slashes and read
-/// back: `\/` becomes `/`, and an empty group goes before what a query could not begin
-/// a pattern with. `None` where the last backslash escapes nothing.
+/// The canonical source that can be written between slashes and parsed back: `\/` becomes `/`, and an empty group
+/// precedes a character that cannot start a pattern in a query. `None` if the last backslash escapes nothing.
 fn canonical(source: &str) -> Option<String> {
     let mut result = String::with_capacity(source.len());
     if source.chars().next().is_none_or(char::is_whitespace) {

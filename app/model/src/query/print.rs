@@ -1,15 +1,14 @@
-//! Writing a query in its one canonical form.
+//! Writes a query in its canonical form.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Expr, Field, Query, Test, pasted};
 
 impl Display for Query {
-    /// Writes what [`Query::parse`] reads as the same query: nothing quoted, escaped or
-    /// in parentheses that need not be. Everything is `*`.
+    /// Writes text that [`Query::parse`] parses to the same query, with the fewest quotes, escapes and parentheses.
+    /// The query for everything is `*`.
     ///
-    /// Operators and quotes are put in where the language wants them, so the form may
-    /// be longer than what was read.
+    /// Added operators and quotes may make it longer than the original text.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.expr.fmt(f)
     }
@@ -76,7 +75,7 @@ fn write_test(f: &mut Formatter<'_>, field: &Field, test: &Test) -> fmt::Result 
         }
         Test::Compare(comparison, number) => {
             f.write_str(comparison.symbol())?;
-            // Digits in full up to what a 64-bit integer needs, then an exponent.
+            // Plain digits up to the range of 64-bit integers, then an exponent.
             let is_long = *number != 0.0 && !(1e-6..1e21).contains(&number.abs());
             if is_long { write!(f, "{number:e}") } else { write!(f, "{number}") }
         }
@@ -91,7 +90,7 @@ fn list<'a>(f: &mut Formatter<'_>, values: impl Iterator<Item = &'a str>) -> fmt
     Ok(())
 }
 
-/// A pattern's source has no escaped slash, so every slash in it gets its backslash.
+/// The source has no escaped slashes, so every slash gets a backslash.
 fn write_regex(f: &mut Formatter<'_>, source: &str) -> fmt::Result {
     let mut characters = source.chars();
     while let Some(character) = characters.next() {
@@ -110,12 +109,12 @@ fn quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     f.write_str(&quote(text))
 }
 
-/// The text in quotes, as a query writes it.
+/// The text in quotes.
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Whether the text may stand without quotes where a blank ends it.
+/// Whether the text needs no quotes before a blank.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '(' | ')' | '*'))
 }
@@ -127,8 +126,8 @@ fn is_bare_word(text: &str) -> bool {
         && !matches!(text, "AND" | "OR" | "NOT" | "&&" | "||")
 }
 
-/// Whether the test would be read as a text that was pasted, or as another tool's test, if
-/// the name stood without quotes. Quotes around the name always make a test.
+/// Whether the test with an unquoted name would parse as pasted text or as another tool's syntax. Quotes around the
+/// name always force a test.
 fn is_taken_for_text(name: &str, test: &Test) -> bool {
     let value = match test {
         _ if name == "_exists_" => return true,
@@ -140,10 +139,10 @@ fn is_taken_for_text(name: &str, test: &Test) -> bool {
     pasted::classify(&format!("{name}:{value}"), name.len()).is_some()
 }
 
-/// `suffix` is what follows the value directly.
+/// `suffix` follows the value directly.
 fn is_bare_value(value: &str, suffix: &str) -> bool {
-    // `/a/` would be a regular expression, `/a` might be the start of one, and a name
-    // before `//` or another colon would be none.
+    // `/a/` would parse as a regular expression, and `/a` might start one. Before `//` or another colon a name is not
+    // a name.
     let is_regex = value.strip_prefix('/').is_some_and(|rest| match rest.find('/') {
         Some(place) => place == 0 || place + 1 == rest.len() && suffix.is_empty(),
         None => true,
@@ -151,7 +150,7 @@ fn is_bare_value(value: &str, suffix: &str) -> bool {
     is_plain(value) && !value.contains(',') && !value.starts_with([':', '<', '>', '[', '{']) && !is_regex
 }
 
-/// Stricter than what is read as a name, where that needs to look at what follows.
+/// Stricter than the lexer, whose rule depends on the text that follows.
 fn is_bare_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '@'))
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/'))

@@ -1,8 +1,8 @@
-//! Other tools' syntax in ours: SQL, KQL, LogQL and Lucene as far as they are filters.
+//! Translates filters of other tools (SQL, KQL, LogQL, Lucene) to the query language.
 
 use super::print::quote;
 
-/// Names that other tools use for our fields.
+/// Field names of other tools and their equivalents.
 const ALIASES: [(&str, &str); 20] = [
     ("service.name", "service"),
     ("service_name", "service"),
@@ -26,7 +26,7 @@ const ALIASES: [(&str, &str); 20] = [
     ("spanId", "span_id"),
 ];
 
-/// The text in our language; `None` where nothing in it is another tool's.
+/// Translates the text; `None` if it contains no syntax of another tool.
 pub(super) fn rewrite(text: &str) -> Option<String> {
     let mut reader = Reader { rest: text, in_selector: false, is_other: false };
     let mut written = String::new();
@@ -43,18 +43,18 @@ pub(super) fn rewrite(text: &str) -> Option<String> {
     }
 }
 
-/// Reads one part after the other.
+/// Reads the text part by part.
 struct Reader<'a> {
     rest: &'a str,
     /// Between the braces of LogQL's `{app="api", level!="info"}`.
     in_selector: bool,
-    /// Whether something was not ours.
+    /// Whether any part was another tool's syntax.
     is_other: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// The next part in our language, or none where it has no counterpart; `None` where the
-    /// text cannot be understood.
+    /// Translates the next part; the inner `None` means that it has no counterpart. `None` if the text cannot be
+    /// parsed.
     fn part(&mut self, is_first: bool) -> Option<Option<String>> {
         let rest = self.rest;
         let quoted_after = |operator: &str| {
@@ -78,14 +78,14 @@ impl<'a> Reader<'a> {
                 None
             }
             '(' | ')' => Some(self.take(1).to_owned()),
-            '"' => Some(self.value()?.written()),
-            first if first.is_alphabetic() || matches!(first, '_' | '@') => self.named(is_first)?,
+            '"' => Some(self.value()?.to_query()),
+            first if first.is_alphabetic() || matches!(first, '_' | '@') => self.named_part(is_first)?,
             _ => Some(self.run().to_owned()),
         })
     }
 
-    /// A word that may be a field's name or a keyword.
-    fn named(&mut self, is_first: bool) -> Option<Option<String>> {
+    /// Reads a word that may be a field name or a keyword.
+    fn named_part(&mut self, is_first: bool) -> Option<Option<String>> {
         let start = self.rest;
         let name = self.take(start.find(|c| !is_name(c)).unwrap_or(start.len()));
         let after = self.rest.trim_start();
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
             let is_spaced = after.len() < self.rest.len() || after[operator.len()..].starts_with(char::is_whitespace);
             self.rest = &after[operator.len()..];
             let value = self.value()?;
-            let (name, is_alias) = ours(name);
+            let (name, is_alias) = canonical_name(name);
             self.is_other |=
                 is_spaced || is_alias || value.is_other || !matches!(operator, ":" | "<" | "<=" | ">" | ">=");
             return Some(Some(test(name, operator, &value)));
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
                 self.is_other = true;
                 Some(None)
             }
-            // At the beginning and the end they are words of a sentence.
+            // At the beginning and the end they are ordinary words.
             "and" | "or" if is_word && !is_first && !after.is_empty() => Some(Some(self.keyword(name))),
             "not" if is_word && !after.is_empty() => Some(Some(self.keyword(name))),
             _ if is_word && keyword_after(after, "in", '(') => {
@@ -117,15 +117,15 @@ impl<'a> Reader<'a> {
                     let plain = value.trim_matches('\'');
                     if plain.len() < value.len() { quote(plain) } else { value.to_owned() }
                 });
-                Some(Some(format!("{}:{}", ours(name).0, values.collect::<Vec<_>>().join(","))))
+                Some(Some(format!("{}:{}", canonical_name(name).0, values.collect::<Vec<_>>().join(","))))
             }
             _ if is_word && keyword_after(after, "like", '\'') => {
                 self.rest = &after["like".len()..];
                 self.is_other = true;
                 let mut value = self.value()?;
                 value.text = value.text.trim_matches('%');
-                let name = ours(name).0;
-                Some(Some(if name == "message" { value.written() } else { test(name, "=~", &value) }))
+                let name = canonical_name(name).0;
+                Some(Some(if name == "message" { value.to_query() } else { test(name, "=~", &value) }))
             }
             _ => {
                 let length = start.len() - self.rest.len() + self.run().len();
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         word.to_ascii_uppercase()
     }
 
-    /// The value after an operator.
+    /// Reads the value after an operator.
     fn value(&mut self) -> Option<Value<'a>> {
         self.skip_blanks();
         let quote = self.rest.chars().next()?;
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         Some(Value { text, is_quoted: true, is_other: quote != '"' })
     }
 
-    /// Up to a blank or a parenthesis.
+    /// Reads up to a blank or a parenthesis.
     fn run(&mut self) -> &'a str {
         let in_selector = self.in_selector;
         let is_end = |c: char| c.is_whitespace() || matches!(c, '(' | ')') || in_selector && matches!(c, ',' | '}');
@@ -175,16 +175,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value, without its quotes; its escapes stand as they were written.
+/// A value without its quotes, with its escapes unchanged.
 struct Value<'a> {
     text: &'a str,
     is_quoted: bool,
-    /// Whether its quotes are not ours.
+    /// Whether the quotes are another tool's.
     is_other: bool,
 }
 
 impl Value<'_> {
-    fn written(&self) -> String {
+    fn to_query(&self) -> String {
         if !self.is_quoted {
             return self.text.to_owned();
         }
@@ -192,14 +192,14 @@ impl Value<'_> {
     }
 }
 
-/// The test in our language; without a name it is about the message.
+/// Writes the test. Without a name it is a test of the message.
 fn test(name: &str, operator: &str, value: &Value<'_>) -> String {
     let not = if operator.starts_with('!') || operator == "<>" { "-" } else { "" };
     match operator {
         "<" | "<=" | ">" | ">=" => format!("{name}{operator}{}", value.text),
         "=~" | "!~" | "|~" => format!("{not}{name}:/{}/", value.text.replace('/', "\\/")),
-        _ if name.is_empty() => format!("{not}{}", value.written()),
-        _ => format!("{not}{name}:{}", value.written()),
+        _ if name.is_empty() => format!("{not}{}", value.to_query()),
+        _ => format!("{not}{name}:{}", value.to_query()),
     }
 }
 
@@ -207,7 +207,7 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/')
 }
 
-/// The operator that `rest` starts with. `://` and `::` are none.
+/// The leading operator. `://` and `::` are not operators.
 fn operator(rest: &str) -> Option<&'static str> {
     const OPERATORS: [&str; 11] = ["!=", "!~", "=~", "==", "<>", "<=", ">=", "=", "<", ">", ":"];
     let found = OPERATORS.into_iter().find(|operator| rest.starts_with(operator))?;
@@ -220,16 +220,16 @@ fn starts_selector(rest: &str) -> bool {
     after.len() < inner.len() && matches!(operator(after.trim_start()), Some("=" | "!=" | "=~" | "!~"))
 }
 
-/// Whether `rest` is the keyword, in any case, and then `next`.
+/// Whether `rest` starts with the keyword, case-insensitively, followed by `next`.
 fn keyword_after(rest: &str, keyword: &str, next: char) -> bool {
     rest.get(..keyword.len()).is_some_and(|word| word.eq_ignore_ascii_case(keyword))
         && rest[keyword.len()..].trim_start().starts_with(next)
 }
 
-/// Our name of a field, and whether the other tool calls it differently.
-fn ours(name: &str) -> (&str, bool) {
+/// The equivalent field name, and whether it differs.
+fn canonical_name(name: &str) -> (&str, bool) {
     match ALIASES.iter().find(|(other, _)| *other == name) {
-        Some((_, ours)) => (ours, true),
+        Some((_, canonical)) => (canonical, true),
         None => (name, false),
     }
 }

@@ -1,8 +1,8 @@
-//! Spans: the parts of a query's text, by what they are.
+//! Spans: classified parts of a query's text.
 
 use std::ops::Range;
 
-/// A part of the text of a query. Blanks between tokens belong to none.
+/// A part of a query's text. Blanks between tokens belong to no span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first byte of the text.
@@ -13,32 +13,32 @@ pub struct Span {
 }
 
 impl Span {
-    /// The part as a range of bytes, always on the bounds of characters.
+    /// The byte range, always on character boundaries.
     pub fn range(self) -> Range<usize> {
         self.start..self.end
     }
 }
 
-/// What a span is.
+/// The kind of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpanKind {
     /// A field's name.
     Field,
     /// `:`, a comparison, `AND` or `OR`.
     Operator,
-    /// What a field is tested for.
+    /// The value of a field test.
     Value,
     /// A word or phrase.
     Text,
     /// `NOT` or `-`.
     Negation,
     Paren,
-    /// The token that makes the query none, or all from where no token can be read.
+    /// The token that makes the query invalid, or the rest of the text from where no token can be read.
     Error,
 }
 
 impl SpanKind {
-    /// A name in lower case, for a style sheet.
+    /// The lower-case name, for a style sheet.
     pub fn name(self) -> &'static str {
         match self {
             Self::Field => "field",

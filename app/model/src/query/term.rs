@@ -1,4 +1,4 @@
-//! What a field's test means, once its parts are read.
+//! Interprets the parts of a field test.
 
 use super::{
     Comparison, Expr, Field, ParseError, Pattern, Test,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{LevelClass, RecordId, hex, trace};
 
-/// Makes the expression of a test; `lexer` is where errors are placed.
+/// Builds the expression of a test. `lexer` locates errors.
 pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError> {
     let RawTest { name, value_at, value } = test;
     let Some(field) = Field::parse_name(&name) else {
@@ -26,7 +26,7 @@ pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError
         RawValue::Around(text) if field == Field::Message => return Ok(Expr::contains(&text)),
         RawValue::Around(_) => {
             let hint = format!("write a regular expression as in {field}:/text/");
-            return Err(lexer.error(value_at, "* stands only at the end of a value", hint));
+            return Err(lexer.error(value_at, "* is allowed only at the end of a value", hint));
         }
         RawValue::Regex(source) => match Pattern::new(&source) {
             Ok(pattern) => Test::Regex(pattern),
@@ -55,7 +55,7 @@ pub(super) fn build(test: RawTest, lexer: &Lexer<'_>) -> Result<Expr, ParseError
     Ok(Expr::Field(field, test))
 }
 
-/// What `field:a,b` means.
+/// The meaning of `field:a,b`.
 pub(super) fn any_of(field: Field, values: Vec<String>) -> Expr {
     match field {
         Field::Message => Expr::or(values.iter().map(|value| Expr::contains(value))),
@@ -80,7 +80,7 @@ pub(super) fn any_of(field: Field, values: Vec<String>) -> Expr {
     }
 }
 
-/// Ids in any form that they are sent in. What cannot be one is looked for where it is kept.
+/// Parses ids in any form. A value that is not an id is searched in the attribute that keeps the original.
 fn any_id<const N: usize>(field: Field, values: Vec<String>) -> Expr {
     let (mut ids, mut originals) = (Vec::new(), Vec::new());
     for value in values {
@@ -97,12 +97,12 @@ fn any_id<const N: usize>(field: Field, values: Vec<String>) -> Expr {
     Expr::or(tests.map(|(field, values)| Expr::Field(field, Test::AnyOf(values))))
 }
 
-/// The attribute that keeps what a client sent for an id and is none.
+/// The attribute that keeps the original text of an invalid id.
 fn original(field: &Field) -> Field {
     Field::Attribute(format!("{}.original", field.name()))
 }
 
-/// The class that a lower-case word names without doubt.
+/// The class that a lower-case word names unambiguously.
 pub(super) fn class(word: &str) -> Option<LevelClass> {
     match word {
         "warning" => Some(LevelClass::Warn),
@@ -111,7 +111,7 @@ pub(super) fn class(word: &str) -> Option<LevelClass> {
     }
 }
 
-/// Brings a value to the case and form that the field has it in.
+/// Converts a value to the case and form of the field.
 fn fold(field: &Field, value: String) -> String {
     match field {
         Field::Level => value.to_lowercase(),
@@ -123,8 +123,7 @@ fn fold(field: &Field, value: String) -> String {
     }
 }
 
-/// The beginning of an id as ids are seen, in lower case and without hyphens; `None` where no
-/// id begins so.
+/// The prefix of an id, in lower case and without hyphens; `None` if it is not hexadecimal.
 pub(super) fn id_prefix(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|letter| *letter != '-').collect();
     let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,8 +1,8 @@
-//! The language by examples: what is read, how it is printed, and what is refused.
+//! Examples of the language: parsing, canonical form and errors.
 
 use super::*;
 
-/// What is written, and its canonical form.
+/// Pairs of written and canonical form.
 #[test]
 fn a_query_is_read_and_printed_in_its_canonical_form() {
     for (written, canonical) in [
@@ -158,21 +158,15 @@ fn a_query_is_read_and_printed_in_its_canonical_form() {
 fn an_error_says_where_and_what_to_write() {
     for (written, error) in [
         ("a (b", "a parenthesis is not closed at character 2; put a ) at the end of the group"),
-        ("a) b", "a parenthesis closes nothing at character 1; remove it, or put the text in quotes"),
-        ("()", "nothing stands before the parenthesis at character 1; write what to look for, or remove it"),
+        ("a) b", "a closing parenthesis has no opening one at character 1; remove it, or put the text in quotes"),
+        ("()", "an expression is missing before the parenthesis at character 1; add an expression, or remove it"),
         ("é \"b", "a quote is not closed at character 2; put a \" at the end of the phrase"),
         (
             "OR a",
-            "an operator has nothing on its left at character 0; put \"AND\" or \"OR\" in quotes to look for the word",
+            "an operator has no left operand at character 0; put \"AND\" or \"OR\" in quotes to look for the word",
         ),
-        (
-            "a OR",
-            "the query ends where something to look for is missing at character 4; write it, or remove the last operator",
-        ),
-        (
-            "NOT",
-            "the query ends where something to look for is missing at character 3; write it, or remove the last operator",
-        ),
+        ("a OR", "the query is incomplete at character 4; add an expression, or remove the last operator"),
+        ("NOT", "the query is incomplete at character 3; add an expression, or remove the last operator"),
         (
             "level: x",
             "a value is missing at character 5; write the value right after the operator, or put the text in quotes",
@@ -184,26 +178,26 @@ fn an_error_says_where_and_what_to_write() {
         ("a:b,", "a value is missing at character 4; write \"\" for the empty value"),
         (
             "a:(b AND c)",
-            "only plain values joined by OR can stand in a value's parentheses at character 2; write field:a,b for any of several values, or put the value in quotes",
+            "a value's parentheses may hold only plain values joined by OR at character 2; write field:a,b for any of several values, or put the value in quotes",
         ),
         (
             "a:b*c",
-            "* stands only at the end of a value at character 2; write a regular expression as in field:/a.*b/, or put the value in quotes",
+            "* is allowed only at the end of a value at character 2; write a regular expression as in field:/a.*b/, or put the value in quotes",
         ),
-        ("a:*b*", "* stands only at the end of a value at character 2; write a regular expression as in a:/text/"),
+        ("a:*b*", "* is allowed only at the end of a value at character 2; write a regular expression as in a:/text/"),
         (
             "a:b*,c",
-            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+            "* is allowed only at the end of a single value at character 2; join several tests with OR, or put the value in quotes",
         ),
         (
             "a:\"b\"*c",
-            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+            "* is allowed only at the end of a single value at character 2; join several tests with OR, or put the value in quotes",
         ),
         (
             "a:b,c*",
-            "* stands only at the end of the one value at character 2; join several tests with OR, or put the value in quotes",
+            "* is allowed only at the end of a single value at character 2; join several tests with OR, or put the value in quotes",
         ),
-        ("a:\"b\"c", "text after a closing quote at character 5; put a blank between, or \\\" for a quote inside"),
+        ("a:\"b\"c", "text after a closing quote at character 5; add a blank between them, or \\\" for a quote inside"),
         (
             "dur>500ms",
             "\"500ms\" is not a number at character 4; write a number without a unit after >, or put the text in quotes",
@@ -241,7 +235,7 @@ fn length_and_depth_are_bounded() {
     assert!(Query::parse(&"a".repeat(QUERY_BYTES)).is_ok());
     let long = "é".repeat(QUERY_BYTES);
     let error = Query::parse(&long).unwrap_err();
-    assert_eq!(error.message, "the query has 8192 bytes of at most 4096");
+    assert_eq!(error.message, "the query has 8192 bytes; the limit is 4096");
     assert_eq!(error.position, QUERY_BYTES / 2);
     assert_eq!(Query::parse_or_text(&long).0, Query::contains(&long[..QUERY_BYTES]));
 }

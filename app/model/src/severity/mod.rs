@@ -1,4 +1,4 @@
-//! Severity: the OpenTelemetry number, the six classes, and the words for them.
+//! Severity: the OpenTelemetry number, the six classes, and their names.
 
 mod numbers;
 mod words;
@@ -30,19 +30,19 @@ impl Severity {
         LevelClass::ALL[usize::from((self.0 - 1) / 4)]
     }
 
-    /// The severity that a client's word stands for, in any case; `None` where the word is
-    /// not known (such a record counts as [`Severity::INFO`]). See `words.rs` for what is read.
+    /// The severity of a client's word, in any case; `None` for an unknown word, which counts as [`Severity::INFO`].
+    /// See `words.rs` for the accepted forms.
     pub fn from_word(word: &str) -> Option<Self> {
         words::severity(word)
     }
 
-    /// The nearest severity that there is.
+    /// The nearest valid severity.
     fn nearest(number: i64) -> Self {
         Self(number.clamp(1, 24) as u8)
     }
 }
 
-/// The six classes that a level filter, a histogram and a colour know.
+/// The six classes used by level filters, histograms and colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LevelClass {
@@ -55,7 +55,7 @@ pub enum LevelClass {
 }
 
 impl LevelClass {
-    /// In order of severity; a class's place here is `severity / 4`.
+    /// In order of severity; the index of a class is `(severity - 1) / 4`.
     pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
     pub fn name(self) -> &'static str {
@@ -69,7 +69,7 @@ impl LevelClass {
         }
     }
 
-    /// The place in [`LevelClass::ALL`], 0 to 5.
+    /// The index in [`LevelClass::ALL`], 0 to 5.
     pub fn index(self) -> usize {
         self as usize
     }
@@ -91,7 +91,7 @@ impl fmt::Display for LevelClass {
     }
 }
 
-/// The word names none of the six classes.
+/// The word is not the name of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a level is one of trace, debug, info, warn, error, fatal")]
 pub struct UnknownLevel;
@@ -99,7 +99,7 @@ pub struct UnknownLevel;
 impl FromStr for LevelClass {
     type Err = UnknownLevel;
 
-    /// Reads exactly one of the six names, in any case.
+    /// Parses exactly one of the six names, in any case.
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
         Self::ALL.into_iter().find(|class| class.name().eq_ignore_ascii_case(text)).ok_or(UnknownLevel)
     }

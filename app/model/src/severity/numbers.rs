@@ -1,13 +1,12 @@
-//! Severities as numbers: every family of loggers counts in its own way, and the name of the
-//! field says which.
+//! Numeric severities: each logger family has its own scale, which the field name identifies.
 
 use super::Severity;
 
-/// How the numbers of a level field count.
+/// The scale of a numeric level field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LevelNumbers {
-    /// `level` and its relatives, told apart by size: below 0 Go's slog, 0 to 7 syslog, from
-    /// there to 99 pino and bunyan, to 999 Monolog, and above it log4j.
+    /// `level` and similar, distinguished by size: below 0 Go's slog, 0 to 7 syslog, up to 99 pino and bunyan, up to
+    /// 999 Monolog, above log4j.
     Level,
     /// `severityNumber`: OpenTelemetry's 1 to 24.
     OpenTelemetry,
@@ -23,7 +22,7 @@ pub enum LevelNumbers {
     Dotnet,
 }
 
-/// What a table holds: from which number on a severity counts.
+/// Thresholds: the lowest number of each severity.
 type Steps = &'static [(i64, u8)];
 
 const PINO: Steps = &[(i64::MIN, 1), (10, 1), (20, 5), (30, 9), (40, 13), (50, 17), (60, 21), (70, 24)];
@@ -33,7 +32,7 @@ const MONOLOG: Steps =
 const GOOGLE: Steps =
     &[(i64::MIN, 9), (100, 5), (200, 9), (300, 10), (400, 13), (500, 17), (600, 18), (700, 19), (800, 21)];
 const LOG4J: Steps = &[(i64::MIN, 1), (5_000, 1), (10_000, 5), (20_000, 9), (30_000, 13), (40_000, 17), (50_000, 21)];
-/// OpenTelemetry's numbers of the syslog severities 0 to 7.
+/// OpenTelemetry numbers of the syslog severities 0 to 7.
 const SYSLOG: [(u8, &str); 8] = [
     (21, "emerg"),
     (19, "alert"),
@@ -46,7 +45,7 @@ const SYSLOG: [(u8, &str); 8] = [
 ];
 
 impl LevelNumbers {
-    /// What the numbers mean in a field of this name, with dots where it is nested.
+    /// The scale of the field with this name, dotted if nested.
     pub fn of_field(name: &str) -> Self {
         match name {
             "severityNumber" | "severity_number" | "SeverityNumber" => Self::OpenTelemetry,
@@ -59,9 +58,8 @@ impl LevelNumbers {
         }
     }
 
-    /// The severity of a number, and the word to show for it: syslog's own, else the class.
-    /// `None` for numbers that stand for no level. Between two named ones the lower counts, and
-    /// its class is divided.
+    /// The severity of a number, and its display word: syslog's own, else the class. `None` for numbers that are no
+    /// level. A number between two named levels is interpolated within the class of the lower one.
     pub fn read(self, number: i64) -> Option<(Severity, &'static str)> {
         let severity = match (self, number) {
             (Self::OpenTelemetry, 1..=24) | (Self::Google, 8..=24) => Severity::nearest(number),
@@ -82,7 +80,7 @@ impl LevelNumbers {
         Some((severity, severity.class().name()))
     }
 
-    /// Reads a number that came as text: `"50"`, `"40.0"`.
+    /// Parses a number sent as text: `"50"`, `"40.0"`.
     pub fn read_text(self, text: &str) -> Option<(Severity, &'static str)> {
         let text = text.trim();
         // Most levels are words.
@@ -95,14 +93,14 @@ impl LevelNumbers {
     }
 }
 
-/// The severity of the step that a number is on, graded within its class.
+/// The severity of the step that contains the number, interpolated within its class.
 fn step(steps: Steps, number: i64) -> Severity {
     let above = steps.partition_point(|(from, _)| *from <= number);
     let Some((from, severity)) = above.checked_sub(1).and_then(|place| steps.get(place)).copied() else {
         return Severity::INFO;
     };
     let Some((to, next)) = steps.get(above).copied() else { return Severity(severity) };
-    // Within one class only: an error between two named ones is no fatal one.
+    // Within one class only: a number above error does not become fatal.
     let grades = i64::from(next.min((severity - 1) / 4 * 4 + 5)) - i64::from(severity);
     if from == i64::MIN {
         return Severity(severity);

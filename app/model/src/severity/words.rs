@@ -1,21 +1,22 @@
-//! Severities as words: names of levels, and what loggers put around and behind them.
+//! Severities as words: level names, and the decorations that loggers add.
 
 use super::Severity;
 
-/// The longest name of a level.
+/// The length of the longest level name.
 const LONGEST: usize = 16;
 
-/// Reads a word of a level field. Understood are, in this order:
+/// Parses the word of a level field. Accepted forms, in this order:
 ///
 /// - the names of the usual loggers, in any case;
 /// - OpenTelemetry's short names with a number, `WARN2` to `FATAL4`;
-/// - a name with an offset as Go's slog writes it, `ERROR+2`, and its `Level(5)`;
-/// - a name within a longer word, `LOG_ERR` or `Level.SEVERE`: the most severe one counts.
+/// - a name with an offset in the style of Go's slog, `ERROR+2`, and its `Level(5)`;
+/// - a name within a longer word, `LOG_ERR` or `Level.SEVERE`; the most severe name counts.
 ///
-/// Blanks and punctuation around it, as in `[ERROR]` or `warn:`, do not matter.
+/// Surrounding blanks and punctuation, as in `[ERROR]` or `warn:`, are ignored.
 pub(super) fn severity(word: &str) -> Option<Severity> {
     let word = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric() && letter.is_ascii());
-    let number = name(word).or_else(|| short_name(word)).or_else(|| with_offset(word)).or_else(|| within(word))?;
+    let number =
+        name(word).or_else(|| short_name(word)).or_else(|| with_offset(word)).or_else(|| within_longer_word(word))?;
     Some(Severity(number))
 }
 
@@ -46,8 +47,8 @@ fn name(word: &str) -> Option<u8> {
     })
 }
 
-/// `WARN2`: the class, and the place in it. Of other names, such as PostgreSQL's `DEBUG5`, the
-/// number is a grade of their own.
+/// `WARN2`: the class, and the grade in it. For other names, such as PostgreSQL's `DEBUG5`, the number does not grade
+/// the severity.
 fn short_name(word: &str) -> Option<u8> {
     let text = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let grade = word.get(text.len()..).filter(|digits| !digits.is_empty())?;
@@ -58,8 +59,8 @@ fn short_name(word: &str) -> Option<u8> {
     })
 }
 
-/// `ERROR+2`, `DEBUG-4` and `Level(5)`: slog's levels are four apart, as OpenTelemetry's classes
-/// are, and its INFO is 0.
+/// `ERROR+2`, `DEBUG-4` and `Level(5)`: slog's levels are four apart, like OpenTelemetry's classes, and its INFO is
+/// 0.
 fn with_offset(word: &str) -> Option<u8> {
     let (base, offset) = match word.get(..6).filter(|start| start.eq_ignore_ascii_case("level(")) {
         Some(_) => (Severity::INFO.0, word.get(6..)?),
@@ -72,8 +73,8 @@ fn with_offset(word: &str) -> Option<u8> {
     Some(Severity::nearest(offset.saturating_add(base.into())).0)
 }
 
-/// The most severe of several names in one word. Single letters are no names here.
-fn within(word: &str) -> Option<u8> {
+/// The most severe of several names in one word. Single letters do not count as names.
+fn within_longer_word(word: &str) -> Option<u8> {
     let parts = word.split(|letter: char| !letter.is_alphanumeric());
     parts.filter(|part| part.len() > 2 && part.len() < word.len()).filter_map(name).max()
 }
@@ -113,7 +114,7 @@ mod tests {
             ("WARN2", 14),
             ("ERROR3", 19),
             ("FATAL4", 24),
-            // Grades of others.
+            // Grades of other loggers.
             ("ERROR5", 17),
             ("DEBUG5", 5),
             ("verbose2", 6),
@@ -129,7 +130,7 @@ mod tests {
             ("Level(5)", 14),
             ("Level(-4)", 5),
             ("LEVEL(8)", 17),
-            // Around it.
+            // Decorations.
             ("[ERROR]", 17),
             ("error:", 17),
             ("<warn>", 13),

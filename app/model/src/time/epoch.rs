@@ -5,13 +5,13 @@ use super::{
     reader::{digit_value, nanos_of},
 };
 
-/// Reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970: its size
-/// says which (from 10^11, 10^14 and 10^17 on). `None` past what [`Nanos`] can hold.
+/// Parses a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Its size determines the unit
+/// (from 10^11, 10^14 and 10^17 on). `None` if out of the range of [`Nanos`].
 pub fn from_epoch(number: i64) -> Option<Nanos> {
     number.checked_mul(unit(number))
 }
 
-/// What a number since 1970 counts in, in nanoseconds.
+/// The unit of a number since 1970, in nanoseconds.
 fn unit(number: i64) -> Nanos {
     match number.unsigned_abs().checked_ilog10().unwrap_or_default() {
         0..11 => 1_000_000_000,
@@ -21,10 +21,10 @@ fn unit(number: i64) -> Nanos {
     }
 }
 
-/// The longest number with an exponent that is read.
+/// The maximum length of a number with an exponent.
 const LONGEST_NUMBER: usize = 32;
 
-/// Reads a decimal number since the epoch, also one with an exponent, as Java writes it.
+/// Parses a decimal number since the epoch, also with an exponent as in Java.
 pub(super) fn read(text: &[u8]) -> Option<Nanos> {
     if text.iter().any(|byte| matches!(byte, b'e' | b'E')) && text.len() <= LONGEST_NUMBER {
         let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;

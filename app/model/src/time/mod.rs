@@ -1,8 +1,7 @@
-//! Time: nanoseconds since the Unix epoch, and every form clients write it in.
+//! Time: nanoseconds since the Unix epoch, and the formats of clients.
 //!
-//! Dates and printing are the crate `chrono`. Reading is our own: chrono reads one form a call
-//! and knows no epoch whose unit follows from its size and no fraction after a comma, while a
-//! sender's time may have any of some twenty forms, and one is read for each record.
+//! Dates and printing use the crate `chrono`. Parsing is our own: chrono parses one format per call, and supports
+//! neither epochs of unknown unit nor a fraction after a comma. Each record may have any of some twenty formats.
 
 mod calendar;
 mod epoch;
@@ -30,18 +29,17 @@ pub type Nanos = i64;
 
 const SECOND: Nanos = 1_000_000_000;
 
-/// The earliest time that a log can mean, 1973-03-03: a smaller count of seconds since 1970 is
-/// no time at all, and from here on seconds, milliseconds, microseconds and nanoseconds have
-/// 9 to 11, 12 to 14, 15 to 17 and 18 to 19 digits.
+/// The earliest accepted time of a log, 1973-03-03. A smaller number of seconds is not a plausible time. From here
+/// on, seconds, milliseconds, microseconds and nanoseconds have 9 to 11, 12 to 14, 15 to 17 and 18 to 19 digits.
 pub const EARLIEST: Nanos = 100_000_000 * SECOND;
 
-/// Writes RFC 3339 in UTC with nine digits: `2026-01-02T03:04:05.000000006Z`.
+/// Formats as RFC 3339 in UTC with nine fractional digits: `2026-01-02T03:04:05.000000006Z`.
 pub fn format_rfc3339(time: Nanos) -> String {
     DateTime::from_timestamp_nanos(time).to_rfc3339_opts(SecondsFormat::Nanos, true)
 }
 
-/// Writes RFC 3339 in UTC with three digits, cut off, as JavaScript's
-/// `Date.toISOString` does: `2026-01-02T03:04:05.006Z`.
+/// Formats as RFC 3339 in UTC with three fractional digits, truncated, like JavaScript's `Date.toISOString`:
+/// `2026-01-02T03:04:05.006Z`.
 pub fn format_rfc3339_millis(time: Nanos) -> String {
     DateTime::from_timestamp_nanos(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

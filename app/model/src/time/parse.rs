@@ -1,4 +1,4 @@
-//! Reading timestamps of any form.
+//! Parses timestamps of any format.
 
 use chrono::FixedOffset;
 
@@ -6,19 +6,17 @@ use chrono::FixedOffset;
 use super::written;
 use super::{Nanos, calendar::Civil, epoch, reader::Reader, zone};
 
-/// Reads a timestamp, blanks around it aside; what names no zone is at `assume`.
+/// Parses a timestamp, ignoring surrounding blanks. Times without a zone use `assume`.
 ///
-/// - RFC 3339 and its relatives: `2026-01-02T03:04:05.678Z` with `T`, `t`, `_` or a
-///   blank; dates also with slashes; seconds, time and zone optional; a fraction of any
-///   length after `.`, `,` or `:` (digits past the ninth are cut off); a zone as `Z`,
-///   `UTC`, `GMT`, `+09:00`, `+0900` or `+09`;
-/// - the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, told apart by
-///   size ([`from_epoch`](super::from_epoch)), with decimals as in `1700000000.123`.
+/// - RFC 3339 and variants: `2026-01-02T03:04:05.678Z` with `T`, `t`, `_` or a blank; dates also with slashes;
+///   seconds, time and zone optional; a fraction of any length after `.`, `,` or `:`, truncated to nine digits; a
+///   zone as `Z`, `UTC`, `GMT`, `+09:00`, `+0900` or `+09`;
+/// - the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, distinguished by size
+///   ([`from_epoch`](super::from_epoch)), with decimals as in `1700000000.123`.
 ///
-/// With the feature `written-times` also what loggers write by a locale or a habit: see
-/// `written.rs`.
+/// The feature `written-times` adds formats specific to locales and loggers: see `written.rs`.
 ///
-/// `None` for anything else, and for years that [`Nanos`] cannot hold.
+/// `None` for anything else, and for years out of the range of [`Nanos`].
 pub fn parse_timestamp(text: &str, assume: FixedOffset) -> Option<Nanos> {
     let text = text.trim();
     let bytes = text.as_bytes();
@@ -39,7 +37,7 @@ pub fn parse_timestamp(text: &str, assume: FixedOffset) -> Option<Nanos> {
     epoch::read(bytes)
 }
 
-/// A date and what may follow it.
+/// Parses a date and an optional time.
 fn calendar(mut reader: Reader<'_>, assume: i64) -> Option<Nanos> {
     let mut civil = Civil { year: reader.number(4)?, ..Civil::default() };
     let separator = reader.one_of(b"-/")?;

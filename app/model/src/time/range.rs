@@ -1,14 +1,14 @@
-//! Reading the ends of a range of time, as people and addresses write them.
+//! Parses the ends of a time range as people and URLs write them.
 
 use chrono::FixedOffset;
 
 use super::{Nanos, parse_timestamp};
 
-/// Reads one end of a range: `now`, an offset from it such as `-15m`, `-1h30m` or
-/// `now-2d`, or any timestamp that [`parse_timestamp`] reads and that has no sign.
+/// Parses one end of a range: `now`, an offset from it such as `-15m`, `-1h30m` or `now-2d`, or any timestamp without
+/// a sign that [`parse_timestamp`] accepts.
 ///
-/// Units: `ns`, `us`, `ms`, `s`, `m` (minutes), `h`, `d` (24 hours), `w` (7 days).
-/// `None` for anything else, and for what [`Nanos`] cannot hold.
+/// Units: `ns`, `us`, `ms`, `s`, `m` (minutes), `h`, `d` (24 hours), `w` (7 days). `None` for anything else, and for
+/// times out of the range of [`Nanos`].
 pub fn parse_range_end(text: &str, now: Nanos, assume: FixedOffset) -> Option<Nanos> {
     let text = text.trim();
     match text.strip_prefix("now") {
@@ -28,7 +28,7 @@ fn relative(offset: &str, now: Nanos) -> Option<Nanos> {
     if is_past { now.checked_sub(length) } else { now.checked_add(length) }
 }
 
-/// Reads one or more whole numbers with their units, without blanks: `1h30m`.
+/// Parses one or more whole numbers with units, without blanks: `1h30m`.
 fn duration(text: &str) -> Option<Nanos> {
     let mut rest = text;
     let mut total: Nanos = 0;

@@ -1,12 +1,12 @@
-//! Reads the front of a timestamp: digits, separators, a fraction, an offset.
+//! Reads the parts of a timestamp: digits, separators, a fraction, an offset.
 
-/// What is left to read of a timestamp.
+/// The unread rest of a timestamp.
 pub(super) struct Reader<'a> {
     pub(super) bytes: &'a [u8],
 }
 
 impl Reader<'_> {
-    /// Exactly so many digits.
+    /// Reads exactly `digits` digits.
     pub(super) fn number(&mut self, digits: usize) -> Option<i64> {
         let (number, rest) = self.bytes.split_at_checked(digits)?;
         let mut value = 0;
@@ -25,7 +25,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The fraction of a second that follows, in nanoseconds; 0 where there is none.
+    /// Reads the fraction of a second, in nanoseconds; 0 if there is none.
     pub(super) fn fraction(&mut self) -> i64 {
         if !matches!(self.bytes, [b'.' | b',' | b':', b'0'..=b'9', ..]) {
             return 0;
@@ -37,7 +37,7 @@ impl Reader<'_> {
         nanos_of(fraction)
     }
 
-    /// `+09:00`, `+0900` or `+09` at the front, as seconds ahead of UTC.
+    /// Reads `+09:00`, `+0900` or `+09` as seconds ahead of UTC.
     pub(super) fn offset(&mut self) -> Option<i64> {
         let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
         let hours = self.number(2)?;
@@ -58,7 +58,7 @@ pub(super) fn digit_value(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
 
-/// The first nine digits of a fraction of a second, as if nine were there.
+/// The first nine digits of a fraction of a second, padded with zeros.
 pub(super) fn nanos_of(digits: &[u8]) -> i64 {
     let mut value = 0;
     for place in 0..9 {

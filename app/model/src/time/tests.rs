@@ -1,4 +1,4 @@
-//! Timestamps by examples, and the laws of reading them.
+//! Examples and property tests of timestamps.
 
 use chrono::{DateTime, FixedOffset, Utc};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn every_form_that_clients_write_is_read() {
         ("2026/01/02 03:04:05", UTC, "2026-01-02T03:04:05.000000000Z"),
         ("2026-01-02", SEOUL, "2026-01-01T15:00:00.000000000Z"),
         ("  2026-01-02\n", UTC, "2026-01-02T00:00:00.000000000Z"),
-        // The calendar's corners.
+        // Calendar edge cases.
         ("2024-02-29T00:00:00Z", UTC, "2024-02-29T00:00:00.000000000Z"),
         ("2000-02-29T00:00:00Z", UTC, "2000-02-29T00:00:00.000000000Z"),
         ("2016-12-31T23:59:60Z", UTC, "2017-01-01T00:00:00.000000000Z"),
@@ -96,7 +96,7 @@ fn every_form_that_clients_write_is_read() {
         ("/Date(1700000000123)/", UTC, "2023-11-14T22:13:20.123000000Z"),
         ("/Date(1700000000123+0900)/", UTC, "2023-11-14T22:13:20.123000000Z"),
         ("\"2026-01-02T03:04:05Z\"", SEOUL, "2026-01-02T03:04:05.000000000Z"),
-        // A leap second, by whatever clock.
+        // Leap seconds in several formats.
         ("31/Dec/2016:23:59:60 +0000", UTC, "2017-01-01T00:00:00.000000000Z"),
         ("20161231T235960Z", UTC, "2017-01-01T00:00:00.000000000Z"),
         // RFC 2822, RFC 850 and HTTP.

@@ -1,12 +1,12 @@
-//! Times as loggers write them by a locale or a habit. Numbers alone for day and month, as in
-//! `01/02/2026`, are never guessed.
+//! Formats specific to locales and loggers. Numeric day and month, as in `01/02/2026`, are ambiguous and never
+//! guessed.
 
 use super::{Nanos, calendar::Civil, epoch::from_epoch, reader::Reader, zone, zones};
 
-/// The longest text that is looked at: a whole message is no time.
+/// The maximum length: a whole message is not a time.
 const LONGEST: usize = 80;
 
-/// What stands in brackets or quotes: any form of time may, RFC 3339 as well.
+/// The content of brackets or quotes, which may be any time format, including RFC 3339.
 pub(super) fn enclosed(text: &str) -> Option<&str> {
     match text.as_bytes() {
         [b'[', .., b']'] | [b'"', .., b'"'] | [b'\'', .., b'\''] if text.len() <= LONGEST => {
@@ -16,7 +16,7 @@ pub(super) fn enclosed(text: &str) -> Option<&str> {
     }
 }
 
-/// Reads, at `assume` where no zone is named,
+/// Parses these formats; times without a zone use `assume`:
 ///
 /// - ISO 8601's basic form, `20261128T043239.123+0900`, also without the `T`;
 /// - a month by its name: RFC 2822 and HTTP (`Sat, 28 Nov 2026 04:32:39 GMT`), RFC 850
@@ -26,22 +26,22 @@ pub(super) fn enclosed(text: &str) -> Option<&str> {
 /// - .NET's `/Date(1700000000123)/`.
 pub(super) fn parse(text: &str, assume: i64) -> Option<Nanos> {
     let bytes = text.as_bytes();
-    // An epoch is most of what comes here.
+    // Most inputs here are epochs.
     if text.len() > LONGEST || bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && text.len() != 14 {
         return None;
     }
     match bytes {
         [b'/', b'D', b'a', b't', b'e', b'(', number @ .., b')', b'/'] => {
-            // The zone behind the number is how it should be shown.
+            // The zone after the number is only for display.
             let digits = number.iter().skip(1).position(|byte| b"+-".contains(byte)).map_or(number.len(), |at| at + 1);
             from_epoch(std::str::from_utf8(&number[..digits]).ok()?.parse().ok()?)
         }
-        _ => basic(bytes, assume).or_else(|| named(bytes, assume)),
+        _ => basic(bytes, assume).or_else(|| with_month_name(bytes, assume)),
     }
 }
 
-/// `20261128T043239.123Z`, `20261128T0432`; `20261128043239` only where it is such a date, for as
-/// milliseconds it would be in a far future.
+/// `20261128T043239.123Z`, `20261128T0432`; `20261128043239` only if it is a plausible date, because as milliseconds
+/// it would be in the far future.
 fn basic(bytes: &[u8], assume: i64) -> Option<Nanos> {
     let mut reader = Reader { bytes };
     let mut civil =
@@ -58,7 +58,7 @@ fn basic(bytes: &[u8], assume: i64) -> Option<Nanos> {
     civil.instant(zone::read(reader, assume)?)
 }
 
-/// What was read of a time whose month has a name.
+/// The parts of a time with a named month.
 #[derive(Default)]
 struct Named {
     year: Option<i64>,
@@ -66,11 +66,11 @@ struct Named {
     day: Option<i64>,
     time: Option<Civil>,
     offset: Option<i64>,
-    /// Added to the hours of a clock that counts to twelve.
+    /// Added to the hours of a 12-hour clock.
     afternoon: Option<i64>,
 }
 
-fn named(bytes: &[u8], assume: i64) -> Option<Nanos> {
+fn with_month_name(bytes: &[u8], assume: i64) -> Option<Nanos> {
     let mut reader = Reader { bytes };
     let mut named = Named::default();
     while let Some(first) = reader.bytes.first().copied() {
@@ -94,7 +94,7 @@ fn named(bytes: &[u8], assume: i64) -> Option<Nanos> {
 }
 
 impl Named {
-    /// An offset behind a zone's name is what the name means, or is counted from `GMT`.
+    /// An offset after a zone name repeats the zone, or is relative to `GMT`.
     fn take_offset(&mut self, reader: &mut Reader<'_>) -> Option<()> {
         let offset = reader.offset()?;
         match self.offset {
@@ -126,7 +126,7 @@ impl Named {
                 }
             }
             (1 | 2, _) if self.day.is_none() => self.day = reader.number(digits),
-            // RFC 850's year.
+            // RFC 850's two-digit year.
             (2, _) if self.year.is_none() && self.time.is_none() && self.month.is_some() => {
                 let year = reader.number(2)?;
                 self.year = Some(if year < 70 { 2000 + year } else { 1900 + year });
@@ -153,7 +153,7 @@ impl Named {
         ];
         const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
         let lower = std::str::from_utf8(word).ok()?.to_ascii_lowercase();
-        // Names are whole, or their first three letters; some have four.
+        // Names are complete or abbreviated to three letters; some to four.
         let is = |name: &&str| lower.len() >= 3 && (lower == **name || lower.len() <= 4 && name.starts_with(&lower));
         if let Some(place) = MONTHS.iter().position(&is) {
             return self.month.replace(i64::try_from(place).ok()? + 1).is_none().then_some(());
@@ -172,7 +172,7 @@ impl Named {
         let offset = zones::offset_of(&lower).filter(|_| self.time.is_some());
         match (self.offset, offset) {
             (None, Some(offset)) => self.offset = Some(offset),
-            // An abbreviation behind an offset says nothing more.
+            // An abbreviation after an offset adds nothing.
             (Some(_), _) if word.len() <= 5 && word.iter().all(u8::is_ascii_uppercase) => {}
             _ => return None,
         }

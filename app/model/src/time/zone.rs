@@ -1,10 +1,10 @@
-//! The zone behind a time: an offset, or with the feature `written-times` also a name.
+//! The zone after a time: an offset, or with the feature `written-times` also a name.
 
 use super::reader::Reader;
 #[cfg(feature = "written-times")]
 use super::zones;
 
-/// The rest of the text as seconds ahead of UTC; `assume` where nothing is left.
+/// Parses the remaining text as seconds ahead of UTC; `assume` if nothing remains.
 pub(super) fn read(mut reader: Reader<'_>, assume: i64) -> Option<i64> {
     if reader.bytes.is_empty() {
         return Some(assume);

@@ -1,12 +1,11 @@
-//! What stands for a zone behind a time, other than an offset alone.
+//! Named zones after a time.
 
 use super::reader::Reader;
 
-/// Reads all that follows a time: a named zone, an offset with a name behind it, as Go writes
-/// both (`+0900 KST m=+0.1`), or a zone in brackets, as Java does (`+09:00[Asia/Seoul]`).
-/// Where an offset is there, it counts, and what follows it is only a name.
+/// Parses everything after a time: a named zone, an offset followed by a name as in Go (`+0900 KST m=+0.1`), or a
+/// bracketed zone as in Java (`+09:00[Asia/Seoul]`). An offset takes precedence; a name after it is ignored.
 pub(super) fn read(text: &[u8]) -> Option<i64> {
-    // Names are short; a whole message behind a time is none.
+    // Zone names are short; a whole message is not a zone.
     const LONGEST: usize = 64;
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST)?.trim();
     let text = text.split_once(" m=").map_or(text, |(zone, _)| zone.trim_end());
@@ -32,7 +31,7 @@ pub(super) fn read(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A blank and an abbreviation, or the offset once more.
+/// Whether the text is a blank and an abbreviation, or the repeated offset.
 fn is_name(text: &[u8]) -> bool {
     const LONGEST: usize = 6;
     let name = text.trim_ascii_start();
@@ -43,9 +42,8 @@ fn is_name(text: &[u8]) -> bool {
         && (name.iter().all(letters) || name.iter().all(digits))
 }
 
-/// The seconds ahead of UTC of a zone's name or abbreviation, in any case. Only those that mean
-/// one offset the year round are known: neither `IST`, `CST` and `BST`, which several countries
-/// use, nor places that set their clocks.
+/// The offset in seconds ahead of UTC of a zone name or abbreviation, in any case. Only zones with a fixed offset are
+/// known. `IST`, `CST` and `BST` are ambiguous, and zones with daylight saving time are excluded.
 pub fn offset_of(name: &str) -> Option<i64> {
     const LONGEST: usize = 20;
     let mut lower = [0; LONGEST];

@@ -1,4 +1,4 @@
-//! The line above the list: records or patterns, columns, export.
+//! The bar above the list: records or patterns, columns, export.
 
 use leptos::{html::Details, prelude::*};
 
@@ -11,7 +11,7 @@ use crate::{
     texts::texts,
 };
 
-/// The formats of an export, as the API calls them.
+/// The formats of an export, by their names in the API.
 const FORMATS: [&str; 3] = ["ndjson", "csv", "parquet"];
 
 #[component]
@@ -63,7 +63,7 @@ pub(super) fn Bar() -> impl IntoView {
     .into_any()
 }
 
-/// The columns there are, each with its end.
+/// The current columns, each with a link that removes it.
 #[component]
 fn Columns() -> impl IntoView {
     let t = texts();
@@ -81,7 +81,7 @@ fn Columns() -> impl IntoView {
     view! { {move || explorer.columns.get().into_iter().map(column).collect_view().into_any()} }.into_any()
 }
 
-/// Everything that matches, as a file.
+/// Exports all matches as a file.
 #[component]
 fn Export() -> impl IntoView {
     let t = texts();

@@ -1,5 +1,4 @@
-//! What stands beside the list: the neighbours of a record, or its trace. The list and its
-//! filters stay as they are.
+//! The side panel: the context of a record, or its trace. The list and its filters stay unchanged.
 
 use leptos::prelude::*;
 use model::api::{ContextView, LogsPage, RecordView};
@@ -7,7 +6,7 @@ use model::api::{ContextView, LogsPage, RecordView};
 use crate::{
     backend::{BackendError, ContextRequest, LogsRequest},
     components::{Icon, IconName, awaited, loading},
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     state::{
         clock::{self, clock, epoch_millis},
         explorer::Explorer,
@@ -17,16 +16,16 @@ use crate::{
     texts::texts,
 };
 
-/// The neighbours on each side, and the most records of a trace.
+/// The number of neighbours on each side, and the maximum number of records of a trace.
 const NEIGHBOURS: usize = 40;
 const TRACE: usize = 1_000;
 
-/// Records in the order of time, one of which may be what it is about.
-struct Story {
+/// Records in time order, and the selected one.
+struct Timeline {
     title: String,
     records: Vec<RecordView>,
     about: Option<String>,
-    /// The query that finds the same.
+    /// The query that finds the same records.
     query: Option<String>,
 }
 
@@ -41,19 +40,19 @@ pub(super) fn BesidePanel() -> impl IntoView {
 fn Panel(beside: Beside) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
-    let found = ask(beside);
+    let found = request_records(beside);
     let close = move || explorer.view.with(|view| view.with_beside(None).url());
     let content = move || {
         found().map(|answer| match answer {
             Ok(found) => {
-                let story = told(found);
-                let search = story.query.clone().map(|query| {
+                let timeline = to_timeline(found);
+                let search = timeline.query.clone().map(|query| {
                     let url = explorer.view.with_untracked(|view| view.with_query(query).url());
                     view! { <a class="link" href=url>{t.search_trace}</a> }
                 });
                 view! {
-                    <h2>{story.title.clone()} {search}</h2>
-                    {list(explorer, story)}
+                    <h2>{timeline.title.clone()} {search}</h2>
+                    {list(explorer, timeline)}
                 }
                 .into_any()
             }
@@ -74,14 +73,14 @@ fn Panel(beside: Beside) -> impl IntoView {
     .into_any()
 }
 
-/// What was asked for, oldest first, and the record it is about.
+/// The records, oldest first, and the selected record.
 type Found = (Vec<RecordView>, Option<RecordView>);
 
-/// Asks for the records.
-fn ask(beside: Beside) -> Box<dyn Fn() -> Option<Result<Found, BackendError>> + Send + Sync> {
+/// Requests the records.
+fn request_records(beside: Beside) -> Box<dyn Fn() -> Option<Result<Found, BackendError>> + Send + Sync> {
     match beside {
         Beside::Context(id) => {
-            let context = Asked::new(move || {
+            let context = RequestState::new(move || {
                 (server_functions::context(ContextRequest { id: id.clone(), before: NEIGHBOURS, after: NEIGHBOURS }), 0)
             });
             let found = |ContextView { mut before, record, after }| {
@@ -92,7 +91,7 @@ fn ask(beside: Beside) -> Box<dyn Fn() -> Option<Result<Found, BackendError>> + 
             Box::new(move || context.get().map(|answer| answer.map(found)))
         }
         Beside::Trace(trace) => {
-            let page = Asked::new(move || {
+            let page = RequestState::new(move || {
                 let query = format!("trace_id:{trace}");
                 let from = Some(BEGINNING.into());
                 (server_functions::logs(LogsRequest { query, from, to: None, limit: Some(TRACE), cursor: None }), 0)
@@ -106,10 +105,10 @@ fn ask(beside: Beside) -> Box<dyn Fn() -> Option<Result<Found, BackendError>> + 
     }
 }
 
-fn told((records, about): Found) -> Story {
+fn to_timeline((records, about): Found) -> Timeline {
     let t = texts();
     match about {
-        Some(record) => Story {
+        Some(record) => Timeline {
             title: (t.context_title)(&record.service, &record.node),
             records,
             about: Some(record.id),
@@ -118,7 +117,7 @@ fn told((records, about): Found) -> Story {
         None => {
             let trace = records.first().and_then(|record| record.trace_id.clone());
             let part = trace.and_then(|trace| filter::value_part(model::query::Field::TraceId, &trace));
-            Story {
+            Timeline {
                 title: (t.trace_title)(records.len(), offset(length(&records)).trim_start_matches('+')),
                 query: part.map(|part| filter::with("", &part, false)),
                 records,
@@ -133,17 +132,17 @@ fn length(records: &[RecordView]) -> i64 {
     millis(records.last()) - millis(records.first())
 }
 
-fn list(explorer: Explorer, story: Story) -> AnyView {
-    let begin = match &story.about {
-        Some(about) => story.records.iter().find(|record| record.id == *about),
-        None => story.records.first(),
+fn list(explorer: Explorer, timeline: Timeline) -> AnyView {
+    let begin = match &timeline.about {
+        Some(about) => timeline.records.iter().find(|record| record.id == *about),
+        None => timeline.records.first(),
     };
     let begin = begin.and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
-    let length = length(&story.records).max(1);
-    let first = story.records.first().and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
+    let length = length(&timeline.records).max(1);
+    let first = timeline.records.first().and_then(|record| epoch_millis(&record.time)).unwrap_or(0);
     let line = |record: &RecordView| {
         let millis = epoch_millis(&record.time).unwrap_or(0);
-        let is_about = story.about.as_deref() == Some(record.id.as_str());
+        let is_about = timeline.about.as_deref() == Some(record.id.as_str());
         let share = format!("--at:{:.1}%", (millis - first) as f64 / length as f64 * 100.0);
         let time = record.time.clone();
         let full = move || clock::full(&time, explorer.local_time.get());
@@ -160,7 +159,7 @@ fn list(explorer: Explorer, story: Story) -> AnyView {
             </li>
         }
     };
-    let lines = story.records.iter().map(line).collect_view();
+    let lines = timeline.records.iter().map(line).collect_view();
     view! { <ol>{lines}</ol> }.into_any()
 }
 

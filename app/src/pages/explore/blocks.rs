@@ -1,4 +1,4 @@
-//! Blocks of rows: drawn near the screen, and room for them elsewhere.
+//! Blocks of rows: rendered near the screen, placeholders elsewhere.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -13,38 +13,38 @@ use crate::{
     },
 };
 
-/// How long what came above a full screen has to stay near it before it is drawn: a busy
-/// tail carries it away sooner.
-const PASSING: Duration = Duration::from_millis(150);
+/// How long rows above a full screen must stay near it before they are rendered: a busy tail scrolls them away
+/// sooner.
+const RENDER_DELAY: Duration = Duration::from_millis(150);
 
-/// An owner remembers each that was ever made below it, as `<For>` would do with its entries:
-/// a tail that is followed for days would grow. So in the browser each block has a root.
+/// Creates the owner of a block. An owner remembers every owner ever created below it, so a tail followed for days
+/// would leak. Therefore each block has a root owner in the browser.
 pub(super) fn owner_of_block() -> Owner {
-    // On the server a root would see no signal but its own, and nothing lives for long.
+    // On the server a root would not see the signals of others, and owners are short-lived.
     if cfg!(target_arch = "wasm32") { Owner::new_root(Owner::current_shared_context()) } else { Owner::new() }
 }
 
-/// What each block knows. A block does not follow `shown`, which would remember it when it is
-/// long gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
-pub(super) type Kept = StoredValue<HashMap<i64, Known>>;
+/// The state of each block. A block does not subscribe to `shown`, which would keep the subscription after the block
+/// is gone (see [`RowSignals`](crate::state::explorer::RowSignals)).
+pub(super) type BlockStates = StoredValue<HashMap<i64, BlockState>>;
 
 #[derive(Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct BlockState {
     lines: RwSignal<Option<Lines>>,
-    /// Whether it is on the screen, or nearly; whether its rows are drawn.
+    /// Whether it is on or near the screen; whether its rows are rendered.
     is_near: RwSignal<bool>,
     is_drawn: RwSignal<bool>,
 }
 
 /// Calls a function with each block.
-pub(super) fn each(kept: Kept, call: impl Fn(i64, Known)) {
+pub(super) fn each(kept: BlockStates, call: impl Fn(i64, BlockState)) {
     let blocks: Vec<_> = kept.try_with_value(|kept| kept.clone().into_iter().collect()).unwrap_or_default();
     blocks.into_iter().for_each(|(serial, known)| call(serial, known));
 }
 
-/// Tells the blocks whose lines have come or gone.
-fn tell(shown: RwSignal<Shown>, kept: Kept) {
-    each(kept, |serial, Known { lines, .. }| {
+/// Updates the lines of blocks whose records were loaded or released.
+fn update_lines(shown: RwSignal<Shown>, kept: BlockStates) {
+    each(kept, |serial, BlockState { lines, .. }| {
         let now = shown.try_with_untracked(|shown| shown.lines(serial)).flatten();
         if lines.try_with_untracked(|lines| *lines != now) == Some(true) {
             lines.set(now);
@@ -52,42 +52,42 @@ fn tell(shown: RwSignal<Shown>, kept: Kept) {
     });
 }
 
-/// Draws a block that came near and still is; its lines are asked for if they were let go of.
-pub(super) fn draw(serial: i64, known: Known, shown: RwSignal<Shown>, kept: Kept) {
+/// Renders a block if it is still near the screen. Released records are loaded again.
+pub(super) fn draw(serial: i64, known: BlockState, shown: RwSignal<Shown>, kept: BlockStates) {
     if known.is_near.try_get_untracked() == Some(true) && known.is_drawn.try_get_untracked() == Some(false) {
         known.is_drawn.set(true);
-        bring_back(serial, shown, kept);
+        reload_block(serial, shown, kept);
     }
 }
 
-/// The rows of a block: all of them near the screen, and room for them elsewhere, so that
-/// a million of them cost what a few hundred do.
+/// The rows of a block: rendered near the screen, a placeholder elsewhere. So a million rows cost as much as a few
+/// hundred.
 #[component]
-pub(super) fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: Arc<[String]>) -> impl IntoView {
+pub(super) fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: BlockStates, terms: Arc<[String]>) -> impl IntoView {
     let explorer = Explorer::expect();
     let element = NodeRef::<Div>::new();
-    // From the server all come, and what has just come is at the end.
-    let passing = shown.with_untracked(|shown| shown.passing(serial));
-    let room = RwSignal::new(passing.map(|rows| format!("height:calc({rows} * var(--row-room))")));
+    // Rows from the server are all rendered; new rows are at the end.
+    let deferred = shown.with_untracked(|shown| shown.deferred_rows(serial));
+    let room = RwSignal::new(deferred.map(|rows| format!("height:calc({rows} * var(--row-room))")));
     let lines = RwSignal::new(shown.with_untracked(|shown| shown.lines(serial)));
-    let is_drawn = RwSignal::new(passing.is_none());
-    let known = Known { lines, is_near: RwSignal::new(true), is_drawn };
+    let is_drawn = RwSignal::new(deferred.is_none());
+    let known = BlockState { lines, is_near: RwSignal::new(true), is_drawn };
     kept.update_value(|kept| {
         kept.insert(serial, known);
     });
     on_cleanup(move || {
-        // The list may be gone with its blocks.
+        // The list may already be gone.
         let _ = kept.try_update_value(|kept| kept.remove(&serial));
     });
     near::changes(element, move |near| {
         known.is_near.set(near);
         let draw = move || draw(serial, known, shown, kept);
-        if near && passing.is_some() && explorer.follow.get_untracked() == Follow::Following {
-            set_timeout(draw, PASSING);
+        if near && deferred.is_some() && explorer.follow.get_untracked() == Follow::Following {
+            set_timeout(draw, RENDER_DELAY);
         } else if near {
             draw();
         } else if is_drawn.get_untracked() {
-            // As high as it is, to the pixel, so that nothing moves.
+            // The placeholder keeps the exact height in pixels, so that nothing moves.
             room.set(element.get_untracked().map(|element| format!("height:{}px", element.offset_height())));
             is_drawn.set(false);
         }
@@ -98,30 +98,30 @@ pub(super) fn BlockRows(serial: i64, shown: RwSignal<Shown>, kept: Kept, terms: 
     };
     let rows = move || {
         let lines = lines.get().filter(|_| is_drawn.get())?;
-        // Of these rows alone: they are remembered by what they follow, and come and go.
+        // Signals of these rows only, because signals remember their subscribers, and rows come and go.
         let signals = explorer.row_signals();
         Some(lines.0.iter().map(|line| item(line, &terms, explorer, signals)).collect_view())
     };
     view! { <div class="block" node_ref=element style=move || style()>{move || rows()}</div> }.into_any()
 }
 
-/// Lets go of records that are far from a block, where there are many.
-pub(super) fn lighten(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
-    if shown.try_with_untracked(Shown::is_heavy) == Some(true) {
-        shown.update_untracked(|shown| shown.lighten(serial));
-        tell(shown, kept);
+/// Releases records far from a block if too many are in memory.
+pub(super) fn release_far(serial: i64, shown: RwSignal<Shown>, kept: BlockStates) {
+    if shown.try_with_untracked(Shown::is_over_budget) == Some(true) {
+        shown.update_untracked(|shown| shown.release_far(serial));
+        update_lines(shown, kept);
     }
 }
 
-/// Asks for the records of a block again where they were let go of, and lets go of others.
-fn bring_back(serial: i64, shown: RwSignal<Shown>, kept: Kept) {
-    lighten(serial, shown, kept);
+/// Loads the released records of a block again, and releases others.
+fn reload_block(serial: i64, shown: RwSignal<Shown>, kept: BlockStates) {
+    release_far(serial, shown, kept);
     let Some(request) = shown.with_untracked(|shown| shown.missing(serial)) else { return };
     spawn_local(async move {
-        // A failure leaves the place empty; scrolling there again tries again.
+        // A failure leaves the placeholder; scrolling there again retries.
         if let Ok(page) = server_functions::logs(request).await {
             let _ = shown.try_update_untracked(|shown| shown.restore(serial, page.records));
-            tell(shown, kept);
+            update_lines(shown, kept);
         }
     });
 }

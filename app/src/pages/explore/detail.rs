@@ -1,4 +1,4 @@
-//! All fields of one record, each with what can be done about it.
+//! All fields of one record, with the actions on each.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::{
     texts::texts,
 };
 
-/// The bytes of a message that fits the line on most screens.
+/// The length of a message, in bytes, that fits in the row on most screens.
 const SHORT_MESSAGE: usize = 100;
 
-/// One field as it is listed.
+/// One listed field.
 struct Entry {
     name: String,
     value: String,
-    /// What asks for records with the same value.
+    /// The filter for records with the same value.
     part: Option<Expr>,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
             entries.into_iter().map(|entry| line(entry, explorer)).collect_view()
         }
     };
-    // The line above shows a short message already.
+    // The row already shows a short message.
     let is_long = record.message.len() > SHORT_MESSAGE || record.message.contains('\n');
     let message = is_long.then(|| {
         view! { <p class="message-full" data-testid="row-message">{record.message.clone()}</p> }
@@ -124,7 +124,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
     }
 }
 
-/// The fields in the order they are looked for: what and where first, the ids last.
+/// The fields in the order of interest: content and origin first, ids last.
 fn entries(record: &RecordView, local: bool) -> Vec<Entry> {
     let plain = |name: &str, value: String| Entry { name: name.into(), value, part: None };
     let value = |name: &str, field: Field, value: &str| Entry {
@@ -155,7 +155,7 @@ fn entries(record: &RecordView, local: bool) -> Vec<Entry> {
     entries
 }
 
-/// The local time and, beside it, the exact one.
+/// The local time, followed by the exact time.
 fn time_text(rfc3339: &str, local: bool) -> String {
     if local { format!("{}  ({rfc3339})", clock::full(rfc3339, true)) } else { rfc3339.to_owned() }
 }

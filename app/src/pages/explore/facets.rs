@@ -1,5 +1,5 @@
-//! The fields of what matches, with their most frequent values: a click demands one,
-//! with Alt it refuses it, and once more takes that back.
+//! The fields of the matches, with their most frequent values. A click requires a value, Alt+click excludes it, and
+//! another click removes the filter.
 
 use std::time::Duration;
 
@@ -23,16 +23,16 @@ use crate::{
     texts::texts,
 };
 
-/// The attributes that are shown beside service and node, and the values of each.
+/// The number of attributes shown besides service and node, and the values per field.
 const ATTRIBUTES: usize = 8;
 const VALUES: usize = 8;
-/// An attribute is worth showing while its values repeat.
+/// An attribute is shown only if its values repeat.
 const REPEATS: u64 = 3;
-/// How often the counts follow a tail.
+/// The interval at which counts are refreshed during a tail.
 const RECOUNT: Duration = Duration::from_secs(15);
-/// The same where there are none yet: they are waited for.
+/// The interval while there are no counts yet.
 const FIRST: Duration = Duration::from_secs(3);
-/// Where the browser keeps whether they are shown, and the width from which they are at first.
+/// The storage key of the panel's visibility, and the window width from which it is open by default.
 const SHOWN: &str = "logboom_facets";
 const WIDE: f64 = 1_200.0;
 
@@ -49,14 +49,14 @@ pub(super) fn Facets() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let panels = RwSignal::new(None::<Vec<Panel>>);
-    keep_choice(explorer);
+    persist_visibility(explorer);
     load(explorer, panels);
     let content = move || match panels.get() {
         None => view! { <p class="loading">{t.loading}</p> }.into_any(),
         Some(panels) if panels.is_empty() => view! { <p class="loading">{t.facets_none}</p> }.into_any(),
         Some(panels) => {
-            // Followed here once: panels come every few seconds, and would leave a trace in
-            // each signal that they followed.
+            // Subscribes once here. Panels are recreated every few seconds, and signals remember all their
+            // subscribers.
             let view = explorer.view.get();
             panels.into_iter().map(|panel| section(explorer, &view, panel)).collect_view().into_any()
         }
@@ -104,7 +104,7 @@ fn line(explorer: Explorer, view: &View, field: &Field, value: FacetValue, highe
     let t = texts();
     let Some(part) = filter::value_part(field.clone(), &value.value) else { return ().into_any() };
     let query = &view.search.query;
-    let stance = filter::stance(query, &part);
+    let stance = filter::filter_state(query, &part);
     let to = |out: bool| {
         let query =
             if stance == Some(!out) { filter::drop_part(query, &part) } else { filter::with(query, &part, out) };
@@ -149,8 +149,8 @@ fn line(explorer: Explorer, view: &View, field: &Field, value: FacetValue, highe
     .into_any()
 }
 
-/// Shown as it was the last time in this browser; at first where there is room.
-fn keep_choice(explorer: Explorer) {
+/// Restores the visibility from the last visit; by default open on wide windows.
+fn persist_visibility(explorer: Explorer) {
     effect(move |first| {
         let shown = explorer.facets.get();
         let storage = window().local_storage().ok().flatten();
@@ -162,12 +162,12 @@ fn keep_choice(explorer: Explorer) {
         }
         let wide = || window().inner_width().ok().and_then(|width| width.as_f64()).is_some_and(|width| width >= WIDE);
         let kept = storage.and_then(|storage| storage.get_item(SHOWN).ok().flatten());
-        // Where there is no room they cover the list, and nobody wants that to begin with.
+        // On a narrow window the panel covers the list, so it starts closed.
         explorer.facets.set(wide() && kept.is_none_or(|kept| kept == "1"));
     });
 }
 
-/// Asks for them whenever the search changes, and now and then while it is live.
+/// Loads the panels whenever the search changes, and periodically while it is live.
 fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     let tick = RwSignal::new(0u32);
     let again = move || {
@@ -183,8 +183,8 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
         let search = explorer.search.get();
         tick.track();
         let shown = explorer.facets.get();
-        // Records come first. What is under way for the search before is given up.
-        let about = server_functions::written(&(&search, explorer.reload.get()));
+        // Records load first. A request for the previous search is aborted.
+        let about = server_functions::to_json(&(&search, explorer.reload.get()));
         if explorer.listed.get() != Some(about) {
             return;
         }
@@ -192,7 +192,7 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
             let Ok(fields) = server_functions::fields(search.fields()).await else { return };
             explorer.fields.set(fields.clone());
             if shown {
-                let found = ask(&search, &fields).await;
+                let found = load_values(&search, &fields).await;
                 if found.is_empty() && search.is_live() {
                     set_timeout(again, FIRST);
                 }
@@ -202,15 +202,15 @@ fn load(explorer: Explorer, panels: RwSignal<Option<Vec<Panel>>>) {
     });
 }
 
-/// All its values are shown, or they repeat.
+/// Whether a field is worth showing: all its values fit, or they repeat.
 fn is_worth(field: &FieldView) -> bool {
     field.values <= VALUES as u64 || field.values * REPEATS <= field.count
 }
 
-async fn ask(search: &Search, fields: &[FieldView]) -> Vec<Panel> {
+async fn load_values(search: &Search, fields: &[FieldView]) -> Vec<Panel> {
     let worth = fields.iter().filter(|field| is_worth(field)).take(ATTRIBUTES);
     let names = ["service", "node"].into_iter().chain(worth.map(|field| field.name.as_str()));
-    // A field that is filtered by shows its other values as well, so it is asked for without.
+    // A field in the filter also shows its other values, so it is requested without that filter.
     let mut requests: Vec<(String, Vec<String>)> = vec![(search.query.clone(), Vec::new())];
     for name in names {
         let Some(field) = Field::parse_name(name) else { continue };
@@ -229,7 +229,7 @@ async fn ask(search: &Search, fields: &[FieldView]) -> Vec<Panel> {
             (!values.is_empty()).then_some(Panel { name, field, values })
         }));
     }
-    // Service and node first, then by name, so that nothing jumps about.
+    // Service and node first, then by name, for a stable order.
     panels.sort_by_key(|panel| (panel.field != Field::Service, panel.field != Field::Node, panel.name.clone()));
     panels
 }

@@ -1,4 +1,4 @@
-//! A search that was not answered.
+//! A failed search.
 
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{
     texts::texts,
 };
 
-/// What went wrong, and what can be done.
+/// The error, and a way to continue.
 #[component]
 pub(super) fn Failure(error: BackendError) -> impl IntoView {
     let t = texts();

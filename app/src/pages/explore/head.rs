@@ -12,7 +12,7 @@ use crate::{
     texts::texts,
 };
 
-/// A plain GET form, so that searching works before and without WebAssembly.
+/// A plain GET form, so that searching works without WebAssembly.
 #[component]
 pub(super) fn Head() -> impl IntoView {
     let t = texts();
@@ -22,7 +22,7 @@ pub(super) fn Head() -> impl IntoView {
         event.prevent_default();
         if let Some(input) = input.get_untracked() {
             explorer.go(&explorer.view.get_untracked().with_query(input.value().trim().to_owned()));
-            // The keys mean moving about again.
+            // The page's keyboard shortcuts apply again.
             let _ = input.blur();
         }
     };
@@ -45,7 +45,7 @@ pub(super) fn Head() -> impl IntoView {
     .into_any()
 }
 
-/// Says when what was typed is not a query and therefore searched as text.
+/// Reports that the text did not parse and was searched as plain text.
 #[component]
 fn ParseNote() -> impl IntoView {
     let t = texts();

@@ -1,4 +1,4 @@
-//! Keys and query language, over the page.
+//! Help dialog: keys and query language.
 
 use leptos::{html::Dialog, prelude::*};
 
@@ -7,7 +7,7 @@ use crate::{
     {state::explorer::Explorer, texts::texts},
 };
 
-/// A dialog of the browser's own: it keeps the focus and closes on Escape.
+/// A native dialog: it traps the focus and closes on Escape.
 #[component]
 pub(super) fn Help() -> impl IntoView {
     let t = texts();
@@ -16,7 +16,7 @@ pub(super) fn Help() -> impl IntoView {
     effect(move |_| {
         let Some(dialog) = dialog.get() else { return };
         if explorer.help.get() {
-            // Fails only where it is open already.
+            // Fails only if it is already open.
             let _ = dialog.show_modal();
         } else {
             dialog.close();
@@ -36,7 +36,7 @@ pub(super) fn Help() -> impl IntoView {
             data-testid="help"
             on:close=move |_| explorer.help.set(false)
             on:click=move |event| {
-                // A click beside the content is one on the dialog itself.
+                // A click on the backdrop targets the dialog itself.
                 if event.target() == event.current_target() {
                     explorer.help.set(false);
                 }

@@ -1,5 +1,5 @@
-//! Records over time: stacked bars, the gravest level at the base, where heights can
-//! be compared. Each bar is a link to its own time; dragging takes several.
+//! Records over time as stacked bars, with the most severe level at the base. A bar is a link to its time range;
+//! dragging selects several.
 
 use leptos::{ev::PointerEvent, html::Div, prelude::*};
 use model::LevelClass;
@@ -15,13 +15,13 @@ use crate::{
     texts::texts,
 };
 
-/// The histogram with its axis, tooltip and drag.
+/// The histogram with its axis, tooltip and selection.
 #[component]
 pub(super) fn Histogram(bars: Memo<Bars>) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let plot = NodeRef::<Div>::new();
-    // Where the pointer is, and from which bar it drags.
+    // The bar under the pointer, and the bar where a drag started.
     let (hovered, dragged_from) = (RwSignal::new(None::<usize>), RwSignal::new(None::<usize>));
     let count = move || bars.with(|bars| bars.bars.len());
     let is_empty = move || bars.with(|bars| bars.totals().iter().all(|total| *total == 0));
@@ -76,7 +76,7 @@ pub(super) fn Histogram(bars: Memo<Bars>) -> impl IntoView {
                 }
                 on:pointerdown=move |event| dragged_from.set(place(&event))
                 on:pointerup=release
-                // The bars are links, which the browser would drag instead.
+                // Prevents the browser from dragging the links.
                 on:dragstart=move |event| event.prevent_default()
             >
                 <svg viewBox=move || format!("0 0 {} {HEIGHT}", count().max(1)) preserveAspectRatio="none" aria-hidden="true">
@@ -92,7 +92,7 @@ pub(super) fn Histogram(bars: Memo<Bars>) -> impl IntoView {
     .into_any()
 }
 
-/// From the beginning of one bar to the end of another.
+/// The time range from the first bar to the last, inclusive.
 fn range(bars: &Bars, first: usize, last: usize) -> Range {
     Range::Between { from: Some(bars.time(first)), to: Some(bars.time(last + 1)) }
 }
@@ -106,7 +106,7 @@ fn Tooltip(bars: Memo<Bars>, place: usize) -> impl IntoView {
         let from = clock::clock(&bars.time(place), explorer.local_time.get_untracked());
         let to = clock::clock(&bars.time(place + 1), explorer.local_time.get_untracked());
         let share = (place as f64 + 0.5) / bars.bars.len().max(1) as f64 * 100.0;
-        // Near an edge it hangs to the inner side.
+        // Near an edge the tooltip opens to the inner side.
         let side = if share > 80.0 {
             "tooltip left"
         } else if share < 20.0 {
@@ -132,7 +132,7 @@ fn Tooltip(bars: Memo<Bars>, place: usize) -> impl IntoView {
     })
 }
 
-/// Times under the plot, at its ends and quarters.
+/// Times at the ends and quarters of the plot.
 #[component]
 fn Axis(bars: Memo<Bars>) -> impl IntoView {
     let explorer = Explorer::expect();

@@ -1,4 +1,4 @@
-//! The page by keyboard alone. The texts of the help list the same keys.
+//! Keyboard shortcuts. The texts of the help list the same keys.
 
 use leptos::{
     ev::{self, KeyboardEvent},
@@ -16,15 +16,15 @@ use crate::{
     state::{explorer::Explorer, filter, view::Beside},
 };
 
-/// Listens as long as the page is there.
+/// Handles keys until the page is left.
 pub(super) fn listen(explorer: Explorer, theme: RwSignal<Theme>) {
     effect(move |_| {
-        let listener = window_event_listener(ev::keydown, move |event| pressed(explorer, theme, &event));
+        let listener = window_event_listener(ev::keydown, move |event| on_key(explorer, theme, &event));
         on_cleanup(move || listener.remove());
     });
 }
 
-fn pressed(explorer: Explorer, theme: RwSignal<Theme>, event: &KeyboardEvent) {
+fn on_key(explorer: Explorer, theme: RwSignal<Theme>, event: &KeyboardEvent) {
     if event.ctrl_key() || event.meta_key() || event.alt_key() || event.is_composing() {
         return;
     }
@@ -42,7 +42,7 @@ fn pressed(explorer: Explorer, theme: RwSignal<Theme>, event: &KeyboardEvent) {
         }
         return;
     }
-    // Space and Enter belong to what has the focus, if it does something.
+    // A focused control handles Space and Enter itself.
     let is_control = focused.as_ref().is_some_and(|element| matches!(element.tag_name().as_str(), "A" | "BUTTON"));
     match key.as_str() {
         "/" => focus_search(),
@@ -81,7 +81,7 @@ fn is_field(element: &Element) -> bool {
 
 fn blur(element: &Element) {
     if let Some(element) = element.dyn_ref::<HtmlElement>() {
-        // An element that cannot be blurred has no focus to lose.
+        // An element that cannot be blurred has no focus.
         let _ = element.blur();
     }
 }
@@ -94,7 +94,7 @@ fn focus_search() {
     }
 }
 
-/// Closes the innermost thing that is open.
+/// Closes the innermost open element.
 fn escape(explorer: Explorer, focused: Option<&Element>) {
     let view = explorer.view.get_untracked();
     match focused {
@@ -105,7 +105,7 @@ fn escape(explorer: Explorer, focused: Option<&Element>) {
     }
 }
 
-/// Moves the focus to the next or the previous row; from nowhere, to the newest.
+/// Moves the focus to the next or previous row; without a focused row, to the newest.
 fn step(explorer: Explorer, focused: Option<&Element>, down: bool) {
     let Ok(rows) = document().query_selector_all(".list .row") else { return };
     let current = focused.and_then(|element| element.closest(".row").ok().flatten());
@@ -122,7 +122,7 @@ fn step(explorer: Explorer, focused: Option<&Element>, down: bool) {
     }
 }
 
-/// Demands or refuses the field that has the focus; on a row, its service.
+/// Requires or excludes the focused field; on a row, its service.
 fn filter_by(explorer: Explorer, focused: Option<&Element>, out: bool) {
     let closest = |selector| focused.and_then(|element| element.closest(selector).ok().flatten());
     let said = closest("[data-part]").and_then(|field| field.get_attribute("data-part")).or_else(|| {
@@ -135,8 +135,7 @@ fn filter_by(explorer: Explorer, focused: Option<&Element>, out: bool) {
     }
 }
 
-/// Shows beside the list what an attribute of the row that has the focus names; once more
-/// closes it.
+/// Shows the side panel for an attribute of the focused row, or closes it if already shown.
 fn beside(explorer: Explorer, focused: Option<&Element>, attribute: &str, make: fn(String) -> Beside) {
     let view = explorer.view.get_untracked();
     let row = focused.and_then(|element| element.closest(".row").ok().flatten());
@@ -147,7 +146,7 @@ fn beside(explorer: Explorer, focused: Option<&Element>, attribute: &str, make: 
     explorer.go(&view.with_beside(if view.beside == wanted { None } else { wanted }));
 }
 
-/// Goes to the time before or after, as long as the one that is shown.
+/// Moves the time range by its own length.
 fn shift(explorer: Explorer, by: i64) {
     let view = explorer.view.get_untracked();
     if let Some(range) = view.search.range.shifted(by, js_sys::Date::now() as i64) {
@@ -155,7 +154,7 @@ fn shift(explorer: Explorer, by: i64) {
     }
 }
 
-/// Errors and worse, or all levels again.
+/// Toggles the filter by errors and fatal records.
 fn toggle_errors(explorer: Explorer) {
     let view = explorer.view.get_untracked();
     let errors = vec![LevelClass::Error, LevelClass::Fatal];

@@ -1,4 +1,4 @@
-//! The levels as chips: what there is of each, and a click to see only those.
+//! Level chips: counts per level, and a filter by click.
 
 use leptos::prelude::*;
 use model::{LevelClass, query::Field};
@@ -16,7 +16,7 @@ use crate::{
     texts::texts,
 };
 
-/// Links, so that they work without JavaScript and can be opened beside.
+/// Links, so that they work without JavaScript and open in a new tab.
 pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
     let t = texts();
     let chosen = filter::levels(&view.search.query);
@@ -38,7 +38,7 @@ pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
             </a>
         }
     };
-    // The gravest first: it is what one looks for.
+    // The most severe first, because users look for it.
     let chips = LevelClass::ALL.into_iter().rev().map(chip).collect_view();
     view! {
         <nav class="levels" aria-label=t.levels_label data-any=(!chosen.is_empty()).to_string()>
@@ -48,8 +48,7 @@ pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
     .into_any()
 }
 
-/// How many records each level would have without the filter by level, where there is one.
-/// Only the browser asks.
+/// The counts per level without the level filter, if there is one. Requested only in the browser.
 pub(super) fn counts_without_filter(explorer: Explorer) -> RwSignal<Option<Counts>> {
     let counts = RwSignal::new(None);
     effect(move |_| {

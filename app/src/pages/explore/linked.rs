@@ -1,4 +1,4 @@
-//! The record a link names, where the list does not hold it.
+//! The record that a link names, if the list lacks it.
 
 use leptos::prelude::*;
 use model::api::LogsPage;
@@ -7,12 +7,12 @@ use super::row::item;
 use crate::{
     backend::ContextRequest,
     components::awaited,
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     state::{explorer::Explorer, feed::Item},
     texts::texts,
 };
 
-/// Shows the record of the URL above the list if `page` lacks it when it is loaded.
+/// Shows the record of the URL above the list if the loaded `page` lacks it.
 #[component]
 pub(super) fn Linked(page: LogsPage) -> impl IntoView {
     let explorer = Explorer::expect();
@@ -30,8 +30,9 @@ fn Missing(id: String) -> impl IntoView {
         move || explorer.view.with(|view| view.at.as_deref() == Some(id.as_str()))
     };
     let signals = explorer.row_signals();
-    let record =
-        Asked::new(move || (server_functions::context(ContextRequest { id: id.clone(), before: 0, after: 0 }), 0));
+    let record = RequestState::new(move || {
+        (server_functions::context(ContextRequest { id: id.clone(), before: 0, after: 0 }), 0)
+    });
     let content = move || {
         record.get().map(|answer| match answer {
             Ok(context) => item(&Item::Record(context.record.into()), &[], explorer, signals).into_any(),

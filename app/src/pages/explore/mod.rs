@@ -40,7 +40,7 @@ use crate::{
     components::{Place, TopBar, awaited, loading},
     effect::{effect, every},
     preferences::Preferences,
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     state::{
         explorer::Explorer,
         histogram::Bars,
@@ -59,7 +59,7 @@ use linked::Linked;
 use patterns::Patterns;
 use stream::Stream;
 
-/// How often the counts follow a tail, at most.
+/// The minimum interval between refreshes of the counts during a tail.
 const RECOUNT: Duration = Duration::from_secs(3);
 
 /// The page.
@@ -70,12 +70,12 @@ pub(super) fn Explore() -> impl IntoView {
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     keys::listen(explorer, theme);
 
-    let page = Asked::new(move || {
+    let page = RequestState::new(move || {
         let search = explorer.search.get();
         (server_functions::logs(search.page()), (search, explorer.reload.get()))
     });
     effect(move |_| explorer.listed.set(page.about()));
-    let counts = Asked::new(move || {
+    let counts = RequestState::new(move || {
         (server_functions::histogram(explorer.search.with(Search::histogram)), explorer.reload.get())
     });
     recount(explorer, move || counts.refetch());
@@ -96,16 +96,15 @@ pub(super) fn Explore() -> impl IntoView {
             Err(error) => view! { <Failure error /> }.into_any(),
         })
     };
-    // What is made anew every few seconds would leave a trace in each signal that it follows:
-    // so it is made once and told what changes, or follows nothing.
+    // Created once: signals remember all their subscribers, so views recreated every few seconds would leak.
     let overview = move || {
         counts.wait();
-        // Counts that are not answered leave those that are shown.
+        // A failed request keeps the current counts.
         let bars = Memo::new(move |shown: Option<&Bars>| match counts.get() {
             Some(Ok(view)) => Bars::new(&view),
             _ => shown.cloned().unwrap_or_default(),
         });
-        // Under a filter by level, what other levels there are is asked apart.
+        // With a level filter, the totals of other levels come from a separate request.
         let totals = move || others.get().unwrap_or_else(|| bars.with(Bars::totals));
         view! {
             {move || explorer.view.with(|view| levels::levels(view, totals()))}
@@ -137,12 +136,11 @@ pub(super) fn Explore() -> impl IntoView {
     .into_any()
 }
 
-/// Has the counts asked for again when new records have come, but not often. Without
-/// new records nothing is asked.
+/// Refreshes the counts after new records, at a limited rate.
 fn recount(explorer: Explorer, refetch: impl Fn() -> bool + 'static) {
     let stale = explorer.counts_are_stale;
     every(RECOUNT, move || {
-        // What comes while an answer is under way may not be in it.
+        // Records that arrive during a request may be missing in its response.
         if stale.get_untracked() && refetch() {
             stale.set(false);
         }

@@ -1,4 +1,4 @@
-//! Whether something is on the screen, or nearly.
+//! Observes whether an element is on or near the screen.
 
 use leptos::{html::ElementType, prelude::*};
 use wasm_bindgen::{JsCast, prelude::Closure};
@@ -6,10 +6,10 @@ use web_sys::{Element, IntersectionObserver, IntersectionObserverEntry, Intersec
 
 use crate::effect::effect;
 
-/// What counts as near: a screen or two.
+/// The margin that counts as near: a screen or two.
 const MARGIN: &str = "1500px 0px";
 
-/// Calls back whenever the element comes near, for as long as the current owner lives.
+/// Calls `call` whenever the element comes near, until the current owner is cleaned up.
 pub(super) fn watch<E>(element: NodeRef<E>, call: impl Fn() + Clone + 'static)
 where
     E: ElementType + 'static,
@@ -22,7 +22,7 @@ where
     });
 }
 
-/// Calls back whenever the element comes near or goes away.
+/// Calls `call` whenever the element comes near or moves away.
 pub(super) fn changes<E>(element: NodeRef<E>, call: impl Fn(bool) + Clone + 'static)
 where
     E: ElementType + 'static,
@@ -34,8 +34,8 @@ where
         let element: Element = AsRef::<Element>::as_ref(&element).clone();
         let Ok(Some(scroller)) = element.closest(".scroller") else { return };
         let call = call.clone();
-        let told = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
-            // The newest is the last; the others are of the past.
+        let callback = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            // Only the latest entry is current.
             if let Some(entry) = entries.pop().dyn_ref::<IntersectionObserverEntry>() {
                 call(entry.is_intersecting());
             }
@@ -43,12 +43,12 @@ where
         let options = IntersectionObserverInit::new();
         options.set_root(Some(&scroller));
         options.set_root_margin(MARGIN);
-        let Ok(observer) = IntersectionObserver::new_with_options(told.as_ref().unchecked_ref(), &options) else {
+        let Ok(observer) = IntersectionObserver::new_with_options(callback.as_ref().unchecked_ref(), &options) else {
             return;
         };
         observer.observe(&element);
-        // Neither may be sent elsewhere, and a browser has nowhere else.
-        let kept = StoredValue::new_local((observer, told));
+        // Neither type is `Send`, and the browser has one thread.
+        let kept = StoredValue::new_local((observer, callback));
         on_cleanup(move || {
             let _ = kept.try_update_value(|(observer, _)| observer.disconnect());
         });

@@ -1,4 +1,4 @@
-//! An empty list: nothing sent yet, or nothing that matches.
+//! An empty list: no logs received yet, or no matches.
 
 use leptos::prelude::*;
 use model::api::QueryHint;
@@ -12,7 +12,7 @@ use crate::{
     texts::texts,
 };
 
-/// Says which of the two it is and what to do next.
+/// Explains the empty list and offers next steps.
 #[component]
 pub(super) fn Nothing(search: Search, hints: Vec<QueryHint>) -> impl IntoView {
     if search.is_live() && search.query.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn Nothing(search: Search, hints: Vec<QueryHint>) -> impl IntoView {
     }
 }
 
-/// The first log is one paste away.
+/// Snippets for a first log.
 #[component]
 fn NoData() -> impl IntoView {
     let t = texts();

@@ -1,10 +1,10 @@
-//! Going further back: the line above the oldest record.
+//! Loads older records: the line above the oldest record.
 
 use leptos::{ev::MouseEvent, html::A, prelude::*, task::spawn_local};
 use model::api::LogsPage;
 
 use super::{
-    blocks::{Kept, lighten},
+    blocks::{BlockStates, release_far},
     near,
 };
 use crate::{
@@ -20,25 +20,25 @@ use crate::{
     texts::texts,
 };
 
-/// The records of one step back.
+/// Records per request.
 const STEP: usize = 200;
 
-/// Where the history that is loaded ends.
+/// The end of the loaded history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct HistoryEnd {
     cursor: Option<String>,
     searched_back_to: String,
     complete: bool,
-    /// Whether the last answer came before there was a whole page: there is more to look
-    /// through, and the browser has it looked through by itself.
+    /// Whether the last response was incomplete because of its time limit. The browser then continues the search
+    /// automatically.
     partial: bool,
     loading: bool,
-    /// The reader does not want it to be looked through.
+    /// The user has stopped the search.
     stopped: bool,
     error: Option<BackendError>,
 }
 
-impl Place {
+impl HistoryEnd {
     pub(super) fn of(page: &LogsPage) -> Self {
         Self {
             cursor: page.next_cursor.clone(),
@@ -51,20 +51,25 @@ impl Place {
         }
     }
 
-    /// Whether an empty list may yet become one with records.
+    /// Whether an empty list may still get records.
     pub(super) fn is_partial(&self) -> bool {
         self.partial
     }
 
-    fn goes_on(&self) -> bool {
+    fn continues(&self) -> bool {
         self.partial && !self.loading && !self.stopped && self.error.is_none()
     }
 }
 
-/// A link to the page before, which JavaScript turns into more rows on top. While a long
-/// search is under way, how far it has come.
+/// A link to the previous page, which JavaScript replaces by loading rows on top. Shows the progress of a long
+/// search.
 #[component]
-pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, search: Search) -> impl IntoView {
+pub(super) fn Older(
+    place: RwSignal<HistoryEnd>,
+    shown: RwSignal<Shown>,
+    kept: BlockStates,
+    search: Search,
+) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let search = StoredValue::new(search);
@@ -77,18 +82,18 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, 
         let source = request.clone();
         spawn_local(async move {
             match server_functions::logs(request).await {
-                // The list may be gone by now; then there is nothing to update.
+                // The list may already be gone.
                 Ok(page) => {
                     let stopped = place.try_with_untracked(|place| place.stopped).unwrap_or(true);
                     let first = shown.try_update(|shown| {
                         shown.prepend(page.records.clone(), source);
                         shown.first()
                     });
-                    // Whoever goes on and on leaves much behind.
+                    // Releases records that scrolling has left far behind.
                     if let Some(first) = first.flatten() {
-                        lighten(first, shown, kept);
+                        release_far(first, shown, kept);
                     }
-                    let _ = place.try_set(Place { stopped, ..Place::of(&page) });
+                    let _ = place.try_set(HistoryEnd { stopped, ..HistoryEnd::of(&page) });
                 }
                 Err(error) => {
                     let _ = place.try_update(|place| {
@@ -101,11 +106,11 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, 
     };
     // Runs in the browser only.
     effect(move |_| {
-        if place.with(Place::goes_on) && !is_full.get() {
+        if place.with(HistoryEnd::continues) && !is_full.get() {
             load();
         }
     });
-    // Whoever scrolls up wants to see what was before.
+    // Scrolling up loads the previous page.
     let link = NodeRef::<A>::new();
     near::watch(link, move || {
         let place = place.read_untracked();
@@ -125,8 +130,8 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, 
         }
         explorer.freeze();
         place.update(|place| (place.stopped, place.error) = (false, None));
-        // What is partial goes on by itself.
-        if !place.with_untracked(Place::goes_on) {
+        // A partial search continues automatically.
+        if !place.with_untracked(HistoryEnd::continues) {
             load();
         }
     };
@@ -160,8 +165,8 @@ pub(super) fn Older(place: RwSignal<Place>, shown: RwSignal<Shown>, kept: Kept, 
     view! { {move || line()} }.into_any()
 }
 
-/// Goes on by cursor; where rows have gone from the top, by the time of the oldest.
-fn request(search: &Search, place: &Place, shown: &Shown) -> LogsRequest {
+/// Continues by cursor; if rows were removed from the top, by the time of the oldest row.
+fn request(search: &Search, place: &HistoryEnd, shown: &Shown) -> LogsRequest {
     let mut request = LogsRequest { limit: Some(STEP), ..search.page() };
     match shown.oldest().filter(|_| shown.is_cut()) {
         Some(oldest) => {

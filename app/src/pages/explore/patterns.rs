@@ -1,4 +1,4 @@
-//! The kinds of messages among the matches, and which of them are new.
+//! The message patterns among the matches, and which of them are new.
 
 use leptos::{prelude::*, task::spawn_local};
 use model::{
@@ -10,7 +10,7 @@ use model::{
 use super::failure::Failure;
 use crate::{
     components::{awaited, loading, spark},
-    server_functions::{self, Asked},
+    server_functions::{self, RequestState},
     state::{
         clock,
         explorer::Explorer,
@@ -24,8 +24,9 @@ use crate::{
 #[component]
 pub(super) fn Patterns() -> impl IntoView {
     let explorer = Explorer::expect();
-    let patterns =
-        Asked::new(move || (server_functions::patterns(explorer.search.with(Search::patterns)), explorer.reload.get()));
+    let patterns = RequestState::new(move || {
+        (server_functions::patterns(explorer.search.with(Search::patterns)), explorer.reload.get())
+    });
     let content = move || {
         patterns.get().map(|answer| match answer {
             Ok(patterns) => table(explorer, patterns),
@@ -63,7 +64,7 @@ fn table(explorer: Explorer, patterns: PatternsView) -> AnyView {
 
 fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
     let t = texts();
-    let class = gravest(&pattern);
+    let class = most_severe(&pattern);
     let url = |out| {
         (!pattern.query.is_empty()).then(|| {
             explorer.view.with_untracked(|view| {
@@ -105,7 +106,7 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
     .into_any()
 }
 
-/// The template with what varies set apart.
+/// The template with its varying parts highlighted.
 fn template(template: &str) -> AnyView {
     let piece = |piece| match piece {
         Piece::Text(text) => view! { <span>{text.to_owned()}</span> }.into_any(),
@@ -115,7 +116,7 @@ fn template(template: &str) -> AnyView {
     view! { <code>{pieces(template).into_iter().map(piece).collect_view()}</code> }.into_any()
 }
 
-/// Asked only when somebody wants to know: it looks through everything that is stored.
+/// Requested only on click, because it scans everything stored.
 #[component]
 fn FirstSeen(query: String) -> impl IntoView {
     let t = texts();
@@ -155,7 +156,7 @@ fn FirstSeen(query: String) -> impl IntoView {
     .into_any()
 }
 
-fn gravest(pattern: &PatternView) -> LevelClass {
+fn most_severe(pattern: &PatternView) -> LevelClass {
     LevelClass::ALL
         .into_iter()
         .rev()

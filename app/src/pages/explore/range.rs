@@ -1,4 +1,4 @@
-//! The time range: live, relative, or from … to ….
+//! The time range: live, relative, or absolute.
 
 use leptos::{html::Input, prelude::*};
 
@@ -11,8 +11,8 @@ use crate::{
     texts::texts,
 };
 
-/// A select; its last entry shows two more fields. The style sheet alone hides them,
-/// so they work as plain form fields too.
+/// A select; its last entry shows two date fields. They are hidden by CSS only, so they also work as plain form
+/// fields.
 #[component]
 pub(super) fn RangeSelect() -> impl IntoView {
     let t = texts();
@@ -91,7 +91,7 @@ pub(super) fn RangeSelect() -> impl IntoView {
     .into_any()
 }
 
-/// What the server puts into the field: UTC.
+/// The initial value of the field from the server, in UTC.
 fn bound_untracked(explorer: Explorer, start: bool) -> String {
     explorer.search.with_untracked(|search| match &search.range {
         Range::Between { from, to } => {
@@ -102,7 +102,7 @@ fn bound_untracked(explorer: Explorer, start: bool) -> String {
     })
 }
 
-/// A time as such a field takes it: no zone, whole seconds.
+/// Formats a time for a date field: no zone, whole seconds.
 fn field_value(rfc3339: &str, local: bool) -> String {
     if clock::epoch_millis(rfc3339).is_none() {
         return String::new();
@@ -111,7 +111,7 @@ fn field_value(rfc3339: &str, local: bool) -> String {
     full.get(..19).map(str::to_owned).unwrap_or_default()
 }
 
-/// The field's value, which is local, as RFC 3339 in UTC.
+/// Converts the local time of a field to RFC 3339 in UTC.
 fn utc(local: &str) -> Option<String> {
     let millis = js_sys::Date::new(&local.into()).get_time();
     (!local.is_empty() && millis.is_finite()).then(|| clock::rfc3339(millis as i64))

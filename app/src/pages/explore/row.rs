@@ -1,4 +1,4 @@
-//! One line of the list.
+//! One row of the list.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::{
     texts::texts,
 };
 
-/// The characters of a message that a line shows; the rest is in the detail.
+/// The number of characters of a message in a row; the detail shows all.
 const LINE_CHARACTERS: usize = 1_000;
 
-/// A record, or the note that some are left out.
+/// A record, or a note about skipped records.
 pub(super) fn item(item: &Item, terms: &[String], explorer: Explorer, signals: RowSignals) -> impl IntoView + use<> {
     match item {
         Item::Record(record) => Either::Left(row(record, terms, explorer, signals)),
@@ -96,7 +96,7 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: 
     }
 }
 
-/// What a record has in the column of a field.
+/// The record's value in the column of a field.
 fn cell(record: &RecordView, column: &str) -> String {
     let id = |id: &Option<String>| id.clone().unwrap_or_default();
     match Field::parse_name(column) {

@@ -1,4 +1,4 @@
-//! The search box: what is typed in the colours of the language, and what it may become.
+//! The search box: highlighting and completion.
 
 use std::collections::HashMap;
 
@@ -23,19 +23,19 @@ use crate::{
     texts::texts,
 };
 
-/// The values of a field that are asked for.
+/// The number of values requested per field.
 const VALUES: usize = 50;
-/// Where the browser keeps what was searched, and how many of them.
+/// The storage key of the search history, and its length.
 const HISTORY: &str = "logboom_history";
 const REMEMBERED: usize = 50;
 
-/// What the box knows while one types.
+/// The state of the box.
 #[derive(Clone, Copy)]
 struct Typing {
     input: NodeRef<Input>,
     text: RwSignal<String>,
     caret: RwSignal<usize>,
-    /// Whether suggestions are wanted: not before one types, not after Escape.
+    /// Whether suggestions are open: after typing, until Escape.
     open: RwSignal<bool>,
     chosen: RwSignal<Option<usize>>,
     values: RwSignal<HashMap<String, Vec<FacetValue>>>,
@@ -47,7 +47,7 @@ impl Typing {
         self.text.with(|text| complete::word(text, self.caret.get()))
     }
 
-    /// Reads the field after the browser has changed it.
+    /// Reads the input after the browser has changed it.
     fn read(self) {
         let Some(input) = self.input.get_untracked() else { return };
         let text = input.value();
@@ -61,13 +61,13 @@ impl Typing {
         let Some(input) = self.input.get_untracked() else { return };
         input.set_value(text);
         let caret = text.get(..caret).unwrap_or(text).encode_utf16().count() as u32;
-        // A field that is gone has no caret to place.
+        // A removed input has no caret.
         let _ = input.set_selection_range(caret, caret);
         self.read();
     }
 }
 
-/// Bytes of so many UTF-16 units, in which browsers count.
+/// Converts an offset in UTF-16 code units, as used by browsers, to bytes.
 fn bytes(text: &str, units: usize) -> usize {
     let mut left = units;
     text.char_indices()
@@ -79,7 +79,7 @@ fn bytes(text: &str, units: usize) -> usize {
         .map_or(text.len(), |(place, _)| place)
 }
 
-/// The field of the search form. Without JavaScript it is a plain one.
+/// The input of the search form; a plain one without JavaScript.
 #[component]
 pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
     let t = texts();
@@ -106,7 +106,7 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
         typing.text.with(|text| {
             let mut at = 0;
             let mut pieces = Vec::new();
-            // An empty piece would be sent as a blank.
+            // An empty text node would be rendered as a blank.
             let plain = |pieces: &mut Vec<AnyView>, piece: &str| {
                 if !piece.is_empty() {
                     pieces.push(view! { <span>{piece.to_owned()}</span> }.into_any());
@@ -161,7 +161,7 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
                     typing.history.set(history());
                 }
                 on:blur=move |_| typing.open.set(false)
-                on:keydown=move |event| pressed(typing, suggestions, is_open.get_untracked(), &event)
+                on:keydown=move |event| on_key(typing, suggestions, is_open.get_untracked(), &event)
             />
             <kbd aria-hidden="true">"/"</kbd>
             <Suggestions typing suggestions is_open />
@@ -181,7 +181,7 @@ fn Suggestions(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: Memo
                 role="option"
                 aria-selected=move || (typing.chosen.get() == Some(place)).to_string()
                 data-testid="suggestion"
-                // Before the field loses the focus.
+                // Runs before the input loses the focus.
                 on:mousedown=move |event| {
                     event.prevent_default();
                     accept(typing, &suggestion);
@@ -215,7 +215,7 @@ fn suggested(explorer: Explorer, typing: Typing) -> Vec<Suggestion> {
     }
 }
 
-/// Asks for the values of the field that is being written, once for each.
+/// Requests the values of the field being typed, once per field.
 fn load_values(explorer: Explorer, typing: Typing) {
     let field = Memo::new(move |_| match typing.word().map(|word| word.kind) {
         Some(WordKind::Value { field, .. }) if typing.open.get() => Some(field),
@@ -236,8 +236,8 @@ fn load_values(explorer: Explorer, typing: Typing) {
     });
 }
 
-/// The keys of the list; all others are the field's.
-fn pressed(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: bool, event: &KeyboardEvent) {
+/// Keys of the suggestion list; the input handles all others.
+fn on_key(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: bool, event: &KeyboardEvent) {
     let count = suggestions.with_untracked(Vec::len);
     let chosen = typing.chosen.get_untracked();
     match event.key().as_str() {
@@ -246,14 +246,14 @@ fn pressed(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: bool, ev
         "ArrowUp" if is_open => typing.chosen.set(Some(chosen.map_or(count - 1, |place| (place + count - 1) % count))),
         "Escape" if is_open => {
             typing.open.set(false);
-            // The field stays; the next one leaves it.
+            // Escape closes the list; a second one leaves the input.
             event.stop_propagation();
         }
         "Enter" | "Tab" if is_open => {
             let place = match (chosen, event.key().as_str()) {
                 (Some(place), _) => place,
                 (None, "Tab") => 0,
-                // What was typed is searched.
+                // Enter searches the typed text.
                 (None, _) => return,
             };
             if let Some(suggestion) = suggestions.with_untracked(|found| found.get(place).cloned()) {
@@ -281,8 +281,7 @@ fn accept(typing: Typing, suggestion: &Suggestion) {
     typing.open.set(suggestion.open);
 }
 
-/// What was searched in this browser, the newest first. A browser that keeps nothing is one
-/// without a history.
+/// The search history of this browser, newest first; empty without storage.
 fn history() -> Vec<String> {
     let stored = window().local_storage().ok().flatten().and_then(|storage| storage.get_item(HISTORY).ok().flatten());
     stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
@@ -295,7 +294,7 @@ fn remember(query: &str, shown: RwSignal<Vec<String>>) {
         queries.insert(0, query.to_owned());
         queries.truncate(REMEMBERED);
         if let (Ok(Some(storage)), Ok(text)) = (window().local_storage(), serde_json::to_string(&queries)) {
-            // A full or forbidden storage forgets.
+            // If the storage is full or forbidden, the history is not saved.
             let _ = storage.set_item(HISTORY, &text);
         }
     }

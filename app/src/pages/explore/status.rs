@@ -1,4 +1,4 @@
-//! Whether the page is live: one dot, one word, one click to pause or go on.
+//! The live status: an indicator and a button to pause or resume.
 
 use leptos::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::{
     texts::texts,
 };
 
-/// The button, and the banner when the server is away.
+/// The button, and a banner without a connection.
 #[component]
 pub(super) fn LiveStatus() -> impl IntoView {
     let t = texts();

@@ -1,9 +1,8 @@
 //! The list of records: newest at the bottom, following the tail.
 //!
-//! The scroller lays out from its end (`column-reverse`), so the browser itself opens
-//! it at the newest record, keeps it there while records come, and holds the view
-//! still when older ones are put on top; also before and without WebAssembly. The
-//! scroll rule is then short: away from the end the view stands still.
+//! The scroller lays out from its end (`column-reverse`). So the browser opens it at the newest record, stays there
+//! while records arrive, and keeps the view still when older ones are added on top; also without WebAssembly. Away
+//! from the end, the view never moves.
 
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 
 use super::{
-    blocks::{BlockRows, Kept, draw, each, owner_of_block},
+    blocks::{BlockRows, BlockStates, draw, each, owner_of_block},
     nothing::Nothing,
     older::{self, Older},
 };
@@ -35,23 +34,23 @@ use crate::{
     texts::texts,
 };
 
-/// How near the end counts as the end, in pixels.
+/// The distance from the end, in pixels, that counts as the end.
 const AT_END: i32 = 4;
 
-/// One page of records and, for a live search, all that come after it.
+/// One page of records and, for a live search, all following records.
 #[component]
 pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let scroller = NodeRef::<Div>::new();
     let announcement = RwSignal::new(String::new());
-    let older = RwSignal::new(older::Place::of(&page));
+    let older = RwSignal::new(older::HistoryEnd::of(&page));
     let terms: Arc<[String]> = highlight::terms(&search.query).into();
     let shown = RwSignal::new(Shown::new(page.records.into_iter().rev()));
-    let is_empty = Memo::new(move |_| shown.with(Shown::is_empty) && !older.with(older::Place::is_partial));
+    let is_empty = Memo::new(move |_| shown.with(Shown::is_empty) && !older.with(older::HistoryEnd::is_partial));
     let is_live = search.is_live();
 
-    // Runs in the browser only, once for each answer.
+    // Runs in the browser only, once per response.
     effect({
         let search = search.clone();
         move |first| {
@@ -75,8 +74,8 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
             }
         }
     });
-    let kept = Kept::default();
-    // What would have passed has time to be read now.
+    let kept = BlockStates::default();
+    // Renders skipped blocks when the tail stops, because the user can read them now.
     effect(move |_| {
         if explorer.follow.get() != Follow::Following {
             each(kept, |serial, known| draw(serial, known, shown, kept));
@@ -87,7 +86,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
         explorer.scrolled.set(scroller.scroll_top() < -AT_END);
         match explorer.follow.get_untracked() {
             Follow::Following if scroller.scroll_top() < -AT_END => explorer.freeze(),
-            // A record that is open is still being looked at.
+            // An open record keeps the view frozen.
             Follow::Frozen if scroller.scroll_top() >= -1 && explorer.view.with_untracked(|view| view.at.is_none()) => {
                 explorer.resume();
             }
@@ -135,8 +134,7 @@ pub(super) fn Stream(page: LogsPage, search: Search) -> impl IntoView {
     }.into_any()
 }
 
-/// Expands the row that was clicked, unless text was being selected, and keeps it
-/// where it is on the screen.
+/// Expands the clicked row and keeps its place on the screen, unless text was selected.
 fn toggle_clicked(explorer: Explorer, event: &MouseEvent) {
     let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
     let Ok(Some(line)) = target.closest(".line") else { return };
@@ -144,15 +142,14 @@ fn toggle_clicked(explorer: Explorer, event: &MouseEvent) {
     if selecting || event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0 {
         return;
     }
-    // The time is a link to the same; it is for those without JavaScript, and for copying.
+    // The time links to the same view, for use without JavaScript and for copying.
     event.prevent_default();
     if let Ok(Some(row)) = line.closest(".row") {
         toggle_row(explorer, &row);
     }
 }
 
-/// Expands or closes a row and keeps it where it is on the screen; what would open
-/// below the end of the screen pushes it up.
+/// Expands or collapses a row and keeps its place on the screen. A row that would expand below the end is moved up.
 pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
     let Some(id) = row.get_attribute("data-id") else { return };
     let before = row.get_bounding_client_rect().top();
@@ -170,7 +167,7 @@ pub(super) fn toggle_row(explorer: Explorer, row: &Element) {
     });
 }
 
-/// Brings the record that the link names into view.
+/// Scrolls to the record that the link names.
 fn reveal_selected(explorer: Explorer) {
     let Some(id) = explorer.view.with_untracked(|view| view.at.clone()) else { return };
     if let Ok(Some(row)) = document().query_selector(&format!(".list [data-id=\"{id}\"]")) {

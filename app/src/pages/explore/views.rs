@@ -1,4 +1,4 @@
-//! Saved views: a menu of them, for all who use this server.
+//! The menu of saved views, shared by all users of this server.
 
 use leptos::{
     ev::SubmitEvent,
@@ -15,7 +15,7 @@ use crate::{
     texts::texts,
 };
 
-/// The menu. What it lists is asked for when it is opened.
+/// The menu. Its entries are loaded when it opens.
 #[component]
 pub(super) fn Views() -> impl IntoView {
     let t = texts();
@@ -28,7 +28,7 @@ pub(super) fn Views() -> impl IntoView {
             let _ = views.try_set(server_functions::views(()).await);
         });
     };
-    // Changes, then shows what there is.
+    // Sends a change, then reloads the list.
     let change = move |change: server_functions::Call<()>| {
         spawn_local(async move {
             let _ = match change.await {
@@ -110,12 +110,12 @@ fn close(menu: NodeRef<Details>) {
     }
 }
 
-/// The link that leads to the view, whatever it is changed to.
+/// The permanent link to a view; it follows later changes of the view.
 fn link(name: &str) -> String {
     let mut url = format!("{}/view/", location().origin().unwrap_or_default());
     let mut path = String::new();
     encode(&mut path, name);
-    // In a path, a plus is a plus.
+    // In a path, a plus sign is literal.
     url.push_str(&path.replace('+', "%20").replace('/', "%2F"));
     url
 }

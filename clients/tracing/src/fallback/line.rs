@@ -1,7 +1,6 @@
-//! A record as one line of JSON.
+//! Formats a record as one line of JSON.
 //!
-//! The names are those that the server's `POST /api/v1/push` reads, so that a file of such
-//! lines can be sent once the server is back.
+//! The names are those of the server's `POST /api/v1/push`, so that such a file can be sent later.
 
 use std::io;
 
@@ -11,13 +10,13 @@ use wire::v1::{Record, attribute::Value};
 
 use crate::batch::Producer;
 
-/// The attribute that says why the record is here.
+/// The attribute with the reason for the fallback.
 const REASON: &str = "logboom.fallback";
 
-/// The names of the record's own fields.
+/// The names of the built-in fields.
 const OWN: [&str; 7] = ["time", "level", "service", "node", "message", "trace_id", "span_id"];
 
-/// Appends the line, with its end. After an error nothing is appended.
+/// Appends the line with its newline. Appends nothing on error.
 pub(super) fn write(producer: &Producer, record: &Record, reason: &str, lines: &mut Vec<u8>) -> io::Result<()> {
     let start = lines.len();
     let written = write_object(producer, record, reason, lines);
@@ -43,13 +42,13 @@ fn write_object(producer: &Producer, record: &Record, reason: &str, lines: &mut 
         }
     }
     for attribute in &record.attributes {
-        // A field of a span may be called like one of the record's own.
+        // A span's field may have the name of a built-in field.
         let own = OWN.contains(&attribute.key.as_str());
         let key = if own { format!("attributes.{}", attribute.key) } else { attribute.key.clone() };
         match &attribute.value {
             Some(Value::Text(text)) => object.serialize_entry(&key, text)?,
             Some(Value::Integer(number)) => object.serialize_entry(&key, number)?,
-            // JSON has no other numbers than finite ones.
+            // JSON has no infinite numbers and no NaN.
             Some(Value::Number(number)) if !number.is_finite() => {
                 object.serialize_entry(&key, &number.to_string())?;
             }

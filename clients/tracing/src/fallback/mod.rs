@@ -1,4 +1,4 @@
-//! Where records go that do not reach the server.
+//! The fallback for records that do not reach the server.
 
 mod line;
 
@@ -13,16 +13,16 @@ use wire::v1::Record;
 
 use crate::{batch::Producer, error::BuildError};
 
-/// Where records go that do not reach the server, as lines of JSON that it can read later.
+/// The fallback for records that do not reach the server, as lines of JSON that the server can read later.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Fallback {
     /// The standard error of the process.
     #[default]
     Stderr,
-    /// The end of a file, which is made if it is not there. It grows without a bound.
+    /// Appends to a file, which is created if necessary. Its size is unlimited.
     File(PathBuf),
-    /// Nowhere; they are counted as [`lost`](crate::Stats::lost).
+    /// Drops them; they are counted as [`lost`](crate::Stats::lost).
     Drop,
 }
 
@@ -34,16 +34,16 @@ pub(crate) enum Sink {
     Drop,
 }
 
-/// What came of writing.
+/// The result of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) records: usize,
-    /// Those of them that were not kept.
+    /// The number of records that could not be written.
     pub(crate) lost: usize,
 }
 
 impl Sink {
-    /// Opens the file where it is one; it is made, or written to at its end.
+    /// Opens the file of a file fallback for appending; creates it if necessary.
     pub(crate) fn open(fallback: &Fallback) -> Result<Self, BuildError> {
         match fallback {
             Fallback::Stderr => Ok(Self::Stderr),
@@ -55,7 +55,7 @@ impl Sink {
         }
     }
 
-    /// Writes the records in one go, each as one line with the reason.
+    /// Writes the records at once, each as one line with the reason.
     pub(crate) fn write<'a>(
         &self,
         producer: &Producer,
@@ -78,7 +78,7 @@ impl Sink {
             Self::File(file) => file.lock().write_all(&lines),
             Self::Drop => Ok(()),
         };
-        // A log that cannot be written is counted; there is nowhere left to say so.
+        // A failed write can only be counted.
         if kept.is_err() { Written { lost: written.records, ..written } } else { written }
     }
 }

@@ -1,4 +1,4 @@
-//! A gRPC codec for batches, which are encoded already.
+//! A gRPC codec for encoded batches.
 
 use bytes::{BufMut as _, Bytes};
 use prost::Message as _;
@@ -8,7 +8,7 @@ use tonic::{
 };
 use wire::v1::StreamResponse;
 
-/// Sends bytes as they are and reads answers.
+/// Sends raw bytes and decodes responses.
 pub(super) struct Encoded;
 
 impl Codec for Encoded {

@@ -1,4 +1,4 @@
-//! Connects, and connects again.
+//! Connects and reconnects.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -9,25 +9,23 @@ use tonic::transport::Endpoint;
 use super::{outbox::Outbox, stream::Stream};
 use crate::shared::Shared;
 
-/// The waits before connecting again: 100 to 200 ms at first, doubling up to between 2.5 and
-/// 5 s, for ever. backon adds the jitter on top of the delay. It keeps the clients of a server
-/// that was away from coming back all in the same moment.
+/// The reconnection backoff: 100 to 200 ms at first, doubling to between 2.5 and 5 s, without end. backon adds the
+/// jitter to the delay. It spreads the reconnections of clients after a restart of the server.
 const WAITS: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
     .with_max_delay(Duration::from_millis(2_500))
     .with_jitter()
     .without_max_times();
 
-/// Delivers until it is dropped, which may be at any time: what is not acknowledged is in
-/// the buffer or in the outbox.
+/// Delivers until dropped, which is safe at any time: unacknowledged entries are in the buffer or the outbox.
 pub(super) async fn deliver(shared: &Shared, endpoint: &Endpoint, outbox: &mut Outbox) -> Infallible {
     let mut waits = WAITS.build();
     loop {
         let lost = match Stream::open(endpoint).await {
             Ok(mut stream) => {
                 shared.connected();
-                let lost = stream.converse(shared, outbox).await;
-                // A server that takes connections and answers nothing is away as well.
+                let lost = stream.exchange(shared, outbox).await;
+                // A server that accepts connections but does not respond also counts as unavailable.
                 if stream.answered {
                     waits = WAITS.build();
                 }
@@ -39,7 +37,7 @@ pub(super) async fn deliver(shared: &Shared, endpoint: &Endpoint, outbox: &mut O
         shared.disconnected(lost);
         tokio::select! {
             () = sleep(waits.next().unwrap_or_default()) => {}
-            // Somebody waits, perhaps the end of the program: no time to be polite.
+            // A flush is waiting, so it retries at once.
             () = shared.hurry.notified() => waits = WAITS.build(),
         }
     }

@@ -1,9 +1,7 @@
-//! The sender: a thread of its own with a small runtime in it.
+//! The sender: a separate thread with a small runtime.
 //!
-//! A thread of its own, because the program may have no runtime, or one that it blocks or
-//! ends while records wait. What it does is in three parts: [`deliver`] connects and
-//! connects again, [`stream`] is one connection's conversation, and the [`outbox`] holds
-//! what is not acknowledged, from one connection to the next.
+//! The program may have no runtime, or one that it blocks or stops while records wait. [`deliver`] connects and
+//! reconnects, [`stream`] handles one connection, and the [`outbox`] holds unacknowledged batches across connections.
 
 mod codec;
 mod deliver;
@@ -32,10 +30,9 @@ use crate::{
     shared::{Cause, Shared},
 };
 
-/// How long a connection may take to come about.
+/// The connection timeout.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A peer that is gone without a word is found out by pings, which a server answers
-/// whatever else it does.
+/// HTTP/2 pings detect a vanished peer; a server answers them independently of its load.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -43,12 +40,12 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Sender {
     runtime: Handle,
-    /// Its drop ends the thread.
+    /// Dropping it stops the thread.
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<()>,
 }
 
-/// An endpoint with our timeouts.
+/// Applies the timeouts to an endpoint.
 pub(crate) fn configured(endpoint: Endpoint) -> Endpoint {
     endpoint
         .connect_timeout(CONNECT)
@@ -62,9 +59,9 @@ impl Sender {
     /// Starts the thread, which connects at once.
     ///
     /// # Errors
-    /// The system has no thread or no file handles to give.
+    /// The system cannot create a thread or file handles.
     pub(crate) fn start(shared: Arc<Shared>, endpoint: Endpoint) -> io::Result<Self> {
-        // The threads on which the runtime looks up names are ours as well.
+        // Also marks the runtime's threads for name resolution.
         let runtime = runtime::Builder::new_current_thread().enable_all().on_thread_start(own_thread::mark).build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -80,15 +77,15 @@ impl Sender {
         self.runtime.spawn(future)
     }
 
-    /// Ends the thread and waits until the fallback has what was left.
+    /// Stops the thread, and waits until the remaining records are in the fallback.
     pub(crate) fn stop(self) {
         drop(self.stop);
-        // It catches what its work may panic with; there is nobody to tell the rest.
+        // The thread catches its own panics.
         let _ = self.thread.join();
     }
 }
 
-/// The thread's work, until it is stopped; what is left then goes to the fallback.
+/// The thread's main function. The remaining records go to the fallback.
 fn run(runtime: Runtime, shared: &Shared, endpoint: &Endpoint, stopped: oneshot::Receiver<()>) {
     let mut outbox = Outbox::default();
     let work = async {
@@ -98,7 +95,7 @@ fn run(runtime: Runtime, shared: &Shared, endpoint: &Endpoint, stopped: oneshot:
             _ = stopped => {}
         }
     };
-    // A panic would be our fault. Then too the records are not to vanish.
+    // Records must survive a panic, which would be a bug.
     let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
     shared.buffer.close();
     shared.disconnected(if ended.is_ok() { "the guard is gone" } else { "the sender has panicked" }.to_owned());
@@ -109,6 +106,6 @@ fn run(runtime: Runtime, shared: &Shared, endpoint: &Endpoint, stopped: oneshot:
         shared.give_up(Cause::End, records.iter().map(|record| (record, "not sent before the end")));
         shared.buffer.release(count, weight);
     }
-    // Not dropped: that would wait for the lookup of a name.
+    // Dropping it would wait for name resolution.
     runtime.shutdown_background();
 }

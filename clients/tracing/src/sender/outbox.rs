@@ -1,8 +1,7 @@
-//! The batches that are not acknowledged, from one connection to the next.
+//! The unacknowledged batches, across connections.
 //!
-//! A batch leaves in one of three ways: acknowledged, refused by the server, or given up
-//! when the sender ends. A lost connection and a "later" keep it here, under its id, to be
-//! sent again; the server stores it once.
+//! A batch leaves in one of three ways: acknowledged, refused by the server, or given up when the sender stops. After
+//! a lost connection or a retryable failure it stays here and is resent under its id; the server stores it once.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,50 +13,50 @@ use crate::{
     shared::{Cause, Shared},
 };
 
-/// The longest that a server can keep us from sending again.
+/// The maximum delay that the server may request.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// By their sequence, which is the number of their first entry.
-    batches: BTreeMap<u64, Kept>,
+    /// By sequence number, which is the number of their first entry.
+    batches: BTreeMap<u64, PendingBatch>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct PendingBatch {
     batch: Batch,
-    /// Sent on the stream that is open now, and not answered.
+    /// Sent on the current stream and not answered.
     on_stream: bool,
-    /// Sent once at least, so that the server may have it.
+    /// Sent at least once, so that the server may have stored it.
     tried: bool,
 }
 
 impl Outbox {
     pub(super) fn add(&mut self, sequence: u64, batch: Batch) {
-        self.batches.insert(sequence, Kept { batch, on_stream: false, tried: false });
+        self.batches.insert(sequence, PendingBatch { batch, on_stream: false, tried: false });
     }
 
-    /// The batches on the stream that is open; the server's window is about these.
+    /// The number of batches on the current stream, which the server's window limits.
     pub(super) fn on_stream(&self) -> usize {
         self.batches.values().filter(|kept| kept.on_stream).count()
     }
 
-    /// The oldest batch that is not on the stream; from here on it is.
+    /// Marks the oldest unsent batch as sent and returns it.
     pub(super) fn next(&mut self) -> Option<Bytes> {
         let kept = self.batches.values_mut().find(|kept| !kept.on_stream)?;
         (kept.on_stream, kept.tried) = (true, true);
         Some(kept.batch.encoded())
     }
 
-    /// The stream is gone, and what was on it is to be sent again.
+    /// Marks all batches as unsent, because the stream is lost.
     pub(super) fn stream_lost(&mut self) {
         self.batches.values_mut().for_each(|kept| kept.on_stream = false);
     }
 
-    /// Takes an answer in; gives the time for which the server wants no more.
+    /// Processes a response. Returns how long the server requests to pause.
     pub(super) fn answered(&mut self, shared: &Shared, answer: StreamResponse) -> Option<Duration> {
         match answer.event? {
-            // Said once, before all else, and read there.
+            // Sent once, at the start, and processed there.
             Event::Window(_) => None,
             Event::Acknowledged(answer) => {
                 self.acknowledged(shared, &answer);
@@ -68,7 +67,7 @@ impl Outbox {
     }
 
     fn acknowledged(&mut self, shared: &Shared, answer: &PushResponse) {
-        let Some(Kept { batch, .. }) = self.batches.remove(&answer.sequence) else { return };
+        let Some(PendingBatch { batch, .. }) = self.batches.remove(&answer.sequence) else { return };
         let records = if answer.rejected.is_empty() { Vec::new() } else { batch.decoded() };
         let refused: Vec<_> = answer
             .rejected
@@ -89,23 +88,23 @@ impl Outbox {
             }
             return Some(Duration::from_millis(delay.into()).min(LONGEST_HOLD));
         }
-        let Kept { batch, .. } = self.batches.remove(&failure.sequence)?;
+        let PendingBatch { batch, .. } = self.batches.remove(&failure.sequence)?;
         let records = batch.decoded();
         shared.give_up(Cause::Refusal, records.iter().map(|record| (record, failure.reason.as_str())));
         self.settle(shared, &batch);
         None
     }
 
-    /// Returns the room of a batch that has left, and tells how far all is done.
+    /// Releases the space of a settled batch, and updates the settled number.
     fn settle(&self, shared: &Shared, batch: &Batch) {
         shared.buffer.release(batch.records, batch.weight);
         let oldest = self.batches.keys().next().copied();
         shared.settled_below(oldest.unwrap_or_else(|| shared.buffer.first()));
     }
 
-    /// Hands everything to the fallback.
+    /// Writes all batches to the fallback.
     pub(super) fn give_up_all(&mut self, shared: &Shared) {
-        for (_, Kept { batch, tried, .. }) in std::mem::take(&mut self.batches) {
+        for (_, PendingBatch { batch, tried, .. }) in std::mem::take(&mut self.batches) {
             let reason = if tried {
                 "not acknowledged before the end, though the server may have stored it"
             } else {
@@ -128,18 +127,18 @@ mod tests {
     use crate::{
         batch::Producer,
         buffer::{Bounds, Next},
-        entry::{Entry, Place},
+        entry::{Entry, Origin},
         fallback::Sink,
         fields::Fields,
     };
 
-    /// Three batches of two records, the first two of them sent.
+    /// Three batches of two records, of which the first two are sent.
     fn outbox() -> (Arc<Shared>, Outbox) {
         let producer = Producer { service: "shop".into(), node: "a1".into() };
         let bounds = Bounds { records: 100, bytes: 1 << 20, batch_records: 2, batch_delay: Duration::ZERO };
         let shared = Shared::new(producer, bounds, Sink::Drop);
         for _ in 0..6 {
-            let place = Place { target: Cow::Borrowed("t"), file: None, line: None };
+            let place = Origin { target: Cow::Borrowed("t"), file: None, line: None };
             let (level, message) = (tracing::Level::INFO, "m".to_owned());
             shared.take(Entry { time: 1, level, place, message, fields: Fields::default(), spans: Vec::new() });
         }
@@ -151,7 +150,7 @@ mod tests {
         (shared, outbox)
     }
 
-    fn told(outbox: &mut Outbox, shared: &Shared, event: Event) -> Option<Duration> {
+    fn process(outbox: &mut Outbox, shared: &Shared, event: Event) -> Option<Duration> {
         outbox.answered(shared, StreamResponse { event: Some(event) })
     }
 
@@ -177,19 +176,19 @@ mod tests {
     #[tokio::test]
     async fn answers_may_come_in_any_order_and_what_is_done_is_done_up_to_the_first_gap() {
         let (shared, mut outbox) = outbox();
-        assert_eq!(told(&mut outbox, &shared, acknowledged(2, &[])), None);
+        assert_eq!(process(&mut outbox, &shared, acknowledged(2, &[])), None);
         assert_eq!(figures(&shared), (2, 4, 0));
         assert!(is_settled(&shared, 0).await && !is_settled(&shared, 1).await);
-        told(&mut outbox, &shared, acknowledged(0, &[]));
+        process(&mut outbox, &shared, acknowledged(0, &[]));
         assert!(is_settled(&shared, 4).await && !is_settled(&shared, 5).await);
-        // Twice, unknown, or nothing at all: none of it counts.
-        told(&mut outbox, &shared, acknowledged(0, &[]));
-        told(&mut outbox, &shared, acknowledged(77, &[0]));
-        told(&mut outbox, &shared, Event::Window(Window { batches: 1 }));
+        // Duplicate, unknown and empty responses are ignored.
+        process(&mut outbox, &shared, acknowledged(0, &[]));
+        process(&mut outbox, &shared, acknowledged(77, &[0]));
+        process(&mut outbox, &shared, Event::Window(Window { batches: 1 }));
         assert_eq!(outbox.answered(&shared, StreamResponse { event: None }), None);
         assert_eq!(figures(&shared), (4, 2, 0));
         assert!(outbox.next().is_some() && outbox.next().is_none());
-        told(&mut outbox, &shared, acknowledged(4, &[]));
+        process(&mut outbox, &shared, acknowledged(4, &[]));
         assert!(is_settled(&shared, 6).await);
         assert_eq!(shared.stats().buffered_bytes, 0);
     }
@@ -198,8 +197,8 @@ mod tests {
     fn a_batch_for_later_and_those_of_a_lost_stream_are_sent_again_as_they_were() {
         let (shared, mut outbox) = outbox();
         let first = outbox.batches[&0].batch.encoded();
-        assert_eq!(told(&mut outbox, &shared, failed(0, Some(250))), Some(Duration::from_millis(250)));
-        assert_eq!(told(&mut outbox, &shared, failed(2, Some(u32::MAX))), Some(LONGEST_HOLD));
+        assert_eq!(process(&mut outbox, &shared, failed(0, Some(250))), Some(Duration::from_millis(250)));
+        assert_eq!(process(&mut outbox, &shared, failed(2, Some(u32::MAX))), Some(LONGEST_HOLD));
         assert_eq!((outbox.on_stream(), figures(&shared)), (0, (0, 6, 0)));
         assert_eq!(outbox.next(), Some(first.clone()));
         outbox.stream_lost();
@@ -210,9 +209,9 @@ mod tests {
     #[test]
     fn what_the_server_refuses_goes_to_the_fallback() {
         let (shared, mut outbox) = outbox();
-        told(&mut outbox, &shared, acknowledged(0, &[1, 9]));
+        process(&mut outbox, &shared, acknowledged(0, &[1, 9]));
         assert_eq!(figures(&shared), (1, 4, 1));
-        told(&mut outbox, &shared, failed(2, None));
+        process(&mut outbox, &shared, failed(2, None));
         assert_eq!(figures(&shared), (1, 2, 3));
         outbox.give_up_all(&shared);
         let stats = shared.stats();

@@ -1,4 +1,4 @@
-//! One connection's conversation: batches within the server's window, and its answers.
+//! One stream: sends batches within the server's window and processes responses.
 
 use std::time::{Duration, Instant};
 
@@ -14,24 +14,24 @@ use wire::v1::{StreamResponse, stream_response::Event};
 use super::{codec::Encoded, outbox::Outbox};
 use crate::{batch::Batch, buffer::Next, shared::Shared, text};
 
-/// How long a server may take to begin its answer, the connection included.
+/// The timeout for opening a stream, including the connection.
 const OPENING: Duration = Duration::from_secs(10);
-/// How long it may answer no batch of those it has. It gives its queue 30 s for one, so
-/// that more means something between us that takes and does not pass on.
+/// The timeout for the next response while batches are in flight. The server gives its queue 30 s per batch, so a
+/// longer silence means that an intermediary does not forward.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// An open stream.
 pub(super) struct Stream {
-    /// Unbounded: the window bounds what can be in it.
+    /// Unbounded, because the window limits its content.
     requests: mpsc::UnboundedSender<Bytes>,
     answers: Streaming<StreamResponse>,
-    /// The batches that may be on the stream.
+    /// The maximum number of batches on the stream.
     window: usize,
-    /// Whether a batch was answered on it.
+    /// Whether any batch was answered.
     pub(super) answered: bool,
 }
 
-/// Why there is no stream, in words.
+/// The reason why there is no stream.
 pub(super) type Lost = String;
 
 impl Stream {
@@ -59,10 +59,10 @@ impl Stream {
         }
     }
 
-    /// Sends and is answered until the stream is lost. May be dropped at any time: what is
-    /// not acknowledged is in the buffer or in the outbox.
-    pub(super) async fn converse(&mut self, shared: &Shared, outbox: &mut Outbox) -> Lost {
-        // Until when the server wants nothing.
+    /// Sends batches and processes responses until the stream is lost. May be dropped at any time: unacknowledged
+    /// entries are in the buffer or the outbox.
+    pub(super) async fn exchange(&mut self, shared: &Shared, outbox: &mut Outbox) -> Lost {
+        // The end of a pause requested by the server.
         let mut hold = Instant::now();
         let mut heard = Instant::now();
         loop {
@@ -82,7 +82,7 @@ impl Stream {
                     Ok(None) => return "the server ended the stream".to_owned(),
                     Err(status) => return ended(&status),
                 },
-                () = shared.buffer.woken() => {}
+                () = shared.buffer.wait_for_wake() => {}
                 () = until(later) => {}
                 () = until((outbox.on_stream() > 0).then_some(heard + SILENCE)) => {
                     return format!("no batch was answered within {SILENCE:?}");
@@ -91,7 +91,7 @@ impl Stream {
         }
     }
 
-    /// Sends what there is, within the window; gives the time at which there may be more.
+    /// Sends batches within the window. Returns when the next one may be ready.
     async fn send(&self, shared: &Shared, outbox: &mut Outbox, hold: Instant) -> Option<Instant> {
         if Instant::now() < hold {
             return Some(hold);
@@ -108,16 +108,16 @@ impl Stream {
                     Next::Nothing => return None,
                 }
             };
-            // Fails where the stream is lost, which its answers tell next.
+            // Fails if the stream is lost, which its responses report next.
             let _ = self.requests.send(batch);
-            // Lets the connection write it while we encode the next one.
+            // Lets the connection write it before the next one is encoded.
             tokio::task::yield_now().await;
         }
         None
     }
 }
 
-/// Waits until then, or for ever.
+/// Waits until `time`, or forever.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time.into()).await,
@@ -125,7 +125,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// How the server, or what is between us, ended the stream.
+/// The reason why the stream ended.
 fn ended(status: &Status) -> Lost {
     format!("{}: {}", status.code(), status.message())
 }

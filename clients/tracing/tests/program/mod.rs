@@ -1,4 +1,4 @@
-//! The real program, on ports of its own.
+//! The real program, on its own ports.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
@@ -20,15 +20,15 @@ use tempfile::TempDir;
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Long enough for a machine that compiles beside.
+/// Long enough for a machine that compiles at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server with a data folder; ends when it is dropped.
+/// A server with a data folder; stopped when dropped.
 pub(crate) struct Server {
     child: Option<Child>,
     folder: TempDir,
     arguments: Vec<String>,
-    /// Port 0, which is any, until it has run.
+    /// Port 0, which means any, before the first start.
     http: SocketAddr,
     grpc: SocketAddr,
 }
@@ -38,17 +38,17 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// Starts it with more arguments.
+    /// Starts it with additional arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let mut server = Self::new(arguments);
         server.run();
         server
     }
 
-    /// One that does not run yet, though it is known where it will.
+    /// A server that does not run yet, but has a fixed address.
     pub(crate) fn away() -> Self {
         let mut server = Self::new(&[]);
-        // Free a moment ago; the system gives it to somebody else last.
+        // Recently free; the system reassigns such a port last.
         server.grpc = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
         server
     }
@@ -59,7 +59,7 @@ impl Server {
         Self { child: None, folder, arguments, http: ANY, grpc: ANY }
     }
 
-    /// Starts it, again on the same ports and folder, and waits until it is ready.
+    /// Starts it on the same ports and folder, and waits until it is ready.
     pub(crate) fn run(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let program = program();
@@ -71,7 +71,7 @@ impl Server {
             .arg(self.folder.path().join("data"))
             .args(&self.arguments)
             .current_dir(self.folder.path())
-            // The pages are not looked at here.
+            // The pages are not tested here.
             .env("LOGBOOM_SITE", self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -82,13 +82,13 @@ impl Server {
         self.child = Some(child);
         self.http =
             self.announced(&mut said, "dashboard").trim_matches('/').trim_start_matches("http://").parse().unwrap();
-        // The main address first, and then that for gRPC alone.
+        // The main address first, then the one for gRPC only.
         self.grpc = self.announced(&mut said, "gRPC").rsplit(", ").next().unwrap().parse().unwrap();
-        // Nobody may be stopped by a pipe that is full.
+        // A full pipe must not block the program.
         thread::spawn(move || said.read_to_end(&mut Vec::new()));
     }
 
-    /// What stands behind a word in the text with which it says that it is ready.
+    /// The text after a word in the ready message.
     fn announced(&self, said: &mut impl BufRead, word: &str) -> String {
         let mut line = String::new();
         while said.read_line(&mut line).unwrap() > 0 {
@@ -100,24 +100,24 @@ impl Server {
         panic!("the server ended before it said its address; it said:\n{}", self.log());
     }
 
-    /// As by power loss.
+    /// Kills it, like a power loss.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    /// Where records are sent to.
+    /// The address to send records to.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.grpc)
     }
 
-    /// Where its gRPC door is.
+    /// The address of its gRPC listener.
     pub(crate) fn grpc(&self) -> SocketAddr {
         self.grpc
     }
 
-    /// The records of a service, once there are so many; then all of them.
+    /// Waits until a service has `count` records, then returns all of them.
     pub(crate) fn records(&self, service: &str, least: usize) -> Vec<Record> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -161,7 +161,7 @@ impl Server {
         self.ask("GET", path, &[])
     }
 
-    /// Asks by HTTP/1.0, where the end of the connection is the end of the answer.
+    /// Sends an HTTP/1.0 request, where the end of the connection ends the response.
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Value {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -194,7 +194,7 @@ impl Drop for Server {
     }
 }
 
-/// A record as the server has it.
+/// A record as returned by the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) level: String,
@@ -228,7 +228,7 @@ impl Record {
     }
 }
 
-/// The program under test: that of the environment, or the workspace's own debug build.
+/// The program under test: from the environment, or the workspace's debug build.
 fn program() -> PathBuf {
     if let Some(path) = env::var_os("LOGBOOM_PROGRAM") {
         return path.into();

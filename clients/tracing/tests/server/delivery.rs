@@ -1,4 +1,4 @@
-//! Everything arrives, once.
+//! Every record arrives exactly once.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -40,7 +40,7 @@ fn twenty_thousand_events_of_four_threads_arrive_exactly_once() {
     let stats = guard.stats();
     assert_eq!((stats.acknowledged, stats.buffered, stats.buffered_bytes, stats.overflowed), (20_000, 0, 0, 0));
     assert!(stats.connected && stats.error.is_none());
-    // The queue keeps the order: when the last event is stored, so is what came before.
+    // The queue is ordered: when the last event is stored, so are the earlier ones.
     with_default(&subscriber, || info!(number = EVENTS, "last"));
     assert!(guard.flush());
     assert_eq!(numbers(&server, "many", 20_001), (0..=EVENTS).collect::<Vec<_>>());
@@ -71,7 +71,7 @@ fn a_server_that_is_killed_and_comes_back_has_everything_exactly_once() {
                 number
             })
         });
-        // Killed while batches are on their way, three times, at whatever moment.
+        // Killed three times while batches are in flight, at random moments.
         for _ in 0..3 {
             let before = guard.stats().acknowledged;
             while guard.stats().acknowledged < before + 1_000 || guard.stats().buffered == 0 {
@@ -104,7 +104,7 @@ fn batches_whose_acknowledgements_are_lost_are_sent_again_and_stored_once() {
     assert!(guard.flush());
     proxy.deafen();
     with_default(&subscriber, || (1..1_000).for_each(|number| info!(number, "event")));
-    // The server has them all, and the client does not know of one.
+    // The server has stored all of them, but the client has no acknowledgement.
     assert_eq!(server.records("deaf", 1_000).len(), 1_000);
     assert_eq!((guard.stats().acknowledged, guard.stats().buffered), (1, 999));
     proxy.cut();
@@ -117,7 +117,7 @@ fn batches_whose_acknowledgements_are_lost_are_sent_again_and_stored_once() {
 
 #[test]
 fn a_server_without_room_is_sent_to_again_when_it_says() {
-    // Room for one batch at a time, and up to 32 come at once.
+    // Space for one batch at a time, while up to 32 arrive at once.
     let server = Server::start_with(&["--max-in-flight", "100"]);
     let builder = logboom_tracing::builder(server.endpoint())
         .service("room")

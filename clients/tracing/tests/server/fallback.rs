@@ -1,4 +1,4 @@
-//! What does not reach the server reaches the fallback.
+//! Records that do not reach the server reach the fallback.
 
 use std::{fs, net::TcpListener, path::Path, time::Duration};
 
@@ -27,7 +27,7 @@ fn while_the_server_is_away_what_finds_no_room_is_in_the_fallback_and_nowhere_el
         .fallback(Fallback::File(file.clone()))
         .flush_timeout(Duration::from_secs(60));
     let (subscriber, guard) = subscriber(builder);
-    // It comes back although the server never does: logging does not wait for a connection.
+    // Returns although the server never starts: logging does not wait for a connection.
     with_default(&subscriber, || (0..EVENTS).for_each(|number| info!(number, "event")));
     let stats = guard.stats();
     assert_eq!((stats.buffered, stats.overflowed, stats.lost, stats.connected), (100, 900, 0, false));
@@ -38,7 +38,7 @@ fn while_the_server_is_away_what_finds_no_room_is_in_the_fallback_and_nowhere_el
     let mut found: Vec<_> =
         server.records("tiny", 100).iter().map(|record| record.attributes["number"].as_i64().unwrap()).collect();
     found.sort_unstable();
-    // The newest found no room.
+    // The newest did not fit.
     assert_eq!(found, (0..100).collect::<Vec<_>>());
     let lines = lines(&file);
     for (line, number) in lines.iter().zip(100..EVENTS) {
@@ -49,7 +49,7 @@ fn while_the_server_is_away_what_finds_no_room_is_in_the_fallback_and_nowhere_el
     }
     assert_eq!(lines.len(), 900);
 
-    // And the server takes the file as it is.
+    // The server accepts the file unchanged.
     server.push(&fs::read(&file).unwrap());
     let records = server.records("tiny", 1_000);
     assert_eq!(records.len(), 1_000);
@@ -70,7 +70,7 @@ fn the_drop_of_the_guard_hands_over_what_it_could_not_send() {
     let (subscriber, guard) = subscriber(builder);
     with_default(&subscriber, || (0..1_200).for_each(|number| info!(number, "event")));
     assert!(!guard.flush());
-    // It comes back although the server never does.
+    // Returns although the server never starts.
     drop(guard);
     with_default(&subscriber, || info!(number = 1_200, "late"));
     let lines = lines(&file);
@@ -82,7 +82,7 @@ fn the_drop_of_the_guard_hands_over_what_it_could_not_send() {
 
 #[test]
 fn a_server_that_says_nothing_holds_nobody_up() {
-    // The system takes the connection, and nobody is there to answer.
+    // The system accepts the connection, but no process responds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("fallback.ndjson");
@@ -91,7 +91,7 @@ fn a_server_that_says_nothing_holds_nobody_up() {
         .flush_timeout(Duration::from_millis(300));
     let (subscriber, guard) = subscriber(builder);
     with_default(&subscriber, || info!("event"));
-    // Both come back although no answer ever does.
+    // Both return although there is no response.
     assert!(!guard.flush());
     drop(guard);
     assert_eq!(lines(&file).len(), 1);
@@ -99,7 +99,7 @@ fn a_server_that_says_nothing_holds_nobody_up() {
 
 #[test]
 fn what_the_server_refuses_is_in_the_fallback_with_its_reason() {
-    // A batch of more than this never fits.
+    // A larger batch never fits.
     let server = Server::start_with(&["--max-in-flight", "50"]);
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("fallback.ndjson");

@@ -14,7 +14,7 @@ use logboom_tracing::{Builder, Guard};
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// A subscriber with nothing in it but the layer.
+/// A subscriber with only the layer.
 fn subscriber(builder: Builder) -> (Dispatch, Guard) {
     let (layer, guard) = builder.build().unwrap();
     (Dispatch::new(tracing_subscriber::registry().with(layer)), guard)

@@ -1,4 +1,4 @@
-//! A connection that loses what the server says.
+//! A proxy that can drop the server's responses.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-/// Stands between a client and a server; takes connections as long as the process lives.
+/// A proxy between client and server that runs as long as the process.
 pub(crate) struct Proxy {
     address: SocketAddr,
     link: Arc<Link>,
@@ -18,9 +18,9 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Link {
-    /// Whether what the server says is thrown away.
+    /// Whether the server's responses are dropped.
     deaf: AtomicBool,
-    /// The clients' ends of all connections so far.
+    /// The client sides of all connections so far.
     clients: Mutex<Vec<TcpStream>>,
 }
 
@@ -41,15 +41,15 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on the client hears nothing.
+    /// Drops all further responses.
     pub(crate) fn deafen(&self) {
         self.link.deaf.store(true, Ordering::SeqCst);
     }
 
-    /// Cuts all connections; new ones are whole.
+    /// Closes all connections; new ones work.
     pub(crate) fn cut(&self) {
         for client in self.link.clients.lock().unwrap().drain(..) {
-            // The other end may have gone first.
+            // The peer may have closed it first.
             let _ = client.shutdown(Shutdown::Both);
         }
         self.link.deaf.store(false, Ordering::SeqCst);
@@ -66,7 +66,7 @@ fn connect(client: TcpStream, server: SocketAddr, link: &Arc<Link>) -> io::Resul
     Ok(())
 }
 
-/// Passes on what comes while it may; ends both sides with either.
+/// Forwards data while allowed; closes both sides with either.
 fn copy(mut from: TcpStream, mut to: TcpStream, may_pass: impl Fn() -> bool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {

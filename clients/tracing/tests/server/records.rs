@@ -1,4 +1,4 @@
-//! What an event becomes.
+//! The records of events.
 
 use std::{error::Error, fmt, io, time::SystemTime};
 
@@ -12,7 +12,7 @@ use crate::{
     subscriber,
 };
 
-/// The attributes but for those that every event of this file has.
+/// The attributes, except those of every event in this file.
 fn attributes(record: &Record) -> serde_json::Value {
     let mut attributes = record.attributes.clone();
     assert_eq!(attributes.remove("target"), Some(json!("server::records")));
@@ -198,7 +198,7 @@ fn what_is_too_long_arrives_shortened_and_marked() {
 
 #[test]
 fn records_of_the_crate_log_keep_their_target_and_level() {
-    // For the whole process; what it makes of records goes to each thread's subscriber.
+    // Global for the process; its events go to each thread's subscriber.
     tracing_log::LogTracer::init().unwrap();
     let server = Server::start();
     let (subscriber, guard) = subscriber(logboom_tracing::builder(server.endpoint()).service("bridged"));

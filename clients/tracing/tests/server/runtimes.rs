@@ -1,4 +1,4 @@
-//! It works whatever is around it.
+//! The layer works within and without any runtime.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{program::Server, subscriber};
 #[test]
 fn outside_of_a_runtime_the_drop_of_the_guard_sends_what_waits() {
     let server = Server::start();
-    // Nothing but the drop would send it so soon.
+    // Only the drop sends it this early.
     let builder = logboom_tracing::builder(server.endpoint()).service("dropped").batch_delay(Duration::from_secs(60));
     let (subscriber, guard) = subscriber(builder);
     with_default(&subscriber, || (0..30).for_each(|number| info!(number, "event")));
@@ -62,7 +62,7 @@ fn inside(runtime: runtime::Runtime, server: &Server, service: &str) {
         with_default(&subscriber, || info!("dropped"));
         drop(guard);
     });
-    // The runtime is gone before the records are looked for.
+    // The runtime ends before the records are checked.
     drop(runtime);
     assert_eq!(server.records(service, 102).len(), 102);
 }

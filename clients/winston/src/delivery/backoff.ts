@@ -2,9 +2,8 @@ const LEAST_MS = 100;
 const MOST_MS = 5000;
 
 /**
- * The delays between attempts to connect: each about twice the last, from 100 ms to 5 s.
- * Half of each is random, so that the services that lost one server do not all come back
- * at one moment.
+ * The delays between connection attempts: each about twice the last, from 100 ms to 5 s. Half of
+ * each is random, to spread the reconnections after a restart of the server.
  */
 export class Backoff {
   private attempts = 0;
@@ -17,7 +16,7 @@ export class Backoff {
     return Math.round((ceiling * (1 + this.random())) / 2);
   }
 
-  /** After success. */
+  /** Resets the delay after success. */
   reset(): void {
     this.attempts = 0;
   }

@@ -1,12 +1,12 @@
 import { BATCH_BYTES } from '../limits';
 
-/** How long records are gathered. */
+/** When a batch is complete. */
 export interface BatcherOptions {
   readonly batchRecords: number;
   readonly batchDelayMs: number;
 }
 
-/** Gathers encoded records until they are worth a batch: enough of them, or long enough. */
+/** Gathers encoded records until a batch is full or its delay is over. */
 export class Batcher {
   private gathered: Uint8Array[] = [];
   private size = 0;
@@ -30,11 +30,11 @@ export class Batcher {
     this.gathered.push(record);
     this.size += record.length;
     if (this.gathered.length >= this.options.batchRecords) return this.flush();
-    // Keeps no process alive: at its end there is a flush without it.
+    // Does not keep the process alive: the exit handler flushes.
     this.timer ??= setTimeout(() => this.flush(), this.options.batchDelayMs).unref();
   }
 
-  /** Makes a batch of what is here, if there is anything. */
+  /** Completes a batch from the gathered records, if any. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -1,14 +1,14 @@
-/** Records by what has become of them: `received = acknowledged + fellBack + buffered`. */
+/** Numbers of records by state: `received = acknowledged + fellBack + buffered`. */
 export interface Counters {
-  /** From winston. */
+  /** Received from winston. */
   readonly received: number;
   /** Durable on the server. */
   readonly acknowledged: number;
-  /** Handed to the fallback, for whatever reason. */
+  /** Written to the fallback, for any reason. */
   readonly fellBack: number;
-  /** Of those: for want of room in the buffer. */
+  /** Of those: because the buffer was full. */
   readonly overflowed: number;
-  /** Of those: because the server does not take them. */
+  /** Of those: because the server refused them. */
   readonly refused: number;
   /** In memory now. */
   readonly buffered: number;

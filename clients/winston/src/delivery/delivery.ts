@@ -13,7 +13,7 @@ import { type Batch, Outbox } from './outbox';
 
 const BATCH_ID_BYTES = 16;
 
-/** The bounds of what is kept, who sends it, and where it goes. */
+/** Limits, sender, connection and fallback of a delivery. */
 export interface DeliveryOptions extends BatcherOptions {
   readonly maxBufferedRecords: number;
   readonly maxBufferedBytes: number;
@@ -24,8 +24,8 @@ export interface DeliveryOptions extends BatcherOptions {
 }
 
 /**
- * Takes every record to one of two places: to the server, which has acknowledged it, or to
- * the fallback. In between it is in memory, within bounds.
+ * Delivers every record either to the server, until acknowledged, or to the fallback. In between,
+ * records are in memory, within limits.
  */
 export class Delivery {
   private readonly outbox = new Outbox();
@@ -67,16 +67,16 @@ export class Delivery {
     this.batcher.add(encoded);
   }
 
-  /** Resolves when all that was accepted so far is acknowledged, or has gone to the fallback. */
+  /** Resolves when all records accepted so far are acknowledged or in the fallback. */
   flush(): Promise<void> {
     this.batcher.flush();
     return this.outbox.settled();
   }
 
-  /** A flush with a limit of time, past which the rest goes to the fallback. Keeps the process alive. */
+  /** Flushes with a timeout, after which the rest goes to the fallback. Keeps the process alive. */
   async drain(): Promise<void> {
     const flushed = this.flush();
-    this.link.hurry();
+    this.link.connectNow();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
@@ -86,17 +86,17 @@ export class Delivery {
     });
     await Promise.race([flushed, limit]);
     clearTimeout(timer);
-    this.link.rest();
+    this.link.endIfIdle();
   }
 
-  /** Gives to the fallback, at once, all that is not acknowledged. */
+  /** Writes all unacknowledged records to the fallback at once. */
   abandon(): void {
     this.batcher.flush();
     this.link.disconnect();
     for (const batch of this.outbox.settleAll()) this.fallBack(decodeRecords(batch.request));
   }
 
-  /** Drains; what is accepted afterwards goes to the fallback. */
+  /** Drains. Later records go to the fallback. */
   async close(): Promise<void> {
     await this.drain();
     this.isClosed = true;
@@ -139,7 +139,7 @@ export class Delivery {
   private overflow(record: LogRecord): void {
     this.counts.overflowed += 1;
     this.fallBack([record]);
-    // Once for a run of them: a listener that logs must not make it worse.
+    // Emitted once per overflow, so that a listener that logs does not make it worse.
     if (this.isOverflowing) return;
     this.isOverflowing = true;
     this.emit('overflow', { overflowed: this.counts.overflowed });

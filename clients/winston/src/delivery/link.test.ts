@@ -4,14 +4,14 @@ import type { Connection, LogStream, StreamListener } from '../wire/stream';
 import { Link } from './link';
 import { Outbox } from './outbox';
 
-/** What became of one stream. */
+/** The state of one stream. */
 interface Stream {
   readonly listener: StreamListener;
   sent: number;
   ending: 'open' | 'finished' | 'cancelled';
 }
 
-/** A link over connections that do nothing by themselves. */
+/** A link with inactive connections. */
 function linkOf(outbox: Outbox): { link: Link; streams: Stream[]; disconnections: string[] } {
   const streams: Stream[] = [];
   const disconnections: string[] = [];

@@ -4,21 +4,21 @@ import { Backoff } from './backoff';
 import type { Batch, Outbox } from './outbox';
 
 /**
- * How long the server may say nothing while something is on its way. It gives up itself
- * after 30 s what it cannot make durable, and says so.
+ * The timeout for the next response while batches are in flight. The server reports a failure after
+ * 30 s itself.
  */
 const SILENCE_MS = 40_000;
-/** The same, before the first word of a new stream. */
+/** The timeout for the first response of a new stream. */
 const CONNECT_MS = 10_000;
 /**
- * How long a stream is kept when nothing is on its way. An open stream keeps the process
- * alive, and a new one over the same connection costs one round trip.
+ * How long an idle stream stays open. An open stream keeps the process alive, and a new one over
+ * the same connection costs one round trip.
  */
 const IDLE_MS = 250;
-/** The longest pause that the server may ask for. */
+/** The longest pause that the server may request. */
 const MOST_PAUSE_MS = 60_000;
 
-/** What becomes of batches and of the connection. */
+/** Receives the results of batches and changes of the connection. */
 export interface LinkListener {
   acknowledged(batch: Batch, rejected: readonly Rejection[]): void;
   refused(batch: Batch, reason: string): void;
@@ -27,18 +27,18 @@ export interface LinkListener {
 }
 
 /**
- * Brings the outbox to the server.
+ * Sends the batches of the outbox to the server.
  *
- * There is a stream while there is something to send, and a connection from the first
- * stream until one fails. Three things keep batches waiting: the server's window, the delay
- * before the next attempt to connect, and a pause that the server has asked for.
- * All timers are unreferenced: the link never keeps a process alive longer than its stream.
+ * A stream is open while there is something to send, and a connection from the first stream
+ * until one fails. Batches wait for the server's window, for the reconnection backoff, and for
+ * a pause requested by the server. All timers are unreferenced: the link never keeps a process
+ * alive longer than its stream.
  */
 export class Link {
   private readonly backoff = new Backoff();
   private connection: Connection | undefined;
   private stream: LogStream | undefined;
-  /** The batches that may be on their way; 0 before the server has said. */
+  /** The maximum number of batches in flight; 0 until the server has sent it. */
   private window = 0;
   private isConnected = false;
   private reconnect: NodeJS.Timeout | undefined;
@@ -52,30 +52,30 @@ export class Link {
     private readonly listener: LinkListener,
   ) {}
 
-  /** Does what is possible now: connects, sends, or rests. To be called when there is more to send. */
+  /** Takes the next step: connects, sends or idles. Call it when there is more to send. */
   proceed(): void {
     if (this.outbox.hasUnsent && !this.reconnect && !this.pause) this.send();
     if (this.stream && this.window > 0 && this.outbox.inFlight === 0) {
-      this.idle ??= setTimeout(() => this.rest(), IDLE_MS).unref();
+      this.idle ??= setTimeout(() => this.endIfIdle(), IDLE_MS).unref();
     } else {
       this.idle = stopped(this.idle);
     }
   }
 
-  /** Tries now to connect, if it waits for that. */
-  hurry(): void {
+  /** Connects at once if waiting for the next attempt. */
+  connectNow(): void {
     this.reconnect = stopped(this.reconnect);
     this.proceed();
   }
 
-  /** Ends the stream unless something is on its way. */
-  rest(): void {
+  /** Ends the stream if no batch is in flight. */
+  endIfIdle(): void {
     if (this.outbox.inFlight > 0) return;
     this.stream?.finish();
     this.forgetStream();
   }
 
-  /** Breaks off what is under way. What comes later is sent on a new connection. */
+  /** Aborts the stream and the connection. Later batches use a new connection. */
   disconnect(): void {
     this.stream?.cancel();
     this.forgetStream();
@@ -129,7 +129,8 @@ export class Link {
   }
 
   private acknowledged(sequence: number, rejected: readonly Rejection[]): void {
-    // Not before: a server that greets and dies is no reason to come back at once.
+    // Not earlier: a server that accepts connections but then fails must not cause fast
+    // reconnections.
     this.backoff.reset();
     const batch = this.outbox.settle(sequence);
     if (batch) this.listener.acknowledged(batch, rejected);
@@ -141,8 +142,7 @@ export class Link {
       if (batch) this.listener.refused(batch, reason);
       return;
     }
-    // All batches wait, not this one alone: others would meet the same overload, and
-    // overtake it.
+    // All batches wait, because others would meet the same overload and overtake this one.
     this.outbox.unsend(sequence);
     this.pause ??= setTimeout(
       () => {
@@ -156,7 +156,7 @@ export class Link {
   private lost(reason: string): void {
     this.disconnect();
     const delay = this.backoff.next();
-    this.reconnect = setTimeout(() => this.hurry(), delay).unref();
+    this.reconnect = setTimeout(() => this.connectNow(), delay).unref();
     this.listener.disconnected(reason, delay);
   }
 

@@ -1,6 +1,6 @@
-/** Records under one id, encoded once: they are sent again byte for byte. */
+/** Records under one batch id, encoded once: a resend has the same bytes. */
 export interface Batch {
-  /** Grows by one from batch to batch. */
+  /** Increases by one per batch. */
   readonly sequence: number;
   readonly request: Uint8Array;
   readonly records: number;
@@ -8,7 +8,7 @@ export interface Batch {
 
 interface Entry {
   readonly batch: Batch;
-  /** On the stream that is open now, and not answered. */
+  /** Sent on the current stream and not answered. */
   isSent: boolean;
 }
 
@@ -17,7 +17,7 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-/** The batches that are not settled: acknowledged, refused or given up. In order of their sequence. */
+/** The batches that are not settled (acknowledged, refused or given up), ordered by sequence. */
 export class Outbox {
   private readonly entries = new Map<number, Entry>();
   private newest = 0;
@@ -26,7 +26,7 @@ export class Outbox {
   private bytesHeld = 0;
   private waiters: Waiter[] = [];
 
-  /** Batches on their way. */
+  /** The number of batches in flight. */
   get inFlight(): number {
     return this.sent;
   }
@@ -50,9 +50,9 @@ export class Outbox {
     this.bytesHeld += batch.request.length;
   }
 
-  /** The oldest batch that is not on its way, which it is from now on. */
+  /** Marks the oldest unsent batch as sent and returns it. */
   takeUnsent(): Batch | undefined {
-    // Those that are sent stand in front, and are no more than the server's window.
+    // Sent batches come first, and are at most the server's window.
     for (const entry of this.entries.values()) {
       if (entry.isSent) continue;
       entry.isSent = true;
@@ -62,7 +62,7 @@ export class Outbox {
     return undefined;
   }
 
-  /** The batch is to be sent again. */
+  /** Marks a batch to be resent. */
   unsend(sequence: number): void {
     const entry = this.entries.get(sequence);
     if (!entry?.isSent) return;
@@ -70,13 +70,13 @@ export class Outbox {
     this.sent -= 1;
   }
 
-  /** Everything is to be sent again: the stream is gone. */
+  /** Marks all batches to be resent, because the stream is lost. */
   unsendAll(): void {
     for (const entry of this.entries.values()) entry.isSent = false;
     this.sent = 0;
   }
 
-  /** Lets go of a batch; `undefined` where it is not here, or not any more. */
+  /** Removes a batch and returns it; `undefined` if it is not here. */
   settle(sequence: number): Batch | undefined {
     const entry = this.entries.get(sequence);
     if (!entry) return undefined;
@@ -88,12 +88,12 @@ export class Outbox {
     return entry.batch;
   }
 
-  /** Lets go of all batches. */
+  /** Removes all batches. */
   settleAll(): Batch[] {
     return [...this.entries.keys()].flatMap((sequence) => this.settle(sequence) ?? []);
   }
 
-  /** Resolves when every batch that is here now is settled. */
+  /** Resolves when all current batches are settled. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.waiters.push({ upTo: this.newest, resolve });

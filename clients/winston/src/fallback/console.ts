@@ -4,10 +4,9 @@ import type { Fallback } from './fallback';
 import { lineOf } from './line';
 
 /**
- * Standard error, one line of JSON a record: standard output may be what the program is run for.
- *
- * A console of its own, because many services lead the global one into their logger, and
- * so would come back here.
+ * Writes one line of JSON per record to standard error, because standard output may be the
+ * program's result. It uses its own console, because many services redirect the global one to their
+ * logger, which would cause a loop.
  */
 export class ConsoleFallback implements Fallback {
   private readonly console = new Console(process.stderr);
@@ -16,8 +15,8 @@ export class ConsoleFallback implements Fallback {
     for (const record of records) this.console.log('%s', lineOf(record));
   }
 
-  /** Says something that is no record. */
-  say(text: string): void {
+  /** Writes a notice that is not a record. */
+  notice(text: string): void {
     this.console.log('%s', text);
   }
 

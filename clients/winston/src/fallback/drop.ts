@@ -1,6 +1,6 @@
 import type { Fallback } from './fallback';
 
-/** Nowhere. The transport's counters tell how many. */
+/** Drops records. The transport's counters include them. */
 export class DropFallback implements Fallback {
   write(): void {}
 

@@ -1,8 +1,8 @@
 import type { LogRecord } from '../record/record';
 
 /**
- * Where records go that cannot go to the server. Writes at once and never throws: it is
- * called at the very end of a process, and in the middle of others' work.
+ * The destination of records that cannot be sent. Writes synchronously and never throws: it is
+ * called at the end of the process and within other code.
  */
 export interface Fallback {
   write(records: readonly LogRecord[]): void;

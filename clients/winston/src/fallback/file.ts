@@ -6,10 +6,9 @@ import type { Fallback } from './fallback';
 import { lineOf } from './line';
 
 /**
- * A file to which lines of JSON are appended, made at the first of them.
- *
- * Writing is synchronous: a queue in front of the disk would need a bound of its own, and
- * a place for what is past it. Where the file cannot be written, the console takes over.
+ * Appends lines of JSON to a file, which is created for the first one. Writing is synchronous,
+ * because a queue would need its own limit and overflow handling. If the file cannot be written,
+ * the console is used.
  */
 export class FileFallback implements Fallback {
   private readonly console = new ConsoleFallback();
@@ -18,7 +17,7 @@ export class FileFallback implements Fallback {
   private readonly path: string;
 
   constructor(path: string) {
-    // Now, because the process may change its folder before the first line.
+    // Resolved now, because the process may change its working directory.
     this.path = resolve(path);
   }
 
@@ -27,7 +26,7 @@ export class FileFallback implements Fallback {
       this.file ??= this.open();
       appendFileSync(this.file, records.map((record) => `${lineOf(record)}\n`).join(''));
     } catch (error) {
-      if (!this.hasFailed) this.console.say(`logboom-winston: cannot write ${this.path}: ${String(error)}`);
+      if (!this.hasFailed) this.console.notice(`logboom-winston: cannot write ${this.path}: ${String(error)}`);
       this.hasFailed = true;
       this.console.write(records);
     }
@@ -38,7 +37,7 @@ export class FileFallback implements Fallback {
     try {
       closeSync(this.file);
     } catch {
-      // The lines are with the system, which has no more to say about them.
+      // The lines are written; an error of close has no consequence.
     }
     this.file = undefined;
   }

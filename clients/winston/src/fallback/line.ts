@@ -1,12 +1,11 @@
 import type { LogRecord, Value } from '../record/record';
 import { formatNanos } from '../record/time';
 
-/** The names that mean something else than an attribute to who reads the line. */
+/** Names with a meaning of their own in the server's JSON. */
 const OWN = new Set(['time', 'level', 'service', 'node', 'message', 'trace_id', 'span_id']);
 
 /**
- * The record as one line of JSON, as `POST /api/v1/push` takes it: what could not be sent
- * can be handed in later.
+ * Formats the record as one line of JSON for `POST /api/v1/push`, so that it can be sent later.
  */
 export function lineOf(record: LogRecord): string {
   const members = [
@@ -28,7 +27,7 @@ function member(key: string, value: Value): string {
   return `${JSON.stringify(key)}:${json(value)}`;
 }
 
-/** JSON knows numbers of any size, but neither infinities nor NaN. */
+/** JSON has no infinities and no NaN. */
 function json(value: Value): string {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));

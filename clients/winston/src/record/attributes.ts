@@ -8,13 +8,13 @@ import { unreadable } from './unreadable';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Says in the record itself that fields of it are missing. */
+/** Marks a record with omitted attributes. */
 const OMITTED: Attribute = {
   key: 'logboom.omitted',
   value: `attributes past the first ${ATTRIBUTES - 1}`,
 };
 
-/** The attributes of one record, gathered within the server's limits. */
+/** Collects the attributes of one record within the server's limits. */
 export class Attributes {
   private readonly gathered: Attribute[] = [];
   private room = RECORD_VALUE_BYTES;
@@ -24,7 +24,10 @@ export class Attributes {
     return this.gathered;
   }
 
-  /** Adds a field of any kind, and whatever it contains. One that cannot be read says so and costs no other. */
+  /**
+   * Adds a field of any type with its content. An unreadable field becomes an error text and
+   * does not affect others.
+   */
   addField(fields: Fields, key: string): void {
     try {
       this.flatten(key, fields[key], []);
@@ -39,7 +42,7 @@ export class Attributes {
     if (stacktrace !== undefined) this.add('exception.stacktrace', stacktrace);
   }
 
-  /** Adds what an error carries beside its message and stack, such as a `code`. */
+  /** Adds the properties of an error other than message and stack, such as a `code`. */
   addPropertiesOf(error: Error, key: string): void {
     this.flattenProperties(key, error, [error]);
   }
@@ -54,7 +57,7 @@ export class Attributes {
       case 'object':
         return value === null ? undefined : this.flattenObject(path, value, ancestors);
       default:
-      // Functions, symbols and undefined say nothing.
+      // Functions, symbols and undefined are skipped.
     }
   }
 

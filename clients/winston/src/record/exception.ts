@@ -1,25 +1,25 @@
 import { types } from 'node:util';
 
-/** What OpenTelemetry's `exception.*` attributes say. */
+/** The content of OpenTelemetry's `exception.*` attributes. */
 export interface Exception {
   readonly type: string;
-  /** Absent where only a stack trace was found. */
+  /** Absent if only a stack trace was found. */
   readonly message?: string;
   readonly stacktrace?: string;
 }
 
-/** The causes that a stack trace tells of; an error may be its own. */
+/** The maximum number of causes in a stack trace; causes may be cyclic. */
 const CAUSES = 8;
 
-// A stack trace begins with the error's name, `TypeError: …`, or `AssertionError [CODE]: …`.
+// A stack trace starts with the error's name, `TypeError: …`, or `AssertionError [CODE]: …`.
 const NAME = /^([A-Za-z_$][\w$.]*)(?: \[[^\]]*\])?(?::|$)/m;
 
-/** Errors of other realms, such as `node:vm`, are none by `instanceof`. */
+/** Errors of other realms, such as `node:vm`, are not an `instanceof Error`. */
 export function isError(value: unknown): value is Error {
   return types.isNativeError(value) || value instanceof Error;
 }
 
-/** The name that was given to the error, or else its class. */
+/** The explicit name of the error, or else its class. */
 export function typeOf(error: Error): string {
   if (typeof error.name === 'string' && error.name !== '' && error.name !== 'Error') return error.name;
   return error.constructor?.name || 'Error';
@@ -34,7 +34,7 @@ export function exceptionOf(error: Error): Exception {
   };
 }
 
-/** For formats that keep an error's stack and forget the error. */
+/** For formats that keep an error's stack, but not the error. */
 export function exceptionOfStack(stack: string): Exception {
   return { type: NAME.exec(stack)?.[1] ?? 'Error', stacktrace: stack };
 }

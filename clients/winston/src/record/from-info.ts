@@ -9,16 +9,16 @@ import { nanosOfMillis, nanosOfTimestamp } from './time';
 import { truncate } from './truncate';
 import { unreadable } from './unreadable';
 
-/** What winston hands to a transport: an object of any fields, and sometimes an `Error` itself. */
+/** The object that winston passes to a transport: any fields, and sometimes an `Error` itself. */
 export type Info = Readonly<Record<PropertyKey, unknown>>;
 
-/** Under these winston keeps the level that no format has changed, and a call's further arguments. */
+/** winston's symbols for the level before formatting, and for further arguments of the call. */
 const LEVEL = Symbol.for('level');
 const SPLAT = Symbol.for('splat');
 
 /**
- * Makes the record of an info; `now` is in milliseconds since the epoch. Never throws,
- * whatever the info: a line of log must not end the service that wrote it.
+ * Converts an info to a record; `now` is in milliseconds since the epoch. Never throws, because
+ * logging must not end the service.
  */
 export function recordFromInfo(info: Info, sender: Sender, now: number): LogRecord {
   try {
@@ -41,7 +41,7 @@ function compose(info: Info, sender: Sender, now: number): LogRecord {
     level: truncate(levelOf(info), NAME_BYTES),
     service: service ?? sender.service,
     node: node ?? sender.node,
-    // The server takes no record that says nothing at all.
+    // The server refuses a record without any content.
     message: truncate(messageOf(info), MESSAGE_BYTES) || (attributes.length === 0 ? '(empty)' : ''),
     attributes,
     ...(traceId !== undefined && { traceId }),
@@ -70,20 +70,20 @@ function messageOf(info: Info): string {
   }
 }
 
-/** The fields of an info, of which each ends up in one place of the record. */
+/** The fields of an info; each is used once in the record. */
 class Fields {
   private readonly taken = new Set(['level', 'message']);
 
   constructor(private readonly info: Info) {}
 
-  /** What `read` makes of the field; one that it cannot read is left for the attributes. */
+  /** Reads a field with `read`. A field that it cannot read remains an attribute. */
   take<T>(key: string, read: (value: unknown) => T | undefined): T | undefined {
     const value = read(this.info[key]);
     if (value !== undefined) this.taken.add(key);
     return value;
   }
 
-  /** What has not been taken. */
+  /** The attributes of all unused fields. */
   attributes(): LogRecord['attributes'] {
     const attributes = new Attributes();
     const exception = this.exception(attributes);
@@ -95,9 +95,8 @@ class Fields {
   }
 
   /**
-   * The one exception that the record is about. winston has four ways to log an error: as
-   * the info, as its message, as a further argument, and as a field; and some formats
-   * leave nothing of it but `stack`.
+   * Finds the exception of the record. winston has four ways to log an error: as the info, as its
+   * message, as a further argument, and as a field; some formats keep only its `stack`.
    */
   private exception(attributes: Attributes): Exception | undefined {
     const { info } = this;
@@ -106,7 +105,7 @@ class Fields {
     if (error) return this.exceptionOf(error);
     const stack = typeof info.stack === 'string' ? info.stack : undefined;
     for (const [key, value] of Object.entries(info)) {
-      // Beside the stack of another error this one is its cause, or something else.
+      // With the stack of another error, this one is its cause or unrelated.
       if (!isError(value) || (stack !== undefined && stack !== value.stack)) continue;
       this.taken.add(key);
       attributes.addPropertiesOf(value, key);
@@ -117,7 +116,7 @@ class Fields {
     return exceptionOfStack(stack);
   }
 
-  /** winston copies `stack` and `cause` of an error beside the other fields; they are told once. */
+  /** winston copies `stack` and `cause` of an error to the other fields; they are used once. */
   private exceptionOf(error: Error): Exception {
     const isCopy = (key: 'stack' | 'cause'): boolean => this.info[key] === error[key];
     for (const key of ['stack', 'cause'] as const) if (isCopy(key)) this.taken.add(key);

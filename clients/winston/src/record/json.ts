@@ -2,18 +2,18 @@ import { DEPTH } from '../limits';
 import { isError, typeOf } from './exception';
 import { plain } from './plain';
 
-/** The values that one text takes: an attribute holds no more of them than fit 64 KiB. */
+/** The maximum number of values in one text; more would not fit in the 64 KiB of an attribute. */
 const VALUES = 20_000;
 
 /**
- * JSON of any value: cycles, big integers, errors and depths that `JSON.stringify` throws
- * at are written as texts. `undefined` for what JSON leaves out, such as functions.
+ * JSON of any value. Cycles, big integers, errors and depths that `JSON.stringify` cannot handle
+ * become texts. `undefined` for values that JSON omits, such as functions.
  */
 export function jsonText(value: unknown): string | undefined {
   return JSON.stringify(new Copy().of(value, []));
 }
 
-/** A copy that `JSON.stringify` can take, of a bounded size. */
+/** A copy of limited size for `JSON.stringify`. */
 class Copy {
   private values = 0;
 
@@ -48,7 +48,7 @@ class Copy {
       }
       copy.push([key, this.of((object as Record<string, unknown>)[key], within)]);
     }
-    // From entries, because a key may be `__proto__`.
+    // `fromEntries`, because a key may be `__proto__`.
     return Object.fromEntries(copy);
   }
 

@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import { VALUE_BYTES } from '../limits';
 
 /**
- * What stands for an object whose own keys do not: texts for dates, patterns and bytes,
- * entries for maps, and what `toJSON` says. Anything else is itself.
+ * The representation of objects without meaningful own keys: texts for dates, patterns and bytes,
+ * entries for maps, and the result of `toJSON`. Other objects are returned unchanged.
  */
 export function plain(value: object): unknown {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
@@ -16,7 +16,7 @@ export function plain(value: object): unknown {
   return value;
 }
 
-/** No more than an attribute can hold: a buffer may be large. */
+/** At most the size of an attribute, because a buffer may be large. */
 function base64(view: ArrayBufferView): string {
   return Buffer.from(view.buffer, view.byteOffset, Math.min(view.byteLength, VALUE_BYTES)).toString('base64');
 }

@@ -1,13 +1,13 @@
-/** What an attribute may hold. */
+/** The type of an attribute's value. */
 export type Value = string | number | bigint | boolean;
 
-/** One field of a record beside those that every record has. */
+/** A field of a record other than the built-in ones. */
 export interface Attribute {
   readonly key: string;
   readonly value: Value;
 }
 
-/** A log record as the server takes it: within the server's limits, and well-formed. */
+/** A valid log record within the server's limits. */
 export interface LogRecord {
   /** Nanoseconds since the Unix epoch. */
   readonly timeUnixNano: bigint;
@@ -15,7 +15,7 @@ export interface LogRecord {
   readonly service: string;
   readonly node: string;
   readonly message: string;
-  /** In the order in which they were found; of several with one key the last counts. */
+  /** In order of discovery; of equal keys the last counts. */
   readonly attributes: readonly Attribute[];
   /** 32 hexadecimal digits. */
   readonly traceId?: string;
@@ -23,7 +23,7 @@ export interface LogRecord {
   readonly spanId?: string;
 }
 
-/** Who sends: holds for the records that name no service or node of their own. */
+/** The sender of a batch, for records without their own service or node. */
 export interface Sender {
   readonly service: string;
   readonly node: string;

@@ -1,23 +1,22 @@
 const NANOS_PER_MILLI = 1_000_000n;
-/** What 64 bits of nanoseconds can hold: the years 1678 to 2261. */
+/** The range of 64 bits of nanoseconds: the years 1678 to 2261. */
 const MOST_MILLIS = 9_200_000_000_000;
 
-// Date and time of day, a fraction after `.`, `,` or, as in winston's own
-// 'YYYY-MM-DD HH:mm:ss:SSS', a colon, and perhaps a zone.
+// Date and time, a fraction after `.`, `,` or a colon, as in winston's 'YYYY-MM-DD HH:mm:ss:SSS',
+// and an optional zone.
 const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,:](\d{1,9})\d*)?)?(?: ?(?:([Zz])|([+-])(\d\d):?(\d\d)))?$/;
 
-/** Nanoseconds since the Unix epoch, of milliseconds that may have a fraction. */
+/** Converts milliseconds with an optional fraction to nanoseconds since the Unix epoch. */
 export function nanosOfMillis(millis: number): bigint {
   const whole = Math.floor(millis);
   return BigInt(whole) * NANOS_PER_MILLI + BigInt(Math.floor((millis - whole) * 1e6));
 }
 
 /**
- * Reads what a format has put into `timestamp`: ISO 8601 text, winston's own form, a
- * `Date`, or milliseconds since the epoch. Text that names no zone is local time, because
- * that is what winston writes. `undefined` for anything else: a guess at a foreign form
- * would be a wrong time that looks right.
+ * Parses the `timestamp` of a format: ISO 8601 text, winston's own form, a `Date`, or milliseconds
+ * since the epoch. Text without a zone is local time, as written by winston. `undefined` for
+ * anything else, because a wrong guess would look like a correct time.
  */
 export function nanosOfTimestamp(timestamp: unknown): bigint | undefined {
   if (typeof timestamp === 'string') return nanosOfText(timestamp.trim());
@@ -32,7 +31,7 @@ function nanosOfText(text: string): bigint | undefined {
   const [year, month, day] = [number(1), number(2), number(3)];
   const [hour, minute, second] = [number(4), number(5), number(6)];
   if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return undefined;
-  // `Date` would take the 31st of April for the 1st of May.
+  // `Date` would accept the 31st of April as the 1st of May.
   if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined;
   const zoned = parts[8] !== undefined || parts[9] !== undefined;
   const millis = zoned
@@ -47,7 +46,7 @@ function offsetMillis(sign: string | undefined, hours: number, minutes: number):
   return sign === '-' ? -offset : offset;
 }
 
-/** RFC 3339 in UTC with nine digits: `2026-01-02T03:04:05.000000006Z`. */
+/** Formats as RFC 3339 in UTC with nine digits: `2026-01-02T03:04:05.000000006Z`. */
 export function formatNanos(nanos: bigint): string {
   const beyond = ((nanos % NANOS_PER_MILLI) + NANOS_PER_MILLI) % NANOS_PER_MILLI;
   const millis = (nanos - beyond) / NANOS_PER_MILLI;

@@ -1,6 +1,6 @@
 import { isError } from './exception';
 
-/** What stands for a value whose getter, `toJSON` or proxy throws. */
+/** The text for a value whose getter, `toJSON` or proxy throws. */
 export function unreadable(error: unknown): string {
   return `[unreadable: ${isError(error) ? error.message : 'it threw'}]`;
 }

@@ -1,8 +1,8 @@
 import { StreamResponse } from './contract';
 
-/** One record that was refused; the others of its batch are stored. */
+/** A refused record; the others of its batch are stored. */
 export interface Rejection {
-  /** Its place in the batch, from 0. */
+  /** Its index in the batch, from 0. */
   readonly index: number;
   readonly reason: string;
 }
@@ -12,10 +12,10 @@ export type Answer =
   | { readonly kind: 'window'; readonly batches: number }
   | { readonly kind: 'acknowledged'; readonly sequence: number; readonly rejected: readonly Rejection[] }
   | { readonly kind: 'failed'; readonly sequence: number; readonly reason: string; readonly retryAfterMs?: number }
-  /** Of a newer server. */
+  /** From a newer server. */
   | { readonly kind: 'unknown' };
 
-/** `StreamResponse` of the contract, with numbers for 64-bit integers: the sequences are our own. */
+/** `StreamResponse` of the contract, with 64-bit integers as numbers: we chose the sequences. */
 interface WireAnswer {
   window?: { batches?: number };
   acknowledged?: { sequence?: number; rejected?: { index?: number; reason?: string }[] };
@@ -23,7 +23,7 @@ interface WireAnswer {
 }
 
 export function decodeAnswer(bytes: Uint8Array): Answer {
-  // Without defaults, so that an absent delay is told from none.
+  // Without defaults, to distinguish an absent delay from zero.
   const wire: WireAnswer = StreamResponse.toObject(StreamResponse.decode(bytes), { longs: Number });
   if (wire.window) return { kind: 'window', batches: wire.window.batches ?? 0 };
   if (wire.acknowledged) {

@@ -2,9 +2,9 @@ import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import type { TlsOptions } from '../options';
 
 /**
- * What a connection is encrypted with; in clear text without options.
+ * The credentials of a connection; unencrypted without options.
  *
- * @throws {TypeError} that names the option, where a PEM text is none.
+ * @throws {TypeError} naming the option with invalid PEM.
  */
 export function credentialsOf(tls: TlsOptions | undefined): ChannelCredentials {
   if (!tls) return credentials.createInsecure();

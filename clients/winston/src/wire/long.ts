@@ -1,5 +1,4 @@
-// 64-bit integers between `bigint`, which is ours, and the halves that protobufjs reads and
-// writes.
+// Converts 64-bit integers between `bigint` and the halves used by protobufjs.
 
 /** A 64-bit integer in halves; the upper one has the sign. */
 export interface Long {

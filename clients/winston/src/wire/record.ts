@@ -14,7 +14,7 @@ interface WireRecord {
   spanId?: Uint8Array;
 }
 
-/** `Attribute` of the contract: one of the four kinds of values. */
+/** `Attribute` of the contract: one of four value types. */
 interface WireAttribute {
   key: string;
   text?: string;
@@ -23,7 +23,7 @@ interface WireAttribute {
   boolean?: boolean;
 }
 
-/** Encodes one record; what its sender says for all of them is left out. */
+/** Encodes one record without the fields of its sender. */
 export function encodeRecord(record: LogRecord, sender: Sender): Uint8Array {
   const wire: WireRecord = {
     timeUnixNano: toLong(record.timeUnixNano),
@@ -51,7 +51,7 @@ function wireAttribute({ key, value }: Attribute): WireAttribute {
   }
 }
 
-/** The record again: for the fallback, and for who asks what was refused. */
+/** Decodes a record, for the fallback and for events. */
 export function recordFromWire(message: object, sender: Sender): LogRecord {
   const wire = message as WireRecord;
   return {

@@ -2,20 +2,20 @@ import type { LogRecord, Sender } from '../record/record';
 import { PushRequest } from './contract';
 import { recordFromWire } from './record';
 
-/** What a batch is sent as. */
+/** The header of a batch. */
 export interface Request {
-  /** 16 bytes, random: whoever sees them again has stored the batch already. */
+  /** 16 random bytes, by which the server recognises a resent batch. */
   readonly batchId: Uint8Array;
   readonly sender: Sender;
   readonly sequence: number;
 }
 
-/** How `PushRequest.records` precedes each record: its field number, and "with a length". */
+/** The tag before each record in `PushRequest.records`: field number and wire type. */
 const RECORDS_TAG = fieldTag('records');
 
 /**
- * Encodes a batch of records that are encoded already. They are, because their sizes had
- * to be known one by one, and because bytes take a fraction of the memory that objects do.
+ * Encodes a batch of encoded records. Records are encoded early, because their sizes are needed and
+ * bytes take a fraction of the memory of objects.
  */
 export function encodeRequest({ batchId, sender, sequence }: Request, records: readonly Uint8Array[]): Uint8Array {
   const { service, node } = sender;

@@ -2,31 +2,31 @@ import { Client, type ClientDuplexStream, type ChannelCredentials, Metadata, typ
 import { type Answer, decodeAnswer } from './answer';
 import { STREAM } from './contract';
 
-/** The half of a call that takes encoded requests. */
+/** A call that sends encoded requests. */
 type Call = ClientDuplexStream<Uint8Array, Answer>;
 
-/** How long a server may take to end a stream that we have ended. */
+/** The timeout for the server to end a stream after we have ended it. */
 const FAREWELL_MS = 1000;
 
 const CHANNEL_OPTIONS = {
-  // The link opens a connection anew, after a delay of its own. With connections of its
-  // own it does not wait for the delays of another one to the same address.
+  // The link reconnects with its own backoff. Separate subchannels avoid waiting for the backoff of
+  // another connection to the same address.
   'grpc.use_local_subchannel_pool': 1,
-  // Batches are sent again under their ids, on a new stream; gRPC's own retries would keep
-  // a copy of everything that was written.
+  // Batches are resent under their ids on a new stream. gRPC's retries would keep a copy of
+  // everything written.
   'grpc.enable_retries': 0,
-  // A peer that vanished without a word is noticed while something is on its way.
+  // Detects a vanished peer while batches are in flight.
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
 };
 
-/** Where answers of one stream go, and in the end why there are no more. */
+/** Receives the responses of one stream, and the reason of its end. */
 export interface StreamListener {
   answered(answer: Answer): void;
   ended(reason: string): void;
 }
 
-/** A connection to the server, made at the first stream. */
+/** A connection to the server, opened by the first stream. */
 export class Connection {
   private readonly client: Client;
 
@@ -60,7 +60,7 @@ export class LogStream {
   ) {
     this.listener = listener;
     call.on('data', (answer: Answer) => this.listener?.answered(answer));
-    // Every end, with an error or without one, comes as a status, too.
+    // Every end is also reported as a status.
     call.on('error', () => {});
     call.on('status', ({ code, details }: StatusObject) => {
       const listener = this.listener;
@@ -69,19 +69,19 @@ export class LogStream {
     });
   }
 
-  /** What is not yet on the wire is kept by the call; the server's window bounds it. */
+  /** The call buffers what is not yet written; the server's window limits it. */
   send(request: Uint8Array): void {
     this.call.write(request);
   }
 
-  /** Ends the call from this side; its listener hears no more. */
+  /** Ends the call; its listener is not called any more. */
   finish(): void {
     this.listener = undefined;
     this.call.end();
     setTimeout(() => this.call.cancel(), FAREWELL_MS).unref();
   }
 
-  /** Breaks the call off; its listener hears no more. */
+  /** Cancels the call; its listener is not called any more. */
   cancel(): void {
     this.listener = undefined;
     this.call.cancel();
@@ -89,6 +89,6 @@ export class LogStream {
 }
 
 function reasonOf(code: status, details: string): string {
-  // gRPC adds a note even where it has none.
+  // gRPC adds this note even if it is empty.
   return details.replace(/ Resolution note: $/, '') || (status[code] ?? `status ${code}`);
 }

@@ -1,4 +1,4 @@
-// A service that logs, has nothing else to do, and says how it went.
+// A service that logs, then ends, and reports the result.
 //
 //   { transport, count, then: 'nothing' | 'end' | 'exit' | 'flush' }
 import winston from 'winston';

@@ -1,4 +1,4 @@
-// A service that dies of an exception that nobody catches.
+// A service that ends with an uncaught exception.
 //
 //   { transport }
 import winston from 'winston';

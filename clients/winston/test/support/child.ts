@@ -1,10 +1,10 @@
-// A service as a process of its own.
+// A service in its own process.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-/** How a child has ended, and what it has written. */
+/** The exit status of a child, and its output. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -12,7 +12,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Past it a child counts as one that never ends. */
+/** The timeout after which a child counts as hanging. */
 const LIMIT_MS = 60_000;
 
 /** Runs `test/children/<name>` to its end, with options as JSON. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-/** The numbers that records carry in their attribute `n`, or lines in their member `n`. */
+/** The numbers in the records' attribute `n`, or in the lines' member `n`. */
 export function numbersOf(records: readonly { readonly attributes?: Readonly<Record<string, unknown>>; readonly n?: unknown }[]): number[] {
   return records.map(({ attributes, n }) => Number(attributes?.n ?? n));
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** A line that a fallback has written. */
+/** A line written by a fallback. */
 export type Line = Readonly<Record<string, unknown>>;
 
 export function linesIn(text: string): Line[] {
@@ -10,7 +10,7 @@ export function linesIn(text: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-/** The lines of a fallback file; none where nothing fell back. */
+/** The lines of a fallback file; empty without one. */
 export function linesOf(path: string): Line[] {
   return existsSync(path) ? linesIn(readFileSync(path, 'utf8')) : [];
 }

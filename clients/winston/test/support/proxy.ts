@@ -1,4 +1,4 @@
-// A TCP proxy that can lose what the server says, and cut connections.
+// A TCP proxy that can drop the server's responses and close connections.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -21,12 +21,12 @@ export class Proxy {
     return proxy;
   }
 
-  /** From now on nothing that the server says arrives, on the connections there are. */
+  /** Drops all further responses on existing connections. */
   loseAnswers(): void {
     this.isDeaf = true;
   }
 
-  /** Cuts all connections; new ones work. */
+  /** Closes all connections; new ones work. */
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
     this.isDeaf = false;

@@ -1,21 +1,20 @@
-// A server that says what a test wants: for answers that the real one gives to nobody who
-// keeps its limits.
+// A scripted server, for responses that the real one never sends to a client within its limits.
 import { type ServerDuplexStream, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { decodeRecords } from '../../src/wire/request';
 import { PushRequest, STREAM, StreamResponse } from '../../src/wire/contract';
 
-/** A batch that has arrived. */
+/** A received batch. */
 export interface Arrived {
   readonly batchId: string;
   readonly sequence: number;
   readonly messages: readonly string[];
 }
 
-/** A call of `Stream`, seen from the server. */
+/** A call of `Stream` on the server side. */
 export interface Call {
-  /** Says one message, as an object of the contract. */
+  /** Sends one message, as an object of the contract. */
   say(answer: object): void;
-  /** Ends the call as if all were well. */
+  /** Ends the call without an error. */
   end(): void;
   /** Ends the call with an error. */
   fail(reason: string): void;

@@ -1,4 +1,4 @@
-// The real server, as its user starts it.
+// The real server, started like by a user.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { LogboomTransport } from '../../src';
 import { until } from './until';
 
-/** A record, as the server's API shows it. */
+/** A record, as returned by the server's API. */
 export interface StoredRecord {
   readonly position: string;
   readonly time: string;
@@ -30,7 +30,7 @@ interface Page {
 interface Addresses {
   /** The dashboard and the HTTP API. */
   readonly http: string;
-  /** gRPC alone. */
+  /** The gRPC-only listener. */
   readonly grpc: string;
 }
 
@@ -46,7 +46,7 @@ export class Server {
     private readonly options: readonly string[],
   ) {}
 
-  /** Starts the program that LOGBOOM_PROGRAM names, on ports and a folder of its own. */
+  /** Starts the program of LOGBOOM_PROGRAM, on its own ports and folder. */
   static async start(...options: string[]): Promise<Server> {
     const program = process.env.LOGBOOM_PROGRAM;
     if (!program) throw new Error('LOGBOOM_PROGRAM is not set: these tests need the path of the logboom program');
@@ -59,12 +59,12 @@ export class Server {
     return this.addresses.grpc;
   }
 
-  /** A path for a test's own file. */
+  /** A path for a test's file. */
   file(name: string): string {
     return join(this.folder, name);
   }
 
-  /** Starts it, on the same ports and folder after the first time. */
+  /** Starts it, later on the same ports and folder. */
   async start(): Promise<void> {
     const { http, grpc } = this.addresses;
     const options = ['serve', '--data', join(this.folder, 'data'), '--listen', http, '--grpc-listen', grpc, '--log', 'warn'];
@@ -79,12 +79,12 @@ export class Server {
     );
   }
 
-  /** As by power loss: the server has no chance to finish anything. */
+  /** Kills it, like a power loss. */
   async kill(): Promise<void> {
     await this.end('SIGKILL');
   }
 
-  /** As an operator stops it. */
+  /** Stops it gracefully. */
   async stop(): Promise<void> {
     await this.end('SIGTERM');
   }
@@ -95,9 +95,8 @@ export class Server {
   }
 
   /**
-   * What is stored, in the order of storing. The server stores what it acknowledges in the
-   * order of acknowledging, and soon: a last record of our own, once it is there, tells that
-   * everything before it is, too.
+   * The stored records, in storage order. The server stores records in the order of
+   * acknowledgement, with a short delay. When a final record is stored, so are all earlier ones.
    */
   async records(query: string): Promise<StoredRecord[]> {
     await this.mark();
@@ -110,7 +109,7 @@ export class Server {
     return records.sort((one, other) => Number(BigInt(one.position) - BigInt(other.position)));
   }
 
-  /** Hands in a file of JSON lines over HTTP. */
+  /** Pushes a file of JSON lines over HTTP. */
   async push(file: string): Promise<void> {
     const answer = await fetch(`http://${this.addresses.http}/api/v1/push`, { method: 'POST', body: readFileSync(file) });
     if (!answer.ok) throw new Error(await answer.text());
@@ -141,7 +140,7 @@ export class Server {
   }
 }
 
-/** Reads the addresses from what the program says when it is ready. */
+/** Parses the addresses in the program's ready message. */
 async function announced(child: ChildProcess): Promise<Addresses> {
   if (!child.stdout) throw new Error('the program has no standard output');
   let http: string | undefined;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long a test waits for what must come: only a failure takes as long. */
+/** The timeout of a test; reached only on failure. */
 const PATIENCE_MS = 60_000;
 
-/** Waits until `probe` gives something else than `undefined` or `false`. */
+/** Polls until `probe` returns a value other than `undefined` or `false`. */
 export async function until<T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
   const end = Date.now() + PATIENCE_MS;
   while (Date.now() < end) {

@@ -1,13 +1,11 @@
-//! One object of fields as a record, whatever the format it comes in.
+//! Converts one object of fields to a record, independent of its format.
 //!
-//! Fields go where [`Mapping`] says; what has no role becomes an attribute. Nested objects
-//! are flattened with dots, arrays become JSON text. The object is read in one pass,
-//! without a tree in between.
+//! [`Mapping`] assigns roles to fields. A field without a role becomes an attribute. Nested objects are flattened
+//! with dots, arrays become JSON text. The object is read in one pass, without an intermediate tree.
 //!
-//! The message is, in this order: a text or number under a usual name for it (the first of
-//! several); what its template says; a text under one of the second names, or a list; the JSON
-//! text of an object under any of these names, whose fields are attributes as well; a text that
-//! describes an event or an error. What does not become the message is an attribute.
+//! The message is the first of: a text or number under a usual message name; the rendered message template; a text
+//! under a secondary name, or a list; the JSON text of an object under any of these names, whose fields are
+//! attributes as well; a text that describes an event or an error. All other candidates become attributes.
 
 mod name;
 mod object;
@@ -22,7 +20,7 @@ use serde::de::Deserializer;
 use self::{object::Root, reading::Reading};
 use crate::{json_text, mapping::Mapping};
 
-/// Reads one JSON object; the error is for the client.
+/// Parses one JSON object. The error is for the client.
 pub(crate) fn read_json(json: &[u8], mapping: &Mapping) -> Result<RawRecord, String> {
     let text = as_text(json)?;
     Ok(read_text(text, mapping)?.finish(|| structure(text, mapping)))
@@ -37,26 +35,26 @@ fn read_text<'a>(text: &str, mapping: &'a Mapping) -> Result<Reading<'a>, String
     let mut fast = sonic_rs::Deserializer::from_str(text);
     match fast.deserialize_map(Root(&mut reading)).and_then(|()| fast.end()) {
         Ok(()) if !reading.is_inexact => Ok(reading),
-        _ => read_carefully(text, mapping),
+        _ => read_exact(text, mapping),
     }
 }
 
-/// Has the last word on what the faster reader refuses, in one line that names the place, and on
-/// numbers that have more digits than it keeps.
-fn read_carefully<'a>(json: &str, mapping: &'a Mapping) -> Result<Reading<'a>, String> {
-    let json = json_text::carefully(json.as_bytes());
+/// Parses what the fast parser refuses, to report the error with its position, and numbers with more digits than the
+/// fast parser keeps.
+fn read_exact<'a>(json: &str, mapping: &'a Mapping) -> Result<Reading<'a>, String> {
+    let json = json_text::preserve_digits(json.as_bytes());
     let mut reading = Reading::new(mapping);
     let mut deserializer = serde_json::Deserializer::from_slice(&json);
     deserializer
         .deserialize_map(Root(&mut reading))
         .and_then(|()| deserializer.end())
-        .map_err(|error| format!("the record is no JSON object: {}", json_text::explained(&error)))?;
+        .map_err(|error| format!("the record is not a JSON object: {}", json_text::explained(&error)))?;
     Ok(reading)
 }
 
-/// The JSON text of the object that is the message. Few records need it, so they are read twice.
+/// The JSON text of the object that is the message. Few records need it, so those are parsed twice.
 fn structure(text: &str, mapping: &Mapping) -> Option<String> {
-    let json = json_text::carefully(text.as_bytes());
+    let json = json_text::preserve_digits(text.as_bytes());
     tree::message(&mut serde_json::Deserializer::from_slice(&json), mapping)
 }
 
@@ -67,10 +65,9 @@ pub(crate) fn read<'de, D: Deserializer<'de> + Copy>(object: D, mapping: &Mappin
     Ok(reading.finish(|| tree::message(object, mapping)))
 }
 
-/// Reads a line of text: where it is a JSON object with a message, that is the record, and
-/// otherwise the line is the message.
+/// Parses a line of text. A JSON object with a message becomes the record; any other line becomes the message.
 pub(crate) fn read_line(line: String, mapping: &Mapping) -> RawRecord {
-    // What looks like JSON and is none is a line like any other.
+    // Invalid JSON is an ordinary line.
     let read = |line: &str| {
         let reading = read_text(line, mapping).ok()?;
         Some(reading.finish_with_message(|| structure(line, mapping)))

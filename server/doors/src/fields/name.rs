@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
 use crate::json_text;
 
-/// A key, kept inline where it is short.
+/// A key, stored inline if short.
 pub(super) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -27,7 +27,7 @@ impl Visitor<'_> for Name {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<CompactString, E> {
         match json_text::marked_number(name) {
-            Some(_) => Err(E::custom("a field's name is a number; write it as a text")),
+            Some(_) => Err(E::custom("a field's name is a number; send it as a string")),
             None => Ok(CompactString::new(name)),
         }
     }

@@ -1,4 +1,4 @@
-//! The fields of an object, one after another, each where its name says.
+//! Visits the fields of an object and assigns each by its name.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::{name::Name, reading::Reading, tree};
 use crate::{json_text, mapping::Role};
 
-/// The record's own object.
+/// The root object of the record.
 pub(super) struct Root<'r, 'a>(pub(super) &'r mut Reading<'a>);
 
 impl<'de> Visitor<'de> for Root<'_, '_> {
@@ -28,7 +28,7 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
     }
 }
 
-/// A field's value, which goes where its name says.
+/// A field's value, assigned by the field's role.
 struct Field<'r, 'a> {
     reading: &'r mut Reading<'a>,
     role: Role,
@@ -53,13 +53,13 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        // Numbers with too many digits come as marked texts.
+        // Numbers with too many digits arrive as marked texts.
         let text = json_text::marked_number(text).unwrap_or(text);
         self.reading.text(self.role, self.path, text);
         Ok(())
     }
 
-    /// Formats with binary texts (MessagePack's older form) hold texts in them.
+    /// Binary values of other formats (MessagePack's older form) contain text.
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<(), E> {
         self.reading.text(self.role, self.path, &String::from_utf8_lossy(bytes));
         Ok(())
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        // Beyond 63 bits the text keeps every digit, and a float would not.
+        // Beyond 63 bits a text keeps every digit; a float would not.
         match i64::try_from(value) {
             Ok(value) => self.reading.number(self.role, self.path, Value::Int(value)),
             Err(_) => self.reading.text(self.role, self.path, &format_compact!("{value}")),
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
     }
 
     fn visit_f32<E: Error>(self, value: f32) -> Result<(), E> {
-        // The digits that were meant: 0.1 and not 0.10000000149011612.
+        // Converts by way of the decimal text: 0.1 and not 0.10000000149011612.
         self.visit_f64(value.to_string().parse().unwrap_or(f64::from(value)))
     }
 
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
         Ok(())
     }
 
-    /// `null` is the absence of a value.
+    /// `null` means an absent value.
     fn visit_unit<E>(self) -> Result<(), E> {
         self.reading.null(self.role);
         Ok(())
@@ -111,14 +111,14 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { reading, role, path, depth } = self;
         if depth >= limits::DEPTH {
-            // Read to its end, so that the error is about depth and not about syntax.
+            // Consumes the object, so that the error is about the depth and not about the syntax.
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             let at: CompactString = path.chars().take(64).collect();
             return Err(A::Error::custom(format!("{at}… is nested deeper than {} objects", limits::DEPTH)));
         }
         reading.structured(role);
         while let Some(name) = map.next_key_seed(Name)? {
-            // MongoDB's times: `{"$date":{"$numberLong":"1700000000123"}}`.
+            // MongoDB times: `{"$date":{"$numberLong":"1700000000123"}}`.
             if role == Role::Time && matches!(&*name, "$date" | "$numberLong") {
                 map.next_value_seed(Field { reading, role, path: path.clone(), depth: depth + 1 })?;
                 continue;
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Field<'_, '_> {
                     limits::KEY_BYTES
                 )));
             }
-            // `{"service":{"name":…}}` is what `service.name` is.
+            // `{"service":{"name":…}}` is equivalent to `service.name`.
             let role = reading.mapping.role(&path);
             map.next_value_seed(Field { reading, role, path, depth: depth + 1 })?;
         }

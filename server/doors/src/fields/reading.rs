@@ -1,5 +1,4 @@
-//! A record while its fields are read: which of several fields is its message, its level, its
-//! time.
+//! The state of a record while its fields are read: decides which field is its message, level and time.
 
 use compact_str::{CompactString, format_compact};
 use model::{LevelNumbers, Severity, Text, Value};
@@ -10,26 +9,25 @@ use crate::{
     template,
 };
 
-/// From here on, with more than 15 digits before the point, a float may change what is written
-/// there.
+/// From here on, with more than 15 digits before the point, a float may change the digits.
 pub(super) const EXACT: f64 = 1e15;
 
 pub(super) struct Reading<'a> {
     pub(super) mapping: &'a Mapping,
     record: RawRecord,
-    /// The name of the field that is the message until one with a better name comes.
+    /// The field that provided the message, until a field of higher rank occurs.
     message_from: Option<CompactString>,
-    /// The attribute that is a message where there is no other.
+    /// The attribute that becomes the message if there is no other.
     hint: Option<usize>,
-    /// A field for messages is an object.
+    /// A message field contains an object.
     is_structured: bool,
-    /// A field for messages is `null`.
+    /// A message field is `null`.
     is_null: bool,
     /// The level was a number.
     is_numbered: bool,
-    /// What a number beside the level's own field says, and whether it is the severity itself.
+    /// The severity of a number outside the level field, and whether it is an exact severity.
     beside: Option<(Severity, &'static str, bool)>,
-    /// There was a number that a float may not hold.
+    /// A number may have lost digits as a float.
     pub(super) is_inexact: bool,
 }
 
@@ -52,11 +50,11 @@ impl<'a> Reading<'a> {
         self.record.attributes.push((path, value));
     }
 
-    /// Takes a value that has a text form: most loggers write most fields as texts.
+    /// Assigns a value that has a text form: most loggers send most fields as texts.
     pub(super) fn text(&mut self, role: Role, path: CompactString, text: &str) {
         let record = &mut self.record;
         match role {
-            // The first of several names wins; the others stay readable as attributes.
+            // The first of several names wins; the others become attributes.
             Role::Message if record.message.is_empty() => text.clone_into(&mut record.message),
             Role::Message if self.message_from.is_some() && !text.is_empty() => {
                 self.demote();
@@ -83,10 +81,10 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn number(&mut self, role: Role, path: CompactString, value: Value) {
-        // Not a number is, like the infinities, for the normalise stage.
+        // The normalise stage handles NaN and infinities.
         self.is_inexact |= matches!(value, Value::Float(number) if number.abs() >= EXACT);
         match (role, &value) {
-            // Epochs, told apart by their size like their text forms.
+            // Epochs; the size determines the unit, as for texts.
             (Role::Time, Value::Int(number)) if matches!(self.record.time, RawTime::Missing) => {
                 self.record.time = RawTime::Number(*number);
             }
@@ -113,7 +111,7 @@ impl<'a> Reading<'a> {
         self.is_null |= role == Role::Message;
     }
 
-    /// Takes a list as its JSON text.
+    /// Assigns a list as its JSON text.
     pub(super) fn list(&mut self, role: Role, path: CompactString, text: String) {
         if matches!(role, Role::Message | Role::SecondMessage) && self.record.message.is_empty() {
             self.record.message = text;
@@ -123,7 +121,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes that an object stands where a message may be.
+    /// Records that a message field contains an object.
     pub(super) fn structured(&mut self, role: Role) {
         self.is_structured |= matches!(role, Role::Message | Role::SecondMessage | Role::Payload);
     }
@@ -152,7 +150,7 @@ impl<'a> Reading<'a> {
                 if is_exact || self.beside.is_none() {
                     self.beside = Some((severity, word, is_exact));
                 }
-                // What the severity does not hold as it is stays readable.
+                // Keeps the number, because the severity does not represent it exactly.
                 if matches!(numbers, LevelNumbers::Python | LevelNumbers::Java) {
                     self.attribute(path, value);
                 }
@@ -162,7 +160,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Makes an attribute of a message that another one takes the place of.
+    /// Turns a message into an attribute, because a field of higher rank replaces it.
     fn demote(&mut self) {
         if let Some(name) = self.message_from.take() {
             let text = std::mem::take(&mut self.record.message);
@@ -170,7 +168,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The record; `structure` gives the JSON text of the object that is the message.
+    /// Completes the record. `structure` returns the JSON text of the object that is the message.
     pub(super) fn finish(self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
         let is_null = self.is_null;
         let mut record = self.finish_with_message(structure);
@@ -180,7 +178,7 @@ impl<'a> Reading<'a> {
         record
     }
 
-    /// [`Reading::finish`], but for a message that is `null`.
+    /// [`Reading::finish`], except for a `null` message.
     pub(super) fn finish_with_message(mut self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
         if self.record.message.is_empty() || self.message_from.is_some() {
             let second = std::mem::take(&mut self.record.message);
@@ -201,7 +199,7 @@ impl<'a> Reading<'a> {
             record.message = text.to_string();
         }
         if let Some((severity, word, is_exact)) = self.beside {
-            // A word that is no level leaves it to the number.
+            // If the word is not a level, the number decides.
             if is_exact || record.severity.is_none() && Severity::from_word(&record.level).is_none() {
                 record.severity = Some(severity.number().into());
             }

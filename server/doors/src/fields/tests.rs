@@ -1,4 +1,4 @@
-//! One object of fields as a record, by examples and laws.
+//! Examples and property tests of converting one object of fields to a record.
 
 use model::{Text, Value};
 use pipeline::normalise::RawTime;
@@ -58,7 +58,7 @@ fn what_is_no_record_is_explained() {
     assert!(read_json(arrays.as_bytes(), &Mapping::usual()).is_err());
 }
 
-/// Stands before a number that is to lose its quotes.
+/// The prefix of a number that is to lose its quotes.
 const PLAIN: &str = "plain:";
 
 /// JSON as a text, with numbers of any length.
@@ -74,7 +74,7 @@ fn written(json: &serde_json::Value, pretty: bool) -> String {
 #[test]
 fn the_message_is_found_under_every_usual_name_and_nothing_else_is_lost() {
     for (json, message, attributes) in [
-        // The first of several, and a better name before a second one.
+        // The first of several, and a primary name before a secondary one.
         (r#"{"msg":"a","message":"b"}"#, "a", &[("message", "b")][..]),
         (r#"{"body":"a","msg":"b"}"#, "b", &[("body", "a")]),
         (r#"{"msg":"b","log":"a"}"#, "b", &[("log", "a")]),
@@ -87,7 +87,7 @@ fn the_message_is_found_under_every_usual_name_and_nothing_else_is_lost() {
         (r#"{"jsonPayload":{"message":"m","n":1}}"#, "m", &[("jsonPayload.n", "1")]),
         (r#"{"jsonPayload":{"n":1}}"#, r#"{"n":1}"#, &[("jsonPayload.n", "1")]),
         (r#"{"MESSAGE":"m","_PID":"7"}"#, "m", &[("_PID", "7")]),
-        // Descriptions stay fields.
+        // Descriptions remain fields.
         (r#"{"event":"login","user":"ann"}"#, "login", &[("event", "login"), ("user", "ann")]),
         (r#"{"err":{"message":"boom"}}"#, "boom", &[("err.message", "boom")]),
         (r#"{"err":{"message":"boom"},"msg":"m"}"#, "m", &[("err.message", "boom")]),
@@ -111,7 +111,7 @@ fn the_message_is_found_under_every_usual_name_and_nothing_else_is_lost() {
         (r#"{"log":{"event":"x"}}"#, r#"{"event":"x"}"#, &[("log.event", "x")]),
         (r#"{"message":{}}"#, "{}", &[]),
         (r#"{"message":[]}"#, "[]", &[]),
-        // What is no text.
+        // Values that are not texts.
         (r#"{"message":7}"#, "7", &[]),
         (r#"{"message":1.5,"msg":"b"}"#, "1.5", &[("msg", "b")]),
         (r#"{"message":true}"#, "true", &[]),
@@ -215,7 +215,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
         any::<u64>().prop_map(Into::into),
-        // The fast reader takes the sign off a zero.
+        // The fast parser drops the sign of a zero.
         any::<f64>().prop_map(|number| if number == 0.0 { 0.0 } else { number }.into()),
         ".{0,12}".prop_map(Into::into),
         "1[0-9]{15,40}".prop_map(|digits| serde_json::Value::String(format!("{PLAIN}{digits}"))),
@@ -231,7 +231,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    /// Whatever a client sends, and however it is broken: both readers agree.
+    /// Both parsers agree on any input, valid or not.
     #[test]
     fn the_fast_reader_reads_as_the_careful_one(
         json in any_json(),
@@ -246,9 +246,9 @@ proptest! {
             text = letters.into_iter().collect();
         }
         let mapping = Mapping::usual();
-        let carefully = read_carefully(&text, &mapping)
+        let exact = read_exact(&text, &mapping)
             .map(|reading| reading.finish(|| structure(&text, &mapping)));
-        prop_assert_eq!(format!("{:?}", read_json(text.as_bytes(), &mapping)), format!("{:?}", carefully), "{}", text);
+        prop_assert_eq!(format!("{:?}", read_json(text.as_bytes(), &mapping)), format!("{:?}", exact), "{}", text);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Values with something in them as JSON text: lists, and objects that are the message. Fields
-//! keep their order and numbers their digits.
+//! JSON text of composite values: lists, and objects that are the message. Keeps the order of fields and the digits
+//! of numbers.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::{
     mapping::{Mapping, Role},
 };
 
-/// What an object under `log` has in the Elastic Common Schema, where it is no message.
+/// Fields of an object `log` in the Elastic Common Schema, which is not a message.
 const OF_LOGS: [&str; 6] = ["level", "logger", "file", "origin", "offset", "syslog"];
 
 #[derive(Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) enum Node {
     Int(i64),
     Large(u64),
     Float(f64),
-    /// As it is written.
+    /// The original digits.
     Number(String),
     Text(String),
     List(Vec<Node>),
@@ -38,8 +38,7 @@ pub(super) fn list<'de, A: SeqAccess<'de>>(sequence: A) -> Result<Node, A::Error
     NodeVisitor.visit_seq(sequence)
 }
 
-/// The JSON text of the object that is the message of a record without another: the one with the
-/// best name.
+/// The JSON text of the object that is the message of a record without another: the one of highest rank.
 pub(super) fn message<'de, D: Deserializer<'de>>(object: D, mapping: &Mapping) -> Option<String> {
     let root = Node::deserialize(object).ok()?;
     let wanted = [Role::Message, Role::SecondMessage, Role::Payload];
@@ -52,7 +51,7 @@ impl Node {
         serde_json::to_string(self)
     }
 
-    /// Whether a number in it may have had more digits than a float holds.
+    /// Whether a number in it may have had more digits than a float can hold.
     pub(super) fn is_inexact(&self) -> bool {
         match self {
             Self::Float(number) => number.abs() >= super::reading::EXACT,

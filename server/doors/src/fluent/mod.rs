@@ -1,8 +1,8 @@
-//! Fluentd's forward protocol: MessagePack, in its modes Message, Forward, PackedForward
-//! and CompressedPackedForward, with acknowledgement of chunks.
+//! Fluentd's forward protocol: MessagePack in the modes Message, Forward, PackedForward and CompressedPackedForward,
+//! with acknowledgement of chunks.
 //!
-//! The tag is the service of records that name none, and an attribute. A shared key is not
-//! supported. Source: <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1>.
+//! The tag becomes an attribute, and the service of records that have none. Shared keys are not supported. Source:
+//! <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1>.
 
 mod skip;
 
@@ -22,15 +22,15 @@ use crate::{
     stream::{Frame, Protocol, too_long},
 };
 
-/// The bytes of one message, which may hold a whole chunk of a buffering client, and of
-/// what is packed in it.
+/// The size limit of one message, before and after decompression, in bytes. A message may contain a whole chunk of a
+/// buffering client.
 pub const FORWARD_BYTES: usize = 16 << 20;
 
-/// A stream of messages. A message with a chunk's id is a frame of its own.
+/// The decoder of a stream of messages. A message with a chunk id is a frame of its own.
 #[derive(Debug, Default)]
 pub struct Forward {
     skip: Skip,
-    /// A chunk that came behind other messages.
+    /// A chunk that followed other messages.
     next: Option<Frame>,
 }
 
@@ -57,16 +57,16 @@ impl Protocol for Forward {
     }
 }
 
-/// Reads one message, in whatever mode.
+/// Parses one message of any mode.
 fn message_of(bytes: &[u8]) -> Result<Frame, String> {
     let mut whole = Frame::default();
     let frame = &mut whole;
     let value = value_of(&mut &*bytes)?;
     let ValueRef::Array(parts) = value else {
-        return Err("a message is no array; this is the door for Fluentd's forward protocol".into());
+        return Err("a message is not an array; this is the door for Fluentd's forward protocol".into());
     };
     let Some(tag) = parts.first().and_then(text) else {
-        return Err("a message does not begin with a tag; a handshake with a shared key is not supported".into());
+        return Err("a message does not start with a tag; a handshake with a shared key is not supported".into());
     };
     let options = match &parts[1..] {
         [ValueRef::Array(entries), rest @ ..] => {
@@ -92,11 +92,10 @@ fn message_of(bytes: &[u8]) -> Result<Frame, String> {
     Ok(whole)
 }
 
-/// A chunk's id, and the tag and entries that came with it as they are written. Buffering
-/// clients send the same again; and of clients that use an id for other records as well, none
-/// are taken for those before.
+/// The idempotency key of a chunk: a hash of its id and of the encoded tag and entries. A buffering client resends
+/// the same bytes. A client that reuses an id for other records is not mistaken for a resend.
 fn name_of(chunk: &str, message: &[u8], parts: usize) -> [u8; 32] {
-    // The options are the last part; without them there is no chunk.
+    // The options are the last part. Without them there is no chunk id.
     let head = match message.first() {
         Some(0x90..=0x9f) => 1,
         Some(0xdc) => 3,
@@ -111,7 +110,7 @@ fn name_of(chunk: &str, message: &[u8], parts: usize) -> [u8; 32] {
     digest.chain_update(chunk).chain_update(message.get(head..end).unwrap_or_default()).finalize().into()
 }
 
-/// Reads a packed array of entries, one after another.
+/// Parses a packed array of entries, one by one.
 fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, frame: &mut Frame) {
     let bytes = match packed {
         ValueRef::Binary(bytes) => bytes,
@@ -121,14 +120,14 @@ fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, fram
     let plain;
     let mut rest = match option(options, "compressed").and_then(text).as_deref() {
         None | Some("text") => bytes,
-        Some("gzip") => match inflated(bytes) {
-            Ok(inflated) => {
-                plain = inflated;
+        Some("gzip") => match inflate(bytes) {
+            Ok(inflate) => {
+                plain = inflate;
                 &plain[..]
             }
             Err(reason) => return frame.take(Err(reason)),
         },
-        Some(other) => return frame.take(Err(format!("compressed: {other:?} is not known; use gzip"))),
+        Some(other) => return frame.take(Err(format!("compressed: {other:?} is unknown; use gzip"))),
     };
     while !rest.is_empty() {
         let whole = Skip::default().whole(rest).and_then(|length| length.ok_or("an entry is cut off".to_owned()));
@@ -137,19 +136,19 @@ fn unpack(packed: &ValueRef<'_>, options: Option<&ValueRef<'_>>, tag: &str, fram
                 frame.take(entry_of(&entry, tag));
                 rest = &rest[length..];
             }
-            // Where the next one begins nobody knows.
+            // The start of the next entry is unknown.
             Err(reason) => return frame.take(Err(reason)),
         }
     }
 }
 
-fn inflated(compressed: &[u8]) -> Result<Vec<u8>, String> {
+fn inflate(compressed: &[u8]) -> Result<Vec<u8>, String> {
     let mut plain = Vec::new();
     let most = FORWARD_BYTES as u64 + 1;
     MultiGzDecoder::new(compressed)
         .take(most)
         .read_to_end(&mut plain)
-        .map_err(|error| format!("a packed message does not decompress: {error}"))?;
+        .map_err(|error| format!("a packed message cannot be decompressed: {error}"))?;
     if plain.len() > FORWARD_BYTES {
         return Err(too_long(FORWARD_BYTES));
     }
@@ -157,8 +156,9 @@ fn inflated(compressed: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn value_of<'a>(bytes: &mut &'a [u8]) -> Result<ValueRef<'a>, String> {
-    // Beneath the message, its entries and their records.
-    read_value_ref_with_max_depth(bytes, limits::DEPTH + 4).map_err(|error| format!("a message does not read: {error}"))
+    // The nesting of the message and its entries adds to that of a record.
+    read_value_ref_with_max_depth(bytes, limits::DEPTH + 4)
+        .map_err(|error| format!("a message cannot be parsed: {error}"))
 }
 
 fn entry_of(entry: &ValueRef<'_>, tag: &str) -> Result<RawRecord, String> {
@@ -167,15 +167,15 @@ fn entry_of(entry: &ValueRef<'_>, tag: &str) -> Result<RawRecord, String> {
             [time, record] => record_of(time, record, tag),
             _ => Err(format!("an entry has {} parts; it should be [time, record]", parts.len())),
         },
-        _ => Err("an entry is no array; it should be [time, record]".into()),
+        _ => Err("an entry is not an array; it should be [time, record]".into()),
     }
 }
 
 fn record_of(time: &ValueRef<'_>, record: &ValueRef<'_>, tag: &str) -> Result<RawRecord, String> {
     if !matches!(record, ValueRef::Map(_)) {
-        return Err("a record is no map of fields".into());
+        return Err("a record is not a map of fields".into());
     }
-    let mut record = fields::read(record, &USUAL).map_err(|error| format!("the record does not read: {error}"))?;
+    let mut record = fields::read(record, &USUAL).map_err(|error| format!("the record cannot be parsed: {error}"))?;
     if record.time == RawTime::Missing {
         record.time = time_of(time);
     }
@@ -186,7 +186,7 @@ fn record_of(time: &ValueRef<'_>, record: &ValueRef<'_>, tag: &str) -> Result<Ra
     Ok(record)
 }
 
-/// Docker's driver says which container it was.
+/// Docker's logging driver sends the container name.
 fn service_of(record: &RawRecord) -> Option<&str> {
     record.attributes.iter().find_map(|(key, value)| match value {
         Value::Text(name) if key == "container_name" && !name.is_empty() => Some(name.trim_start_matches('/')),
@@ -194,7 +194,7 @@ fn service_of(record: &RawRecord) -> Option<&str> {
     })
 }
 
-/// Seconds or another unit by their size, or an `EventTime` of seconds and nanoseconds.
+/// A number whose size determines the unit, or an `EventTime` of seconds and nanoseconds.
 fn time_of(time: &ValueRef<'_>) -> RawTime {
     match time {
         ValueRef::Ext(0, bytes) => match bytes.split_first_chunk::<4>() {

@@ -1,21 +1,20 @@
-//! Where a MessagePack value ends.
+//! Finds the end of a MessagePack value.
 
 use rmp::Marker;
 
 use super::FORWARD_BYTES;
 use crate::stream::too_long;
 
-/// The values of one message: read, each takes forty times the byte that it may have been.
+/// The maximum number of values in one message. A parsed value takes up to forty times its encoded byte.
 const VALUES: u64 = 2_000_000;
 
-/// Finds the end of a value, byte by byte as they come, without a tree and without going
-/// over them again.
+/// Finds the end of a value incrementally, without building a tree and without scanning bytes twice.
 #[derive(Debug)]
 pub(super) struct Skip {
     at: usize,
-    /// The values that still have to come.
+    /// Values still to come.
     values: u64,
-    /// All values so far, and those that still have to come.
+    /// All values so far, including those still to come.
     all: u64,
 }
 
@@ -26,11 +25,11 @@ impl Default for Skip {
 }
 
 impl Skip {
-    /// The length of the first value of `bytes`, once all of it is there.
+    /// The length of the first value of `bytes`; `None` while it is incomplete.
     pub(super) fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
         while self.values > 0 {
             let Some((marker, rest)) = bytes.get(self.at..).and_then(<[u8]>::split_first) else { return Ok(None) };
-            // How many bytes say a length, and what else follows.
+            // The number of length bytes, and the fixed part that follows.
             let number = |width: usize| {
                 let bytes = rest.get(..width)?;
                 Some(bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte)))
@@ -69,7 +68,7 @@ impl Skip {
                     Some(length) => (4, 0, length << u64::from(marker == Marker::Map32)),
                     None => return Ok(None),
                 },
-                Marker::Reserved => return Err(format!("byte {marker:#04x} begins no MessagePack value")),
+                Marker::Reserved => return Err(format!("byte {marker:#04x} starts no MessagePack value")),
             };
             if fixed > FORWARD_BYTES as u64 {
                 return Err(too_long(FORWARD_BYTES));

@@ -1,9 +1,8 @@
-//! Reads JSON value by value, for formats in which one odd value may cost its own record only.
+//! An incremental JSON reader. It is for formats in which one invalid value costs only its own record.
 //!
-//! A caller asks for what it expects. A value of another kind is a [`Fault`], which names its
-//! place; the caller goes back to the value's beginning, skips it and reads on. Numbers keep
-//! their digits. JavaScript's `NaN` and `Infinity` count as numbers, because some senders
-//! write them.
+//! The caller requests the type it expects. A value of another type is a [`Fault`] with its place. The caller then
+//! returns to the start of the value, skips it and continues. Numbers keep their digits. JavaScript's `NaN` and
+//! `Infinity` count as numbers, because some senders write them.
 
 use std::borrow::Cow;
 
@@ -11,17 +10,17 @@ use serde_json::value::RawValue;
 
 use crate::json_text;
 
-/// Why a value was not read.
+/// The reason why a value was not read.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The text is no JSON from here on.
+    /// The text is not JSON from here on.
     Syntax,
     Fault(Fault),
-    /// The request as a whole is refused.
+    /// The whole request is refused.
     Whole(pipeline::Error),
 }
 
-/// What is wrong with one value, beginning with its place.
+/// The error of one value, starting with its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault(pub(crate) String);
 
@@ -32,7 +31,7 @@ impl Refusal {
         Self::Fault(Fault(reason.into()))
     }
 
-    /// Puts the name of the field before the place.
+    /// Prepends the name of the field to the place.
     pub(crate) fn at(self, place: impl std::fmt::Display) -> Self {
         match self {
             Self::Fault(Fault(reason)) if reason.starts_with(['.', '[', ':']) => {
@@ -44,12 +43,12 @@ impl Refusal {
     }
 }
 
-/// A value without parts, or the beginning of one with parts.
+/// A scalar value, or the opening bracket of a composite one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Token<'a> {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// The original digits.
     Number(&'a str),
     Text(Cow<'a, str>),
     List,
@@ -57,7 +56,7 @@ pub(crate) enum Token<'a> {
 }
 
 impl Token<'_> {
-    /// The kind, for errors.
+    /// The type, for errors.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -69,13 +68,13 @@ impl Token<'_> {
         }
     }
 
-    /// The error for a value of another kind than `expected`.
+    /// The error for a value that is not of the `expected` type.
     pub(crate) fn unexpected(&self, expected: &str) -> Refusal {
         Refusal::fault(format!(": {} where {expected} is expected", self.kind()))
     }
 }
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
@@ -87,7 +86,7 @@ impl<'a> Reader<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next byte that is no blank.
+    /// The next byte after blanks.
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
@@ -103,7 +102,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a whole value that has no parts, or the bracket that begins one.
+    /// Reads a scalar value, or the opening bracket of a composite one.
     pub(crate) fn token(&mut self) -> Read<Token<'a>> {
         Ok(match self.peek().ok_or(Refusal::Syntax)? {
             b'"' => Token::Text(self.string()?),
@@ -140,7 +139,7 @@ impl<'a> Reader<'a> {
         json_text::read(quoted.as_bytes()).map(Cow::Owned).map_err(|_| Refusal::Syntax)
     }
 
-    /// Passes a text by; returns it with its quotes, and whether there are escapes in it.
+    /// Skips a string. Returns it with its quotes, and whether it contains escapes.
     fn quoted(&mut self) -> Read<(&'a str, bool)> {
         let begin = self.at;
         let mut is_escaped = false;
@@ -157,7 +156,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a list, if it is not `null`; `each` reads an element.
+    /// Reads a list or `null`; `each` reads an element.
     pub(crate) fn list(&mut self, each: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
         match self.token()? {
             Token::List => self.elements(each),
@@ -166,7 +165,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an object; `each` reads the value of a field. `false` at `null`.
+    /// Reads an object; `each` reads the value of a field. Returns `false` for `null`.
     pub(crate) fn object(&mut self, each: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>) -> Read<bool> {
         match self.token()? {
             Token::Object => self.fields(each).map(|()| true),
@@ -175,7 +174,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a number or a text, which are the same to many formats; none at `null`.
+    /// Reads a number or a text, which many formats treat alike; `None` for `null`.
     pub(crate) fn scalar(&mut self, expected: &str) -> Read<Option<Cow<'a, str>>> {
         match self.token()? {
             Token::Null => Ok(None),
@@ -185,7 +184,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the elements of a list, from after its bracket; `each` reads one.
+    /// Reads the elements of a list after its opening bracket; `each` reads one.
     pub(crate) fn elements(&mut self, mut each: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -201,7 +200,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the fields of an object, from after its bracket; `each` reads the value of one.
+    /// Reads the fields of an object after its opening bracket; `each` reads one value.
     pub(crate) fn fields(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>) -> Read<()> {
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -221,11 +220,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes a value by, whatever it is and however deep, and returns its text.
+    /// Skips a value of any type and depth, and returns its text.
     pub(crate) fn skip(&mut self) -> Read<&'a str> {
         self.peek();
         let begin = self.at;
-        // The ends of what is open.
+        // The closing brackets of the open values.
         let mut ends = Vec::new();
         loop {
             let end = match self.peek() {
@@ -244,7 +243,7 @@ impl<'a> Reader<'a> {
                 }
             }
             loop {
-                // Without a look at what follows: that would pass by its blanks, too.
+                // Does not peek at the following text, which would skip its blanks.
                 let Some(end) = ends.last().copied() else { return Ok(&self.text[begin..self.at]) };
                 match self.peek() {
                     Some(byte) if byte == end => {
@@ -262,7 +261,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes the name before the next value by, if it is one of an object.
+    /// Skips the name before the next value, if that is in an object.
     fn skip_name(&mut self, end: u8) -> Read<()> {
         if end != b'}' {
             return Ok(());
@@ -274,12 +273,12 @@ impl<'a> Reader<'a> {
         self.take(b':')
     }
 
-    /// What was read since an earlier place.
-    pub(crate) fn since(&self, before: Self) -> &'a str {
+    /// The text text_since an earlier position.
+    pub(crate) fn text_since(&self, before: Self) -> &'a str {
         self.text[before.at..self.at].trim_ascii_start()
     }
 
-    /// Reads a value; where it has a fault, passes it by and returns the fault.
+    /// Reads a value. Skips it and returns the fault if it has one.
     pub(crate) fn or_fault<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Result<T, Fault>> {
         let before = *self;
         match read(self) {
@@ -293,20 +292,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether nothing but blanks is left.
+    /// Checks that only blanks remain.
     pub(crate) fn end(&mut self) -> Read<()> {
         if self.peek().is_none() { Ok(()) } else { Err(Refusal::Syntax) }
     }
 
-    /// What is wrong with the text as a whole, for the client.
+    /// Explains to the client why the whole text was refused.
     pub(crate) fn explain(&self, refusal: &Refusal) -> String {
         if let Refusal::Fault(Fault(reason)) = refusal {
             return reason.trim_start_matches([':', ' ']).to_owned();
         }
         match serde_json::from_str::<&RawValue>(self.text) {
             Err(error) => json_text::explained(&error),
-            // Only this reader is at odds with it.
-            Ok(_) => format!("it does not read at byte {}", self.at),
+            // Only this reader refuses the text.
+            Ok(_) => format!("it cannot be parsed at byte {}", self.at),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The reader by examples, and held against serde_json.
+//! Examples of the reader, and comparison with serde_json.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The value as serde_json has it.
+/// The value according to serde_json.
 fn tree(reader: &mut Reader<'_>) -> Read<serde_json::Value> {
     Ok(match reader.token()? {
         Token::Null => serde_json::Value::Null,
@@ -122,7 +122,7 @@ proptest! {
         } else if !text.bytes().any(|byte| byte < b' ') && !text.contains(['e', 'E']) {
             prop_assert_eq!(whole(&text), None, "{}", text);
         }
-        // What is passed by is what is read.
+        // Skipping a value covers the same text as reading it.
         let mut reader = Reader::new(&text);
         let skipped = reader.skip().ok().filter(|_| reader.end().is_ok()).map(str::len);
         if whole(&text).is_some() {

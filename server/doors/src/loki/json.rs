@@ -1,11 +1,11 @@
-//! A push in JSON: today's form, and the one before it, which some clients still send.
+//! Loki's push in JSON: the current form and its predecessor, which some clients still use.
 //!
 //! ```json
 //! {"streams":[{"stream":{"service":"shop"},"values":[["1700000000000000000","line",{"user":"ann"}]]}]}
 //! {"streams":[{"labels":"{service=\"shop\"}","entries":[{"ts":"2026-01-01T00:00:00Z","line":"line"}]}]}
 //! ```
 //!
-//! A stream or a line that does not read is refused by its place; the others are kept.
+//! An invalid stream or line is refused with its place; the others are kept.
 
 use std::borrow::Cow;
 
@@ -22,15 +22,15 @@ use crate::{
     wrong_door::{self, Door},
 };
 
-const ENTRY: &str = "[\"<nanoseconds since 1970>\", \"<line>\"] with metadata as an object if you like";
+const ENTRY: &str = "[\"<nanoseconds since 1970>\", \"<line>\"] with an optional metadata object";
 
-/// Reads a body in JSON. Lines that do not read are among the rejections.
+/// Parses a JSON body. Invalid lines become rejections.
 ///
 /// # Errors
-/// `Invalid` where it is no JSON, or has no line in it.
+/// `Invalid` if it is not JSON, or has no line.
 pub fn decode_json(body: &[u8]) -> Result<Decoded> {
     wrong_door::check(body, Door::Loki)?;
-    let invalid = |reason: &str| Error::invalid(format!("the body is no Loki push in JSON: {reason}"));
+    let invalid = |reason: &str| Error::invalid(format!("the body is not a Loki push in JSON: {reason}"));
     let text = simdutf8::basic::from_utf8(body).map_err(|_| invalid("it is not valid UTF-8; send UTF-8"))?;
     let mut reader = Reader::new(text);
     let mut records = Records::default();
@@ -64,10 +64,10 @@ fn push(reader: &mut Reader<'_>, records: &mut Records) -> Read<()> {
 
 fn stream<'a>(reader: &mut Reader<'a>, records: &mut Records, place: &str) -> Read<()> {
     let mut labels = None;
-    // Lists of lines that come before the labels, which all of them share.
+    // Lists of lines that precede the labels of their stream.
     let mut waiting: Vec<(&'static str, Reader<'a>)> = Vec::new();
     let mut unknown: Option<Cow<'a, str>> = None;
-    let before = records.seen();
+    let before = records.line_count();
     let mut is_list_there = false;
     let is_object = reader.object(|reader, name| {
         let list = match &*name {
@@ -99,21 +99,21 @@ fn stream<'a>(reader: &mut Reader<'a>, records: &mut Records, place: &str) -> Re
     for (list, mut reader) in waiting {
         lines(&mut reader, records, &labels, place, list)?;
     }
-    if records.seen() > before {
+    if records.line_count() > before {
         return Ok(());
     }
     Err(Refusal::fault(match unknown {
         Some(name) if !is_list_there => {
             let name: String = name.chars().take(64).collect();
             format!(
-                ": it has no values, and its field {name:?} is not known; send {{\"stream\":{{…}},\"values\":[[time, line], …]}}"
+                ": it has no values, and its field {name:?} is unknown; send {{\"stream\":{{…}},\"values\":[[time, line], …]}}"
             )
         }
-        _ => ": it has no lines; leave it out, or send \"values\":[[time, line], …]".to_owned(),
+        _ => ": it has no lines; remove it, or send \"values\":[[time, line], …]".to_owned(),
     }))
 }
 
-/// Labels as an object, or as the text that they are in LogQL.
+/// Reads labels from an object or a LogQL text.
 fn read_labels(reader: &mut Reader<'_>) -> Read<Labels> {
     let mut labels = Labels::new();
     match reader.token()? {
@@ -122,7 +122,7 @@ fn read_labels(reader: &mut Reader<'_>) -> Read<Labels> {
         Token::Text(text) => {
             let read = parse_labels(&text).ok_or_else(|| {
                 let text: String = text.chars().take(64).collect();
-                Refusal::fault(format!(": {text:?} does not read; write {{service=\"shop\"}}"))
+                Refusal::fault(format!(": {text:?} cannot be parsed; write {{service=\"shop\"}}"))
             });
             labels.extend(read?.into_iter().map(|(name, text)| (name, Value::Text(text.into()))));
         }
@@ -155,7 +155,7 @@ struct Entry {
     metadata: Labels,
 }
 
-/// One line with its time, in either form.
+/// Reads one line with its time, in either form.
 fn entry(reader: &mut Reader<'_>) -> Read<Entry> {
     let (mut time, mut text, mut metadata) = (None, None, Labels::new());
     match reader.token()? {
@@ -203,7 +203,7 @@ fn read_time(reader: &mut Reader<'_>) -> Read<Option<RawTime>> {
     Ok(text.map(|text| time_of(text.into_owned())))
 }
 
-/// The line; what is no text as its JSON, which reads as a line that is an object does.
+/// Reads the line. A value that is not a text becomes its JSON text, which is then parsed like an object line.
 fn line(reader: &mut Reader<'_>) -> Read<Option<String>> {
     let before = *reader;
     Ok(match reader.token()? {
@@ -216,7 +216,7 @@ fn line(reader: &mut Reader<'_>) -> Read<Option<String>> {
     })
 }
 
-/// An object, or a list of `{"name":…,"value":…}` as protobuf's JSON has it.
+/// Reads an object, or a list of `{"name":…,"value":…}` as in protobuf's JSON mapping.
 fn read_metadata(reader: &mut Reader<'_>, metadata: &mut Labels) -> Read<()> {
     match reader.token()? {
         Token::Null => Ok(()),
@@ -245,7 +245,7 @@ fn read_metadata(reader: &mut Reader<'_>, metadata: &mut Labels) -> Read<()> {
     }
 }
 
-/// The value of a label: an object is flattened with dots, a list becomes its JSON text.
+/// Reads a label's value: an object is flattened with dots, a list becomes its JSON text.
 fn value(reader: &mut Reader<'_>, name: &str, depth: usize, labels: &mut Labels) -> Read<()> {
     let before = *reader;
     let read = match reader.token()? {
@@ -265,7 +265,7 @@ fn value(reader: &mut Reader<'_>, name: &str, depth: usize, labels: &mut Labels)
     Ok(())
 }
 
-/// A number; its digits as a text where a number would lose some.
+/// A number, or its digits as a text if a number would lose some.
 fn number(text: &str) -> Value {
     if let Ok(number) = text.parse() {
         return Value::Int(number);
@@ -356,11 +356,11 @@ mod tests {
             (r#"{"labels":"{a=\"b\"}","entries":null}"#, "streams[0]: it has no lines; "),
             (
                 r#"{"stream":{"a":"b"},"value":[["1","m"]]}"#,
-                "streams[0]: it has no values, and its field \"value\" is not known",
+                "streams[0]: it has no values, and its field \"value\" is unknown",
             ),
             (
                 r#"{"ignored1":"a","ignored2":"b"}"#,
-                "streams[0]: it has no values, and its field \"ignored1\" is not known",
+                "streams[0]: it has no values, and its field \"ignored1\" is unknown",
             ),
             (r#"{"stream":{},"values":{"1":"m"}}"#, "streams[0].values: an object where a list is expected"),
             (
@@ -369,7 +369,7 @@ mod tests {
             ),
             (
                 r#"{"labels":"a=b","entries":[{"ts":1,"line":"m"}]}"#,
-                "streams[0].labels: \"a=b\" does not read; write {service=\"shop\"}",
+                "streams[0].labels: \"a=b\" cannot be parsed; write {service=\"shop\"}",
             ),
             (r#"{"values":[["1"]]}"#, "streams[0].values[0]: it has 1 parts; "),
             (r#"{"values":[["1","m",{},4]]}"#, "streams[0].values[0]: it has 4 parts; "),
@@ -386,7 +386,7 @@ mod tests {
             assert_eq!((messages(&decoded), &decoded.places[..]), (vec!["good"], &[1][..]), "{bad}");
             let [rejection] = &decoded.rejections[..] else { panic!("{bad}: {decoded:?}") };
             assert!(rejection.index == 0 && rejection.reason.starts_with(reason), "{bad}: {}", rejection.reason);
-            // Alone, it is all there is.
+            // Nothing else remains, so the whole body is refused.
             let error = decode_json(format!(r#"{{"streams":[{bad}]}}"#).as_bytes()).unwrap_err();
             assert!(error.message.contains(reason), "{bad}: {error}");
         }

@@ -1,6 +1,6 @@
-//! Labels as LogQL writes them.
+//! LogQL label sets.
 
-/// `{service="shop", env="a \"b\""}`, as LogQL writes its selectors and Go its texts.
+/// Parses `{service="shop", env="a \"b\""}`: LogQL selectors with Go string literals.
 pub(super) fn parse_labels(text: &str) -> Option<Vec<(String, String)>> {
     let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim_start();
     let mut labels = Vec::new();
@@ -18,11 +18,11 @@ pub(super) fn parse_labels(text: &str) -> Option<Vec<(String, String)>> {
     Some(labels)
 }
 
-/// A quoted text, and what follows it. Between backticks nothing is escaped.
+/// Parses a quoted text; returns it and the rest. Backticks have no escapes.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`'))?;
     let rest = &text[1..];
-    // Bytes, because Go may write a letter as several of them: `\xc3\xa9`.
+    // Bytes, because Go may escape a character byte by byte: `\xc3\xa9`.
     let mut value = Vec::new();
     let mut place = 0;
     loop {
@@ -39,7 +39,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Reads what follows a backslash, and how long it is.
+/// Decodes an escape; returns its length.
 fn escape(rest: &str, value: &mut Vec<u8>) -> Option<usize> {
     let letter = rest.chars().next()?;
     let (digits, base) = match letter {

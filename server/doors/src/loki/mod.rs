@@ -1,8 +1,8 @@
-//! Loki's push: streams of lines under labels, in JSON and in protobuf within Snappy.
+//! Loki's push: streams of lines with labels, in JSON or Snappy-compressed protobuf.
 //!
-//! Labels and structured metadata go where fields of their names go; a line that is a JSON
-//! object is read as one. A stream that has no line is refused, like a line that does not
-//! read: its sender believes that it was stored. Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>.
+//! Labels and structured metadata are mapped like fields of their names. A line that is a JSON object is parsed as
+//! one. A stream without a line is refused like an invalid line, because its sender would believe that it was stored.
+//! Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>.
 
 mod json;
 mod labels;
@@ -26,26 +26,25 @@ use pipeline::{
 };
 use prost::Message as _;
 
-/// The labels that may name the service, the best first.
+/// Labels that name the service, in order of precedence.
 const SERVICES: [&str; 6] = ["service_name", "service", "service.name", "app", "application", "job"];
 
-/// Names and values of labels, or of metadata.
+/// Names and values of labels or metadata.
 type Labels = Vec<(String, Value)>;
 
-/// Reads a body in protobuf, compressed by Snappy's block format. Lines of streams that do not
-/// read are among the rejections.
+/// Parses a protobuf body, compressed in Snappy's block format. Lines of invalid streams become rejections.
 ///
 /// # Errors
-/// `Invalid` where it does not read, is too large, or has no line in it.
+/// `Invalid` if it cannot be parsed, is too large, or has no line.
 pub fn decode_protobuf(body: &[u8]) -> Result<Decoded> {
     let refused = |error: String| {
-        let said = || Error::invalid(format!("the body is no Loki push in Snappy-compressed protobuf: {error}"));
-        wrong_door::check(body, Door::Loki).err().unwrap_or_else(said)
+        let invalid = || Error::invalid(format!("the body is not a Loki push in Snappy-compressed protobuf: {error}"));
+        wrong_door::check(body, Door::Loki).err().unwrap_or_else(invalid)
     };
     let length = snap::raw::decompress_len(body).map_err(|error| refused(error.to_string()))?;
     if length > limits::BATCH_BYTES {
         return Err(refused(format!(
-            "it says that it is {length} bytes long; the limit is {}; send several requests",
+            "the declared length is {length} bytes; the limit is {}; send several requests",
             limits::BATCH_BYTES
         )));
     }
@@ -56,12 +55,12 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Decoded> {
         let place = format!("streams[{place}]");
         let Some(labels) = parse_labels(&labels) else {
             let labels: String = labels.chars().take(64).collect();
-            let reason = format!("{place}.labels: {labels:?} does not read; write {{service=\"shop\"}}");
+            let reason = format!("{place}.labels: {labels:?} cannot be parsed; write {{service=\"shop\"}}");
             (0..entries.len().max(1)).for_each(|_| records.refuse(reason.clone()));
             continue;
         };
         if entries.is_empty() {
-            records.refuse(format!("{place}: it has no entries; leave it out"));
+            records.refuse(format!("{place}: it has no entries; remove it"));
         }
         let text = |(name, text): (String, String)| (name, Value::Text(text.into()));
         let shared = records.stream(labels.into_iter().map(text).collect());
@@ -74,12 +73,12 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Decoded> {
     records.finish()
 }
 
-/// The time that comes with a line.
+/// The time of a line.
 fn time_of(text: String) -> RawTime {
     text.parse().map_or(RawTime::Text(text), RawTime::Number)
 }
 
-/// What was read of a push so far.
+/// The result of a push so far.
 #[derive(Default)]
 struct Records {
     decoded: Decoded,
@@ -87,18 +86,18 @@ struct Records {
 }
 
 impl Records {
-    /// The lines so far, read or refused.
-    fn seen(&self) -> usize {
+    /// The number of lines so far, including refused ones.
+    fn line_count(&self) -> usize {
         self.decoded.records.len() + self.decoded.rejections.len()
     }
 
     fn refuse(&mut self, reason: String) {
-        let index = self.seen();
+        let index = self.line_count();
         self.decoded.rejections.push(Rejection { index, reason });
     }
 
     /// # Errors
-    /// `Invalid` where no line is left.
+    /// `Invalid` if no line is left.
     fn finish(self) -> Result<Decoded> {
         if !self.decoded.records.is_empty() {
             return Ok(self.decoded);
@@ -106,14 +105,14 @@ impl Records {
         let more = self.decoded.rejections.len().saturating_sub(1);
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
         Err(Error::invalid(match self.decoded.rejections.first() {
-            Some(first) => format!("there is no line to store: {}{more}", first.reason),
-            None => "streams: there is none, so there is nothing to store; send at least one".to_owned(),
+            Some(first) => format!("no line to store: {}{more}", first.reason),
+            None => "streams: empty, so there is nothing to store; send at least one".to_owned(),
         }))
     }
 
-    /// What the labels of a stream say of each of its lines.
+    /// The fields that the labels of a stream set for each of its lines.
     fn stream(&self, mut labels: Labels) -> RawRecord {
-        // They come in any order, and the first that names the service does.
+        // Labels are unordered, so the service is chosen by precedence.
         labels.sort_by_cached_key(|(name, _)| {
             (SERVICES.iter().position(|known| known == name).unwrap_or(usize::MAX), name.clone())
         });
@@ -123,7 +122,7 @@ impl Records {
     }
 
     /// # Errors
-    /// `Invalid` where the lines would take too much memory with what they share.
+    /// `Invalid` if the lines with their shared labels would take too much memory.
     fn entry(&mut self, shared: &RawRecord, time: RawTime, line: String, metadata: Labels) -> Result<()> {
         self.repetition.add(&shared.attributes, 1)?;
         let mut record = fields::read_line(line, &USUAL);
@@ -133,14 +132,14 @@ impl Records {
         metadata.into_iter().for_each(|(name, value)| put(&mut record, &name, value));
         mapping::complete(&mut record, &shared.service, &shared.node, &shared.level);
         record.attributes.extend_from_slice(&shared.attributes);
-        self.decoded.places.push(self.seen());
+        self.decoded.places.push(self.line_count());
         self.decoded.records.push(record);
         Ok(())
     }
 }
 
-/// A label's value goes where its name says. What the line says itself is left as it is: some
-/// clients send all of it twice, and here numbers may be texts.
+/// Assigns a label's value by its name. Fields of the line take precedence, because some clients send everything
+/// twice, and labels are texts.
 fn put(record: &mut RawRecord, name: &str, value: Value) {
     let role = match name {
         "service_name" | "job" => Role::Service,
@@ -199,11 +198,11 @@ mod tests {
         assert_eq!(first.attributes, [(Text::from("env"), Value::Text("test".into()))]);
         assert_eq!((second.message.as_str(), second.level.as_str()), ("inner", "error"));
         assert_eq!(second.time, RawTime::Number(1_700_000_000_000_000_002));
-        // Numbers of levels are read by the name of their label.
+        // Numeric levels are interpreted by the name of their label.
         let mut numbered = RawRecord::default();
         put(&mut numbered, "severity_number", Value::Text("17".into()));
         assert_eq!((numbered.level.as_str(), numbered.severity), ("error", Some(17)));
-        // What is said twice is what the line says.
+        // The line takes precedence.
         let keys: Vec<_> = second.attributes.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["n", "user", "env"]);
         assert_eq!(second.attributes[0].1, Value::Int(7));
@@ -242,7 +241,7 @@ mod tests {
     #[test]
     fn protobuf_that_does_not_read_is_explained() {
         for (body, word) in [
-            (protobuf("service=shop"), "streams[0].labels: \"service=shop\" does not read"),
+            (protobuf("service=shop"), "streams[0].labels: \"service=shop\" cannot be parsed"),
             (protobuf("{service=shop}"), "streams[0].labels"),
             (compressed(&[stream("{}", 0)]), "streams[0]: it has no entries"),
             (compressed(&[]), "streams: there is none"),

@@ -1,6 +1,6 @@
-//! What a push is in protobuf: `pkg/push/push.proto` of Loki.
+//! The protobuf messages of a push: `pkg/push/push.proto` of Loki.
 
-/// `logproto.PushRequest` of `pkg/push/push.proto`.
+/// `logproto.PushRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct PushRequest {
     #[prost(message, repeated, tag = "1")]

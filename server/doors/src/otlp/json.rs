@@ -1,8 +1,8 @@
 //! OTLP/JSON: the JSON mapping of Protocol Buffers, with ids in hexadecimal.
 //!
-//! Takes what a ProtoJSON parser must take: names in both spellings, `null` for absent,
-//! numbers as texts, enumerations by name, both alphabets of Base64, unknown fields. A log
-//! record with a value of a wrong kind is refused by its place; the others are read.
+//! Accepts all that a ProtoJSON parser must accept: names in both spellings, `null` for absent, numbers as texts,
+//! enumerations by name, both Base64 alphabets, unknown fields. A log record with a value of the wrong type is
+//! refused with its place; the others are kept.
 //! Sources: <https://protobuf.dev/programming-guides/json/>,
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 
@@ -25,43 +25,43 @@ use crate::{
     wrong_door::{self, Door},
 };
 
-/// Reads a body in JSON. Log records that do not read are among the rejections.
+/// Parses a JSON body. Invalid log records become rejections.
 ///
 /// # Errors
-/// `Invalid` where it is no JSON, or has something in it and no log record.
+/// `Invalid` if it is not JSON, or not empty and without log records.
 pub fn decode_json(body: &[u8]) -> Result<Decoded> {
     wrong_door::check(body, Door::Otlp)?;
     let text = simdutf8::basic::from_utf8(body)
-        .map_err(|_| Error::invalid("the body is no OTLP/JSON: it is not valid UTF-8; send UTF-8"))?;
+        .map_err(|_| Error::invalid("the body is not OTLP/JSON: it is not valid UTF-8; send UTF-8"))?;
     let mut request = Request::default();
     let mut reader = Reader::new(text);
     match request.read(&mut reader) {
         Ok(()) => request.finish(),
         Err(Refusal::Whole(error)) => Err(error),
-        Err(refusal) => Err(Error::invalid(format!("the body is no OTLP/JSON: {}", reader.explain(&refusal)))),
+        Err(refusal) => Err(Error::invalid(format!("the body is not OTLP/JSON: {}", reader.explain(&refusal)))),
     }
 }
 
-/// What log records have in common, or why it does not read.
+/// The shared fields of log records, or the reason why they are invalid.
 type Shared = std::result::Result<Origin, String>;
 
-/// What was read of a request so far.
+/// The result of a request so far.
 #[derive(Default)]
 struct Request {
     decoded: Decoded,
-    /// The log records so far, read or refused.
+    /// The number of log records so far, including refused ones.
     count: usize,
-    /// How many of the rejections are of something around log records.
-    around: usize,
+    /// The number of rejections that concern a container of log records.
+    container: usize,
     repetition: Repetition,
 }
 
-/// Fields of an object that the protocol does not have.
+/// The first unknown field of an object.
 #[derive(Default)]
 struct Unknown<'a>(Option<Cow<'a, str>>);
 
 impl<'a> Unknown<'a> {
-    /// Passes the value of such a field by.
+    /// Skips the value of an unknown field.
     fn skip(&mut self, reader: &mut Reader<'a>, name: Cow<'a, str>) -> Read<()> {
         if !matches!(reader.skip()?, "null" | "[]" | "{}") {
             self.0.get_or_insert(name);
@@ -69,12 +69,12 @@ impl<'a> Unknown<'a> {
         Ok(())
     }
 
-    /// Refuses an object in which nothing but such fields is found.
-    fn alone(&self, missing: &str, has: bool) -> Read<()> {
+    /// Refuses an object that has only unknown fields.
+    fn refuse_if_only_unknown(&self, missing: &str, has: bool) -> Read<()> {
         match &self.0 {
             Some(name) if !has => {
                 let name: String = name.chars().take(64).collect();
-                Err(Refusal::fault(format!(": it has no {missing}, and its field {name:?} is not known")))
+                Err(Refusal::fault(format!(": it has no {missing}, and its field {name:?} is unknown")))
             }
             _ => Ok(()),
         }
@@ -88,10 +88,10 @@ impl Request {
         let is_object = reader.object(|reader, name| match &*name {
             "resourceLogs" | "resource_logs" => {
                 is_there = true;
-                self.around(reader, "resourceLogs", |request, reader| {
+                self.container(reader, "resourceLogs", |request, reader| {
                     reader.list(|reader, place| {
                         let place = format!("resourceLogs[{place}]");
-                        request.around(reader, &place, |request, reader| request.resource_logs(reader, &place))
+                        request.container(reader, &place, |request, reader| request.resource_logs(reader, &place))
                     })
                 })
             }
@@ -109,11 +109,11 @@ impl Request {
         }
         let whole = |reason| Err(Refusal::Whole(Error::invalid(reason)));
         if other_signal {
-            return whole("Logboom takes logs, and neither traces nor metrics; send those elsewhere");
+            return whole("Logboom accepts logs, not traces or metrics; send those elsewhere");
         }
         // An empty object is an empty request.
         match unknown.0 {
-            Some(_) => whole("resourceLogs is missing; POST records that are no OTLP to /api/v1/push"),
+            Some(_) => whole("resourceLogs is missing; POST other records to /api/v1/push"),
             None => Ok(()),
         }
     }
@@ -121,8 +121,8 @@ impl Request {
     fn finish(self) -> Result<Decoded> {
         let rejections = &self.decoded.rejections;
         match rejections.first() {
-            Some(first) if self.around > 0 && self.around == self.count => {
-                Err(Error::invalid(format!("there are no log records in the body: {}", first.reason)))
+            Some(first) if self.container > 0 && self.container == self.count => {
+                Err(Error::invalid(format!("the body has no log records: {}", first.reason)))
             }
             _ => Ok(self.decoded),
         }
@@ -133,8 +133,8 @@ impl Request {
         self.count += 1;
     }
 
-    /// Reads something around log records; where it has a fault, that counts as one of them.
-    fn around<'a>(
+    /// Reads a container of log records. A fault in it counts as one rejection.
+    fn container<'a>(
         &mut self,
         reader: &mut Reader<'a>,
         place: &str,
@@ -142,7 +142,7 @@ impl Request {
     ) -> Read<()> {
         if let Err(Fault(reason)) = reader.or_fault(|reader| read(self, reader).map_err(|fault| fault.at(place)))? {
             self.refuse(reason);
-            self.around += 1;
+            self.container += 1;
         }
         Ok(())
     }
@@ -154,10 +154,10 @@ impl Request {
         };
         let none = || Ok(Origin::default());
         self.lists(reader, ["resource", "scopeLogs", "scope_logs"], read, none, |request, reader, origin| {
-            request.around(reader, &format!("{place}.scopeLogs"), |request, reader| {
+            request.container(reader, &format!("{place}.scopeLogs"), |request, reader| {
                 reader.list(|reader, index| {
                     let place = format!("{place}.scopeLogs[{index}]");
-                    request.around(reader, &place, |request, reader| request.scope_logs(reader, &place, origin))
+                    request.container(reader, &place, |request, reader| request.scope_logs(reader, &place, origin))
                 })
             })
         })
@@ -175,9 +175,8 @@ impl Request {
         })
     }
 
-    /// Reads an object with what its records have in common and lists of them, in any order.
-    /// `names` are those of the common part, and both of the list; `none` stands for a common
-    /// part that is not there.
+    /// Reads an object with shared fields and lists of records, in any order. The names are those of the shared part,
+    /// the list and the list's other spelling. `none` is the value of a missing shared part.
     fn lists<'a>(
         &mut self,
         reader: &mut Reader<'a>,
@@ -188,7 +187,7 @@ impl Request {
     ) -> Read<()> {
         let mut unknown = Unknown::default();
         let mut shared = None;
-        // The lists that come before what their records have in common.
+        // Lists that precede their shared fields.
         let mut waiting = Vec::new();
         let mut has = false;
         reader.object(|reader, name| match &*name {
@@ -214,18 +213,18 @@ impl Request {
         for mut before in waiting {
             each(self, &mut before, &shared)?;
         }
-        unknown.alone(list, has)
+        unknown.refuse_if_only_unknown(list, has)
     }
 
     fn log_records<'a>(&mut self, reader: &mut Reader<'a>, place: &str, shared: &Shared) -> Read<()> {
         let bytes = shared.as_ref().map_or(0, |shared| Repetition::bytes_of(&shared.attributes));
-        self.around(reader, &format!("{place}.logRecords"), |request, reader| {
+        self.container(reader, &format!("{place}.logRecords"), |request, reader| {
             reader.list(|reader, index| {
                 let read = match shared {
                     Ok(shared) => reader.or_fault(|reader| log_record(reader, shared))?,
                     Err(reason) => {
                         reader.skip()?;
-                        Err(Fault(format!(" is of one that does not read: {reason}")))
+                        Err(Fault(format!(" belongs to one that cannot be parsed: {reason}")))
                     }
                 };
                 match read {
@@ -269,7 +268,7 @@ fn scope(reader: &mut Reader<'_>) -> Read<InstrumentationScope> {
     Ok(scope)
 }
 
-/// A log record; none at `null`.
+/// Reads a log record; `None` for `null`.
 fn log_record<'a>(reader: &mut Reader<'a>, shared: &Origin) -> Read<Option<RawRecord>> {
     let mut record = LogRecord::default();
     let (mut time, mut observed) = (Time::default(), Time::default());
@@ -299,7 +298,7 @@ fn log_record<'a>(reader: &mut Reader<'a>, shared: &Origin) -> Read<Option<RawRe
             span_id = Some(json_value::id::<8>(reader)?);
             Ok(())
         }
-        // W3C's trace flags are not kept.
+        // W3C trace flags are not stored.
         "flags" => reader.skip().map(drop),
         _ => unknown.skip(reader, name),
     })?;
@@ -307,7 +306,7 @@ fn log_record<'a>(reader: &mut Reader<'a>, shared: &Origin) -> Read<Option<RawRe
         return Ok(None);
     }
     let says = record.body.is_some() || !record.attributes.is_empty() || !record.event_name.is_empty();
-    unknown.alone("body, attributes or eventName", says)?;
+    unknown.refuse_if_only_unknown("body, attributes or eventName", says)?;
     (record.time_unix_nano, record.observed_time_unix_nano) = (time.nanos, observed.nanos);
     let mut raw = shared.record(record);
     let odd = if time.is_missing() { observed.odd } else { time.odd };
@@ -319,11 +318,11 @@ fn log_record<'a>(reader: &mut Reader<'a>, shared: &Origin) -> Read<Option<RawRe
     Ok(Some(raw))
 }
 
-/// A time: nanoseconds, or what is in their place.
+/// A time: nanoseconds, or an unreadable text.
 #[derive(Default)]
 struct Time {
     nanos: u64,
-    /// Kept as it is: the pipeline has the rule for times that cannot be read.
+    /// Kept unchanged: the pipeline has the rule for unreadable times.
     odd: Option<String>,
 }
 
@@ -343,7 +342,7 @@ impl Time {
     }
 }
 
-/// A number, or a name of the enumeration. One that is not known counts as the client's word.
+/// Reads a number or an enumeration name. An unknown name is kept as the level's text.
 fn severity(reader: &mut Reader<'_>, record: &mut LogRecord) -> Read<()> {
     let Some(text) = reader.scalar("a number from 1 to 24")? else { return Ok(()) };
     if let Some(number) = json_value::integer(&text) {

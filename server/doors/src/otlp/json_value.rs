@@ -1,4 +1,4 @@
-//! The values of OTLP/JSON: texts, numbers, bytes, and `AnyValue`, which is one of all.
+//! The value types of OTLP/JSON: texts, numbers, bytes, and the union `AnyValue`.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use pipeline::normalise::RawId;
 
 use crate::json_reader::{Read, Reader, Refusal, Token};
 
-/// ProtoJSON takes Base64 with and without padding, in both alphabets.
+/// ProtoJSON accepts Base64 with and without padding, in both alphabets.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -29,7 +29,7 @@ pub(super) fn text(reader: &mut Reader<'_>, name: &str, field: &mut String) -> R
     Ok(())
 }
 
-/// Reads attributes and adds them to those of the field.
+/// Reads attributes and appends them to the field.
 pub(super) fn attributes(reader: &mut Reader<'_>, field: &mut Vec<KeyValue>) -> Read<()> {
     key_values(reader, field, 0).map_err(|fault| fault.at("attributes"))
 }
@@ -52,7 +52,7 @@ fn key_values(reader: &mut Reader<'_>, field: &mut Vec<KeyValue>, depth: usize) 
     })
 }
 
-/// Reads a value; none at `null`. One in which no field is known is kept as its JSON text.
+/// Reads a value; `None` for `null`. A value of unknown type is kept as its JSON text.
 pub(super) fn any_value(reader: &mut Reader<'_>, depth: usize) -> Read<Option<AnyValue>> {
     if depth > limits::DEPTH {
         return Err(Refusal::fault(format!(": nested deeper than {} values; flatten it", limits::DEPTH)));
@@ -68,18 +68,18 @@ pub(super) fn any_value(reader: &mut Reader<'_>, depth: usize) -> Read<Option<An
     reader.fields(|reader, name| {
         let read = member(reader, &name, depth, &mut is_unknown).map_err(|fault| fault.at(&name))?;
         if read.is_some() && value.is_some() {
-            return Err(Refusal::fault(format!(": it has another value beside {name}; leave one of them out")));
+            return Err(Refusal::fault(format!(": it has another value besides {name}; remove one of them")));
         }
         value = value.take().or(read);
         Ok(())
     })?;
     if value.is_none() && is_unknown {
-        value = Some(Value::StringValue(reader.since(before).to_owned()));
+        value = Some(Value::StringValue(reader.text_since(before).to_owned()));
     }
     Ok(Some(AnyValue { value }))
 }
 
-/// Reads the value of a field of `AnyValue`; none where it is absent or the field is not known.
+/// Reads the value of a field of `AnyValue`; `None` if it is absent or the field is unknown.
 fn member(reader: &mut Reader<'_>, name: &str, depth: usize, is_unknown: &mut bool) -> Read<Option<Value>> {
     Ok(match name {
         "stringValue" | "string_value" => match reader.token()? {
@@ -97,7 +97,7 @@ fn member(reader: &mut Reader<'_>, name: &str, depth: usize, is_unknown: &mut bo
         "bytesValue" | "bytes_value" => match reader.token()? {
             Token::Null => None,
             Token::Text(text) => {
-                let no_base64 = || Refusal::fault(": the text is no Base64");
+                let no_base64 = || Refusal::fault(": the text is not Base64");
                 Some(Value::BytesValue(bytes(&text).ok_or_else(no_base64)?))
             }
             other => return Err(other.unexpected("a text in Base64")),
@@ -125,8 +125,7 @@ fn member(reader: &mut Reader<'_>, name: &str, depth: usize, is_unknown: &mut bo
     })
 }
 
-/// Reads `{"values":[…]}`. `false` where it is absent, or has nothing but fields that are not
-/// known.
+/// Reads `{"values":[…]}`. Returns `false` if it is absent or has only unknown fields.
 fn values_of<'a>(
     reader: &mut Reader<'a>,
     is_unknown: &mut bool,
@@ -145,7 +144,7 @@ fn values_of<'a>(
     Ok(is_there && (has || !other))
 }
 
-/// Whole numbers beyond 64 bits keep their digits as a text.
+/// Whole numbers beyond 64 bits become texts, to keep their digits.
 fn int(text: Cow<'_, str>) -> Read<Value> {
     let is_long = || text.len() > 19 && text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
     Ok(match integer(&text) {
@@ -155,7 +154,7 @@ fn int(text: Cow<'_, str>) -> Read<Value> {
     })
 }
 
-/// Numbers beyond a double's range stay as they are written.
+/// Numbers out of a double's range become texts.
 fn double(text: Cow<'_, str>) -> Read<Value> {
     match &*text {
         "NaN" => return Ok(Value::DoubleValue(f64::NAN)),
@@ -168,13 +167,13 @@ fn double(text: Cow<'_, str>) -> Read<Value> {
     Ok(if number.is_finite() { Value::DoubleValue(number) } else { Value::StringValue(text.into_owned()) })
 }
 
-/// The error for a text that is none of a kind of number.
+/// The error for a text that is not a number of the expected kind.
 pub(super) fn no_number(text: &str, expected: &str) -> Refusal {
     let text: String = text.chars().take(64).collect();
     Refusal::fault(format!(": {text:?} is not {expected}"))
 }
 
-/// A whole number as JSON may write it: `17`, `17.0`, `1.7e1`.
+/// Parses a whole number in any JSON notation: `17`, `17.0`, `1.7e1`.
 pub(super) fn integer(text: &str) -> Option<i128> {
     if let Ok(number) = text.parse() {
         return (!text.starts_with('+')).then_some(number);
@@ -201,7 +200,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 
-/// Reads an id, which never refuses its record: what is none stays readable.
+/// Reads an id. An invalid id does not refuse its record; its text is kept.
 pub(super) fn id<const N: usize>(reader: &mut Reader<'_>) -> Read<RawId> {
     let before = *reader;
     let text = match reader.token()? {
@@ -215,7 +214,7 @@ pub(super) fn id<const N: usize>(reader: &mut Reader<'_>) -> Read<RawId> {
     if trace::parse_id::<N>(&text).is_some() {
         return Ok(RawId::Text(text.into_owned()));
     }
-    // As every other field of bytes is written: of the id, or of its digits.
+    // Also the Base64 form of other byte fields: of the id, or of its hexadecimal digits.
     let is_id = |bytes: &Vec<u8>| bytes.len() == N || bytes.len() == N * 2 && bytes.iter().all(u8::is_ascii_hexdigit);
     Ok(bytes(&text).filter(is_id).map_or_else(|| RawId::Text(text.into_owned()), RawId::Bytes))
 }

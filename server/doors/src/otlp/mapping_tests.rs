@@ -1,5 +1,5 @@
-//! The JSON mapping, field by field: every field of a request down to `AnyValue`, with every
-//! form that a ProtoJSON parser takes, and what is no form of it.
+//! The JSON mapping, field by field: every field of a request down to `AnyValue`, in every form that a ProtoJSON
+//! parser accepts, and invalid forms.
 
 use model::{Text, Value, limits};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
@@ -11,7 +11,7 @@ fn decoded(body: &str) -> Decoded {
     decode_json(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"))
 }
 
-/// A request of one record with these fields, and another one after it, which always is read.
+/// A request of one record with these fields, and another one after it, which is always valid.
 fn read(fields: &str) -> Result<RawRecord, String> {
     let other = r#"{"body":{"stringValue":"other"}}"#;
     let body = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{{fields}}},{other}]}}]}}]}}"#);
@@ -35,7 +35,7 @@ fn attribute(value: &str) -> Result<Option<Value>, String> {
 fn any_value_is_read_in_every_form() {
     let text = |text: &str| Some(Value::Text(text.into()));
     for (value, expected) in [
-        // Nothing.
+        // Empty values.
         ("null", None),
         ("{}", None),
         (r#"{"stringValue":null}"#, None),
@@ -45,7 +45,7 @@ fn any_value_is_read_in_every_form() {
         (r#"{"bytesValue":null}"#, None),
         (r#"{"arrayValue":null}"#, None),
         (r#"{"kvlistValue":null}"#, None),
-        // One value, and the absence of others.
+        // One value, and absent others.
         (r#"{"stringValue":"a"}"#, text("a")),
         (r#"{"string_value":"a"}"#, text("a")),
         (r#"{"stringValue":""}"#, text("")),
@@ -86,7 +86,7 @@ fn any_value_is_read_in_every_form() {
         (r#"{"bytesValue":"-_8"}"#, text("+/8=")),
         (r#"{"bytes_value":"aGk"}"#, text("aGk=")),
         (r#"{"bytesValue":""}"#, text("")),
-        // Lists and maps, empty and within one another.
+        // Lists and maps, empty and nested.
         (r#"{"arrayValue":{}}"#, text("[]")),
         (r#"{"array_value":{"values":[]}}"#, text("[]")),
         (r#"{"arrayValue":{"values":null}}"#, text("[]")),
@@ -96,7 +96,7 @@ fn any_value_is_read_in_every_form() {
         ),
         (r#"{"kvlistValue":{}}"#, None),
         (r#"{"kvlist_value":{"values":[{"key":"a","value":{"intValue":1}},null]}}"#, None),
-        // Fields that are not known are left out, and kept where nothing else is there.
+        // Unknown fields are skipped, and kept as JSON if there is nothing else.
         (r#"{"futureValue":{"a":[1]},"stringValue":"a"}"#, text("a")),
         (r#"{"futureValue": {"a":[1]}}"#, text(r#"{"futureValue": {"a":[1]}}"#)),
         (r#"{"arrayValue":{"value":[{"intValue":1}]}}"#, text(r#"{"arrayValue":{"value":[{"intValue":1}]}}"#)),
@@ -132,7 +132,7 @@ fn a_value_of_a_wrong_kind_refuses_its_record_and_names_the_place() {
         (r#"{"doubleValue":"fast"}"#, ".doubleValue: \"fast\" is not a number"),
         (r#"{"doubleValue":"inf"}"#, ".doubleValue: \"inf\" is not a number"),
         (r#"{"doubleValue":[1]}"#, ".doubleValue: a list where a number is expected"),
-        (r#"{"bytesValue":"%%%"}"#, ".bytesValue: the text is no Base64"),
+        (r#"{"bytesValue":"%%%"}"#, ".bytesValue: the text is not Base64"),
         (r#"{"bytesValue":[1,2]}"#, ".bytesValue: a list where a text in Base64 is expected"),
         (r#"{"arrayValue":[1]}"#, ".arrayValue: a list where an object is expected"),
         (r#"{"arrayValue":{"values":7}}"#, ".arrayValue.values: a number where a list is expected"),
@@ -165,7 +165,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""timeUnixNano":0,"observed_time_unix_nano":1700000000000000001"#, nanos.clone()),
         (r#""timeUnixNano":"1700000000000000001","observedTimeUnixNano":5"#, nanos),
         (r#""timeUnixNano":"0""#, RawTime::Missing),
-        // What is no time is the pipeline's to judge, and stays readable.
+        // An invalid time is passed to the pipeline as a text.
         (r#""timeUnixNano":"soon""#, text("soon")),
         (r#""timeUnixNano":-5"#, text("-5")),
         (r#""timeUnixNano":"18446744073709551615""#, text("18446744073709551615")),
@@ -192,7 +192,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""dropped_attributes_count":"3""#, "otel.dropped_attributes_count", Value::Int(3)),
         (r#""eventName":"login""#, "event.name", Value::Text("login".into())),
         (r#""event_name":"login""#, "event.name", Value::Text("login".into())),
-        // Fields that say nothing here, in whatever form.
+        // Fields without effect here, in any form.
         (r#""eventName":"login","flags":"1","future":[{"a":null}]"#, "event.name", Value::Text("login".into())),
         (r#""eventName":"login","flags":{},"traceId":null,"spanId":null"#, "event.name", Value::Text("login".into())),
         (r#""attributes":null,"eventName":"login","body":null"#, "event.name", Value::Text("login".into())),
@@ -219,7 +219,7 @@ fn every_field_of_a_log_record_is_read_in_every_form() {
         (r#""eventName":[]"#, ".eventName: a list where a text is expected"),
         (
             r#""message":"m","timeUnixNano":"1""#,
-            ": it has no body, attributes or eventName, and its field \"message\" is not known",
+            ": it has no body, attributes or eventName, and its field \"message\" is unknown",
         ),
     ] {
         assert_eq!(read(fields), Err(format!("{place}{reason}")), "{fields}");
@@ -255,7 +255,7 @@ fn ids_are_read_in_every_form_and_never_refuse_a_record() {
     assert_eq!(span(r#""EEE19B7EC3C1B174""#), text("EEE19B7EC3C1B174"));
 }
 
-/// The attributes of the one record of a request.
+/// The attributes of the only record of a request.
 fn shared(resource: &str, scope: &str) -> Vec<(Text, Value)> {
     let body = format!(
         r#"{{"resourceLogs":[{{{resource}"scopeLogs":[{{{scope}"logRecords":[{{"body":{{"stringValue":"m"}}}}]}}]}}]}}"#
@@ -327,24 +327,24 @@ fn what_is_wrong_around_log_records_costs_only_what_is_in_it() {
         (
             r#"{"scopeLog":[{"logRecords":[{}]}]}"#.into(),
             1,
-            "resourceLogs[0]: it has no scopeLogs, and its field \"scopeLog\" is not known",
+            "resourceLogs[0]: it has no scopeLogs, and its field \"scopeLog\" is unknown",
         ),
         (
             r#"{"scopeLogs":[{"records":[{}]}]}"#.into(),
             1,
-            "resourceLogs[0].scopeLogs[0]: it has no logRecords, and its field \"records\" is not known",
+            "resourceLogs[0].scopeLogs[0]: it has no logRecords, and its field \"records\" is unknown",
         ),
         (
             format!(
                 r#"{{"resource":{{"attributes":[{{"key":"k","value":{{"intValue":"x"}}}}]}},"scopeLogs":[{{"logRecords":[{two}]}}]}}"#
             ),
             2,
-            "resourceLogs[0].scopeLogs[0].logRecords[0] is of one that does not read: resource.attributes[0].value.intValue: \"x\" is not a whole number",
+            "resourceLogs[0].scopeLogs[0].logRecords[0] belongs to one that cannot be parsed: resource.attributes[0].value.intValue: \"x\" is not a whole number",
         ),
         (
             format!(r#"{{"scopeLogs":[{{"logRecords":[{two}],"scope":{{"name":7}}}}]}}"#),
             2,
-            "resourceLogs[0].scopeLogs[0].logRecords[0] is of one that does not read: scope.name: a number where a text is expected",
+            "resourceLogs[0].scopeLogs[0].logRecords[0] belongs to one that cannot be parsed: scope.name: a number where a text is expected",
         ),
     ] {
         let read = decoded(&format!(r#"{{"resourceLogs":[{bad},{good}]}}"#));

@@ -1,10 +1,9 @@
-//! OpenTelemetry's own protocol, OTLP, in protobuf and in JSON.
+//! OpenTelemetry's protocol OTLP, in protobuf and JSON.
 //!
-//! `service.name` of the resource is the service; the first of `host.name`,
-//! `k8s.pod.name`, `container.name` and `service.instance.id` is the node. All other
-//! attributes of resource, scope and record become attributes; where one name occurs
-//! several times, the innermost counts. A structured body becomes attributes beneath
-//! `body` and, as the message, JSON text.
+//! `service.name` of the resource is the service. The first of `host.name`, `k8s.pod.name`, `container.name` and
+//! `service.instance.id` is the node. All other attributes of resource, scope and record become attributes; for equal
+//! names the innermost takes precedence. A structured body becomes attributes under `body` and, as the message, JSON
+//! text.
 //! Source: <https://opentelemetry.io/docs/specs/otlp/>.
 
 mod json;
@@ -33,28 +32,28 @@ use crate::{
     wrong_door::{self, Door},
 };
 
-/// What a resource's attributes may say about the node, the best first.
+/// Resource attributes that name the node, in order of precedence.
 const NODES: [&str; 4] = ["host.name", "k8s.pod.name", "container.name", "service.instance.id"];
 
-/// Reads a body in protobuf.
+/// Parses a protobuf body.
 ///
 /// # Errors
-/// `Invalid` where it does not read.
+/// `Invalid` if it cannot be parsed.
 pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
     let request = ExportLogsServiceRequest::decode(body).map_err(|error| {
         wrong_door::check(body, Door::Otlp).err().unwrap_or_else(|| {
             let json = body.trim_ascii_start().first() == Some(&b'{');
             let hint = if json { "; it looks like JSON: send it with Content-Type: application/json" } else { "" };
-            Error::invalid(format!("the body is no ExportLogsServiceRequest in protobuf: {error}{hint}"))
+            Error::invalid(format!("the body is not an ExportLogsServiceRequest in protobuf: {error}{hint}"))
         })
     })?;
-    // What the protocol does not know is left out, so another request reads as an empty one.
+    // Unknown fields are skipped, so a request of another type parses as an empty one.
     let length = request.encoded_len();
     let records = records(request)?;
     if records.is_empty() && length < body.len() {
         return Err(Error::invalid(format!(
-            "the body is no ExportLogsServiceRequest in protobuf: there are no log records in it, and {} of its {} bytes \
-             are of fields that are not known",
+            "the body is not an ExportLogsServiceRequest in protobuf: there are no log records in it, and {} of its {} bytes \
+             belong to unknown fields",
             body.len() - length,
             body.len()
         )));
@@ -62,10 +61,10 @@ pub fn decode_protobuf(body: &[u8]) -> Result<Vec<RawRecord>> {
     Ok(records)
 }
 
-/// The log records of a request, in their order.
+/// The log records of a request, in order.
 ///
 /// # Errors
-/// `Invalid` where what they share would take too much memory in each of them.
+/// `Invalid` if copies of the shared fields would take too much memory.
 pub fn records(request: ExportLogsServiceRequest) -> Result<Vec<RawRecord>> {
     let mut records = Vec::new();
     let mut repetition = Repetition::default();
@@ -81,7 +80,7 @@ pub fn records(request: ExportLogsServiceRequest) -> Result<Vec<RawRecord>> {
     Ok(records)
 }
 
-/// What the records of a resource, and of a scope in it, have in common.
+/// The shared fields of the records of a resource and scope.
 #[derive(Debug, Clone, Default)]
 struct Origin {
     service: Text,
@@ -137,7 +136,7 @@ impl Origin {
         let time = [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|nanos| *nanos != 0);
         RawRecord {
             time: time.map_or(RawTime::Missing, |nanos| match i64::try_from(nanos) {
-                // Some clients count in other units.
+                // Some clients send other units.
                 Ok(nanos) => RawTime::Number(nanos),
                 Err(_) => RawTime::Text(nanos.to_string()),
             }),
@@ -153,7 +152,7 @@ impl Origin {
     }
 }
 
-/// All zeros say that there is none.
+/// All zeros mean that there is no id.
 fn id(bytes: Vec<u8>) -> RawId {
     if bytes.iter().all(|byte| *byte == 0) { RawId::Missing } else { RawId::Bytes(bytes) }
 }
@@ -164,7 +163,7 @@ fn dropped(attributes: &mut Vec<(Text, Value)>, name: &'static str, count: u32) 
     }
 }
 
-/// The message of a body, whose parts go to the attributes where it has some.
+/// The message of a body. The parts of a structured body become attributes.
 fn body(body: Option<AnyValue>, attributes: &mut Vec<(Text, Value)>) -> String {
     let Some(body) = body else { return String::new() };
     if !matches!(body.value, Some(any_value::Value::KvlistValue(_))) {
@@ -193,7 +192,7 @@ fn put(attributes: &mut Vec<(Text, Value)>, key: Text, value: Option<AnyValue>, 
     attributes.push((key, value));
 }
 
-/// A value as text: what is one already as it is, bytes in base64, the rest as JSON.
+/// A value as text: texts unchanged, bytes in Base64, others as JSON.
 fn text_of(value: AnyValue) -> String {
     match value.value {
         None => String::new(),
@@ -204,7 +203,7 @@ fn text_of(value: AnyValue) -> String {
     }
 }
 
-/// The name of an infinite float or NaN in the JSON mapping of Protocol Buffers.
+/// The protobuf JSON name of an infinite float or NaN.
 fn non_finite(value: f64) -> &'static str {
     match value {
         f64::INFINITY => "Infinity",
@@ -213,7 +212,7 @@ fn non_finite(value: f64) -> &'static str {
     }
 }
 
-/// A value as JSON. Its nesting is bounded by what the decoders take.
+/// A value as JSON. The decoders limit its nesting.
 fn json(value: &AnyValue) -> serde_json::Value {
     match &value.value {
         None | Some(any_value::Value::StringValueStrindex(_)) => serde_json::Value::Null,
@@ -287,7 +286,7 @@ mod tests {
     fn protobuf_reads_as_json_does() {
         let request: ExportLogsServiceRequest = serde_json::from_str(REQUEST).unwrap();
         let mut protobuf = decode_protobuf(&request.encode_to_vec()).unwrap();
-        // Ids are read later, whatever form they have.
+        // Ids are parsed later, in any form.
         protobuf[0].trace_id = RawId::Text("5B8EFFF798038103D269B633813FC60C".into());
         protobuf[0].span_id = RawId::Text("EEE19B7EC3C1B174".into());
         assert_eq!(protobuf, decode_json(REQUEST.as_bytes()).unwrap().records);
@@ -300,7 +299,7 @@ mod tests {
         assert_eq!(decode_protobuf(&empty.encode_to_vec()).unwrap(), []);
         for (body, word) in [
             (&b"{\"resourceLogs\":[]}"[..], "application/json"),
-            // A field with the number 9, and one within the logs of a resource.
+            // An unknown field 9 at the top, and one within a resource.
             (b"\x4a\x02hi", "4 of its 4 bytes"),
             (b"\x0a\x04\x4a\x02hi", "4 of its 6 bytes"),
             (b"\x1f\x8b", "gzip"),
@@ -329,7 +328,7 @@ mod tests {
             let _ = decode_json(&bytes);
         }
 
-        /// A request of which some bytes are others.
+        /// A request with some bytes replaced.
         #[test]
         fn a_damaged_request_is_records_or_an_error(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
             let request: ExportLogsServiceRequest = serde_json::from_str(REQUEST).unwrap();

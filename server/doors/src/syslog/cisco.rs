@@ -1,5 +1,4 @@
-//! What Cisco's devices write in front of a message: counters, an origin, and whether the clock
-//! is right.
+//! The prefix of messages from Cisco devices: counters, an origin, and whether the clock is synchronised.
 //!
 //! `83: sw-core: 000123: *Nov 28 00:20:10.663 UTC: %SYS-5-CONFIG_I: …` on IOS,
 //! `98: router RP/0/RSP0/CPU0:Nov 28 00:20:10.663 UTC: ifmgr[227]: %PKT_INFRA-LINK-3-UPDOWN: …` on
@@ -13,24 +12,23 @@ use super::{
     tag,
 };
 
-/// The parts in front of a message at most.
+/// The maximum number of parts in the prefix.
 const PARTS: usize = 5;
 
-/// What was read, and the message behind it. A text is empty where the message has none.
+/// The parsed prefix, and the message after it. A missing text is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Front<'a> {
     pub(super) counters: Vec<&'a str>,
     pub(super) origin: &'a str,
-    /// The card of a router, as in `RP/0/RSP0/CPU0`.
+    /// The card of a router, such as `RP/0/RSP0/CPU0`.
     pub(super) location: &'a str,
     pub(super) time: Option<Nanos>,
-    /// How long the device has run, where it writes that in place of a time.
+    /// The uptime of the device, if it sends that instead of a time.
     pub(super) uptime: &'a str,
     pub(super) text: &'a str,
 }
 
-/// Reads what these devices alone write; `None` for everything else, such as a tag that a date
-/// follows.
+/// Parses the prefix that only these devices send; `None` for everything else, such as a tag followed by a date.
 pub(super) fn read(text: &str, context: Context) -> Option<Front<'_>> {
     let mut front = Front::default();
     let mut rest = text;
@@ -76,8 +74,7 @@ pub(super) fn read(text: &str, context: Context) -> Option<Front<'_>> {
     None
 }
 
-/// `router RP/0/RSP0/CPU0:`, which the time follows at once: the host if there is one, the
-/// location, and what follows.
+/// Parses `router RP/0/RSP0/CPU0:`, immediately followed by the time. Returns the host, the location and the rest.
 fn location(text: &str) -> Option<(&str, &str, &str)> {
     let (front, behind) = text.split_once(':')?;
     let (origin, location) = front.split_once(' ').unwrap_or(("", front));

@@ -1,8 +1,7 @@
-//! The times of RFC 3164 and of what devices make of it.
+//! Timestamps of RFC 3164 and its variants on devices.
 //!
-//! `Nov 28 00:20:10` with a day of one or two digits, a fraction after `.` or `,`, a year before
-//! or behind the clock time or in front of all, a day of the week in front, a zone behind; and the
-//! forms of ISO 8601.
+//! `Nov 28 00:20:10` with a day of one or two digits, a fraction after `.` or `,`, a year before or after the clock
+//! time or at the start, a leading weekday, a trailing zone; and ISO 8601.
 
 use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDate, TimeDelta};
 use model::{Nanos, time::parse_timestamp};
@@ -12,33 +11,32 @@ use super::{tag, zone};
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const SECOND: Nanos = 1_000_000_000;
-/// How far ahead of the server a date without a year may be.
+/// How far ahead of the server's clock a date without a year may be.
 const AHEAD: TimeDelta = TimeDelta::days(1);
-/// The years between two leap years at most, as around 1900 and 2100.
+/// The maximum number of years between two leap years, as around 1900 and 2100.
 const LEAP_YEARS: i32 = 8;
 
-/// A time at the beginning of a text.
+/// A timestamp at the start of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp<'a> {
     pub(super) time: Nanos,
-    /// Whether a colon ends it, as on Cisco's devices: then no host follows.
+    /// Whether a colon ends it, as on Cisco devices. No host follows then.
     pub(super) is_ended: bool,
-    /// What follows, without the blanks between.
+    /// The rest, without leading blanks.
     pub(super) rest: &'a str,
 }
 
-/// What the reader knows, and the message does not say.
+/// Context that the message does not contain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
-    /// The server's time, in the zone that holds for times without one.
+    /// The server's time, in the zone assumed for times without one.
     pub(super) now: DateTime<FixedOffset>,
-    /// Whether the message is known to have Cisco's form, where any word in capitals between
-    /// the time and its colon is a zone.
+    /// Whether the message is known to be in Cisco's form. There, any word in capitals between the time and its colon
+    /// is a zone.
     pub(super) is_cisco: bool,
 }
 
-/// Reads a time at the beginning of a text; `None` where there is none, or one that no clock
-/// shows.
+/// Parses a timestamp at the start of a text; `None` if there is none or it is invalid.
 pub(super) fn read(text: &str, context: Context) -> Option<Stamp<'_>> {
     if let [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/', ..] = text.as_bytes() {
         return iso(text, context);
@@ -66,7 +64,7 @@ pub(super) fn read(text: &str, context: Context) -> Option<Stamp<'_>> {
     Some(Stamp { time: civil.instant(offset, context.now)?, is_ended, rest })
 }
 
-/// `2026-11-28T00:20:10.5Z`, or with a blank and a zone apart.
+/// `2026-11-28T00:20:10.5Z`, or separated by blanks.
 fn iso(text: &str, context: Context) -> Option<Stamp<'_>> {
     let (first, behind) = word(text);
     let is_date = first.len() == "2026-01-02".len();
@@ -91,16 +89,15 @@ fn iso(text: &str, context: Context) -> Option<Stamp<'_>> {
     Some(Stamp { time, is_ended, rest })
 }
 
-/// What follows the clock time: a zone, a year and a colon, each of them optional, and the blanks
-/// behind. The first is the zone's offset in seconds. `None` where something is attached that is
-/// none of these.
+/// Parses the optional zone, year and colon after the clock time, and the blanks after them. The result starts with
+/// the zone's offset in seconds. `None` if other text is attached.
 fn zone_and_year<'a>(mut text: &'a str, year_read: &mut Option<i32>, context: Context) -> Option<(i32, bool, &'a str)> {
     let mut offset = None;
     if text.starts_with(['+', '-', 'Z']) {
         let end = text.find(' ').unwrap_or(text.len());
         let (attached, rest) = text.split_at(end);
         let (attached, colon) = attached.strip_suffix(':').map_or((attached, ""), |zone| (zone, ":"));
-        offset = Some(zone::stated(attached)?);
+        offset = Some(zone::explicit_offset(attached)?);
         text = if colon.is_empty() { rest } else { &text[end - 1..] };
     }
     let mut is_ended = false;
@@ -133,14 +130,14 @@ fn zone_and_year<'a>(mut text: &'a str, year_read: &mut Option<i32>, context: Co
     Some((offset.unwrap_or_else(|| context.now.timezone().local_minus_utc()), is_ended, text))
 }
 
-/// The zone that a word behind a time names. A name might be a host's as well: it is a zone's if
-/// a colon, a year, or a host and a tag follow.
+/// The zone that a word after a time names. A zone name may also be a host name: it is a zone if a colon, a year, or
+/// a host and a tag follow.
 fn zone(whole: &str, rest: &str, may_have_year: bool, context: Context) -> Option<i32> {
     let (name, is_ended) = whole.strip_suffix(':').map_or((whole, false), |name| (name, true));
-    if let Some(offset) = zone::stated(name) {
+    if let Some(offset) = zone::explicit_offset(name) {
         return Some(offset);
     }
-    if let Some(offset) = zone::named(name) {
+    if let Some(offset) = zone::offset_of_abbreviation(name) {
         let has_year = || may_have_year && year(word(rest).0.trim_end_matches(':')).is_some();
         let has_host = || {
             let (host, behind) = word(rest);
@@ -152,7 +149,7 @@ fn zone(whole: &str, rest: &str, may_have_year: bool, context: Context) -> Optio
     (context.is_cisco && is_ended && is_unknown_name).then(|| context.now.timezone().local_minus_utc())
 }
 
-/// A date without a year: `Nov 28`, `Nov  8`, `28 Nov`.
+/// Parses a date without a year: `Nov 28`, `Nov  8`, `28 Nov`.
 fn date(text: &str) -> Option<(u32, u32, &str)> {
     let (first, rest) = word(text);
     let (second, behind) = word(rest);
@@ -174,7 +171,7 @@ fn position(names: &[&str], word: &str) -> Option<usize> {
     names.iter().position(|name| word.eq_ignore_ascii_case(name))
 }
 
-/// The text up to a blank, and what follows it without blanks.
+/// Splits at the first blank; the rest has no leading blanks.
 fn word(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     (word, rest.trim_start_matches(' '))
@@ -189,7 +186,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// `00:20:10` with or without a fraction.
+    /// Parses `00:20:10` with an optional fraction.
     fn read(text: &str) -> Option<(Self, &str)> {
         let (hour, rest) = number(text, 1..=2)?;
         let (minute, rest) = number(rest.strip_prefix(':')?, 2..=2)?;
@@ -213,7 +210,7 @@ fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<(u32, &
     Some((number.parse().ok().filter(|_| digits.contains(&count))?, rest))
 }
 
-/// What a device's clock shows; its year may be left out.
+/// Local date and time of a device; the year is optional.
 #[derive(Debug, Clone, Copy, Default)]
 struct Civil {
     year: Option<i32>,
@@ -223,8 +220,8 @@ struct Civil {
 }
 
 impl Civil {
-    /// The instant at which a clock so many seconds ahead of UTC shows this. Without a year it is
-    /// the last one, up to a day ahead of the server; 29 February so falls in a leap year.
+    /// The instant, for a clock `offset` seconds ahead of UTC. Without a year it is the latest one up to a day ahead
+    /// of the server, so 29 February falls in a leap year.
     fn instant(self, offset: i32, now: DateTime<FixedOffset>) -> Option<Nanos> {
         if let Some(year) = self.year {
             return self.in_year(year, offset);
@@ -236,7 +233,7 @@ impl Civil {
 
     fn in_year(self, year: i32, offset: i32) -> Option<Nanos> {
         let Clock { hour, minute, second, nanos } = self.clock;
-        // A leap second is the first one of the next minute, as Unix time has it.
+        // A leap second becomes the first second of the next minute, as in Unix time.
         let leap = i64::from(second == 60);
         let date = NaiveDate::from_ymd_opt(year, self.month, self.day)?;
         let seconds = date.and_hms_opt(hour, minute, if leap == 1 { 59 } else { second })?.and_utc().timestamp();

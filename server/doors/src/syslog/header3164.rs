@@ -1,4 +1,4 @@
-//! RFC 3164's header, `TIME HOST TAG: TEXT`, each part of which may be missing.
+//! The header of RFC 3164, `TIME HOST TAG: TEXT`; each part is optional.
 
 use model::{Text, Value};
 use pipeline::normalise::RawTime;
@@ -11,10 +11,10 @@ use super::{
     unifi::{self, Device},
 };
 
-/// Texts that stand in a host's place where syslogd counts repetitions.
+/// Texts in place of a host, with which syslogd reports repetitions.
 const REPETITIONS: [&str; 2] = ["last message ", "message repeated "];
 
-/// Reads a message without its priority. Whatever it is, nothing of it is left out.
+/// Parses a message without its priority. No part of the message is lost.
 pub(super) fn read(text: &str, context: Context) -> Header<'_> {
     let begin = text.trim_start_matches(' ');
     if let Some(stamp) = device_time::read(begin, context) {
@@ -23,8 +23,7 @@ pub(super) fn read(text: &str, context: Context) -> Header<'_> {
     cisco::read(begin, context).map_or_else(|| without_time(text), behind_front)
 }
 
-/// Reads a line of a log file, which has no priority: only with a time, a host and a tag is it
-/// beyond doubt that this is syslog.
+/// Parses a line of a log file, which has no priority. Only a time, a host and a tag together identify it as syslog.
 pub(super) fn read_line(text: &str, context: Context) -> Option<Header<'_>> {
     let stamp = device_time::read(text, context).filter(|stamp| !stamp.is_ended)?;
     let header = with_time(stamp);
@@ -47,14 +46,14 @@ fn attribute(key: &'static str, value: &str) -> (Text, Value) {
 
 fn with_time(stamp: Stamp<'_>) -> Header<'_> {
     let header = match tag::read(stamp.rest) {
-        // A colon ends the times of devices that write no host.
+        // A colon ends the times of devices that send no host.
         None if stamp.is_ended => Header { text: stamp.rest, ..Header::default() },
         _ => behind_time(stamp.rest),
     };
     Header { time: RawTime::Nanos(stamp.time), ..header }
 }
 
-/// A tag, or an address, stands for itself; all else is text.
+/// Recognises a tag or an address; everything else is text.
 fn without_time(text: &str) -> Header<'_> {
     if let Some(tag) = tag::read(text) {
         return of_tag(tag);
@@ -65,11 +64,11 @@ fn without_time(text: &str) -> Header<'_> {
     }
 }
 
-/// What follows a time: a host and a tag, either of them, or text.
+/// Parses the part after the time: a host and a tag, either of them, or text.
 pub(super) fn behind_time(text: &str) -> Header<'_> {
     let whole = Header { text, ..Header::default() };
     if let Some(tag) = tag::read(text) {
-        // Cisco's ASA names itself so: `asa-1: %ASA-6-302013: …`.
+        // Cisco's ASA sends its name in this form: `asa-1: %ASA-6-302013: …`.
         let is_host = tag.process.is_none() && tag::is_mnemonic(tag.text);
         return if is_host { Header { node: tag.name, text: tag.text, ..whole } } else { of_tag(tag) };
     }

@@ -6,14 +6,14 @@ use pipeline::normalise::RawTime;
 
 use super::{Header, header3164, structured_data};
 
-/// The fields between the time and the structured data.
+/// Number of fields between the time and the structured data.
 const NAMES: usize = 4;
 
-/// Reads a message of this form; `None` where it has another. Any version is read.
+/// Parses a message of this form; `None` for another form. Any version is accepted.
 ///
-/// A sender may leave out the structured data. Then the application counts as one only if the
-/// process behind it is a number or `-` and the message id is `-`: `app 12 - text`, but not
-/// `took 12 seconds`. Otherwise what follows the host is read as RFC 3164's tag and text.
+/// A sender may omit the structured data. The application then counts as one only if the process is a number or `-`
+/// and the message id is `-`: `app 12 - text`, but not `took 12 seconds`. Otherwise the part after the host is parsed
+/// as RFC 3164's tag and text.
 pub(super) fn read(text: &str, assume: FixedOffset) -> Option<Header<'_>> {
     let (version, rest) = text.split_once(' ')?;
     if !(1..=3).contains(&version.len()) || !version.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -35,7 +35,7 @@ pub(super) fn read(text: &str, assume: FixedOffset) -> Option<Header<'_>> {
     let are_names = are_bounded && is_process && is_nil;
 
     let data = left.trim_start_matches(' ');
-    // Other brackets might be text, and the names in front of them as well.
+    // Other brackets might be text, and so might the names in front of them.
     let has_data = data.starts_with('-') || structured_data::begins(data);
     if (are_complete && has_data) || are_names {
         if let Some((attributes, text)) = structured(data) {
@@ -51,19 +51,18 @@ pub(super) fn read(text: &str, assume: FixedOffset) -> Option<Header<'_>> {
     Some(Header { time, ..header3164::behind_time(rest) })
 }
 
-/// Structured data or `-`, and the message behind it.
+/// Structured data or `-`, and the message after it.
 fn structured(text: &str) -> Option<(Vec<(Text, Value)>, &str)> {
     let (parameters, rest) = match text.strip_prefix('-') {
         Some(rest) if rest.is_empty() || rest.starts_with([' ', '\n']) => (Vec::new(), rest),
         _ => structured_data::read(text)?,
     };
     let text = rest.strip_prefix(' ').unwrap_or(rest);
-    // Relays that make this form of RFC 3164 put the blank behind the tag in front of the text.
+    // Relays that convert RFC 3164 move the blank after the tag to the start of the text.
     Some((parameters, text.strip_prefix(' ').unwrap_or(text)))
 }
 
-/// The time, whether it is one beyond doubt, and what follows it. One that does not read is kept
-/// as it is.
+/// Parses the time. Returns whether it is certain, and the rest. An unreadable time is kept as text.
 fn time(text: &str, assume: FixedOffset) -> Option<(RawTime, bool, &str)> {
     let (first, rest) = word(text);
     if first == "-" {
@@ -72,7 +71,7 @@ fn time(text: &str, assume: FixedOffset) -> Option<(RawTime, bool, &str)> {
     if !first.starts_with(|letter: char| letter.is_ascii_digit()) || first.len() > limits::NAME_BYTES {
         return None;
     }
-    // Some write a blank where the RFC has a `T`.
+    // Some senders write a blank instead of the `T`.
     let (second, behind) = word(rest);
     let is_date = first.len() == "2026-01-02".len() && first.as_bytes()[4] == b'-';
     if is_date && second.as_bytes().get(2) == Some(&b':') {
@@ -81,7 +80,7 @@ fn time(text: &str, assume: FixedOffset) -> Option<(RawTime, bool, &str)> {
             return Some((RawTime::Nanos(time), true, behind));
         }
     }
-    // A number is a time only if it is as long as those of our days.
+    // A number is a time only if it has at least nine digits.
     let is_time = first.contains('-') || first.bytes().take_while(u8::is_ascii_digit).count() >= 9;
     match parse_timestamp(first, assume).filter(|_| is_time) {
         Some(time) => Some((RawTime::Nanos(time), true, rest)),
@@ -89,7 +88,7 @@ fn time(text: &str, assume: FixedOffset) -> Option<(RawTime, bool, &str)> {
     }
 }
 
-/// The text up to a blank, and what follows the blank. Several blanks count as one.
+/// Splits at the first blank. Leading blanks are skipped.
 fn word(text: &str) -> (&str, &str) {
     let text = text.trim_start_matches(' ');
     text.split_once(' ').unwrap_or((text, ""))

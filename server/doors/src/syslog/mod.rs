@@ -1,12 +1,11 @@
-//! Syslog: RFC 5424, RFC 3164, and what devices make of them.
+//! Syslog: RFC 5424, RFC 3164, and their variants on devices.
 //!
-//! The host is the node, the application or tag the service; facility, process, message id and
-//! structured data become attributes. A message that is a JSON object, with or without the
-//! cookie `@cee:`, is read as one.
+//! The host is the node, the application or tag is the service. Facility, process, message id and structured data
+//! become attributes. A message that is a JSON object, with or without the cookie `@cee:`, is parsed as one.
 //!
-//! A service decides about retention and rights, so no free text becomes one: where a message
-//! names no program by the rule of [`tag::read`], its service is left empty, and the text is kept
-//! as it is. Nothing of a message is lost: what is no header, time or structured data is text.
+//! The service decides about retention and permissions, so free text never becomes a service. Without a program by
+//! the rule of [`tag::read`], the service is empty and the text unchanged. No part of a message is lost: all that is
+//! not header, time or structured data is text.
 
 mod cisco;
 mod device_time;
@@ -36,14 +35,14 @@ use device_time::Context;
 use priority::Priority;
 pub use stream::Stream;
 
-/// Reads syslog messages; the old form says neither year nor zone.
+/// Parses syslog messages. RFC 3164 has neither year nor zone.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub clock: Clock,
     pub assume_timezone: FixedOffset,
 }
 
-/// What a message says of itself, and its text. A name is empty where the message has none.
+/// The parsed header and the text of a message. Missing names are empty.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Header<'a> {
     time: RawTime,
@@ -56,7 +55,7 @@ struct Header<'a> {
 }
 
 impl Reader {
-    /// Reads one message. What is no syslog is a message all the same.
+    /// Parses one message. Any text that is not syslog is still a message.
     pub fn record(&self, message: &[u8]) -> RawRecord {
         let text = String::from_utf8_lossy(message);
         let text = text.trim_end_matches(['\n', '\r', '\0']).trim_start_matches('\u{feff}');
@@ -89,8 +88,8 @@ fn record(header: Header<'_>, priority: Option<Priority>) -> RawRecord {
     record
 }
 
-/// Adds attributes, of which several may share a key: structured data may repeat a parameter, and
-/// a JSON message may name what its header names. Different values become one JSON list.
+/// Adds attributes that may share a key: structured data may repeat a parameter, and a JSON message may repeat a
+/// header field. Different values become one JSON list.
 fn add(attributes: &mut Vec<(Text, Value)>, added: impl Iterator<Item = (Text, Value)>) {
     let mut lists: Vec<(Text, Vec<Value>)> = Vec::new();
     for (key, value) in added {

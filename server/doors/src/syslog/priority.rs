@@ -1,22 +1,22 @@
-//! The number in front of a message: facility × 8 + severity.
+//! The priority of a message: facility × 8 + severity.
 
 use model::LevelNumbers;
 
-/// Who sent it and how bad it is.
+/// Facility and severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Priority {
     pub(super) facility: &'static str,
     pub(super) level: &'static str,
 }
 
-/// The words of RFC 5424's facilities 0 to 23, as Linux names them.
+/// The names of RFC 5424's facilities 0 to 23 on Linux.
 const FACILITIES: [&str; 24] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
     "audit", "alert", "clockd", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
-/// Reads `<0>` to `<191>`, and returns what follows. `None` for everything else: a number past
-/// the table has no facility, so its severity is a guess as well.
+/// Parses `<0>` to `<191>`; returns the priority and the rest. `None` for anything else: a number past the table has
+/// no facility, so its severity would be a guess.
 pub(super) fn read(text: &str) -> Option<(Priority, &str)> {
     let (number, rest) = text.strip_prefix('<')?.split_once('>')?;
     if !(1..=3).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {

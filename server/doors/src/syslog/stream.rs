@@ -1,17 +1,16 @@
-//! Messages in a stream.
+//! Syslog over byte streams.
 
 use bytes::{Buf as _, BytesMut};
 
 use super::Reader;
 use crate::stream::{Ends, Frame, MESSAGE_BYTES, Protocol, cut_off, too_long};
 
-/// A stream of messages, each with its length in front (RFC 6587) or a new line behind it.
+/// The decoder of a stream of messages, framed by a length prefix (RFC 6587) or a newline.
 #[derive(Debug, Clone)]
 pub struct Stream {
     reader: Reader,
     ends: Ends,
-    /// Whether messages of this connection end with a zero byte: then a new line is part of
-    /// them.
+    /// Whether messages of this connection end with a zero byte. Newlines are then part of them.
     zero_ended: bool,
 }
 
@@ -21,15 +20,15 @@ impl Stream {
     }
 }
 
-/// How a message is framed.
+/// The framing of a message.
 enum Framing {
-    /// So many bytes, after so many that say so.
+    /// `length` bytes after a length prefix of `header` bytes.
     Counted {
         header: usize,
         length: usize,
     },
     Line,
-    /// Not enough has come to tell.
+    /// More bytes are needed to decide.
     Unknown,
 }
 
@@ -38,7 +37,7 @@ fn framing(bytes: &[u8]) -> Framing {
     match bytes.get(digits) {
         None if digits < 8 => Framing::Unknown,
         Some(b' ') if (1..8).contains(&digits) && bytes[0] != b'0' => {
-            // A line of text may begin with a number, too.
+            // A line of text may also start with a number.
             match bytes.get(digits + 1) {
                 None => return Framing::Unknown,
                 Some(b'<') => {}

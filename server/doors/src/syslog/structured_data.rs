@@ -1,24 +1,23 @@
-//! RFC 5424's structured data (section 6.3), and what devices write in its place.
+//! RFC 5424's structured data (section 6.3) and its variants on devices.
 //!
-//! An element is `[id name="value" …]`. Beyond the RFC, an element may have no id, a value no
-//! quotes, and a word of an element no value. What cannot be read so stays in the message.
+//! An element is `[id name="value" …]`. As an extension, an element may lack an id, a value its quotes, and a word
+//! its value. Anything else stays in the message.
 
 use compact_str::format_compact;
 use model::{Text, Value, limits};
 
-/// The ids without an `@`, which only IANA gives.
+/// Ids without an `@`, which only IANA assigns.
 const REGISTERED: [&str; 3] = ["timeQuality", "origin", "meta"];
 
 type Parameters = Vec<(Text, Value)>;
 
-/// Reads the elements at the beginning of a text, and returns what follows the last of them.
-/// A parameter becomes `id.name`; a word without a value is `true`. `None` where the text does
-/// not begin with an element.
+/// Parses the elements at the start of a text; returns the rest. A parameter becomes `id.name`; a word without a
+/// value becomes `true`. `None` if the text does not start with an element.
 pub(super) fn read(text: &str) -> Option<(Parameters, &str)> {
     let mut parameters = Vec::new();
     let mut rest = element(text, &mut parameters, Strictness::Loose)?;
     loop {
-        // The message begins behind a blank. So there, an element must be one by the letter.
+        // The message starts after a blank, so an element after a blank must be strictly valid.
         let next = match rest.strip_prefix(' ') {
             None if rest.starts_with('[') => element(rest, &mut parameters, Strictness::Loose),
             Some(behind) if behind.starts_with('[') => element(behind, &mut parameters, Strictness::Strict),
@@ -33,18 +32,18 @@ pub(super) fn read(text: &str) -> Option<(Parameters, &str)> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strictness {
-    /// As the RFC has it: an id, and values in quotes.
+    /// By the RFC: an id, and quoted values.
     Strict,
     Loose,
 }
 
-/// Reads one element, and returns what follows it.
+/// Parses one element; returns the rest.
 fn element<'a>(text: &'a str, parameters: &mut Parameters, strictness: Strictness) -> Option<&'a str> {
     let before = parameters.len();
-    // Some senders do not escape the backslash that a value ends with, as in `"C:\"`.
+    // Some senders do not escape a final backslash, as in `"C:\"`.
     for backslash in [Backslash::Escapes, Backslash::MayEndValue] {
         let read = words(text.strip_prefix('[')?, parameters, strictness, backslash);
-        // What the store would refuse stays in the message as well.
+        // Parameters past the store's limits stay in the message.
         let is_bounded = parameters.len() <= limits::ATTRIBUTES / 2
             && parameters[before..].iter().all(|(key, value)| {
                 let length = if let Value::Text(text) = value { text.len() } else { 0 };
@@ -58,7 +57,7 @@ fn element<'a>(text: &'a str, parameters: &mut Parameters, strictness: Strictnes
     None
 }
 
-/// What `\"` means where a value may end.
+/// The meaning of `\"` at a possible end of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Backslash {
     Escapes,
@@ -102,7 +101,7 @@ fn words<'a>(
                 text = rest;
             }
             None if is_first => id = name,
-            // A word alone is as likely text as it is a flag, unless the id is one beyond doubt.
+            // A word without a value may be text, unless the id is certain.
             None if is_id(id) && strictness == Strictness::Loose => parameters.push((key(), Value::Bool(true))),
             None => return None,
         }
@@ -110,8 +109,7 @@ fn words<'a>(
     }
 }
 
-/// Whether a text begins like an element, whether or not it reads as one: with an id that has an
-/// `@`, or with a value in quotes.
+/// Whether a text starts like an element, valid or not: with an id that has an `@`, or with a quoted value.
 pub(super) fn begins(text: &str) -> bool {
     let Some(text) = text.strip_prefix('[').map(|text| text.trim_start_matches(' ')) else { return false };
     name(text).is_some_and(|first| {
@@ -122,26 +120,25 @@ pub(super) fn begins(text: &str) -> bool {
     })
 }
 
-/// Whether this is an element's id, and no word in brackets like `[main]`.
+/// Whether this is the id of an element, not a word in brackets such as `[main]`.
 fn is_id(id: &str) -> bool {
     REGISTERED.contains(&id) || id.split_once('@').is_some_and(|(name, number)| !name.is_empty() && !number.is_empty())
 }
 
-/// A name at the beginning of the text.
+/// Parses a name at the start of the text.
 fn name(text: &str) -> Option<&str> {
     let ends = |letter: char| matches!(letter, '=' | ']' | '"' | '[') || letter.is_whitespace() || letter.is_control();
     let end = text.find(ends)?;
     (end > 0 && matches!(text.as_bytes()[end], b'=' | b' ' | b']')).then(|| &text[..end])
 }
 
-/// A value without quotes, and what follows it.
+/// Parses an unquoted value; returns the rest.
 fn bare(text: &str) -> (Text, &str) {
     let end = text.find([' ', ']']).unwrap_or(text.len());
     (Text::new(&text[..end]), &text[end..])
 }
 
-/// A value up to its closing quote, and what follows that. A backslash before another letter than
-/// `"`, `\` and `]` stands for itself.
+/// Parses a value up to its closing quote; returns the rest. A backslash is literal unless `"`, `\` or `]` follows.
 fn unescaped(text: &str, backslash: Backslash) -> Option<(Text, &str)> {
     let mut value = Text::default();
     let mut rest = text;
@@ -167,7 +164,7 @@ fn unescaped(text: &str, backslash: Backslash) -> Option<(Text, &str)> {
     }
 }
 
-/// Whether the text behind a quote goes on as an element does behind a value.
+/// Whether the text after a quote continues like an element.
 fn ends_value(text: &str) -> bool {
     text.starts_with(']')
         || text
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn what_can_be_read_is_read_and_the_rest_stays_text() {
         let cases: &[(&str, &str, &str)] = &[
-            // As the RFC has it.
+            // By the RFC.
             (r#"[x@1 a="1" b="2"] m"#, "x@1.a=1|x@1.b=2", " m"),
             (r#"[x@1 a="1"][y@2 a="2"] m"#, "x@1.a=1|y@2.a=2", " m"),
             (r#"[meta sequenceId="10"]"#, "meta.sequenceId=10", ""),
@@ -193,7 +190,7 @@ mod tests {
             (r#"[origin ip="192.0.2.1" ip="192.0.2.2"]"#, "origin.ip=192.0.2.1|origin.ip=192.0.2.2", ""),
             ("[tagged@1] m", "tagged@1=true", " m"),
             ("[x@1 a=\"two\nlines\"] m", "x@1.a=two\nlines", " m"),
-            // As devices have it.
+            // Variants on devices.
             ("[x@1 user=alice port=22] m", "x@1.user=alice|x@1.port=22", " m"),
             ("[x@1 user=] m", "x@1.user=", " m"),
             (r#"[event="login failed"] m"#, "event=login failed", " m"),
@@ -206,7 +203,7 @@ mod tests {
             (r#"[x@1 dir="C:\" z="last"] m"#, r"x@1.dir=C:\|x@1.z=last", " m"),
             (r#"[x@1 dir="C:\"] m"#, r"x@1.dir=C:\", " m"),
             (r#"[x@1 a="1"]m"#, "x@1.a=1", "m"),
-            // The second is none, and stays with the text.
+            // The second is not an element and stays in the text.
             (r#"[x@1 a="1"][unclosed b="2" m"#, "x@1.a=1", r#"[unclosed b="2" m"#),
             (r#"[x@1 a="1"] [pid=12] m"#, "x@1.a=1", " [pid=12] m"),
             (r#"[x@1 a="1"] [main] m"#, "x@1.a=1", " [main] m"),

@@ -1,13 +1,13 @@
-//! RFC 3164's tag and host: what may become a service and a node.
+//! RFC 3164's tag and host, the sources of service and node.
 
 use std::net::IpAddr;
 
-/// The longest tag. The RFC has 32 bytes; Docker's may hold a container's id.
+/// The maximum length of a tag. The RFC has 32 bytes; Docker's may contain a container id.
 const LONGEST: usize = 128;
-/// The longest host name that DNS knows.
+/// The maximum length of a host name in DNS.
 const LONGEST_HOST: usize = 253;
 
-/// Words that begin a text, as in `Error: disk full`. They name no program.
+/// Words that start a text, as in `Error: disk full`. They are not programs.
 const EXCLAMATIONS: [&str; 16] = [
     "alert",
     "attention",
@@ -27,7 +27,7 @@ const EXCLAMATIONS: [&str; 16] = [
     "warning",
 ];
 
-/// The program that a message is of, its process, and the text behind.
+/// The program of a message, its process, and the text after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag<'a> {
     pub(super) name: &'a str,
@@ -35,16 +35,15 @@ pub(super) struct Tag<'a> {
     pub(super) text: &'a str,
 }
 
-/// Reads a tag at the beginning of a text: `name:` or `name[process]:`.
+/// Parses a tag at the start of a text: `name:` or `name[process]:`.
 ///
-/// The RFC ends a tag at the first character that is no letter or digit, so that any word could
-/// be one. Here,
-/// - a name begins with a letter, a digit, `/` or `_`, goes on with these, `-`, `.`, `+`, `@` and
-///   parentheses, holds a letter, and has no blanks;
+/// By the RFC a tag ends at the first character that is not a letter or digit, so any word could be a tag. Here,
+/// - a name starts with a letter, a digit, `/` or `_`, continues with these, `-`, `.`, `+`, `@` and parentheses,
+///   contains a letter, and has no blanks;
 /// - a process is in brackets and has no blanks;
-/// - a colon follows. Without a process, a blank, JSON or the end of the text follows that, so
-///   that `CEF:0|`, `http://` and `C:\` are text;
-/// - without a process, a name is not a level (`Error: …`), nor an address.
+/// - a colon follows. Without a process, a blank, JSON or the end of the text must follow, so that `CEF:0|`,
+///   `http://` and `C:\` are text;
+/// - without a process, a name is neither a level (`Error: …`) nor an address.
 pub(super) fn read(text: &str) -> Option<Tag<'_>> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+@()".contains(&byte);
     let end = text.bytes().take(LONGEST + 1).position(|byte| !is_name(byte)).filter(|end| *end > 0)?;
@@ -68,13 +67,13 @@ fn is_process(process: &str) -> bool {
         && !process.contains(|letter: char| letter.is_whitespace() || "[]".contains(letter))
 }
 
-/// The text behind the one blank that separates it.
+/// The text without one leading blank.
 pub(super) fn without_blank(text: &str) -> &str {
     text.strip_prefix(' ').unwrap_or(text)
 }
 
-/// Whether a word can be a host without a tag behind it that proves it: an address, or a name of
-/// letters, digits, `-`, `_` and `.` that begins with a letter or digit and holds a letter.
+/// Whether a word can be a host without a tag after it: an address, or a name of letters, digits, `-`, `_` and `.`
+/// that starts with a letter or digit and contains a letter.
 pub(super) fn is_host(word: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     is_address(word)
@@ -84,19 +83,19 @@ pub(super) fn is_host(word: &str) -> bool {
             && word.bytes().any(|byte| byte.is_ascii_alphabetic()))
 }
 
-/// Whether a word in front of a tag can be its host: [`is_host`], or with what relays add, as in
-/// `source@host` and `relay/host`.
+/// Whether a word before a tag can be its host: [`is_host`], or several of them joined by relays, as in `source@host`
+/// and `relay/host`.
 pub(super) fn is_host_of_tag(word: &str) -> bool {
     is_host(word) || word.split(['/', '@']).all(is_host)
 }
 
-/// Whether a word is an IP address, also with its interface: `fe80::1%eth0`.
+/// Whether a word is an IP address, optionally with an interface: `fe80::1%eth0`.
 pub(super) fn is_address(word: &str) -> bool {
     let word = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
     word.split('%').next().is_some_and(|address| address.parse::<IpAddr>().is_ok())
 }
 
-/// Whether a text begins like those of Cisco's devices: `%SYS-5-CONFIG_I: …`.
+/// Whether a text starts with a Cisco mnemonic: `%SYS-5-CONFIG_I: …`.
 pub(super) fn is_mnemonic(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('%') else { return false };
     let end = rest.find([':', ' ']).unwrap_or(rest.len());

@@ -1,18 +1,18 @@
-//! What UniFi's access points write in front of the tag: their address, model and version, as in
+//! The device prefix of UniFi access points before the tag: address, model and version, as in
 //! `788a20aabbcc,UAP-AC-Pro-Gen2-6.5.28+14491: hostapd[2451]: …`.
 
 use super::tag::{self, Tag};
 
-/// What was read, and the tag behind it.
+/// The parsed device, and the tag after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Device<'a> {
     pub(super) text: &'a str,
-    /// The hardware address, which stands for the host where none is named.
+    /// The hardware address, used as the node if no host is named.
     pub(super) address: &'a str,
     pub(super) tag: Tag<'a>,
 }
 
-/// Reads a device that a tag follows; older versions put it into `("…")` or order it otherwise.
+/// Parses a device followed by a tag. Older versions use `("…")` or another order.
 pub(super) fn read(text: &str) -> Option<Device<'_>> {
     let (word, rest) = text.split_once(' ')?;
     let bracketed = word.strip_prefix("(\"").and_then(|word| word.strip_suffix("\")"));

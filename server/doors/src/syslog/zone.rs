@@ -1,12 +1,11 @@
-//! Names of time zones that devices write behind a time.
+//! Names of time zones after device timestamps.
 
 use model::time::zone_offset;
 
 const HOUR: i32 = 3600;
 
-/// Names that only devices write, by minutes ahead of UTC, beside those of
-/// [`model::time::zone_offset`]. Where several zones share a name, the one that more devices are
-/// in.
+/// Zone names used only by devices, by minutes ahead of UTC; they complement [`model::time::zone_offset`]. For an
+/// ambiguous name, the zone with more devices.
 const ZONES: [(i32, &str); 20] = [
     (0, "UCT Z"),
     (60, "MET MEZ BST"),
@@ -30,8 +29,8 @@ const ZONES: [(i32, &str); 20] = [
     (-660, "SST"),
 ];
 
-/// Seconds ahead of UTC by a zone's abbreviation, in capitals.
-pub(super) fn named(word: &str) -> Option<i32> {
+/// Seconds ahead of UTC of a zone abbreviation in capitals.
+pub(super) fn offset_of_abbreviation(word: &str) -> Option<i32> {
     let of_devices = ZONES.iter().find(|(_, names)| names.split(' ').any(|name| name == word));
     let is_abbreviation = (3..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
     match of_devices {
@@ -41,9 +40,8 @@ pub(super) fn named(word: &str) -> Option<i32> {
     }
 }
 
-/// Seconds ahead of UTC that a word states beyond doubt: `UTC`, `GMT+1`, `+0900`, `-07:00`, and
-/// RFC 3164's `TZ-6`.
-pub(super) fn stated(word: &str) -> Option<i32> {
+/// Seconds ahead of UTC of an explicit offset: `UTC`, `GMT+1`, `+0900`, `-07:00`, and RFC 3164's `TZ-6`.
+pub(super) fn explicit_offset(word: &str) -> Option<i32> {
     let number = match word {
         "UTC" | "GMT" | "Z" | "z" => return Some(0),
         _ => ["UTC", "GMT", "TZ"].iter().find_map(|name| word.strip_prefix(name)),
@@ -58,7 +56,7 @@ pub(super) fn stated(word: &str) -> Option<i32> {
     let (hours, minutes) = match digits.split_once(':') {
         Some(both) => both,
         None if digits.len() == 4 && digits.is_ascii() => digits.split_at(2),
-        // A number that names no zone might be anything.
+        // A bare number could be anything.
         None if is_named => (digits, "0"),
         None => return None,
     };
@@ -91,7 +89,7 @@ mod tests {
             ("+", None),
             ("+é00", None),
         ] {
-            assert_eq!(stated(word), seconds, "{word}");
+            assert_eq!(explicit_offset(word), seconds, "{word}");
         }
         for (word, seconds) in [
             ("CET", Some(3600)),
@@ -101,7 +99,7 @@ mod tests {
             ("cet", None),
             ("XYZ", None),
         ] {
-            assert_eq!(named(word), seconds, "{word}");
+            assert_eq!(offset_of_abbreviation(word), seconds, "{word}");
         }
     }
 }

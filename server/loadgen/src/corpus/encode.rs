@@ -1,8 +1,7 @@
-//! Records as the bytes of each door, made once, before they are sent.
+//! Encodes records for each door, before they are sent.
 //!
-//! The native messages are written by hand, field by field, because building the
-//! generated types first would cost the loader several times as much; a test decodes
-//! them with the generated types.
+//! The native messages are encoded by hand, field by field, because building the generated types first would cost
+//! several times as much. A test decodes them with the generated types.
 
 use bytes::Bytes;
 use model::time::format_rfc3339;
@@ -32,7 +31,7 @@ pub(crate) fn push_request(corpus: &Corpus, sequence: u64, first: u64, count: u6
     request.into()
 }
 
-/// One record for `Logger/SendLog`; its run and number stand at the message's end.
+/// One record for `Logger/SendLog`, with run and number at the end of the message.
 pub(crate) fn log_request(corpus: &Corpus, number: u64) -> Bytes {
     let sample = corpus.sample(number, String::new());
     wire::logger::LogRequest {
@@ -45,14 +44,14 @@ pub(crate) fn log_request(corpus: &Corpus, number: u64) -> Bytes {
     .into()
 }
 
-/// A body for `POST /api/v1/push`: one JSON object a line.
+/// A body for `POST /api/v1/push`: one JSON object per line.
 pub(crate) fn json_lines(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let mut body = Vec::with_capacity(count as usize * 420);
     let mut recycled = String::with_capacity(256);
     for number in first..first + count {
         let sample = corpus.sample(number, recycled);
         let line = json_line(&sample, &corpus.run);
-        // A JSON value that was just built can always be written into memory.
+        // Writing a JSON value to memory cannot fail.
         if serde_json::to_writer(&mut body, &line).is_ok() {
             body.push(b'\n');
         }
@@ -85,7 +84,7 @@ pub(crate) fn json_line(sample: &Sample<'_>, run: &str) -> serde_json::Value {
     line
 }
 
-/// The message of a record that has no attributes to say where it belongs.
+/// The message of a record without attributes, with run and number.
 pub(crate) fn line_message(message: &str, run: &str, number: u64) -> String {
     format!("{message} run={run} seq={number}")
 }
@@ -94,9 +93,9 @@ pub(crate) fn user_id(user: u32) -> String {
     format!("u{user}")
 }
 
-/// The same batch of the same run always has the same identifier, and no other has it.
+/// The unique id of a batch of a run, the same on each call.
 pub(crate) fn batch_id(run: &str, sequence: u64) -> [u8; 16] {
-    // FNV-1a, 64 bits: runs are named by people or by a random number.
+    // FNV-1a, 64 bits: run names are chosen by people or random.
     let name = run
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

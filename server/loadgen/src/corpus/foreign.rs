@@ -1,5 +1,5 @@
-//! Records as the bytes of the doors that others have made: OTLP, Elasticsearch, Loki,
-//! syslog, GELF, Fluentd's forward protocol, packets.
+//! Encodes records for the protocols of other tools: OTLP, Elasticsearch, Loki, syslog, GELF, Fluentd's forward
+//! protocol, packets.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -24,7 +24,7 @@ fn samples(corpus: &Corpus, first: u64, count: u64) -> impl Iterator<Item = Samp
     (first..first + count).map(|number| corpus.sample(number, String::new()))
 }
 
-/// An OTLP request: a resource for each service and node of the batch.
+/// An OTLP request: one resource per service and node of the batch.
 pub(crate) fn otlp(corpus: &Corpus, first: u64, count: u64) -> ExportLogsServiceRequest {
     let mut origins: BTreeMap<(&str, &str), Vec<LogRecord>> = BTreeMap::new();
     for sample in samples(corpus, first, count) {
@@ -78,7 +78,7 @@ fn integer(key: &str, value: u64) -> KeyValue {
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
 
-/// A bulk request that creates a document for each record.
+/// A bulk request that creates a document per record.
 pub(crate) fn bulk(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let action =
         |sample: &Sample<'_>| format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{}\n", json_line(sample, &corpus.run));
@@ -114,7 +114,7 @@ pub(crate) fn gelf(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     samples(corpus, first, count).map(|sample| message(&sample)).collect::<String>().into()
 }
 
-/// Syslog messages of RFC 5424, counted.
+/// Syslog messages of RFC 5424 with length prefixes.
 pub(crate) fn syslog(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let mut stream = String::new();
     for sample in samples(corpus, first, count) {
@@ -131,7 +131,7 @@ pub(crate) fn syslog(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     stream.into()
 }
 
-/// A time with as many digits as RFC 5424 allows.
+/// A time with the maximum precision of RFC 5424.
 fn micros(time: i64) -> String {
     let text = format_rfc3339(time);
     format!("{}Z", &text[..26])
@@ -170,7 +170,7 @@ pub(crate) fn loki(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     json!({ "streams": streams }).to_string().into()
 }
 
-/// One message of the forward protocol; its records stand in an array.
+/// One message of the forward protocol, with the records in an array.
 pub(crate) fn forward(corpus: &Corpus, sequence: u64, first: u64, count: u64) -> Bytes {
     let entries = samples(corpus, first, count)
         .map(|sample| {

@@ -3,7 +3,7 @@
 use super::templates::{ENDINGS, OPENINGS, PATHS, RARE, WORDS};
 use crate::random::SplitMix;
 
-/// Writes a message into `recycled`, whose text is dropped.
+/// Writes a message into `recycled`, replacing its text.
 pub(super) fn write(random: &mut SplitMix, recycled: String) -> String {
     let mut message = recycled;
     message.clear();
@@ -31,14 +31,14 @@ fn fill(template: &str, random: &mut SplitMix, message: &mut String) {
     message.push_str(rest);
 }
 
-/// One to four digits, the short ones more often than chance.
+/// A number of one to four digits; short ones are more frequent than uniform.
 fn push_number(random: &mut SplitMix, message: &mut String) {
     let bits = random.next();
     let bound = [10, 100, 1_000, 10_000][(bits & 3) as usize];
     push_decimal((bits >> 8) % bound, message);
 }
 
-/// Decimal digits, without the machinery of `format!`.
+/// Appends decimal digits, cheaper than `format!`.
 pub(super) fn push_decimal(mut value: u64, text: &mut String) {
     let mut digits = [0; 20];
     let mut start = digits.len();

@@ -1,10 +1,8 @@
-//! The corpus: records like those of twenty microservices, made from a seed.
+//! The corpus: records like those of twenty microservices, generated from a seed.
 //!
-//! Services follow Zipf's law; sixty nodes; debug 10 %, info 75 %, warn 10 %, error 5 %;
-//! about two hundred message templates of 120 to 200 bytes and a rare one (0.1 %); a
-//! trace on half of the records and request attributes on 60 %. Record `number` of a
-//! seed is the same bytes on every machine, which is what lets `verify` tell an altered
-//! record from a good one.
+//! Services follow Zipf's law; sixty nodes; debug 10 %, info 75 %, warn 10 %, error 5 %; about two hundred message
+//! templates of 120 to 200 bytes and a rare one (0.1 %); a trace on half of the records and request attributes on 60
+//! %. A record is determined by the seed and its number, so `verify` can detect altered records.
 
 pub(crate) mod encode;
 pub(crate) mod foreign;
@@ -15,12 +13,12 @@ use model::Nanos;
 
 use crate::{manifest::Times, random::SplitMix};
 
-/// How many nodes each of the services runs on.
+/// The number of nodes per service.
 const NODES_PER_SERVICE: usize = 3;
 const METHODS: [&str; 5] = ["GET", "GET", "POST", "PUT", "DELETE"];
 const STATUSES: [u16; 8] = [200, 200, 200, 201, 204, 301, 404, 500];
 
-/// Makes records.
+/// Generates records.
 #[derive(Debug, Clone)]
 pub(crate) struct Corpus {
     pub run: String,
@@ -37,7 +35,7 @@ pub(crate) struct Sample<'a> {
     pub number: u64,
     pub time: Nanos,
     pub level: &'static str,
-    /// The OpenTelemetry number that the level's word stands for.
+    /// The OpenTelemetry number of the level.
     pub severity: u8,
     pub service: &'static str,
     pub node: &'a str,
@@ -76,7 +74,7 @@ impl Corpus {
         Self { run: run.to_owned(), seed, times, nodes, services }
     }
 
-    /// Record `number`. `recycled` is any old message, whose memory is used again.
+    /// Record `number`. `recycled` is an old message whose memory is reused.
     pub(crate) fn sample(&self, number: u64, recycled: String) -> Sample<'_> {
         let mut random = SplitMix::of(self.seed, number);
         let draw = random.next() as u32;
@@ -97,7 +95,7 @@ impl Corpus {
         let request = random.per_mille(600).then(|| RequestFields {
             method: random.pick(&METHODS),
             status: random.pick(&STATUSES),
-            // Most are quick, few are slow.
+            // Most requests are fast, few are slow.
             duration_ms: random.below(40) * random.below(40) + random.below(9),
             user: random.below(100_000),
         });

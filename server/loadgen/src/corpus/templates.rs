@@ -1,9 +1,9 @@
-//! The words of the corpus: services, and messages in two parts.
+//! The vocabulary of the corpus: services, and messages in two parts.
 //!
-//! Twenty openings times ten endings make two hundred templates. `{n}` stands for a
-//! number, `{h}` for eight hexadecimal digits, `{p}` for a path and `{w}` for a word.
+//! Twenty openings times ten endings make two hundred templates. `{n}` stands for a number, `{h}` for eight
+//! hexadecimal digits, `{p}` for a path and `{w}` for a word.
 
-/// By frequency: the first is the busiest.
+/// In descending order of frequency.
 pub(super) const SERVICES: [&str; 20] = [
     "gateway",
     "auth",

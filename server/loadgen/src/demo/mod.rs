@@ -1,5 +1,4 @@
-//! `loadgen demo`: a small shop of three services that has something to say, so that
-//! there is something to see.
+//! `loadgen demo`: a sample shop of three services that generates logs.
 
 mod stories;
 
@@ -21,13 +20,13 @@ use crate::{
 };
 use stories::Line;
 
-/// Where to log to, and how much.
+/// The server, and the rate.
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
     /// The server.
     #[arg(long, env = "LOGBOOM_URL", default_value = "http://127.0.0.1:3000")]
     pub url: Url,
-    /// Log lines a second, on average.
+    /// Log lines per second, on average.
     #[arg(long, default_value_t = 8.0)]
     pub rate: f64,
 }
@@ -35,7 +34,7 @@ pub(crate) struct DemoOptions {
 /// Logs until Ctrl-C.
 pub(crate) async fn demo(options: &DemoOptions) -> Result<()> {
     if !(options.rate > 0.0 && options.rate <= 1000.0) {
-        bail!("--rate is above 0 and at most 1000 lines a second; for more there is `loadgen run`");
+        bail!("--rate must be above 0 and at most 1000 lines per second; for more use `loadgen run`");
     }
     let mut shop = Shop {
         client: LogServiceClient::new(channel(options.url.as_str())?),
@@ -45,7 +44,7 @@ pub(crate) async fn demo(options: &DemoOptions) -> Result<()> {
         away: false,
     };
     if let Err(status) = shop.first().await {
-        bail!("no Logboom answers at {}; start one with `make serve`, then try again ({})", options.url, said(&status));
+        bail!("no Logboom server at {}; start one with `make serve` and retry ({})", options.url, describe(&status));
     }
     eprintln!("three services (gateway, orders, payments) log to {}; Ctrl-C stops them", options.url);
     tokio::select! {
@@ -58,7 +57,7 @@ pub(crate) async fn demo(options: &DemoOptions) -> Result<()> {
 struct Shop {
     client: LogServiceClient<Channel>,
     random: SplitMix,
-    /// Seconds between two lines, on average.
+    /// Average seconds between two lines.
     pause: f64,
     sent: u64,
     /// Whether the last line could not be sent.
@@ -73,14 +72,14 @@ impl Shop {
 
     async fn trade(&mut self) {
         loop {
-            let story = stories::tell(&mut self.random);
+            let story = stories::random_story(&mut self.random);
             let trace = u128::from(self.random.next()) << 64 | u128::from(self.random.next()) | 1;
             for line in story {
-                // Irregular, as people are; the mean is the rate that was asked for.
+                // Random pauses; their mean gives the requested rate.
                 let share = f64::from(self.random.below(2000)) / 1000.0;
                 sleep(Duration::from_secs_f64(self.pause * share)).await;
                 let outcome = self.send(&line, Some(trace)).await;
-                self.tell(outcome);
+                self.report_outcome(outcome);
             }
         }
     }
@@ -96,7 +95,7 @@ impl Shop {
             attributes: line.attributes.clone(),
             trace_id: trace.map(|trace| trace.to_be_bytes().to_vec()).unwrap_or_default(),
             span_id: trace.map(|_| span.to_be_bytes().to_vec()).unwrap_or_default(),
-            // The server's time of receipt.
+            // The server sets the time of receipt.
             ..Record::default()
         };
         self.client.push(PushRequest { records: vec![record], ..PushRequest::default() }).await?;
@@ -104,11 +103,11 @@ impl Shop {
         Ok(())
     }
 
-    fn tell(&mut self, outcome: Result<(), Status>) {
+    fn report_outcome(&mut self, outcome: Result<(), Status>) {
         let failed = outcome.is_err();
         match outcome {
-            Err(status) if !self.away => eprintln!("\nthe server is away ({}); trying on", said(&status)),
-            Ok(()) if self.away => eprintln!("the server is back"),
+            Err(status) if !self.away => eprintln!("\nno connection to the server ({}); retrying", describe(&status)),
+            Ok(()) if self.away => eprintln!("reconnected to the server"),
             Ok(()) if self.sent.is_multiple_of(10) && stderr().is_terminal() => eprint!("\r{} lines sent", self.sent),
             _ => {}
         }
@@ -116,8 +115,8 @@ impl Shop {
     }
 }
 
-/// A status in a few words.
-fn said(status: &Status) -> String {
+/// A short description of a status.
+fn describe(status: &Status) -> String {
     match status.code() {
         Code::Unavailable => "cannot connect".to_owned(),
         code => format!("{code:?}: {}", status.message()),

@@ -1,5 +1,4 @@
-//! What happens in the shop: short stories across the three services, which share a
-//! trace, mostly good ones.
+//! The events of the shop: short stories across the three services with a shared trace, mostly without errors.
 
 use wire::v1::{Attribute, attribute::Value};
 
@@ -37,8 +36,8 @@ impl Line {
     }
 }
 
-/// Tells one story.
-pub(super) fn tell(random: &mut SplitMix) -> Vec<Line> {
+/// Generates one story.
+pub(super) fn random_story(random: &mut SplitMix) -> Vec<Line> {
     match random.below(100) {
         0..45 => browse(random),
         45..60 => sign_in(random),

@@ -1,4 +1,4 @@
-//! A gRPC codec for requests that are encoded already.
+//! A gRPC codec for encoded requests.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use tonic::{
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// Sends bytes as they are and reads answers of type `T`.
+/// Sends raw bytes and decodes responses of type `T`.
 pub(super) struct Encoded<T>(PhantomData<T>);
 
 impl<T> Encoded<T> {

@@ -1,4 +1,4 @@
-//! Bodies by `POST` to a door's own path, or to the very address that is given, for a peer.
+//! Sends bodies by `POST` to a door's path, or to the given URL of another system.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Fate, Parcel};
 use crate::corpus::encode::batch_id;
 
-/// One client with connections of its own; clones share them.
+/// An HTTP client; clones share its connections.
 #[derive(Clone)]
 pub(crate) struct HttpDoor {
     client: Client,
@@ -53,7 +53,7 @@ impl HttpDoor {
         let response = request.send().await?;
         let status = response.status();
         if status.is_success() {
-            // A peer may have nothing to say.
+            // Another system may send an empty response.
             let answer: Option<Answer> = serde_json::from_slice(&response.bytes().await?).ok();
             let rejections = answer.map(|answer| answer.rejections).unwrap_or_default();
             return Ok(Fate::Acknowledged { refused: rejections.iter().map(|r| r.index).collect() });

@@ -1,4 +1,4 @@
-//! The doors of the server as the loader sees them: send one parcel, learn its fate.
+//! The doors of the server, as clients: send a batch, return its result.
 
 mod codec;
 mod http;
@@ -28,14 +28,14 @@ pub(crate) use unary::{UnaryDoor, UnaryMethod};
 
 use crate::manifest::Shape;
 
-/// Which door a run goes through.
+/// The door of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Door {
     /// gRPC `logboom.v1.LogService/Stream`: batches in, acknowledgements out.
     Stream,
-    /// gRPC `logboom.v1.LogService/Push`: a batch a call.
+    /// gRPC `logboom.v1.LogService/Push`: one batch per call.
     Push,
-    /// gRPC `LoggerService.Logger/SendLog`: a record a call.
+    /// gRPC `LoggerService.Logger/SendLog`: one record per call.
     SendLog,
     /// HTTP `POST /api/v1/push`: JSON lines.
     Http,
@@ -45,7 +45,7 @@ pub(crate) enum Door {
     OtlpHttp,
     /// HTTP `POST /v1/logs`: OTLP in JSON.
     OtlpJson,
-    /// HTTP `POST /_bulk`, as Elasticsearch has it.
+    /// HTTP `POST /_bulk` of Elasticsearch.
     Elastic,
     /// HTTP `POST /loki/api/v1/push` in JSON.
     Loki,
@@ -61,14 +61,14 @@ pub(crate) enum Door {
     Forward,
 }
 
-/// How a door is spoken to.
+/// The protocol of a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Stream,
     Grpc(UnaryMethod),
     /// The path, and the content type.
     Http(&'static str, &'static str),
-    /// Whether each parcel is answered.
+    /// Whether each parcel is acknowledged.
     Socket {
         answers: bool,
     },
@@ -98,8 +98,8 @@ impl Door {
         }
     }
 
-    /// Whether a batch carries an identifier, so that it may be sent again when its fate is
-    /// unknown: without one, that could store it twice.
+    /// Whether a batch carries an id, so that it may be resent after an unknown result. Without an id, it could be
+    /// stored twice.
     pub(crate) fn is_repeatable(self) -> bool {
         match self.kind() {
             Kind::Stream | Kind::Http(..) => true,
@@ -112,7 +112,7 @@ impl Door {
 /// A batch, encoded for its door.
 #[derive(Debug, Clone)]
 pub(crate) struct Parcel {
-    /// Which batch of the run; also what its identifier is made of.
+    /// The number of the batch in the run; its id derives from it.
     pub sequence: u64,
     /// The number of its first record.
     pub first: u64,
@@ -120,16 +120,16 @@ pub(crate) struct Parcel {
     pub body: Bytes,
 }
 
-/// What became of a parcel.
+/// The result of sending a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Durable, save the records at these places, which were refused.
+    /// Durable, except the records at these places, which were refused.
     Acknowledged { refused: Vec<u32> },
-    /// Not accepted now; may be sent again after the delay.
+    /// Not accepted now; may be resent after the delay.
     Later { delay: Duration, reason: String },
-    /// The connection was lost before an answer: it may be stored or not.
+    /// The connection was lost before a response: it may be stored or not.
     Unknown { reason: String },
-    /// Never accepted as it is.
+    /// Permanently refused.
     Refused { reason: String },
 }
 
@@ -146,11 +146,10 @@ impl Fate {
     }
 }
 
-/// A gRPC channel, that connects when it is first used and again whenever it was cut. Calls
-/// that are made together are written together, so that the loader takes no more of the
-/// machine than it has to.
+/// A gRPC channel that connects on first use and reconnects. Writes of concurrent calls are coalesced, so that the
+/// loader uses as little CPU as possible.
 pub(crate) fn channel(url: &str) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is no URL"))?;
+    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is not a URL"))?;
     Ok(endpoint
         .connect_timeout(Duration::from_secs(5))
         .initial_stream_window_size(1 << 20)

@@ -1,5 +1,5 @@
-//! The doors over TCP: they take what is written, and most of them never answer. What they
-//! have taken counts as acknowledged; whether it is stored, `--settle` tells.
+//! The TCP doors: most of them never respond. Written records count as acknowledged; `--settle` checks whether they
+//! are stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use super::{Fate, Parcel};
 #[derive(Clone)]
 pub(crate) struct SocketDoor {
     address: String,
-    /// Whether each parcel is answered.
+    /// Whether each parcel is acknowledged.
     answers: bool,
     stream: Arc<Mutex<Option<TcpStream>>>,
 }
@@ -46,7 +46,7 @@ impl SocketDoor {
         };
         stream.write_all(&parcel.body).await?;
         if self.answers {
-            // An answer is a few bytes; each parcel waits for its own.
+            // A response has a few bytes; each parcel waits for its own.
             let mut answer = [0; 64];
             if stream.read(&mut answer).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());

@@ -1,4 +1,4 @@
-//! `logboom.v1.LogService/Stream`: batches in, acknowledgements out, in any order.
+//! `logboom.v1.LogService/Stream`: sends batches, receives acknowledgements in any order.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::{Fate, codec::Encoded};
 
 /// An open stream.
 pub(crate) struct OpenStream {
-    /// Takes encoded `PushRequest`s.
+    /// Accepts encoded `PushRequest`s.
     pub requests: mpsc::Sender<Bytes>,
     pub answers: Answers,
-    /// How many batches the server lets a client leave unanswered.
+    /// The maximum number of unanswered batches that the server allows.
     pub window: usize,
 }
 
-/// The answers of a stream.
+/// The responses of a stream.
 pub(crate) struct Answers(Streaming<StreamResponse>);
 
 /// Opens a stream and waits for the server's window.
 pub(crate) async fn stream(channel: Channel) -> Result<OpenStream, Status> {
-    // A few parcels wait here while the connection is busy; the window bounds the rest.
+    // A few parcels wait here while the connection is busy; the window limits the rest.
     let (requests, outgoing) = mpsc::channel(4);
     let mut client = Grpc::new(channel);
     client.ready().await.map_err(|error| Status::unavailable(format!("not connected: {error}")))?;
@@ -40,7 +40,7 @@ pub(crate) async fn stream(channel: Channel) -> Result<OpenStream, Status> {
 }
 
 impl Answers {
-    /// The next answer: which batch, and its fate. An error is the end of the stream.
+    /// The next response: the batch and its result. An error ends the stream.
     pub(crate) async fn next(&mut self) -> Result<(u64, Fate), Status> {
         loop {
             let answer = self.0.message().await?.ok_or_else(|| Status::unavailable("the server ended the stream"))?;

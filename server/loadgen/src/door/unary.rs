@@ -1,4 +1,4 @@
-//! The gRPC doors with an answer to each call.
+//! The gRPC doors with one response per call.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
@@ -59,7 +59,7 @@ impl UnaryDoor {
         self.ready().await?;
         let request = Request::new(parcel.body.clone());
         let answer = self.client.unary(request, path, Encoded::<ExportLogsServiceResponse>::new()).await?.into_inner();
-        // Which records were refused is not told.
+        // The response does not identify the refused records.
         Ok(match answer.partial_success {
             None => Fate::Acknowledged { refused: Vec::new() },
             Some(partial) => Fate::Refused { reason: partial.error_message },

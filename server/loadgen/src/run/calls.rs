@@ -1,5 +1,4 @@
-//! Workers for the doors that answer call by call: each sends, waits, and sends again
-//! what may be sent again.
+//! Workers for the doors with one response per call: send, wait, and retry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{source::Source, tally::Tally};
 use crate::door::{Fate, HttpDoor, Parcel, SocketDoor, UnaryDoor};
 
-/// Between two attempts while the server is away.
+/// The delay between attempts while the server is unavailable.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
@@ -28,10 +27,10 @@ impl CallDoor {
     }
 }
 
-/// Sends parcels one after the other until there are none left.
+/// Sends parcels one by one until none is left.
 ///
-/// `repeatable`: a parcel carries an identifier, so that it may be sent again when its
-/// fate is unknown. Without one, sending again could store it twice.
+/// `repeatable`: a parcel carries an id, so that it may be resent after an unknown result. Without an id, it could be
+/// stored twice.
 pub(crate) async fn work(
     mut door: CallDoor,
     source: Arc<Source>,

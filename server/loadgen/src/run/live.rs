@@ -1,5 +1,4 @@
-//! Watches a run by the live tail, as a browser would: comes back with the last event's
-//! id when it is cut off.
+//! Watches a run by the live tail like a browser: reconnects with the id of the last event.
 
 use std::{
     collections::HashMap,
@@ -27,7 +26,7 @@ use crate::{
     reading::{Event, Events, Reader},
 };
 
-/// What arrived, in the order of arrival.
+/// The arrivals, in order.
 #[derive(Debug, Default)]
 struct Seen {
     arrivals: Vec<Arrival>,
@@ -36,7 +35,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether so many records were shown, or skipped openly.
+    /// Whether `records` records were shown or reported as skipped.
     fn has(&self, records: usize) -> bool {
         self.arrivals.len() as u64 + self.skipped >= records as u64
     }
@@ -49,14 +48,14 @@ struct Arrival {
     at: Instant,
 }
 
-/// A watch in the background.
+/// A tail in the background.
 pub(crate) struct Watch {
     seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
-/// As much of a record as tells which one it is.
+/// The fields that identify a record.
 #[derive(Deserialize)]
 struct Shown {
     message: String,
@@ -64,7 +63,7 @@ struct Shown {
 }
 
 impl Watch {
-    /// Opens the tail; what is stored from the return of this on will arrive.
+    /// Opens the tail; records stored after the return will arrive.
     pub(crate) async fn start(reader: Reader, query: String) -> Result<Self> {
         let seen = Arc::<Mutex<Seen>>::default();
         let stop = Arc::<AtomicBool>::default();
@@ -77,7 +76,7 @@ impl Watch {
         }
     }
 
-    /// Waits until all that was acknowledged has been shown, or for so long, and judges.
+    /// Waits until all acknowledged records were shown, or for `wait`, and evaluates them.
     pub(crate) async fn finish(self, tally: &Tally, corpus: &Corpus, level: Option<&str>, wait: Duration) -> Live {
         let wanted = |number: &u64| level.is_none_or(|level| corpus.sample(*number, String::new()).level == level);
         let acknowledged = acknowledged_at(tally);
@@ -87,11 +86,11 @@ impl Watch {
         while !lock(&self.seen).has(expected.len()) && Instant::now() < give_up {
             sleep(Duration::from_millis(20)).await;
         }
-        // A moment more, so that what is shown twice is seen.
+        // A further delay, to detect duplicates.
         sleep(Duration::from_millis(300)).await;
         self.stop.store(true, Ordering::Relaxed);
         self.task.abort();
-        judge(&lock(&self.seen), &expected, &acknowledged, tally)
+        evaluate(&lock(&self.seen), &expected, &acknowledged, tally)
     }
 }
 
@@ -111,7 +110,7 @@ async fn watch(
     while !stop.load(Ordering::Relaxed) {
         match reader.tail(&query, last.as_deref()).await {
             Ok(mut events) => {
-                // The answer's head is sent when the subscription stands.
+                // The response starts when the subscription is active.
                 if let Some(opened) = opened.take() {
                     let _ = opened.send(None);
                 }
@@ -129,7 +128,7 @@ async fn watch(
     }
 }
 
-/// Reads events until the stream ends or is silent for longer than heartbeats are apart.
+/// Reads events until the stream ends, or is silent for longer than the heartbeat interval.
 async fn receive(events: &mut Events, seen: &Mutex<Seen>, last: &mut Option<String>) {
     while let Ok(Ok(Some(event))) = timeout(Duration::from_secs(60), events.next()).await {
         let at = Instant::now();
@@ -153,7 +152,7 @@ fn number_of(event: &Event) -> Option<u64> {
     }
 }
 
-/// Ranges of numbers and when they were acknowledged, in microseconds; sorted.
+/// Ranges of numbers and their acknowledgement times in microseconds, sorted.
 fn acknowledged_at(tally: &Tally) -> Vec<(u64, u64, u64)> {
     let mut ranges: Vec<_> = tally
         .acknowledgements
@@ -164,7 +163,7 @@ fn acknowledged_at(tally: &Tally) -> Vec<(u64, u64, u64)> {
     ranges
 }
 
-fn judge(seen: &Seen, expected: &[u64], acknowledged: &[(u64, u64, u64)], tally: &Tally) -> Live {
+fn evaluate(seen: &Seen, expected: &[u64], acknowledged: &[(u64, u64, u64)], tally: &Tally) -> Live {
     let mut times = HashMap::<u64, u64>::with_capacity(seen.arrivals.len());
     let mut lags = Vec::with_capacity(seen.arrivals.len());
     let mut disordered = 0;

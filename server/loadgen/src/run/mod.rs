@@ -32,7 +32,7 @@ use crate::{
 };
 
 const NANOS_PER_HOUR: f64 = 3.6e12;
-/// The span of times is cut into so many steps where the number of records is open.
+/// The number of time steps if the number of records is unknown.
 const NOMINAL_RECORDS: u64 = 5_000_000;
 
 pub(crate) async fn run(options: RunOptions) -> Result<Report> {
@@ -48,7 +48,7 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
     };
     let corpus = Corpus::new(&manifest.run, manifest.seed, manifest.times);
     let reader = Reader::new(&options.url)?;
-    reader.reach().await?;
+    reader.check_reachable().await?;
     let mut source = Source::prepare(&options, corpus.clone());
 
     let watch = match options.live {
@@ -96,7 +96,7 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
     })
 }
 
-/// Runs the workers of the door to their end.
+/// Runs the workers of the door until they end.
 async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Instant) -> Result<Tally> {
     let patience = Duration::from_secs(options.patience);
     let mut workers = JoinSet::new();
@@ -111,8 +111,7 @@ async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Insta
             Kind::Http(path, content_type) => CallDoor::Http(HttpDoor::new(&options.url, path, content_type, run)?),
             Kind::Socket { answers } => CallDoor::Socket(SocketDoor::new(options.socket_url.as_ref(), answers)?),
         };
-        // Over HTTP/1.1 an open call takes a connection of its own, and what is written to a
-        // socket is in the order of writing.
+        // Over HTTP/1.1 each open call takes a connection, and writes to a socket are ordered.
         let calls = if matches!(door, CallDoor::Grpc(_)) { options.in_flight } else { 1 };
         for _ in 0..calls {
             let repeatable = options.door.is_repeatable();
@@ -126,8 +125,8 @@ async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Insta
     Ok(sum)
 }
 
-/// The records' times: spread evenly over the hours before now with two seconds of
-/// disorder, or each when it is due.
+/// The times of the records: spread evenly over the hours before now with two seconds of jitter, or their scheduled
+/// times.
 fn times(options: &RunOptions) -> Result<Times> {
     let now = now()?;
     let records = options.total().unwrap_or(NOMINAL_RECORDS).max(1);
@@ -152,7 +151,7 @@ fn live_query(manifest: &Manifest, options: &RunOptions) -> String {
     }
 }
 
-/// Counts until all that was acknowledged is found.
+/// Polls the count until all acknowledged records are found.
 async fn settle(reader: &Reader, scope: &Scope, acknowledged: u64, patience: Duration) -> Result<Stored> {
     let begin = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! What a run can be told.
+//! Options of a run.
 
 use std::path::PathBuf;
 
@@ -9,74 +9,72 @@ use reqwest::Url;
 
 use crate::door::Door;
 
-/// How to load the server.
+/// Options of a run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
-    /// The server: reading API, and the doors of gRPC and HTTP. With a path, the address that
-    /// the door `http` posts JSON lines to, which may be another system's.
+    /// The server: reading API, gRPC and HTTP doors. With a path, the URL to which the door `http` posts JSON lines,
+    /// possibly of another system.
     #[arg(long, env = "LOGBOOM_URL", default_value = "http://127.0.0.1:3000")]
     pub url: Url,
-    /// The gRPC listener, where it is another than the server's main port.
+    /// The gRPC listener, if it differs from the main port.
     #[arg(long)]
     pub grpc_url: Option<Url>,
-    /// The listener of a door over TCP, such as tcp://127.0.0.1:5514.
+    /// The listener of a TCP door, such as tcp://127.0.0.1:5514.
     #[arg(long)]
     pub socket_url: Option<Url>,
-    /// The door to go through.
+    /// The door.
     #[arg(long, value_enum, default_value_t = Door::Stream)]
     pub door: Door,
-    /// How many connections to open.
+    /// The number of connections.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub connections: u32,
-    /// Batches (for send-log: records) that a connection leaves unanswered; the server's
-    /// window bounds it as well.
+    /// Unanswered batches per connection (for send-log: records); the server's window limits them as well.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub in_flight: u32,
-    /// Records a second, on a schedule that does not wait for the server: latency counts
-    /// from when a batch was due. Without it: as fast as acknowledged.
+    /// Records per second, on a fixed schedule: latency counts from the scheduled time of a batch. Without it, as
+    /// fast as acknowledged.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// How many records to send.
+    /// The number of records.
     #[arg(long, required_unless_present = "duration")]
     pub records: Option<u64>,
-    /// For how many seconds to send.
+    /// The duration in seconds.
     #[arg(long)]
     pub duration: Option<f64>,
-    /// Records a batch; send-log always sends one a call.
+    /// Records per batch; send-log always sends one per call.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=limits::RECORDS_PER_BATCH as u64))]
     pub batch: u64,
-    /// Decides every record: the same seed gives the same records.
+    /// The seed that determines every record.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Marks the records of this run; letters, digits and hyphens. By default a new one.
+    /// The name of the run: letters, digits and hyphens. By default random.
     #[arg(long)]
     pub run_id: Option<String>,
-    /// Over how many hours before now the records' times spread. 0: their times are when
-    /// they are due.
+    /// The number of hours before now over which the records' times are spread. 0: their scheduled times.
     #[arg(long, default_value_t = 6.0)]
     pub spread_hours: f64,
-    /// For how many seconds a batch that is not accepted is sent again.
+    /// For how many seconds a batch that is not accepted is retried.
     #[arg(long, default_value_t = 120)]
     pub patience: u64,
-    /// Writes what `verify` needs to this file.
+    /// The file for `verify`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Waits up to so many seconds until all that was acknowledged is found by a search.
+    /// Waits up to this many seconds until a search finds all acknowledged records.
     #[arg(long, value_name = "SECONDS")]
     pub settle: Option<u64>,
-    /// Watches the run by the live tail, and measures from acknowledgement to arrival.
+    /// Watches the run by the live tail, and measures the delay from acknowledgement to arrival.
     #[arg(long)]
     pub live: bool,
     /// Watches only the records of this level: debug, info, warn or error.
     #[arg(long, requires = "live")]
     pub live_level: Option<String>,
-    /// Waits up to so many seconds for the live tail to catch up.
+    /// Waits up to this many seconds for the live tail to catch up.
     #[arg(long, default_value_t = 30)]
     pub live_wait: u64,
 }
 
 impl RunOptions {
-    /// Checks what clap cannot.
+    /// Checks that clap cannot express.
     pub(crate) fn check(&self) -> Result<()> {
         let run = self.run_id.as_deref().unwrap_or("x");
         let plain = run.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -87,12 +85,12 @@ impl RunOptions {
         Ok(())
     }
 
-    /// Records a parcel.
+    /// Records per parcel.
     pub(crate) fn parcel_records(&self) -> u64 {
         if self.door == Door::SendLog { 1 } else { self.batch }
     }
 
-    /// How many records will be sent, where that is known beforehand.
+    /// The total number of records, if known in advance.
     pub(crate) fn total(&self) -> Option<u64> {
         let by_time = self.duration.zip(self.rate).map(|(seconds, rate)| (seconds * rate).round() as u64);
         match (self.records, by_time) {

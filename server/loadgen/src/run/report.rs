@@ -1,4 +1,4 @@
-//! The one line that a run prints.
+//! The report of a run.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ pub(crate) struct Report {
     pub run: String,
     pub door: String,
     pub connections: u32,
-    /// Records a second that were offered; absent: as fast as acknowledged.
+    /// The offered rate in records per second; absent if sent as fast as acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered_per_second: Option<f64>,
     pub sent: u64,
     pub acknowledged: u64,
     /// Records that were refused or given up.
     pub errors: u64,
-    /// Parcels that were sent again.
+    /// The number of resent parcels.
     pub retries: u64,
     /// From the start to the last acknowledgement.
     pub seconds: f64,
@@ -40,7 +40,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct Stored {
     pub count: u64,
-    /// From the last acknowledgement until the count was complete, or waiting ended.
+    /// From the last acknowledgement until the count was complete, or the wait ended.
     pub seconds: f64,
     pub complete: bool,
 }
@@ -50,15 +50,15 @@ pub(crate) struct Stored {
 pub(crate) struct Live {
     pub expected: u64,
     pub shown: u64,
-    /// Acknowledged, and not shown.
+    /// Acknowledged, but not shown.
     pub missed: u64,
     pub doubled: u64,
-    /// Shown at a position that was not above the one before.
+    /// Shown at a position that was not above the previous one.
     pub disordered: u64,
-    /// Left out by the server, and said so.
+    /// Skipped by the server, and reported.
     pub skipped: u64,
     pub reconnects: u64,
-    /// From the acknowledgement to the arrival; 0 where the arrival came first.
+    /// From the acknowledgement to the arrival; 0 if the arrival came first.
     pub lag_ms: Percentiles,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
-    /// Of microseconds, in milliseconds.
+    /// Computes percentiles of microseconds, in milliseconds.
     pub(crate) fn of(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
         let at = |share: f64| {
@@ -82,7 +82,7 @@ impl Percentiles {
     }
 }
 
-/// The most records that were acknowledged within one whole second of the run.
+/// The maximum number of records acknowledged within one second of the run.
 pub(crate) fn peak(tally: &Tally) -> u64 {
     let mut seconds = BTreeMap::<u64, u64>::new();
     for parcel in &tally.acknowledgements {

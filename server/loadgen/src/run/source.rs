@@ -1,4 +1,4 @@
-//! Hands out the parcels of a run, each once, and says when each is due.
+//! Provides the parcels of a run, each once, with their scheduled times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,8 +11,8 @@ use crate::{
     door::{Door, Parcel},
 };
 
-/// A run of up to so many records is encoded before it begins, so that the loader takes
-/// as little as possible from the server beside it; about 300 bytes each.
+/// Runs up to this many records are encoded before the start, so that the loader takes as little CPU as possible from
+/// the server; about 300 bytes each.
 const PREPARED_RECORDS: u64 = 6_000_000;
 
 pub(crate) struct Source {
@@ -23,12 +23,12 @@ pub(crate) struct Source {
     prepared: Vec<Bytes>,
     next: AtomicU64,
     begin: Instant,
-    /// Between two parcels, where a rate is given.
+    /// The interval between parcels, if a rate is given.
     interval: Option<f64>,
     deadline: Option<Instant>,
 }
 
-/// A parcel and the moment from which its latency counts.
+/// A parcel and its scheduled time, from which its latency counts.
 pub(crate) struct Job {
     pub parcel: Parcel,
     /// Not to be sent before.
@@ -36,7 +36,7 @@ pub(crate) struct Job {
 }
 
 impl Source {
-    /// Encodes what can be encoded beforehand; this may take seconds.
+    /// Encodes parcels in advance; this may take seconds.
     pub(crate) fn prepare(options: &RunOptions, corpus: Corpus) -> Self {
         let parcel_records = options.parcel_records();
         let mut source = Self {
@@ -63,7 +63,7 @@ impl Source {
     /// Starts the clock.
     pub(crate) fn begin(&mut self, duration: Option<f64>) -> Instant {
         self.begin = Instant::now();
-        // A schedule ends by itself; without one, the clock ends the run.
+        // A schedule is finite; without one, the deadline ends the run.
         self.deadline = duration.filter(|_| self.interval.is_none()).map(|s| self.begin + Duration::from_secs_f64(s));
         self.begin
     }
@@ -81,7 +81,7 @@ impl Source {
         Some(Job { parcel: Parcel { sequence, first, count, body }, due })
     }
 
-    /// How many records were handed out.
+    /// The number of records taken so far.
     pub(crate) fn sent(&self) -> u64 {
         let taken = self.next.load(Ordering::Relaxed) * self.parcel_records;
         self.total.map_or(taken, |total| taken.min(total))

@@ -1,5 +1,5 @@
-//! A worker for `Stream`: many batches unanswered at once on one connection; when it is
-//! cut, all that was not answered goes again, under the same identifiers.
+//! A worker for `Stream`: many unanswered batches on one connection. After a lost connection it resends all
+//! unanswered batches under the same ids.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,9 +19,9 @@ use crate::door::{Fate, Parcel, stream};
 
 struct Pending {
     parcel: Parcel,
-    /// From when its latency counts.
+    /// The start of its latency.
     since: Instant,
-    /// When it was first tried.
+    /// The time of the first attempt.
     tried: Instant,
 }
 
@@ -30,14 +30,14 @@ pub(crate) struct StreamWorker {
     in_flight: usize,
     patience: Duration,
     tally: Tally,
-    /// The next parcel of the source, perhaps not due yet.
+    /// The next parcel of the source, possibly not due yet.
     upcoming: Option<Job>,
     exhausted: bool,
     /// To be sent now.
     outbox: VecDeque<Pending>,
-    /// To be sent again later.
+    /// To be resent later.
     delayed: Vec<(Instant, Pending)>,
-    /// Sent and not answered, by sequence.
+    /// Sent and not answered, by sequence number.
     unanswered: BTreeMap<u64, Pending>,
 }
 
@@ -56,18 +56,18 @@ impl StreamWorker {
         }
     }
 
-    /// Sends parcels until there are none left and all are answered or given up.
+    /// Sends parcels until none is left and all are answered or given up.
     pub(crate) async fn work(mut self, channel: Channel) -> Tally {
         while !self.is_done() {
-            let Err(status) = self.converse(channel.clone()).await else { break };
+            let Err(status) = self.exchange(channel.clone()).await else { break };
             self.recover(&format!("{:?}: {}", status.code(), status.message()));
             sleep(PAUSE).await;
         }
         self.tally
     }
 
-    /// One stream, from its opening to its end.
-    async fn converse(&mut self, channel: Channel) -> Result<(), Status> {
+    /// One stream, from opening to end.
+    async fn exchange(&mut self, channel: Channel) -> Result<(), Status> {
         let mut open = stream(channel).await?;
         let window = open.window.min(self.in_flight);
         while !self.is_done() {
@@ -76,13 +76,13 @@ impl StreamWorker {
             let due = self.upcoming.as_ref().map(|job| job.due.unwrap_or_else(Instant::now));
             let again = self.delayed.iter().map(|(when, _)| *when).min();
             tokio::select! {
-                // Answers first: they make room.
+                // Responses first, because they free the window.
                 biased;
                 answer = open.answers.next() => {
                     let (sequence, fate) = answer?;
                     self.settle(sequence, fate);
                 }
-                // Room in the connection's own queue, and something to send.
+                // The connection's queue has space, and there is something to send.
                 permit = open.requests.reserve(), if room && !self.outbox.is_empty() => {
                     let permit = permit.map_err(|_| Status::unavailable("the stream is closed"))?;
                     if let Some(pending) = self.outbox.pop_front() {
@@ -90,14 +90,14 @@ impl StreamWorker {
                         self.unanswered.insert(pending.parcel.sequence, pending);
                     }
                 }
-                // The schedule says it is time for the next one.
+                // The next parcel is due.
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if room && self.outbox.is_empty() && due.is_some() => {
                     if let Some(job) = self.upcoming.take() {
                         let now = Instant::now();
                         self.outbox.push_back(Pending { since: job.due.unwrap_or(now), tried: now, parcel: job.parcel });
                     }
                 }
-                // What the server put off is to be tried again.
+                // Retries what the server has postponed.
                 () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.wake(),
             }
         }
@@ -146,8 +146,8 @@ impl StreamWorker {
         self.outbox.extend(ready.into_iter().map(|(_, pending)| pending));
     }
 
-    /// The stream is gone: everything unanswered goes again, or is given up. What was
-    /// not tried yet waits as well, so that a server that never comes ends the run.
+    /// Requeues or gives up all unanswered parcels after a lost stream. Parcels not tried yet wait as well, so that
+    /// an unavailable server ends the run.
     fn recover(&mut self, reason: &str) {
         self.look_ahead();
         if let Some(job) = self.upcoming.take_if(|job| job.due.is_none_or(|due| due <= Instant::now())) {

@@ -1,4 +1,4 @@
-//! What one worker saw, and the sum of what all saw.
+//! The results of one worker, and their sum.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{door::Parcel, manifest::joined};
 
-/// How many different reasons of failure a report lists.
+/// The number of different failure reasons in a report.
 const REASONS: usize = 8;
 
 /// One acknowledged parcel.
@@ -16,7 +16,7 @@ pub(crate) struct Acknowledgement {
     pub count: u64,
     /// Microseconds from the start of the run.
     pub at: u64,
-    /// Microseconds from when it was due (or sent) until it was acknowledged.
+    /// Microseconds from the scheduled time (or sending) to the acknowledgement.
     pub latency: u64,
 }
 
@@ -24,11 +24,11 @@ pub(crate) struct Acknowledgement {
 pub(crate) struct Tally {
     begin: Instant,
     pub acknowledgements: Vec<Acknowledgement>,
-    /// Numbers of the records that were refused in parcels that were acknowledged.
+    /// Numbers of the refused records in acknowledged parcels.
     pub refused: Vec<u64>,
-    /// Records that were given up.
+    /// The number of records given up.
     pub given_up: u64,
-    /// Parcels sent again.
+    /// The number of resent parcels.
     pub retries: u64,
     pub reasons: BTreeMap<String, u64>,
 }
@@ -73,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// An instant as microseconds from the start of the run.
+    /// An instant as microseconds since the start of the run.
     pub(crate) fn micros(&self, instant: Instant) -> u64 {
         instant.saturating_duration_since(self.begin).as_micros() as u64
     }

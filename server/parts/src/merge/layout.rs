@@ -1,4 +1,4 @@
-//! The columns of the merged part, and how those of each part become them.
+//! The columns of the merged part, and their mapping from each source part.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,7 +20,7 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    /// Those of all parts; the attributes with most values where they are too many.
+    /// The columns of all parts; past the limit, the attributes with the most values.
     pub(super) fn of(parts: &[Arc<Part>]) -> Result<Self> {
         let footers = parts.iter().map(|part| part.footer()).collect::<Result<Vec<_>>>()?;
         let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
@@ -58,7 +58,7 @@ impl Merged {
         Ok(Self { layout: Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse } })
     }
 
-    /// How the columns of a part become those of the merged one.
+    /// The mapping from a part's columns to the merged columns.
     pub(super) fn adapter(&self, footer: &Footer) -> Adapter {
         let names = schema::core_fields().into_iter().map(|field| Some(field.name().clone()));
         let attributes = self.layout.attributes.iter().map(|attribute| {
@@ -85,10 +85,10 @@ fn place_of(footer: &Footer, attribute: &AttributeColumn) -> Option<usize> {
     footer.columns.attributes.iter().find(|(_, own)| same(own, attribute)).map(|(place, _)| *place)
 }
 
-/// Makes batches of one part look like those of the merged one.
+/// Converts batches of one part to the merged layout.
 pub(super) struct Adapter {
     schema: Arc<Schema>,
-    /// For each column but the last its name in the part, if it has it.
+    /// The source column of each merged column except the last, if the part has it.
     sources: Vec<Option<String>>,
     rest: Option<Spill>,
 }
@@ -110,7 +110,7 @@ impl Adapter {
     }
 }
 
-/// Texts lose their dictionary where another part has the column without.
+/// Decodes dictionary texts if the merged column has no dictionary.
 fn as_type(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     match column.as_dictionary_opt::<Int32Type>() {
         Some(texts) if *wanted == DataType::Utf8 => take(texts.values(), texts.keys(), None).map_err(refused),

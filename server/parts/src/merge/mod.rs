@@ -1,11 +1,9 @@
-//! Several parts of one day into one, column by column.
+//! Merges several parts of one day into one, column by column.
 //!
-//! The rows of each part are in the order of the result already, so this is the merge of
-//! sorted runs: of each part one decoded batch is in memory, the next row is the first of
-//! those that stand at their heads. What was picked is copied column by column, but for long
-//! stretches of one part, which are written as they were read.
-//! Memory: a batch of [`RUN_ROWS`] for each part, the picked rows of another, and the
-//! row group that the writer encodes.
+//! The rows of each part are already in the order of the result, so this is a k-way merge of sorted runs. One decoded
+//! batch per part is in memory, and the next row is the first among their heads. Selected rows are copied column by
+//! column; long stretches of one part are written without copying. Memory: a batch of [`RUN_ROWS`] per part, the
+//! selected rows of another, and the row group that the writer encodes.
 
 mod layout;
 mod run;
@@ -27,18 +25,18 @@ use super::{
     writer::{Effort, PartWriter},
 };
 
-/// Rows of a part that are decoded at once; as many are gathered at once.
+/// Rows decoded at once per part; also the maximum of rows gathered at once.
 const RUN_ROWS: usize = 1_024;
 
-/// Tells which rows stay, by service and time.
+/// Whether a row is retained, by service and time.
 pub type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
 
-/// Merges the parts, which are of one day. `None` where no row stayed.
+/// Merges parts of one day. Returns `None` if no row is retained.
 ///
-/// `pause` is called between batches: it may wait, and an error ends the work.
+/// `pause` is called between batches. It may block, and its error cancels the merge.
 ///
 /// # Errors
-/// `Corrupt` where a part does not read, `Unavailable` where the disk refuses.
+/// `Corrupt` if a part cannot be read, `Unavailable` if the disk fails.
 pub fn merge(
     folder: &Path,
     day: &str,
@@ -70,7 +68,7 @@ pub fn merge(
     }
 }
 
-/// The picked rows as one batch.
+/// Copies the selected rows to one batch.
 fn gather(merged: &Merged, batches: &[RecordBatch], rows: &[(usize, usize)]) -> Result<RecordBatch> {
     let columns = (0..merged.layout.schema.fields().len())
         .map(|place| {
@@ -81,8 +79,8 @@ fn gather(merged: &Merged, batches: &[RecordBatch], rows: &[(usize, usize)]) -> 
     RecordBatch::try_new(merged.layout.schema.clone(), columns).map_err(refused)
 }
 
-/// What is known of the rows so far. The bounds of ids are those of the parts: wide
-/// enough, also where rows did not stay.
+/// Extends the metadata by more rows. The bounds of ids are those of the source parts; they stay valid if rows are
+/// dropped.
 fn extended(info: Option<PartInfo>, parts: &[Arc<Part>], rows: &RecordBatch) -> Result<PartInfo> {
     let ids = || parts.iter().map(|part| &part.info);
     let mut info = info.unwrap_or(PartInfo {
@@ -108,5 +106,5 @@ fn extended(info: Option<PartInfo>, parts: &[Arc<Part>], rows: &RecordBatch) -> 
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {
-    Error::internal(format!("parts do not merge: {error}"))
+    Error::internal(format!("parts cannot be merged: {error}"))
 }

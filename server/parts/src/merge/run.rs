@@ -1,4 +1,4 @@
-//! The rows of the parts in the order of the merged one.
+//! Iterates over the rows of all parts in the order of the merged part.
 
 use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_select::filter::filter_record_batch;
@@ -16,11 +16,11 @@ use crate::{
     schema,
 };
 
-/// From so many rows on it is cheaper to write them on their own than to copy them to others.
-/// Logs come nearly in the order of their times, so most rows of a merge are of such stretches.
+/// The length from which writing a stretch directly is cheaper than copying its rows. Logs arrive almost in the order
+/// of their times, so most rows belong to such stretches.
 const LONG: usize = 128;
 
-/// The rows of one part, a batch at a time.
+/// The rows of one part, batch by batch.
 pub(super) struct Run<'a> {
     batches: Box<dyn Iterator<Item = Result<Batches<'a>>> + 'a>,
     current: Option<Batches<'a>>,
@@ -29,10 +29,10 @@ pub(super) struct Run<'a> {
     head: Option<Head>,
 }
 
-/// The batch whose rows come next.
+/// The batch that contains the next rows.
 struct Head {
     batch: RecordBatch,
-    /// The order's keys of its rows, which descend.
+    /// The sort keys of its rows, descending.
     keys: Vec<(i64, i64)>,
     row: usize,
 }
@@ -42,14 +42,14 @@ impl Head {
         self.keys.get(self.row).copied()
     }
 
-    /// How many rows come before the bar, of which the next one is known to.
+    /// The number of next rows before `bar`, at least one.
     fn stretch(&self, bar: Option<(i64, i64)>) -> usize {
         let keys = &self.keys[self.row..];
         bar.map_or(keys.len(), |bar| keys.partition_point(|key| *key > bar).max(1))
     }
 }
 
-/// Times and positions of a batch.
+/// The times and positions of a batch.
 pub(super) fn keys(batch: &RecordBatch) -> Result<(&[i64], &[i64])> {
     let times = columns::times(batch, schema::TIME)?;
     Ok((times, columns::numbers::<Int64Type>(batch, schema::POSITION)?.values()))
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Makes the next batch with a row that stays the head, if there is one.
+    /// Advances to the next batch with a retained row, if any.
     fn advance(&mut self) -> Result<()> {
         self.head = None;
         loop {
@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
             };
             let mut batch = self.adapter.adapt(&batch?)?;
             if let Some(keep) = self.keep {
-                batch = filter_record_batch(&batch, &stays(&batch, keep)?).map_err(refused)?;
+                batch = filter_record_batch(&batch, &retained(&batch, keep)?).map_err(refused)?;
             }
             let (times, positions) = keys(&batch)?;
             let keys: Vec<_> = times.iter().copied().zip(positions.iter().copied()).collect();
@@ -102,20 +102,20 @@ impl<'a> Run<'a> {
     }
 }
 
-fn stays(batch: &RecordBatch, keep: &Keep) -> Result<BooleanArray> {
+fn retained(batch: &RecordBatch, keep: &Keep) -> Result<BooleanArray> {
     let times = columns::times(batch, schema::TIME)?;
     let services = Texts::named(batch, schema::SERVICE)?;
     Ok(times.iter().enumerate().map(|(row, time)| Some(keep(services.get(row).unwrap_or_default(), *time))).collect())
 }
 
-/// All runs.
+/// The runs of all parts.
 pub(super) struct Runs<'a>(Vec<Run<'a>>);
 
-/// Rows that come next.
+/// The next rows.
 pub(super) enum Picked {
-    /// They follow one another in one part already.
+    /// Consecutive rows of one part.
     Stretch(RecordBatch),
-    /// Of several parts, each as the place of its batch and the row in it.
+    /// Rows of several parts, each as the index of its batch and of its row.
     Mixed { batches: Vec<RecordBatch>, rows: Vec<(usize, usize)> },
 }
 
@@ -126,7 +126,7 @@ impl<'a> Runs<'a> {
 
     /// The next rows, at most [`RUN_ROWS`]; `None` at the end.
     pub(super) fn pick(&mut self) -> Result<Option<Picked>> {
-        // Where the head of each run is among the picked batches.
+        // The index of each run's head among the selected batches.
         let mut places: Vec<Option<usize>> = vec![None; self.0.len()];
         let (mut batches, mut rows) = (Vec::new(), Vec::new());
         while rows.len() < RUN_ROWS {
@@ -161,7 +161,7 @@ impl<'a> Runs<'a> {
         Ok((!rows.is_empty()).then_some(Picked::Mixed { batches, rows }))
     }
 
-    /// The run whose next row comes first, and the key of the one that comes second.
+    /// The run with the next row, and the key of the row after it in the other runs.
     fn first(&self) -> Option<(usize, Option<(i64, i64)>)> {
         let mut best: Option<(usize, (i64, i64))> = None;
         let mut second = None;

@@ -1,4 +1,4 @@
-//! Attributes that get no column of their own in the merged part.
+//! Attributes without a column of their own in the merged part.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,15 +13,15 @@ use crate::{
     schema::{self, AttributeColumn},
 };
 
-/// What of one part goes to [`schema::REST`].
+/// The attributes of one part that go to [`schema::REST`].
 pub(super) struct Spill {
-    /// Columns of the part that the merged one does not have.
+    /// Columns of the part that the merged part lacks.
     pub(super) left: Vec<AttributeColumn>,
     pub(super) has_rest: bool,
 }
 
 impl Spill {
-    /// The column of the rest: what the part has in its own, and the columns that are left.
+    /// Builds the merged REST column from the part's own REST column and the spilled columns.
     pub(super) fn column(&self, batch: &RecordBatch) -> Result<ArrayRef> {
         let rest = if self.has_rest { Some(Texts::named(batch, schema::REST)?) } else { None };
         if self.left.is_empty() {
@@ -44,7 +44,7 @@ impl Spill {
                 column.append_null();
             } else {
                 let json = serde_json::to_string(&map)
-                    .map_err(|error| Error::internal(format!("attributes do not print as JSON: {error}")))?;
+                    .map_err(|error| Error::internal(format!("attributes cannot be written as JSON: {error}")))?;
                 column.append_value(json);
             }
         }

@@ -1,8 +1,8 @@
-//! The body of a request: read within the budget of bytes, then decompressed.
+//! Reads request bodies within the memory budget, and decompresses them.
 //!
-//! Overload comes first: where records would be refused now, their body is not read. A body
-//! takes room before it is read, and a compressed one for all that it may become before it is
-//! inflated, which happens at once: so what is inflated is never held by a client that is slow.
+//! Overload is checked first: a body is not read if its records would be refused. A body reserves memory before it is
+//! read. A compressed body reserves its maximum decompressed size before decompression, which runs in one step. So a
+//! slow client never holds decompressed data.
 
 use std::{ops::Deref, time::Duration};
 
@@ -24,19 +24,19 @@ use super::{
     problem::{self, Problem},
 };
 
-/// How long a client may take over the body of a request.
+/// The timeout for a whole body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long none of it may come meanwhile.
+/// The timeout between two pieces of a body.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
-/// What a request costs beside its body.
+/// The memory of a request in addition to its body.
 const OVERHEAD: usize = 16 << 10;
-/// How long the rest of a body that is not wanted is read for, so that the answer arrives.
+/// How long the rest of a refused body is read, so that the response arrives.
 const DISCARD: Duration = Duration::from_secs(1);
 
 /// The body of a request, decompressed and within the limit.
 pub(super) struct Payload(pub(super) Content);
 
-/// Bytes with the room that they take.
+/// Bytes with their memory reservation.
 pub(super) struct Content {
     bytes: Bytes,
     _room: Room,
@@ -50,9 +50,9 @@ impl Deref for Content {
     }
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 pub(super) enum Refused {
-    /// There is no room, now or at all.
+    /// There is no memory for it, temporarily or permanently.
     Full(Error),
     Bad {
         status: StatusCode,
@@ -84,7 +84,7 @@ impl Refused {
         let most = limits::BATCH_BYTES;
         Self::bad(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {most} bytes, decompressed; send it in several requests"),
+            format!("the decompressed body is larger than {most} bytes; split it into several requests"),
         )
     }
 
@@ -92,7 +92,7 @@ impl Refused {
         Self::bad(
             StatusCode::REQUEST_TIMEOUT,
             format!(
-                "the body did not come within {} s, or nothing of it for {} s; send it in parts",
+                "the body was not complete within {} s, or stalled for {} s; send it in parts",
                 BODY_TIMEOUT.as_secs(),
                 PIECE_TIMEOUT.as_secs()
             ),
@@ -111,7 +111,7 @@ impl FromRequest<IngestState> for Payload {
             let coding = Coding::of(&head.headers).map_err(|encoding| {
                 Refused::bad(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    format!("Content-Encoding: {encoding} is not known; use gzip, zstd, deflate or br"),
+                    format!("Content-Encoding: {encoding} is unknown; use gzip, zstd, deflate or br"),
                 )
             })?;
             let announced = announced(&head.headers);
@@ -124,8 +124,8 @@ impl FromRequest<IngestState> for Payload {
         let (coding, announced) = match admitted.await {
             Ok(admitted) => admitted,
             Err(refused) => {
-                // A client of HTTP/1.1 that is still sending would lose the answer with the
-                // connection. One that asked first is told now, and so are those of HTTP/2.
+                // An HTTP/1.1 client that is still sending would lose the response with the connection. A client with
+                // `Expect` or HTTP/2 receives the response at once.
                 if head.version <= Version::HTTP_11 && !head.headers.contains_key(header::EXPECT) {
                     let _ = timeout(DISCARD, discard(&mut body)).await;
                 }
@@ -135,10 +135,10 @@ impl FromRequest<IngestState> for Payload {
         let bytes = read(&mut body, &mut room, announced).await?;
         if let Some(coding) = coding {
             room.grow_to(bytes.len() + OVERHEAD + limits::BATCH_BYTES).await?;
-            let inflated = inflate::all(coding, &bytes, limits::BATCH_BYTES).map_err(|error| {
+            let inflated = inflate::decompress(coding, &bytes, limits::BATCH_BYTES).map_err(|error| {
                 Refused::bad(
                     StatusCode::BAD_REQUEST,
-                    format!("the body cannot be read, or is not compressed as Content-Encoding says: {error}"),
+                    format!("the body does not match its Content-Encoding: {error}"),
                 )
             })?;
             let inflated = inflated.ok_or_else(Refused::too_large)?;
@@ -154,7 +154,7 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads all of a body, which has room for what it has announced.
+/// Reads a whole body; `room` already covers the announced length.
 async fn read(body: &mut Body, room: &mut Room, announced: Option<usize>) -> Result<Bytes, Refused> {
     let deadline = Instant::now() + BODY_TIMEOUT;
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
@@ -170,7 +170,7 @@ async fn read(body: &mut Body, room: &mut Room, announced: Option<usize>) -> Res
             return Err(Refused::too_large());
         }
         if length > bytes.capacity() {
-            // As it grows: twofold.
+            // The buffer doubles when it grows.
             let capacity = length.max(bytes.capacity() * 2);
             room.grow_to(capacity + OVERHEAD).await?;
             bytes.reserve(capacity - bytes.len());

@@ -1,8 +1,8 @@
-//! Elasticsearch's way in: `_bulk`, single documents, and as much of the rest as its
-//! clients, Filebeat and Logstash ask before they send.
+//! The Elasticsearch door: `_bulk`, single documents, and the calls that its clients, Filebeat and Logstash make
+//! before they send.
 //!
-//! All of it answers at the root and below `/elasticsearch`. At the root, `/` is the
-//! dashboard, so there [`handshake`] tells clients by how they introduce themselves.
+//! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so [`handshake`]
+//! recognises clients by their headers.
 
 use std::borrow::Cow;
 
@@ -22,14 +22,14 @@ use uuid::Uuid;
 
 use super::{IngestState, Outcome, Payload, Refused, problem, store};
 
-/// The version that clients are told: the first of which all of this is true.
+/// The reported version: the first that matches these responses.
 const VERSION: &str = "8.17.0";
 
 pub(super) fn routes() -> Router<IngestState> {
-    let below = marked(calls().route("/", any(greeting)));
-    // Clients that are given a path put a slash behind it or not.
-    let slash = marked(Router::new().route("/elasticsearch/", any(greeting)));
-    marked(calls()).nest("/elasticsearch", below).merge(slash)
+    let below = with_product_header(calls().route("/", any(cluster_info)));
+    // Clients may append a slash to a configured path.
+    let slash = with_product_header(Router::new().route("/elasticsearch/", any(cluster_info)));
+    with_product_header(calls()).nest("/elasticsearch", below).merge(slash)
 }
 
 fn calls() -> Router<IngestState> {
@@ -43,49 +43,49 @@ fn calls() -> Router<IngestState> {
         .route("/_license", get(license))
         .route("/_xpack", get(xpack))
         .route("/_cluster/health", get(health))
-        // What was answered is to be found.
+        // Acknowledged documents are already searchable.
         .route("/_refresh", get(refreshed).post(refreshed))
         .route("/{index}/_refresh", get(refreshed).post(refreshed))
         .route("/_flush", get(refreshed).post(refreshed))
         .route("/{index}/_flush", get(refreshed).post(refreshed));
-    // Templates, policies and pipelines say how documents are indexed. Here every field is,
-    // so each is there already and may be put again.
+    // Templates, policies and pipelines configure indexing. Every field is indexed here, so they always exist and may
+    // be replaced.
     ["/_index_template", "/_template", "/_component_template", "/_ilm/policy", "/_ingest/pipeline", "/_data_stream"]
         .into_iter()
         .fold(documents.merge(questions), |router, path| {
-            router.route(&format!("{path}/{{name}}"), get(known).head(known).put(acknowledged))
+            router.route(&format!("{path}/{{name}}"), get(exists).head(exists).put(acknowledged))
         })
 }
 
-/// Official clients speak to nothing that does not say what it is.
-fn marked(router: Router<IngestState>) -> Router<IngestState> {
-    router.layer(map_response(async |response: Response| mark(response)))
+/// Adds the product header, which official clients require.
+fn with_product_header(router: Router<IngestState>) -> Router<IngestState> {
+    router.layer(map_response(async |response: Response| add_product_header(response)))
 }
 
-fn mark(mut response: Response) -> Response {
+fn add_product_header(mut response: Response) -> Response {
     response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
     response
 }
 
-/// Answers `/` to clients of Elasticsearch, and lets everybody else through to the page.
+/// Answers `/` for Elasticsearch clients; passes other requests to the dashboard.
 pub(crate) async fn handshake(request: Request, next: Next) -> Response {
     let asked = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
     if !asked || !is_client(request.headers()) {
         return next.run(request).await;
     }
-    mark(greeting(request.headers().clone()).await)
+    add_product_header(cluster_info(request.headers().clone()).await)
 }
 
 fn is_client(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let agent = text(header::USER_AGENT).to_ascii_lowercase();
-    let known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
-    known
+    let is_known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
+    is_known
         || headers.contains_key("x-elastic-client-meta")
         || text(header::ACCEPT).contains("application/vnd.elasticsearch+json")
 }
 
-/// An answer in the form that the client asked for.
+/// A response in the requested format.
 struct Answer<T>(StatusCode, T);
 
 impl Answer<Value> {
@@ -100,10 +100,10 @@ impl<T: Serialize> Answer<T> {
         Self(StatusCode::OK, value)
     }
 
-    fn to(self, headers: &HeaderMap) -> Response {
+    fn into_response_for(self, headers: &HeaderMap) -> Response {
         let Self(status, value) = self;
         let mut response = (status, Json(value)).into_response();
-        // `application/vnd.elasticsearch+json;compatible-with=9`, as it was asked for.
+        // `application/vnd.elasticsearch+json;compatible-with=9`, as requested.
         let wanted = headers.get(header::ACCEPT).filter(|accept| {
             accept.to_str().is_ok_and(|accept| accept.starts_with("application/vnd.elasticsearch+json"))
         });
@@ -117,7 +117,7 @@ impl<T: Serialize> Answer<T> {
     }
 }
 
-/// An error as a client of Elasticsearch expects it.
+/// An error in the format of Elasticsearch.
 fn refused(error: &Error, headers: &HeaderMap) -> Response {
     let status = problem::status(error.class);
     let kind = match status {
@@ -125,20 +125,22 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
         StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
         _ => "unavailable_exception",
     };
-    let mut response = Answer::error(status, kind, &error.message).to(headers);
+    let mut response = Answer::error(status, kind, &error.message).into_response_for(headers);
     problem::retry_after(&mut response, error);
     response
 }
 
-/// The answer about a body that was not read.
+/// The response to a body that was not read.
 fn not_read(refusal: Refused, headers: &HeaderMap) -> Response {
     match refusal {
         Refused::Full(error) => refused(&error, headers),
-        Refused::Bad { status, detail } => Answer::error(status, "illegal_argument_exception", &detail).to(headers),
+        Refused::Bad { status, detail } => {
+            Answer::error(status, "illegal_argument_exception", &detail).into_response_for(headers)
+        }
     }
 }
 
-async fn greeting(headers: HeaderMap) -> Response {
+async fn cluster_info(headers: HeaderMap) -> Response {
     Answer::ok(json!({
         "name": "logboom",
         "cluster_name": "logboom",
@@ -156,35 +158,35 @@ async fn greeting(headers: HeaderMap) -> Response {
         },
         "tagline": "You Know, for Search",
     }))
-    .to(&headers)
+    .into_response_for(&headers)
 }
 
 async fn license(headers: HeaderMap) -> Response {
     let license = json!({ "license": { "uid": "logboom", "type": "basic", "mode": "basic", "status": "active" } });
-    Answer::ok(license).to(&headers)
+    Answer::ok(license).into_response_for(&headers)
 }
 
 async fn xpack(headers: HeaderMap) -> Response {
     let features = json!({ "ilm": { "available": false, "enabled": false }, "security": { "available": false, "enabled": false } });
     Answer::ok(json!({ "build": {}, "license": { "type": "basic", "status": "active" }, "features": features }))
-        .to(&headers)
+        .into_response_for(&headers)
 }
 
 async fn health(headers: HeaderMap) -> Response {
     let health = json!({ "cluster_name": "logboom", "status": "green", "timed_out": false, "number_of_nodes": 1, "number_of_data_nodes": 1 });
-    Answer::ok(health).to(&headers)
+    Answer::ok(health).into_response_for(&headers)
 }
 
 async fn refreshed(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).to(&headers)
+    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).into_response_for(&headers)
 }
 
-async fn known(headers: HeaderMap) -> Response {
-    Answer::ok(json!({})).to(&headers)
+async fn exists(headers: HeaderMap) -> Response {
+    Answer::ok(json!({})).into_response_for(&headers)
 }
 
 async fn acknowledged(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "acknowledged": true })).to(&headers)
+    Answer::ok(json!({ "acknowledged": true })).into_response_for(&headers)
 }
 
 async fn bulk(state: State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
@@ -211,7 +213,7 @@ async fn bulk_into(
         Ok((outcome, actions)) => {
             let took = began.elapsed().as_millis() as u64;
             let answer = BulkAnswer { took, errors: !outcome.rejected.is_empty(), items: items(&actions, &outcome) };
-            Answer::ok(answer).to(&headers)
+            Answer::ok(answer).into_response_for(&headers)
         }
         Err(error) => refused(&error, &headers),
     }
@@ -224,7 +226,7 @@ struct BulkAnswer<'a> {
     items: Vec<Item<'a>>,
 }
 
-/// What became of an action, under its name.
+/// The result of an action, keyed by its kind.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Item<'a> {
@@ -241,7 +243,7 @@ enum Done<'a> {
     Refused(RefusedItem<'a>),
 }
 
-/// The answer about one document, which nobody can ask for by this id.
+/// The result of one document. It cannot be retrieved by this id.
 #[derive(Serialize)]
 struct Created<'a> {
     #[serde(rename = "_index")]
@@ -285,7 +287,7 @@ struct Reason<'a> {
 }
 
 impl<'a> Created<'a> {
-    /// `request` makes the ids of documents that came without one.
+    /// `request` generates the ids of documents without one.
     fn new(action: &'a Action, request: Uuid, place: usize) -> Self {
         let id = match &action.id {
             Some(id) => Cow::Borrowed(id.as_str()),
@@ -334,7 +336,7 @@ async fn document(
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
+    store_document(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
 }
 
 async fn document_with_id(
@@ -343,10 +345,10 @@ async fn document_with_id(
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    one(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
+    store_document(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
 }
 
-async fn one(
+async fn store_document(
     State(state): State<IngestState>,
     action: Action,
     headers: HeaderMap,
@@ -363,10 +365,9 @@ async fn one(
     };
     match stored.await {
         Ok(outcome) => match outcome.rejected.first() {
-            None => Answer(StatusCode::CREATED, Created::new(&action, Uuid::now_v7(), 0)).to(&headers),
-            Some(rejection) => {
-                Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason).to(&headers)
-            }
+            None => Answer(StatusCode::CREATED, Created::new(&action, Uuid::now_v7(), 0)).into_response_for(&headers),
+            Some(rejection) => Answer::error(StatusCode::BAD_REQUEST, "document_parsing_exception", &rejection.reason)
+                .into_response_for(&headers),
         },
         Err(error) => refused(&error, &headers),
     }

@@ -1,9 +1,7 @@
-//! `Idempotency-Key`: a request that is sent again under its key is stored once, and its answer
-//! says that it is a repetition.
+//! `Idempotency-Key`: a request that is resent with its key is stored once, and the response marks the repetition.
 //!
-//! The key becomes the id of the batch, which the store's ledger knows for as long as it keeps
-//! ids. Whether a request is a repetition is known for the keys that this process acknowledged
-//! last; for the others the answer says nothing, and nothing is stored twice either.
+//! The key determines the id of the batch, which the store's ledger keeps for its retention of ids. Repetitions are
+//! marked only for the keys that this process acknowledged most recently; others are still not stored twice.
 
 use std::{cell::Cell, num::NonZeroUsize};
 
@@ -20,12 +18,12 @@ use pipeline::{BatchId, Error, normalise::RawRecord};
 use sha2::{Digest as _, Sha256};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// In the answer to a repetition, under the name that other services use.
+/// The header of a response to a repetition, named as in other services.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-/// The ids that are remembered: some megabytes.
+/// The number of remembered ids: a few megabytes.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 15) - 1);
 
-/// The ids of the batches that were acknowledged last.
+/// The ids of the most recently acknowledged batches.
 pub(crate) struct Repetitions(Mutex<LruCache<BatchId, ()>>);
 
 impl Default for Repetitions {
@@ -35,10 +33,10 @@ impl Default for Repetitions {
 }
 
 impl Repetitions {
-    /// Notes that the batch is durable. Gives whether it was before.
+    /// Records that the batch is durable. Returns whether it already was.
     pub(super) fn acknowledged(&self, id: BatchId) -> bool {
         let repeated = self.0.lock().put(id, ()).is_some();
-        // Outside of a request nobody waits for it.
+        // Outside of a request, the flag has no reader.
         let _ = REPEATED.try_with(|cell| cell.set(repeated));
         repeated
     }
@@ -48,8 +46,8 @@ tokio::task_local! {
     static REPEATED: Cell<bool>;
 }
 
-/// Says in the answer of every door that the request is a repetition.
-pub(super) async fn told(request: Request, next: Next) -> Response {
+/// Marks the response to a repeated request.
+pub(super) async fn mark_repetition(request: Request, next: Next) -> Response {
     if !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
@@ -64,9 +62,8 @@ pub(super) async fn told(request: Request, next: Next) -> Response {
     response
 }
 
-/// The id of a request's batch, from its key, which may be any text, and from whom it is: the
-/// services of its records, their nodes where they name none, or else `sender`. Two services
-/// that count their requests from 1 do not know of each other.
+/// Derives the batch id from the key, which may be any text, and the sender: the services of its records, their nodes
+/// if they have no service, or else `sender`. So two services that number their requests from 1 do not collide.
 pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord]) -> Result<Option<BatchId>, Error> {
     let Some(key) = headers.get(KEY) else { return Ok(None) };
     if key.is_empty() || key.len() > limits::NAME_BYTES {
@@ -78,7 +75,7 @@ pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord])
     }
     let mut digest = Sha256::new();
     let mut add = |part: &[u8]| {
-        // With its length, so that no two lists of parts are the same text.
+        // The length prefix makes the concatenation of parts unambiguous.
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     };
@@ -115,7 +112,7 @@ mod tests {
     #[test]
     fn a_key_is_its_services_or_senders_own() {
         let first = id("1", "http curl", &[("shop", ""), ("shop", "")]);
-        // The service decides, and not what it is sent with.
+        // The service identifies the sender, not the client program.
         assert_eq!(first, id("1", "http other", &[("shop", "n1"), ("shop", "n2")]));
         let others = [
             id("2", "http curl", &[("shop", "")]),

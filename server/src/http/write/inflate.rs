@@ -1,15 +1,14 @@
-//! `Content-Encoding`: what a body is compressed by, and what it is without.
+//! `Content-Encoding`: decompresses bodies.
 
 use std::io::{self, Read};
 
 use axum::http::{HeaderMap, header};
 use flate2::{Decompress, FlushDecompress, Status, read::MultiGzDecoder};
 
-/// The window of Zstandard that every decoder of HTTP must have, and none more, as a power of
-/// two (RFC 9659).
+/// The maximum Zstandard window of HTTP decoders, as a power of two (RFC 9659).
 const ZSTD_WINDOW: u32 = 23;
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Gzip,
@@ -19,10 +18,10 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// `None` where it is not compressed.
+    /// `None` if the body is not compressed.
     ///
     /// # Errors
-    /// The encoding, if it is not known.
+    /// The name of an unknown encoding.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
         let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
         let text = encoding.to_str().unwrap_or("?").trim();
@@ -37,32 +36,32 @@ impl Coding {
     }
 }
 
-/// Inflates all of a body; `None` where that is more than `most` bytes.
+/// Decompresses a whole body; `None` if the result exceeds `most` bytes.
 ///
 /// # Errors
-/// It is not compressed so, or is cut off.
-pub(super) fn all(coding: Coding, compressed: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+/// The data is invalid or truncated.
+pub(super) fn decompress(coding: Coding, compressed: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
     match coding {
-        Coding::Gzip => within(MultiGzDecoder::new(compressed), compressed, most),
-        // Some mean the bare form, though the name stands for zlib's.
-        Coding::Deflate => deflated(compressed, is_zlib(compressed), most),
+        Coding::Gzip => read_limited(MultiGzDecoder::new(compressed), compressed, most),
+        // Some clients send raw deflate, although the name means zlib.
+        Coding::Deflate => inflate_deflate(compressed, is_zlib(compressed), most),
         Coding::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(compressed)?;
             decoder.window_log_max(ZSTD_WINDOW)?;
-            within(decoder, compressed, most)
+            read_limited(decoder, compressed, most)
         }
-        Coding::Brotli => within(brotli::Decompressor::new(compressed, 16 << 10), compressed, most),
+        Coding::Brotli => read_limited(brotli::Decompressor::new(compressed, 16 << 10), compressed, most),
     }
 }
 
-fn within(decoder: impl Read, compressed: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+fn read_limited(decoder: impl Read, compressed: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut plain = Vec::with_capacity((compressed.len() * 4).min(most));
     decoder.take(most as u64 + 1).read_to_end(&mut plain)?;
     Ok((plain.len() <= most).then_some(plain))
 }
 
-/// As the readers of `flate2` do it, which take a stream that is cut off for a whole one.
-fn deflated(compressed: &[u8], zlib: bool, most: usize) -> io::Result<Option<Vec<u8>>> {
+/// `flate2`'s readers accept truncated streams, so this loop replaces them.
+fn inflate_deflate(compressed: &[u8], zlib: bool, most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut stream = Decompress::new(zlib);
     let mut plain = Vec::with_capacity((compressed.len() * 4).max(64).min(most + 1));
     loop {
@@ -81,7 +80,7 @@ fn deflated(compressed: &[u8], zlib: bool, most: usize) -> io::Result<Option<Vec
     }
 }
 
-/// Whether the first two bytes are zlib's (RFC 1950, section 2.2).
+/// Whether the first two bytes are a zlib header (RFC 1950, section 2.2).
 fn is_zlib(bytes: &[u8]) -> bool {
     matches!(bytes, [method, flags, ..] if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
 }
@@ -123,11 +122,11 @@ mod tests {
     fn every_coding_reads_up_to_the_limit() {
         let plain: Vec<u8> = (0..100_000u32).flat_map(u32::to_be_bytes).collect();
         for (coding, compressed) in compressed(&plain) {
-            assert!(all(coding, &compressed, plain.len()).unwrap() == Some(plain.clone()), "{coding:?}");
-            assert!(all(coding, &compressed, plain.len() - 1).unwrap().is_none(), "{coding:?}");
+            assert!(decompress(coding, &compressed, plain.len()).unwrap() == Some(plain.clone()), "{coding:?}");
+            assert!(decompress(coding, &compressed, plain.len() - 1).unwrap().is_none(), "{coding:?}");
             let cut = &compressed[..compressed.len() / 2];
-            assert!(all(coding, cut, plain.len()).is_err(), "{coding:?}");
-            assert!(all(coding, b"nonsense", plain.len()).is_err(), "{coding:?}");
+            assert!(decompress(coding, cut, plain.len()).is_err(), "{coding:?}");
+            assert!(decompress(coding, b"nonsense", plain.len()).is_err(), "{coding:?}");
         }
     }
 
@@ -138,7 +137,7 @@ mod tests {
             gzip.write_all(text.as_bytes()).unwrap();
             gzip.finish().unwrap()
         };
-        assert_eq!(all(Coding::Gzip, &[gzip("a"), gzip("b")].concat(), 10).unwrap().unwrap(), b"ab");
+        assert_eq!(decompress(Coding::Gzip, &[gzip("a"), gzip("b")].concat(), 10).unwrap().unwrap(), b"ab");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! JSON: `POST /api/v1/push` takes lines, an array or an object, and `POST /put` the same
-//! with the answer of source S3.
+//! JSON doors: `POST /api/v1/push` takes lines, an array or an object; `POST /put` the same with the response format
+//! of source S3.
 
 use axum::{
     Json, Router,
@@ -18,9 +18,9 @@ use serde::Serialize;
 
 use super::{IngestState, Outcome, Payload, problem::Problem, store};
 
-/// The rejections that an answer lists; past it they are only counted.
+/// The maximum number of rejections listed in a response; further ones are only counted.
 const LISTED_REJECTIONS: usize = 100;
-/// The records that a rehearsal shows.
+/// The maximum number of records shown by a dry run.
 const SHOWN_RECORDS: usize = 100;
 
 pub(super) fn routes() -> Router<IngestState> {
@@ -37,7 +37,7 @@ struct Answer {
     rejected: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<RejectionView>,
-    /// It was stored before, under the same `Idempotency-Key`.
+    /// Whether it was already stored under the same `Idempotency-Key`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
 }
@@ -54,20 +54,20 @@ async fn push(
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    let Asked { mapping, debug } = Asked::read(&parameters, &headers)?;
+    let PushParameters { mapping, debug } = PushParameters::read(&parameters, &headers)?;
     let decoded =
         if is_plain_text(&headers) { json::decode_text(&body, &mapping)? } else { json::decode(&body, &mapping)? };
     drop(body);
     if debug {
-        return Ok(Json(rehearsed(&state, decoded)).into_response());
+        return Ok(Json(dry_run(&state, decoded)).into_response());
     }
     let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http", decoded).await?;
     let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let (count, rejections) = (rejected.len(), listed(rejected));
+    let (count, rejections) = (rejected.len(), rejection_views(rejected));
     Ok((status, Json(Answer { accepted, rejected: count, rejections, duplicate: repeated })).into_response())
 }
 
-/// What source S3 answers, once the records are durable.
+/// The response of source S3, when the records are durable.
 #[derive(Serialize)]
 struct PutAnswer {
     result: &'static str,
@@ -87,17 +87,17 @@ async fn put_record(
     let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
-    Ok((status, Json(PutAnswer { result, rejections: listed(rejected), duplicate: repeated })).into_response())
+    Ok((status, Json(PutAnswer { result, rejections: rejection_views(rejected), duplicate: repeated })).into_response())
 }
 
-fn listed(rejections: Vec<Rejection>) -> Vec<RejectionView> {
+fn rejection_views(rejections: Vec<Rejection>) -> Vec<RejectionView> {
     let listed = rejections.into_iter().take(LISTED_REJECTIONS);
     listed.map(|Rejection { index, reason }| RejectionView { index, reason }).collect()
 }
 
-/// What would be stored.
+/// The result of a dry run.
 #[derive(Serialize)]
-struct Rehearsal {
+struct DryRun {
     records: Vec<RecordView>,
     accepted: usize,
     rejected: usize,
@@ -106,7 +106,7 @@ struct Rehearsal {
     stored: bool,
 }
 
-fn rehearsed(state: &IngestState, decoded: Decoded) -> Rehearsal {
+fn dry_run(state: &IngestState, decoded: Decoded) -> DryRun {
     let Decoded { records, places, rejections: mut refused } = decoded;
     let (records, late) = state.ingest.rehearse(records);
     refused.extend(late.into_iter().map(|rejection| Rejection {
@@ -114,7 +114,7 @@ fn rehearsed(state: &IngestState, decoded: Decoded) -> Rehearsal {
         ..rejection
     }));
     refused.sort_by_key(|rejection| rejection.index);
-    Rehearsal {
+    DryRun {
         accepted: records.len(),
         records: records
             .into_iter()
@@ -122,7 +122,7 @@ fn rehearsed(state: &IngestState, decoded: Decoded) -> Rehearsal {
             .map(|record| RecordView::from(&StoredRecord { position: Position::default(), record }))
             .collect(),
         rejected: refused.len(),
-        rejections: listed(refused),
+        rejections: rejection_views(refused),
         stored: false,
     }
 }
@@ -134,27 +134,26 @@ fn is_plain_text(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/plain"))
 }
 
-/// What a client says about its fields: parameters of the address, or headers that begin
-/// with `Logboom-`.
-struct Asked {
+/// A client's settings for its fields: URL parameters, or headers with the prefix `Logboom-`.
+struct PushParameters {
     mapping: Mapping,
-    /// Show what would be stored, and store nothing.
+    /// Dry run: shows the records and stores nothing.
     debug: bool,
 }
 
-impl Asked {
+impl PushParameters {
     fn read(parameters: &[(String, String)], headers: &HeaderMap) -> Result<Self, Error> {
-        let mut asked = Self { mapping: Mapping::usual(), debug: false };
+        let mut parsed = Self { mapping: Mapping::usual(), debug: false };
         for (name, value) in headers {
-            // Names of headers are in small letters here.
+            // Header names are in lower case.
             let Some(name) = name.as_str().strip_prefix("logboom-") else { continue };
-            let value = value.to_str().map_err(|_| Error::invalid(format!("Logboom-{name} is no text")))?;
-            asked.take(&name.replace('-', "_"), value)?;
+            let value = value.to_str().map_err(|_| Error::invalid(format!("Logboom-{name} is not text")))?;
+            parsed.take(&name.replace('-', "_"), value)?;
         }
         for (name, value) in parameters {
-            asked.take(name, value)?;
+            parsed.take(name, value)?;
         }
-        Ok(asked)
+        Ok(parsed)
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<(), Error> {
@@ -176,7 +175,7 @@ impl Asked {
                     .and_then(|wanted| Role::NAMED.iter().find(|(_, word)| *word == wanted).map(|(role, _)| *role));
                 let role = role.ok_or_else(|| {
                     Error::invalid(format!(
-                        "there is no parameter {name}; known are debug, service, node, level, message_field, time_field, \
+                        "unknown parameter {name}; known are debug, service, node, level, message_field, time_field, \
                          level_field, service_field, node_field, trace_id_field and span_id_field"
                     ))
                 })?;

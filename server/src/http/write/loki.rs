@@ -1,4 +1,4 @@
-//! `POST /loki/api/v1/push`: what Loki's clients send.
+//! `POST /loki/api/v1/push`: the Loki door.
 
 use axum::{
     Router,
@@ -16,8 +16,7 @@ pub(super) fn routes() -> Router<IngestState> {
     Router::new().route("/loki/api/v1/push", post(push_streams)).layer(map_request(snappy_is_known))
 }
 
-/// Some clients say that a body in protobuf is compressed by Snappy, and others do not, though
-/// it always is.
+/// Protobuf bodies are always compressed with Snappy; only some clients declare it.
 async fn snappy_is_known(mut request: Request) -> Request {
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "snappy") {
         request.headers_mut().remove(header::CONTENT_ENCODING);
@@ -31,15 +30,14 @@ async fn push_streams(
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    // Some clients do not say; protobuf within Snappy hardly ever begins so.
+    // Some clients send no content type; Snappy-compressed protobuf rarely starts with `{`.
     let looks_so = || !kind.contains("protobuf") && body.trim_ascii_start().first() == Some(&b'{');
     let json = kind.trim_start().starts_with("application/json") || looks_so();
     let decoded = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
     drop(body);
     let all = decoded.records.len() + decoded.rejections.len();
     let outcome = store(&state, &headers, "loki", decoded).await?;
-    // As Loki does it: the good lines are kept, and a client that sends all of them again
-    // would be told the same.
+    // Like Loki: valid lines are stored, and a resend of all lines gets the same response.
     Ok(match outcome.summary() {
         None => StatusCode::NO_CONTENT.into_response(),
         Some(reason) => {

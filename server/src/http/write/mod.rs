@@ -1,5 +1,5 @@
-//! The doors that take records by HTTP. One file per protocol; what they share is in `body`,
-//! which reads a request, and here, where its records are stored.
+//! The HTTP doors, one file per protocol. Shared are `body`, which reads requests, and this file, which stores
+//! records.
 
 mod body;
 mod elastic;
@@ -29,46 +29,48 @@ use idempotency::Repetitions;
 
 use super::problem;
 
-/// For calls that take records in.
+/// The state of calls that store records.
 #[derive(Clone)]
 pub(crate) struct IngestState {
     pub ingest: Ingest,
-    /// Of requests with an `Idempotency-Key`.
+    /// Recent batches with an `Idempotency-Key`.
     pub repetitions: Arc<Repetitions>,
 }
 
 /// The doors of the main port.
 pub(super) fn routes() -> Router<IngestState> {
-    replayed(Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()))
+    with_repetition_marks(
+        Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()),
+    )
 }
 
-/// The door that source S3 has.
+/// The door of source S3.
 pub(super) fn put() -> Router<IngestState> {
-    replayed(json::put())
+    with_repetition_marks(json::put())
 }
 
-/// What answers where OpenTelemetry looks for HTTP.
+/// The routes of the OpenTelemetry port for HTTP.
 pub(super) fn otlp_alone() -> Router<IngestState> {
-    replayed(otlp::routes())
+    with_repetition_marks(otlp::routes())
 }
 
-/// Says so in the answer where a request repeats an earlier one.
-fn replayed(router: Router<IngestState>) -> Router<IngestState> {
-    router.layer(axum::middleware::from_fn(idempotency::told))
+/// Marks responses to repeated requests.
+fn with_repetition_marks(router: Router<IngestState>) -> Router<IngestState> {
+    router.layer(axum::middleware::from_fn(idempotency::mark_repetition))
 }
 
-/// What became of the records of a request.
+/// The result of storing the records of a request.
 #[derive(Debug, Default)]
 struct Outcome {
     accepted: usize,
-    /// By the places of the body, in their order.
+    /// In the order of the body.
     rejected: Vec<Rejection>,
-    /// All of it was acknowledged before, under the same `Idempotency-Key`.
+    /// Whether it was already acknowledged under the same `Idempotency-Key`.
     repeated: bool,
 }
 
 impl Outcome {
-    /// The first reasons, as one text.
+    /// The first reason and the number of others, as one text.
     fn summary(&self) -> Option<String> {
         let first = self.rejected.first()?;
         let others = self.rejected.len() - 1;
@@ -77,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// Stores what was decoded.
+/// Stores decoded records.
 async fn store(
     state: &IngestState,
     headers: &HeaderMap,
@@ -86,7 +88,7 @@ async fn store(
 ) -> Result<Outcome, Error> {
     let Decoded { records, places, rejections } = decoded;
     let mut outcome = push(state, headers, door, records).await?;
-    // The pipeline counts among the records it was given; the client counts its own.
+    // Converts the pipeline's indexes to places in the body.
     for rejection in &mut outcome.rejected {
         rejection.index = places.get(rejection.index).copied().unwrap_or(rejection.index);
     }
@@ -95,14 +97,14 @@ async fn store(
     Ok(outcome)
 }
 
-/// Stores records whose places are those of the body.
+/// Stores records whose indexes are the places in the body.
 async fn push(
     state: &IngestState,
     headers: &HeaderMap,
     door: &'static str,
     records: Vec<RawRecord>,
 ) -> Result<Outcome, Error> {
-    // A body whose records are all refused is answered like any other.
+    // A body without valid records gets a normal response.
     if records.is_empty() {
         return Ok(Outcome::default());
     }
@@ -114,7 +116,7 @@ async fn push(
     Ok(Outcome { accepted: accepted.accepted, rejected: accepted.rejected, repeated })
 }
 
-/// The door and the client's name for itself, for dead letters and diagnosis.
+/// The door and the client's user agent, for dead letters and diagnosis.
 fn producer(headers: &HeaderMap, door: &'static str) -> Text {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     door.chars().chain(std::iter::once(' ')).chain(agent.chars()).take(64).collect::<Text>().trim_end().into()

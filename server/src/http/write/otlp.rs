@@ -25,13 +25,13 @@ pub(super) fn routes() -> Router<IngestState> {
 }
 
 fn other_signal(signal: &str) -> Response {
-    let detail = format!("Logboom takes logs, and no {signal}; leave the {signal} exporter out or send it elsewhere");
+    let detail = format!("Logboom accepts logs, not {signal}; disable the {signal} exporter or send it elsewhere");
     problem::document(StatusCode::NOT_FOUND, &detail)
 }
 
 async fn export(State(state): State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
     let Some(encoding) = Encoding::of(&headers) else {
-        let detail = "the content type should be application/x-protobuf or application/json";
+        let detail = "the content type must be application/x-protobuf or application/json";
         return problem::document(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     };
     match body {
@@ -59,7 +59,7 @@ async fn receive(
     Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
 }
 
-/// How a request is written, and so its answer.
+/// The encoding of a request and its response.
 #[derive(Debug, Clone, Copy)]
 enum Encoding {
     Protobuf,
@@ -82,7 +82,7 @@ impl Encoding {
         response
     }
 
-    /// The protocol wants a `google.rpc.Status` in the body of an error.
+    /// The protocol requires a `google.rpc.Status` in the body of an error.
     fn status(self, status: StatusCode, code: tonic::Code, message: String) -> Response {
         match self {
             Self::Protobuf => {
@@ -99,7 +99,7 @@ impl Encoding {
     fn response(self, status: StatusCode, answer: &ExportLogsServiceResponse) -> Response {
         match self {
             Self::Protobuf => self.body(status, answer.encode_to_vec()),
-            // Full success is an empty object, and not one with nothing in it.
+            // Full success is an empty object, without an empty field.
             Self::Json if answer.partial_success.is_none() => self.body(status, b"{}".to_vec()),
             Self::Json => self.body(status, serde_json::to_vec(answer).unwrap_or_else(|_| b"{}".to_vec())),
         }

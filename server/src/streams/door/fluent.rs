@@ -11,7 +11,7 @@ use super::StreamDoor;
 /// The door for Fluentd's forward protocol.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Fluent {
-    /// Fluentd's forward protocol, as fluentd, Fluent Bit and Docker's fluentd driver send it.
+    /// Fluentd's forward protocol, for fluentd, Fluent Bit and Docker's fluentd driver.
     #[arg(long, env = "LOGBOOM_FLUENT_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     fluent_listen: Vec<SocketAddr>,
 }

@@ -1,4 +1,4 @@
-//! GELF, from connections and datagrams.
+//! GELF over TCP and UDP.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -14,7 +14,7 @@ use super::{DatagramReader, StreamDoor};
 /// The door for GELF.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Gelf {
-    /// GELF over TCP and UDP on the same port, as Docker's gelf driver sends it.
+    /// GELF over TCP and UDP on the same port, for Docker's gelf driver and others.
     #[arg(long, env = "LOGBOOM_GELF_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     gelf_listen: Vec<SocketAddr>,
 }

@@ -1,8 +1,8 @@
-//! The kinds of stream doors: what each is, and the one table of all.
+//! The kinds of stream doors, and their table.
 //!
-//! A door is one file here and one line of the table. The file holds its options, which are
-//! the door itself, and says what its bytes mean. Everything else is shared: listeners,
-//! connections, datagrams, and the way into the queue.
+//! A door is one file here and one line of the table. The file has its options, which are the door itself, and
+//! selects its decoder. Everything else is shared: listeners, connections, datagrams, and the submission to the
+//! queue.
 
 mod fluent;
 mod gelf;
@@ -17,27 +17,27 @@ use doors::stream::{Frame, Protocol};
 
 use self::{fluent::Fluent, gelf::Gelf, syslog::Syslog, tcp::Tcp};
 
-/// A kind of door that takes messages from connections, and from datagrams where it has some.
+/// A kind of door that receives messages over connections, and optionally over datagrams.
 pub(crate) trait StreamDoor: Debug + Send + Sync {
-    /// Its name in the log, in metrics and in what is printed at the start.
+    /// Its name in the log, in metrics and in the output at the start.
     fn name(&self) -> &'static str;
 
-    /// Where it listens, by its option; it is off without an address.
+    /// Its listen addresses; without one it is off.
     fn addresses(&self) -> &[SocketAddr];
 
-    /// The protocol at the beginning of a connection. It finds where messages end, and makes
-    /// records of them. A time without a zone is at `assume_timezone`.
+    /// Creates the protocol of a new connection, which finds the ends of messages and decodes them to records. Times
+    /// without a zone are in `assume_timezone`.
     fn protocol(&self, assume_timezone: FixedOffset) -> Box<dyn Protocol>;
 
-    /// What reads its datagrams; `None` where it listens on TCP alone.
+    /// Creates the reader of its datagrams; `None` for TCP only.
     fn datagrams(&self, _assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
         None
     }
 }
 
-/// Makes records of datagrams. Each of them is a message, or one piece of a message.
+/// Decodes datagrams to records. Each is a message, or a part of one.
 pub(crate) trait DatagramReader: Send {
-    /// Adds what the datagram completes to the frame. `now` is when it came.
+    /// Adds the records that the datagram completes to the frame. `now` is the time of receipt.
     fn read(&mut self, datagram: &[u8], now: Instant, frame: &mut Frame);
 }
 
@@ -58,7 +58,7 @@ macro_rules! stream_doors {
     };
 }
 
-// The table; its order is that of `--help`.
+// The table, in the order of `--help`.
 stream_doors! {
     tcp: Tcp,
     syslog: Syslog,
@@ -67,7 +67,7 @@ stream_doors! {
 }
 
 impl StreamDoors {
-    /// All addresses that doors are to listen on.
+    /// The listen addresses of all doors.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.all().iter().flat_map(|door| door.addresses().to_vec()).collect()
     }

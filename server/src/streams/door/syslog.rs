@@ -1,4 +1,4 @@
-//! Syslog, from connections and datagrams.
+//! Syslog over TCP and UDP.
 
 use std::{net::SocketAddr, time::Instant};
 

@@ -1,4 +1,4 @@
-//! JSON over TCP, by lines or by packets.
+//! JSON over TCP, as lines or packets.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use super::StreamDoor;
 /// The door for JSON over TCP.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Tcp {
-    /// JSON over TCP: objects that end with a new line, or packets that end with ¶.
+    /// JSON over TCP: objects that end with a newline, or packets that end with ¶.
     #[arg(long, env = "LOGBOOM_TCP_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     tcp_listen: Vec<SocketAddr>,
 }

@@ -1,4 +1,4 @@
-//! The words of the language: splits a query into tokens and coloured spans.
+//! The lexer: splits a query into tokens and highlighted spans.
 
 mod value;
 
@@ -16,25 +16,25 @@ pub(super) enum Token {
     Close,
     And,
     Or,
-    /// `NOT`, or `-` in front of something.
+    /// `NOT`, or a prefix `-`.
     Not,
-    /// A word or phrase. Empty means everything: `*` or `""`.
+    /// A word or phrase. The empty text matches everything: `*` or `""`.
     Text(String),
     Test(RawTest),
-    /// A test, or this text: `user=alice`, `localhost:8080`.
+    /// Either a field test or this text: `user=alice`, `localhost:8080`.
     Either(RawTest, String),
 }
 
-/// A test as it was written; [`super::term`] says what it means.
+/// A field test as written; [`super::term`] interprets it.
 #[derive(Debug)]
 pub(super) struct RawTest {
     pub(super) name: String,
-    /// Where in the query, in bytes, the value starts.
+    /// The byte offset of the value in the query.
     pub(super) value_at: usize,
     pub(super) value: RawValue,
 }
 
-/// What was written after the operator.
+/// The value after the operator.
 #[derive(Debug)]
 pub(super) enum RawValue {
     /// `*`
@@ -45,15 +45,15 @@ pub(super) enum RawValue {
     Prefix(String),
     /// `*a*`
     Around(String),
-    /// `/a/`, without the slashes; its escapes untouched.
+    /// `/a/`, without the slashes and with its escapes unchanged.
     Regex(String),
     /// After `<`, `<=`, `>` or `>=`.
     Compare(Comparison, String),
-    /// `[a TO b]`, where a brace excludes its end and `*` leaves it open.
+    /// `[a TO b]`; a brace excludes its end, and `*` leaves it open.
     Between(Option<(Comparison, String)>, Option<(Comparison, String)>),
 }
 
-/// Reads tokens from left to right and keeps the spans of what it has read.
+/// Reads tokens from left to right and records their spans.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -65,11 +65,11 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0, spans: Vec::new() }
     }
 
-    /// The next token and where it starts, in bytes; `None` at the end.
+    /// The next token and its byte offset; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<(usize, Token)>, ParseError> {
-        self.at = self.text.len() - self.rest().trim_start().len();
+        self.at = self.text.len() - self.remaining().trim_start().len();
         let start = self.at;
-        let rest = self.rest();
+        let rest = self.remaining();
         let token = match rest.chars().next() {
             None => return Ok(None),
             Some('(') => self.take(1, SpanKind::Paren, Token::Open),
@@ -78,7 +78,7 @@ impl<'a> Lexer<'a> {
             Some('!') if starts_operand(&rest[1..]) => self.take(1, SpanKind::Negation, Token::Not),
             Some('"') => {
                 let text = self.quoted()?;
-                if operator(self.rest()).is_some() {
+                if operator(self.remaining()).is_some() {
                     self.test(start, text)?
                 } else {
                     self.span(start, SpanKind::Text);
@@ -86,14 +86,14 @@ impl<'a> Lexer<'a> {
                 }
             }
             Some(_) => match name_length(rest) {
-                Some(length) => self.named(start, length)?,
+                Some(length) => self.named_word(start, length)?,
                 None => self.word(),
             },
         };
         Ok(Some((start, token)))
     }
 
-    fn rest(&self) -> &'a str {
+    fn remaining(&self) -> &'a str {
         &self.text[self.at..]
     }
 
@@ -108,14 +108,14 @@ impl<'a> Lexer<'a> {
         token
     }
 
-    /// Reads a word that starts with a name of `length` bytes and an operator.
-    fn named(&mut self, start: usize, length: usize) -> Result<Token, ParseError> {
-        let rest = self.rest();
+    /// Reads a word that starts with a field name of `length` bytes and an operator.
+    fn named_word(&mut self, start: usize, length: usize) -> Result<Token, ParseError> {
+        let rest = self.remaining();
         let name = rest[..length].to_owned();
         let word = &rest[..run_length(rest, false)];
         let text = || word.trim_matches('*').to_owned();
         match rest.as_bytes().get(length) {
-            // The assignment of logfmt and of other tools' languages.
+            // Assignment, as in logfmt and other query languages.
             Some(b'=') => {
                 self.at += length;
                 self.span(start, SpanKind::Field);
@@ -163,46 +163,45 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Token {
-        let word = &self.rest()[..run_length(self.rest(), false)];
+        let word = &self.remaining()[..run_length(self.remaining(), false)];
         match word {
             "&&" => self.take(word.len(), SpanKind::Operator, Token::And),
             "||" => self.take(word.len(), SpanKind::Operator, Token::Or),
             "AND" => self.take(word.len(), SpanKind::Operator, Token::And),
             "OR" => self.take(word.len(), SpanKind::Operator, Token::Or),
             "NOT" => self.take(word.len(), SpanKind::Negation, Token::Not),
-            // A message that contains a text contains it whatever stands around it.
+            // Wildcards around a word do not change a substring search.
             _ => self.take(word.len(), SpanKind::Text, Token::Text(word.trim_matches('*').to_owned())),
         }
     }
 
-    /// Reads on after a field's name, which started at `start`.
+    /// Reads the operator and value after a field name that starts at `start`.
     fn test(&mut self, start: usize, name: String) -> Result<Token, ParseError> {
         self.span(start, SpanKind::Field);
-        let (length, comparison) = operator(self.rest()).unwrap_or_default();
+        let (length, comparison) = operator(self.remaining()).unwrap_or_default();
         let operator_at = self.at;
         self.at += length;
         self.span(operator_at, SpanKind::Operator);
         let value_at = self.at;
-        match self.rest().chars().next() {
+        match self.remaining().chars().next() {
             None | Some(')') => return Err(self.value_missing(operator_at)),
             Some(next) if next.is_whitespace() => return Err(self.value_missing(operator_at)),
             Some(_) => {}
         }
-        let value = match (comparison, self.rest().as_bytes()) {
+        let value = match (comparison, self.remaining().as_bytes()) {
             (Some(comparison), _) => RawValue::Compare(comparison, self.element(false)?.0),
             (None, [b'(', ..]) => self.group()?,
-            (None, [b'[' | b'{', ..]) if range_length(self.rest()).is_some() => self.between(),
+            (None, [b'[' | b'{', ..]) if range_length(self.remaining()).is_some() => self.between(),
             (None, _) => self.value()?,
         };
         self.span(value_at, SpanKind::Value);
         Ok(Token::Test(RawTest { name, value_at, value }))
     }
 
-    /// Reads from one quote past the other. `\"` and `\\` are a quote and a backslash;
-    /// before anything else a backslash is itself.
+    /// Reads a quoted text. `\"` and `\\` are escapes; a backslash before any other character is literal.
     fn quoted(&mut self) -> Result<String, ParseError> {
         let mut text = String::new();
-        let mut characters = self.rest().char_indices().skip(1).peekable();
+        let mut characters = self.remaining().char_indices().skip(1).peekable();
         while let Some((place, character)) = characters.next() {
             match character {
                 '"' => {
@@ -231,30 +230,28 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether a value may end where `rest` begins.
+/// Whether a value may end at the start of `rest`.
 fn ends_value(rest: &str) -> bool {
     rest.chars().next().is_none_or(|next| next.is_whitespace() || next == ')')
 }
 
-/// Whether the `-` that `rest` starts with negates: not in `->`, `--flag` and alone.
+/// Whether the leading `-` is a negation: not in `->`, `--flag` or alone.
 fn negates(rest: &str) -> bool {
     rest[1..].chars().next().is_some_and(|next| !next.is_whitespace() && !matches!(next, '-' | '>' | ')'))
 }
 
-/// Whether what `rest` starts with can be negated by a `!` in front: not in `!=` and `!!`.
+/// Whether a `!` before `rest` is a negation: not in `!=` and `!!`.
 fn starts_operand(rest: &str) -> bool {
     rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '@' | '"' | '('))
 }
 
-/// Whether `rest` is the colon after a label, as in `error: connection refused`.
+/// Whether `rest` is the colon of a label, as in `error: connection refused`.
 fn is_label(rest: &str) -> bool {
     rest.strip_prefix(':').is_some_and(|rest| rest.starts_with(char::is_whitespace) && !rest.trim().is_empty())
 }
 
-/// The length of the field's name that `rest` starts with, if an operator follows.
-///
-/// What looks like a name but is followed by `://` or `::` starts an address or a path
-/// of code.
+/// The length of the leading field name, if an operator follows. A name followed by `://` or `::` is the start of a
+/// URL or a code path.
 fn name_length(rest: &str) -> Option<usize> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/');
     if !rest.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '@')) {
@@ -274,7 +271,7 @@ fn assigns(rest: &str) -> bool {
         && !value.is_empty()
 }
 
-/// The length of the operator that `rest` starts with, and the comparison it asks for.
+/// The length of the leading operator, and its comparison.
 fn operator(rest: &str) -> Option<(usize, Option<Comparison>)> {
     let colon = usize::from(rest.starts_with(':'));
     let (length, comparison) = match rest.as_bytes().get(colon..)? {
@@ -288,8 +285,8 @@ fn operator(rest: &str) -> Option<(usize, Option<Comparison>)> {
     Some((colon + length, comparison))
 }
 
-/// The length of the bare word or value that `rest` starts with: up to a blank, to a
-/// parenthesis that it does not itself open, or, in a list, to a comma.
+/// The length of the leading bare word or value. It ends at a blank, at an unbalanced closing parenthesis, or, in a
+/// list, at a comma.
 fn run_length(rest: &str, in_list: bool) -> usize {
     let mut opened = 0_usize;
     for (place, character) in rest.char_indices() {

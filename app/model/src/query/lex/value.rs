@@ -1,4 +1,4 @@
-//! The values of tests: lists, wildcards, groups, ranges and regular expressions.
+//! Lexes the values of field tests: lists, wildcards, groups, ranges and regular expressions.
 
 use super::{Lexer, RawValue, ends_value, run_length};
 use crate::query::{Comparison, ParseError};
@@ -6,17 +6,17 @@ use crate::query::{Comparison, ParseError};
 impl Lexer<'_> {
     pub(super) fn value(&mut self) -> Result<RawValue, ParseError> {
         let start = self.at;
-        if let Some(length) = regex_length(self.rest()) {
+        if let Some(length) = regex_length(self.remaining()) {
             self.at += length;
             return Ok(RawValue::Regex(self.text[start + 1..self.at - 1].to_owned()));
         }
         let mut values = Vec::new();
         loop {
             let (value, quoted) = self.element(true)?;
-            let more = self.rest().starts_with(',');
-            if !quoted && value.contains('*') || quoted && self.rest().starts_with('*') {
+            let more = self.remaining().starts_with(',');
+            if !quoted && value.contains('*') || quoted && self.remaining().starts_with('*') {
                 self.at += usize::from(quoted);
-                let only = values.is_empty() && ends_value(self.rest());
+                let only = values.is_empty() && ends_value(self.remaining());
                 return self.wildcard(start, value, quoted, only);
             }
             values.push(value);
@@ -27,13 +27,13 @@ impl Lexer<'_> {
         }
     }
 
-    /// `(a OR "b c")`, which other languages write for `a,"b c"`.
+    /// `(a OR "b c")`, the syntax of other languages for `a,"b c"`.
     pub(super) fn group(&mut self) -> Result<RawValue, ParseError> {
         let start = self.at;
         let refused = |lexer: &Self| {
             lexer.error(
                 start,
-                "only plain values joined by OR can stand in a value's parentheses",
+                "a value's parentheses may hold only plain values joined by OR",
                 "write field:a,b for any of several values, or put the value in quotes",
             )
         };
@@ -41,10 +41,10 @@ impl Lexer<'_> {
         let mut values = Vec::new();
         loop {
             self.skip_blanks();
-            let value = match self.rest().as_bytes() {
+            let value = match self.remaining().as_bytes() {
                 [b'"', ..] => self.quoted()?,
                 _ => {
-                    let value = &self.rest()[..run_length(self.rest(), true)];
+                    let value = &self.remaining()[..run_length(self.remaining(), true)];
                     if value.is_empty() || value.contains([':', '*', '<', '>', '"', '=']) || is_operator(value) {
                         return Err(refused(self));
                     }
@@ -54,26 +54,26 @@ impl Lexer<'_> {
             };
             values.push(value);
             self.skip_blanks();
-            match self.rest() {
+            match self.remaining() {
                 rest if rest.starts_with(')') && ends_value(&rest[1..]) => {
                     self.at += 1;
                     return Ok(RawValue::List(values));
                 }
                 rest if rest.starts_with("OR ") || rest.starts_with("||") => self.at += 2,
                 rest if rest.starts_with(',') => self.at += 1,
-                // Lucene joins them by OR.
+                // Lucene's default operator is OR.
                 _ => {}
             }
         }
     }
 
     fn skip_blanks(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
+        self.at = self.text.len() - self.remaining().trim_start().len();
     }
 
-    /// `[500 TO 599]`; [`range_length`] has found it.
+    /// `[500 TO 599]`; [`range_length`] has already recognised it.
     pub(super) fn between(&mut self) -> RawValue {
-        let range = &self.rest()[..range_length(self.rest()).unwrap_or_default()];
+        let range = &self.remaining()[..range_length(self.remaining()).unwrap_or_default()];
         self.at += range.len();
         let (low, high) = range[1..range.len() - 1].split_once(" TO ").unwrap_or_default();
         let end = |text: &str, excludes, with, without| {
@@ -91,7 +91,7 @@ impl Lexer<'_> {
         if !only {
             return Err(self.error(
                 start,
-                "* stands only at the end of the one value",
+                "* is allowed only at the end of a single value",
                 "join several tests with OR, or put the value in quotes",
             ));
         }
@@ -106,38 +106,38 @@ impl Lexer<'_> {
             _ => {
                 return Err(self.error(
                     start,
-                    "* stands only at the end of a value",
+                    "* is allowed only at the end of a value",
                     "write a regular expression as in field:/a.*b/, or put the value in quotes",
                 ));
             }
         })
     }
 
-    /// One value, quoted or bare, and whether it was quoted.
+    /// Reads one value, quoted or bare. Returns whether it was quoted.
     pub(super) fn element(&mut self, in_list: bool) -> Result<(String, bool), ParseError> {
-        if self.rest().starts_with('"') {
+        if self.remaining().starts_with('"') {
             let value = self.quoted()?;
-            let goes_on = in_list && self.rest().starts_with([',', '*']);
-            if !goes_on && !ends_value(self.rest()) {
+            let goes_on = in_list && self.remaining().starts_with([',', '*']);
+            if !goes_on && !ends_value(self.remaining()) {
                 return Err(self.error(
                     self.at,
                     "text after a closing quote",
-                    "put a blank between, or \\\" for a quote inside",
+                    "add a blank between them, or \\\" for a quote inside",
                 ));
             }
             return Ok((value, true));
         }
-        let length = run_length(self.rest(), in_list);
+        let length = run_length(self.remaining(), in_list);
         if length == 0 {
             return Err(self.error(self.at, "a value is missing", "write \"\" for the empty value"));
         }
-        let value = self.rest()[..length].to_owned();
+        let value = self.remaining()[..length].to_owned();
         self.at += length;
         Ok((value, false))
     }
 }
 
-/// The length of the range that `rest` starts with: `[a TO b]`.
+/// The length of the leading range: `[a TO b]`.
 pub(super) fn range_length(rest: &str) -> Option<usize> {
     let length = rest.find([']', '}'])? + 1;
     let (low, high) = rest[1..length - 1].split_once(" TO ")?;
@@ -145,10 +145,8 @@ pub(super) fn range_length(rest: &str) -> Option<usize> {
     (is_end(low) && is_end(high) && ends_value(&rest[length..])).then_some(length)
 }
 
-/// The length of the regular expression that `rest` starts with, slashes included.
-///
-/// The second slash must end the value, so that `/api/users` is none; and what follows
-/// the first is neither a blank nor a slash.
+/// The length of the leading regular expression, including the slashes. The second slash must end the value, so
+/// `/api/users` is not a regular expression. The first slash must not be followed by a blank or a slash.
 fn regex_length(rest: &str) -> Option<usize> {
     let body = rest.strip_prefix('/')?;
     if body.starts_with(|first: char| first.is_whitespace() || first == '/') {

@@ -1,4 +1,4 @@
-//! What devices send, line by line, and what is to be read of it.
+//! Messages of devices, line by line, with the expected result.
 
 use super::*;
 

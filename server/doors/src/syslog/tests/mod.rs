@@ -21,7 +21,7 @@ fn nanos(text: &str) -> RawTime {
 /// 2026-11-28T12:00:00Z.
 const TODAY: i64 = 1_795_867_200_000_000_000;
 
-/// Node, service, level, time, message, and attributes apart by `|`.
+/// Node, service, level, time, message, and attributes, separated by `|`.
 type Expected = [&'static str; 6];
 
 fn read_at(now: i64, line: &str) -> [String; 6] {
@@ -199,7 +199,7 @@ proptest! {
         let _ = feed(&mut Stream::new(reader()), &bytes, &pieces);
     }
 
-    /// Words apart by anything that means something in a header or in structured data.
+    /// Words separated by characters with a meaning in a header or in structured data.
     #[test]
     fn no_word_is_lost(marks in prop::collection::vec(prop::sample::select(MARKS), 0..24)) {
         let words: Vec<_> = (0..marks.len()).map(|number| format!("w{number}x")).collect();

@@ -1,4 +1,4 @@
-//! What programs and relays send, in both forms.
+//! Messages of programs and relays, in both forms.
 
 use super::*;
 

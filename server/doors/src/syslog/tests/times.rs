@@ -1,4 +1,4 @@
-//! Forms of a time, and the year of one that names none.
+//! Timestamp formats, and the year of timestamps without one.
 
 use super::*;
 
@@ -35,13 +35,13 @@ fn forms_of_a_time() {
         let read = read_at(TODAY, &format!("<13>{time} web-1 app[1]: m"));
         assert_eq!([&read[0], &read[1], &read[3], &read[4]], ["web-1", "app", expected, "m"], "{time}");
     }
-    // What no clock shows stays in the text.
+    // An invalid time stays in the text.
     for line in
         ["Nov 31 00:20:10 h app: m", "Nov 28 25:20:10 h app: m", "Nov 28 00:20 h app: m", "Foo 28 00:20:10 h app: m"]
     {
         assert_eq!(read_at(TODAY, &format!("<13>{line}")), ["", "", "notice", "", line, "facility=user"]);
     }
-    // A host may be named like a zone.
+    // A host may have the name of a zone.
     assert_eq!(read_at(TODAY, "<13>Nov 28 00:20:10 MST su: m")[..2], ["MST", "su"]);
 }
 
