@@ -286,7 +286,7 @@ async fn counted_minutes_give_the_same_counts_as_the_records() {
                     groupings.push(by(&[time.clone(), level.clone()], 5_000));
                     groupings.push(by(&[service.clone(), time.clone()], 20));
                     // Not of whole minutes, and so from the records.
-                    groupings.push(by(&[Key::Time { width: 90_001_000 }, service, level], 5_000));
+                    groupings.push(by(&[Key::Time { width: 90_001_000_000 }, service, level], 5_000));
                 }
                 let aggregation = Aggregation { query: query.clone(), range, groupings };
                 let expected = aggregate::evaluate(&aggregation, &stored).unwrap();
