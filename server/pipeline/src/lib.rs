@@ -5,8 +5,8 @@
 //!                                                          └──── query ──→ readers
 //! ```
 //!
-//! The pipeline owns two ports, [`Queue`] and [`LogStore`]; the engines implement
-//! them and know nothing of each other. What must always hold:
+//! The pipeline owns the ports [`Queue`], [`LogStore`], [`Documents`] and [`Leases`]; the engines
+//! implement them and know nothing of each other. What must always hold:
 //!
 //! - C1: a client sees success only after [`Queue::publish`] has returned, and that
 //!   returns only once the batch is durable.
@@ -26,11 +26,13 @@ pub mod bodies;
 pub mod clock;
 pub mod consume;
 pub mod dead_letters;
+pub mod documents;
 mod enqueue;
 pub mod envelope;
 pub mod error;
 pub mod events;
 mod in_flight;
+pub mod lease;
 pub mod live;
 pub mod normalise;
 pub mod queue;
@@ -42,14 +44,13 @@ pub use batch::{Batch, BatchId, Block};
 pub use dead_letters::{
     DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, NewDeadLetter,
 };
+pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version};
 pub use error::{Error, ErrorClass, Result};
+pub use lease::{Lease, Leases, hold, lease_lost};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
 pub use range::TimeRange;
 pub use store::{
     Appended, Context, Cursor, Facet, Histogram, LogStore, PartAside, SearchPage, SearchRequest, StoreStatus,
-    too_many_views,
 };
 
 pub use supervisor::Supervisor;
-
-pub use model::SavedView;

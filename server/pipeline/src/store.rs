@@ -1,13 +1,13 @@
 //! The port to the log store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use model::{LevelClass, Position, Query, RecordId, SavedView, StoredRecord, limits, time::Nanos};
+use model::{LevelClass, Position, Query, RecordId, StoredRecord, time::Nanos};
 
 use crate::{
-    Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Error, NewDeadLetter, Result,
-    TimeRange,
+    Block, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Delivery, Documents, Leases,
+    NewDeadLetter, Result, TimeRange,
 };
 
 /// A store of records, and the ledger of the batches they came in.
@@ -87,17 +87,11 @@ pub trait LogStore: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// The views that readers have saved, by name.
-    async fn views(&self) -> Result<Vec<SavedView>>;
+    /// The documents that are kept beside the records.
+    fn documents(&self) -> Arc<dyn Documents>;
 
-    /// Saves a view, in place of one of the same name.
-    ///
-    /// # Errors
-    /// `Invalid` past [`limits::VIEWS`].
-    async fn save_view(&self, view: &SavedView) -> Result<()>;
-
-    /// Removes a view; one that is not there is gone already.
-    async fn remove_view(&self, name: &str) -> Result<()>;
+    /// The leases of the nodes that share the store.
+    fn leases(&self) -> Arc<dyn Leases>;
 
     /// What a person or a probe wants to know; must answer at once, from memory.
     fn status(&self) -> StoreStatus;
@@ -178,11 +172,6 @@ pub struct Context {
     pub before: Vec<StoredRecord>,
     pub record: StoredRecord,
     pub after: Vec<StoredRecord>,
-}
-
-/// That no more views can be saved.
-pub fn too_many_views() -> Error {
-    Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
 }
 
 /// The state of a store.

@@ -21,6 +21,7 @@ pub(crate) use retention::RetentionOptions;
 use crate::commands::{
     check::CheckOptions,
     dead_letters::{DeadLetterOptions, SomeOptions},
+    documents::DocumentsOptions,
     export::ExportOptions,
     parts::PartsOptions,
     search::SearchOptions,
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     DeadLetters(Box<DeadLetterOptions>),
     /// Have a running server try to store dead letters again: `dead-letters replay`.
     Replay(SomeOptions),
+    /// Export the documents of a running server, such as saved views, or import them.
+    Documents(DocumentsOptions),
 }
 
 /// Everything `logboom serve` can be told.

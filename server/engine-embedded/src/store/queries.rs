@@ -9,12 +9,13 @@ use model::{
     time::Nanos,
 };
 use pipeline::{
-    Appended, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet, Histogram,
-    LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Documents, Error, Facet,
+    Histogram, Leases, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus, TimeRange,
 };
 
 use super::{
     EmbeddedStore, aggregate,
+    documents::Kept,
     scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
@@ -166,19 +167,12 @@ impl LogStore for EmbeddedStore {
         self.inner.give_up(name).await
     }
 
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.inner.alive()?;
-        self.inner.catalogue.views().await
+    fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(Kept(Arc::clone(&self.inner)))
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.inner.alive()?;
-        self.inner.catalogue.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.inner.alive()?;
-        self.inner.catalogue.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(Kept(Arc::clone(&self.inner)))
     }
 
     fn status(&self) -> StoreStatus {

@@ -7,8 +7,8 @@ use engine_embedded::Options;
 use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Facet,
-    Histogram, LogStore, NewDeadLetter, Queue, Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
+    Appended, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Documents,
+    Facet, Histogram, Leases, LogStore, NewDeadLetter, Queue, Receipt, Result, SearchPage, SearchRequest, StoreStatus,
     TimeRange,
 };
 use testkit::contract::StoreHarness;
@@ -154,16 +154,12 @@ impl LogStore for Pair {
         self.store.remove_dead_letters(ids).await
     }
 
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.store.views().await
+    fn documents(&self) -> Arc<dyn Documents> {
+        self.store.documents()
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.store.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.store.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        self.store.leases()
     }
 
     fn status(&self) -> StoreStatus {
@@ -184,6 +180,7 @@ mod alone_in_memory {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }
 
 mod alone_in_parts {
@@ -204,6 +201,7 @@ mod paired_in_memory {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }
 
 mod paired_in_parts {

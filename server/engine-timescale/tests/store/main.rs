@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod contract;
+mod documents;
 mod faults;
 mod locales;
 mod nodes;

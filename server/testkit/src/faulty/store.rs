@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use model::{Position, Query, RecordId, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
-    Appended, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Error, Facet,
-    Histogram, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange,
+    Appended, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, Delivery, Documents,
+    Error, Facet, Histogram, Leases, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
+    TimeRange,
 };
 
 use super::Switch;
@@ -128,16 +129,12 @@ impl LogStore for FaultyStore {
         self.inner.give_up_part(name).await
     }
 
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.read.pass(self.inner.views()).await
+    fn documents(&self) -> Arc<dyn Documents> {
+        self.inner.documents()
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.inner.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.inner.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        self.inner.leases()
     }
 
     fn status(&self) -> StoreStatus {
