@@ -27,6 +27,11 @@ pub(crate) fn data_refusal(error: &sqlx::Error) -> Option<String> {
 /// Raised by `logboom.hold_lease`.
 const LEASE_LOST: &str = "LB001";
 
+/// Whether a transaction failed because its lease is lost.
+pub(crate) fn is_lease_lost(error: &sqlx::Error) -> bool {
+    sqlstate(error) == Some(LEASE_LOST)
+}
+
 /// Gives an error of the driver its class.
 pub(crate) fn classify(error: sqlx::Error) -> Error {
     use sqlx::Error as Driver;

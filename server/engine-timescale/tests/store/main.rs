@@ -8,4 +8,5 @@ mod faults;
 mod locales;
 mod nodes;
 mod support;
+mod turns;
 mod upkeep;
