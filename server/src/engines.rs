@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use pipeline::{LogStore, Queue, Supervisor};
+use pipeline::{
+    Documents, LogStore, Queue, Supervisor,
+    documents::{Overlay, folder::Files},
+};
 
 use crate::config::{EngineOptions, RetentionOptions};
 
@@ -11,6 +14,15 @@ use crate::config::{EngineOptions, RetentionOptions};
 pub(crate) struct Engines {
     pub queue: Arc<dyn Queue>,
     pub store: Arc<dyn LogStore>,
+    /// Those of the store, and those of the configuration's files in front of them.
+    pub documents: Arc<dyn Documents>,
+}
+
+impl Engines {
+    fn new(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, files: Files) -> Self {
+        let documents = Arc::new(Overlay::new(store.documents(), files));
+        Self { queue, store, documents }
+    }
 }
 
 /// What a `--queue` or `--store` names.
@@ -43,6 +55,7 @@ pub(crate) async fn open(
 ) -> anyhow::Result<Engines> {
     let queue = Choice::of("--queue", &options.queue)?;
     let store = Choice::of("--store", &options.store)?;
+    let files = files(options)?;
     let embedded = engine_embedded::Options {
         queue_bytes: options.queue_bytes.as_u64(),
         retention: retention.retention,
@@ -56,7 +69,7 @@ pub(crate) async fn open(
     if queue == Choice::Embedded && store == Choice::Embedded {
         // The two share one log: what the queue made durable is the store's journal.
         let (queue, store) = engine_embedded::open_pair(data, embedded).await.context("the embedded engines")?;
-        return Ok(Engines { queue, store });
+        return Ok(Engines::new(queue, store, files));
     }
     let queue = match queue {
         Choice::Embedded => engine_embedded::open_queue(data, embedded.clone()).await.context("the embedded queue")?,
@@ -66,7 +79,15 @@ pub(crate) async fn open(
         Choice::Embedded => engine_embedded::open_store(data, embedded).await.context("the embedded store")?,
         _ => postgres(&options.store, retention, supervisor).await.context("the store")?,
     };
-    Ok(Engines { queue, store })
+    Ok(Engines::new(queue, store, files))
+}
+
+/// Reads the documents of `--config-dir`.
+fn files(options: &EngineOptions) -> anyhow::Result<Files> {
+    let Some(folder) = &options.config_dir else { return Ok(Files::default()) };
+    let files = Files::read(folder, reading::KINDS).context("--config-dir")?;
+    tracing::info!(documents = files.count(), "documents read from {}", folder.display());
+    Ok(files)
 }
 
 #[cfg(feature = "rabbitmq")]

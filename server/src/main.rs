@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
         Command::DeadLetters(options) => runtime.block_on(commands::dead_letters::run(&options)).inspect_err(tell),
         Command::Replay(options) => runtime.block_on(commands::dead_letters::replay(&options)).inspect_err(tell),
+        Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(tell),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(tell),
     };
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

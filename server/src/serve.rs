@@ -18,7 +18,7 @@ use pipeline::{
     live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
-use reading::{Figures, Letters, Parts, Reader, Views};
+use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
-    let Engines { queue, store } = tokio::select! {
+    let Engines { queue, store, documents } = tokio::select! {
         engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
         signal = shutdown::requested() => {
             tracing::info!("{signal} before the engines were ready");
@@ -78,10 +78,17 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     );
     let letters = Letters::new(store.clone(), ingest.clone(), clock, options.retention.dead_letters());
     let parts = Parts::new(store.clone());
-    let views = Views::new(store.clone());
+    let views = Views::new(Arc::clone(&documents));
+    let transfer = Transfer::new(documents);
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
-        reading: http::ReadingState { reader: reader.clone(), views: views.clone(), live: Arc::clone(&live), recent },
+        reading: http::ReadingState {
+            reader: reader.clone(),
+            views: views.clone(),
+            transfer,
+            live: Arc::clone(&live),
+            recent,
+        },
         operation: http::OperationState {
             figures: figures.clone(),
             letters: letters.clone(),

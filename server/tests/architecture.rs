@@ -73,8 +73,14 @@ const READING_METHODS: [&str; 7] = ["search", "aggregate", "get", "context", "re
 
 /// The ports to what is stored, and the files of the program that may name them: the one that
 /// opens a store, and the state of health and metrics, which wants the status and no records.
-const STORE_PORTS: [(&str, &str); 4] =
-    [("LogStore", "engines.rs"), ("Log", "http/state.rs"), ("Ask", ""), ("DeadLetters", "")];
+const STORE_PORTS: [(&str, &str); 6] = [
+    ("LogStore", "engines.rs"),
+    ("Log", "http/state.rs"),
+    ("Ask", ""),
+    ("DeadLetters", ""),
+    ("Documents", "engines.rs"),
+    ("Leases", ""),
+];
 
 /// The kinds of targets whose files are the package's own code.
 const SOURCES: [&str; 4] = ["lib", "rlib", "cdylib", "bin"];

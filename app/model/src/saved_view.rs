@@ -9,4 +9,7 @@ pub struct SavedView {
     pub name: String,
     /// Path and parameters.
     pub address: String,
+    /// Whether it comes from a file of the server, and can be changed only there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
 }

@@ -118,6 +118,8 @@ pub(super) static TEXTS: Texts = Texts {
     view_save: "Save",
     view_remove: |name| format!("Remove {name}"),
     view_copy: |name| format!("Copy the link to {name}"),
+    view_read_only: "read-only",
+    view_from_file: "Comes from a file of the server. Change it there.",
 
     patterns_of: |records, time| format!("From the newest {} matches, back to {time}", grouped(records)),
     patterns_of_all: |records| format!("From all {} matches", grouped(records)),

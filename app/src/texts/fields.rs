@@ -124,6 +124,8 @@ pub(crate) struct Texts {
     pub(crate) view_save: &'static str,
     pub(crate) view_remove: fn(&str) -> String,
     pub(crate) view_copy: fn(&str) -> String,
+    pub(crate) view_read_only: &'static str,
+    pub(crate) view_from_file: &'static str,
 
     // Patterns.
     pub(crate) patterns_of: fn(u64, &str) -> String,

@@ -115,6 +115,8 @@ pub(super) static TEXTS: Texts = Texts {
     view_save: "저장",
     view_remove: |name| format!("{name} 삭제"),
     view_copy: |name| format!("{name} 링크 복사"),
+    view_read_only: "읽기 전용",
+    view_from_file: "서버의 파일에서 온 보기입니다. 그 파일에서 변경하세요.",
 
     patterns_of: |records, time| format!("최신 {}건 기준, {time}까지", grouped(records)),
     patterns_of_all: |records| format!("전체 {}건 기준", grouped(records)),

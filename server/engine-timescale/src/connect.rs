@@ -21,8 +21,9 @@ const ONE_TRY: Duration = Duration::from_secs(10);
 
 /// How long a caller waits for a connection before it is told that there is none.
 const ACQUIRE: Duration = Duration::from_secs(10);
-/// For storing, for the horizon and its listener, and for what is small.
-const WRITE_CONNECTIONS: u32 = 5;
+/// For storing, for the horizon and its listener, for the upkeep and its lease, and for what is
+/// small.
+const WRITE_CONNECTIONS: u32 = 6;
 
 /// The two ways to the server, apart so that searches never hold up storing.
 #[derive(Debug, Clone)]

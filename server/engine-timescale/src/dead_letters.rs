@@ -106,15 +106,24 @@ pub(crate) async fn remove(pool: &PgPool, ids: &[i64]) -> Result<u64> {
 /// Drops the letters that are past the bounds. Where several nodes do so at once, each
 /// counts what it has deleted itself.
 pub(crate) async fn bound(connection: &mut PgConnection, bounds: DeadLetterBounds) -> sqlx::Result<()> {
+    let (letters, records) = delete_past_bounds(connection, bounds).await?;
+    log_dropped(letters, records);
+    Ok(())
+}
+
+/// Deletes the letters that are past the bounds. Returns how many went, and how many records they
+/// had.
+pub(crate) async fn delete_past_bounds(
+    connection: &mut PgConnection,
+    bounds: DeadLetterBounds,
+) -> sqlx::Result<(u64, u64)> {
     let dropped = sqlx::query(include_str!("../queries/drop_dead_letters.sql"))
         .bind(i64::try_from(bounds.bytes).unwrap_or(i64::MAX))
         .bind(bounds.age.as_secs_f64())
         .fetch_optional(connection)
         .await?;
-    if let Some(row) = dropped {
-        log_dropped(row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get::<i64, _>(1)?.unsigned_abs());
-    }
-    Ok(())
+    let Some(row) = dropped else { return Ok((0, 0)) };
+    Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get::<i64, _>(1)?.unsigned_abs()))
 }
 
 /// How many there are, and were.

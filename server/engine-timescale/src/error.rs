@@ -24,6 +24,14 @@ pub(crate) fn data_refusal(error: &sqlx::Error) -> Option<String> {
     refused.then(|| format!("postgresql refuses the record: {}", error.message()))
 }
 
+/// Raised by `logboom.hold_lease`.
+const LEASE_LOST: &str = "LB001";
+
+/// Whether a transaction failed because its lease is lost.
+pub(crate) fn is_lease_lost(error: &sqlx::Error) -> bool {
+    sqlstate(error) == Some(LEASE_LOST)
+}
+
 /// Gives an error of the driver its class.
 pub(crate) fn classify(error: sqlx::Error) -> Error {
     use sqlx::Error as Driver;
@@ -53,6 +61,9 @@ fn classify_server(error: &sqlx::Error) -> Error {
         ),
         // Read-only, a deadlock or a lock not had: later it will do.
         "25006" | "40001" | "40P01" | "55P03" => Error::unavailable(format!("postgresql cannot store now: {message}")),
+        LEASE_LOST => Error::conflict(format!(
+            "{message}: it ran out or was taken over; nothing was written, and its holder must stop"
+        )),
         code => match code.get(..2) {
             // Connection, resources (disk, memory, connections), operator's intervention, I/O.
             Some("08" | "53" | "57" | "58") => Error::unavailable(format!("postgresql cannot answer now: {message}")),

@@ -5,7 +5,8 @@
 //! All is in the schema `logboom`: `logs` has a row for each record, in a partition or a
 //! chunk for each day; `ledger` a row for each batch that is stored; `blocks` a row for
 //! each storing transaction; `runs` a row for each sequence of consecutive records of a
-//! batch; `dead_letters` what could not be stored.
+//! batch; `dead_letters` what could not be stored; `documents` what people and features keep;
+//! `leases` which node may do what one node at a time may do.
 //!
 //! # Storing: one transaction
 //!
@@ -70,8 +71,10 @@ mod append;
 mod attributes;
 mod connect;
 mod dead_letters;
+mod documents;
 mod error;
 mod insert;
+mod leases;
 mod migrate;
 mod options;
 mod partitions;
@@ -84,7 +87,6 @@ mod store;
 mod tail;
 mod types;
 mod upkeep;
-mod views;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The store as the pipeline sees it: each method passes on to the file of its name.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use model::{
@@ -9,9 +9,9 @@ use model::{
 };
 use pipeline::{
     Appended, Ask, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,15 +19,19 @@ use crate::{
     append::{Outcome, append},
     connect::{self, Pools},
     dead_letters,
+    documents::{Changes, StoredDocuments},
     error::classify,
+    leases::StoredLeases,
     migrate::{Layout, migrate},
     partitions::Days,
     read::{self, Readers},
     status::Status,
     tail::{Horizon, Recent, follow},
     upkeep::Upkeep,
-    views,
 };
+
+/// How long closing waits until the upkeep has given its lease back.
+const RELEASE: Duration = Duration::from_secs(2);
 
 /// The store on PostgreSQL.
 pub(crate) struct Store {
@@ -39,6 +43,9 @@ pub(crate) struct Store {
     horizon: Arc<Horizon>,
     status: Arc<Status>,
     dead_letters: DeadLetterBounds,
+    changes: Changes,
+    /// Ends when the work of this node's turn is given back.
+    upkeep: Mutex<Option<JoinHandle<()>>>,
     stop: CancellationToken,
 }
 
@@ -51,7 +58,9 @@ impl Store {
         let stop = CancellationToken::new();
         let status = Arc::new(Status::new(engine));
         let supervisor = &options.supervisor;
-        let horizon = Horizon::start(pools.write.clone(), Arc::clone(&status), stop.clone(), supervisor);
+        let changes = Changes::new();
+        let horizon =
+            Horizon::start(pools.write.clone(), Arc::clone(&status), changes.clone(), stop.clone(), supervisor);
         let horizon = horizon.await.map_err(classify)?;
 
         let days = matches!(layout, Layout::Partitions { .. }).then(|| Arc::new(Days::default()));
@@ -61,7 +70,7 @@ impl Store {
         let readers = Readers { pool: pools.read.clone(), have_minutes: layout.has_minutes() };
         let upkeep = Upkeep::new(pools.write.clone(), layout.clone(), days.clone(), Arc::clone(&status), options);
         let (upkeep, ended) = (Arc::new(Mutex::new(upkeep)), stop.clone());
-        supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
+        let upkeep = supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
             let (upkeep, ended) = (Arc::clone(&upkeep), ended.clone());
             async move { upkeep.lock().await.keep(ended).await }
         });
@@ -79,6 +88,8 @@ impl Store {
             horizon,
             status,
             dead_letters: options.dead_letters,
+            changes,
+            upkeep: Mutex::new(Some(upkeep)),
             stop,
         })
     }
@@ -175,6 +186,10 @@ impl Log for Store {
 
     async fn close(&self) {
         self.stop.cancel();
+        // Another node need not wait until the lease of this one runs out.
+        if let Some(upkeep) = self.upkeep.lock().await.take() {
+            let _ = tokio::time::timeout(RELEASE, upkeep).await;
+        }
         // What a dropped question left is closed with its connection.
         self.pools.read.close().await;
         self.pools.write.close().await;
@@ -225,18 +240,13 @@ impl DeadLetters for Store {
     }
 }
 
-#[async_trait]
 impl LogStore for Store {
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        views::list(&self.pools.read).await
+    fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(StoredDocuments::new(self.pools.write.clone(), self.changes.clone(), self.stop.clone()))
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        views::save(&self.pools.write, view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        views::remove(&self.pools.write, name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(StoredLeases::new(self.pools.write.clone()))
     }
 }
 

@@ -16,6 +16,8 @@ pub enum ErrorClass {
     Invalid,
     /// There is no such thing.
     NotFound,
+    /// What is stored is not what the caller expected; it has to read it again first.
+    Conflict,
     /// A bound is reached; later it will do.
     Overloaded,
     /// An engine cannot be reached, or is shutting down; later it will do.
@@ -48,6 +50,10 @@ impl Error {
 
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::NotFound, message, None)
+    }
+
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Conflict, message, None)
     }
 
     pub fn overloaded(message: impl Into<String>, retry_after: Duration) -> Self {

@@ -5,8 +5,9 @@
 //!                                                          └──── query ──→ readers
 //! ```
 //!
-//! The pipeline owns the ports: [`Queue`], and of a store [`Log`], [`Ask`] and [`DeadLetters`].
-//! The engines implement them and know nothing of each other. What must always hold:
+//! The pipeline owns the ports: [`Queue`], and of a store [`Log`], [`Ask`], [`DeadLetters`],
+//! [`Documents`] and [`Leases`]. The engines implement them and know nothing of each other.
+//! What must always hold:
 //!
 //! - C1: a client sees success only after [`Queue::publish`] has returned, and that
 //!   returns only once the batch is durable.
@@ -27,11 +28,13 @@ pub mod bodies;
 pub mod clock;
 pub mod consume;
 pub mod dead_letters;
+pub mod documents;
 mod enqueue;
 pub mod envelope;
 pub mod error;
 pub mod events;
 mod in_flight;
+pub mod lease;
 pub mod live;
 pub mod log;
 pub mod normalise;
@@ -45,10 +48,12 @@ pub use dead_letters::{
     DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLetters, DeadLettersStatus,
     NewDeadLetter,
 };
+pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version};
 pub use error::{Error, ErrorClass, Result};
+pub use lease::{Lease, Leases, hold, lease_lost};
 pub use log::{Appended, Log, PartAside, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
-pub use store::{LogStore, too_many_views};
+pub use store::LogStore;
 pub use supervisor::Supervisor;
 
-pub use model::{SavedView, TimeRange};
+pub use model::TimeRange;

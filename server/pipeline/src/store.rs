@@ -1,28 +1,14 @@
 //! A store engine: all ports to what is stored.
 
-use async_trait::async_trait;
-use model::SavedView;
+use std::sync::Arc;
 
-use crate::{Ask, DeadLetters, Error, Log, Result};
-use model::limits;
+use crate::{Ask, DeadLetters, Documents, Leases, Log};
 
-/// What opening a store engine returns. Whoever uses it takes only the ports that it needs.
-#[async_trait]
+/// What opening a store engine returns. Its users take only the ports that they need.
 pub trait LogStore: Log + Ask + DeadLetters {
-    /// The views that readers have saved, by name.
-    async fn views(&self) -> Result<Vec<SavedView>>;
+    /// The documents that are kept beside the records.
+    fn documents(&self) -> Arc<dyn Documents>;
 
-    /// Saves a view, in place of one of the same name.
-    ///
-    /// # Errors
-    /// `Invalid` past [`limits::VIEWS`].
-    async fn save_view(&self, view: &SavedView) -> Result<()>;
-
-    /// Removes a view; one that is not there is gone already.
-    async fn remove_view(&self, name: &str) -> Result<()>;
-}
-
-/// That no more views can be saved.
-pub fn too_many_views() -> Error {
-    Error::invalid(format!("there are {} saved views, which is the limit; remove one first", limits::VIEWS))
+    /// The leases of the nodes that share the store.
+    fn leases(&self) -> Arc<dyn Leases>;
 }

@@ -9,6 +9,8 @@
 //! | `letters` | dead letters: list, show, replay, delete |
 //! | `parts` | parts that are set aside because they are damaged |
 //! | `views` | saved views |
+//! | `kinds` | which kinds of documents there are |
+//! | `transfer` | documents: export and import |
 //! | `query`, `range`, `cursor` | what the questions share: the query, the range of time, the page |
 //!
 //! - A door parses its protocol, calls a method here, and writes the answer in its protocol.
@@ -22,18 +24,22 @@
 mod cursor;
 mod figures;
 mod histogram;
+mod kinds;
 mod letters;
 mod parts;
 mod patterns;
 mod query;
 mod range;
 mod reader;
+mod transfer;
 mod views;
 
 pub use figures::Figures;
+pub use kinds::KINDS;
 pub use letters::{LetterFilter, LetterPage, Letters, Replayed, WholeLetter};
 pub use parts::Parts;
 pub use query::{compiled, hints, parse_query};
 pub use range::{Clock, DefaultRange, RangeText};
 pub use reader::Reader;
+pub use transfer::{Imported, Refused, Transfer};
 pub use views::Views;

@@ -1,34 +1,56 @@
-//! Saved views: checked, and kept in the store for all.
+//! Saved views: documents that all readers share.
 
 use std::sync::Arc;
 
-use model::limits;
-use pipeline::{Error, LogStore, Result, SavedView};
+use model::{api::SavedView, limits};
+use pipeline::{Document, Documents, Error, Expected, Json, Kind, Result};
+use serde::{Deserialize, Serialize};
 
 /// The bytes of an address: a query and what else a page's URL holds.
 const ADDRESS_BYTES: usize = 4 * limits::QUERY_BYTES;
 
+/// The documents of saved views. In JSON an address may take twice its bytes.
+pub(crate) const VIEW: Kind = Kind {
+    name: "view",
+    plural: "saved views",
+    most_bytes: 2 * ADDRESS_BYTES + 100,
+    most_documents: limits::VIEWS,
+    check,
+};
+
+/// A stored view. Fields that a newer program has added are ignored.
+#[derive(Serialize, Deserialize)]
+struct View {
+    address: String,
+}
+
+/// A view that a person wrote, where a field that is not known is a mistake.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenView {
+    address: String,
+}
+
 /// The saved views.
 #[derive(Clone)]
 pub struct Views {
-    store: Arc<dyn LogStore>,
+    documents: Arc<dyn Documents>,
 }
 
 impl Views {
-    pub fn new(store: Arc<dyn LogStore>) -> Self {
-        Self { store }
+    pub fn new(documents: Arc<dyn Documents>) -> Self {
+        Self { documents }
     }
 
     /// By name.
     pub async fn list(&self) -> Result<Vec<SavedView>> {
-        self.store.views().await
+        self.documents.list(&VIEW).await?.documents.into_iter().map(saved).collect()
     }
 
     /// # Errors
     /// `NotFound` where there is none of the name, or none that may be followed.
     pub async fn address(&self, name: &str) -> Result<String> {
-        let views = self.store.views().await?;
-        let view = views.into_iter().find(|view| view.name == name);
+        let view = self.documents.get(&VIEW, name).await?.map(saved).transpose()?;
         // What is stored may be older than this check.
         let address = view.map(|view| view.address).filter(|address| is_path(address));
         address.ok_or_else(|| Error::not_found(format!("no view is saved as {name:?}")))
@@ -37,27 +59,51 @@ impl Views {
     /// Saves a view, in place of one of the same name.
     ///
     /// # Errors
-    /// `Invalid` for a name or an address that is none, and past the bound.
+    /// `Invalid` for a name or an address that is none, and past the bound. `Conflict` for a view
+    /// that comes from a file.
     pub async fn save(&self, name: &str, address: &str) -> Result<()> {
         let name = name.trim();
-        if name.is_empty() || name.len() > limits::NAME_BYTES || name.chars().any(char::is_control) {
-            return Err(Error::invalid(format!(
-                "name has {} bytes; it may have 1 to {}",
-                name.len(),
-                limits::NAME_BYTES
-            )));
-        }
-        if !is_path(address) || address.len() > ADDRESS_BYTES {
-            return Err(Error::invalid(format!(
-                "address is no address of this dashboard; it begins with / and has at most {ADDRESS_BYTES} bytes, as in /?q=level:error"
-            )));
-        }
-        self.store.save_view(&SavedView { name: name.to_owned(), address: address.to_owned() }).await
+        check_view(name, address)?;
+        let body = Json::from_value(&View { address: address.to_owned() })?;
+        self.documents.put(&VIEW, name, &body, Expected::Any, None).await.map(drop)
     }
 
+    /// Removes a view; one that is not there is gone already.
+    ///
+    /// # Errors
+    /// `Conflict` for a view that comes from a file.
     pub async fn remove(&self, name: &str) -> Result<()> {
-        self.store.remove_view(name).await
+        self.documents.delete(&VIEW, name, Expected::Any, None).await.map(drop)
     }
+}
+
+fn saved(document: Document) -> Result<SavedView> {
+    let View { address } = document
+        .body
+        .read()
+        .map_err(|error| Error::corrupt(format!("the saved view {:?} does not read: {error}", document.name)))?;
+    Ok(SavedView { name: document.name, address, read_only: document.file.is_some() })
+}
+
+/// Checks a view that is imported or given as a file.
+fn check(name: &str, body: &Json) -> Result<()> {
+    let WrittenView { address } = body.read()?;
+    if name != name.trim() {
+        return Err(Error::invalid("name begins or ends with a blank; leave it out"));
+    }
+    check_view(name, &address)
+}
+
+fn check_view(name: &str, address: &str) -> Result<()> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!("name has {} bytes; it may have 1 to {}", name.len(), limits::NAME_BYTES)));
+    }
+    if !is_path(address) || address.len() > ADDRESS_BYTES {
+        return Err(Error::invalid(format!(
+            "address is no address of this dashboard; it begins with / and has at most {ADDRESS_BYTES} bytes, as in /?q=level:error"
+        )));
+    }
+    Ok(())
 }
 
 /// Whether the address is a path of this dashboard: the link must not lead elsewhere.

@@ -33,10 +33,25 @@ impl Server {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Response> {
+        self.send(method, path, parameters, Vec::new()).await
+    }
+
+    /// As [`Server::call`], with a body.
+    ///
+    /// # Errors
+    /// As [`Server::call`].
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> anyhow::Result<Response> {
         let mut url = self.url(path)?;
         url.query_pairs_mut().extend_pairs(parameters);
         let response = Self::client()
             .request(method, url)
+            .body(body)
             .send()
             .await
             .map_err(reqwest::Error::without_url)

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod dead_letters;
+pub(crate) mod documents;
 pub(crate) mod export;
 mod follow;
 pub(crate) mod parts;

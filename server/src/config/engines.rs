@@ -1,4 +1,4 @@
-//! Options of the queue and the store.
+//! Options of the queue, the store and the folder of documents.
 
 use std::path::PathBuf;
 
@@ -28,6 +28,12 @@ pub(crate) struct EngineOptions {
     /// postgres://user:password@host:5432/database.
     #[arg(long, env = "LOGBOOM_STORE", value_name = "URL", default_value = "embedded", hide_env_values = true)]
     pub store: String,
+
+    /// A folder of JSON files with documents, such as saved views, in the format of `logboom
+    /// documents export`. They are read at start, shown beside the stored ones, and changed only
+    /// in the files.
+    #[arg(long, env = "LOGBOOM_CONFIG_DIR", value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
 }
 
 /// The minimum of `--queue-bytes`: below it, a few large batches would be overload.

@@ -19,6 +19,7 @@ pub(crate) use retention::RetentionOptions;
 use crate::commands::{
     check::CheckOptions,
     dead_letters::{DeadLetterOptions, SomeOptions},
+    documents::DocumentsOptions,
     export::ExportOptions,
     parts::PartsOptions,
     search::SearchOptions,
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     DeadLetters(Box<DeadLetterOptions>),
     /// Store dead letters of a running server again: `dead-letters replay`.
     Replay(SomeOptions),
+    /// Export the documents of a running server, such as saved views, or import them.
+    Documents(DocumentsOptions),
 }
 
 /// The options of `logboom serve`.

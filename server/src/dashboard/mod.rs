@@ -56,7 +56,7 @@ impl Reading {
 
 fn to_backend_error(error: Error) -> BackendError {
     let class = match error.class {
-        ErrorClass::Invalid => BackendErrorClass::Invalid,
+        ErrorClass::Invalid | ErrorClass::Conflict => BackendErrorClass::Invalid,
         ErrorClass::NotFound => BackendErrorClass::NotFound,
         ErrorClass::Overloaded => BackendErrorClass::Overloaded,
         ErrorClass::Unavailable => BackendErrorClass::Unavailable,

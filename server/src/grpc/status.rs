@@ -12,6 +12,7 @@ pub(crate) fn code(class: ErrorClass) -> Code {
     match class {
         ErrorClass::Invalid => Code::InvalidArgument,
         ErrorClass::NotFound => Code::NotFound,
+        ErrorClass::Conflict => Code::Aborted,
         ErrorClass::Overloaded => Code::ResourceExhausted,
         ErrorClass::Unavailable => Code::Unavailable,
         ErrorClass::Corrupt => Code::DataLoss,

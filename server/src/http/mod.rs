@@ -3,6 +3,7 @@
 //! The folder is the URL space: one file per call or group of calls.
 
 mod dead_letters;
+mod documents;
 mod export;
 mod figures;
 mod health;
@@ -31,6 +32,7 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(logs::routes())
         .merge(export::routes())
         .merge(tail::routes())
+        .merge(documents::routes())
         .merge(views::routes())
         .merge(views::links())
         .merge(s1::routes())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{Log, Queue, Supervisor, live::LiveHub};
-use reading::{Figures, Letters, Parts, Reader, Views};
+use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
 
 use super::write::IngestState;
 
@@ -20,6 +20,7 @@ pub(crate) struct State {
 pub(crate) struct ReadingState {
     pub reader: Reader,
     pub views: Views,
+    pub transfer: Transfer,
     pub live: Arc<LiveHub>,
     /// How many of the newest records S1's stream begins with.
     pub recent: usize,

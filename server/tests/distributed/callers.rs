@@ -56,6 +56,7 @@ async fn a_page_of_another_site_changes_nothing_and_reads_nothing() {
         "/logs/_doc",
         "/api/dashboard/ask",
         "/api/v1/dead-letters/1/replay",
+        "/api/v1/documents",
         "/LoggerService.Logger/SendLog",
         "/nowhere",
     ];

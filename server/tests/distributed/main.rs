@@ -3,7 +3,7 @@
 //!
 //! What must hold each time: what was acknowledged is found once; what was not is sent
 //! again by its client and taken as soon as the harm is over; no node is started anew for
-//! that; and a fresh record gets through. `callers` and `repetitions` are about
+//! that; and a fresh record gets through. `callers`, `documents` and `repetitions` are about
 //! calls of any node.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
@@ -14,6 +14,7 @@ mod callers;
 mod damage;
 mod database;
 mod dead_letters;
+mod documents;
 mod load;
 mod node;
 mod nodes;

@@ -40,14 +40,32 @@ pub(super) fn Views() -> impl IntoView {
     let save = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(input) = name.get_untracked() else { return };
-        let view = SavedView { name: input.value(), address: explorer.view.get_untracked().url() };
+        let view = SavedView { name: input.value(), address: explorer.view.get_untracked().url(), read_only: false };
         input.set_value("");
         change(server_functions::save_view(view));
     };
     let entry = move |view: SavedView| {
-        let SavedView { name, address } = view;
+        let SavedView { name, address, read_only } = view;
         let (removed, shared) = (name.clone(), name.clone());
         let (remove, copy) = ((t.view_remove)(&name), (t.view_copy)(&name));
+        let last = if read_only {
+            view! { <span class="read-only" title=t.view_from_file data-testid="read-only-view">{t.view_read_only}</span> }
+                .into_any()
+        } else {
+            view! {
+                <button
+                    type="button"
+                    class="act"
+                    title=remove.clone()
+                    aria-label=remove
+                    data-testid="remove-view"
+                    on:click=move |_| change(server_functions::remove_view(removed.clone()))
+                >
+                    <Icon name=IconName::Close />
+                </button>
+            }
+            .into_any()
+        };
         view! {
             <li>
                 <a href=address data-testid="saved-view" on:click=move |_| close(menu)>{name}</a>
@@ -60,16 +78,7 @@ pub(super) fn Views() -> impl IntoView {
                 >
                     <Icon name=IconName::Copy />
                 </button>
-                <button
-                    type="button"
-                    class="act"
-                    title=remove.clone()
-                    aria-label=remove
-                    data-testid="remove-view"
-                    on:click=move |_| change(server_functions::remove_view(removed.clone()))
-                >
-                    <Icon name=IconName::Close />
-                </button>
+                {last}
             </li>
         }
     };

@@ -8,8 +8,12 @@ use super::failed;
 
 /// One script for each version, the first for version 1. A script that was released
 /// is never changed.
-const SCRIPTS: &[&str] =
-    &[include_str!("sql/0001_initial.sql"), include_str!("sql/0002_views.sql"), include_str!("sql/0003_damage.sql")];
+const SCRIPTS: &[&str] = &[
+    include_str!("sql/0001_initial.sql"),
+    include_str!("sql/0002_views.sql"),
+    include_str!("sql/0003_damage.sql"),
+    include_str!("sql/0004_documents.sql"),
+];
 
 /// Brings the catalogue to the newest format, which it returns, each step in a transaction of
 /// its own.

@@ -1,16 +1,17 @@
 //! The catalogue: the one place that says what is stored.
 //!
-//! A SQLite file. It lists the parts, holds the ledger of batch ids and the dead
-//! letters, and knows how far the journal is in the parts. Parts, ledger ids and the
+//! A SQLite file. It lists the parts, holds the ledger of batch ids, the dead letters
+//! and the documents, and knows how far the journal is in the parts. Parts, ledger ids and the
 //! journal's cursor move in one transaction, synced before it returns (invariants C2
 //! and C8): after a crash, either the records are in parts and their frames are not
 //! read again, or the parts are nobody's and the frames are.
 
 pub(crate) mod aside;
 mod dead_letters;
+mod documents;
+mod leases;
 pub(crate) mod ledger;
 mod migrations;
-mod views;
 
 use std::{path::Path, time::Duration};
 
@@ -23,6 +24,9 @@ use sqlx::{
     Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
+use tokio::sync::watch;
+
+use self::leases::Leases;
 
 /// An open catalogue.
 pub(crate) struct Catalogue {
@@ -30,6 +34,9 @@ pub(crate) struct Catalogue {
     format: i64,
     /// As in the file.
     dead_letters: Mutex<DeadLettersStatus>,
+    leases: Leases,
+    /// Wakes those who watch documents.
+    documents_changed: watch::Sender<()>,
 }
 
 /// What a flush makes count, in one transaction.
@@ -68,7 +75,7 @@ impl Catalogue {
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
         let format = migrations::run(&pool).await?;
         let dead_letters = dead_letters::status(&pool).await?;
-        Ok(Self { pool, format, dead_letters: Mutex::new(dead_letters) })
+        Ok(Self::new(pool, format, dead_letters))
     }
 
     /// Opens the catalogue to read it, also beside a program that writes it.
@@ -82,7 +89,21 @@ impl Catalogue {
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
         let format = migrations::refuse_newer(&pool).await?;
-        Ok(Self { pool, format, dead_letters: Mutex::default() })
+        Ok(Self::new(pool, format, DeadLettersStatus::default()))
+    }
+
+    fn new(pool: SqlitePool, format: i64, dead_letters: DeadLettersStatus) -> Self {
+        Self {
+            pool,
+            format,
+            dead_letters: Mutex::new(dead_letters),
+            leases: Leases::default(),
+            documents_changed: watch::Sender::new(()),
+        }
+    }
+
+    pub(crate) fn watch_documents(&self) -> watch::Receiver<()> {
+        self.documents_changed.subscribe()
     }
 
     /// What SQLite finds wrong with the file.

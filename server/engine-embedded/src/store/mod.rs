@@ -27,6 +27,7 @@
 mod aggregate;
 mod append;
 mod damage;
+mod documents;
 mod filter;
 mod flush;
 mod follow;

@@ -10,13 +10,14 @@ use model::{
     time::Nanos,
 };
 use pipeline::{
-    Appended, Ask, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters, Delivery, Log,
-    LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus, TimeRange, ask,
+    Appended, Ask, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters, Delivery,
+    Documents, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus, TimeRange, ask,
 };
 
 use super::{
     EmbeddedStore,
     aggregate::aggregate,
+    documents::Kept,
     scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
@@ -161,21 +162,13 @@ impl DeadLetters for EmbeddedStore {
     }
 }
 
-#[async_trait]
 impl LogStore for EmbeddedStore {
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.inner.alive()?;
-        self.inner.catalogue.views().await
+    fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(Kept(Arc::clone(&self.inner)))
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.inner.alive()?;
-        self.inner.catalogue.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.inner.alive()?;
-        self.inner.catalogue.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(Kept(Arc::clone(&self.inner)))
     }
 }
 

@@ -11,7 +11,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Log, LogStore, NewDeadLetter, Queue, Receipt, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Leases, Log, LogStore, NewDeadLetter, Queue, Receipt, Result, SearchPage, SearchRequest,
+    StoreStatus,
 };
 use testkit::contract::StoreHarness;
 
@@ -164,18 +165,13 @@ impl DeadLetters for Pair {
     }
 }
 
-#[async_trait]
 impl LogStore for Pair {
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.store.views().await
+    fn documents(&self) -> Arc<dyn Documents> {
+        self.store.documents()
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.store.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.store.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        self.store.leases()
     }
 }
 
@@ -187,6 +183,7 @@ mod alone_in_memory {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }
 
 mod alone_in_parts {
@@ -207,6 +204,7 @@ mod paired_in_memory {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }
 
 mod paired_in_parts {

@@ -3,16 +3,20 @@
 use std::{fs, path::Path, sync::Arc};
 
 use model::{Query, Record, Value};
-use pipeline::{Batch, LogStore, Queue, TimeRange, ask};
+use pipeline::{Batch, Expected, Json, Kind, LogStore, Queue, TimeRange, ask, documents::unchecked};
 use testkit::records;
 
 use crate::support::{delivery, everything, in_memory, pump};
 
 /// The format that this program writes.
-const NEWEST: u32 = 3;
+const NEWEST: u32 = 4;
 /// What a folder holds in parts, and how much more its queue holds.
 const STORED: u64 = 12;
 const QUEUED: u64 = 5;
+/// The first format with documents, and the one that its folder holds.
+const DOCUMENTS: u32 = 4;
+const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 100, most_documents: 1, check: unchecked };
+const NOTE_TEXT: &str = "{\"b\": 1.10, \"a\": \"\\u0000 로그\"}";
 
 /// Records whose every byte is written here: no random numbers, whose making may change.
 fn batch(number: u64) -> Batch {
@@ -31,7 +35,7 @@ fn batch(number: u64) -> Batch {
     batch
 }
 
-fn folder(format: u32) -> std::path::PathBuf {
+fn folder(format: impl ToString) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats").join(format.to_string())
 }
 
@@ -77,7 +81,34 @@ async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
             let count = expected.iter().filter(|record| query.matches(record)).count() as u64;
             assert_eq!(ask::count(&*store, &query, TimeRange::ALL).await.unwrap(), count, "format {format}: {text}");
         }
+        let note = store.documents().get(&NOTE, "a/b").await.unwrap().map(|note| note.body.as_str().to_owned());
+        assert_eq!(note.as_deref(), (format >= DOCUMENTS).then_some(NOTE_TEXT), "format {format}");
         queue.close().await;
+        store.close().await;
+    }
+}
+
+/// `tests/formats/3-views` is a catalogue of format 3 in which views were saved, the last format
+/// that had a table of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_were_saved_before_there_were_documents_are_documents_now() {
+    const VIEW: Kind = Kind { name: "view", plural: "views", most_bytes: 1_000, most_documents: 5, check: unchecked };
+    let scratch = tempfile::tempdir().unwrap();
+    copied(&folder("3-views"), scratch.path());
+    // The second time nothing is left to migrate.
+    for _ in 0..2 {
+        let store = engine_embedded::open_store(scratch.path(), in_memory()).await.unwrap();
+        let listing = store.documents().list(&VIEW).await.unwrap();
+        assert_eq!(listing.version.0, 4);
+        let views: Vec<(String, serde_json::Value)> =
+            listing.documents.iter().map(|found| (found.name.clone(), found.body.read().unwrap())).collect();
+        let expected = [
+            ("A", "/"),
+            ("a/b \"quoted\" 'twice'", "/patterns?q=\"a \\ b\""),
+            ("errors of the shop", "/?q=level%3Aerror+service%3Ashop&range=1h"),
+            ("오류 🧪", "/?q=오류"),
+        ];
+        assert_eq!(views, expected.map(|(name, address)| (name.to_owned(), serde_json::json!({"address": address}))));
         store.close().await;
     }
 }
@@ -95,6 +126,7 @@ async fn write_a_folder_of_the_newest_format() {
     for number in STORED + 1..=STORED + QUEUED {
         queue.publish(Arc::new(batch(number))).await.unwrap();
     }
+    store.documents().put(&NOTE, "a/b", &Json::parse(NOTE_TEXT).unwrap(), Expected::Any, None).await.unwrap();
     queue.close().await;
     store.close().await;
 }

@@ -4,14 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use model::Position;
 use pipeline::Supervisor;
-use sqlx::{PgPool, Row, postgres::PgListener};
+use sqlx::{
+    PgPool, Row,
+    postgres::{PgListener, PgNotification},
+};
 use tokio::{
     sync::{Notify, watch},
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::status::Status;
+use crate::{
+    documents::{self, Changes},
+    status::Status,
+};
 
 /// Where transactions that stored something say so.
 const CHANNEL: &str = "logboom_blocks";
@@ -24,6 +30,8 @@ const SAFETY: Duration = Duration::from_secs(1);
 pub(crate) struct Horizon {
     newest: watch::Sender<Position>,
     look: Notify,
+    /// Of documents: one connection hears of everything.
+    changes: Changes,
 }
 
 impl Horizon {
@@ -31,10 +39,11 @@ impl Horizon {
     pub(crate) async fn start(
         pool: PgPool,
         status: Arc<Status>,
+        changes: Changes,
         stop: CancellationToken,
         supervisor: &Supervisor,
     ) -> sqlx::Result<Arc<Self>> {
-        let horizon = Arc::new(Self { newest: watch::Sender::new(Position(0)), look: Notify::new() });
+        let horizon = Arc::new(Self { newest: watch::Sender::new(Position(0)), look: Notify::new(), changes });
         horizon.refresh(&pool, &status).await?;
         let (keeping, listening) = (Arc::clone(&horizon), Arc::clone(&horizon));
         let (pool_to_keep, ended) = (pool.clone(), stop.clone());
@@ -93,7 +102,7 @@ impl Horizon {
         let hear = async {
             loop {
                 if let Err(error) = self.hear(&pool).await {
-                    tracing::debug!("not hearing of other nodes' blocks for now: {error}");
+                    tracing::debug!("not hearing of other nodes for now: {error}");
                 }
                 tokio::time::sleep(SAFETY).await;
             }
@@ -106,11 +115,17 @@ impl Horizon {
 
     async fn hear(&self, pool: &PgPool) -> sqlx::Result<()> {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
+        listener.listen_all([CHANNEL, documents::CHANNEL]).await?;
         loop {
             // `None` is a lost connection: something may have been missed.
-            listener.try_recv().await?;
-            self.look();
+            let heard = listener.try_recv().await?;
+            let channel = heard.as_ref().map(PgNotification::channel);
+            if channel != Some(documents::CHANNEL) {
+                self.look();
+            }
+            if channel != Some(CHANNEL) {
+                self.changes.hint();
+            }
         }
     }
 }

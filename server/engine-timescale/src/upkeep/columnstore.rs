@@ -2,17 +2,17 @@
 
 use sqlx::{PgConnection, Row};
 
-use crate::session::with_lock_timeout;
+use super::turn::Turn;
 
 /// Converts the chunks that have been complete for a few hours: what comes later still
 /// is stored, only slower.
-pub(super) async fn convert(connection: &mut PgConnection) -> sqlx::Result<()> {
-    let chunks = sqlx::query(include_str!("../../queries/select_row_chunks.sql")).fetch_all(&mut *connection).await?;
+pub(super) async fn convert(turn: &mut Turn<'_>) -> sqlx::Result<()> {
+    let chunks = sqlx::query(include_str!("../../queries/select_row_chunks.sql")).fetch_all(turn.connection()).await?;
     for chunk in chunks {
         let name: String = chunk.try_get(0)?;
-        let before = size(connection, &name).await?;
-        with_lock_timeout(connection, sqlx::query("select compress_chunk($1::regclass)").bind(&name)).await?;
-        let after = size(connection, &name).await?;
+        let before = size(turn.connection(), &name).await?;
+        turn.rows_with_lock_timeout(sqlx::query("select compress_chunk($1::regclass)").bind(&name)).await?;
+        let after = size(turn.connection(), &name).await?;
         tracing::info!(chunk = name, before, after, "a chunk is in columns now; bytes before and after");
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
+use super::turn::Turn;
 
 /// How long the ledger remembers a batch. A queue may hold a batch back for as long as
 /// it cannot be reached, so the server's own ids are kept as long as those of clients.
@@ -24,11 +24,11 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Forgets what need not be remembered any more.
-    pub(super) async fn bound(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
+    pub(super) async fn bound(&mut self, turn: &mut Turn<'_>) -> sqlx::Result<()> {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
         }
-        forget_batches(connection, REMEMBERED, REMEMBERED_DAYS, REMEMBERED_BATCHES).await?;
+        forget_batches(turn, REMEMBERED, REMEMBERED_DAYS, REMEMBERED_BATCHES).await?;
         self.last = Some(Instant::now());
         Ok(())
     }
@@ -36,16 +36,14 @@ impl Ledger {
 
 /// Removes from the ledger what is too old and not of the newest days, or beyond the newest so
 /// many.
-async fn forget_batches(connection: &mut PgConnection, age: Duration, days: i64, batches: i64) -> sqlx::Result<u64> {
+async fn forget_batches(turn: &mut Turn<'_>, age: Duration, days: i64, batches: i64) -> sqlx::Result<u64> {
     let mut forgotten = 0;
     loop {
-        let removed = sqlx::query(include_str!("../../queries/forget_batches.sql"))
+        let forget = sqlx::query(include_str!("../../queries/forget_batches.sql"))
             .bind(i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
             .bind(batches)
-            .bind(days)
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+            .bind(days);
+        let removed = turn.execute(forget).await?;
         forgotten += removed;
         if removed == 0 {
             return Ok(forgotten);
@@ -55,7 +53,7 @@ async fn forget_batches(connection: &mut PgConnection, age: Duration, days: i64,
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Connection, Row};
+    use sqlx::{Connection, PgConnection, Row};
     use testkit::servers::postgres::Postgres;
 
     use super::*;
@@ -65,6 +63,7 @@ mod tests {
         let url = Postgres::shared().await.fresh_database().await;
         let store = crate::connect(&url, crate::Options::default()).await.unwrap();
         let mut session = PgConnection::connect(&url).await.unwrap();
+        let lease = store.leases().acquire("test", "test", REMEMBERED).await.unwrap().unwrap();
         // Every hour a batch, the newest now.
         let fill = "insert into logboom.ledger select int4send(n), false, now() - n * interval '1 hour' \
                     from generate_series(0, 99) as n";
@@ -72,9 +71,17 @@ mod tests {
         let left = async |session: &mut PgConnection| -> i64 {
             sqlx::query("select count(*) from logboom.ledger").fetch_one(session).await.unwrap().get(0)
         };
-        assert_eq!(forget_batches(&mut session, Duration::from_secs(3_600 * 50 - 60), 1, 1_000).await.unwrap(), 50);
+        assert_eq!(
+            forget_batches(&mut Turn::new(&mut session, lease.clone()), Duration::from_secs(3_600 * 50 - 60), 1, 1_000)
+                .await
+                .unwrap(),
+            50
+        );
         assert_eq!(left(&mut session).await, 50);
-        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 10).await.unwrap(), 40);
+        assert_eq!(
+            forget_batches(&mut Turn::new(&mut session, lease.clone()), REMEMBERED, REMEMBERED_DAYS, 10).await.unwrap(),
+            40
+        );
         assert_eq!(left(&mut session).await, 10);
         store.close().await;
     }
@@ -84,14 +91,25 @@ mod tests {
         let url = Postgres::shared().await.fresh_database().await;
         let store = crate::connect(&url, crate::Options::default()).await.unwrap();
         let mut session = PgConnection::connect(&url).await.unwrap();
+        let lease = store.leases().acquire("test", "test", REMEMBERED).await.unwrap().unwrap();
         // Ten days of batches, and then a year without any: what a clock that jumps looks like.
         let fill = "insert into logboom.ledger select int4send(n), false, now() - interval '1 year' - n * interval '1 day' \
                     from generate_series(0, 9) as n";
         sqlx::raw_sql(fill).execute(&mut session).await.unwrap();
-        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 1_000).await.unwrap(), 2);
+        assert_eq!(
+            forget_batches(&mut Turn::new(&mut session, lease.clone()), REMEMBERED, REMEMBERED_DAYS, 1_000)
+                .await
+                .unwrap(),
+            2
+        );
         let now = "insert into logboom.ledger values (int4send(100), false, now())";
         sqlx::raw_sql(now).execute(&mut session).await.unwrap();
-        assert_eq!(forget_batches(&mut session, REMEMBERED, REMEMBERED_DAYS, 1_000).await.unwrap(), 1);
+        assert_eq!(
+            forget_batches(&mut Turn::new(&mut session, lease.clone()), REMEMBERED, REMEMBERED_DAYS, 1_000)
+                .await
+                .unwrap(),
+            1
+        );
         let left = sqlx::query("select count(*) from logboom.ledger").fetch_one(&mut session).await.unwrap();
         assert_eq!(left.get::<i64, _>(0), 8);
         store.close().await;

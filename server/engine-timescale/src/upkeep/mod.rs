@@ -8,19 +8,29 @@ mod columnstore;
 mod ledger;
 mod retention;
 mod summary;
+mod turn;
 
 use std::{sync::Arc, time::Duration};
 
-use pipeline::DeadLetterBounds;
+use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, hold};
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
-use self::{ledger::Ledger, retention::Retention, summary::Summary};
-use crate::{Options, dead_letters, migrate::Layout, partitions::Days, session::Session, status::Status};
+use self::{ledger::Ledger, retention::Retention, summary::Summary, turn::Turn};
+use crate::{
+    Options, dead_letters,
+    error::{classify, is_lease_lost},
+    leases::StoredLeases,
+    migrate::Layout,
+    partitions::Days,
+    session::Session,
+    status::Status,
+};
 
-/// Held by the node that looks after the store: "LN" and a number of its own.
-const TURN: &str = "select pg_try_advisory_lock(x'4c4e000000000002'::bigint)";
-const TURN_ENDS: &str = "select pg_advisory_unlock(x'4c4e000000000002'::bigint)";
+/// The lease of the node that looks after the store.
+const LEASE: &str = "upkeep";
+/// How long another node waits for one that has vanished. A living one renews its lease.
+const LASTS: Duration = Duration::from_secs(30);
 
 /// Looks after a store.
 pub(crate) struct Upkeep {
@@ -64,69 +74,102 @@ impl Upkeep {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.pause) => {}
             }
+            self.round(&stop).await;
+        }
+    }
+
+    /// Takes the turn, unless another node has it. At `stop` it gives it back.
+    async fn round(&mut self, stop: &CancellationToken) {
+        if let Some(days) = &self.days {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.round() => {}
+                () = days.prepare_ahead(&self.pool) => {}
             }
         }
+        let leases = StoredLeases::new(self.pool.clone());
+        let holder = holder();
+        let held = hold(&leases, LEASE, &holder, LASTS, async |lease| {
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                done = self.chores(lease) => done,
+            }
+        });
+        match held.await {
+            Ok(None | Some(Ok(()))) => {}
+            Ok(Some(Err(error))) | Err(error) if error.class == ErrorClass::Conflict => {
+                tracing::warn!("another node looks after the store now: {error}");
+            }
+            Ok(Some(Err(error))) | Err(error) => tracing::debug!("cannot look after the store now: {error}"),
+        }
     }
 
-    async fn round(&mut self) {
-        if let Some(days) = &self.days {
-            days.prepare_ahead(&self.pool).await;
-        }
-        if let Err(error) = self.chores().await {
-            tracing::debug!("cannot look after the store now: {error}");
-        }
-    }
-
-    /// Takes the turn, unless another node has it. The turn ends with the connection.
-    async fn chores(&mut self) -> pipeline::Result<()> {
+    /// A chore that fails is tried again in the next round, and hinders no other.
+    ///
+    /// # Errors
+    /// `Conflict` as soon as the lease is lost.
+    async fn chores(&mut self, lease: Lease) -> pipeline::Result<()> {
         let mut session = Session::open(&self.pool).await?;
-        let connection = session.connection()?;
-        let taken: bool = one(connection, TURN).await.map_err(crate::error::classify)?;
-        if taken {
-            // A chore that fails is tried again in the next round, and hinders no other.
-            let layout = self.layout.clone();
-            said("bound the dead letters", dead_letters::bound(connection, self.dead_letters).await);
-            said("shorten the ledger", self.ledger.bound(connection).await);
-            match self.retention.keep_to(connection, &layout).await {
-                Ok(true) => self.status.recount().await,
-                outcome => said("delete what is past its retention", outcome.map(drop)),
-            }
-            said("index what is new", catch_up_indexes(connection).await);
-            said("learn what is in the new day", analyse(connection).await);
-            if let Layout::Hypertable { community: true, .. } = layout {
-                said("turn old chunks into columns", columnstore::convert(connection).await);
-                said("bring the minutes up to date", self.summary.refresh(connection).await);
-            }
-            let _: bool = one(connection, TURN_ENDS).await.map_err(crate::error::classify)?;
+        let turn = &mut Turn::new(session.connection()?, lease);
+        let layout = self.layout.clone();
+        report("bound the dead letters", bound_dead_letters(turn, self.dead_letters).await)?;
+        report("shorten the ledger", self.ledger.bound(turn).await)?;
+        match self.retention.keep_to(turn, &layout).await {
+            Ok(true) => self.status.recount().await,
+            outcome => report("delete what is past its retention", outcome.map(drop))?,
+        }
+        report("index what is new", catch_up_indexes(turn).await)?;
+        report("learn what is in the new day", analyse(turn).await)?;
+        if let Layout::Hypertable { community: true, .. } = layout {
+            report("turn old chunks into columns", columnstore::convert(turn).await)?;
+            report("bring the minutes up to date", self.summary.refresh(turn).await)?;
         }
         session.end();
         Ok(())
     }
 }
 
-/// Says what could not be done. The session may be gone, which the next statement tells.
-fn said(chore: &str, outcome: sqlx::Result<()>) {
-    if let Err(error) = outcome {
-        tracing::warn!("cannot {chore} now: {error}");
+/// Names this node for people.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}, process {}", host.trim(), std::process::id())
+}
+
+/// Logs what could not be done. The session may be gone, which the next statement tells.
+///
+/// # Errors
+/// `Conflict` where the lease is lost: nothing more may be done.
+fn report(chore: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) if is_lease_lost(&error) => Err(classify(error)),
+        Err(error) => {
+            tracing::warn!("cannot {chore} now: {error}");
+            Ok(())
+        }
     }
 }
 
+async fn bound_dead_letters(turn: &mut Turn<'_>, bounds: DeadLetterBounds) -> sqlx::Result<()> {
+    let mut step = turn.begin().await?;
+    let (letters, records) = dead_letters::delete_past_bounds(step.connection(), bounds).await?;
+    step.commit().await?;
+    log_dropped(letters, records);
+    Ok(())
+}
+
 /// Puts whole new megabytes of records into the index of trace ids.
-async fn catch_up_indexes(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(include_str!("../../queries/summarize_trace_ids.sql")).execute(connection).await.map(drop)
+async fn catch_up_indexes(turn: &mut Turn<'_>) -> sqlx::Result<()> {
+    turn.execute(sqlx::query(include_str!("../../queries/summarize_trace_ids.sql"))).await.map(drop)
 }
 
 /// Tells the planner about days it knows nothing of. Until the server's own daemon does, a
 /// minute or more after, it takes a few dozen rows for what is a million, and sorts those
 /// instead of reading the newest hundred off the index.
-async fn analyse(connection: &mut PgConnection) -> sqlx::Result<()> {
-    for day in sqlx::query(include_str!("../../queries/select_unknown.sql")).fetch_all(&mut *connection).await? {
+async fn analyse(turn: &mut Turn<'_>) -> sqlx::Result<()> {
+    for day in sqlx::query(include_str!("../../queries/select_unknown.sql")).fetch_all(turn.connection()).await? {
         let day: String = day.try_get(0)?;
         // A name that the server has just quoted.
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze {day}"))).execute(&mut *connection).await?;
+        turn.execute(sqlx::query(sqlx::AssertSqlSafe(format!("analyze {day}"))).persistent(false)).await?;
     }
     Ok(())
 }

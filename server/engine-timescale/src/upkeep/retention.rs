@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{PgConnection, Row};
 
-use super::one;
-use crate::{Options, migrate::Layout, session::with_lock_timeout, types::Instant};
+use super::{one, turn::Turn};
+use crate::{Options, migrate::Layout, types::Instant};
 
 /// Rows of one deletion, which is a transaction.
 const ROWS: i64 = 20_000;
@@ -47,31 +47,31 @@ impl Retention {
     }
 
     /// Deletes what is past its time, and tells whether there was anything.
-    pub(super) async fn keep_to(&mut self, connection: &mut PgConnection, layout: &Layout) -> sqlx::Result<bool> {
+    pub(super) async fn keep_to(&mut self, turn: &mut Turn<'_>, layout: &Layout) -> sqlx::Result<bool> {
         let mut deleted = false;
         if let Some(age) = self.age {
             let end = before_now(age);
-            deleted |= drop_days(connection, layout, end).await?;
+            deleted |= drop_days(turn, layout, end).await?;
             if matches!(layout, Layout::Partitions { .. }) {
-                deleted |= delete(connection, include_str!("../../queries/delete_other.sql"), end).await? > 0;
+                deleted |= delete(turn, include_str!("../../queries/delete_other.sql"), end).await? > 0;
             }
-            deleted |= delete(connection, include_str!("../../queries/delete_runs.sql"), end).await? > 0;
+            deleted |= delete(turn, include_str!("../../queries/delete_runs.sql"), end).await? > 0;
         }
         if let Some(most) = self.bytes {
-            deleted |= self.keep_to_size(connection, layout, most).await?;
+            deleted |= self.keep_to_size(turn, layout, most).await?;
         }
         for service in &mut self.services {
-            deleted |= service.keep_to(connection, layout).await?;
+            deleted |= service.keep_to(turn, layout).await?;
         }
         if deleted {
-            sqlx::query(include_str!("../../queries/delete_blocks.sql")).execute(&mut *connection).await?;
+            turn.execute(sqlx::query(include_str!("../../queries/delete_blocks.sql"))).await?;
         }
         Ok(deleted)
     }
 
     /// Drops the oldest days until the others take no more than so many bytes; the newest
     /// one stays in any case.
-    async fn keep_to_size(&self, connection: &mut PgConnection, layout: &Layout, most: i64) -> sqlx::Result<bool> {
+    async fn keep_to_size(&self, turn: &mut Turn<'_>, layout: &Layout, most: i64) -> sqlx::Result<bool> {
         let (size, oldest) = match layout {
             Layout::Hypertable { .. } => {
                 (include_str!("../../queries/bytes_hypertable.sql"), include_str!("../../queries/oldest_chunk.sql"))
@@ -81,13 +81,13 @@ impl Retention {
             }
         };
         let mut deleted = false;
-        while one::<i64>(connection, size).await? > most {
-            let Some(day) = sqlx::query(oldest).fetch_optional(&mut *connection).await? else { break };
+        while one::<i64>(turn.connection(), size).await? > most {
+            let Some(day) = sqlx::query(oldest).fetch_optional(turn.connection()).await? else { break };
             let end: Instant = day.try_get(0)?;
-            if !drop_days(connection, layout, end).await? {
+            if !drop_days(turn, layout, end).await? {
                 break;
             }
-            delete(connection, include_str!("../../queries/delete_runs.sql"), end).await?;
+            delete(turn, include_str!("../../queries/delete_runs.sql"), end).await?;
             deleted = true;
         }
         Ok(deleted)
@@ -95,12 +95,14 @@ impl Retention {
 }
 
 impl Service {
-    async fn keep_to(&mut self, connection: &mut PgConnection, layout: &Layout) -> sqlx::Result<bool> {
+    async fn keep_to(&mut self, turn: &mut Turn<'_>, layout: &Layout) -> sqlx::Result<bool> {
         let end = before_now(self.age);
         // There is no index by service, so only those times are read where there may be some.
-        let position: i64 = one(connection, "select logboom.final_position()").await?;
+        let position: i64 = one(turn.connection(), "select logboom.final_position()").await?;
         let begin = match self.cleared {
-            Some(cleared) => Some(cleared.end.min(earliest_since(connection, cleared.position).await?.unwrap_or(end))),
+            Some(cleared) => {
+                Some(cleared.end.min(earliest_since(turn.connection(), cleared.position).await?.unwrap_or(end)))
+            }
             None => None,
         };
         let sql = include_str!("../../queries/delete_service.sql");
@@ -111,7 +113,7 @@ impl Service {
                 .bind(&self.name)
                 .bind(begin)
                 .bind(end)
-                .fetch_one(&mut *connection)
+                .fetch_one(turn.connection())
                 .await?
                 .try_get(0)?;
             let Some(first) = first else { break };
@@ -119,10 +121,9 @@ impl Service {
             if layout.has_minutes() {
                 // Before the records go, so that at no time the minutes count them still.
                 let changed = "insert into logboom.minutes_changed (earliest, latest) values ($1, $2)";
-                sqlx::query(changed).bind(first).bind(hour).execute(&mut *connection).await?;
+                turn.execute(sqlx::query(changed).bind(first).bind(hour)).await?;
             }
-            let rows = sqlx::query(sql).bind(&self.name).bind(first).bind(hour).execute(&mut *connection).await?;
-            deleted += rows.rows_affected();
+            deleted += turn.execute(sqlx::query(sql).bind(&self.name).bind(first).bind(hour)).await?;
         }
         self.cleared = Some(Cleared { end, position });
         if deleted > 0 {
@@ -138,13 +139,13 @@ async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::R
 }
 
 /// Drops the partitions or chunks that end no later than this.
-async fn drop_days(connection: &mut PgConnection, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
+async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
     let sql = match layout {
         Layout::Hypertable { community: true, .. } => include_str!("../../queries/drop_counted_chunks.sql"),
         Layout::Hypertable { community: false, .. } => include_str!("../../queries/drop_chunks.sql"),
         Layout::Partitions { .. } => "select logboom.drop_days($1)",
     };
-    let dropped = with_lock_timeout(connection, sqlx::query(sql).bind(end)).await?;
+    let dropped = turn.rows_with_lock_timeout(sqlx::query(sql).bind(end)).await?;
     for day in &dropped {
         tracing::info!(day = day.try_get::<String, _>(0)?, "retention deleted a day");
     }
@@ -152,10 +153,10 @@ async fn drop_days(connection: &mut PgConnection, layout: &Layout, end: Instant)
 }
 
 /// Deletes by pieces until there is nothing left to delete.
-async fn delete(connection: &mut PgConnection, sql: &'static str, end: Instant) -> sqlx::Result<u64> {
+async fn delete(turn: &mut Turn<'_>, sql: &'static str, end: Instant) -> sqlx::Result<u64> {
     let mut deleted = 0;
     loop {
-        match sqlx::query(sql).bind(end).bind(ROWS).execute(&mut *connection).await?.rows_affected() {
+        match turn.execute(sqlx::query(sql).bind(end).bind(ROWS)).await? {
             0 => return Ok(deleted),
             rows => deleted += rows,
         }

@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use sqlx::{Connection, PgConnection};
-
-use super::one;
+use super::{one, turn::Turn};
 
 /// Of the time there is, the refreshing takes at most one part in so many.
 const SHARE: u32 = 10;
@@ -18,25 +16,31 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Counts the minutes that have changed, by what was stored or deleted.
-    pub(super) async fn refresh(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
+    pub(super) async fn refresh(&mut self, turn: &mut Turn<'_>) -> sqlx::Result<()> {
         let begun = Instant::now();
         if self.next.is_some_and(|next| begun < next) {
             return Ok(());
         }
         // All up to here is committed, so the refresh sees it.
-        let upto: i64 = one(connection, "select logboom.final_position()").await?;
-        let known: i64 = one(connection, "select position from logboom.minutes_upto").await?;
-        let changed: Option<i64> = one(connection, "select max(id) from logboom.minutes_changed").await?;
+        let upto: i64 = one(turn.connection(), "select logboom.final_position()").await?;
+        let known: i64 = one(turn.connection(), "select position from logboom.minutes_upto").await?;
+        let changed: Option<i64> = one(turn.connection(), "select max(id) from logboom.minutes_changed").await?;
         if upto == known && changed.is_none() {
             return Ok(());
         }
-        // By itself: it commits as it goes.
+        // It commits as it goes, so no transaction can guard it: the lease is checked before. A node
+        // that loses it in the middle refreshes what another one refreshes as well, which changes
+        // nothing in what the minutes count.
+        turn.check().await?;
         sqlx::raw_sql("call refresh_continuous_aggregate('logboom.minutes', null, null)")
-            .execute(&mut *connection)
+            .execute(turn.connection())
             .await?;
-        let mut known = connection.begin().await?;
-        sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(&mut *known).await?;
-        sqlx::query("delete from logboom.minutes_changed where id <= $1").bind(changed).execute(&mut *known).await?;
+        let mut known = turn.begin().await?;
+        sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(known.connection()).await?;
+        sqlx::query("delete from logboom.minutes_changed where id <= $1")
+            .bind(changed)
+            .execute(known.connection())
+            .await?;
         known.commit().await?;
         let took = begun.elapsed();
         tracing::debug!(?took, upto, "the minutes are up to date");

@@ -31,6 +31,7 @@ mod on_plain_postgresql {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }
 
 /// Where the extension is not installed, the suite runs on plain PostgreSQL once more,
@@ -48,4 +49,5 @@ mod on_timescaledb {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }

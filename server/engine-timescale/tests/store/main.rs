@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod contract;
+mod documents;
 mod faults;
 mod locales;
 mod nodes;
 mod support;
+mod turns;
 mod upkeep;

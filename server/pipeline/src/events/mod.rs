@@ -28,6 +28,7 @@ fn class(class: ErrorClass) -> &'static str {
     match class {
         ErrorClass::Invalid => "invalid",
         ErrorClass::NotFound => "not_found",
+        ErrorClass::Conflict => "conflict",
         ErrorClass::Overloaded => "overloaded",
         ErrorClass::Unavailable => "unavailable",
         ErrorClass::Corrupt => "corrupt",

@@ -27,12 +27,13 @@
 //!
 //! Each case becomes a test function of its own in the module where the macro stands
 //! (two instances need two modules); it makes a fresh harness, and may open, close
-//! and open again, but never has two open at once. `testkit::queue_contract!` does
-//! the same for a [`QueueHarness`]. The instantiating package needs `tokio` with
+//! and open again, but never has two open at once. `testkit::documents_contract!`
+//! takes the same harness, and `testkit::queue_contract!` a [`QueueHarness`]. The instantiating package needs `tokio` with
 //! `macros` and `rt-multi-thread`.
 
 #![allow(clippy::unwrap_used, reason = "suites are tests")]
 
+pub mod documents;
 pub mod queue;
 pub mod store;
 

@@ -10,7 +10,7 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
 };
 
 use super::Switch;
@@ -138,17 +138,12 @@ impl DeadLetters for FaultyStore {
     }
 }
 
-#[async_trait]
 impl LogStore for FaultyStore {
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.read.pass(self.inner.views()).await
+    fn documents(&self) -> Arc<dyn Documents> {
+        self.inner.documents()
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.inner.save_view(view).await
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.inner.remove_view(name).await
+    fn leases(&self) -> Arc<dyn Leases> {
+        self.inner.leases()
     }
 }

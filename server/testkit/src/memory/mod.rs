@@ -3,6 +3,7 @@
 //! They live in the memory of the process. What they hold survives
 //! [`MemoryQueue::reopen`] and [`MemoryStore::reopen`], as a disk would keep it.
 
+mod documents;
 mod letters;
 mod questions;
 mod queue;

@@ -1,7 +1,7 @@
 //! The reference store: writing, following, dead letters. Questions stand in `questions`.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,17 +12,19 @@ use async_trait::async_trait;
 use model::{
     Position, Query, RecordId, StoredRecord,
     aggregate::{Aggregation, Table, evaluate},
-    limits,
 };
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Error, Log, LogStore, NewDeadLetter, Result, SavedView, SearchPage, SearchRequest, StoreStatus,
-    too_many_views,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
 };
 use tokio::sync::watch;
 
-use super::{closed, letters, questions};
+use super::{
+    closed,
+    documents::{Kept, MemoryDocuments},
+    letters, questions,
+};
 
 /// Positions leave such a gap between blocks, so that nobody relies on there being none.
 const GAP: i64 = 7;
@@ -32,6 +34,7 @@ pub struct MemoryStore {
     disk: Arc<Mutex<Disk>>,
     newest: watch::Sender<Position>,
     is_closed: AtomicBool,
+    documents: MemoryDocuments,
 }
 
 #[derive(Default)]
@@ -40,7 +43,7 @@ struct Disk {
     ledger: HashSet<BatchId>,
     letters: Vec<DeadLetter>,
     last_letter: i64,
-    views: BTreeMap<String, String>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl Disk {
@@ -73,7 +76,8 @@ impl MemoryStore {
 
     fn on(disk: Arc<Mutex<Disk>>) -> Self {
         let newest = disk.lock().newest();
-        Self { disk, newest: watch::Sender::new(newest), is_closed: AtomicBool::new(false) }
+        let documents = MemoryDocuments::on(Arc::clone(&disk.lock().kept));
+        Self { disk, newest: watch::Sender::new(newest), is_closed: AtomicBool::new(false), documents }
     }
 
     /// Everything stored, in order of position.
@@ -162,6 +166,7 @@ impl Log for MemoryStore {
         self.is_closed.store(true, Ordering::SeqCst);
         // Wakes those who follow.
         self.newest.send_modify(|_| {});
+        self.documents.close();
     }
 }
 
@@ -218,27 +223,12 @@ impl DeadLetters for MemoryStore {
     }
 }
 
-#[async_trait]
 impl LogStore for MemoryStore {
-    async fn views(&self) -> Result<Vec<SavedView>> {
-        self.check()?;
-        let view = |(name, address): (&String, &String)| SavedView { name: name.clone(), address: address.clone() };
-        Ok(self.disk.lock().views.iter().map(view).collect())
+    fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(self.documents.clone())
     }
 
-    async fn save_view(&self, view: &SavedView) -> Result<()> {
-        self.check()?;
-        let views = &mut self.disk.lock().views;
-        if views.len() >= limits::VIEWS && !views.contains_key(&view.name) {
-            return Err(too_many_views());
-        }
-        views.insert(view.name.clone(), view.address.clone());
-        Ok(())
-    }
-
-    async fn remove_view(&self, name: &str) -> Result<()> {
-        self.check()?;
-        self.disk.lock().views.remove(name);
-        Ok(())
+    fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(self.documents.clone())
     }
 }

@@ -49,4 +49,5 @@ mod store {
     }
 
     testkit::store_contract!(harness);
+    testkit::documents_contract!(harness);
 }

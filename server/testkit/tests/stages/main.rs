@@ -7,6 +7,7 @@ mod chaos;
 mod consume;
 mod contract;
 mod ingest;
+mod lease;
 mod live;
 mod supervision;
 mod whole;

@@ -9,7 +9,6 @@ mod asking;
 mod dead_letters;
 mod following;
 mod surviving;
-mod views;
 
 use std::sync::{
     Arc,
@@ -24,7 +23,6 @@ pub use asking::*;
 pub use dead_letters::*;
 pub use following::*;
 pub use surviving::*;
-pub use views::*;
 
 /// Instantiates the suite; see [`crate::contract`].
 #[macro_export]
@@ -66,8 +64,6 @@ macro_rules! store_contract {
             undecodable_deliveries_become_dead_letters_and_the_others_are_stored,
             dead_letters_are_listed_newest_first_and_removed,
             dead_letters_are_found_by_reason_door_service_and_time,
-            views_are_saved_replaced_and_removed_by_name,
-            views_are_bounded,
         );
     };
 }

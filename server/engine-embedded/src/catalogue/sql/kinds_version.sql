@@ -1,0 +1,1 @@
+select coalesce((select version from document_kinds where kind = ?1), 0);

@@ -1,1 +1,0 @@
-select name, address from views order by name;

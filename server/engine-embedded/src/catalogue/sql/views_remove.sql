@@ -1,1 +1,0 @@
-delete from views where name = ?1;

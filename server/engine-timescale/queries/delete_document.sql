@@ -1,0 +1,3 @@
+delete from logboom.documents
+ where kind = $1
+   and name = $2

@@ -1,0 +1,80 @@
+//! One node's turn at the upkeep: whatever it writes, it writes under its lease.
+//!
+//! Each step is a transaction whose last statement checks the lease and locks its row, so another
+//! node can take over only after the commit. The check comes last because a step may take longer
+//! than the lease lasts, and would keep its own node from renewing it meanwhile.
+
+use pipeline::Lease;
+use sqlx::{
+    Connection, PgConnection, Postgres, Transaction,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+
+use crate::leases::hold_lease;
+
+/// A connection, and the lease under which it is used.
+pub(super) struct Turn<'c> {
+    connection: &'c mut PgConnection,
+    lease: Lease,
+}
+
+impl<'c> Turn<'c> {
+    pub(super) fn new(connection: &'c mut PgConnection, lease: Lease) -> Self {
+        Self { connection, lease }
+    }
+
+    /// For reading.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        self.connection
+    }
+
+    /// Begins a step.
+    pub(super) async fn begin(&mut self) -> sqlx::Result<Step<'_>> {
+        Ok(Step { transaction: self.connection.begin().await?, lease: &self.lease })
+    }
+
+    /// A step of one statement. Returns how many rows it changed.
+    pub(super) async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<u64> {
+        let mut step = self.begin().await?;
+        let rows = query.execute(&mut *step.transaction).await?.rows_affected();
+        step.commit().await?;
+        Ok(rows)
+    }
+
+    /// A step of one statement that wants a table to itself: it waits for others a little, and
+    /// lets them go first then.
+    pub(super) async fn rows_with_lock_timeout(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> sqlx::Result<Vec<PgRow>> {
+        let mut step = self.begin().await?;
+        sqlx::query("set local lock_timeout = '3s'").execute(&mut *step.transaction).await?;
+        let rows = query.fetch_all(&mut *step.transaction).await?;
+        step.commit().await?;
+        Ok(rows)
+    }
+
+    /// Checks the lease before a step that commits by itself, which no transaction can guard.
+    pub(super) async fn check(&mut self) -> sqlx::Result<()> {
+        hold_lease(self.connection, &self.lease).await
+    }
+}
+
+/// A transaction of a turn. Without [`Step::commit`] it is rolled back.
+pub(super) struct Step<'t> {
+    transaction: Transaction<'t, Postgres>,
+    lease: &'t Lease,
+}
+
+impl Step<'_> {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Commits, if the lease is still held.
+    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        hold_lease(&mut self.transaction, self.lease).await?;
+        self.transaction.commit().await
+    }
+}

@@ -1,0 +1,75 @@
+//! `/api/v1/documents`: export and import of documents.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequest as _, Query as Parameters, Request, State, rejection::QueryRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use pipeline::{Error, documents::file::FILE_BYTES};
+use reading::Imported;
+use serde::Deserialize;
+
+use super::{
+    logs::checked,
+    problem::{self, Problem},
+    state::ReadingState,
+};
+
+/// How long the body of an import may take to arrive.
+const BODY: Duration = Duration::from_secs(60);
+
+pub(super) fn routes() -> Router<ReadingState> {
+    let calls = get(export).post(import).layer(DefaultBodyLimit::max(FILE_BYTES));
+    Router::new().route("/api/v1/documents", calls)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    kind: Option<String>,
+}
+
+async fn export(
+    State(state): State<ReadingState>,
+    asked: Result<Parameters<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let text = state.transfer.export(checked(asked)?.kind.as_deref()).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    /// Overwrites documents that differ.
+    #[serde(default)]
+    replace: bool,
+}
+
+async fn import(
+    State(state): State<ReadingState>,
+    wish: Result<Parameters<Wish>, QueryRejection>,
+    request: Request,
+) -> Result<Result<Json<Imported>, Response>, Problem> {
+    let replace = checked(wish)?.replace;
+    // Taken before the body is read: that one body is all the memory that imports take.
+    let _turn = state.transfer.admit()?;
+    let body = tokio::time::timeout(BODY, Bytes::from_request(request, &()));
+    let body = match body.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("the body has more than {FILE_BYTES} bytes; split it into several imports");
+            return Ok(Err(problem::document(StatusCode::PAYLOAD_TOO_LARGE, &detail)));
+        }
+        Ok(Err(rejection)) => return Err(Error::invalid(rejection.body_text()).into()),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s; send it again", BODY.as_secs());
+            return Ok(Err(problem::document(StatusCode::REQUEST_TIMEOUT, &detail)));
+        }
+    };
+    Ok(Ok(Json(state.transfer.import(&body, replace).await?)))
+}
