@@ -119,10 +119,14 @@ impl Transfer {
             }
             let documents = self.documents.list(kind).await?.documents;
             let of_kind: HashMap<_, _> = documents.into_iter().map(|found| (found.name.clone(), found)).collect();
-            let mut count = of_kind.values().filter(|found| found.file.is_none()).count();
-            for _ in names.iter().filter(|name| !of_kind.contains_key(**name)) {
-                kind.check_room(count)?;
-                count += 1;
+            let there = of_kind.values().filter(|found| found.file.is_none()).count();
+            let added = names.iter().filter(|name| !of_kind.contains_key(**name)).count();
+            if added > 0 && there + added > kind.most_documents {
+                return Err(Error::invalid(format!(
+                    "the import has {added} new {} beside {there} stored ones, and the limit of kind {} is {}; remove \
+                     some",
+                    kind.plural, kind.name, kind.most_documents
+                )));
             }
             stored.insert(kind.name, of_kind);
         }

@@ -62,7 +62,8 @@ async fn views_are_bounded() {
     assert_eq!(error.class, ErrorClass::Invalid);
     assert!(error.message.contains("500 saved views") && error.message.contains("remove one"), "{error}");
     let import = file(&[("0000", "/?q=changed"), ("one more", "/")]);
-    assert_eq!(transfer.import(import.as_bytes(), true).await.unwrap_err().message, error.message);
+    let error = transfer.import(import.as_bytes(), true).await.unwrap_err();
+    assert!(error.message.contains("1 new saved views beside 500") && error.message.contains("remove some"), "{error}");
     assert_eq!(views.address("0000").await.unwrap(), long, "nothing of a refused import is stored");
     views.save("0000", "/?q=changed").await.unwrap();
     assert_eq!(views.list().await.unwrap().len(), limits::VIEWS);

@@ -1,12 +1,12 @@
 //! What every store of documents and of leases must do.
 
-mod documents;
-mod leases;
+mod holding;
+mod keeping;
 
 use pipeline::{Document, Documents, Expected, Json, Kind, Version, documents::unchecked};
 
-pub use documents::*;
-pub use leases::*;
+pub use holding::*;
+pub use keeping::*;
 
 /// A kind of the suite's own.
 const NOTE: Kind =
