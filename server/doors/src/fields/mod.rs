@@ -23,33 +23,36 @@ use crate::{json_text, mapping::Mapping};
 /// Parses one JSON object. The error is for the client.
 pub(crate) fn read_json(json: &[u8], mapping: &Mapping) -> Result<RawRecord, String> {
     let text = as_text(json)?;
-    Ok(read_text(text, mapping)?.finish(|| structure(text, mapping)))
+    let mut reading = Reading::new(mapping);
+    read_text(text, &mut reading)?;
+    Ok(reading.finish(|| structure(text, mapping)))
 }
 
 fn as_text(json: &[u8]) -> Result<&str, String> {
     simdutf8::basic::from_utf8(json).map_err(|_| "the record is not valid UTF-8; send UTF-8".to_owned())
 }
 
-fn read_text<'a>(text: &str, mapping: &'a Mapping) -> Result<Reading<'a>, String> {
-    let mut reading = Reading::new(mapping);
+/// Parses into a reading that the caller keeps: it is large, and moving it costs as much as some fields.
+fn read_text(text: &str, reading: &mut Reading<'_>) -> Result<(), String> {
     let mut fast = sonic_rs::Deserializer::from_str(text);
-    match fast.deserialize_map(Root(&mut reading)).and_then(|()| fast.end()) {
-        Ok(()) if !reading.is_inexact => Ok(reading),
-        _ => read_exact(text, mapping),
+    match fast.deserialize_map(Root(reading)).and_then(|()| fast.end()) {
+        Ok(()) if !reading.is_inexact => Ok(()),
+        _ => {
+            *reading = Reading::new(reading.mapping);
+            read_exact(text, reading)
+        }
     }
 }
 
 /// Parses what the fast parser refuses, to report the error with its position, and numbers with more digits than the
 /// fast parser keeps.
-fn read_exact<'a>(json: &str, mapping: &'a Mapping) -> Result<Reading<'a>, String> {
+fn read_exact(json: &str, reading: &mut Reading<'_>) -> Result<(), String> {
     let json = json_text::preserve_digits(json.as_bytes());
-    let mut reading = Reading::new(mapping);
     let mut deserializer = serde_json::Deserializer::from_slice(&json);
     deserializer
-        .deserialize_map(Root(&mut reading))
+        .deserialize_map(Root(reading))
         .and_then(|()| deserializer.end())
-        .map_err(|error| format!("the record is not a JSON object: {}", json_text::explained(&error)))?;
-    Ok(reading)
+        .map_err(|error| format!("the record is not a JSON object: {}", json_text::explained(&error)))
 }
 
 /// The JSON text of the object that is the message. Few records need it, so those are parsed twice.
@@ -69,7 +72,8 @@ pub(crate) fn read<'de, D: Deserializer<'de> + Copy>(object: D, mapping: &Mappin
 pub(crate) fn read_line(line: String, mapping: &Mapping) -> RawRecord {
     // Invalid JSON is an ordinary line.
     let read = |line: &str| {
-        let reading = read_text(line, mapping).ok()?;
+        let mut reading = Reading::new(mapping);
+        read_text(line, &mut reading).ok()?;
         Some(reading.finish_with_message(|| structure(line, mapping)))
     };
     let object = line.starts_with('{').then(|| read(&line)).flatten();

@@ -169,7 +169,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Completes the record. `structure` returns the JSON text of the object that is the message.
-    pub(super) fn finish(self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
+    pub(super) fn finish(&mut self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
         let is_null = self.is_null;
         let mut record = self.finish_with_message(structure);
         if is_null && record.message.is_empty() {
@@ -179,7 +179,7 @@ impl<'a> Reading<'a> {
     }
 
     /// [`Reading::finish`], except for a `null` message.
-    pub(super) fn finish_with_message(mut self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
+    pub(super) fn finish_with_message(&mut self, structure: impl FnOnce() -> Option<String>) -> RawRecord {
         if self.record.message.is_empty() || self.message_from.is_some() {
             let second = std::mem::take(&mut self.record.message);
             template::render(&mut self.record);
@@ -208,6 +208,6 @@ impl<'a> Reading<'a> {
             }
         }
         self.mapping.complete(record);
-        self.record
+        std::mem::take(record)
     }
 }

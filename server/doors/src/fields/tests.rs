@@ -246,8 +246,8 @@ proptest! {
             text = letters.into_iter().collect();
         }
         let mapping = Mapping::usual();
-        let exact = read_exact(&text, &mapping)
-            .map(|reading| reading.finish(|| structure(&text, &mapping)));
+        let mut reading = Reading::new(&mapping);
+        let exact = read_exact(&text, &mut reading).map(|()| reading.finish(|| structure(&text, &mapping)));
         prop_assert_eq!(format!("{:?}", read_json(text.as_bytes(), &mapping)), format!("{:?}", exact), "{}", text);
     }
 
