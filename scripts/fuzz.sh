@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a limited time, with libFuzzer on the stable compiler.
+# Runs each fuzz target for a limited time, with libFuzzer on the stable compiler. It starts from the targets' seeds and
+# from the corpus of earlier runs.
 #
 #  FUZZ_SECONDS=60             the time per target
 #  FUZZ_TARGETS="frame part"   the targets; by default all
@@ -14,10 +15,11 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
 -Cllvm-args=-sanitizer-coverage-trace-compares"
 say "building the fuzz targets (the first time this takes minutes)"
 cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target/fuzz"
+"$target/fuzz/$host/release/seeds" "$target/fuzz/seeds"
 for name in ${FUZZ_TARGETS:-envelope frame part doors}; do
     say "fuzzing $name for ${FUZZ_SECONDS:-60} s"
     corpus="$target/fuzz/corpus/$name"
     mkdir -p "$corpus"
     "$target/fuzz/$host/release/$name" -max_total_time="${FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=20 \
-        -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus"
+        -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus" "$target/fuzz/seeds/$name"
 done
