@@ -1,5 +1,4 @@
-//! What every listener's router ends with: an answer for addresses that lead nowhere, in
-//! the language of who asks, and the bound on bodies.
+//! Fallback handlers shared by all listeners: 404 in the format of the client, and the limit of request bodies.
 
 use std::convert::Infallible;
 
@@ -13,13 +12,13 @@ use tower::ServiceExt as _;
 
 use crate::{grpc, http::problem};
 
-/// The body of a request that brings no records: a view, or a question of the dashboard.
+/// The limit of request bodies without records: views, and dashboard requests.
 const BODY_BYTES: usize = 256 << 10;
 
-/// Ends a router. `page` answers browsers; without it they get what programs get.
+/// Adds the fallbacks to a router. `page` answers browsers; without it they get the same document as programs.
 ///
-/// The gRPC services bound what they read by themselves. Each layer costs a call as much as
-/// its record does, so theirs is none.
+/// The gRPC services limit their messages themselves. They get no layer, because each layer would cost a call as much
+/// as its record.
 pub(crate) fn finished(http: Router, grpc: Router, page: Option<Router>) -> Router {
     http.layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(grpc)
@@ -36,7 +35,7 @@ async fn answer(request: Request, page: Option<Router>) -> Response {
             let Ok(response) = page.oneshot(request).await.map_err(|never: Infallible| never);
             response
         }
-        _ => problem::document(StatusCode::NOT_FOUND, &format!("nothing answers at {path}")),
+        _ => problem::document(StatusCode::NOT_FOUND, &format!("no route for {path}")),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Ports: accept within a bound, serve HTTP/1.1 and HTTP/2 on the same one, stop gracefully.
+//! Listeners: accept a limited number of connections, serve HTTP/1.1 and HTTP/2 on the same port, stop gracefully.
 //!
-//! Why not `axum-server`: its loop accepts without a bound and has one configuration of HTTP/2 for
-//! all connections. This one takes a place before it accepts, and gives each connection a window
-//! by how many there are. hyper and hyper-util do the rest in either case.
+//! Why not `axum-server`: its loop accepts without a limit and has one HTTP/2 configuration for all connections. This
+//! one takes a slot before it accepts, and sizes the window of a connection by the number of open ones. hyper and
+//! hyper-util do the rest in either case.
 
 use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -34,31 +34,29 @@ use wire::gathered::Gathered;
 
 use crate::{callers::Callers, http::problem};
 
-/// How long a client may take over the head of a request.
+/// The timeout of a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// A peer that is silent for so long is asked whether it is still there, so many times and so far
-/// apart.
+/// TCP keep-alive: the idle time before the first probe, the number of probes, and their interval.
 const ALIVE_AFTER: Duration = Duration::from_secs(60);
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 const ALIVE_TIMES: u32 = 4;
-/// HTTP/2: calls at once on one connection.
+/// HTTP/2: the limit of concurrent calls per connection.
 const STREAMS: u32 = 1024;
-/// HTTP/2: bytes a client may send ahead, by call and by connection. Batches are large,
-/// and a window smaller than one costs a round trip each.
+/// HTTP/2: the flow-control windows per call and per connection. Batches are large, and a smaller window costs a round
+/// trip each.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
-/// HTTP/2: what the windows of all connections share. What was sent ahead and not yet asked
-/// for stays in memory, so the more connections there are, the smaller are the windows of new
-/// ones.
+/// HTTP/2: the total of the windows of all connections. Bytes sent ahead stay in memory, so the more connections are
+/// open, the smaller is the window of a new one.
 const WINDOWS: u32 = 64 << 20;
-/// The least of a connection. h2 closes one whose small pieces that wait to be read cost more
-/// than half its window, at 256 bytes each: there is room for one of each call.
+/// The minimum window of a connection. h2 closes a connection whose unread small frames cost more than half its window,
+/// at 256 bytes each: this has room for one per call.
 const LEAST_WINDOW: u32 = 2 * 256 * STREAMS;
-/// HTTP/2: a peer that answers no ping within the timeout is gone.
+/// HTTP/2: a peer that does not answer a ping within the timeout is disconnected.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A bound port that lets so many connections in.
+/// A bound port with a connection limit.
 pub(crate) struct Port {
     listener: TcpListener,
     most: usize,
@@ -66,7 +64,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Binds `addr`; at most `max_connections` are served at once, others wait.
+    /// Binds `addr`; serves at most `max_connections` at once, others wait.
     pub(crate) async fn bind(addr: SocketAddr, max_connections: usize) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(addr).await.with_context(|| match addr.port() {
             0 => format!("cannot listen on {addr}"),
@@ -75,21 +73,20 @@ impl Port {
         Ok(Self { listener, most: max_connections, connections: Arc::new(Semaphore::new(max_connections)) })
     }
 
-    /// The address in use, with the port the system chose where none was named.
+    /// The bound address, with the port chosen by the system for port 0.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The connections that are open.
+    /// The number of open connections.
     fn open(&self) -> usize {
         self.most - self.connections.available_permits()
     }
 
-    /// The next connection, with its place among those that are let in; `None` once it is
-    /// time to stop.
-    pub(crate) async fn accept(&self, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr, Place)> {
-        // The place comes first, so that past the cap connections wait in the system's
-        // backlog and cost this process nothing.
+    /// The next connection, with its slot; `None` once `stop` is cancelled.
+    pub(crate) async fn accept(&self, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr, ConnectionSlot)> {
+        // The slot is taken first: beyond the limit, connections wait in the system's backlog and cost this process
+        // nothing.
         let permit = tokio::select! {
             permit = Arc::clone(&self.connections).acquire_owned() => permit.ok()?,
             () = stop.cancelled() => return None,
@@ -103,10 +100,10 @@ impl Port {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
                     keep_alive(&stream);
-                    return Some((stream, peer, Place::taken(permit)));
+                    return Some((stream, peer, ConnectionSlot::new(permit)));
                 }
                 Err(error) => {
-                    // Out of file descriptors, most likely: waiting frees some.
+                    // Probably out of file descriptors: waiting frees some.
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -115,8 +112,7 @@ impl Port {
     }
 }
 
-/// Has the system ask a peer that is silent whether it is still there. Where that fails, one that
-/// is gone takes up its place for longer.
+/// Enables TCP keep-alive. If that fails, a dead peer keeps its slot for longer.
 fn keep_alive(stream: &TcpStream) {
     let _ = sockopt::set_socket_keepalive(stream, true)
         .and_then(|()| sockopt::set_tcp_keepidle(stream, ALIVE_AFTER))
@@ -124,25 +120,25 @@ fn keep_alive(stream: &TcpStream) {
         .and_then(|()| sockopt::set_tcp_keepcnt(stream, ALIVE_TIMES));
 }
 
-/// A connection's place, which is free again when this is dropped.
-pub(crate) struct Place {
+/// The slot of a connection, released on drop.
+pub(crate) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
-    fn taken(permit: OwnedSemaphorePermit) -> Self {
+impl ConnectionSlot {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
         gauge!("logboom_connections").increment(1.0);
         Self { _permit: permit }
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         gauge!("logboom_connections").decrement(1.0);
     }
 }
 
-/// A port with the HTTP that answers on it.
+/// A port with its HTTP services.
 pub(crate) struct Listener {
     port: Port,
     router: Router,
@@ -150,7 +146,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// As [`Port::bind`]; whoever calls has passed `callers`.
+    /// As [`Port::bind`]; `callers` checks every call.
     pub(crate) async fn bind(
         addr: SocketAddr,
         router: Router,
@@ -165,8 +161,8 @@ impl Listener {
         self.port.address()
     }
 
-    /// Serves until `stop`, then finishes the requests in flight. The loop that accepts is a task
-    /// of this name; port and connections outlive a panic of it.
+    /// Serves until `stop`, then finishes the requests in flight. The accept loop is a task with this name; port and
+    /// connections survive a panic of it.
     pub(crate) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
         let connections = GracefulShutdown::new();
         supervisor.run(name, &stop, || self.accept(&connections, &stop)).await;
@@ -175,14 +171,14 @@ impl Listener {
     }
 
     async fn accept(&self, connections: &GracefulShutdown, stop: &CancellationToken) {
-        while let Some((stream, peer, place)) = self.port.accept(stop).await {
+        while let Some((stream, peer, slot)) = self.port.accept(stop).await {
             let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), connections.watcher());
             let (callers, stop) = (Arc::clone(&self.callers), stop.clone());
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
                 let begun = tokio::select! {
                     biased;
-                    begun = begun(&stream) => begun,
+                    begins = protocol_begins(&stream) => begins,
                     () = stop.cancelled() => false,
                 };
                 if begun {
@@ -193,33 +189,32 @@ impl Listener {
                         tracing::debug!(%peer, %error, "connection ended");
                     }
                 }
-                drop(place);
+                drop(slot);
             });
         }
     }
 }
 
-/// Waits until a client has said whether it speaks HTTP/1 or HTTP/2; `false` where it does not in
-/// time, or has gone. hyper would wait for ever.
-async fn begun(stream: &TcpStream) -> bool {
+/// Waits until the first bytes show HTTP/1 or HTTP/2; `false` on a timeout or a disconnect. hyper would wait forever.
+async fn protocol_begins(stream: &TcpStream) -> bool {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let said = async {
+    let first_bytes = async {
         let mut begin = [0; PREFACE.len()];
         loop {
             match stream.peek(&mut begin).await {
                 Ok(0) | Err(_) => return false,
                 Ok(length) if length < begin.len() && PREFACE.starts_with(&begin[..length]) => {
-                    // What is there is not told again: only now and then.
+                    // Peeking does not signal further bytes, so this polls.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 Ok(_) => return true,
             }
         }
     };
-    tokio::time::timeout(HEADER_TIMEOUT, said).await.unwrap_or(false)
+    tokio::time::timeout(HEADER_TIMEOUT, first_bytes).await.unwrap_or(false)
 }
 
-/// The window of a connection that is one of so many.
+/// The window of a connection when `open` connections are open.
 fn window(open: usize) -> u32 {
     (WINDOWS / u32::try_from(open).unwrap_or(u32::MAX).max(1)).clamp(LEAST_WINDOW, CONNECTION_WINDOW)
 }
@@ -238,9 +233,8 @@ fn builder(open: usize) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// The router as a service of one connection, whose peer both axum and tonic can ask for. A
-/// call that may not be made does not get there; one that panics is answered, and costs no
-/// other.
+/// The router as a service of one connection, with the peer address for axum and tonic. Refused calls do not reach it.
+/// A panic in a call becomes a response, and affects no other call.
 fn service(
     router: Router,
     callers: Arc<Callers>,
@@ -262,7 +256,10 @@ fn service(
 }
 
 fn panicked() -> Response {
-    problem::document(StatusCode::INTERNAL_SERVER_ERROR, "the call failed by a fault in the server; its log says where")
+    problem::document(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the call failed because of a fault in the server; see its log",
+    )
 }
 
 #[cfg(test)]
@@ -325,7 +322,7 @@ mod tests {
             if round == 0 {
                 assert!(supervisor.panic_in("one"));
             }
-            // Waits for the listener to be back, where it has to be.
+            // Waits until the listener is back.
             for address in &addresses {
                 assert!(asked(*address, "/").await.ends_with("sound"));
             }

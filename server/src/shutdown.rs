@@ -2,14 +2,14 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves at the first `SIGINT` or `SIGTERM`; says which.
+/// Completes at the first `SIGINT` or `SIGTERM`; returns its name.
 pub(crate) async fn requested() -> &'static str {
     let wait = |kind| async move {
         match signal(kind) {
             Ok(mut signal) => {
                 signal.recv().await;
             }
-            // Without a handler the system's own action, ending the process, stays.
+            // Without a handler the system's default action remains, which ends the process.
             Err(_) => std::future::pending().await,
         }
     };

@@ -1,11 +1,11 @@
-//! What to paste into a program so that it logs here: the files of `docs/snippets`, with
-//! this server's addresses in the place of the default ones.
+//! Snippets to copy into a program so that it logs here: the files of `docs/snippets`, with this server's addresses
+//! instead of the default ones.
 
 use std::net::SocketAddr;
 
 use model::api::SnippetView;
 
-/// Where the doors of this server are; `None` for one that is off.
+/// The addresses of this server's doors; `None` for a disabled one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DoorAddresses {
     pub(crate) grpc: Option<SocketAddr>,
@@ -16,10 +16,10 @@ pub(crate) struct DoorAddresses {
     pub(crate) fluent: Option<SocketAddr>,
 }
 
-/// The default address of the dashboard and the HTTP doors, as it stands in the files.
+/// The default address of the dashboard and the HTTP doors in the files.
 const MAIN: (&str, u16) = ("127.0.0.1", 3000);
 
-/// A file, under the name that tests and links know.
+/// A file, under the name used by tests and links.
 struct Snippet {
     name: &'static str,
     title: &'static str,
@@ -64,41 +64,41 @@ snippets! {
     "tcp" "sh" "TCP";
 }
 
-/// The snippets for a page that is read at `origin`, such as `http://127.0.0.1:3000`.
+/// The snippets for a page at `origin`, such as `http://127.0.0.1:3000`.
 pub(crate) fn snippets(origin: &str, doors: &DoorAddresses) -> Vec<SnippetView> {
     let host = host_of(origin);
-    let own = |address: SocketAddr| reached(address, host);
-    let places = [
-        Place { port: MAIN.1, address: Some((host.to_owned(), port_of(origin))), option: "--listen" },
-        Place { port: 4317, address: doors.grpc.map(own), option: "--grpc-listen" },
-        Place { port: 4318, address: doors.otlp.map(own), option: "--otlp-listen" },
-        Place { port: 9040, address: doors.tcp.map(own), option: "--tcp-listen" },
-        Place { port: 5514, address: doors.syslog.map(own), option: "--syslog-listen" },
-        Place { port: 12201, address: doors.gelf.map(own), option: "--gelf-listen" },
-        Place { port: 24224, address: doors.fluent.map(own), option: "--fluent-listen" },
+    let own = |address: SocketAddr| reachable_address(address, host);
+    let mappings = [
+        PortMapping { port: MAIN.1, address: Some((host.to_owned(), port_of(origin))), option: "--listen" },
+        PortMapping { port: 4317, address: doors.grpc.map(own), option: "--grpc-listen" },
+        PortMapping { port: 4318, address: doors.otlp.map(own), option: "--otlp-listen" },
+        PortMapping { port: 9040, address: doors.tcp.map(own), option: "--tcp-listen" },
+        PortMapping { port: 5514, address: doors.syslog.map(own), option: "--syslog-listen" },
+        PortMapping { port: 12201, address: doors.gelf.map(own), option: "--gelf-listen" },
+        PortMapping { port: 24224, address: doors.fluent.map(own), option: "--fluent-listen" },
     ];
     let described = |snippet: &Snippet| {
-        let (text, needs) = filled(snippet.text.trim_end(), origin, &places);
+        let (text, needs) = with_addresses(snippet.text.trim_end(), origin, &mappings);
         SnippetView { name: snippet.name.to_owned(), title: snippet.title.to_owned(), text, needs }
     };
     SNIPPETS.iter().map(described).collect()
 }
 
-/// A default port, and what this server has in its place.
-struct Place {
+/// A default port, and this server's address instead of it.
+struct PortMapping {
     port: u16,
     address: Option<(String, u16)>,
     option: &'static str,
 }
 
-/// Writes this server's addresses into a text that names the default ones, in whatever form;
-/// and the options that it lacks.
-fn filled(text: &str, origin: &str, places: &[Place]) -> (String, Option<String>) {
-    // In two steps: one address may hold the digits of another.
+/// Replaces the default addresses in a text, in any form, by those of this server. Also returns the options that enable
+/// missing doors.
+fn with_addresses(text: &str, origin: &str, mappings: &[PortMapping]) -> (String, Option<String>) {
+    // In two steps, because one address may contain the digits of another.
     const ORIGIN: &str = "\u{1}origin\u{1}";
     let mut filled = text.replace(&format!("http://{}:{}", MAIN.0, MAIN.1), ORIGIN);
     let (mut found, mut needs) = (Vec::new(), Vec::new());
-    for (number, place) in places.iter().enumerate() {
+    for (number, place) in mappings.iter().enumerate() {
         let (default, port) = (format!("{}:{}", MAIN.0, place.port), place.port.to_string());
         match &place.address {
             _ if !filled.contains(&port) => {}
@@ -106,7 +106,7 @@ fn filled(text: &str, origin: &str, places: &[Place]) -> (String, Option<String>
             Some((host, own)) => {
                 let (address, alone) = (format!("\u{1}a{number}\u{1}"), format!("\u{1}p{number}\u{1}"));
                 filled = filled.replace(&default, &address);
-                // A host and a port that stand apart from each other are of one door.
+                // A host and a port that are separate in the text belong to one door.
                 if filled.contains(&port) {
                     filled = filled.replace(&port, &alone).replace(MAIN.0, "\u{1}host\u{1}");
                     found.push(("\u{1}host\u{1}".to_owned(), host.clone()));
@@ -134,9 +134,8 @@ fn host_of(origin: &str) -> &str {
     }
 }
 
-/// How whoever reads the page reaches an address: one that stands for all of the machine's
-/// has the name that the page has.
-fn reached(address: SocketAddr, host: &str) -> (String, u16) {
+/// The reachable form of an address: an unspecified address is replaced by the host of the page.
+fn reachable_address(address: SocketAddr, host: &str) -> (String, u16) {
     let name = if address.ip().is_unspecified() { host.to_owned() } else { address.ip().to_string() };
     (name, address.port())
 }
@@ -160,7 +159,7 @@ mod tests {
         let origin = "https://logs.example.com";
         assert!(text(origin, &doors, "curl").0.contains("https://logs.example.com/api/v1/push"));
         assert!(text(origin, &doors, "winston").0.contains("'127.0.0.1:7001'"));
-        // One address may hold the digits of another.
+        // One address may contain the digits of another.
         assert!(text("http://127.0.0.1:43179", &doors, "curl").0.contains("http://127.0.0.1:43179/api"));
         let (http, _) = text("http://logs:24224", &doors, "winston-http");
         assert!(http.contains("host: 'logs', port: 24224"), "{http}");

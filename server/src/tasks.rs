@@ -1,4 +1,4 @@
-//! The long tasks of this process, as the API and the page System show them.
+//! The long-running tasks of this process, for the API and the page System.
 
 use model::{api::TaskView, time};
 use pipeline::{
@@ -6,7 +6,7 @@ use pipeline::{
     supervisor::{TaskState, TaskStatus},
 };
 
-/// All of them, those that do not run first.
+/// All tasks, those that do not run first.
 pub(crate) fn tasks(supervisor: &Supervisor) -> Vec<TaskView> {
     let mut tasks = supervisor.tasks();
     tasks.sort_by_key(|task| task.state == TaskState::Running);

@@ -1,4 +1,4 @@
-//! What the program says about itself: its log, and its metrics.
+//! The program's own log and metrics.
 
 use std::io::{self, IsTerminal as _};
 
@@ -8,19 +8,18 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Sends the program's log to stderr.
+/// Writes the program's log to stderr.
 ///
 /// # Errors
-/// The filter does not parse, or a log is set up already.
+/// The filter is invalid, or a log is already set up.
 pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let mut filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
     let said = filter.to_string();
     for (library, directive) in [
-        // The broker's client library logs as an error what the engine expects and handles;
-        // what matters of it the engine says itself.
+        // The client library logs expected failures as errors; the engine handles and logs them itself.
         ("lapin", "lapin=off"),
-        // What the database remarks on, such as that there was nothing to do.
+        // Notices of the database, for instance that there was nothing to do.
         ("sqlx", "sqlx::postgres::notice=warn"),
     ] {
         if !said.contains(library) {
@@ -37,7 +36,7 @@ pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 
 /// Starts collecting metrics; the handle renders them.
 pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
-    // Seconds; wide enough for an fsync on a good disk and for a client's patience.
+    // Seconds; from a fast fsync up to a client's timeout.
     const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     let recorder = PrometheusBuilder::new()
         .set_buckets(&SECONDS)

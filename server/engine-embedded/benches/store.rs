@@ -1,5 +1,5 @@
-//! Appending, flushing and each kind of question, by themselves: `cargo bench -p
-//! engine-embedded`. The whole program is measured by `make bench`.
+//! Benchmarks of append, flush and each kind of query: `cargo bench -p engine-embedded`. `make bench` measures the
+//! whole program.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -7,13 +7,17 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use engine_embedded::Options;
-use model::{Query, Value};
-use pipeline::{Batch, Content, Delivery, Receipt, SearchRequest, TimeRange};
+use model::{
+    Query, Value,
+    aggregate::{Aggregation, GROUPS, Key},
+    query::Field,
+};
+use pipeline::{Batch, Content, Delivery, Receipt, SearchRequest, TimeRange, ask};
 use testkit::records;
 use tokio::runtime::Runtime;
 
 const BATCH: usize = 1000;
-/// The records that questions are asked of: four row groups.
+/// The number of records to query: four row groups.
 const RECORDS: usize = 500_000;
 
 /// Plain records, some of them errors, some with a rare word, with a number each.
@@ -42,7 +46,7 @@ fn delivery(number: u64) -> Delivery {
     Delivery { receipt: Receipt(number), content: Content::Batch(Arc::new(batch(number))) }
 }
 
-/// Nothing happens by the clock.
+/// Nothing is triggered by time.
 fn options() -> Options {
     let never = Duration::from_secs(86_400);
     Options {
@@ -97,7 +101,7 @@ fn flush(criterion: &mut Criterion) {
                 }
                 (folder, store)
             },
-            // Closing writes what is in memory.
+            // Closing flushes memory.
             |(folder, store)| {
                 runtime.block_on(store.close());
                 folder
@@ -136,20 +140,20 @@ fn questions(criterion: &mut Criterion) {
             bencher.iter(|| runtime.block_on(store.search(black_box(&request))).unwrap())
         });
     }
-    let everything = Query::default();
     let errors = Query::parse("level:error").unwrap();
     group.bench_function("count of a substring", |bencher| {
         let query = Query::parse("\"nearly exh\"").unwrap();
-        bencher.iter(|| runtime.block_on(store.count(black_box(&query), TimeRange::ALL)).unwrap());
+        bencher.iter(|| runtime.block_on(ask::count(&*store, black_box(&query), TimeRange::ALL)).unwrap());
     });
     group.bench_function("histogram by level", |bencher| {
         let range = TimeRange { from: records::OBSERVED, to: records::OBSERVED + RECORDS as i64 * 1_000_000 };
-        let bucket = 10_000_000_000;
-        bencher.iter(|| runtime.block_on(store.histogram(black_box(&everything), range, bucket)).unwrap());
+        let keys = vec![Key::Time { width: 10_000_000_000 }, Key::Field(Field::Level)];
+        let histogram = Aggregation::counting(Query::default(), range, keys, GROUPS);
+        bencher.iter(|| runtime.block_on(store.aggregate(black_box(&histogram))).unwrap());
     });
     group.bench_function("services by errors", |bencher| {
-        let fields = ["service".to_owned()];
-        bencher.iter(|| runtime.block_on(store.facets(black_box(&errors), TimeRange::ALL, &fields, 10)).unwrap());
+        let services = Aggregation::counting(errors.clone(), TimeRange::ALL, vec![Key::Field(Field::Service)], 10);
+        bencher.iter(|| runtime.block_on(store.aggregate(black_box(&services))).unwrap());
     });
     group.finish();
     runtime.block_on(store.close());

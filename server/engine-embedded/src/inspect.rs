@@ -1,8 +1,7 @@
-//! Looking at a data folder from outside, also beside a server that uses it.
+//! Read-only inspection of a data folder, also while a server uses it.
 //!
-//! The catalogue is opened for reading alone and the parts are immutable, so nothing
-//! here can disturb a server. The journal is not looked at: its frames are verified
-//! whenever they are read, which is at each start.
+//! The catalogue is opened read-only and the parts are immutable, so inspection cannot disturb a server. The
+//! write-ahead log is not inspected: each start verifies its frames.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use pipeline::{Error, Result};
 
 use crate::catalogue::{Catalogue, aside::Listed};
 
-/// A part that counts.
+/// A part in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedPart {
     /// The Parquet file.
@@ -28,13 +27,13 @@ pub struct ListedPart {
 /// A part that is set aside because its file is missing or damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartAside {
-    /// Its row in the catalogue; an operator restores the file to its path.
+    /// Its row in the catalogue, with the path where an operator restores the file.
     pub part: ListedPart,
-    /// The damage, in words.
+    /// A description of the damage.
     pub reason: String,
 }
 
-/// The parts that are set aside, the newest first: their records are missing.
+/// The parts that are set aside, newest first. Their records are missing.
 ///
 /// # Errors
 /// As [`parts`].
@@ -57,19 +56,19 @@ fn described(part: &PartInfo, folder: &Path) -> ListedPart {
     }
 }
 
-/// The parts of the data folder, the newest first. Other files beside them are nobody's.
+/// The parts of the data folder, newest first. Unlisted files are ignored.
 ///
 /// # Errors
-/// `Unavailable` where there is no data folder, `Corrupt` where its catalogue does not read.
+/// `Unavailable` if there is no data folder, `Corrupt` if its catalogue cannot be read.
 pub async fn parts(folder: &Path) -> Result<Vec<ListedPart>> {
     let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.parts().await?;
     Ok(listed.iter().map(|part| described(part, folder)).collect())
 }
 
-/// Verifies the catalogue and every part; `report` is given what is wrong, in words, and
-/// `progress` each part that was looked at. `quick` leaves out decoding the records.
+/// Verifies the catalogue and every part. Calls `report` with each finding, and `progress` with each verified part.
+/// `quick` skips decoding the records.
 ///
-/// A part that a server has merged or deleted meanwhile is passed over.
+/// Skips a part that a server has merged or deleted meanwhile.
 ///
 /// # Errors
 /// As [`parts`].
@@ -99,18 +98,18 @@ pub async fn check(
     Ok(())
 }
 
-/// Whether the part is what the catalogue says of it.
+/// Verifies the part against the catalogue.
 pub(crate) fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
     let info = &part.info;
     let wrong = |what: String| Error::corrupt(format!("the part {}: {what}", info.path));
     let bytes = std::fs::metadata(info.file(folder)).map_err(|error| wrong(format!("cannot be read: {error}")))?.len();
     if bytes != info.bytes {
-        return Err(wrong(format!("has {bytes} bytes and is listed with {}", info.bytes)));
+        return Err(wrong(format!("has {bytes} bytes instead of {}", info.bytes)));
     }
     let footer = part.footer()?;
     let rows: usize = footer.groups.iter().map(|group| group.rows).sum();
     if rows as u64 != info.rows {
-        return Err(wrong(format!("has {rows} records and is listed with {}", info.rows)));
+        return Err(wrong(format!("has {rows} records instead of {}", info.rows)));
     }
     if quick {
         return Ok(());
@@ -124,10 +123,10 @@ pub(crate) fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
             let positions = columns::numbers::<Int64Type>(&batch, schema::POSITION)?.values();
             for (time, position) in columns::times(&batch, schema::TIME)?.iter().zip(positions) {
                 if before.is_some_and(|before| before <= (*time, *position)) {
-                    return Err(wrong(format!("its record at position {position} is out of order or double")));
+                    return Err(wrong(format!("its record at position {position} is out of order or duplicate")));
                 }
                 before = Some((*time, *position));
-                if !within(info, *time, *position) {
+                if !is_within_bounds(info, *time, *position) {
                     return Err(wrong(format!("its record at position {position} is outside of the listed bounds")));
                 }
             }
@@ -136,6 +135,6 @@ pub(crate) fn verify(part: &Part, folder: &Path, quick: bool) -> Result<()> {
     Ok(())
 }
 
-fn within(info: &PartInfo, time: Nanos, position: i64) -> bool {
+fn is_within_bounds(info: &PartInfo, time: Nanos, position: i64) -> bool {
     (info.min_time..=info.max_time).contains(&time) && (info.min_position..=info.max_position).contains(&position)
 }

@@ -1,12 +1,12 @@
-//! The embedded engines: a queue and a store with nothing installed beside the program.
+//! The embedded engines: a queue and a store inside the program.
 //!
-//! - [`wal`]: the write-ahead log, where what a client was told is stored is durable;
-//! - [`queue`]: the queue, which is a cursor over that log;
+//! - [`wal`]: the write-ahead log, which makes acknowledged batches durable;
+//! - [`queue`]: the queue, a cursor over that log;
 //! - `store`: recent records in memory, older ones in [`parts`], listed in the `catalogue`.
 //!
-//! A data folder holds `wal/` (the journal of the store, and of the queue that shares
-//! it), `queue/` (the log of a queue whose store is elsewhere), `parts/`, `aside/` (parts
-//! that are damaged) and `catalogue.sqlite`. One process has it at a time.
+//! A data folder holds `wal/` (the write-ahead log of the store, and of a queue that shares it), `queue/` (the log of a
+//! queue beside another store), `parts/`, `aside/` (damaged parts) and `catalogue.sqlite`. One process uses it at a
+//! time.
 
 mod catalogue;
 pub mod filesystem;
@@ -29,16 +29,15 @@ use crate::{
 /// Opens the embedded queue and the embedded store on one log: a batch is written once.
 ///
 /// # Errors
-/// `Corrupt` where the folder is of a newer format or its catalogue is damaged,
-/// `Unavailable` where another process has it or the disk refuses, `Invalid` for bad
-/// options. A part that is missing or damaged is no error: it is set aside.
+/// `Corrupt` if the folder has a newer format or its catalogue is damaged, `Unavailable` if another process uses it or
+/// the disk fails, `Invalid` for invalid options. A missing or damaged part is not an error: it is set aside.
 pub async fn open_pair(folder: &Path, options: Options) -> Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
     let (store, wal) = EmbeddedStore::open(folder, Mode::Shared, options, Arc::new(Disk)).await?;
     let queue = queue::WalQueue::shared(wal, store.taken_in().await);
     Ok((Arc::new(queue), Arc::new(store)))
 }
 
-/// Opens the embedded store beside another queue: it journals what it takes in.
+/// Opens the embedded store beside another queue, with a write-ahead log of its own.
 ///
 /// # Errors
 /// As [`open_pair`].
@@ -50,8 +49,7 @@ pub async fn open_store(folder: &Path, options: Options) -> Result<Arc<dyn LogSt
 /// Opens the embedded queue beside another store.
 ///
 /// # Errors
-/// `Unavailable` where another process has the folder or the disk refuses, `Invalid` for
-/// bad options.
+/// `Unavailable` if another process uses the folder or the disk fails, `Invalid` for invalid options.
 pub async fn open_queue(folder: &Path, options: Options) -> Result<Arc<dyn Queue>> {
     let queue = queue::WalQueue::alone(
         folder.join("queue"),

@@ -1,4 +1,4 @@
-//! Where the broker is, and how much may be on the way to and from it.
+//! Configuration: the broker's address, and the limits in both directions.
 
 use std::{fmt, time::Duration};
 
@@ -6,36 +6,34 @@ use lapin::uri::AMQPUri;
 use pipeline::{Error, Result, Supervisor};
 use url::{Host, Url};
 
-/// The queue, unless the URL names another.
+/// The default queue name.
 const QUEUE: &str = "logboom.store";
-/// Seconds between heartbeats, unless the URL says otherwise: a network that is cut
-/// without a word is noticed within two of them.
+/// The default heartbeat interval in seconds: a network that drops packets silently is detected within two of them.
 const HEARTBEAT: u16 = 10;
-/// What the URL may carry after its question mark.
+/// The supported query parameters of the URL.
 const PARAMETERS: [&str; 5] = ["queue", "heartbeat", "frame_max", "channel_max", "auth_mechanism"];
 
-/// Bounds of the engine; the defaults fit a node with some hundred MB of memory.
+/// Limits of the engine; the defaults fit a node with some hundred MB of memory.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long a batch may wait for the broker's confirm. After that the caller is
-    /// told that the batch may or may not be in the queue.
+    /// How long a batch may wait for the broker's confirm. After that the caller receives an error, and the batch may
+    /// or may not be in the queue.
     pub publish_timeout: Duration,
-    /// Encoded bytes of batches sent and not yet confirmed; past it: `Overloaded`.
+    /// The limit of encoded bytes sent and not yet confirmed; beyond it: `Overloaded`.
     pub in_flight_bytes: usize,
-    /// The most batches that the broker may have given to this process without having
-    /// them acknowledged. Fewer where they would take more than [`Options::prefetch_bytes`].
+    /// The limit of unacknowledged batches at this process. Fewer if they exceed [`Options::prefetch_bytes`].
     pub prefetch: u16,
-    /// Encoded bytes of those batches. Up to half as much again for a moment; more where
-    /// large batches follow small ones, by what the broker has sent before it can be stopped.
+    /// The limit of their encoded bytes. Temporarily up to half as much again; more if large batches follow small ones,
+    /// by the bytes that the broker sends before its subscription is cancelled.
     pub prefetch_bytes: usize,
-    /// Bytes of batches that are decoded ahead of the store, roughly; also what one call
-    /// of [`pipeline::Queue::receive`] returns at most.
+    /// The approximate bytes of batches decoded ahead of the store; also the limit of one call of
+    /// [`pipeline::Queue::receive`].
     pub decoded_bytes: usize,
-    /// How long a queue is left alone after it was created, before the first batch.
+    /// The wait after the queue was created, before the first batch is published.
     ///
-    /// The broker writes what it knows of a new queue to its files within two seconds,
-    /// and loses the queue, with all that was confirmed, when it is killed before that
-    /// (seen with RabbitMQ 3.10, which keeps it in Mnesia). Once in a queue's life.
+    /// The broker persists the metadata of a new queue within two seconds. If it is killed before that, it loses the
+    /// queue and all confirmed messages (observed with RabbitMQ 3.10, which keeps it in Mnesia). Happens once per
+    /// queue.
     pub new_queue_rest: Duration,
     /// The supervisor of the engine's tasks.
     pub supervisor: Supervisor,
@@ -55,7 +53,7 @@ impl Default for Options {
     }
 }
 
-/// The broker and the queue, from a URL. Shows itself without the password.
+/// The broker and the queue, from a URL. `Debug` and `Display` omit the password.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) uri: AMQPUri,
@@ -63,10 +61,10 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads `amqp[s]://user:password@host:port/virtual-host?queue=name`.
+    /// Parses `amqp[s]://user:password@host:port/virtual-host?queue=name`.
     ///
     /// # Errors
-    /// `Invalid`, with the part that is wrong and never the URL itself.
+    /// `Invalid`, with the invalid part but never the URL itself.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let url = Url::parse(text).map_err(|error| Error::invalid(format!("queue URL: {error}")))?;
         if !matches!(url.scheme(), "amqp" | "amqps") {
@@ -78,7 +76,7 @@ impl Address {
         let unknown = url.query_pairs().find(|(key, _)| !PARAMETERS.contains(&key.as_ref()));
         if let Some((key, _)) = unknown {
             let known = PARAMETERS.join(", ");
-            return Err(Error::invalid(format!("queue URL: unknown parameter `{key}`; there are {known}")));
+            return Err(Error::invalid(format!("queue URL: unknown parameter `{key}`; supported are {known}")));
         }
         let queue = url.query_pairs().find(|(key, _)| key == "queue");
         let queue = queue.map_or_else(|| QUEUE.to_owned(), |(_, name)| name.into_owned());
@@ -89,11 +87,11 @@ impl Address {
         }
         let mut uri: AMQPUri = text.parse().map_err(|error| Error::invalid(format!("queue URL: {error}")))?;
         if let Host::Ipv6(host) = host {
-            // The parser of the client takes names only, and falls back to localhost.
+            // The client's parser accepts only names, and falls back to localhost.
             uri.authority.host = host.to_string();
         }
         if uri.vhost.is_empty() {
-            // A virtual host without a name is possible, and never what `host:5672/` means.
+            // A virtual host may have an empty name, but `host:5672/` never means that.
             "/".clone_into(&mut uri.vhost);
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);

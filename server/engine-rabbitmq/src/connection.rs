@@ -1,4 +1,4 @@
-//! One connection to the broker, and what its failures mean.
+//! One connection to the broker, and the classes of its failures.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use tokio::time::timeout;
 
 use crate::{config::Address, state::Trouble};
 
-/// For a handshake or one request to the broker. A network that swallows packets would
-/// otherwise hold an attempt for minutes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of a handshake or a request to the broker. A network that drops packets would otherwise block an attempt
+/// for minutes.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why a connection cannot be had, or has ended.
+/// Why a connection failed or ended.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Later it may do.
+    /// Temporary: a retry may succeed.
     #[error("{0}")]
     Away(String),
-    /// Somebody has to change something first: the password, a right, the queue.
+    /// Somebody must fix something first: the password, a permission, the queue.
     #[error("{0}")]
     Refused(String),
-    /// Another connection has it to itself for the moment.
+    /// Another connection holds the exclusive lock.
     #[error("{0}")]
     Locked(String),
 }
@@ -50,27 +50,27 @@ impl From<&Failure> for Trouble {
     }
 }
 
-/// Makes a connection that names itself `logboom` and its part to the broker.
+/// Opens a connection with the client name `logboom` and the part's name.
 pub(crate) async fn open(address: &Address, part: &str) -> Result<Connection, Failure> {
     let properties = ConnectionProperties::default().with_connection_name(format!("logboom {part}").into());
-    patiently(Connection::connect_uri(address.uri.clone(), properties)).await
+    with_timeout(Connection::connect_uri(address.uri.clone(), properties)).await
 }
 
 /// Opens a channel.
 pub(crate) async fn channel(connection: &Connection) -> Result<Channel, Failure> {
-    patiently(connection.create_channel()).await
+    with_timeout(connection.create_channel()).await
 }
 
-/// Waits for the broker's answer, but not for ever.
-pub(crate) async fn patiently<T>(request: impl Future<Output = lapin::Result<T>>) -> Result<T, Failure> {
-    match timeout(PATIENCE, request).await {
+/// Waits for the broker's response, with a timeout.
+pub(crate) async fn with_timeout<T>(request: impl Future<Output = lapin::Result<T>>) -> Result<T, Failure> {
+    match timeout(TIMEOUT, request).await {
         Ok(answer) => answer.map_err(Failure::from),
-        Err(_) => Err(Failure::Away(format!("no answer within {PATIENCE:?}"))),
+        Err(_) => Err(Failure::Away(format!("no response within {TIMEOUT:?}"))),
     }
 }
 
-/// Closes the connection in order; what was sent before is processed by the broker.
+/// Closes the connection cleanly; the broker still processes earlier frames.
 pub(crate) async fn close(connection: &Connection) {
-    // Nothing follows from a failure: the broker treats a lost connection the same.
-    let _ = patiently(connection.close(200, "closed by logboom".into())).await;
+    // A failure is ignored: the broker treats a lost connection the same.
+    let _ = with_timeout(connection.close(200, "closed by logboom".into())).await;
 }

@@ -1,5 +1,4 @@
-//! The consuming part: takes messages from the broker, decodes them, puts them into
-//! the inbox.
+//! The consuming part: receives messages from the broker, decodes them, and puts them into the inbox.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -26,14 +25,14 @@ use crate::{
     window::Window,
 };
 
-/// How often the broker is asked how many messages wait.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// So many looks in a row must find messages waiting and none delivered. More than one,
-/// because each is a moment's, and the broker may be slow.
-const IDLE_LOOKS: u32 = 3;
-/// A message longer than this is decoded off the asynchronous threads.
+/// The interval of reading the queue's length.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of consecutive checks that must find waiting messages and no delivery. More than one, because each is a
+/// snapshot, and the broker may be slow.
+const IDLE_CHECKS: u32 = 3;
+/// Longer messages are decoded off the async threads.
 const QUICK_BYTES: usize = 32 << 10;
-/// What a message takes beside its body.
+/// The overhead of a message besides its body.
 const OVERHEAD: usize = 512;
 
 pub(crate) struct Consumer {
@@ -43,7 +42,7 @@ pub(crate) struct Consumer {
     pub(crate) state: Arc<State>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) unacked: Arc<Unacked>,
-    /// Whether the broker should deliver: not after a release, until the next receive.
+    /// Whether the broker should deliver: false from a release until the next receive.
     pub(crate) wanted: watch::Receiver<bool>,
     pub(crate) generation: u64,
 }
@@ -58,19 +57,18 @@ impl Part for Consumer {
 
         let connection = Arc::new(connection);
         let (queue, state, unacked) = (self.address.queue.clone(), self.state.clone(), self.unacked.clone());
-        let forgotten = watch_queue(connection.clone(), queue, state, unacked, self.wanted.clone());
-        let forgotten = AbortOnDropHandle::new(tokio::spawn(forgotten));
+        let stalled = watch_queue(connection.clone(), queue, state, unacked, self.wanted.clone());
+        let stalled = AbortOnDropHandle::new(tokio::spawn(stalled));
         self.generation += 1;
         self.unacked.begin(self.generation, channel.clone()).await;
         up();
-        let ended = self.consume(&connection, &channel, forgotten, stop).await;
-        // Before the channel is gone at the broker: no acknowledgement may be tried on
-        // it, and what waits in the inbox is void.
+        let ended = self.consume(&connection, &channel, stalled, stop).await;
+        // Before the channel closes: acknowledgements on it would fail, and deliveries in the inbox become void.
         self.unacked.end().await;
         if ended.is_ok() {
-            // First the channel, which keeps its order: the end of the connection may overtake
-            // acknowledgements that were just given, and then they are lost.
-            let _ = connection::patiently(channel.close(200, "closed by logboom".into())).await;
+            // The channel first, because it preserves order: closing the connection may overtake and lose recent
+            // acknowledgements.
+            let _ = connection::with_timeout(channel.close(200, "closed by logboom".into())).await;
         }
         connection::close(&connection).await;
         ended
@@ -78,8 +76,7 @@ impl Part for Consumer {
 
     fn down(&mut self, _: &Failure) {}
 
-    // Lets go of the channel, and with it of the connection: the broker delivers again what is
-    // not acknowledged.
+    // Drops the channel, and with it the connection: the broker redelivers unacknowledged messages.
     async fn recover(&mut self) {
         self.unacked.end().await;
     }
@@ -90,10 +87,10 @@ impl Consumer {
         &mut self,
         connection: &Connection,
         channel: &Channel,
-        mut forgotten: AbortOnDropHandle<()>,
+        mut stalled: AbortOnDropHandle<()>,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
-        let mut happenings = connection.events_listener();
+        let mut connection_events = connection.events_listener();
         let mut subscription: Option<Subscription> = None;
         let mut undecoded: VecDeque<(Receipt, Vec<u8>)> = VecDeque::new();
         loop {
@@ -102,36 +99,36 @@ impl Consumer {
             subscription = match subscription.take() {
                 None if wanted && self.window.has_room_beside(held) => Some(self.subscribe(channel).await?),
                 Some(subscription) if !wanted => {
-                    give_back(channel, subscription).await?;
+                    requeue(channel, subscription).await?;
                     None
                 }
                 Some(subscription)
                     if self.window.is_exceeded_by(held) || self.window.has_outgrown(subscription.messages) =>
                 {
                     for message in cancel(channel, subscription).await? {
-                        undecoded.push_back(self.note(message).await);
+                        undecoded.push_back(self.track(message).await);
                     }
-                    // Made anew as soon as what is held leaves room for it.
+                    // Recreated as soon as the held bytes leave room for it.
                     continue;
                 }
                 same => same,
             };
             let can_decode = !undecoded.is_empty();
             let has_room = self.inbox.has_room();
-            // Messages come before decoding, so that what they take is known at once.
+            // Receiving has priority over decoding, so that the held bytes are up to date.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                event = happenings.next() => match event {
+                event = connection_events.next() => match event {
                     Some(Event::Error(error)) => return Err(error.into()),
                     Some(_) => {}
                     None => return Err(Failure::Away("the connection has ended".to_owned())),
                 },
-                _ = &mut forgotten => return Err(Failure::Away("messages wait, and none is delivered".to_owned())),
-                // Fails only when the queue is dropped, which cancels `stop` as well.
+                _ = &mut stalled => return Err(Failure::Away("messages wait, and none is delivered".to_owned())),
+                // Fails only when the queue is dropped, which also cancels `stop`.
                 _ = self.wanted.changed() => {}
                 message = next(&mut subscription), if subscription.is_some() => match message {
-                    Some(message) => undecoded.push_back(self.note(message?).await),
+                    Some(message) => undecoded.push_back(self.track(message?).await),
                     None => return Err(Failure::Away("the queue was deleted".to_owned())),
                 },
                 () = std::future::ready(()), if can_decode && has_room => {
@@ -140,24 +137,24 @@ impl Consumer {
                     }
                 }
                 () = self.inbox.room(), if can_decode && !has_room => {}
-                () = self.unacked.fewer(), if subscription.is_none() => {}
+                () = self.unacked.wait_settled(), if subscription.is_none() => {}
             }
         }
     }
 
     async fn subscribe(&self, channel: &Channel) -> Result<Subscription, Failure> {
         let messages = self.window.messages();
-        connection::patiently(channel.basic_qos(messages, BasicQosOptions::default())).await?;
+        connection::with_timeout(channel.basic_qos(messages, BasicQosOptions::default())).await?;
         let queue = self.address.queue.as_str().into();
         let options = BasicConsumeOptions::default();
         let consume = channel.basic_consume(queue, "".into(), options, FieldTable::default());
-        Ok(Subscription { deliveries: connection::patiently(consume).await?, messages })
+        Ok(Subscription { deliveries: connection::with_timeout(consume).await?, messages })
     }
 
-    async fn note(&mut self, message: Message) -> (Receipt, Vec<u8>) {
+    async fn track(&mut self, message: Message) -> (Receipt, Vec<u8>) {
         let bytes = message.data.len() + OVERHEAD;
         self.window.arrived(bytes);
-        (self.unacked.note(message.delivery_tag, bytes).await, message.data)
+        (self.unacked.track(message.delivery_tag, bytes).await, message.data)
     }
 
     async fn decode(&self, receipt: Receipt, bytes: Vec<u8>) {
@@ -166,7 +163,7 @@ impl Consumer {
         } else {
             match spawn_blocking(move || decode(bytes)).await {
                 Ok(content) => content,
-                // The process is shutting down; unacknowledged, it will come again.
+                // The process is shutting down; the unacknowledged message will be redelivered.
                 Err(_) => return,
             }
         };
@@ -174,13 +171,13 @@ impl Consumer {
     }
 }
 
-/// What the broker sends, and how many of it ahead of their acknowledgement.
+/// A subscription and its prefetch count.
 struct Subscription {
     deliveries: Deliveries,
     messages: u16,
 }
 
-/// The next message; never, where there is no subscription.
+/// The next message; pending forever without a subscription.
 async fn next(subscription: &mut Option<Subscription>) -> Option<lapin::Result<Message>> {
     match subscription {
         Some(subscription) => subscription.deliveries.next().await,
@@ -188,19 +185,19 @@ async fn next(subscription: &mut Option<Subscription>) -> Option<lapin::Result<M
     }
 }
 
-/// Ends the subscription; what the broker has sent meanwhile goes back to it.
-async fn give_back(channel: &Channel, subscription: Subscription) -> Result<(), Failure> {
+/// Ends the subscription; messages received meanwhile are requeued.
+async fn requeue(channel: &Channel, subscription: Subscription) -> Result<(), Failure> {
     let options = BasicNackOptions { requeue: true, multiple: false };
     for message in cancel(channel, subscription).await? {
-        connection::patiently(channel.basic_nack(message.delivery_tag, options)).await?;
+        connection::with_timeout(channel.basic_nack(message.delivery_tag, options)).await?;
     }
     Ok(())
 }
 
-/// Ends the subscription; returns what the broker has sent meanwhile.
+/// Ends the subscription; returns messages received meanwhile.
 async fn cancel(channel: &Channel, subscription: Subscription) -> Result<Vec<Message>, Failure> {
     let mut deliveries = subscription.deliveries;
-    connection::patiently(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await?;
+    connection::with_timeout(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await?;
     let mut messages = Vec::new();
     while let Some(message) = deliveries.next().await {
         messages.push(message?);
@@ -218,12 +215,11 @@ fn decode(bytes: Vec<u8>) -> Content {
     }
 }
 
-/// Keeps the number of waiting messages up to date; ends when the broker has forgotten
-/// the subscription: messages wait, this process holds none, and yet none comes.
+/// Updates the number of waiting messages. Ends when the broker has lost the subscription: messages wait, this process
+/// holds none, and none is delivered.
 ///
-/// A look at the queue fails, and closes its channel, where
-/// there is no queue, so each failure takes a new one; that the connection is lost is
-/// for the session to notice.
+/// Reading the length fails, and closes its channel, if the queue does not exist, so each failure opens a new channel.
+/// The session detects a lost connection.
 async fn watch_queue(
     connection: Arc<Connection>,
     queue: String,
@@ -238,12 +234,12 @@ async fn watch_queue(
                 state.set_ready(ready);
                 let is_idle = ready > 0 && unacked.count() == 0 && *wanted.borrow();
                 idle = if is_idle { idle + 1 } else { 0 };
-                if idle == IDLE_LOOKS {
+                if idle == IDLE_CHECKS {
                     return;
                 }
-                tokio::time::sleep(LOOK_INTERVAL).await;
+                tokio::time::sleep(CHECK_INTERVAL).await;
             }
         }
-        tokio::time::sleep(LOOK_INTERVAL).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What is worth a log line and a count, one function each.
+//! The events of the engine: one function each, with a log line and a metric.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::Address;
 
-/// A connection is there, and the queue declared.
+/// A connection is open, and the queue is declared.
 pub(crate) fn connected(part: &'static str, address: &Address, after: Option<Duration>) {
     counter!("logboom_rabbitmq_connected_total", "part" => part).increment(1);
     match after {
@@ -16,17 +16,16 @@ pub(crate) fn connected(part: &'static str, address: &Address, after: Option<Dur
     }
 }
 
-/// A connection that was there is lost.
+/// An open connection was lost.
 pub(crate) fn lost(part: &'static str, reason: &str) {
     counter!("logboom_rabbitmq_lost_total", "part" => part).increment(1);
-    warn!(part, "lost the connection to rabbitmq, connecting again: {reason}");
+    warn!(part, "lost the connection to rabbitmq, reconnecting: {reason}");
 }
 
-/// An attempt to connect has failed; worth a warning when it is for another reason than
-/// the attempt before.
+/// A connection attempt failed. Logged as a warning if the reason has changed.
 pub(crate) fn attempt_failed(part: &'static str, reason: &str, pause: Duration, is_news: bool) {
     if is_news {
-        warn!(part, "cannot connect to rabbitmq, trying on: {reason}");
+        warn!(part, "cannot connect to rabbitmq, retrying: {reason}");
     } else {
         debug!(part, ?pause, "cannot connect to rabbitmq: {reason}");
     }
@@ -38,29 +37,29 @@ pub(crate) fn blocked(reason: &str) {
     warn!("rabbitmq blocks publishers: {reason}");
 }
 
-/// The broker takes messages again.
+/// The broker accepts messages again.
 pub(crate) fn unblocked() {
-    info!("rabbitmq takes messages again");
+    info!("rabbitmq accepts messages again");
 }
 
-/// There was no queue, and now there is.
+/// The queue was created.
 pub(crate) fn created(queue: &str, rest: Duration) {
-    info!(?rest, "created the queue {queue}, waiting until rabbitmq has it on disk");
+    info!(?rest, "created the queue {queue}, waiting until rabbitmq has persisted it");
 }
 
-/// Messages came back because there is no queue.
+/// Messages were returned because there is no queue.
 pub(crate) fn returned(messages: usize, queue: &str) {
     counter!("logboom_rabbitmq_returned_total").increment(messages as u64);
     warn!(messages, "rabbitmq has no queue {queue}, declaring it again");
 }
 
-/// A message in the queue is no batch.
+/// A message in the queue is not a batch.
 pub(crate) fn undecodable(bytes: usize, reason: &str) {
     counter!("logboom_rabbitmq_undecodable_total").increment(1);
-    warn!(bytes, "a message in the queue is no batch: {reason}");
+    warn!(bytes, "a message in the queue is not a batch: {reason}");
 }
 
-/// An acknowledgement could not be sent; the batches will be delivered again.
+/// An acknowledgement could not be sent; the batches will be redelivered.
 pub(crate) fn acknowledgement_lost(deliveries: usize, reason: &str) {
-    debug!(deliveries, "could not acknowledge, rabbitmq will deliver again: {reason}");
+    debug!(deliveries, "could not acknowledge, rabbitmq will redeliver: {reason}");
 }

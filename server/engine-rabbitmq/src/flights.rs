@@ -1,18 +1,14 @@
-//! Messages sent and not yet confirmed, and which of them were really routed.
+//! Unconfirmed messages, and whether they were really routed.
 //!
-//! The broker answers a message that has no queue twice: first it returns it, then it
-//! confirms it. The client library hands a returned message over with whichever
-//! confirm comes next, and with many messages in flight that may be another message's.
-//! So messages are told apart by correlation id, and a confirm is believed only after
-//! every confirm that may carry the return has been looked at:
+//! The broker responds twice to a message without a queue: it returns the message, then confirms it. The client library
+//! attaches a returned message to the next confirm, which may belong to another message. So messages are identified by
+//! correlation id, and a confirm counts only after every confirm that may carry the return has been checked:
 //!
-//! A return precedes its own confirm, and is handed over with the first confirm after
-//! it. When a confirm arrives without a returned message, then the message's return,
-//! if there was one, has been handed over with an earlier confirm. [`Flights::settle`]
-//! therefore looks at all flights, then at those still up a second time, and only then
-//! answers those that had landed by the first look: what landed before them has been
-//! seen by then. A flight that carries a return is never believed, even when the return
-//! is another's, because its own could be waiting behind it.
+//! A return precedes its own confirm, and is attached to the first confirm after it. If a confirm arrives without a
+//! returned message, the message's own return, if any, was attached to an earlier confirm. [`Flights::settle`]
+//! therefore polls all messages, polls the pending ones a second time, and only then replies to those confirmed in the
+//! first poll: all earlier confirms have been seen by then. A confirm with an attached return never counts as success,
+//! even if the return is another message's, because its own return could follow.
 
 use std::{
     collections::HashSet,
@@ -28,23 +24,23 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::connection::Failure;
 
-/// A message to be sent, and who waits for it.
+/// A message to send, and its caller.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    /// For people who look into the queue; repeated publishing of a batch repeats it.
+    /// For operators who inspect the queue; a republished batch has the same id.
     pub(crate) message_id: String,
     pub(crate) body: Bytes,
     pub(crate) answer: oneshot::Sender<Result<Verdict>>,
-    /// Its share of the bytes in flight.
+    /// Its share of the limit of bytes in flight.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
-/// What the broker has said.
+/// The broker's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Routed, and safe with a majority of the queue's members.
+    /// Routed, and replicated to a majority of the queue's members.
     Confirmed,
-    /// A negative confirm: the queue is full, or could not take the message in time.
+    /// A negative confirm: the queue is full, or did not accept the message in time.
     Rejected,
 }
 
@@ -56,23 +52,23 @@ pub(crate) struct Flights {
     returned: HashSet<u64>,
 }
 
-type Landing = lapin::Result<Confirmation>;
+type ConfirmResult = lapin::Result<Confirmation>;
 
 struct Flight {
     id: u64,
-    confirm: Pin<Box<dyn Future<Output = Landing> + Send>>,
-    landing: Option<Landing>,
-    /// `None` once the caller has been answered ahead of the confirm.
+    confirm: Pin<Box<dyn Future<Output = ConfirmResult> + Send>>,
+    result: Option<ConfirmResult>,
+    /// `None` once the caller has received a reply before the confirm.
     answer: Option<oneshot::Sender<Result<Verdict>>>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// What [`Flights::settle`] has found.
+/// The result of [`Flights::settle`].
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
-    /// Messages that came back.
+    /// The number of returned messages.
     pub(crate) returned: usize,
-    /// Why the channel is of no use any more.
+    /// Why the channel is unusable.
     pub(crate) broken: Option<Failure>,
 }
 
@@ -85,8 +81,8 @@ impl Flights {
         self.flights.is_empty()
     }
 
-    /// Sends a message, in the order of the calls.
-    pub(crate) fn launch(&mut self, channel: &Channel, queue: &str, publication: Publication) {
+    /// Sends a message, in call order.
+    pub(crate) fn send(&mut self, channel: &Channel, queue: &str, publication: Publication) {
         let Publication { message_id, body, answer, permit } = publication;
         let id = self.next_id;
         self.next_id += 1;
@@ -102,19 +98,18 @@ impl Flights {
             drop(body);
             confirm.await
         };
-        // Polled for the first time, and so sent, by the next `settle`, which looks at
-        // the flights in this order.
-        let flight = Flight { id, confirm: Box::pin(confirm), landing: None, answer: Some(answer), _permit: permit };
+        // The next `settle` polls it for the first time, and so sends it; it polls in this order.
+        let flight = Flight { id, confirm: Box::pin(confirm), result: None, answer: Some(answer), _permit: permit };
         self.flights.push(flight);
     }
 
-    /// Waits until some flights have landed, and answers their callers. For ever when
-    /// none is up. Cancel-safe.
+    /// Waits until some messages are confirmed, and replies to their callers. Pending forever if none is in flight.
+    /// Cancel-safe.
     pub(crate) async fn settle(&mut self) -> Settled {
         poll_fn(|context| self.poll_settle(context)).await
     }
 
-    /// Answers all callers now; the flights stay up until their confirm.
+    /// Replies to all callers now; the messages stay in flight until their confirm.
     pub(crate) fn answer_all(&mut self, error: &Error) {
         for answer in self.flights.iter_mut().filter_map(|flight| flight.answer.take()) {
             let _ = answer.send(Err(error.clone()));
@@ -122,18 +117,18 @@ impl Flights {
     }
 
     fn poll_settle(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
-        self.look(context);
-        let landed: HashSet<u64> = self.flights.iter().filter(|f| f.landing.is_some()).map(|f| f.id).collect();
-        if landed.is_empty() {
+        self.poll_confirms(context);
+        let confirmed: HashSet<u64> = self.flights.iter().filter(|f| f.result.is_some()).map(|f| f.id).collect();
+        if confirmed.is_empty() {
             return Poll::Pending;
         }
-        self.look(context);
+        self.poll_confirms(context);
 
         let mut settled = Settled::default();
-        for flight in self.flights.extract_if(.., |flight| landed.contains(&flight.id)) {
+        for flight in self.flights.extract_if(.., |flight| confirmed.contains(&flight.id)) {
             let returned = self.returned.remove(&flight.id);
-            let Some(landing) = flight.landing else { continue };
-            let outcome = outcome(landing, returned, &mut settled);
+            let Some(result) = flight.result else { continue };
+            let outcome = to_reply(result, returned, &mut settled);
             if let Some(answer) = flight.answer {
                 // The caller may have stopped waiting.
                 let _ = answer.send(outcome);
@@ -145,22 +140,22 @@ impl Flights {
         Poll::Ready(settled)
     }
 
-    /// Polls the flights that are up, and notes which messages came back.
-    fn look(&mut self, context: &mut Context<'_>) {
-        for flight in self.flights.iter_mut().filter(|flight| flight.landing.is_none()) {
-            let Poll::Ready(landing) = flight.confirm.as_mut().poll(context) else { continue };
-            if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &landing {
+    /// Polls the pending messages, and records the returned ones.
+    fn poll_confirms(&mut self, context: &mut Context<'_>) {
+        for flight in self.flights.iter_mut().filter(|flight| flight.result.is_none()) {
+            let Poll::Ready(result) = flight.confirm.as_mut().poll(context) else { continue };
+            if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &result {
                 let id = message.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse::<u64>().ok());
                 self.returned.extend(id);
             }
-            flight.landing = Some(landing);
+            flight.result = Some(result);
         }
     }
 }
 
-/// What the caller is told.
-fn outcome(landing: Landing, returned: bool, settled: &mut Settled) -> Result<Verdict> {
-    match landing {
+/// The reply to the caller.
+fn to_reply(result: ConfirmResult, returned: bool, settled: &mut Settled) -> Result<Verdict> {
+    match result {
         Ok(Confirmation::Ack(None)) if !returned => Ok(Verdict::Confirmed),
         Ok(Confirmation::Ack(_)) => {
             settled.returned += 1;

@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 use pipeline::{Content, Delivery};
 use tokio::sync::Notify;
 
-/// What a delivery weighs beside its records.
+/// The overhead of a delivery besides its records.
 const OVERHEAD: usize = 256;
 
-/// Deliveries on their way from the consuming part to `receive`, bounded by weight.
+/// Decoded deliveries on the way to `receive`, bounded by weight.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
@@ -29,13 +29,12 @@ impl Inbox {
         Self { waiting: Mutex::default(), bound, arrived: Notify::new(), room: Notify::new() }
     }
 
-    /// Whether another delivery may be put in. One may always follow an empty inbox,
-    /// however heavy.
+    /// Whether another delivery fits. An empty inbox accepts one of any weight.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.lock().weight < self.bound
     }
 
-    /// Waits until [`Inbox::take`] has made room.
+    /// Waits until there is room.
     pub(crate) async fn room(&self) {
         while !self.has_room() {
             self.room.notified().await;
@@ -50,15 +49,15 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Waits for deliveries, then takes at least one and at most about `max_records`
-    /// records. Those that are no longer `valid` are dropped. Cancel-safe.
+    /// Waits for deliveries, then takes at least one and at most about `max_records` records. Drops those that are no
+    /// longer `valid`. Cancel-safe.
     pub(crate) async fn take(&self, max_records: usize, valid: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         loop {
             let taken = self.take_now(max_records, &valid);
             if !taken.is_empty() {
                 return taken;
             }
-            // A permit is kept by what arrives between the look and the wait.
+            // `Notify` stores a permit for arrivals between the check and the wait.
             self.arrived.notified().await;
         }
     }

@@ -1,44 +1,36 @@
 //! The distributed queue: RabbitMQ.
 //!
-//! One durable *quorum* queue holds the batches, one AMQP message each, body as
-//! `pipeline::envelope` writes it. Works with RabbitMQ 3.10 and later.
+//! One durable *quorum* queue holds the batches, one AMQP message each, with a `pipeline::envelope` as body. Works with
+//! RabbitMQ 3.10 and later.
 //!
 //! # Publishing ([`publisher`], [`flights`])
 //!
-//! Messages go through the default exchange, persistent and `mandatory`, with
-//! publisher confirms, many in flight. The broker *confirms* a message that it could
-//! not route, after returning it; so a batch counts as published only when its confirm
-//! is positive **and** it was not returned. While the broker is away, or blocks
-//! publishers because its memory or disk is short, publishing fails at once: hope is
-//! never answered with success.
+//! Messages go through the default exchange, persistent and `mandatory`, with publisher confirms, many in flight. The
+//! broker *confirms* a message that it could not route, after returning it; so a batch counts as published only if its
+//! confirm is positive **and** it was not returned. While the broker is unavailable, or blocks publishers because it
+//! lacks memory or disk, publishing fails at once. An uncertain result is never success.
 //!
 //! # Consuming ([`consumer`], [`window`], [`unacked`], [`inbox`])
 //!
-//! A connection of its own, because the broker stops reading from a publishing
-//! connection that it blocks, acknowledgements included. What is taken and not
-//! acknowledged is bounded in bytes: the prefetch, which counts messages, follows their
-//! sizes, and the subscription is cancelled where they take too much all the same. So
-//! thousands of small batches are at hand for one transaction, and few large ones. A
-//! second bound holds what is decoded ahead, which is at most what one transaction is
-//! given. Delivery tags mean something on their channel only, so a receipt carries the
-//! generation of its channel, and receipts of a lost channel are ignored: the broker
-//! delivers those messages again, and the store's ledger makes that a no-op.
-//! Released batches go back to the broker and the consumer is cancelled until the next
-//! `receive`, so that a store that is away does not make batches go round and round.
+//! It has its own connection, because the broker stops reading from a blocked publishing connection, including
+//! acknowledgements. Unacknowledged messages are bounded in bytes: the prefetch count follows their sizes, and the
+//! subscription is cancelled if they still exceed the limit. So a transaction can have thousands of small batches, or
+//! few large ones. A second limit applies to decoded batches, at most one transaction's. Delivery tags are only valid
+//! on their channel, so a receipt contains the generation of its channel. Receipts of a lost channel are ignored: the
+//! broker redelivers those messages, and the store's ledger deduplicates them. Released batches are requeued, and the
+//! consumer is cancelled until the next `receive`, so that batches do not circulate while the store is unavailable.
 //!
 //! # Connections ([`connection`], [`sessions`])
 //!
-//! Each of the two is supervised: when it is lost it is made again, with growing
-//! pauses, and the queue is declared again. lapin's own recovery is not used: it would
-//! keep receipts and confirms alive across a gap that the broker knows nothing of.
+//! Both are supervised: a lost connection is reopened with exponential backoff, and the queue is declared again.
+//! lapin's own recovery is not used: it would keep receipts and confirms across a gap that the broker does not know.
 //!
 //! # The queue ([`topology`])
 //!
-//! `x-delivery-limit` is as high as it goes, because RabbitMQ 4 drops a message after
-//! 20 deliveries by default; `x-overflow` is `reject-publish`, because by default a
-//! queue with a length limit drops its oldest messages, confirmed or not. RabbitMQ 3.10
-//! does not bear a quorum queue that is declared again as soon as it is deleted, which a
-//! pause keeps off; a lock sees to it that no two nodes declare it at once.
+//! `x-delivery-limit` is at its maximum, because RabbitMQ 4 drops a message after 20 deliveries by default.
+//! `x-overflow` is `reject-publish`, because by default a queue with a length limit drops its oldest messages, even
+//! confirmed ones. RabbitMQ 3.10 fails if a quorum queue is redeclared right after its deletion, which a wait prevents;
+//! a lock ensures that nodes declare it one at a time.
 
 mod config;
 mod connection;

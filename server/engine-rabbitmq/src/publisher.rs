@@ -1,4 +1,4 @@
-//! The publishing part: takes messages from callers, sends them, answers.
+//! The publishing part: takes messages from callers, sends them, and replies.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,12 +21,12 @@ use crate::{
     topology,
 };
 
-/// Messages in flight on the channel. Confirms come in groups, per fsync of the
-/// broker; more in flight than this gain nothing.
+/// The limit of messages in flight on the channel. The broker confirms in groups, per fsync; more messages in flight
+/// gain nothing.
 const IN_FLIGHT: usize = 256;
-/// How long a deleted queue is left alone.
+/// The wait before a deleted queue is redeclared.
 const DELETED_REST: Duration = Duration::from_secs(1);
-/// How long confirms are waited for when the queue is closed.
+/// The time limit for the last confirms on close.
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
 pub(crate) struct Publisher {
@@ -57,7 +57,7 @@ impl Part for Publisher {
         self.state.set_trouble(Some(failure.into()));
     }
 
-    // Messages in flight are answered by being dropped with the session.
+    // Dropping the session replies to messages in flight.
     async fn recover(&mut self) {}
 }
 
@@ -71,46 +71,46 @@ impl Publisher {
     ) -> Result<(), Failure> {
         let mut happenings = connection.events_listener();
         let channel = connection::channel(connection).await?;
-        connection::patiently(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        connection::with_timeout(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         self.state.set_trouble(None);
         up();
         loop {
-            // What the connection says comes first, so that a blocked or lost one is
-            // known before more is sent; then confirms, which make room; then callers.
+            // Connection events first, so that a blocked or lost connection is known before more is sent; then
+            // confirms, which free capacity; then callers.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
                     self.last_confirms(flights).await;
                     return Ok(());
                 }
-                event = happenings.next() => self.heed(event, flights)?,
+                event = happenings.next() => self.handle_event(event, flights)?,
                 settled = flights.settle() => {
                     if let Some(failure) = settled.broken {
                         return Err(failure);
                     }
                     if settled.returned > 0 {
-                        return Err(self.let_the_deleted_queue_rest(settled.returned, flights).await);
+                        return Err(self.wait_after_deletion(settled.returned, flights).await);
                     }
                 }
                 Some(publication) = self.publications.recv(), if flights.len() < IN_FLIGHT => {
                     match self.state.trouble() {
-                        // The caller passed the check before the trouble was known.
+                        // The caller passed the check before the failure was known.
                         Some(trouble) => drop(publication.answer.send(Err(trouble.error()))),
-                        // Nobody waits for it any more: it was told to be sent again.
+                        // The caller is gone; it received an error.
                         None if publication.answer.is_closed() => {}
-                        None => flights.launch(&channel, &self.address.queue, publication),
+                        None => flights.send(&channel, &self.address.queue, publication),
                     }
                 }
             }
         }
     }
 
-    fn heed(&self, event: Option<Event>, flights: &mut Flights) -> Result<(), Failure> {
+    fn handle_event(&self, event: Option<Event>, flights: &mut Flights) -> Result<(), Failure> {
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
                 events::blocked(&reason);
                 let trouble = Trouble::Blocked(reason);
-                // What is on its way may be taken once the broker unblocks.
+                // Messages in flight may be accepted once the broker unblocks.
                 flights.answer_all(&Error::unavailable(trouble.text()));
                 self.state.set_trouble(Some(trouble));
             }
@@ -125,13 +125,11 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes nothing for a moment, then gives the channel up; the next session
-    /// declares the queue again.
+    /// Waits without publishing, then ends the session; the next one redeclares the queue.
     ///
-    /// The moment is for the broker to tell everybody that the queue is gone. One that is
-    /// declared again before that is mistaken for the old one by channels that used it
-    /// (seen with RabbitMQ 3.10): their consumers drop the first messages as known.
-    async fn let_the_deleted_queue_rest(&mut self, returned: usize, flights: &mut Flights) -> Failure {
+    /// The wait lets the broker propagate the deletion. If the queue is redeclared earlier, channels that used the old
+    /// one take it for the same (observed with RabbitMQ 3.10): their consumers drop the first messages as duplicates.
+    async fn wait_after_deletion(&mut self, returned: usize, flights: &mut Flights) -> Failure {
         events::returned(returned, &self.address.queue);
         let failure = Failure::Away("the queue was deleted".to_owned());
         self.state.set_trouble(Some((&failure).into()));

@@ -1,4 +1,4 @@
-//! The port's face: what the pipeline calls.
+//! Implements the queue port of the pipeline.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,34 +26,31 @@ use crate::{
     window::Window,
 };
 
-/// Messages handed to the publishing part and not yet sent; past it: `Overloaded`.
+/// The limit of messages passed to the publishing part and not yet sent; beyond it: `Overloaded`.
 const WAITING: usize = 256;
-/// The unit in which bytes in flight are counted, so that they fit a semaphore.
+/// The unit of the bytes in flight, so that they fit a semaphore.
 const UNIT: usize = 1 << 10;
-/// A batch with more records than this is encoded off the asynchronous threads.
+/// Larger batches are encoded off the async threads.
 const QUICK_RECORDS: usize = 200;
-/// RabbitMQ 4 refuses a longer message by default, and closes the channel over it, with
-/// every other message in flight.
+/// RabbitMQ 4 rejects longer messages by default, and closes the channel with every other message in flight.
 const MESSAGE_BYTES: usize = 16 << 20;
-/// How often a message is sent that the broker rejects, and the pauses between.
+/// The number of attempts for a rejected message, and the waits between them.
 const ATTEMPTS: u32 = 4;
 const REJECTED_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
-/// How often a broker that is not there yet is mentioned in the log.
-const MENTION: Duration = Duration::from_secs(5);
+/// The interval of log lines while waiting for a broker.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Connects to the broker named by an `amqp[s]://` URL and declares the queue.
+/// Connects to the broker of an `amqp[s]://` URL and declares the queue.
 ///
-/// `?queue=name` in the URL chooses another queue than `logboom.store`. Over `amqps`
-/// the server's certificate is checked against the system's roots, or those in the file
-/// that `SSL_CERT_FILE` names.
+/// `?queue=name` in the URL selects another queue than `logboom.store`. Over `amqps` the server's certificate is
+/// verified against the system's roots, or those in the file of `SSL_CERT_FILE`.
 ///
-/// Waits for a broker that is not there yet, saying so in the log every few seconds;
-/// dropping the future gives up.
+/// Waits for an unavailable broker, and logs that every few seconds; dropping the future stops waiting.
 ///
 /// # Errors
-/// `Invalid` for a URL that is none, and where the broker answers and refuses: a wrong
-/// password, an unknown virtual host, a queue of that name with other arguments.
+/// `Invalid` for an invalid URL, and if the broker refuses: a wrong password, an unknown virtual host, a queue of that
+/// name with other arguments.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Queue>> {
     let address = Address::parse(url)?;
     let queue = RabbitQueue::start(address.clone(), options);
@@ -66,8 +63,8 @@ pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Queue>> {
             Some(trouble) => info!("waiting for {address}: {}", trouble.text()),
         }
         let settled = trouble.wait_for(|trouble| matches!(trouble, None | Some(Trouble::Refused(_))));
-        // Elapsed or settled, the loop looks again.
-        let _ = timeout(MENTION, settled).await;
+        // Elapsed or settled: the loop checks again.
+        let _ = timeout(LOG_INTERVAL, settled).await;
     }
 }
 
@@ -81,7 +78,7 @@ struct RabbitQueue {
     wanted: watch::Sender<bool>,
     stop: CancellationToken,
     parts: Mutex<Vec<JoinHandle<()>>>,
-    /// A queue dropped without [`Queue::close`] ends its parts all the same.
+    /// Dropping the queue without [`Queue::close`] also ends its parts.
     _stop: DropGuard,
 }
 
@@ -119,9 +116,9 @@ impl RabbitQueue {
         Self { options, state, publications, in_flight, inbox, unacked, wanted, stop, parts, _stop }
     }
 
-    /// Sends the message, and a rejected one a few times more. A new quorum queue rejects
-    /// what reaches it before its members have agreed on a leader.
-    async fn publish_until_taken(&self, message_id: &str, body: &Bytes) -> Result<()> {
+    /// Sends the message, with some retries if it is rejected. A new quorum queue rejects messages until its members
+    /// have elected a leader.
+    async fn publish_with_retries(&self, message_id: &str, body: &Bytes) -> Result<()> {
         let mut backoff = Backoff::new(REJECTED_PAUSE, LONGEST_PAUSE);
         for attempt in 1..=ATTEMPTS {
             if self.publish_once(message_id.to_owned(), body.clone()).await? == Verdict::Confirmed {
@@ -161,7 +158,7 @@ impl Queue for RabbitQueue {
         }
         let message_id = batch.id.to_string();
         let body = encode(batch).await?;
-        let publish = self.publish_until_taken(&message_id, &body);
+        let publish = self.publish_with_retries(&message_id, &body);
         match timeout(self.options.publish_timeout, publish).await {
             Ok(result) => result,
             Err(_) => {
@@ -174,10 +171,10 @@ impl Queue for RabbitQueue {
     async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>> {
         self.is_open()?;
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
-        let is_present = |delivery: &Delivery| self.unacked.is_present(delivery.receipt);
+        let is_current = |delivery: &Delivery| self.unacked.is_current(delivery.receipt);
         tokio::select! {
             () = self.stop.cancelled() => Err(closed()),
-            deliveries = self.inbox.take(max_records, is_present) => Ok(deliveries),
+            deliveries = self.inbox.take(max_records, is_current) => Ok(deliveries),
         }
     }
 
@@ -189,7 +186,7 @@ impl Queue for RabbitQueue {
 
     async fn release(&self, receipts: &[Receipt]) -> Result<()> {
         self.is_open()?;
-        // First the consumer is told, so that it is not given them right back.
+        // The consumer stops first, so that it does not receive them right back.
         self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, false));
         self.unacked.release(receipts).await;
         Ok(())
@@ -208,7 +205,7 @@ impl Queue for RabbitQueue {
         self.stop.cancel();
         let parts = std::mem::take(&mut *self.parts.lock());
         for part in parts {
-            // A part that has panicked has ended, too.
+            // A part that panicked has ended, too.
             let _ = part.await;
         }
     }
@@ -223,7 +220,9 @@ async fn encode(batch: Arc<Batch>) -> Result<Bytes> {
     };
     if body.len() > MESSAGE_BYTES {
         let bytes = body.len();
-        return Err(Error::invalid(format!("a batch takes {bytes} bytes encoded; rabbitmq takes {MESSAGE_BYTES}")));
+        return Err(Error::invalid(format!(
+            "a batch takes {bytes} bytes encoded; the limit of rabbitmq is {MESSAGE_BYTES}"
+        )));
     }
     Ok(body.into())
 }

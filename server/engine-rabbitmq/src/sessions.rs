@@ -1,7 +1,6 @@
 //! Keeps a part connected.
 //!
-//! A lost connection is ordinary and is dealt with here. A panic ends the loop, and the
-//! supervisor begins it again.
+//! A lost connection is reopened here. A panic ends the loop, and the supervisor restarts it.
 
 use std::{
     sync::{
@@ -17,29 +16,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Address, connection::Failure, events};
 
-/// The pauses between attempts to connect.
+/// The backoff between connection attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// For a session to end in order: the last confirms and the farewell.
+/// The time for a session to end cleanly: the last confirms and the closing handshake.
 const LONGEST_END: Duration = Duration::from_secs(8);
 
-/// A part of the engine that lives on a connection.
+/// A part of the engine that runs on a connection.
 pub(crate) trait Part: Send + 'static {
-    /// For logs, metrics and the broker's list of connections.
+    /// For logs, metrics and the broker's connection list.
     const NAME: &'static str;
 
-    /// Connects, calls `up`, and works until the connection is lost or `stop` is
-    /// cancelled, which alone is success.
+    /// Connects, calls `up`, and works until the connection is lost or `stop` is cancelled, which is the only success.
     fn session(
         &mut self,
         up: impl FnMut() + Send,
         stop: &CancellationToken,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// The session has ended, or could not begin.
+    /// The session ended, or could not begin.
     fn down(&mut self, failure: &Failure);
 
-    /// Drops what a session that has panicked left behind.
+    /// Cleans up after a session that panicked.
     fn recover(&mut self) -> impl Future<Output = ()> + Send;
 }
 
@@ -67,8 +65,8 @@ pub(crate) fn spawn<P: Part>(
 
 /// Runs sessions, one after another, until `stop` is cancelled.
 ///
-/// The pauses between attempts double up to a few seconds, with jitter, because a broker
-/// that comes back has all nodes waiting for it. They begin anew after a session that was up.
+/// The backoff doubles up to a few seconds, with jitter, because all nodes wait for a broker that comes back. It is
+/// reset after a session that was up.
 async fn run<P: Part>(part: &mut P, address: Address, stop: CancellationToken) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut lost_at = None;
@@ -82,7 +80,7 @@ async fn run<P: Part>(part: &mut P, address: Address, stop: CancellationToken) {
         let ended = tokio::select! {
             biased;
             ended = part.session(up, &stop) => ended,
-            () = given_up(&stop, &was_up) => return,
+            () = stop_deadline(&stop, &was_up) => return,
         };
         let Err(failure) = ended else { return };
         let reason = failure.to_string();
@@ -105,9 +103,8 @@ async fn run<P: Part>(part: &mut P, address: Address, stop: CancellationToken) {
     }
 }
 
-/// Ends some time after the stop. An attempt to connect is given up at once; a session
-/// that is up is left the time to end by itself, in order.
-async fn given_up(stop: &CancellationToken, is_up: &AtomicBool) {
+/// Completes some time after the stop: at once during a connection attempt, after a grace period for an open session.
+async fn stop_deadline(stop: &CancellationToken, is_up: &AtomicBool) {
     stop.cancelled().await;
     if is_up.load(Ordering::Relaxed) {
         tokio::time::sleep(LONGEST_END).await;

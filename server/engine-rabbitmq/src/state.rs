@@ -1,4 +1,4 @@
-//! What the supervised parts know of the broker, for the queue's callers.
+//! The broker state known to the supervised parts, for the queue's callers.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -13,14 +13,14 @@ use tokio::sync::watch;
 pub(crate) enum Trouble {
     /// There is no connection.
     Away(String),
-    /// The broker answers, and will not have us; waiting alone does not help.
+    /// The broker refuses the connection; waiting alone does not help.
     Refused(String),
-    /// The broker reads nothing from publishers until it has memory or disk again.
+    /// The broker blocks publishers until it has memory or disk again.
     Blocked(String),
 }
 
 impl Trouble {
-    /// The text for a person.
+    /// The text for display.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Away(reason) => format!("rabbitmq cannot be reached: {reason}"),
@@ -29,7 +29,7 @@ impl Trouble {
         }
     }
 
-    /// The answer to a caller that wants to publish.
+    /// The error for a caller that wants to publish.
     pub(crate) fn error(&self) -> Error {
         match self {
             Self::Away(_) | Self::Refused(_) => Error::unavailable(self.text()),
@@ -42,7 +42,7 @@ impl Trouble {
 #[derive(Debug)]
 pub(crate) struct State {
     publishing: watch::Sender<Option<Trouble>>,
-    /// Messages in the queue that no consumer has.
+    /// Messages in the queue that are not delivered to a consumer.
     ready: AtomicU64,
 }
 

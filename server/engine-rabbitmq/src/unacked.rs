@@ -1,4 +1,4 @@
-//! Deliveries that are taken and not yet acknowledged.
+//! Unacknowledged deliveries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,57 +14,56 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::events;
 
-/// Bits of a receipt that hold the delivery tag: a million million per channel. Above
-/// them is the generation of the channel, which comes round after 16 million reconnects.
+/// The bits of a receipt for the delivery tag: a trillion per channel. Above them is the generation of the channel,
+/// which wraps after 16 million reconnects.
 const TAG_BITS: u32 = 40;
 const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
 
-/// The unacknowledged deliveries of the present channel.
+/// The unacknowledged deliveries of the current channel.
 #[derive(Debug, Default)]
 pub(crate) struct Unacked {
-    /// Of the present channel; 0 where there is none.
+    /// The generation of the current channel; 0 without one.
     generation: AtomicU64,
     count: AtomicUsize,
-    /// What they take, encoded.
+    /// Their encoded bytes.
     bytes: AtomicUsize,
-    /// Told when some are acknowledged or given back.
-    fewer: Notify,
-    /// Held while acknowledging: an acknowledgement of many covers every tag below its
-    /// own, and one that overtakes another would make the other's tags unknown, for
-    /// which the broker closes the channel.
+    /// Notified when some are acknowledged or released.
+    settled: Notify,
+    /// Held while acknowledging: a multiple acknowledgement covers every lower tag. If it overtook another one, that
+    /// one's tags would be unknown, and the broker would close the channel.
     session: Mutex<Option<Session>>,
 }
 
 #[derive(Debug)]
 struct Session {
     channel: Channel,
-    /// With the bytes of each.
+    /// The delivery tags with the bytes of each.
     tags: BTreeMap<u64, usize>,
 }
 
 impl Unacked {
-    /// Begins a generation; receipts of those before are void from now on.
+    /// Begins a generation; earlier receipts become void.
     pub(crate) async fn begin(&self, generation: u64, channel: Channel) {
         let mut session = self.session.lock().await;
         *session = Some(Session { channel, tags: BTreeMap::new() });
         self.generation.store(generation & (u64::MAX >> TAG_BITS), Ordering::Release);
-        self.forget();
+        self.reset_counts();
     }
 
-    /// Ends the generation: the channel is lost, and the broker delivers again.
+    /// Ends the generation: the channel is lost, and the broker redelivers.
     pub(crate) async fn end(&self) {
         self.generation.store(0, Ordering::Release);
-        self.forget();
+        self.reset_counts();
         *self.session.lock().await = None;
     }
 
-    fn forget(&self) {
+    fn reset_counts(&self) {
         self.count.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
     }
 
-    /// Notes a delivery of the present channel, which takes so many bytes.
-    pub(crate) async fn note(&self, tag: u64, bytes: usize) -> Receipt {
+    /// Records a delivery of `bytes` on the current channel.
+    pub(crate) async fn track(&self, tag: u64, bytes: usize) -> Receipt {
         if let Some(session) = self.session.lock().await.as_mut() {
             session.tags.insert(tag, bytes);
             self.count.store(session.tags.len(), Ordering::Relaxed);
@@ -73,8 +72,8 @@ impl Unacked {
         Receipt(self.generation.load(Ordering::Acquire) << TAG_BITS | tag & TAG_MASK)
     }
 
-    /// Whether the receipt is of the present channel.
-    pub(crate) fn is_present(&self, receipt: Receipt) -> bool {
+    /// Whether the receipt belongs to the current channel.
+    pub(crate) fn is_current(&self, receipt: Receipt) -> bool {
         let generation = receipt.0 >> TAG_BITS;
         generation != 0 && generation == self.generation.load(Ordering::Acquire)
     }
@@ -88,13 +87,13 @@ impl Unacked {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Waits until some are acknowledged or given back. One waits at a time.
-    pub(crate) async fn fewer(&self) {
-        self.fewer.notified().await;
+    /// Waits until some are acknowledged or released. Supports one waiter.
+    pub(crate) async fn wait_settled(&self) {
+        self.settled.notified().await;
     }
 
-    /// Acknowledges; void receipts are ignored, and so is a failure: either way the
-    /// broker delivers again, and the store's ledger knows the batch.
+    /// Acknowledges. Void receipts and failures are ignored: the broker redelivers, and the store's ledger
+    /// deduplicates.
     pub(crate) async fn acknowledge(&self, receipts: &[Receipt]) {
         let mut session = self.session.lock().await;
         let Some(session) = session.as_mut() else { return };
@@ -111,7 +110,7 @@ impl Unacked {
         }
     }
 
-    /// Gives deliveries back to the broker, which puts them where they were.
+    /// Requeues deliveries; the broker puts them back at their old place.
     pub(crate) async fn release(&self, receipts: &[Receipt]) {
         let mut session = self.session.lock().await;
         let Some(session) = session.as_mut() else { return };
@@ -122,16 +121,16 @@ impl Unacked {
         }
     }
 
-    /// Takes the tags of valid receipts off the list, in order.
+    /// Removes the tags of valid receipts, and returns them in order.
     fn settle(&self, session: &mut Session, receipts: &[Receipt]) -> Vec<u64> {
-        let valid = receipts.iter().filter(|receipt| self.is_present(**receipt));
+        let valid = receipts.iter().filter(|receipt| self.is_current(**receipt));
         let tags: BTreeSet<u64> = valid.map(|receipt| receipt.0 & TAG_MASK).collect();
         let mut bytes = 0;
-        let settled = |tag: &u64| session.tags.remove(tag).inspect(|of_tag| bytes += of_tag).is_some();
-        let tags: Vec<u64> = tags.into_iter().filter(settled).collect();
+        let remove = |tag: &u64| session.tags.remove(tag).inspect(|of_tag| bytes += of_tag).is_some();
+        let tags: Vec<u64> = tags.into_iter().filter(remove).collect();
         self.count.store(session.tags.len(), Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.fewer.notify_one();
+        self.settled.notify_one();
         tags
     }
 }

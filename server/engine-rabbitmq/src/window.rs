@@ -1,19 +1,17 @@
-//! How many messages the broker may send ahead of their acknowledgement.
+//! The prefetch window: how many messages the broker may send ahead of their acknowledgement.
 //!
-//! AMQP bounds messages, memory is bounded in bytes, and the size of a message is known
-//! only once it is here. So the count follows the sizes seen lately: thousands of small
-//! messages, few large ones. A subscription keeps its count, so another count takes
-//! another subscription.
+//! AMQP limits the number of messages, memory is limited in bytes, and the size of a message is known only on arrival.
+//! So the count follows recent sizes: thousands of small messages, few large ones. The count of a subscription is
+//! fixed, so a change needs a new subscription.
 
-/// The fewest messages under way: enough to store while others arrive.
+/// The minimum count: enough to store while others arrive.
 const LEAST: u16 = 32;
-/// The weight of a message in the expectation: larger ones count at once, smaller ones
-/// only where many come in a row. The fewest messages are enough of a row, so that a
-/// window of small ones grows before any is acknowledged.
+/// The weight of a message in the moving average: larger ones count at once, smaller ones only in long runs. [`LEAST`]
+/// messages are enough of a run, so that a window of small ones grows before any is acknowledged.
 const LARGER: usize = 4;
 const SMALLER: usize = 16;
 
-/// The size of messages to come, and what follows for their number.
+/// The expected message size, and the resulting count.
 #[derive(Debug)]
 pub(crate) struct Window {
     bytes: usize,
@@ -22,12 +20,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window of so many bytes, and at most so many messages. It begins with few.
+    /// A window of `bytes`, and of at most `most` messages. It begins small.
     pub(crate) fn new(bytes: usize, most: u16) -> Self {
         Self { bytes, most: most.max(1), expected: bytes / usize::from(LEAST) }
     }
 
-    /// A message of this size has arrived.
+    /// Updates the expected size with an arrived message.
     pub(crate) fn arrived(&mut self, bytes: usize) {
         let (seen, expected) = (bytes.max(1), self.expected);
         self.expected = if seen > expected {
@@ -43,20 +41,20 @@ impl Window {
         fit.max(LEAST).min(self.most)
     }
 
-    /// Whether a subscription with this number should make way for another: not for less
-    /// than twice or half of it.
+    /// Whether a subscription with this count should be replaced: only if the count doubles or halves, or reaches its
+    /// maximum.
     pub(crate) fn has_outgrown(&self, messages: u16) -> bool {
         let fit = self.messages();
         fit / 2 >= messages || fit <= messages / 2 || (fit == self.most && messages < fit)
     }
 
-    /// Whether messages that take so many bytes leave room for another subscription,
-    /// which counts from zero. Together they take half as much again as the window at most.
+    /// Whether `held` bytes leave room for a new subscription, which counts from zero. Together they take at most 1.5
+    /// times the window.
     pub(crate) fn has_room_beside(&self, held: usize) -> bool {
         held <= self.bytes / 2
     }
 
-    /// Whether messages that take so many bytes are too many.
+    /// Whether `held` bytes exceed the window.
     pub(crate) fn is_exceeded_by(&self, held: usize) -> bool {
         held > self.bytes + self.bytes / 2
     }

@@ -1,4 +1,4 @@
--- Its columns are in a table of their own.
+-- Compressed chunks have their data in a separate table.
 select coalesce(sum(total_bytes), 0)::bigint
   from chunks_detailed_size('logboom.logs')
  where format('%I.%I', chunk_schema, chunk_name) = $1

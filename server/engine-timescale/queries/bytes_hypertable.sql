@@ -1,2 +1,2 @@
--- Chunks, their indexes, and what of them is in columns.
+-- Includes chunks, their indexes, and compressed data.
 select coalesce(hypertable_size('logboom.logs'), 0)::bigint

@@ -1,4 +1,4 @@
--- Drops chunks whose records are in the minutes too.
+-- Drops chunks whose records are counted in the minutes.
   with dropped as materialized (
            select drop_chunks('logboom.logs', older_than => $1::timestamptz)::text as chunk),
        changed as (

@@ -1,5 +1,5 @@
--- $1: the bytes that there may be, $2: the age in seconds. Past the bytes the oldest go, but never
--- the newest; past the age all that are older. Gives what went.
+-- $1: the limit in bytes, $2: the age limit in seconds. Drops the oldest letters beyond the bytes, but never the
+-- newest, and all that are older than the age. Returns the dropped ones.
 with sized as (
     select id, time, 256 + octet_length(payload) + octet_length(reason) + octet_length(producer) as bytes
       from logboom.dead_letters

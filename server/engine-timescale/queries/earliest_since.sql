@@ -1,4 +1,4 @@
--- The earliest time among what was stored after a position.
+-- The earliest time of the records stored after a position.
 select min(earliest)
   from logboom.runs
  where first_position > $1

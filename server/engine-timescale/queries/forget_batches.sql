@@ -1,9 +1,8 @@
--- Forgets batches that are $1 seconds old, or beyond the newest $2; $3 days are kept in any
--- case. A bounded number at a time, so that no node waits long for it.
+-- Deletes batch ids that are older than $1 seconds, or beyond the newest $2; $3 days are always kept. Deletes a limited
+-- number per call, so that no node waits long.
 --
--- A database whose clock jumps ahead makes every batch old at once. So by age it forgets only
--- what is older than the newest $3 days that have batches, whichever days these are. The index
--- gives each of them by one seek.
+-- A database clock that jumps ahead makes every batch old at once. So expiry by age applies only before the newest $3
+-- days with batches, whichever days these are. The index finds each of them by one seek.
 with recursive days (day, number) as (
     select date_trunc('day', max(stored_at), 'UTC'), 1::bigint
       from logboom.ledger
@@ -18,7 +17,7 @@ delete from logboom.ledger
             where stored_at < greatest(
                       least(
                           now() - $1::bigint * interval '1 second',
-                          -- Where there are fewer days, nothing is older than all of them.
+                          -- With fewer days, none are older than all of them.
                           coalesce((select day from days where number = $3), '-infinity')),
                       (select stored_at from logboom.ledger order by stored_at desc offset $2 - 1 limit 1))
             order by stored_at

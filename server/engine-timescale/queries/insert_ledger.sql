@@ -1,4 +1,4 @@
--- In the order of the ids, so that two nodes never wait for each other crosswise.
+-- Sorted by id, so that two nodes cannot deadlock.
 insert into logboom.ledger (batch_id, client_id)
 select batch_id, client_id
   from unnest($1::bytea[], $2::boolean[]) as batches (batch_id, client_id)

@@ -1,4 +1,4 @@
--- As one statement, whose parameters and end are one packet to the server.
+-- A single statement: its parameters and end are one packet.
 insert into logboom.logs (
     time, position, observed_time, id, time_ns, severity, level, service, node, message, trace_id, span_id, attributes)
 select time, position, observed_time, id, time_ns, severity, level, service, node, message, trace_id, span_id, attributes

@@ -1,4 +1,4 @@
--- The end of the oldest, unless it is the only one.
+-- The end of the oldest chunk, unless it is the only one.
 select range_end
   from (select range_end, count(*) over () as chunks
           from timescaledb_information.chunks

@@ -1,4 +1,4 @@
--- The end of the oldest day that has records, unless it is the only one.
+-- The end of the oldest day with records, unless it is the only one.
 select day + interval '1 day'
   from (select day, count(*) over () as days
           from logboom.days()

@@ -1,5 +1,4 @@
--- The times of what was stored and deleted since the minutes were refreshed, by rough
--- pieces.
+-- The times of records stored or deleted since the refresh of the minutes, as coarse ranges.
 select min(earliest), max(latest)
   from logboom.runs
  where first_position > (select position from logboom.minutes_upto)

@@ -1,5 +1,5 @@
 -- $1: before this id, $2: up to this id, $3 and $4: from this microsecond and before that one,
--- $5 and $6: parts of reason and producer, $7: a service, $8: how many.
+-- $5 and $6: text in reason and producer, $7: a service, $8: the limit.
 select id, time, reason, producer, batch_id, records, octet_length(payload)::bigint, services
   from logboom.dead_letters
  where id < $1

@@ -1,5 +1,4 @@
--- Partitions and chunks of some size that were never analysed, or when the transaction that
--- filled them had not committed.
+-- Large partitions and chunks without statistics, or analysed before the transaction that filled them was committed.
 select format('%I.%I', nspname, relname)
   from pg_inherits
   join pg_class on pg_class.oid = inhrelid

@@ -1,5 +1,5 @@
--- Settings that this server's version does not know are left out. All tables are named
--- with their schema; the search path leads to the functions of the extension.
+-- Skips settings unknown to this server version. All tables are qualified by schema; the search path is for the
+-- functions of the extension.
 select set_config(name, wanted.value, false)
   from unnest($1::text[], $2::text[]) as wanted (name, value)
   join pg_settings using (name)

@@ -1,4 +1,4 @@
--- Of the two newest partitions or chunks: older ones are complete.
+-- The two newest partitions or chunks; older ones are complete.
 select brin_summarize_new_values(newest.indexrelid)
   from (select indexes.indexrelid
           from pg_inherits

@@ -1,13 +1,12 @@
-//! Attributes as a flat JSON object, with their types kept exactly.
+//! Attributes as a flat JSON object that preserves their types.
 //!
-//! PostgreSQL keeps a number of a `jsonb` as a decimal with its scale, so `1` and `1.0`
-//! are told apart when they come back: a float is always written out in full with a
-//! decimal point, an integer never has one. The negative zero, which decimals do not
-//! have, is written `0.00`; nothing else is.
+//! PostgreSQL stores a number in `jsonb` as a decimal with its scale, which distinguishes `1` and `1.0`: a float always
+//! has a decimal point, an integer never has one. Negative zero, which decimals lack, is written as `0.00`, which is
+//! used for nothing else.
 
 use model::{Text, Value};
 
-/// What is wrong with an object that [`decode`] cannot read.
+/// The object cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("attributes are not a flat object of texts, numbers and booleans")]
 pub(crate) struct NotFlat;
@@ -31,7 +30,7 @@ pub(crate) fn encode(attributes: &[(Text, Value)], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// A float as a JSON number with a decimal point; what is not finite as a JSON text.
+/// A float as a JSON number with a decimal point; a non-finite one as a JSON text.
 fn float(value: f64) -> String {
     if !value.is_finite() {
         return format!("\"{value}\"");
@@ -39,7 +38,7 @@ fn float(value: f64) -> String {
     if value == 0.0 {
         return if value.is_sign_negative() { "0.00".to_owned() } else { "0.0".to_owned() };
     }
-    // `Display` writes the shortest digits that read back the same, without exponent.
+    // `Display` writes the shortest digits that parse to the same value, without exponent.
     let mut text = value.to_string();
     if !text.contains('.') {
         text.push_str(".0");
@@ -47,7 +46,7 @@ fn float(value: f64) -> String {
     text
 }
 
-/// Appends a JSON text.
+/// Appends a JSON string.
 fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in text.as_bytes() {
@@ -61,7 +60,7 @@ fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Reads what PostgreSQL prints for an object that [`encode`] wrote; sorted by key.
+/// Parses PostgreSQL's output of an object from [`encode`]; sorted by key.
 pub(crate) fn decode(json: &str) -> Result<Vec<(Text, Value)>, NotFlat> {
     let mut rest = json.trim().strip_prefix('{').and_then(|json| json.strip_suffix('}')).ok_or(NotFlat)?.trim_start();
     let mut attributes = Vec::new();
@@ -81,7 +80,7 @@ pub(crate) fn decode(json: &str) -> Result<Vec<(Text, Value)>, NotFlat> {
     Ok(attributes)
 }
 
-/// Reads a text at the front; returns what follows it.
+/// Parses a string at the start; returns the rest.
 fn text(json: &str) -> Result<(Text, &str), NotFlat> {
     let inside = json.strip_prefix('"').ok_or(NotFlat)?;
     let mut escaped = false;
@@ -105,7 +104,7 @@ fn text(json: &str) -> Result<(Text, &str), NotFlat> {
     Ok((raw.into(), after))
 }
 
-/// Reads a value at the front; returns what follows it.
+/// Parses a value at the start; returns the rest.
 fn value(json: &str) -> Result<(Value, &str), NotFlat> {
     if json.starts_with('"') {
         return text(json).map(|(text, after)| (Value::Text(text), after));

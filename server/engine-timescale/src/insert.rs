@@ -1,7 +1,7 @@
 //! Records as the parameters of an `insert`.
 //!
-//! A `COPY` ends with a packet of five bytes, which waits 40 ms for TCP's acknowledgement of the
-//! one before it. A statement with its parameters has no such end, and costs the same.
+//! A `COPY` ends with a packet of five bytes, which waits 40 ms for TCP's acknowledgement of the previous one. A
+//! statement with parameters has no such end, and costs the same.
 
 use sqlx::{
     Encode, PgConnection, Postgres, Result, Type,
@@ -16,16 +16,14 @@ use crate::{
     types::{Instant, JSONB_VERSION, JsonText, Uuid},
 };
 
-/// One statement has at most so many records, and about so many bytes of them: the server
-/// holds all of its parameters in memory, twice.
+/// The limits of one statement, in records and in approximate bytes: the server holds all parameters in memory, twice.
 const RECORDS: usize = 4_000;
 const BYTES: usize = 4 << 20;
 
 /// Stores the records.
 ///
 /// # Errors
-/// The server's, where it refuses a row: the transaction has to be rolled back, at least
-/// to a savepoint.
+/// The server's error if it refuses a row. The transaction must be rolled back, at least to a savepoint.
 pub(crate) async fn store(connection: &mut PgConnection, pieces: &[Piece<'_>]) -> Result<()> {
     for statement in statements(pieces) {
         insert(connection, &statement).await?;
@@ -33,7 +31,7 @@ pub(crate) async fn store(connection: &mut PgConnection, pieces: &[Piece<'_>]) -
     Ok(())
 }
 
-/// The pieces, cut where a statement is full.
+/// The pieces, split by the limits of a statement.
 fn statements<'b>(pieces: &[Piece<'b>]) -> Vec<Vec<Piece<'b>>> {
     let mut statements = vec![Vec::new()];
     let (mut records, mut bytes) = (0, 0);
@@ -88,7 +86,7 @@ async fn insert(connection: &mut PgConnection, pieces: &[Piece<'_>]) -> Result<(
     Ok(())
 }
 
-/// The parameters, a list for each column.
+/// The parameters, one list per column.
 struct Columns<'r> {
     times: Vec<Instant>,
     positions: Vec<i64>,
@@ -142,7 +140,7 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// A record's attributes as a `jsonb`, written where the driver wants it.
+/// Encodes a record's attributes as `jsonb` into the driver's buffer.
 #[derive(Debug, Clone, Copy)]
 struct Attributes<'r>(&'r [(model::Text, model::Value)]);
 

@@ -1,31 +1,29 @@
-//! What can be set about the engine.
+//! Options of the engine.
 
 use std::time::Duration;
 
 use pipeline::{DeadLetterBounds, Supervisor};
 
-/// Settings of the store on PostgreSQL.
+/// Options of the store on PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Make a new store a hypertable where the TimescaleDB extension can be had.
+    /// Create a new store as a hypertable if the TimescaleDB extension is available.
     pub timescale: bool,
-    /// Connections for searches; past them a search waits its turn.
+    /// The limit of connections for searches; further searches wait.
     pub read_connections: u32,
-    /// How long one statement of a search may take.
+    /// The time limit of one search statement.
     pub read_timeout: Duration,
-    /// Bytes of records just appended that are kept for the tail, so that it need not
-    /// read them back.
+    /// Bytes of recently appended records kept in memory for tails.
     pub recent_bytes: usize,
-    /// How long records are kept; for ever where it is not said. Whole days go.
+    /// How long records are kept; `None`: forever. Whole days are deleted.
     pub retention: Option<Duration>,
-    /// What the records may take on the server's disk. Past it the oldest days go, but
-    /// never the newest one.
+    /// The limit of the records on the server's disk. Beyond it the oldest days are deleted, but never the newest one.
     pub retention_bytes: Option<u64>,
-    /// Services whose records are kept less long.
+    /// Shorter retention of single services.
     pub retention_services: Vec<(String, Duration)>,
-    /// How much is kept of what could not be stored.
+    /// The limits on dead letters.
     pub dead_letters: DeadLetterBounds,
-    /// How often the store is looked after: retention, and what TimescaleDB is told to do.
+    /// The interval of upkeep: retention, and maintenance of TimescaleDB.
     pub upkeep_pause: Duration,
     /// The supervisor of the engine's tasks.
     pub supervisor: Supervisor,

@@ -1,9 +1,8 @@
-//! The days of the partitioned layout: made ahead, and on demand before records come.
+//! Daily partitions: created ahead, and on demand before records arrive.
 //!
-//! Attaching a partition waits for whoever is reading the catch-all partition, so it is
-//! done outside of the storing transaction and not waited for long. Records whose day
-//! could not be made are in `logs_other`, as are those far from today: a few wrong
-//! clocks must not make thousands of partitions.
+//! Attaching a partition waits for readers of the catch-all partition. So it happens outside of the storing
+//! transaction, and with a short timeout. Records without a partition of their day go to `logs_other`, as do those far
+//! from today: a few wrong clocks must not create thousands of partitions.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -14,19 +13,19 @@ use sqlx::{PgPool, Result};
 use crate::session::with_lock_timeout;
 
 const DAY: i64 = 86_400_000_000_000;
-/// How many days back from today a partition is made for.
+/// Partitions are created for this many past days.
 const PAST: i64 = 400;
-/// How many days ahead of today a partition is made for.
+/// Partitions are created for this many future days.
 const AHEAD: i64 = 2;
 
-/// The days that are known to be taken care of.
+/// The days that are known to have a partition, or to need none.
 #[derive(Debug, Default)]
 pub(crate) struct Days {
     known: Mutex<BTreeSet<i64>>,
 }
 
 impl Days {
-    /// Makes the partitions of those days that are near today.
+    /// Creates the partitions of those days that are near today.
     pub(crate) async fn prepare(&self, pool: &PgPool, days: BTreeSet<i64>) {
         let today = today();
         let mut wanted = days;
@@ -40,13 +39,13 @@ impl Days {
                     self.known.lock().insert(day);
                 }
                 Err(error) => {
-                    tracing::warn!("cannot make the partition of a day now, its records go to logs_other: {error}")
+                    tracing::warn!("cannot create the partition of a day, its records go to logs_other: {error}")
                 }
             }
         }
     }
 
-    /// Makes the partitions of the days to come, and forgets days long gone.
+    /// Creates the partitions of coming days, and forgets past ones.
     pub(crate) async fn prepare_ahead(&self, pool: &PgPool) {
         let today = today();
         self.known.lock().retain(|day| near(today, *day));
@@ -54,12 +53,12 @@ impl Days {
     }
 }
 
-/// The days, counted from 1970-01-01, that the times are in.
+/// The days of the times, counted from 1970-01-01.
 pub(crate) fn days_of(times: impl Iterator<Item = Nanos>) -> BTreeSet<i64> {
     let mut days = BTreeSet::new();
     let mut last = None;
     for day in times.map(|time| time.div_euclid(DAY)) {
-        // Records of one day mostly come together.
+        // Records of one day are mostly adjacent.
         if last.replace(day) != Some(day) {
             days.insert(day);
         }
@@ -67,7 +66,7 @@ pub(crate) fn days_of(times: impl Iterator<Item = Nanos>) -> BTreeSet<i64> {
     days
 }
 
-/// Whether a day is near enough to have a partition.
+/// Whether a day is near enough to today to have a partition.
 fn near(today: i64, day: i64) -> bool {
     (today - PAST..=today + AHEAD).contains(&day)
 }
@@ -78,8 +77,8 @@ fn today() -> i64 {
 }
 
 async fn create(pool: &PgPool, day: i64) -> Result<()> {
-    let make = sqlx::query("select logboom.create_day(date '1970-01-01' + $1::integer)").bind(day as i32);
-    with_lock_timeout(&mut *pool.acquire().await?, make).await.map(drop)
+    let create = sqlx::query("select logboom.create_day(date '1970-01-01' + $1::integer)").bind(day as i32);
+    with_lock_timeout(&mut *pool.acquire().await?, create).await.map(drop)
 }
 
 #[cfg(test)]

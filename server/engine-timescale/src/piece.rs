@@ -1,11 +1,11 @@
-//! The records of a transaction, as far as they are stored together.
+//! Pieces of batches that are stored in one transaction.
 
 use std::ops::Range;
 
 use model::Record;
 use pipeline::Batch;
 
-/// Some records of a batch, and the position of the first of them.
+/// A range of a batch's records, and the position of its first record.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece<'b> {
     pub(crate) batch: &'b Batch,
@@ -18,7 +18,7 @@ impl<'b> Piece<'b> {
         self.batch.records.get(self.places.clone()).unwrap_or_default()
     }
 
-    /// A part of it, by places in the batch.
+    /// A part of it, by indexes in the batch.
     pub(crate) fn part(&self, places: Range<usize>) -> Self {
         let first = self.first + places.start as i64 - self.places.start as i64;
         Self { batch: self.batch, places, first }

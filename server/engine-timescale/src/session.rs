@@ -1,4 +1,4 @@
-//! A connection for the time of one piece of work.
+//! A connection for one unit of work.
 
 use std::time::Duration;
 
@@ -13,42 +13,41 @@ use sqlx::{
 
 use crate::error::{classify, sqlstate};
 
-/// What a statement that has run out of time ends with.
+/// SQLSTATE of a statement cancelled by its timeout.
 const CANCELLED: &str = "57014";
 
-/// A connection that is closed when the work is dropped, or fails, before its
-/// [`Session::end`]: the server then rolls back, or sees that nobody waits for the answer
-/// and stops (`client_connection_check_interval`), and no later work on the connection
-/// meets what is still on its way.
+/// A connection that is closed if the work is dropped or fails before [`Session::end`]. The server then rolls back, or
+/// notices the disconnect and stops the statement (`client_connection_check_interval`). The connection is not reused,
+/// so pending responses cannot reach later work.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Option<PoolConnection<Postgres>>,
 }
 
 impl Session {
-    /// Takes a connection, waiting for one within the pool's bound.
+    /// Takes a connection from the pool; waits if all are in use.
     pub(crate) async fn open(pool: &PgPool) -> Result<Self> {
         Ok(Self { connection: Some(pool.acquire().await.map_err(classify)?) })
     }
 
-    /// The connection itself.
+    /// The connection.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection> {
         self.connection.as_deref_mut().ok_or_else(|| Error::internal("a session was used after its end"))
     }
 
-    /// All rows of a statement that has a bound of its own.
+    /// All rows of a statement with a limited result.
     pub(crate) async fn rows(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
         query.fetch_all(self.connection()?).await.map_err(classify)
     }
 
-    /// All rows of a statement, if it is done within `limit`; `None` otherwise.
+    /// All rows of a statement if it finishes within `limit`; otherwise `None`.
     pub(crate) async fn rows_within(
         &mut self,
         query: Query<'static, Postgres, PgArguments>,
         limit: Duration,
     ) -> Result<Option<Vec<PgRow>>> {
         let mut transaction = self.connection()?.begin().await.map_err(classify)?;
-        // Zero would be no limit at all.
+        // Zero would mean no limit.
         let limit = limit.as_millis().max(1).to_string();
         let set = sqlx::query("select set_config('statement_timeout', $1, true)").bind(limit);
         set.execute(&mut *transaction).await.map_err(classify)?;
@@ -65,7 +64,7 @@ impl Session {
         }
     }
 
-    /// The rows of a statement as they come.
+    /// The rows of a statement as a stream.
     pub(crate) fn stream<'s>(
         &'s mut self,
         query: Query<'static, Postgres, PgArguments>,
@@ -73,7 +72,7 @@ impl Session {
         Ok(query.fetch(self.connection()?).map_err(classify))
     }
 
-    /// Gives the connection back: the work is complete.
+    /// Returns the connection to the pool: the work is complete.
     pub(crate) fn end(mut self) {
         drop(self.connection.take());
     }
@@ -87,8 +86,7 @@ impl Drop for Session {
     }
 }
 
-/// Runs a statement that wants a table to itself: waits for others a little, and lets
-/// them go first then.
+/// Runs a statement that needs an exclusive table lock, with a short lock timeout, so that it does not block others.
 pub(crate) async fn with_lock_timeout(
     connection: &mut PgConnection,
     query: Query<'_, Postgres, PgArguments>,

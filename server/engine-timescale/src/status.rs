@@ -1,4 +1,4 @@
-//! What a probe is told, kept in memory and refreshed in the background.
+//! The status for health checks: kept in memory and refreshed in the background.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{dead_letters, migrate::Layout};
 
-/// How often sizes are looked at.
+/// The interval of refreshing sizes.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// The state of the store as last seen.
+/// The last known state of the store.
 #[derive(Debug)]
 pub(crate) struct Status {
     shown: Mutex<StoreStatus>,
-    /// Up to where the records are counted.
+    /// The records are counted up to this position.
     counted: tokio::sync::Mutex<Position>,
 }
 
@@ -31,14 +31,14 @@ impl Status {
         self.shown.lock().clone()
     }
 
-    /// The store answers. Says so once, if it did not before.
+    /// Marks the store as available. Logs the transition.
     pub(crate) fn well(&self) {
         if let Some(trouble) = self.shown.lock().trouble.take() {
-            tracing::info!("postgresql answers again, after: {trouble}");
+            tracing::info!("postgresql is available again, after: {trouble}");
         }
     }
 
-    /// The store cannot be used now. Says so once.
+    /// Marks the store as unavailable. Logs the transition.
     pub(crate) fn trouble(&self, error: &Error) {
         if self.shown.lock().trouble.replace(error.message.clone()).is_none() {
             tracing::warn!("{error}");
@@ -61,13 +61,13 @@ impl Status {
         Ok(())
     }
 
-    /// Counts the records of all blocks again: some are gone.
+    /// Recounts the records of all blocks after a deletion.
     pub(crate) async fn recount(&self) {
         *self.counted.lock().await = Position::default();
         self.shown.lock().records = 0;
     }
 
-    /// Looks at what is not counted by the way.
+    /// Refreshes the figures that are not counted incrementally.
     pub(crate) async fn refresh(&self, pool: &PgPool, layout: &Layout) -> sqlx::Result<()> {
         let size = match layout {
             Layout::Partitions { .. } => sqlx::query(include_str!("../queries/bytes_partitions.sql")),
@@ -78,14 +78,14 @@ impl Status {
         self.count_dead_letters(pool).await
     }
 
-    /// Looks how many dead letters there are: some have come or gone.
+    /// Recounts the dead letters after a change.
     pub(crate) async fn count_dead_letters(&self, pool: &PgPool) -> sqlx::Result<()> {
         let dead_letters = dead_letters::status(pool).await?;
         self.shown.lock().dead_letters = dead_letters;
         Ok(())
     }
 
-    /// Goes on looking until `stop`.
+    /// Refreshes until `stop` is cancelled.
     pub(crate) async fn keep(&self, pool: PgPool, layout: Layout, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -93,7 +93,7 @@ impl Status {
                 () = tokio::time::sleep(REFRESH) => {}
             }
             if let Err(error) = self.refresh(&pool, &layout).await {
-                tracing::debug!("cannot see the size of the store now: {error}");
+                tracing::debug!("cannot refresh the size of the store: {error}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Three types of PostgreSQL as they go over the wire, in its binary format.
+//! Three PostgreSQL types in its binary wire format.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, types::Oid},
 };
 
-/// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
+/// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800_000_000;
 
 /// A `timestamptz`: microseconds since 2000-01-01 UTC.
@@ -18,9 +18,9 @@ const EPOCH: i64 = 946_684_800_000_000;
 pub(crate) struct Instant(i64);
 
 impl Instant {
-    /// The microseconds of a time, rounded down, and the nanoseconds left over, 0 to 999.
+    /// The time in microseconds, rounded down, and the remaining nanoseconds, 0 to 999.
     ///
-    /// Every time has its place: PostgreSQL's years go far beyond those of [`Nanos`].
+    /// Never fails: PostgreSQL's range of years exceeds that of [`Nanos`].
     pub(crate) fn split(time: Nanos) -> (Self, i16) {
         (Self(time.div_euclid(1_000) - EPOCH), time.rem_euclid(1_000) as i16)
     }
@@ -33,10 +33,10 @@ impl Instant {
         self.0.saturating_add(EPOCH)
     }
 
-    /// The time, from what [`Instant::split`] made of it.
+    /// Reverses [`Instant::split`].
     pub(crate) fn join(self, nanos: i16) -> Nanos {
         let time = i128::from(self.unix_micros()) * 1_000 + i128::from(nanos);
-        // Only a row that somebody else wrote can be beyond.
+        // Only rows from other programs can be out of range.
         time.clamp(i128::from(Nanos::MIN), i128::from(Nanos::MAX)) as Nanos
     }
 
@@ -107,7 +107,7 @@ impl Decode<'_, Postgres> for Uuid {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JsonText<'r>(pub(crate) &'r str);
 
-/// The version byte in front of a binary `jsonb`, the only one there is.
+/// The version byte of a binary `jsonb`; only 1 exists.
 pub(crate) const JSONB_VERSION: u8 = 1;
 
 impl Type<Postgres> for JsonText<'_> {

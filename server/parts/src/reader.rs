@@ -173,8 +173,8 @@ impl Part {
 
     /// The error of an unreadable part. Marks the part as damaged.
     pub(super) fn damage_error(&self, reason: &str) -> Error {
-        self.damage.get_or_init(|| (Damage::Content, format!("its file does not read: {reason}")));
-        Error::corrupt(format!("the part {} does not read: {reason}", self.info.path))
+        self.damage.get_or_init(|| (Damage::Content, format!("its file cannot be read: {reason}")));
+        Error::corrupt(format!("the part {} cannot be read: {reason}", self.info.path))
     }
 
     /// The damage found in its file so far.

@@ -1,9 +1,8 @@
-//! The admit stage: what a door hands its records to.
+//! The admit stage: accepts the records of all doors.
 //!
-//! Normalises in the caller's task, so that the work is spread over all of them, takes
-//! a part of the bound on what is in flight, and hands on to the enqueue stage. From
-//! there on a submission does not depend on its caller: a client that goes away leaves
-//! a batch that is published all the same.
+//! Normalises in the caller's task, which spreads the work over all callers; reserves a part of the in-flight limit;
+//! and passes the records to the enqueue stage. From there on a submission does not depend on its caller: its batch
+//! is published even if the client disconnects.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,18 +21,18 @@ use crate::{
     normalise::{Normaliser, RawRecord, Rejection},
 };
 
-/// What one client call brings.
+/// The records of one client call.
 #[derive(Debug, Clone, Default)]
 pub struct Submission {
-    /// Chosen by the client: the same id again is acknowledged again and stored once.
-    /// A submission with an id is one batch and is never split.
+    /// Chosen by the client: a repeated id is acknowledged again and stored once. A submission with an id is one batch
+    /// and is never split.
     pub batch_id: Option<BatchId>,
     /// The door and peer, such as `http 10.0.0.7`.
     pub producer: Text,
     pub records: Vec<RawRecord>,
 }
 
-/// The answer to a submission whose good records are durable.
+/// The response to a submission, when its valid records are durable.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accepted {
     pub accepted: usize,
@@ -41,23 +40,21 @@ pub struct Accepted {
     pub rejected: Vec<Rejection>,
 }
 
-/// How much is taken in at once, and how.
+/// The limits and options of the ingest stages.
 #[derive(Debug, Clone)]
 pub struct IngestOptions {
     pub normaliser: Normaliser,
-    /// The bytes admitted and not yet durable; past it clients are told to wait.
+    /// The bytes admitted and not yet durable; beyond it submissions are refused as overload.
     pub in_flight_bytes: usize,
     /// The records admitted and not yet durable.
     pub in_flight_records: usize,
-    /// Submissions of fewer records than this, and without an id of their own, are
-    /// merged into common batches.
+    /// Submissions of fewer records than this, and without an id, are merged into common batches.
     pub merge_below: usize,
-    /// The merged batches that are published at once, the second and later ones only where
-    /// enough has gathered for a batch of good size.
+    /// The merged batches that are published concurrently; the second and later ones only if they have the target size.
     pub publishes: usize,
-    /// How long the queue may take to make a batch durable.
+    /// The time limit for the queue to make a batch durable.
     pub publish_timeout: Duration,
-    /// The bytes that doors may hold before they are decoded.
+    /// The bytes of undecoded bodies that doors may hold.
     pub body_bytes: usize,
     pub clock: Clock,
     pub supervisor: Supervisor,
@@ -79,7 +76,7 @@ impl Default for IngestOptions {
     }
 }
 
-/// The weight up to which a submission is merged: larger ones fill batches alone.
+/// The weight up to which a submission is merged, in bytes. Larger ones become batches of their own.
 const MERGE_WEIGHT: usize = 1 << 20;
 
 /// Admits records and makes them durable. Cheap to clone.
@@ -95,12 +92,12 @@ struct Stage {
     publisher: Publisher,
     enqueue: Enqueue,
     /// For [`Ingest::deliver`].
-    insisting: Publisher,
-    enqueue_insisting: Enqueue,
+    retrying: Publisher,
+    enqueue_retrying: Enqueue,
     counters: IngestCounters,
 }
 
-/// The good records of a submission.
+/// The valid records of a submission.
 struct Admitted {
     records: Vec<Record>,
     weight: usize,
@@ -108,32 +105,32 @@ struct Admitted {
 }
 
 impl Ingest {
-    /// Starts the stage; must be called within a Tokio runtime, and after the metrics
-    /// recorder is installed. Its task ends with the last clone.
+    /// Starts the stage. Must be called within a Tokio runtime, and after the metrics recorder is installed. Its tasks
+    /// end with the last clone.
     pub fn start(queue: Arc<dyn Queue>, options: IngestOptions) -> Self {
         let publisher = Publisher::new(queue, options.publish_timeout, options.clock.clone());
         let supervisor = &options.supervisor;
         let in_flight = InFlight::new(options.in_flight_bytes, options.in_flight_records);
-        let insisting = publisher.insisting(in_flight.closing());
+        let retrying = publisher.retrying(in_flight.closing());
         let stage = Stage {
             in_flight,
             bodies: Bodies::new(options.body_bytes),
             enqueue: Enqueue::start("enqueue", publisher.clone(), options.publishes, supervisor),
             publisher,
-            enqueue_insisting: Enqueue::start("enqueue-streams", insisting.clone(), options.publishes, supervisor),
-            insisting,
+            enqueue_retrying: Enqueue::start("enqueue-streams", retrying.clone(), options.publishes, supervisor),
+            retrying,
             counters: IngestCounters::register(),
             options,
         };
         Self { stage: Arc::new(stage) }
     }
 
-    /// The budget of what doors have read and not decoded.
+    /// The memory budget of undecoded bodies.
     pub fn bodies(&self) -> &Bodies {
         &self.stage.bodies
     }
 
-    /// Refuses early what a push would refuse now, before its body is read.
+    /// Returns the error that a push would return now, before its body is read.
     ///
     /// # Errors
     /// `Overloaded` past the bounds, `Unavailable` on shutdown.
@@ -145,17 +142,15 @@ impl Ingest {
         result
     }
 
-    /// Normalises the records and returns once the good ones are durable (C1).
+    /// Normalises the records and returns once the valid ones are durable (C1).
     ///
-    /// A submission without an id may have more than
-    /// [`RECORDS_PER_BATCH`](limits::RECORDS_PER_BATCH) records; it becomes several
-    /// batches. A dropped call changes nothing: what was admitted goes on.
+    /// A submission without an id may have more than [`RECORDS_PER_BATCH`](limits::RECORDS_PER_BATCH) records; it
+    /// becomes several batches. Dropping the call does not cancel records that are already admitted.
     ///
     /// # Errors
-    /// `Invalid` where the submission as a whole is at fault; `Overloaded` past the
-    /// bounds; `Unavailable` where the queue cannot confirm now, or on shutdown.
-    /// After an error some or all of the records may still become durable: only a
-    /// client that chose an id can send again and be sure to store once.
+    /// `Invalid` if the submission as a whole is invalid; `Overloaded` beyond the limits; `Unavailable` if the queue
+    /// cannot confirm now, or on shutdown. After an error some or all of the records may still become durable: a retry
+    /// stores once only if the client chose an id.
     pub async fn push(&self, submission: Submission) -> Result<Accepted> {
         let result = self.stage.push(submission).await;
         if let Err(error) = &result {
@@ -164,16 +159,14 @@ impl Ingest {
         result
     }
 
-    /// As [`Ingest::push`], for doors that cannot tell a client to send again: waits for room and
-    /// for the queue, however long that takes. The same batches are published over all tries,
-    /// so none is stored twice (C2).
+    /// As [`Ingest::push`], for doors whose protocol has no retry: waits for capacity and for the queue without a time
+    /// limit. All retries publish the same batches, so none is stored twice (C2).
     ///
-    /// More records than a batch or the bounds in flight hold become several batches, one after
-    /// another. With an id of the submission, each of them has an id that follows from it and
-    /// from its place, so that the same submission again is stored once.
+    /// Records beyond the limits of a batch or of the in-flight limit become several batches, one after another. If the
+    /// submission has an id, the ids of the batches are derived from it, so that a repeated submission is stored once.
     ///
     /// # Errors
-    /// `Unavailable` on shutdown, `Internal` where the queue fails for good.
+    /// `Unavailable` on shutdown, `Internal` on a permanent failure of the queue.
     pub async fn deliver(&self, submission: Submission) -> Result<Accepted> {
         let result = self.stage.deliver(submission).await;
         if let Err(error) = &result {
@@ -182,17 +175,17 @@ impl Ingest {
         result
     }
 
-    /// Normalises the records and stores nothing: what a push of them would store, and what
-    /// it would refuse. Their ids are given by a push alone.
+    /// Normalises the records without storing them. Returns what a push would store, and what it would refuse. The
+    /// records have no ids yet.
     pub fn rehearse(&self, records: Vec<RawRecord>) -> (Vec<Record>, Vec<Rejection>) {
         let Admitted { records, rejected, .. } = self.stage.normalise(records);
         (records, rejected)
     }
 
-    /// Publishes a batch as it is, under its own id: the replay of a dead letter.
+    /// Publishes a batch unchanged, under its own id: the replay of a dead letter.
     ///
-    /// An id that the ledger knows makes it a no-op, which makes it safe to repeat; so
-    /// whoever writes a dead letter gives its batch an id that was never stored.
+    /// If the ledger knows the id, nothing is stored, so a replay may be repeated. The writer of a dead letter must
+    /// therefore choose an id that was never stored.
     ///
     /// # Errors
     /// As [`Ingest::push`].
@@ -214,8 +207,7 @@ impl Ingest {
         publish.await.unwrap_or_else(|_| Err(task_died()))
     }
 
-    /// Refuses new submissions with `Unavailable` and waits for those in flight, which
-    /// takes no longer than the publish timeout.
+    /// Refuses new submissions with `Unavailable` and waits for those in flight, at most for the publish timeout.
     pub async fn close(&self) {
         self.stage.in_flight.close().await;
     }
@@ -260,12 +252,12 @@ impl Stage {
                 let count = records.len();
                 let id = batch_id.map(|id| part_id(id, first, count, accepted));
                 let weight = records.iter().map(Record::weight).sum();
-                let reservation = self.in_flight.wait(weight, count).await?;
+                let reservation = self.in_flight.reserve_wait(weight, count).await?;
                 let (done, result) = oneshot::channel();
                 let part = Part { producer: producer.clone(), records, weight, reservation, done };
                 match id {
-                    None if self.is_small(&part) => self.enqueue_insisting.merge(part),
-                    id => self.insisting.spawn(id, part),
+                    None if self.is_small(&part) => self.enqueue_retrying.merge(part),
+                    id => self.retrying.spawn(id, part),
                 }
                 result.await.unwrap_or_else(|_| Err(task_died()))?;
                 self.counters.accepted(count);
@@ -279,7 +271,7 @@ impl Stage {
         let observed_time = self.options.clock.now();
         let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new() };
         for (index, raw) in raw.into_iter().enumerate() {
-            match self.options.normaliser.record(raw, observed_time).and_then(weigh) {
+            match self.options.normaliser.record(raw, observed_time).and_then(check_weight) {
                 Ok((record, weight)) => {
                     admitted.weight += weight;
                     admitted.records.push(record);
@@ -306,8 +298,7 @@ impl Stage {
     }
 }
 
-/// The id of the part of a submission that begins with a record and has so many, of all. A
-/// submission of one part keeps its own.
+/// The id of a part of a submission: `count` records from index `first`, of `all`. A single part keeps the id.
 fn part_id(id: BatchId, first: usize, count: usize, all: usize) -> BatchId {
     if count == all {
         return id;
@@ -316,7 +307,7 @@ fn part_id(id: BatchId, first: usize, count: usize, all: usize) -> BatchId {
     BatchId::of_digest(Sha256::new_with_prefix(id.0).chain_update(place.as_flattened()))
 }
 
-fn weigh(record: Record) -> Result<(Record, usize), String> {
+fn check_weight(record: Record) -> Result<(Record, usize), String> {
     let weight = record.weight();
     if weight > limits::BATCH_BYTES {
         return Err(format!("record: {weight} bytes; the limit is {}; shorten its attributes", limits::BATCH_BYTES));

@@ -1,4 +1,4 @@
-//! The port to the stored records as answers to questions.
+//! The port to the stored records for queries.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::{Error, Result};
 
 /// Searches and aggregates stored records.
 ///
-/// Every method may be called from many tasks at once. A dropped call stops its work soon.
+/// All methods may be called concurrently. Dropping a call stops its work soon.
 #[async_trait]
 pub trait Ask: Send + Sync + 'static {
-    /// The newest matching records of the range, newest first: by time, then by
-    /// position. May stop early; then [`SearchPage::next`] continues.
+    /// The newest matching records of the range, newest first: by time, then by position. May stop early;
+    /// [`SearchPage::next`] then continues.
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage>;
 
-    /// One table for each grouping. The only way to count: counts, histograms, facets and
-    /// figures are uses of it. Answers as [`model::aggregate::evaluate`] does (C13).
+    /// One table per grouping. All counts, histograms, facets and figures use it. Equivalent to
+    /// [`model::aggregate::evaluate`] (C13).
     ///
     /// # Errors
     /// `Invalid` as [`Aggregation::check`].
@@ -30,12 +30,11 @@ pub trait Ask: Send + Sync + 'static {
     /// One record by its id.
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>>;
 
-    /// The record and up to `before` and `after` of its neighbours by (time, position) that
-    /// have the same service and the same node.
+    /// The record and up to `before` and `after` neighbours by (time, position) with the same service and node.
     async fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Option<Context>>;
 }
 
-/// Checks the bounds of an aggregation; for engines.
+/// Checks the limits of an aggregation; for engines.
 ///
 /// # Errors
 /// `Invalid` as [`Aggregation::check`].
@@ -52,14 +51,14 @@ pub async fn count(ask: &dyn Ask, query: &Query, range: TimeRange) -> Result<u64
     Ok(tables.into_iter().flat_map(Table::counts).map(|(_, count)| count).sum())
 }
 
-/// A place in the newest-first order: the page goes on with what comes after it there.
+/// A position in the newest-first order; the next page starts after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     pub time: Nanos,
     pub position: Position,
 }
 
-/// What to search for.
+/// A search.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
     pub query: Query,
@@ -67,13 +66,13 @@ pub struct SearchRequest {
     /// 1 to [`model::limits::PAGE_RECORDS`].
     pub limit: usize,
     pub cursor: Option<Cursor>,
-    /// About how long to look before answering with what was found so far; `None`: until
-    /// the page is full or there is nothing left. A store may take it for a hint.
+    /// About how long to scan before returning the matches so far. `None`: until the page is full or the range is
+    /// exhausted. A store may treat it as a hint.
     pub patience: Option<Duration>,
 }
 
 impl SearchRequest {
-    /// The newest matches of the range, however long it takes.
+    /// The newest matches of the range, without a time limit.
     pub fn new(query: Query, range: TimeRange, limit: usize) -> Self {
         Self { query, range, limit, cursor: None, patience: None }
     }
@@ -83,13 +82,13 @@ impl SearchRequest {
 #[derive(Debug, Clone, Default)]
 pub struct SearchPage {
     pub records: Vec<StoredRecord>,
-    /// `None` where nothing older in the range can match.
+    /// `None` if nothing older in the range can match.
     pub next: Option<Cursor>,
-    /// All matches of the range at or after this time are in this page or an earlier one.
+    /// All matches of the range at or after this time are on this page or an earlier one.
     pub searched_back_to: Nanos,
 }
 
-/// A record among its neighbours, each list oldest first.
+/// A record with its neighbours, each list oldest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     pub before: Vec<StoredRecord>,

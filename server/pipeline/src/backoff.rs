@@ -1,17 +1,15 @@
-//! How long to wait before trying again: one definition for the whole server.
+//! Exponential backoff with jitter, for all retry loops of the server.
 //!
-//! The crate `backon` computes the waits. Its retry loop (`Retryable`) is not used: our loops
-//! select on a shutdown token while they wait, begin anew after a success, and take a server's
-//! `retry_after` instead of the computed wait, so they need the waits and nothing else. This
-//! type adds two things to the crate's iterator: it never ends, and `longest` is the longest
-//! wait (backon adds jitter on top of its maximum).
+//! The crate `backon` computes the waits. Its retry loop (`Retryable`) is not used: our loops select on a shutdown
+//! token while they wait, reset after a success, and prefer a server's `retry_after` to the computed wait. This type
+//! adds two things to the crate's iterator: it never ends, and `longest` is the longest wait (backon adds jitter on
+//! top of its maximum).
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-/// Doubling waits with jitter, so that nodes that lost the same server do not all come
-/// back in the same moment.
+/// Doubling waits with jitter, so that nodes that lost the same server do not reconnect at the same moment.
 #[derive(Debug)]
 pub struct Backoff {
     shape: ExponentialBuilder,
@@ -20,8 +18,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits of at most `first`, then of at most twice that, and so on up to `longest`. Each is
-    /// between half of its bound and the whole.
+    /// Waits of at most `first`, then of at most twice that, up to `longest`. Each wait is between half of its bound
+    /// and the bound.
     pub fn new(first: Duration, longest: Duration) -> Self {
         let shape = ExponentialBuilder::new()
             .with_min_delay(first / 2)
@@ -31,19 +29,18 @@ impl Backoff {
         Self { shape, waits: shape.build(), longest }
     }
 
-    /// The waits of the pipeline's stages, which are on their own until an engine answers: 50 ms
-    /// to 5 s.
+    /// The backoff of the pipeline's stages: 50 ms to 5 s.
     pub(crate) fn of_stage() -> Self {
         Self::new(Duration::from_millis(50), Duration::from_secs(5))
     }
 
     /// The next wait.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, so it is no iterator")]
+    #[expect(clippy::should_implement_trait, reason = "it never ends, so it is not an iterator")]
     pub fn next(&mut self) -> Duration {
         self.waits.next().unwrap_or(self.longest)
     }
 
-    /// Begins again with the shortest wait.
+    /// Restarts with the shortest wait.
     pub fn reset(&mut self) {
         self.waits = self.shape.build();
     }

@@ -1,13 +1,12 @@
-//! The budget of bytes that doors have read and not yet decoded (C4).
+//! The memory budget of bodies that doors have read and not yet decoded (C4).
 //!
-//! What is in flight is bounded by [`InFlight`](crate::in_flight), but only once it is decoded.
-//! Before that a body, a message or a frame is bytes of a connection, and thousands of
-//! connections can bring them at once. So whoever buffers or inflates bytes takes [`Room`] for
-//! them first, over all doors. Where there is none, it waits for a bounded time and then
-//! answers overload; a door without an answer stops reading.
+//! [`InFlight`](crate::in_flight) limits decoded records only. Before that, bodies, messages and frames are raw bytes,
+//! and thousands of connections can send them at once. So code that buffers or inflates bytes reserves [`Room`] first;
+//! all doors share the budget. Without room, a request waits for a limited time and then fails as overload; a door
+//! whose protocol has no responses stops reading (backpressure).
 //!
-//! Rooms grow, so all of the budget could be held by rooms that wait for more. One of them at a
-//! time may then go past the budget: it finishes, and returns what it held.
+//! Rooms grow, so waiting rooms could hold the entire budget and deadlock. Therefore one room at a time may exceed the
+//! budget: it finishes, and returns its bytes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,12 +16,12 @@ use crate::{Error, Result, events::SubmissionRefused};
 
 /// The unit of the budget, in bytes.
 const UNIT: usize = 1 << 10;
-/// How long a body waits for room before its client is told to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// When a client that found no room should come back.
+/// How long a body waits for room before it is refused.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
+/// When a refused client should retry.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The calls that may wait for room at once; past it they are refused at once. While one waits,
-/// what its client has sent ahead waits in the connection.
+/// The limit of concurrent waits for room; beyond it calls are refused at once. The bytes of a waiting client stay in
+/// its connection.
 const WAITING: usize = 256;
 
 /// The budget. Cheap to clone.
@@ -35,7 +34,7 @@ pub struct Bodies {
 struct Budget {
     bytes: usize,
     free: Arc<Semaphore>,
-    /// Held by the one room that may go past the budget.
+    /// Held by the one room that may exceed the budget.
     beyond: Arc<Semaphore>,
     waiting: Semaphore,
 }
@@ -44,15 +43,15 @@ struct Budget {
 #[derive(Debug)]
 pub struct Room {
     budget: Arc<Budget>,
-    /// What this room counts, in units.
+    /// The size of this room, in units.
     units: usize,
-    /// What of it was taken from the budget.
+    /// The units taken from the budget.
     permit: Option<OwnedSemaphorePermit>,
     beyond: Option<OwnedSemaphorePermit>,
 }
 
 impl Bodies {
-    /// A budget of so many bytes.
+    /// A budget of `bytes`.
     pub fn new(bytes: usize) -> Self {
         let units = bytes.div_ceil(UNIT).clamp(1, Semaphore::MAX_PERMITS);
         let budget = Budget {
@@ -64,24 +63,24 @@ impl Bodies {
         Self { budget: Arc::new(budget) }
     }
 
-    /// A room that holds nothing yet.
+    /// An empty room.
     pub fn room(&self) -> Room {
         Room { budget: Arc::clone(&self.budget), units: 0, permit: None, beyond: None }
     }
 
-    /// The bytes that nobody holds.
+    /// The free bytes of the budget.
     pub fn free(&self) -> usize {
         self.budget.free.available_permits() * UNIT
     }
 }
 
 impl Room {
-    /// The bytes that it holds, rounded up.
+    /// The bytes that it holds, rounded up to units.
     pub fn bytes(&self) -> usize {
         self.units * UNIT
     }
 
-    /// Grows to `bytes`, if that needs no waiting.
+    /// Grows to `bytes` if that is possible without waiting.
     pub fn try_grow_to(&mut self, bytes: usize) -> bool {
         let more = self.missing(bytes);
         if more == 0 {
@@ -100,17 +99,17 @@ impl Room {
         }
     }
 
-    /// Grows to `bytes`, waiting for a bounded time.
+    /// Grows to `bytes`, waiting for a limited time.
     ///
     /// # Errors
-    /// `Overloaded` where there is no room within that time, or too many wait for it.
+    /// `Overloaded` if there is no room within that time, or too many calls wait already.
     pub async fn grow_to(&mut self, bytes: usize) -> Result<()> {
         if self.try_grow_to(bytes) {
             return Ok(());
         }
         let budget = Arc::clone(&self.budget);
         let waited = match budget.waiting.try_acquire() {
-            Ok(_waiting) => tokio::time::timeout(PATIENCE, self.wait_for(bytes)).await.is_ok(),
+            Ok(_waiting) => tokio::time::timeout(ROOM_TIMEOUT, self.wait_for(bytes)).await.is_ok(),
             Err(_) => false,
         };
         if waited {
@@ -121,14 +120,13 @@ impl Room {
         Err(error)
     }
 
-    /// Grows to `bytes`, waiting as long as it takes. Cancel-safe: a dropped call has grown or
-    /// changed nothing.
+    /// Grows to `bytes`, waiting without a time limit. Cancel-safe: a dropped call has grown or changed nothing.
     pub async fn wait_for(&mut self, bytes: usize) {
         if self.try_grow_to(bytes) {
             return;
         }
         let more = self.missing(bytes);
-        // More than all there is would be waited for in vain.
+        // Requests at most half of the budget; more might never be free.
         let asked = more.min(self.budget.bytes.div_ceil(UNIT) / 2).max(1);
         let free = Arc::clone(&self.budget.free).acquire_many_owned(permits(asked));
         let beyond = Arc::clone(&self.budget.beyond);
@@ -137,7 +135,7 @@ impl Room {
             biased;
             // The semaphores are never closed.
             Ok(permit) = free => self.add(more, permit),
-            // A room that holds nothing keeps nobody waiting, and may wait itself.
+            // Only for a room that holds bytes: an empty one blocks nobody and can wait.
             Ok(permit) = beyond.acquire_owned(), if holds => {
                 self.beyond = Some(permit);
                 self.units += more;
@@ -146,7 +144,7 @@ impl Room {
         }
     }
 
-    /// Returns what it holds beyond `bytes`.
+    /// Returns the bytes beyond `bytes`.
     pub fn shrink_to(&mut self, bytes: usize) {
         let less = self.units.saturating_sub(bytes.div_ceil(UNIT));
         self.units -= less;
@@ -154,7 +152,7 @@ impl Room {
             self.permit = None;
             self.beyond = None;
         } else if let Some(permit) = &mut self.permit {
-            // What is past the budget goes first.
+            // Units beyond the budget are returned first.
             let surplus = permit.num_permits().saturating_sub(self.units);
             drop(permit.split(surplus));
             if permit.num_permits() == self.units {
@@ -163,13 +161,13 @@ impl Room {
         }
     }
 
-    /// Moves what it holds to a room of its own.
+    /// Moves its bytes to a new room.
     pub fn take(&mut self) -> Self {
         let empty = Self { budget: Arc::clone(&self.budget), units: 0, permit: None, beyond: None };
         std::mem::replace(self, empty)
     }
 
-    /// Moves so many bytes of what it holds to a room of their own.
+    /// Moves `bytes` of it to a new room.
     pub fn split(&mut self, bytes: usize) -> Self {
         let units = bytes.div_ceil(UNIT).min(self.units);
         if units == self.units {
@@ -178,7 +176,7 @@ impl Room {
         self.units -= units;
         let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let permit = self.permit.as_mut().and_then(|permit| permit.split(units.min(held)));
-        // What is past the budget goes with the part that needs it.
+        // The permit to exceed the budget moves with the part that needs it.
         let beyond = if units > held { self.beyond.take() } else { None };
         Self { budget: Arc::clone(&self.budget), units, permit, beyond }
     }
@@ -243,7 +241,7 @@ mod tests {
         let grow = |bodies: Bodies| async move {
             let mut room = bodies.room();
             room.grow_to(10 * UNIT).await?;
-            // All are here before the first goes on.
+            // All are waiting before the first continues.
             tokio::time::sleep(Duration::from_secs(1)).await;
             room.grow_to(80 * UNIT).await
         };

@@ -1,15 +1,15 @@
-//! The clock, as a value that tests can replace.
+//! The system clock as a value that tests can replace.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use model::Nanos;
 
-/// Tells the time in nanoseconds since the Unix epoch.
+/// Returns the time in nanoseconds since the Unix epoch.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Nanos + Send + Sync>);
 
 impl Clock {
-    /// The machine's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self::from_fn(|| match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => Nanos::try_from(since.as_nanos()).unwrap_or(Nanos::MAX),

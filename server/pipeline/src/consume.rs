@@ -1,14 +1,12 @@
 //! The consume stage: from the queue to the store.
 //!
-//! One loop: receive what is there, store it in one transaction, acknowledge. A store
-//! that is away is waited for with the deliveries in hand, and nothing more is received
-//! meanwhile; the queue is where things wait. Deliveries that fail as data are halved
-//! until the one at fault stands alone; it becomes a dead letter and the others are
-//! stored (C5, C6). Nothing but the stop signal ends the loop.
+//! One loop: receive the available deliveries, store them in one transaction, acknowledge. While the store is
+//! unavailable, the loop retries with the same deliveries and receives no more; the backlog stays in the queue. A
+//! transaction refused because of its data is bisected down to the invalid delivery, which becomes a dead letter; the
+//! others are stored (C5, C6). Only the stop signal ends the loop.
 //!
-//! A panic of an engine is an error like others. A panic of the stage itself ends the loop,
-//! and the supervisor begins it again: what was in hand is given back to the queue first, and
-//! the ledger knows what of it was stored (C2).
+//! A panic of an engine counts as an error. After a panic of the stage itself, the supervisor restarts the loop: it
+//! releases the pending deliveries to the queue first, and the ledger knows which of them are already stored (C2).
 
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -25,26 +23,25 @@ use crate::{
     },
 };
 
-/// The records of one store transaction, about: enough to make its fixed cost small,
-/// and few enough for a short wait and a bounded memory.
+/// The approximate number of records per store transaction: large enough to amortise its fixed cost, small enough for
+/// short waits and bounded memory.
 const RECORDS: usize = 50_000;
 
-/// How long a store that is away is waited for once the stop signal has come.
-const LAST_CHANCE: Duration = Duration::from_secs(5);
+/// The time to retry an unavailable store after the stop signal.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a failure that says "fault of the program" is tried again as it is: it may
-/// have been a passing one, and dead letters are work for people.
-const SECOND_LOOKS: u32 = 2;
+/// The number of retries after an internal error, which may be transient: a dead letter needs an operator.
+const INTERNAL_RETRIES: u32 = 2;
 
-/// Stores what the queue delivers and acknowledges it, until told to stop; what was
-/// received by then is finished, or given back where the store stays away.
+/// Stores and acknowledges the deliveries of the queue until `stop` is cancelled. Deliveries received by then are
+/// stored, or released if the store stays unavailable.
 pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: CancellationToken, supervisor: Supervisor) {
     let consumer = Mutex::new(Consumer {
         queue,
         store,
         stop: stop.clone(),
         meters: AppendMeters::register(),
-        in_hand: Vec::new(),
+        pending: Vec::new(),
         set_aside: HashSet::new(),
         released: 0,
     });
@@ -57,66 +54,65 @@ struct Consumer {
     store: Arc<dyn LogStore>,
     stop: CancellationToken,
     meters: AppendMeters,
-    /// What was received and is not yet dealt with, for the time after a panic.
-    in_hand: Vec<Receipt>,
-    /// Batches that could not even be buried, so that each is counted once.
+    /// Deliveries received and not yet settled; released after a panic.
+    pending: Vec<Receipt>,
+    /// Deliveries that could not even become dead letters, so that each is counted once.
     set_aside: HashSet<Receipt>,
     released: usize,
 }
 
-/// What became of a call to the store.
+/// The result of a call to the store.
 enum Outcome<T> {
     Done(T),
-    /// The data is at fault.
+    /// The data is invalid.
     Refused(Error),
-    /// The store stayed away until the last chance had passed.
+    /// The store was unavailable until the time limit after the stop signal.
     GivenUp,
 }
 
 impl Consumer {
-    /// The loop, until the stop signal.
+    /// Runs the loop until the stop signal.
     async fn consume(&mut self) {
-        self.give_back().await;
+        self.release_pending().await;
         let mut backoff = Backoff::of_stage();
         loop {
-            // The stop signal first: a full queue must not keep the loop from seeing it.
+            // The stop signal is polled first: otherwise a full queue could hide it.
             let received = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                received = guarded(self.queue.receive(RECORDS)) => received,
+                received = catch_panic(self.queue.receive(RECORDS)) => received,
             };
             match received {
                 Ok(deliveries) => {
                     backoff.reset();
-                    self.in_hand = receipts(&deliveries).collect();
+                    self.pending = receipts(&deliveries).collect();
                     self.store(deliveries).await;
-                    self.in_hand.clear();
+                    self.pending.clear();
                 }
                 Err(error) => {
                     let wait = backoff.next();
                     ReceiveFailed { error: &error, wait }.emit();
-                    // Cut short by the stop signal, which the next turn sees.
+                    // The stop signal ends the wait; the next iteration handles it.
                     let _ = tokio::time::timeout(wait, self.stop.cancelled()).await;
                 }
             }
         }
     }
 
-    /// Releases what a loop that has panicked had in hand. The queue leaves out what is
-    /// acknowledged already.
-    async fn give_back(&mut self) {
-        let in_hand = std::mem::take(&mut self.in_hand);
-        if in_hand.is_empty() {
+    /// Releases the deliveries that were pending at a panic. The queue skips those already acknowledged.
+    async fn release_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.is_empty() {
             return;
         }
-        if let Err(error) = guarded(self.queue.release(&in_hand)).await {
-            AcknowledgeFailed { error: &error, deliveries: in_hand.len() }.emit();
+        if let Err(error) = catch_panic(self.queue.release(&pending)).await {
+            AcknowledgeFailed { error: &error, deliveries: pending.len() }.emit();
         }
     }
 
     async fn store(&mut self, mut deliveries: Vec<Delivery>) {
         deliveries.retain(|delivery| !self.set_aside.contains(&delivery.receipt));
-        // Halves still to be stored; the last one is next, so that order is kept.
+        // Halves still to be stored. The last one is next, which keeps the order.
         let mut parts = vec![deliveries.as_slice()];
         while let Some(part) = parts.pop() {
             if part.is_empty() {
@@ -125,7 +121,7 @@ impl Consumer {
             match self.append(part).await {
                 Outcome::Done(()) => self.acknowledge(part).await,
                 Outcome::Refused(error) => match part {
-                    [delivery] => self.bury(delivery, &error).await,
+                    [delivery] => self.write_dead_letter(delivery, &error).await,
                     several => {
                         let (first, second) = several.split_at(several.len() / 2);
                         parts.extend([second, first]);
@@ -135,7 +131,7 @@ impl Consumer {
                     parts.push(part);
                     let receipts: Vec<_> = parts.iter().rev().flat_map(|part| receipts(part)).collect();
                     self.released += receipts.len();
-                    if let Err(error) = guarded(self.queue.release(&receipts)).await {
+                    if let Err(error) = catch_panic(self.queue.release(&receipts)).await {
                         AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
                     }
                     return;
@@ -146,7 +142,7 @@ impl Consumer {
 
     async fn append(&self, part: &[Delivery]) -> Outcome<()> {
         let started = Instant::now();
-        match self.persist(part.len(), || self.store.append(part)).await {
+        match self.retry(part.len(), || self.store.append(part)).await {
             Outcome::Done(appended) => {
                 self.meters.appended(&appended, started.elapsed());
                 Outcome::Done(())
@@ -156,43 +152,43 @@ impl Consumer {
         }
     }
 
-    /// Calls the store until it answers for good.
-    async fn persist<T, F>(&self, deliveries: usize, call: impl Fn() -> F) -> Outcome<T>
+    /// Calls the store until it succeeds or fails permanently.
+    async fn retry<T, F>(&self, deliveries: usize, call: impl Fn() -> F) -> Outcome<T>
     where
         F: Future<Output = Result<T>>,
     {
         let mut backoff = Backoff::of_stage();
-        let mut second_looks = SECOND_LOOKS;
-        let mut last_chance = None;
+        let mut internal_retries = INTERNAL_RETRIES;
+        let mut shutdown_deadline = None;
         loop {
-            let error = match guarded(call()).await {
+            let error = match catch_panic(call()).await {
                 Ok(done) => return Outcome::Done(done),
                 Err(error) => error,
             };
             match error.class {
                 ErrorClass::Overloaded | ErrorClass::Unavailable => {}
-                ErrorClass::Internal if second_looks > 0 => second_looks -= 1,
+                ErrorClass::Internal if internal_retries > 0 => internal_retries -= 1,
                 _ => {
-                    AppendFailed { error: &error, deliveries, next: "looking for the delivery at fault" }.emit();
+                    AppendFailed { error: &error, deliveries, next: "bisecting to find the invalid delivery" }.emit();
                     return Outcome::Refused(error);
                 }
             }
             if self.stop.is_cancelled() {
-                let until = *last_chance.get_or_insert_with(|| Instant::now() + LAST_CHANCE);
+                let until = *shutdown_deadline.get_or_insert_with(|| Instant::now() + SHUTDOWN_TIMEOUT);
                 if Instant::now() >= until {
-                    AppendFailed { error: &error, deliveries, next: "giving the deliveries back to the queue" }.emit();
+                    AppendFailed { error: &error, deliveries, next: "releasing the deliveries to the queue" }.emit();
                     return Outcome::GivenUp;
                 }
             }
-            AppendFailed { error: &error, deliveries, next: "trying again" }.emit();
+            AppendFailed { error: &error, deliveries, next: "retrying" }.emit();
             self.wait(backoff.next()).await;
         }
     }
 
-    /// Waits, but not long once the stop signal has come.
+    /// Waits; only shortly after the stop signal.
     async fn wait(&self, time: Duration) {
         if self.stop.is_cancelled() {
-            tokio::time::sleep(time.min(LAST_CHANCE / 10)).await;
+            tokio::time::sleep(time.min(SHUTDOWN_TIMEOUT / 10)).await;
         } else {
             let _ = tokio::time::timeout(time, self.stop.cancelled()).await;
         }
@@ -200,17 +196,17 @@ impl Consumer {
 
     async fn acknowledge(&self, part: &[Delivery]) {
         let receipts: Vec<_> = receipts(part).collect();
-        if let Err(error) = guarded(self.queue.acknowledge(&receipts)).await {
+        if let Err(error) = catch_panic(self.queue.acknowledge(&receipts)).await {
             AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
         }
     }
 
-    /// Makes a dead letter of a delivery that cannot be stored.
-    async fn bury(&mut self, delivery: &Delivery, reason: &Error) {
+    /// Writes a dead letter for a delivery that cannot be stored.
+    async fn write_dead_letter(&mut self, delivery: &Delivery, reason: &Error) {
         let letter = dead_letter(delivery, reason);
         let records = letter.records as usize;
         let letters = [letter];
-        match self.persist(1, || self.store.put_dead_letters(&letters)).await {
+        match self.retry(1, || self.store.put_dead_letters(&letters)).await {
             Outcome::Done(()) => {
                 DeliveryBuried { receipt: delivery.receipt, records, error: reason }.emit();
                 self.acknowledge(std::slice::from_ref(delivery)).await;
@@ -221,7 +217,7 @@ impl Consumer {
             }
             Outcome::GivenUp => {
                 self.released += 1;
-                if let Err(error) = guarded(self.queue.release(&[delivery.receipt])).await {
+                if let Err(error) = catch_panic(self.queue.release(&[delivery.receipt])).await {
                     AcknowledgeFailed { error: &error, deliveries: 1 }.emit();
                 }
             }
@@ -229,8 +225,8 @@ impl Consumer {
     }
 }
 
-/// A panic in an engine is a failure like others: it must not end the loop.
-async fn guarded<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+/// Turns a panic of an engine into an error, so that it does not end the loop.
+async fn catch_panic<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     let panicked = |_| Err(Error::internal("the engine panicked"));
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(panicked)
 }
@@ -245,8 +241,8 @@ fn dead_letter(delivery: &Delivery, reason: &Error) -> NewDeadLetter {
             reason: reason.message.clone(),
             producer: batch.producer.to_string(),
             batch_id: Some(batch.id),
-            // Under a new id, so that its replay is not taken for a redelivery of what
-            // the ledger may know by the old one, and may itself be repeated safely.
+            // Under a new id: its replay must not count as a redelivery of a batch in the ledger, and may be repeated
+            // safely.
             payload: envelope::encode(&Batch {
                 id: BatchId(rand::random()),
                 client_id: true,

@@ -1,7 +1,7 @@
-//! Dead letters: what could not be stored, kept with the reason until someone decides.
+//! Dead letters: batches that could not be stored, kept with the reason until an operator replays or deletes them.
 //!
-//! The store keeps them, bounded by bytes and by age. Past a bound the oldest go; what
-//! went is counted for good ([`DeadLettersStatus`]).
+//! The store keeps them within limits of bytes and age. Beyond a limit the oldest are dropped; a permanent counter
+//! records the drops ([`DeadLettersStatus`]).
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,38 +10,36 @@ use model::{TimeRange, time::Nanos};
 
 use crate::{Result, batch::BatchId, envelope, events::DeadLettersDropped};
 
-/// Keeps what could not be stored, within bounds. [`Log::append`](crate::Log::append) adds to
-/// it in its own transaction.
+/// The port to the dead letters. [`Log::append`](crate::Log::append) also adds letters, in its own transaction.
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// Adds dead letters outside of `append`. Past the store's bounds the oldest are dropped.
+    /// Adds dead letters outside of `append`. Beyond the store's limits the oldest are dropped.
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()>;
 
-    /// A page of the dead letters that pass the filter, newest first, without payloads.
+    /// A page of matching dead letters, newest first, without payloads.
     async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>>;
 
-    /// One dead letter, whole.
+    /// One dead letter with its payload.
     async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>>;
 
-    /// Removes dead letters that were replayed or are not wanted. Returns how many of them
-    /// were there.
+    /// Deletes dead letters. Returns how many of them existed.
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64>;
 }
 
-/// Something that could not be stored.
+/// A dead letter to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDeadLetter {
     pub reason: String,
-    /// The door and peer, where known.
+    /// The door and peer, if known.
     pub producer: String,
     pub batch_id: Option<BatchId>,
-    /// The encoded envelope, or whatever bytes came instead of one.
+    /// The encoded envelope, or the bytes that are not one.
     pub payload: Vec<u8>,
-    /// How many records are lost to readers by it; 0 where unknown.
+    /// The number of records in it; 0 if unknown.
     pub records: u32,
 }
 
-/// What a letter takes beside its texts and its payload, roughly.
+/// The approximate bytes of a letter besides its texts and its payload.
 const OVERHEAD: u64 = 256;
 
 impl NewDeadLetter {
@@ -50,7 +48,7 @@ impl NewDeadLetter {
         OVERHEAD + (self.payload.len() + self.reason.len() + self.producer.len()) as u64
     }
 
-    /// The services of its records, sorted; none where the payload is no batch.
+    /// The services of its records, sorted; none if the payload is not a batch.
     pub fn services(&self) -> Vec<String> {
         let batch = envelope::decode(&self.payload).ok();
         let services: BTreeSet<String> = batch
@@ -66,13 +64,13 @@ impl NewDeadLetter {
 /// A dead letter in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Grows with time.
+    /// Increases with time.
     pub id: i64,
     pub time: Nanos,
     pub letter: NewDeadLetter,
 }
 
-/// A dead letter without its payload, as lists show it.
+/// A dead letter without its payload, for lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterHead {
     pub id: i64,
@@ -81,24 +79,24 @@ pub struct DeadLetterHead {
     pub producer: String,
     pub batch_id: Option<BatchId>,
     pub records: u32,
-    /// Of the payload.
+    /// The size of the payload.
     pub bytes: u64,
-    /// Of the records, sorted. Empty where the payload is no batch, and where the letter was
-    /// written before stores kept services.
+    /// The services of its records, sorted. Empty if the payload is not a batch, or if the letter was written before
+    /// stores kept services.
     pub services: Vec<String>,
 }
 
-/// Which dead letters are meant; the default is all of them.
+/// Selects dead letters; the default selects all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterFilter {
-    /// A part of the reason, in any ASCII case.
+    /// Text in the reason, ASCII case-insensitive.
     pub reason: Option<String>,
-    /// A part of the producer, which is the door and the peer, in any ASCII case.
+    /// Text in the producer (door and peer), ASCII case-insensitive.
     pub producer: Option<String>,
-    /// A service of its records, whole. Letters whose services are not known pass.
+    /// A service of its records, compared as a whole. Letters whose services are unknown match.
     pub service: Option<String>,
     pub range: TimeRange,
-    /// The greatest id that is meant: what has come since a list was looked at is not.
+    /// The greatest selected id. It excludes letters that arrived after a list was shown.
     pub upto: Option<i64>,
 }
 
@@ -108,11 +106,11 @@ impl Default for DeadLetterFilter {
     }
 }
 
-/// Asks for a page of dead letters, newest first.
+/// Requests a page of dead letters, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadLetterRequest {
     pub filter: DeadLetterFilter,
-    /// The id of the last letter of the page before.
+    /// The id of the last letter on the previous page.
     pub before: Option<i64>,
     pub limit: usize,
 }
@@ -124,8 +122,8 @@ impl DeadLetterRequest {
     }
 }
 
-/// How much a store keeps of them; past either bound the oldest go, never the newest one
-/// for its size.
+/// The limits on dead letters. Beyond either limit the oldest are dropped; the newest one is never dropped for its
+/// size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadLetterBounds {
     /// Default 256 MiB.
@@ -140,19 +138,19 @@ impl Default for DeadLetterBounds {
     }
 }
 
-/// The dead letters that there are, and that there were.
+/// Counts of the dead letters kept and dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeadLettersStatus {
     pub letters: u64,
     /// See [`NewDeadLetter::weight`].
     pub bytes: u64,
-    /// Letters that went because of a bound, since the store was begun.
+    /// Letters dropped because of a limit since the store was created.
     pub dropped: u64,
-    /// The records in those.
+    /// The records of the dropped letters.
     pub dropped_records: u64,
 }
 
-/// Counts and logs letters that went because of a bound.
+/// Counts and logs letters that were dropped because of a limit.
 pub fn log_dropped(letters: u64, records: u64) {
     if letters > 0 {
         DeadLettersDropped { letters, records }.emit();

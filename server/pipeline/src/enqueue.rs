@@ -1,13 +1,11 @@
 //! The enqueue stage: makes batches and publishes them.
 //!
-//! Small submissions are merged, because a batch costs a ledger row and a broker
-//! message whatever its size. They are gathered for as long as a publish takes (group
-//! commit): an idle server publishes the first one at once, a busy one grows its batches
-//! by itself, and no timer is involved. Where enough has gathered for a batch of good
-//! size, it is published beside those in flight.
+//! Small submissions are merged, because each batch costs a ledger row and a broker message. They gather while a
+//! publish is in flight (group commit): an idle server publishes the first one at once, a busy one makes larger
+//! batches, without a timer. When enough has gathered for a batch of the target size, it is published concurrently with
+//! those in flight.
 //!
-//! The collector runs under the supervisor. What waits and what is in flight outlive a panic
-//! of it.
+//! The collector runs under the supervisor. Pending parts and publishes in flight survive a panic of it.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -24,12 +22,11 @@ use crate::{
     events::PublishMeters, in_flight::Reservation,
 };
 
-/// What makes a batch of good size: its fixed cost is small beside that of so many
-/// records, or bytes of them.
-const GOOD_RECORDS: usize = 500;
-const GOOD_WEIGHT: usize = 1 << 20;
+/// The target size of a batch: from here on its fixed cost is small.
+const TARGET_RECORDS: usize = 500;
+const TARGET_WEIGHT: usize = 1 << 20;
 
-/// The good records of one submission on their way.
+/// The valid records of one submission on their way.
 pub(crate) struct Part {
     pub(crate) producer: Text,
     /// At least one; without ids.
@@ -39,14 +36,14 @@ pub(crate) struct Part {
     pub(crate) done: oneshot::Sender<Result<()>>,
 }
 
-/// Where small submissions are handed in.
+/// The input of small submissions.
 pub(crate) struct Enqueue {
-    /// Unbounded: what it can hold is bounded by the reservations.
+    /// Unbounded: the reservations bound its content.
     parts: mpsc::UnboundedSender<Part>,
 }
 
 impl Enqueue {
-    /// Starts the collector, as a task of this name.
+    /// Starts the collector, as a task with this name.
     pub(crate) fn start(name: &str, publisher: Publisher, publishes: usize, supervisor: &Supervisor) -> Self {
         let (parts, received) = mpsc::unbounded_channel();
         let collector = Arc::new(Mutex::new(Collector {
@@ -58,7 +55,7 @@ impl Enqueue {
             publishes: JoinSet::new(),
             open: true,
         }));
-        // It ends with its senders, not by a signal.
+        // It ends with its senders, not by a token.
         supervisor.spawn(name, CancellationToken::new(), move || {
             let collector = Arc::clone(&collector);
             async move { collector.lock().await.collect().await }
@@ -66,10 +63,10 @@ impl Enqueue {
         Self { parts }
     }
 
-    /// The outcome is told through [`Part::done`].
+    /// Adds the part to a common batch. The result is sent to [`Part::done`].
     pub(crate) fn merge(&self, part: Part) {
         if let Err(mpsc::error::SendError(part)) = self.parts.send(part) {
-            // The collector ends with its runtime only.
+            // The collector ends only with its runtime.
             let _ = part.done.send(Err(Error::unavailable("shutting down; send again later")));
         }
     }
@@ -83,7 +80,7 @@ struct Collector {
     arrived: Vec<Part>,
     pending: VecDeque<Part>,
     publishes: JoinSet<()>,
-    /// Whether there are senders.
+    /// Whether senders remain.
     open: bool,
 }
 
@@ -91,16 +88,16 @@ impl Collector {
     /// Ends when all senders are gone and everything is published.
     async fn collect(&mut self) {
         loop {
-            // After a panic, what has arrived by then comes first.
+            // After a panic, parts that have already arrived come first.
             self.publish_due();
-            // Either more to publish, or room to publish it.
+            // Waits for new parts, or for a publish to finish.
             tokio::select! {
                 count = self.parts.recv_many(&mut self.arrived, 1024), if self.open => self.open = count > 0,
                 Some(_) = self.publishes.join_next(), if !self.publishes.is_empty() => {}
                 else => return,
             }
-            // The task that handed in the first part has woken this one at once. Callers
-            // that are ready to run as well go first, so that theirs join the same batch.
+            // The first sender wakes this task at once. Yielding lets other ready callers add their parts to the same
+            // batch.
             tokio::task::yield_now().await;
         }
     }
@@ -118,24 +115,24 @@ impl Collector {
     }
 }
 
-/// Whether the pending parts are published now, beside those in flight.
+/// Whether the pending parts are published now, concurrently with those in flight.
 fn may_publish(in_flight: usize, most: usize, pending: &VecDeque<Part>) -> bool {
     match in_flight {
         0 => !pending.is_empty(),
-        _ => in_flight < most && is_of_good_size(pending),
+        _ => in_flight < most && has_target_size(pending),
     }
 }
 
-fn is_of_good_size(pending: &VecDeque<Part>) -> bool {
+fn has_target_size(pending: &VecDeque<Part>) -> bool {
     let (mut records, mut weight) = (0, 0);
     pending.iter().any(|part| {
         records += part.records.len();
         weight += part.weight;
-        records >= GOOD_RECORDS || weight >= GOOD_WEIGHT
+        records >= TARGET_RECORDS || weight >= TARGET_WEIGHT
     })
 }
 
-/// The first parts that make up one batch within its bounds; at least one.
+/// Takes the first parts that fit one batch; at least one.
 fn take_group(pending: &mut VecDeque<Part>) -> Vec<Part> {
     let (mut records, mut weight, mut count) = (0, 0, 0);
     for part in pending.iter() {
@@ -149,37 +146,35 @@ fn take_group(pending: &mut VecDeque<Part>) -> Vec<Part> {
     pending.drain(..count).collect()
 }
 
-/// Seals batches and hands them to the queue.
+/// Seals batches and publishes them to the queue.
 #[derive(Clone)]
 pub(crate) struct Publisher {
     queue: Arc<dyn Queue>,
     timeout: Duration,
     clock: Clock,
     meters: Arc<PublishMeters>,
-    /// Told on close. With it a batch is published until the queue has it, or until then.
-    insist: Option<CancellationToken>,
+    /// Cancelled on close. If set, a batch is retried until the queue confirms it, or until close.
+    retry_until: Option<CancellationToken>,
 }
 
 impl Publisher {
     pub(crate) fn new(queue: Arc<dyn Queue>, timeout: Duration, clock: Clock) -> Self {
-        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()), insist: None }
+        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()), retry_until: None }
     }
 
-    /// One that publishes a batch again, under its id, until the queue has confirmed it. A try
-    /// whose answer was lost may have become durable: as it is the same batch, the ledger makes
-    /// them one (C2).
-    pub(crate) fn insisting(&self, closing: &CancellationToken) -> Self {
-        Self { insist: Some(closing.clone()), ..self.clone() }
+    /// Returns a publisher that retries a batch under its id until the queue confirms it. A try whose confirmation was
+    /// lost may be durable; since the batch is the same, the ledger stores it once (C2).
+    pub(crate) fn retrying(&self, closing: &CancellationToken) -> Self {
+        Self { retry_until: Some(closing.clone()), ..self.clone() }
     }
 
-    /// Publishes a part by itself, in a task of its own.
+    /// Publishes a part alone, in a new task.
     pub(crate) fn spawn(&self, id: Option<BatchId>, part: Part) {
         let publisher = self.clone();
         tokio::spawn(async move { publisher.publish_parts(id, vec![part]).await });
     }
 
-    /// Publishes the parts as one batch, or as several where they exceed its bounds,
-    /// and tells each caller.
+    /// Publishes the parts as one batch, or as several beyond its limits, and sends each caller the result.
     async fn publish_parts(&self, id: Option<BatchId>, parts: Vec<Part>) {
         let mut producers = parts.iter().map(|part| part.producer.clone());
         let first = producers.next().unwrap_or_default();
@@ -194,20 +189,20 @@ impl Publisher {
             Some(id) => self.publish(self.seal(Some(id), producer, records)).await,
             None => {
                 let batches = split(records).into_iter().map(|records| self.seal(None, producer.clone(), records));
-                // All to their end: a publish that is cut off helps nobody.
+                // All run to completion, even if one fails.
                 let results = futures::future::join_all(batches.map(|batch| self.publish(batch))).await;
                 results.into_iter().collect()
             }
         };
         for (done, reservation) in waiting {
-            // Before the answer, so that whoever has it finds the room returned.
+            // Released before the reply, so that the caller finds the capacity returned.
             drop(reservation);
-            // A caller that has gone away does not want to know.
+            // The caller may be gone.
             let _ = done.send(result.clone());
         }
     }
 
-    /// Gives the records their ids and their common time of receipt.
+    /// Sets the record ids and the common time of receipt.
     fn seal(&self, id: Option<BatchId>, producer: Text, mut records: Vec<Record>) -> Batch {
         let observed_time = self.clock.now();
         let first = RecordId::base((observed_time / 1_000_000).unsigned_abs(), rand::random());
@@ -215,21 +210,21 @@ impl Publisher {
             record.id = first.nth(place);
             record.observed_time = observed_time;
         }
-        // The server's own batch ids grow with time, which is kind to the ledger's index.
+        // The server's own batch ids increase with time, which keeps inserts into the ledger's index local.
         let own = BatchId(first.to_bytes());
         Batch { id: id.unwrap_or(own), client_id: id.is_some(), producer, observed_time, records }
     }
 
-    /// Hands one batch to the queue and waits until it is durable.
+    /// Publishes one batch and waits until it is durable.
     pub(crate) async fn publish(&self, batch: Batch) -> Result<()> {
         let batch = Arc::new(batch);
-        let Some(closing) = &self.insist else { return self.publish_once(&batch).await };
+        let Some(closing) = &self.retry_until else { return self.publish_once(&batch).await };
         let mut backoff = Backoff::of_stage();
         loop {
             match self.publish_once(&batch).await {
                 Err(error) if error.is_retryable() && !closing.is_cancelled() => {
                     let wait = error.retry_after.unwrap_or_else(|| backoff.next());
-                    // On close one last try.
+                    // After close, there is one last try.
                     let _ = tokio::time::timeout(wait, closing.cancelled()).await;
                 }
                 result => return result,
@@ -242,8 +237,9 @@ impl Publisher {
         let publish = self.queue.publish(Arc::clone(batch));
         tokio::pin!(publish);
         let in_time = async {
-            // Who insists has time. Given up, a publish may still be done, beside the next one.
-            if let Some(closing) = &self.insist {
+            // A retrying publisher has no timeout before close: an abandoned publish could still complete, concurrently
+            // with its retry.
+            if let Some(closing) = &self.retry_until {
                 closing.cancelled().await;
             }
             tokio::time::sleep(self.timeout).await;
@@ -264,12 +260,12 @@ impl Publisher {
     }
 }
 
-/// Cuts records into runs that each fit a batch.
+/// Splits records into runs that each fit a batch.
 fn split(records: Vec<Record>) -> Vec<Vec<Record>> {
     split_by(records, limits::RECORDS_PER_BATCH, ADMITTED_WEIGHT)
 }
 
-/// Cuts records into runs of so many at most, and of so much weight; one record at least.
+/// Splits records into runs of at most `most_records` and `most_weight`; each run has at least one record.
 pub(crate) fn split_by(mut records: Vec<Record>, most_records: usize, most_weight: usize) -> Vec<Vec<Record>> {
     let mut runs = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What is admitted and not yet durable: counted, bounded (C4), and awaited on close.
+//! Records that are admitted and not yet durable: counted, bounded (C4), and awaited on close.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,18 +8,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, ErrorClass, Result, events::InFlightGauges};
 
-/// When a client that was told to wait should come back: the queue empties its whole
-/// bound in less.
+/// When a refused client should retry. The queue drains the whole limit in less time.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The account of everything in flight.
+/// The in-flight limit and its current use.
 pub(crate) struct InFlight {
     most_bytes: usize,
     most_records: usize,
     state: Mutex<State>,
-    /// Told when a reservation is returned.
+    /// Notified when a reservation is returned.
     returned: Notify,
-    /// Told when the last reservation is returned.
+    /// Notified when the last reservation is returned.
     idle: Notify,
     closing: CancellationToken,
     gauges: InFlightGauges,
@@ -32,8 +31,8 @@ struct State {
     reservations: usize,
 }
 
-/// A part of the bound, returned when dropped. It travels with the records, not with
-/// the caller, because a caller may go away before its records are durable.
+/// A part of the limit, returned when dropped. It moves with the records, because the caller may be dropped before its
+/// records are durable.
 pub(crate) struct Reservation {
     account: Arc<InFlight>,
     bytes: usize,
@@ -54,31 +53,30 @@ impl InFlight {
         })
     }
 
-    /// The most records that fit at once.
+    /// The limit in records.
     pub(crate) fn most_records(&self) -> usize {
         self.most_records
     }
 
-    /// The most bytes that fit at once.
+    /// The limit in bytes.
     pub(crate) fn most_bytes(&self) -> usize {
         self.most_bytes
     }
 
-    /// Told when no more is admitted.
+    /// Cancelled when admission stops.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
     }
 
-    /// Refuses early what [`InFlight::reserve`] would refuse, before work is put into it.
+    /// Returns the error that [`InFlight::reserve`] would return now, before the records are normalised.
     pub(crate) fn check(&self) -> Result<()> {
         self.admits(&self.state.lock(), 0, 0)
     }
 
-    /// Takes its part of the bound, or refuses.
+    /// Reserves a part of the limit.
     ///
     /// # Errors
-    /// `Overloaded` where it does not fit now, `Invalid` where it never will,
-    /// `Unavailable` on shutdown.
+    /// `Overloaded` if it does not fit now, `Invalid` if it never fits, `Unavailable` on shutdown.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
         if bytes > self.most_bytes || records > self.most_records {
             return Err(Error::invalid(format!(
@@ -114,12 +112,12 @@ impl InFlight {
         Ok(())
     }
 
-    /// Reserves as [`InFlight::reserve`] does, and waits for room without a limit of time.
-    pub(crate) async fn wait(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
+    /// As [`InFlight::reserve`], but waits for capacity without a time limit.
+    pub(crate) async fn reserve_wait(self: &Arc<Self>, bytes: usize, records: usize) -> Result<Reservation> {
         loop {
             let returned = self.returned.notified();
             tokio::pin!(returned);
-            // Registered before the try: a return in between is not missed.
+            // Registered before the attempt, so that a return in between is not missed.
             returned.as_mut().enable();
             match self.reserve(bytes, records) {
                 Err(error) if error.class == ErrorClass::Overloaded => {}
@@ -132,13 +130,13 @@ impl InFlight {
         }
     }
 
-    /// Refuses from now on, and waits until all that was admitted is done with.
+    /// Stops admission, and waits until all reservations are returned.
     pub(crate) async fn close(&self) {
         self.closing.cancel();
         loop {
             let idle = self.idle.notified();
             tokio::pin!(idle);
-            // Registered before the look at the state: a return in between is not missed.
+            // Registered before reading the state, so that a return in between is not missed.
             idle.as_mut().enable();
             if self.state.lock().reservations == 0 {
                 return;
@@ -191,15 +189,15 @@ mod tests {
         let held = account.reserve(60, 2).unwrap();
         let waiting = tokio::spawn({
             let account = account.clone();
-            async move { account.wait(60, 2).await }
+            async move { account.reserve_wait(60, 2).await }
         });
         tokio::task::yield_now().await;
         drop(held);
         let held = waiting.await.unwrap().unwrap();
-        assert_eq!(account.wait(101, 1).await.err().unwrap().class, ErrorClass::Invalid);
+        assert_eq!(account.reserve_wait(101, 1).await.err().unwrap().class, ErrorClass::Invalid);
         let waiting = tokio::spawn({
             let account = account.clone();
-            async move { account.wait(60, 2).await }
+            async move { account.reserve_wait(60, 2).await }
         });
         tokio::task::yield_now().await;
         account.closing.cancel();

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::{Batch, Result};
 
-/// Names a delivery until it is acknowledged. For the embedded queue it is the number
-/// of the write-ahead frame.
+/// Identifies a delivery until it is acknowledged. In the embedded queue it is the number of the frame in the
+/// write-ahead log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Receipt(pub u64);
 
@@ -18,49 +18,48 @@ pub struct Delivery {
     pub content: Content,
 }
 
-/// What a delivery holds.
+/// The content of a delivery.
 #[derive(Debug, Clone)]
 pub enum Content {
     Batch(Arc<Batch>),
-    /// Bytes that are no batch; they become a dead letter.
+    /// Bytes that are not a batch; they become a dead letter.
     Undecodable {
         bytes: Vec<u8>,
         reason: String,
     },
 }
 
-/// A durable queue of batches. One process has one, and one consumer of it.
+/// A durable queue of batches. One process has one queue with one consumer.
 ///
-/// Delivers at least once and, per process, in the order of publishing where nothing
-/// failed. Every method may be called from many tasks at once, save `receive`.
+/// Delivery is at least once and, per process and without failures, in the order of publishing. All methods may be
+/// called concurrently, except `receive`.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// Makes the batch durable (C1): returns only after the fsync, or the broker's
-    /// confirm of a routed message.
+    /// Makes the batch durable (C1): returns only after the fsync, or the broker's confirm of a routed message.
     ///
     /// # Errors
-    /// `Overloaded` past the queue's bound; `Unavailable` where durability cannot be
-    /// had now, in which case the batch may or may not be in the queue.
+    /// `Overloaded` beyond the queue's limit; `Unavailable` if durability cannot be confirmed now, in which case the
+    /// batch may or may not be in the queue.
     async fn publish(&self, batch: Arc<Batch>) -> Result<()>;
 
-    /// Waits for deliveries, then returns what is there, at least one and at most
-    /// about `max_records` records. Cancel-safe: a dropped call loses nothing.
+    /// Waits for deliveries, then returns those available: at least one, and at most about `max_records` records.
+    /// Cancel-safe: a dropped call loses nothing.
     ///
     /// # Errors
-    /// `Unavailable` while the queue cannot be reached; call again.
+    /// `Unavailable` while the queue cannot be reached; retry.
     async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>>;
 
-    /// The deliveries are stored; the queue may forget them.
+    /// Removes deliveries from the queue because they are stored.
     async fn acknowledge(&self, receipts: &[Receipt]) -> Result<()>;
 
-    /// The deliveries could not be stored now. They are delivered again, to this
-    /// process or to another, when [`Queue::receive`] is next called.
+    /// Returns deliveries that could not be stored. The next [`Queue::receive`], of this process or another, redelivers
+    /// them.
     async fn release(&self, receipts: &[Receipt]) -> Result<()>;
 
-    /// What a person or a probe wants to know; must answer at once, from memory.
+    /// The state, for display and health checks. Must return at once, from memory.
     fn status(&self) -> QueueStatus;
 
-    /// Stops; later calls fail with `Unavailable`. What was published stays.
+    /// Stops the queue; later calls fail with `Unavailable`. Published batches stay.
     async fn close(&self);
 }
 
@@ -69,7 +68,7 @@ pub trait Queue: Send + Sync + 'static {
 pub struct QueueStatus {
     /// Such as `embedded` or `rabbitmq 3.10.8`.
     pub engine: String,
-    /// Why nothing can be published now; `None` when it can.
+    /// Why nothing can be published now; `None` if publishing works.
     pub trouble: Option<String>,
     /// Batches published and not yet acknowledged, as far as known.
     pub depth: u64,

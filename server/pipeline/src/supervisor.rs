@@ -1,17 +1,14 @@
-//! The supervisor of long tasks.
+//! The supervisor of long-running tasks.
 //!
-//! What runs as long as the program does (a listener, a stage, the upkeep of an engine) runs
-//! under it. A task that fails or panics is started again after a wait; other tasks do not
-//! notice. Restarts are counted, the last cause is kept, and [`Supervisor::tasks`] lists all of it
-//! for the page System, `/api/v1/tasks` and `/readyz`.
+//! Tasks that run as long as the program (a listener, a stage, the upkeep of an engine) run under the supervisor. A
+//! task that fails or panics is restarted after a backoff; other tasks are not affected. Restarts are counted and the
+//! last error is kept; [`Supervisor::tasks`] lists them for the page System, `/api/v1/tasks` and `/readyz`.
 //!
-//! Only the future of a task is made anew. State that has to outlive a panic (a bound port, open
-//! connections, records that wait) stays with the caller, mostly in a `tokio::sync::Mutex`,
-//! which a panic does not poison. A task whose state may be inconsistent after a panic checks it
-//! when it begins again, and ends with [`End::Broken`] where going on would be wrong.
+//! Only the future of a task is recreated. State that must survive a panic (a bound port, open connections, waiting
+//! records) stays with the caller, mostly in a `tokio::sync::Mutex`, which a panic does not poison. A task whose state
+//! may be inconsistent after a panic checks it on restart, and ends with [`End::Broken`] if it cannot continue.
 //!
-//! The supervisor has no part in shutdown: a task ends in order because its own stop token is
-//! cancelled, as it would without a supervisor.
+//! The supervisor takes no part in shutdown: a task ends when its own stop token is cancelled.
 
 use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -30,13 +27,13 @@ use crate::{
     events::{TaskBroken, TaskFailed, task_up},
 };
 
-/// The waits before a task is started again.
+/// Backoff before a restart.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// A task that ran for so long was well: the waits begin anew.
-const WELL_AFTER: Duration = Duration::from_secs(60);
+/// A run of this length resets the backoff.
+const STABLE_AFTER: Duration = Duration::from_secs(60);
 
-/// Runs long tasks and knows how they are. Cheap to clone; the clones share one list.
+/// Runs long tasks and records their state. Cheap to clone; the clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Supervisor {
     tasks: Arc<Mutex<Vec<Arc<Task>>>>,
@@ -45,11 +42,11 @@ pub struct Supervisor {
 /// How the future of a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// In order: it is not started again.
+    /// Normally: the task is not restarted.
     Done,
-    /// It is started again.
+    /// With an error: the task is restarted.
     Failed(String),
-    /// It cannot go on before the program is started again.
+    /// With an error that only a restart of the program can resolve.
     Broken(String),
 }
 
@@ -65,11 +62,11 @@ impl<E: fmt::Display> From<Result<(), E>> for End {
     }
 }
 
-/// What a task does now.
+/// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {
     Running,
-    /// It failed, and is about to be started again.
+    /// It failed, and waits for its restart.
     Waiting,
     Ended,
     /// It needs a restart of the program.
@@ -77,7 +74,7 @@ pub enum TaskState {
 }
 
 impl TaskState {
-    /// As in the API.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -88,28 +85,28 @@ impl TaskState {
     }
 }
 
-/// One task, for people.
+/// The status of one task, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskStatus {
     pub name: String,
     pub state: TaskState,
-    /// When the state began.
+    /// When it entered the state.
     pub since: Nanos,
     pub restarts: u64,
-    /// Why it failed last; `None` where it never did.
+    /// The error of its last failure; `None` if it never failed.
     pub last_error: Option<String>,
 }
 
 #[derive(Debug)]
 struct Task {
     status: Mutex<TaskStatus>,
-    /// Tells the task to panic, in tests.
+    /// Makes the task panic, in tests.
     #[cfg(any(test, feature = "failpoints"))]
     panic: tokio::sync::Notify,
 }
 
 impl Supervisor {
-    /// Runs `make`'s future in a task of its own, as [`Supervisor::run`] does.
+    /// Runs `make`'s future in a new task, as [`Supervisor::run`] does.
     pub fn spawn<F>(
         &self,
         name: impl Into<String>,
@@ -123,8 +120,8 @@ impl Supervisor {
         tokio::spawn(async move { supervisor.run(name, &stop, make).await })
     }
 
-    /// Runs the future that `make` gives until it ends in order. Where it fails or panics, makes
-    /// another one after a wait; after `stop` none is made any more.
+    /// Runs the future of `make` until it ends normally. After a failure or a panic, makes a new one after a backoff,
+    /// unless `stop` is cancelled.
     pub async fn run<F>(&self, name: impl Into<String>, stop: &CancellationToken, mut make: impl FnMut() -> F)
     where
         F: Future<Output: Into<End>>,
@@ -133,12 +130,12 @@ impl Supervisor {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let started = Instant::now();
-            let reason = match task.once(&mut make).await {
+            let reason = match task.run_once(&mut make).await {
                 End::Done => return,
                 End::Broken(reason) => return task.broken(reason),
                 End::Failed(reason) => reason,
             };
-            if started.elapsed() >= WELL_AFTER {
+            if started.elapsed() >= STABLE_AFTER {
                 backoff.reset();
             }
             let wait = backoff.next();
@@ -150,18 +147,18 @@ impl Supervisor {
         }
     }
 
-    /// Every task that was ever started, in the order of their start.
+    /// Every task that was ever started, in start order.
     pub fn tasks(&self) -> Vec<TaskStatus> {
         self.tasks.lock().iter().map(|task| task.status.lock().clone()).collect()
     }
 
-    /// Makes the tasks of this name panic at their next await. Returns whether there are any.
+    /// Makes the tasks with this name panic at their next await. Returns whether there are any.
     #[cfg(any(test, feature = "failpoints"))]
     pub fn panic_in(&self, name: &str) -> bool {
         let tasks = self.tasks.lock();
-        let meant = || tasks.iter().filter(|task| task.status.lock().name == name);
-        meant().for_each(|task| task.panic.notify_one());
-        meant().next().is_some()
+        let named = || tasks.iter().filter(|task| task.status.lock().name == name);
+        named().for_each(|task| task.panic.notify_one());
+        named().next().is_some()
     }
 
     fn register(&self, name: String) -> Registered {
@@ -178,12 +175,12 @@ impl Supervisor {
     }
 }
 
-/// A task on the list; it has ended when this is dropped.
+/// A task on the list. Dropping it marks the task as ended.
 struct Registered(Arc<Task>);
 
 impl Registered {
-    /// Runs one future to its end. A panic in it, or in making it, is a failure.
-    async fn once<F>(&self, make: &mut impl FnMut() -> F) -> End
+    /// Runs one future to its end. A panic in it, or in `make`, is a failure.
+    async fn run_once<F>(&self, make: &mut impl FnMut() -> F) -> End
     where
         F: Future<Output: Into<End>>,
     {
@@ -192,7 +189,7 @@ impl Registered {
         let run = async {
             tokio::select! {
                 biased;
-                () = self.0.panic.notified() => panic!("told to panic"),
+                () = self.0.panic.notified() => panic!("injected panic"),
                 end = run => end,
             }
         };
@@ -238,10 +235,10 @@ impl TaskStatus {
     }
 }
 
-/// The text of a panic, where it has one.
+/// The message of a panic, if any.
 fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 #[cfg(test)]
@@ -254,18 +251,18 @@ mod tests {
         CancellationToken::new()
     }
 
-    /// How the task of this name is.
+    /// The status of the task with this name.
     fn status(supervisor: &Supervisor, name: &str) -> TaskStatus {
         supervisor.tasks().into_iter().find(|task| task.name == name).unwrap()
     }
 
-    /// Lets everything happen that is due within this time. The clock is paused.
-    async fn pass(time: Duration) {
+    /// Advances the paused clock and runs all tasks that become ready.
+    async fn advance(time: Duration) {
         sleep(time).await;
     }
 
-    /// A task that counts its starts and then waits for ever.
-    fn counted(supervisor: &Supervisor, name: &str) -> Arc<AtomicU32> {
+    /// A task that counts its starts and then waits forever.
+    fn spawn_counted(supervisor: &Supervisor, name: &str) -> Arc<AtomicU32> {
         let starts = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&starts);
         supervisor.spawn(name, stop(), move || {
@@ -278,16 +275,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_task_that_panics_is_started_again_and_the_others_go_on() {
         let supervisor = Supervisor::default();
-        let (one, other) = (counted(&supervisor, "one"), counted(&supervisor, "other"));
-        pass(Duration::from_millis(1)).await;
+        let (one, other) = (spawn_counted(&supervisor, "one"), spawn_counted(&supervisor, "other"));
+        advance(Duration::from_millis(1)).await;
         assert!(supervisor.panic_in("one"));
-        pass(Duration::from_millis(1)).await;
+        advance(Duration::from_millis(1)).await;
         let waiting = status(&supervisor, "one");
         assert_eq!((waiting.state, waiting.restarts), (TaskState::Waiting, 0));
-        pass(FIRST_WAIT).await;
+        advance(FIRST_WAIT).await;
         let running = status(&supervisor, "one");
         assert_eq!((running.state, running.restarts), (TaskState::Running, 1));
-        assert_eq!(running.last_error.as_deref(), Some("panicked: told to panic"));
+        assert_eq!(running.last_error.as_deref(), Some("panicked: injected panic"));
         assert_eq!((one.load(Ordering::SeqCst), other.load(Ordering::SeqCst)), (2, 1));
         let untouched = status(&supervisor, "other");
         assert_eq!((untouched.state, untouched.restarts, untouched.last_error), (TaskState::Running, 0, None));
@@ -302,7 +299,7 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             std::future::ready(Err::<(), _>("no port"))
         });
-        pass(Duration::from_secs(3600)).await;
+        advance(Duration::from_secs(3600)).await;
         // Every 5 to 10 s, after the first ten seconds.
         let starts = starts.load(Ordering::SeqCst);
         assert!((360..=740).contains(&starts), "{starts}");
@@ -314,11 +311,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_task_that_ran_well_is_started_again_at_once() {
         let supervisor = Supervisor::default();
-        counted(&supervisor, "well");
+        spawn_counted(&supervisor, "well");
         for round in 1..=20 {
-            pass(WELL_AFTER).await;
+            advance(STABLE_AFTER).await;
             assert!(supervisor.panic_in("well"));
-            pass(FIRST_WAIT + Duration::from_millis(1)).await;
+            advance(FIRST_WAIT + Duration::from_millis(1)).await;
             assert_eq!(status(&supervisor, "well").restarts, round);
         }
     }
@@ -337,7 +334,7 @@ mod tests {
     async fn a_stop_ends_the_wait_before_a_restart() {
         let (supervisor, stop) = (Supervisor::default(), stop());
         let task = supervisor.spawn("door", stop.clone(), || std::future::ready(Err::<(), _>("gone")));
-        pass(Duration::from_secs(60)).await;
+        advance(Duration::from_secs(60)).await;
         stop.cancel();
         let before = Instant::now();
         task.await.unwrap();

@@ -1,4 +1,4 @@
-//! The cursor as clients carry it: opaque to them, `<time>.<position>` to us.
+//! The text form of a cursor: opaque to clients, `<time>.<position>` internally.
 
 use model::Position;
 use pipeline::{Cursor, Error, Result};
@@ -12,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Cursor> {
         .and_then(|(time, position)| {
             Some(Cursor { time: time.parse().ok()?, position: Position(position.parse().ok()?) })
         })
-        .ok_or_else(|| Error::invalid("cursor is not one that an earlier page gave as next_cursor"))
+        .ok_or_else(|| Error::invalid("cursor is not the next_cursor of an earlier page"))
 }
 
 #[cfg(test)]

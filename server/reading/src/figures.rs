@@ -1,4 +1,4 @@
-//! The figures of the server and its traffic, made once for all who watch them.
+//! Figures of the server and its traffic, computed once for all watchers.
 
 use std::{
     sync::Arc,
@@ -21,18 +21,17 @@ use crate::{
     reader::Reader,
 };
 
-/// How much of the traffic is shown, and in how many steps.
-const SHOWN: Duration = Duration::from_secs(15 * 60);
+/// The time span of the traffic figures, and the number of steps.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
 const STEPS: u32 = 60;
-/// The services that are shown, and the steps of each.
+/// The limit of services, and the steps of each.
 const SERVICES: usize = 20;
 const SERVICE_STEPS: u32 = 30;
-/// How often figures are made while somebody watches; a store that takes long to answer is
-/// asked for a fifth of the time at most.
-const EVERY: Duration = Duration::from_secs(2);
+/// The interval of computing figures while they are watched. A slow store is queried at most a fifth of the time.
+const INTERVAL: Duration = Duration::from_secs(2);
 const SHARE: u32 = 4;
 
-/// Makes figures while somebody watches.
+/// Computes figures while they are watched.
 #[derive(Clone)]
 pub struct Figures(Arc<Inner>);
 
@@ -44,16 +43,16 @@ struct Inner {
     retention: RetentionView,
     started: Instant,
     latest: watch::Sender<Option<Arc<FiguresView>>>,
-    /// One at a time makes them.
-    making: tokio::sync::Mutex<Before>,
+    /// Ensures that only one task computes them.
+    making: tokio::sync::Mutex<Previous>,
 }
 
-/// What the figures before said, to tell how much has changed.
+/// The previous values, to compute rates.
 #[derive(Default)]
-struct Before {
+struct Previous {
     at: Option<Instant>,
     records: u64,
-    /// The last ones, and when they are old enough to be made anew.
+    /// The last figures, and when they expire.
     made: Option<(Instant, Arc<FiguresView>)>,
 }
 
@@ -77,34 +76,34 @@ impl Figures {
         }))
     }
 
-    /// The figures of now, or of a moment ago.
+    /// The current figures; they may be cached for a moment.
     pub async fn now(&self) -> Arc<FiguresView> {
         let inner = &self.0;
-        let mut before = inner.making.lock().await;
-        if let Some((until, made)) = &before.made
+        let mut previous = inner.making.lock().await;
+        if let Some((until, made)) = &previous.made
             && Instant::now() < *until
         {
             return made.clone();
         }
         let began = Instant::now();
-        let made = Arc::new(inner.make(&mut before).await);
-        let until = Instant::now() + EVERY.max(began.elapsed() * SHARE);
-        before.made = Some((until, made.clone()));
+        let made = Arc::new(inner.make(&mut previous).await);
+        let until = Instant::now() + INTERVAL.max(began.elapsed() * SHARE);
+        previous.made = Some((until, made.clone()));
         inner.latest.send_replace(Some(made.clone()));
         made
     }
 
-    /// The figures, and new ones as long as somebody reads them.
+    /// A stream of figures; new ones are computed while it is read.
     pub fn watch(&self) -> impl Stream<Item = Arc<FiguresView>> + Send + use<> {
         let figures = self.clone();
         async_stream::stream! {
             loop {
                 let made = figures.now().await;
                 yield made;
-                // Another reader's figures are mine as well.
+                // Figures computed by other readers are used, too.
                 let mut latest = figures.0.latest.subscribe();
                 let until = figures.0.making.lock().await.made.as_ref().map(|(until, _)| *until);
-                let wait = until.map_or(EVERY, |until| until.saturating_duration_since(Instant::now()));
+                let wait = until.map_or(INTERVAL, |until| until.saturating_duration_since(Instant::now()));
                 tokio::select! {
                     _ = latest.changed() => {}
                     () = tokio::time::sleep(wait) => {}
@@ -115,12 +114,12 @@ impl Figures {
 }
 
 impl Inner {
-    async fn make(&self, before: &mut Before) -> FiguresView {
+    async fn make(&self, previous: &mut Previous) -> FiguresView {
         let (queue, store) = (self.queue.status(), self.store.status());
         let now = Instant::now();
-        let since = before.at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-        let stored = if since > 0.0 { store.records.saturating_sub(before.records) as f64 / since } else { 0.0 };
-        (before.at, before.records) = (Some(now), store.records);
+        let since = previous.at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+        let stored = if since > 0.0 { store.records.saturating_sub(previous.records) as f64 / since } else { 0.0 };
+        (previous.at, previous.records) = (Some(now), store.records);
         let mut figures = FiguresView {
             time: time::format_rfc3339(self.reader.clock.now()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -144,7 +143,7 @@ impl Inner {
             Ok(()) => {}
             Err(error) => {
                 figures.trouble = Some(error.message);
-                if let Some((_, made)) = &before.made {
+                if let Some((_, made)) = &previous.made {
                     figures.traffic = made.traffic.clone();
                     figures.services = made.services.clone();
                 }
@@ -153,17 +152,16 @@ impl Inner {
         figures
     }
 
-    /// Two questions, however many services there are: one about all records, one about those
-    /// of the services that are shown.
+    /// Two queries, however many services there are: one for all records, one for those of the listed services.
     async fn traffic(&self, figures: &mut FiguresView) -> Result<()> {
         let now = self.reader.clock.now();
-        let range = TimeRange { from: now.saturating_sub(SHOWN.as_nanos() as i64), to: now };
+        let range = TimeRange { from: now.saturating_sub(WINDOW.as_nanos() as i64), to: now };
         let width = bucket_width(range, STEPS);
         let service = Key::Field(Field::Service);
         let by_service = Grouping {
             keys: vec![service.clone()],
             measures: vec![Measure::Count],
-            // One more, because the records without a service are a group, too.
+            // One more, because the records without a service are also a group.
             limit: SERVICES + 1,
         };
         let groupings = vec![Timeline::grouping(width), by_service];
@@ -178,9 +176,9 @@ impl Inner {
             _ => None,
         });
         let width = bucket_width(range, SERVICE_STEPS);
-        let mut shown: Vec<Shown> = named
+        let mut shown: Vec<ServiceFigures> = named
             .take(SERVICES)
-            .map(|(name, count)| Shown { name, count, newest: None, over_time: Timeline::new(range, width) })
+            .map(|(name, count)| ServiceFigures { name, count, newest: None, over_time: Timeline::new(range, width) })
             .collect();
         if shown.is_empty() {
             return Ok(());
@@ -203,25 +201,25 @@ impl Inner {
                 service.over_time.add(keys, *count);
             }
         }
-        figures.services = shown.into_iter().map(Shown::view).collect();
+        figures.services = shown.into_iter().map(ServiceFigures::view).collect();
         Ok(())
     }
 
     async fn tables<const N: usize>(&self, aggregation: &Aggregation) -> Result<[Table; N]> {
         let tables = self.reader.ask.aggregate(aggregation).await?;
-        tables.try_into().map_err(|_| Error::internal("the store answered another number of tables"))
+        tables.try_into().map_err(|_| Error::internal("the store returned a wrong number of tables"))
     }
 }
 
-/// One service, while its figures are collected.
-struct Shown {
+/// The figures of one service under construction.
+struct ServiceFigures {
     name: String,
     count: u64,
     newest: Option<Nanos>,
     over_time: Timeline,
 }
 
-impl Shown {
+impl ServiceFigures {
     fn view(self) -> ServiceView {
         let counts = &self.over_time.counts;
         let errors = [LevelClass::Error, LevelClass::Fatal].map(LevelClass::index);
@@ -235,7 +233,7 @@ impl Shown {
     }
 }
 
-/// The resident memory of this process in bytes; 0 where there is no `/proc`, as on macOS.
+/// The resident memory of this process in bytes; 0 without `/proc`, as on macOS.
 fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

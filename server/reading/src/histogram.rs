@@ -1,4 +1,4 @@
-//! Counts over time, in buckets of a round width.
+//! Histograms: counts over time, in buckets of a round width.
 
 use model::{
     LevelClass, Nanos, Query,
@@ -11,7 +11,7 @@ use pipeline::{Error, Result, TimeRange};
 
 use crate::reader::Reader;
 
-/// The most buckets of one histogram.
+/// The limit of buckets per histogram.
 const MOST_BUCKETS: u32 = 1000;
 
 impl Reader {
@@ -20,14 +20,14 @@ impl Reader {
         if !(1..=MOST_BUCKETS).contains(&buckets) {
             return Err(Error::invalid(format!("buckets is {buckets}; it may be 1 to {MOST_BUCKETS}")));
         }
-        let range = self.closed(range);
+        let range = self.close_range(range);
         Ok(self.timeline(query, range, bucket_width(range, buckets)).await?.view())
     }
 
     /// Counts by level in buckets of `width` nanoseconds.
     ///
     /// # Errors
-    /// `Invalid` where these are too many.
+    /// `Invalid` if there are too many buckets.
     pub(crate) async fn timeline(&self, query: &Query, range: TimeRange, width: i64) -> Result<Timeline> {
         let groupings = vec![Timeline::grouping(width)];
         let tables = self.ask.aggregate(&Aggregation { query: query.clone(), range, groupings }).await?;
@@ -38,9 +38,9 @@ impl Reader {
         Ok(timeline)
     }
 
-    /// The range with its open ends closed, at now and an hour before the end: an open one
-    /// would stretch the buckets over centuries.
-    fn closed(&self, range: TimeRange) -> TimeRange {
+    /// Closes open ends: the upper one at now, the lower one an hour before the upper. Open ends would stretch the
+    /// buckets over centuries.
+    fn close_range(&self, range: TimeRange) -> TimeRange {
         const HOUR: i64 = 3_600_000_000_000;
         let to = if range.to == i64::MAX { self.clock.now().max(range.from).saturating_add(1) } else { range.to };
         let from = if range.from == i64::MIN { to.saturating_sub(HOUR) } else { range.from };
@@ -48,24 +48,24 @@ impl Reader {
     }
 }
 
-/// Counts over time by level class. Buckets without a record are included.
+/// Counts over time by level class, including empty buckets.
 pub(crate) struct Timeline {
     /// The start of the first bucket.
     pub(crate) start: Nanos,
-    /// Of a bucket, in nanoseconds.
+    /// The width of a bucket in nanoseconds.
     pub(crate) width: i64,
-    /// Of each bucket, in the order of [`LevelClass::ALL`].
+    /// The counts per bucket, in the order of [`LevelClass::ALL`].
     pub(crate) counts: Vec<[u64; LevelClass::ALL.len()]>,
 }
 
 impl Timeline {
-    /// Without any records. The range has at most [`aggregate::BUCKETS`] buckets.
+    /// A timeline without records. The range has at most [`aggregate::BUCKETS`] buckets.
     pub(crate) fn new(range: TimeRange, width: i64) -> Self {
         let buckets = aggregate::buckets(range, width).clamp(0, aggregate::BUCKETS.into()) as usize;
         Self { start: aggregate::bucket_start(range.from, width), width, counts: vec![Default::default(); buckets] }
     }
 
-    /// What [`Timeline::add`] reads.
+    /// The grouping for [`Timeline::add`].
     pub(crate) fn grouping(width: i64) -> Grouping {
         let keys = vec![Key::Time { width }, Key::Field(Field::Level)];
         Grouping { keys, measures: vec![Measure::Count], limit: aggregate::GROUPS }
@@ -96,7 +96,7 @@ impl Timeline {
     }
 }
 
-/// The narrowest round width of which `buckets` cover the range, in nanoseconds.
+/// The smallest round width, in nanoseconds, with which `buckets` buckets cover the range.
 pub(crate) fn bucket_width(range: TimeRange, buckets: u32) -> i64 {
     const MILLISECOND: i64 = 1_000_000;
     const SECOND: i64 = 1000 * MILLISECOND;

@@ -1,4 +1,4 @@
-//! Dead letters: listed, shown, downloaded, tried again, deleted.
+//! Dead letters: list, show, download, replay, delete.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::range::{Clock, DefaultRange, RangeText};
 
-/// The letters that one step of a download, a deletion or a replay looks at.
+/// The letters per step of a download, a deletion or a replay.
 const STEP: usize = 100;
-/// The letters of a page for people.
-const SHOWN: usize = 50;
-/// The failures that a replay of many names.
-const NAMED: usize = 100;
+/// The letters per dashboard page.
+const PAGE: usize = 50;
+/// The limit of listed failures in the result of a bulk replay.
+const LISTED_FAILURES: usize = 100;
 
-/// What could not be stored.
+/// Reads and replays dead letters.
 #[derive(Clone)]
 pub struct Letters {
     store: Arc<dyn LogStore>,
@@ -32,7 +32,7 @@ pub struct Letters {
     bounds: DeadLetterBounds,
 }
 
-/// Which letters are meant, as it is written; empty texts are none.
+/// A filter of dead letters in text form; empty texts are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct LetterFilter {
     pub reason: Option<String>,
@@ -40,12 +40,12 @@ pub struct LetterFilter {
     pub service: Option<String>,
     pub from: Option<String>,
     pub to: Option<String>,
-    /// The greatest id that is meant.
+    /// The greatest selected id.
     pub upto: Option<i64>,
 }
 
 impl LetterFilter {
-    /// The parameters of a page that say something, by name.
+    /// The non-empty parameters by name.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let fields = [
             ("reason", &self.reason),
@@ -58,7 +58,7 @@ impl LetterFilter {
         some.filter(|(_, value)| !value.trim().is_empty()).collect()
     }
 
-    /// Whether every letter is meant.
+    /// Whether the filter selects every letter.
     pub fn is_all(&self) -> bool {
         self.fields().is_empty() && self.upto.is_none()
     }
@@ -82,13 +82,13 @@ impl LetterFilter {
 #[derive(Debug, Clone, Default)]
 pub struct LetterPage {
     pub letters: Vec<DeadLetterView>,
-    /// The id that the next page begins before; `None` where this one is the last.
+    /// The id before which the next page begins; `None` on the last page.
     pub next: Option<String>,
-    /// The newest that pass the filter: what comes later is not meant by "all of them".
+    /// The newest matching id. Bulk actions exclude later letters.
     pub newest: Option<String>,
 }
 
-/// A letter with its payload: as records, or in hexadecimal where it is no batch.
+/// A letter with its payload: as records, or in hexadecimal if it is not a batch.
 #[derive(Debug, Serialize)]
 pub struct WholeLetter {
     #[serde(flatten)]
@@ -99,15 +99,15 @@ pub struct WholeLetter {
     payload_hex: Option<String>,
 }
 
-/// What became of a replay of many.
+/// The result of a bulk replay.
 #[derive(Debug, Default, Serialize)]
 pub struct Replayed {
-    /// Letters that are gone because their records are on their way.
+    /// Replayed letters; their records are in the queue.
     pub letters: u64,
     pub records: u64,
-    /// Letters that stay.
+    /// Letters that could not be replayed.
     pub failed: u64,
-    /// The first of those, and why.
+    /// The first of these, with reasons.
     failures: Vec<Failure>,
 }
 
@@ -118,12 +118,12 @@ struct Failure {
 }
 
 impl Letters {
-    /// Replays go to `ingest`; ranges are resolved by `clock`; `bounds` are the store's.
+    /// `ingest` receives replays; `clock` resolves ranges; `bounds` are those of the store.
     pub fn new(store: Arc<dyn LogStore>, ingest: Ingest, clock: Clock, bounds: DeadLetterBounds) -> Self {
         Self { store, ingest, clock, bounds }
     }
 
-    /// A page of those that pass, the newest first, with an id below `before`.
+    /// A page of matching letters, newest first, with ids below `before`.
     pub async fn list(&self, filter: &LetterFilter, before: Option<i64>, limit: usize) -> Result<Vec<DeadLetterView>> {
         if !(1..=limits::PAGE_RECORDS).contains(&limit) {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
@@ -133,12 +133,12 @@ impl Letters {
         Ok(self.store.dead_letters(&request).await?.into_iter().map(view).collect())
     }
 
-    /// A page for people: the newest of those that pass, with an id below `before`.
+    /// A dashboard page of matching letters, newest first, with ids below `before`.
     pub async fn page(&self, filter: &LetterFilter, before: Option<i64>) -> Result<LetterPage> {
-        // One more than is shown tells whether there is a next page.
-        let mut letters = self.list(filter, before, SHOWN + 1).await?;
-        let more = letters.len() > SHOWN;
-        letters.truncate(SHOWN);
+        // One more than shown, to detect a next page.
+        let mut letters = self.list(filter, before, PAGE + 1).await?;
+        let more = letters.len() > PAGE;
+        letters.truncate(PAGE);
         let next = letters.last().filter(|_| more).map(|letter| letter.id.clone());
         let newest = match before {
             None => letters.first().map(|letter| letter.id.clone()),
@@ -147,22 +147,22 @@ impl Letters {
         Ok(LetterPage { letters, next, newest })
     }
 
-    /// How many letters there are in all, and how many were dropped.
+    /// The counts of kept and dropped letters.
     pub fn status(&self) -> DeadLettersStatus {
         self.store.status().dead_letters
     }
 
-    /// The bounds past which the oldest letters go.
+    /// The limits beyond which the oldest letters are dropped.
     pub fn bounds(&self) -> &DeadLetterBounds {
         &self.bounds
     }
 
     /// One letter with its content.
     pub async fn show(&self, id: i64) -> Result<WholeLetter> {
-        self.letter(id).await.map(whole)
+        self.letter(id).await.map(whole_letter)
     }
 
-    /// The payload as it came.
+    /// The original payload.
     pub async fn payload(&self, id: i64) -> Result<Vec<u8>> {
         Ok(self.letter(id).await?.letter.payload)
     }
@@ -172,7 +172,7 @@ impl Letters {
         found.ok_or_else(|| Error::not_found(format!("no dead letter has the id {id}")))
     }
 
-    /// All that pass, each with its content as one line of JSON.
+    /// All matching letters, each with its content as one line of JSON.
     pub fn lines(&self, filter: &LetterFilter) -> Result<impl Stream<Item = Result<String>> + Send + use<>> {
         let (store, filter) = (Arc::clone(&self.store), filter.resolve(&self.clock)?);
         Ok(async_stream::try_stream! {
@@ -182,9 +182,9 @@ impl Letters {
                 let Some(last) = heads.last() else { break };
                 request.before = Some(last.id);
                 for head in heads {
-                    // One that was deleted meanwhile is passed over.
+                    // A letter deleted meanwhile is skipped.
                     if let Some(letter) = store.dead_letter(head.id).await? {
-                        let line = serde_json::to_string(&whole(letter));
+                        let line = serde_json::to_string(&whole_letter(letter));
                         yield line.map_err(|error| Error::internal(error.to_string()))? + "\n";
                     }
                 }
@@ -192,7 +192,7 @@ impl Letters {
         })
     }
 
-    /// Deletes one.
+    /// Deletes one letter.
     pub async fn delete(&self, id: i64) -> Result<()> {
         match self.store.remove_dead_letters(&[id]).await? {
             0 => Err(Error::not_found(format!("no dead letter has the id {id}"))),
@@ -203,9 +203,9 @@ impl Letters {
         }
     }
 
-    /// Deletes all that pass; returns how many.
+    /// Deletes all matching letters; returns their number.
     pub async fn delete_all(&self, filter: &LetterFilter) -> Result<u64> {
-        let mut request = self.all(filter).await?;
+        let mut request = self.matching_now(filter).await?;
         let mut deleted = 0;
         loop {
             let heads = self.store.dead_letters(&request).await?;
@@ -218,22 +218,22 @@ impl Letters {
         Ok(deleted)
     }
 
-    /// Puts the letter's batch through the queue again; the letter goes once that is
-    /// durable. Returns how many records it holds.
+    /// Publishes the letter's batch to the queue, and deletes the letter once that is durable. Returns its number of
+    /// records.
     pub async fn replay(&self, id: i64) -> Result<usize> {
         let letter = self.letter(id).await?;
         let batch = envelope::decode(&letter.letter.payload)
-            .map_err(|error| Error::invalid(format!("the dead letter holds no batch that could be stored: {error}")))?;
+            .map_err(|error| Error::invalid(format!("the dead letter contains no valid batch: {error}")))?;
         let records = batch.records.len();
         self.ingest.replay(batch).await?;
         self.store.remove_dead_letters(&[id]).await?;
         Ok(records)
     }
 
-    /// Replays all that pass, the newest first. One that cannot be replayed stays; where the
-    /// queue takes nothing now, the rest is not tried.
+    /// Replays all matching letters, newest first. A letter that cannot be replayed stays. If the queue is unavailable,
+    /// the rest is not tried.
     pub async fn replay_all(&self, filter: &LetterFilter) -> Result<Replayed> {
-        let mut request = self.all(filter).await?;
+        let mut request = self.matching_now(filter).await?;
         let mut replayed = Replayed::default();
         loop {
             let heads = self.store.dead_letters(&request).await?;
@@ -248,7 +248,7 @@ impl Letters {
                     Err(error) if error.is_retryable() => return Err(error),
                     Err(error) => {
                         replayed.failed += 1;
-                        if replayed.failures.len() < NAMED {
+                        if replayed.failures.len() < LISTED_FAILURES {
                             replayed.failures.push(Failure { id: head.id.to_string(), error: error.message });
                         }
                     }
@@ -257,9 +257,8 @@ impl Letters {
         }
     }
 
-    /// Those that pass now: what comes meanwhile, a replay's own failures among it, is not
-    /// meant.
-    async fn all(&self, filter: &LetterFilter) -> Result<DeadLetterRequest> {
+    /// Selects only letters that match now. Later ones, such as failures of a replay itself, are excluded.
+    async fn matching_now(&self, filter: &LetterFilter) -> Result<DeadLetterRequest> {
         let filter = filter.resolve(&self.clock)?;
         let newest = DeadLetterRequest { filter: filter.clone(), before: None, limit: 1 };
         let newest = self.store.dead_letters(&newest).await?.first().map(|head| head.id);
@@ -281,7 +280,7 @@ fn view(head: DeadLetterHead) -> DeadLetterView {
     }
 }
 
-fn whole(dead: DeadLetter) -> WholeLetter {
+fn whole_letter(dead: DeadLetter) -> WholeLetter {
     let batch = envelope::decode(&dead.letter.payload).ok();
     let services = dead.letter.services();
     let content = batch.map(|batch| batch.records.into_iter().map(record).collect());
@@ -299,7 +298,7 @@ fn whole(dead: DeadLetter) -> WholeLetter {
     WholeLetter { letter, content, payload_hex }
 }
 
-/// A record as the API shows it, without a position, which it never got.
+/// A record as in the API, without a position, which it never had.
 fn record(record: model::Record) -> serde_json::Value {
     let view = RecordView::from(&StoredRecord { position: Position(0), record });
     let mut value = serde_json::to_value(view).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Files of records that are missing or damaged.
+//! Record files that are missing or damaged.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ impl Parts {
         Self { store }
     }
 
-    /// The newest records first.
+    /// Newest records first.
     pub fn aside(&self) -> Vec<PartAsideView> {
         self.store.status().aside.into_iter().map(view).collect()
     }
 
-    /// Loses a part's records for good; says whether a part of this name was set aside.
+    /// Gives up a part and its records permanently. Returns whether a part of this name was set aside.
     pub async fn give_up(&self, name: &str) -> Result<bool> {
         self.store.give_up_part(name).await
     }

@@ -1,4 +1,4 @@
-//! Patterns: the kinds of messages there are, found by Drain.
+//! Patterns: kinds of messages, found by the Drain algorithm.
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
@@ -17,25 +17,25 @@ use pipeline::{Error, Result, SearchRequest, TimeRange};
 
 use crate::reader::Reader;
 
-/// The newest matches that are looked at, and how many at a time.
+/// The limit of newest matches to analyse, and the page size.
 const RECORDS: usize = 50_000;
 const PAGE: usize = 5_000;
-/// How long looking at them may take, and how long finding out which patterns are new.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// The time limits of the analysis, and of finding new patterns.
+const TIME_LIMIT: Duration = Duration::from_secs(4);
 const COMPARISON: Duration = Duration::from_secs(4);
-/// The patterns that are told.
-const TOLD: usize = 200;
-/// The bytes of a message that count; what follows is the same wherever this is.
+/// The limit of returned patterns.
+const LISTED: usize = 200;
+/// The compared prefix of a message in bytes.
 const COMPARED: usize = 512;
-/// The steps of a pattern's counts over time, and the services that are named.
+/// The steps of a pattern's counts over time, and the limit of listed services.
 const STEPS: usize = 30;
 const SERVICES: usize = 4;
-/// The texts of a pattern that its query names, and the least bytes of one: shorter ones
-/// occur in everything.
+/// The limit of texts in a pattern's query, and the minimum length of a text in bytes: shorter ones occur in most
+/// messages.
 const TEXTS: usize = 8;
 const TEXT_BYTES: usize = 3;
 
-/// What is known of one pattern.
+/// The statistics of one pattern.
 struct Group {
     count: u64,
     levels: BTreeMap<String, u64>,
@@ -45,7 +45,7 @@ struct Group {
 }
 
 impl Reader {
-    /// The kinds of messages among the newest matches; of each, whether `compare` has none.
+    /// The patterns of the newest matches, and for each, whether it is absent in `compare`.
     pub async fn patterns(&self, query: &Query, range: TimeRange, compare: Option<TimeRange>) -> Result<PatternsView> {
         let miner = miner()?;
         let mut groups: HashMap<u64, Group> = HashMap::new();
@@ -54,14 +54,14 @@ impl Reader {
         let began = Instant::now();
         let mut request = SearchRequest::new(query.clone(), range, PAGE);
         loop {
-            request.patience = Some(PATIENCE.saturating_sub(began.elapsed()).max(Duration::from_millis(100)));
+            request.patience = Some(TIME_LIMIT.saturating_sub(began.elapsed()).max(Duration::from_millis(100)));
             let page = self.ask.search(&request).await?;
             view.records += page.records.len() as u64;
             back_to = page.records.last().map_or(back_to, |stored| stored.record.time);
-            // Some milliseconds for each page.
+            // Takes some milliseconds per page.
             page.records.into_iter().for_each(|stored| add(&miner, &mut groups, stored));
             let Some(next) = page.next else { break };
-            if view.records as usize >= RECORDS || began.elapsed() >= PATIENCE {
+            if view.records as usize >= RECORDS || began.elapsed() >= TIME_LIMIT {
                 view.complete = false;
                 break;
             }
@@ -69,17 +69,17 @@ impl Reader {
         }
         view.searched_back_to = time::format_rfc3339(back_to);
         let newest = groups.values().flat_map(|group| &group.times).max().copied().unwrap_or(back_to);
-        // Messages of several lengths are several clusters, and of one kind all the same.
+        // Drain separates messages by length; clusters of one kind are merged here.
         let mut kinds: BTreeMap<String, Group> = BTreeMap::new();
         for (id, group) in groups {
             let Some(cluster) = miner.cluster(id) else { continue };
-            match kinds.entry(collapsed(unkeyed(cluster.template()))) {
+            match kinds.entry(collapsed(without_key_words(cluster.template()))) {
                 Entry::Vacant(place) => drop(place.insert(group)),
                 Entry::Occupied(place) => place.into_mut().absorb(group),
             }
         }
         let mut found: Vec<(Expr, PatternView)> =
-            kinds.into_iter().map(|(template, group)| described(&template, group, back_to, newest)).collect();
+            kinds.into_iter().map(|(template, group)| pattern_view(&template, group, back_to, newest)).collect();
         found.sort_by(|(_, one), (_, other)| {
             other.count.cmp(&one.count).then_with(|| one.template.cmp(&other.template))
         });
@@ -87,15 +87,15 @@ impl Reader {
             self.compare(query, compare, &mut found).await?;
         }
         found.sort_by_key(|(_, pattern)| pattern.is_new != Some(true));
-        view.patterns = found.into_iter().take(TOLD).map(|(_, pattern)| pattern).collect();
+        view.patterns = found.into_iter().take(LISTED).map(|(_, pattern)| pattern).collect();
         Ok(view)
     }
 
-    /// Says of each pattern whether `range` has none like it; the rarest first, because those
-    /// are the ones that may be new, while there is time.
+    /// Determines for each pattern whether it is absent in `range`; rarest first, within the time limit, because rare
+    /// patterns are most likely new.
     async fn compare(&self, query: &Query, range: TimeRange, found: &mut [(Expr, PatternView)]) -> Result<()> {
         let began = Instant::now();
-        // After a time of nothing all would be new, which says nothing.
+        // Without any match in the range, all patterns would be new, which is useless.
         let any = SearchRequest { patience: Some(COMPARISON), ..SearchRequest::new(query.clone(), range, 1) };
         if self.ask.search(&any).await?.records.is_empty() {
             return Ok(());
@@ -120,7 +120,7 @@ impl Reader {
         Ok(())
     }
 
-    /// When the oldest match happened, to about a second: found by halving the time.
+    /// The time of the oldest match, to about a second, by binary search.
     pub async fn first_seen(&self, query: &Query) -> Result<Option<String>> {
         const BUCKETS: i64 = 1000;
         let now = self.clock.now();
@@ -157,7 +157,7 @@ impl Group {
     }
 }
 
-/// The template with one mark for what varies where several stand in a row.
+/// The template with consecutive placeholders collapsed into one.
 fn collapsed(template: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in template.split(' ') {
@@ -174,13 +174,13 @@ fn miner() -> Result<Miner> {
     Miner::builder()
         .masks(masks)
         .build()
-        .map_err(|error| Error::internal(format!("the miner of patterns cannot be made: {error}")))
+        .map_err(|error| Error::internal(format!("cannot create the pattern miner: {error}")))
 }
 
-/// The line behind its first two words once more, without those that hold a digit. By its first
-/// two words the miner's tree branches, and ids there, `order A-17 paid`, would all be kinds of
-/// their own; in the line itself a number that is always the same is told.
-fn keyed(line: &str) -> String {
+/// Prefixes the line with its first two words, without words that contain a digit. The miner's tree branches on the
+/// first two words, so ids there, as in `order A-17 paid`, would each become a pattern. In the line itself constant
+/// numbers are preserved.
+fn with_key_words(line: &str) -> String {
     let mut words = line.split_whitespace();
     let mut key = || match words.next() {
         Some(word) if !word.contains(|letter: char| letter.is_ascii_digit()) => word,
@@ -189,8 +189,8 @@ fn keyed(line: &str) -> String {
     format!("{} {} {line}", key(), key())
 }
 
-/// The template of a line from that of the [`keyed`] one.
-fn unkeyed(template: &str) -> &str {
+/// Reverses [`with_key_words`] on a template.
+fn without_key_words(template: &str) -> &str {
     template.splitn(3, ' ').nth(2).unwrap_or_default()
 }
 
@@ -198,7 +198,7 @@ fn add(miner: &Miner, groups: &mut HashMap<u64, Group>, stored: StoredRecord) {
     let record = &stored.record;
     let line = record.message.lines().next().unwrap_or_default();
     let line = line.get(..line.floor_char_boundary(COMPARED)).unwrap_or(line);
-    let id = miner.add(&keyed(line)).cluster_id;
+    let id = miner.add(&with_key_words(line)).cluster_id;
     let (class, service) = (record.severity.class().name(), record.service.to_string());
     let time = record.time;
     let group = groups.entry(id).or_insert_with(|| Group {
@@ -216,8 +216,8 @@ fn add(miner: &Miner, groups: &mut HashMap<u64, Group>, stored: StoredRecord) {
     }
 }
 
-fn described(template: &str, group: Group, oldest: i64, newest: i64) -> (Expr, PatternView) {
-    let texts = texts(template, &group.example.record.message);
+fn pattern_view(template: &str, group: Group, oldest: i64, newest: i64) -> (Expr, PatternView) {
+    let texts = constant_texts(template, &group.example.record.message);
     let expr = match texts.len() {
         0 => Expr::All,
         1 => Expr::Contains(texts[0].clone()),
@@ -243,8 +243,8 @@ fn described(template: &str, group: Group, oldest: i64, newest: i64) -> (Expr, P
     (expr, view)
 }
 
-/// The constant texts of a template, the longest ones, as they stand in its messages.
-fn texts(template: &str, example: &str) -> Vec<String> {
+/// The longest constant texts of a template, as they occur in its messages.
+fn constant_texts(template: &str, example: &str) -> Vec<String> {
     let mut texts = Vec::new();
     for piece in pieces(template) {
         let Piece::Text(text) = piece else { continue };
@@ -252,7 +252,7 @@ fn texts(template: &str, example: &str) -> Vec<String> {
         if example.contains(text) {
             texts.push(text);
         } else {
-            // The miner has put single blanks where there are others.
+            // The miner normalises whitespace, so the text is split into words.
             texts.extend(text.split_whitespace().filter(|word| example.contains(word)));
         }
     }
@@ -272,8 +272,10 @@ mod tests {
         let templates = |lines: &[String]| {
             let miner = miner().unwrap();
             let ids: std::collections::BTreeSet<u64> =
-                lines.iter().map(|line| miner.add(&keyed(line)).cluster_id).collect();
-            ids.into_iter().map(|id| collapsed(unkeyed(miner.cluster(id).unwrap().template()))).collect::<Vec<_>>()
+                lines.iter().map(|line| miner.add(&with_key_words(line)).cluster_id).collect();
+            ids.into_iter()
+                .map(|id| collapsed(without_key_words(miner.cluster(id).unwrap().template())))
+                .collect::<Vec<_>>()
         };
         let of = |line: fn(u32) -> String| templates(&(0..300).map(line).collect::<Vec<_>>());
         assert_eq!(of(|n| format!("order A-{n} was paid")), ["order <*> was paid"]);
@@ -287,9 +289,9 @@ mod tests {
     #[test]
     fn the_constant_texts_of_a_template_are_found_as_they_stand_in_a_message() {
         let example = "GET /orders/17  took 12 ms for a@b.c, a < b";
-        let found = texts("GET /orders/<*> took <*> ms for <email>, a < b", example);
+        let found = constant_texts("GET /orders/<*> took <*> ms for <email>, a < b", example);
         assert_eq!(found, ["GET /orders/", ", a < b", "ms for", "took"]);
-        assert_eq!(texts("<*>", "17"), Vec::<String>::new());
+        assert_eq!(constant_texts("<*>", "17"), Vec::<String>::new());
         assert_eq!(collapsed("a <*> <*> b <uuid> <*>"), "a <*> b <uuid> <*>");
     }
 }

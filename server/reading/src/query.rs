@@ -1,4 +1,4 @@
-//! The query of a question: parsed strictly, bounded, and compiled off the async threads.
+//! The query of a request: parsed strictly, limited, and compiled off the async threads.
 
 use model::{
     Query,
@@ -9,8 +9,8 @@ use model::{
 use pipeline::{Error, Result};
 use tokio::sync::Semaphore;
 
-/// What else the query may have meant. Other tools' syntax is always named; a field's test
-/// that may be meant as text only where nothing was found.
+/// Hints on other possible meanings of the query. Syntax of other tools is always reported; a field test that may be
+/// meant as text, only if there were no results.
 pub fn hints(text: &str, found_nothing: bool) -> Vec<QueryHint> {
     advise(text)
         .into_iter()
@@ -19,8 +19,7 @@ pub fn hints(text: &str, found_nothing: bool) -> Vec<QueryHint> {
         .collect()
 }
 
-/// Reads a query strictly: what does not parse is an error that says where and why. Its
-/// regular expressions are compiled.
+/// Parses a query strictly; an error contains the position and the reason. Compiles its regular expressions.
 pub async fn parse_query(text: Option<&str>) -> Result<Query> {
     let text = text.unwrap_or_default();
     if text.len() > limits::QUERY_BYTES {
@@ -29,27 +28,27 @@ pub async fn parse_query(text: Option<&str>) -> Result<Query> {
     compiled(Query::parse(text).map_err(|error| Error::invalid(format!("query: {error}")))?).await
 }
 
-/// How many queries are compiled at the same time; others wait. A hostile one takes a core
-/// for a while and some megabytes, and clients may send many of them.
+/// The limit of concurrent compilations; others wait. A hostile expression takes a core for a while and some megabytes,
+/// and clients may send many.
 static COMPILING: Semaphore = Semaphore::const_new(2);
 
-/// The query with its regular expressions compiled, off the async threads.
+/// Compiles the regular expressions of the query, off the async threads.
 ///
 /// # Errors
-/// `Invalid` for an expression that is not valid or takes too much.
+/// `Invalid` for an expression that is invalid or too expensive.
 pub async fn compiled(query: Query) -> Result<Query> {
     if !query.has_patterns() {
         return Ok(query);
     }
     let turn = COMPILING.acquire().await.map_err(|error| Error::internal(error.to_string()))?;
     let compile = move || {
-        // Given back when the work is done, not when its caller is gone.
+        // Released when the work ends, not when its caller is dropped.
         let _turn = turn;
         query.compile().map(|()| query)
     };
     let compiled = tokio::task::spawn_blocking(compile).await;
     compiled
-        .map_err(|error| Error::internal(format!("a query was not compiled: {error}")))?
+        .map_err(|error| Error::internal(format!("compiling the query failed: {error}")))?
         .map_err(|error| Error::invalid(format!("query: {error}")))
 }
 
@@ -64,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// The runtime has one thread: another task runs only where that one is let go of.
+    /// The runtime has one thread: another task runs only if that thread is free.
     #[tokio::test(flavor = "current_thread")]
     async fn other_tasks_run_while_an_expression_is_compiled() {
         for (text, class) in

@@ -1,10 +1,10 @@
-//! The time of a question: the server's clock, and ranges as they are written.
+//! The clock of requests, and time ranges in text form.
 
 use chrono::FixedOffset;
 use model::{time, time::Nanos};
 use pipeline::{Error, Result, TimeRange};
 
-/// The server's clock and the zone of times that name none.
+/// The server's clock, and the zone of times without one.
 #[derive(Debug, Clone)]
 pub struct Clock {
     pub clock: pipeline::clock::Clock,
@@ -16,17 +16,17 @@ impl Clock {
         self.clock.now()
     }
 
-    /// One end of a range: relative to now, or any form of timestamp.
+    /// Parses one end of a range: relative to now, or any form of timestamp.
     pub fn instant(&self, name: &str, text: &str) -> Result<Nanos> {
         time::parse_range_end(text, self.now(), self.assume_timezone).ok_or_else(|| {
             Error::invalid(format!(
-                "{name} is {text:?}, which is no time; write it as -15m, now, 2026-01-02T03:04:05Z or epoch milliseconds"
+                "{name} is {text:?}, which is not a time; write it as -15m, now, 2026-01-02T03:04:05Z or epoch milliseconds"
             ))
         })
     }
 }
 
-/// A range as it was written: each end may be missing or empty.
+/// A range in text form: each end may be missing or empty.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RangeText<'a> {
     pub from: Option<&'a str>,
@@ -34,10 +34,10 @@ pub struct RangeText<'a> {
 }
 
 impl RangeText<'_> {
-    /// The range; `default` says what a missing end means.
+    /// The range; `default` defines missing ends.
     ///
     /// # Errors
-    /// `Invalid` for an end that is no time, and for ends in the wrong order.
+    /// `Invalid` for an end that is not a time, and for ends in the wrong order.
     pub fn resolve(self, clock: &Clock, default: DefaultRange) -> Result<TimeRange> {
         let default = default.at(clock);
         let end = |name, text: Option<&str>, default| match text {
@@ -51,7 +51,7 @@ impl RangeText<'_> {
         Ok(range)
     }
 
-    /// The range to compare with, open at a missing end; `None` where neither end is given.
+    /// The range to compare with, open at a missing end; `None` if both are missing.
     ///
     /// # Errors
     /// As [`RangeText::resolve`].
@@ -63,12 +63,12 @@ impl RangeText<'_> {
     }
 }
 
-/// The ends of a range that are missing.
+/// The meaning of missing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultRange {
     /// All of time.
     All,
-    /// The last hour up to the end of time, which includes records from clocks that run ahead.
+    /// The last hour, without an upper end, to include records from clocks that are ahead.
     LastHour,
 }
 

@@ -1,4 +1,4 @@
-//! Records: a page, all matches, one record, its neighbours, their fields and values.
+//! Record queries: pages, exports, single records, neighbours, fields and values.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,16 +22,16 @@ use crate::{
     range::{Clock, DefaultRange, RangeText},
 };
 
-/// The fields and the values of one facets call.
+/// The limit of fields, and of values, per facets call.
 const MOST_FACETS: usize = 50;
-/// The records that an export reads at a time: a few megabytes.
+/// The records per read of an export: a few megabytes.
 const EXPORT_RECORDS: usize = 5000;
-/// The newest matches whose fields are taken for those of all.
+/// The number of newest matches sampled for the field list.
 const SAMPLE: usize = 1000;
-/// The neighbours on each side of a record.
+/// The limit of neighbours on each side of a record.
 const MOST_NEIGHBOURS: usize = 1000;
 
-/// Answers questions about what is stored.
+/// Queries stored records.
 #[derive(Clone)]
 pub struct Reader {
     pub(crate) ask: Arc<dyn Ask>,
@@ -44,15 +44,15 @@ impl Reader {
         Self { ask: store.clone(), log: store, clock }
     }
 
-    /// The range of a question; `default` says what a missing end means.
+    /// The range of a request; `default` defines missing ends.
     ///
     /// # Errors
-    /// `Invalid` for an end that is no time, and for ends in the wrong order.
+    /// `Invalid` for an end that is not a time, and for ends in the wrong order.
     pub fn range(&self, text: RangeText<'_>, default: DefaultRange) -> Result<TimeRange> {
         text.resolve(&self.clock, default)
     }
 
-    /// The range that a question compares with; `None` where neither end is given.
+    /// The comparison range of a request; `None` if both ends are missing.
     ///
     /// # Errors
     /// As [`Reader::range`].
@@ -60,8 +60,8 @@ impl Reader {
         text.compared(&self.clock)
     }
 
-    /// A page of records, newest first. Where looking takes longer than `patience`, it is
-    /// what was found so far, and the page's end says how far back that is.
+    /// A page of records, newest first. If the search takes longer than `patience`, the page contains the matches so
+    /// far, and its end shows how far back the search has come.
     pub async fn logs(
         &self,
         query: Query,
@@ -74,8 +74,8 @@ impl Reader {
             return Err(Error::invalid(format!("limit is {limit}; it may be 1 to {}", limits::PAGE_RECORDS)));
         }
         let cursor = cursor.filter(|text| !text.is_empty()).map(cursor::parse).transpose()?;
-        // Before the search: a tail that goes on from here sees some records twice
-        // rather than missing some, and tells them by their positions.
+        // Read before the search: a tail from this position may repeat some records, which it recognises by position,
+        // but misses none.
         let position = self.log.newest().await?;
         let request = SearchRequest { cursor, patience: Some(patience), ..SearchRequest::new(query, range, limit) };
         let page = self.ask.search(&request).await?;
@@ -90,8 +90,7 @@ impl Reader {
         })
     }
 
-    /// The newest position that is final. A tail from there on, and [`Reader::recent`] up to it,
-    /// give every record once.
+    /// The newest final position. A tail from there on, and [`Reader::recent`] up to it, yield every record once.
     pub async fn newest(&self) -> Result<Position> {
         self.log.newest().await
     }
@@ -104,7 +103,7 @@ impl Reader {
         Ok(recent)
     }
 
-    /// A page of records as they are stored, newest first, however long that takes.
+    /// A page of stored records, newest first, without a time limit.
     pub async fn search(
         &self,
         query: Query,
@@ -116,8 +115,8 @@ impl Reader {
         Ok(self.ask.search(&request).await?.records)
     }
 
-    /// The cursor of the page behind the record at `position`; if that record is gone, behind
-    /// the next one that is stored. Past the newest record it is the cursor of the first page.
+    /// The cursor of the page after the record at `position`; if that record is deleted, after the next stored one.
+    /// Beyond the newest record it is the cursor of the first page.
     pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
         let before = Position(position.0.saturating_sub(1));
         let newest = self.log.newest().await?;
@@ -128,7 +127,7 @@ impl Reader {
         })
     }
 
-    /// Everything that matches, newest first, some thousand records at a time.
+    /// All matches, newest first, in pages of some thousand records.
     pub fn pages(
         &self,
         query: Query,
@@ -163,7 +162,7 @@ impl Reader {
         let mut groupings = Vec::with_capacity(fields.len());
         for name in fields {
             let field = Field::parse_name(name).ok_or_else(|| Error::invalid("fields has an empty name"))?;
-            // One more, because the records without the field are a group, too.
+            // One more, because the records without the field are also a group.
             let limit = limit + 1;
             groupings.push(Grouping { keys: vec![Key::Field(field)], measures: vec![Measure::Count], limit });
         }
@@ -176,8 +175,8 @@ impl Reader {
         Ok(fields.iter().cloned().zip(values).collect())
     }
 
-    /// The names of the fields that the newest matches have, the most frequent first, each
-    /// with a share of how many of them have it and how many values it has there.
+    /// The fields of the newest matches, most frequent first, with the share of matches that have the field, and its
+    /// number of distinct values.
     pub async fn fields(&self, query: &Query, range: TimeRange) -> Result<Vec<FieldView>> {
         let mut request = SearchRequest::new(query.clone(), range, SAMPLE);
         request.patience = Some(Duration::from_secs(2));

@@ -1,4 +1,4 @@
-//! What the reader makes of a store's answers.
+//! Tests of the reader on a store.
 
 #![allow(clippy::unwrap_used)]
 
@@ -62,7 +62,7 @@ async fn the_recent_records_are_the_newest_up_to_a_position_oldest_first() {
     let mut expected = positions(&all[..5]);
     expected.reverse();
     assert_eq!(positions(&reader.recent(newest, 5).await.unwrap()), expected);
-    // What is stored behind the position is the tail's.
+    // Records after this position belong to the tail.
     let upto = all[2].position;
     let recent = reader.recent(upto, 30).await.unwrap();
     assert!(recent.iter().all(|stored| stored.position <= upto));

@@ -1,20 +1,20 @@
-//! What is missing, on the page System: the parameters of its address, and a page of dead letters.
+//! Missing records on the page System: the parameters of its URL, and a page of dead letters.
 
 use app::backend::{Done, LettersPage};
 use pipeline::{ErrorClass, Result};
 use reading::{LetterFilter, LetterPage, Letters};
 
-/// What the page's address asks for.
-pub(super) struct Asked {
+/// The parameters of the page's URL.
+pub(super) struct LossesParameters {
     pub(super) filter: LetterFilter,
-    /// The id that the page of letters begins before.
+    /// The id before which the page of letters begins.
     pub(super) before: Option<i64>,
-    /// What a form has just done.
+    /// The result of the last form action.
     pub(super) done: Option<Done>,
 }
 
-impl Asked {
-    /// Reads the part of an address behind `?`. Unknown parameters are ignored.
+impl LossesParameters {
+    /// Parses a URL query. Unknown parameters are ignored.
     pub(super) fn read(parameters: &str) -> Self {
         let mut filter = LetterFilter::default();
         let (mut before, mut done, mut numbers) = (None, None, Vec::new());
@@ -43,7 +43,7 @@ impl Asked {
     }
 }
 
-/// The letters of the page. A filter that cannot be used is part of it.
+/// The letters of the page. An invalid filter is reported on the page.
 pub(super) async fn letters_page(letters: &Letters, filter: &LetterFilter, before: Option<i64>) -> Result<LettersPage> {
     let (status, bounds) = (letters.status(), letters.bounds());
     let page = LettersPage {

@@ -1,4 +1,4 @@
-//! The dashboard's backend: its questions, answered by the package `reading`.
+//! The dashboard's backend: its requests, answered by the package `reading`.
 
 mod losses;
 
@@ -21,14 +21,13 @@ use model::{
 use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
 use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
 
-use self::losses::{Asked, letters_page};
+use self::losses::{LossesParameters, letters_page};
 use crate::{
     snippets::{self, DoorAddresses},
     tasks::tasks,
 };
 
-/// The reader as the dashboard sees it: queries that do not parse are searched as text,
-/// and a range without an end is open there.
+/// The reader for the dashboard: an invalid query is searched as text, and a range with a missing end is open.
 pub(crate) struct Reading {
     pub(crate) reader: Reader,
     pub(crate) figures: Figures,
@@ -36,11 +35,11 @@ pub(crate) struct Reading {
     pub(crate) parts: Parts,
     pub(crate) views: Views,
     pub(crate) supervisor: Supervisor,
-    /// How many of the newest records the first page shows.
+    /// The number of newest records on the first page.
     pub(crate) recent: usize,
-    /// Where the doors are, once they are.
+    /// The addresses of the doors, once they are bound.
     pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
-    /// How long a page of records is looked for before it is shown as far as it was found.
+    /// The time limit of a page of records; after it the page shows the matches so far.
     pub(crate) patience: Duration,
 }
 
@@ -76,8 +75,8 @@ impl Backend for Reading {
             .await
             .map_err(to_backend_error)?;
         if request.limit.is_none() && request.cursor.is_none() {
-            // A live page goes on with a tail from the page's position, which brings what is newer:
-            // of PostgreSQL a search may see what a tail may not yet.
+            // A tail continues a live page from the page's position. In PostgreSQL a search may already see newer
+            // records, which the tail will deliver.
             let newest = page.position.parse().unwrap_or(i64::MAX);
             page.records.retain(|record| record.position.parse().is_ok_and(|position: i64| position <= newest));
         }
@@ -124,7 +123,7 @@ impl Backend for Reading {
     }
 
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
-        let Asked { filter, before, done } = Asked::read(parameters);
+        let LossesParameters { filter, before, done } = LossesParameters::read(parameters);
         let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
         Ok(Losses { aside: self.parts.aside(), letters, tasks: tasks(&self.supervisor), done })
     }
@@ -142,7 +141,7 @@ impl Backend for Reading {
     }
 
     async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
-        // Before the doors are bound nobody can ask.
+        // There are no requests before the doors are bound.
         Ok(snippets::snippets(&origin, &self.doors.get().cloned().unwrap_or_default()))
     }
 

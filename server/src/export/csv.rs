@@ -1,7 +1,7 @@
 //! Comma-separated values, RFC 4180.
 //!
-//! Spreadsheets run cells that begin like a formula, and whoever may log could write one. Such
-//! a cell begins with `'`, which they show as text. Plain numbers stay as they are.
+//! Spreadsheets execute cells that start like a formula, and any client could log one. Such a cell is prefixed with
+//! `'`, which makes spreadsheets show it as text. Plain numbers are unchanged.
 
 use std::borrow::Cow;
 
@@ -46,28 +46,28 @@ pub(crate) fn encode(records: impl Iterator<Item = RecordView>, header: bool) ->
             view.span_id.as_deref().unwrap_or_default(),
             &attributes,
         ];
-        writer.write_record(row.map(guarded).iter().map(|cell| cell.as_bytes())).map_err(failed)?;
+        writer.write_record(row.map(escape_formula).iter().map(|cell| cell.as_bytes())).map_err(failed)?;
     }
     writer.into_inner().map(Bytes::from).map_err(failed)
 }
 
-/// Keeps a cell from being taken for a formula.
-pub(super) fn guarded(cell: &str) -> Cow<'_, str> {
-    // Spreadsheets skip blanks in front, and take the wide forms of East Asian input for the same.
+/// Prevents a cell from being interpreted as a formula.
+pub(super) fn escape_formula(cell: &str) -> Cow<'_, str> {
+    // Spreadsheets skip leading blanks, and treat the full-width forms of East Asian input alike.
     let first = cell.trim_start().chars().next();
     let formula = cell.starts_with(['\t', '\r', '\n'])
         || first.is_some_and(|c| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c));
     if formula && !is_number(cell) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 
-/// Whether the cell is a number and nothing else, such as `-5` or `+1.5e-3`.
+/// Whether the cell is just a number, such as `-5` or `+1.5e-3`.
 fn is_number(cell: &str) -> bool {
     cell.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) && cell.parse::<f64>().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::guarded;
+    use super::escape_formula;
 
     #[test]
     fn no_cell_is_a_formula() {
@@ -92,10 +92,10 @@ mod tests {
             "\tplain",
         ];
         for cell in formulas {
-            assert_eq!(guarded(cell), format!("'{cell}"));
+            assert_eq!(escape_formula(cell), format!("'{cell}"));
         }
         for cell in ["", "plain", "a=b", "-5", "+5", "-1.5", "-1.5e-3", "5", "'quoted'", "{\"a\":\"=1\"}", " padded"] {
-            assert_eq!(guarded(cell), cell);
+            assert_eq!(escape_formula(cell), cell);
         }
     }
 }

@@ -11,16 +11,16 @@ use model::{StoredRecord, api::RecordView};
 use pipeline::{Error, Result};
 use serde::Deserialize;
 
-/// What an export is written as.
+/// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
-    /// One JSON object a line, as `/api/v1/logs` gives them.
+    /// One JSON object per line, as in `/api/v1/logs`.
     #[default]
     Ndjson,
-    /// Comma-separated values with a header line; attributes are one column of JSON.
+    /// Comma-separated values with a header line; the attributes are one column of JSON.
     Csv,
-    /// One Parquet file; attributes are one column of JSON.
+    /// One Parquet file; the attributes are one column of JSON.
     Parquet,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// Turns records into the bytes of a file, some at a time.
+/// Encodes records incrementally as a file.
 pub(crate) enum Encoder {
     Ndjson,
     Csv { begun: bool },
@@ -60,7 +60,7 @@ impl Encoder {
         })
     }
 
-    /// The bytes that these records add; there may be none yet.
+    /// The bytes for these records; may be empty.
     pub(crate) fn encode(&mut self, records: &[StoredRecord]) -> Result<Bytes> {
         match self {
             Self::Ndjson => ndjson(records),
@@ -73,7 +73,7 @@ impl Encoder {
     pub(crate) fn finish(self) -> Result<Bytes> {
         match self {
             Self::Ndjson => Ok(Bytes::new()),
-            // A file without records still says what its columns would be.
+            // A file without records still has its header line.
             Self::Csv { begun } => {
                 if begun {
                     Ok(Bytes::new())
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn some() -> Vec<StoredRecord> {
+    fn sample_records() -> Vec<StoredRecord> {
         let records = records::corpus(3, 4).into_iter().flat_map(|batch| batch.records);
         (1..).zip(records).map(|(position, record)| StoredRecord { position: Position(position), record }).collect()
     }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn json_lines_read_back_as_what_the_api_gives() {
-        let records = some();
+        let records = sample_records();
         let file = exported(Format::Ndjson, &records);
         let lines: Vec<RecordView> = file
             .split(|byte| *byte == b'\n')
@@ -142,21 +142,21 @@ mod tests {
 
     #[test]
     fn csv_keeps_every_text_whatever_is_in_it() {
-        let records = some();
+        let records = sample_records();
         let file = exported(Format::Csv, &records);
         let mut reader = ::csv::Reader::from_reader(&file[..]);
         assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), csv::COLUMNS);
         let place = csv::COLUMNS.iter().position(|column| *column == "message").unwrap();
         let messages: Vec<String> = reader.records().map(|row| row.unwrap()[place].to_owned()).collect();
-        // Save what would be a formula, which has a mark in front.
-        let expected = records.iter().map(|stored| csv::guarded(&stored.record.message).into_owned());
+        // Except for formulas, which are prefixed.
+        let expected = records.iter().map(|stored| csv::escape_formula(&stored.record.message).into_owned());
         assert_eq!(messages, expected.collect::<Vec<_>>());
         assert!(exported(Format::Csv, &[]).starts_with(b"id,"));
     }
 
     #[test]
     fn parquet_holds_every_record() {
-        for records in [some(), Vec::new()] {
+        for records in [sample_records(), Vec::new()] {
             let file = exported(Format::Parquet, &records);
             let rows: usize =
                 ParquetRecordBatchReader::try_new(file, 1000).unwrap().map(|batch| batch.unwrap().num_rows()).sum();

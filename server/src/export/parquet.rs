@@ -1,4 +1,4 @@
-//! One Parquet file with the same columns whatever is exported.
+//! One Parquet file, with the same columns for any export.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use pipeline::Result;
 
 use super::{attributes, failed};
 
-/// Rows of a row group, which is in memory until it is full.
+/// The rows of a row group, which is buffered in memory.
 const GROUP_ROWS: usize = 65_536;
 
 pub(crate) struct Encoder {

@@ -113,7 +113,7 @@ impl MeteredBody {
     fn take(&mut self, piece: Bytes) -> Option<Bytes> {
         let mut room = self.held.take();
         let overhead = if room.bytes() == 0 { OVERHEAD } else { 0 };
-        let inflated = if self.messages.pass(&piece) { limits::BATCH_BYTES } else { 0 };
+        let inflated = if self.messages.advance(&piece) { limits::BATCH_BYTES } else { 0 };
         let wanted = room.bytes() + overhead + piece.len() + inflated;
         if room.try_grow_to(wanted) {
             *self.held.0.lock() = room;
@@ -197,7 +197,7 @@ struct Messages {
 
 impl Messages {
     /// Advances over a piece. Returns whether a compressed message ends in it.
-    fn pass(&mut self, mut piece: &[u8]) -> bool {
+    fn advance(&mut self, mut piece: &[u8]) -> bool {
         let mut inflates = false;
         while !piece.is_empty() {
             if self.begun < PREFIX {
@@ -246,7 +246,7 @@ mod tests {
             let (mut ends, mut at) = (Vec::new(), 0);
             for piece in bytes.chunks(size) {
                 at += piece.len();
-                if messages.pass(piece) {
+                if messages.advance(piece) {
                     ends.push(at);
                 }
             }

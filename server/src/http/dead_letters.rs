@@ -1,5 +1,5 @@
-//! `/api/v1/dead-letters`: what could not be stored, why, and another try.
-//! `/system/dead-letters`: the same for the forms of the page System.
+//! `/api/v1/dead-letters`: list, replay and delete records that could not be stored. `/system/dead-letters`: the same
+//! for the forms of the page System.
 
 use axum::{
     Form, Json, Router,
@@ -30,15 +30,15 @@ pub(super) fn routes() -> Router<OperationState> {
         .route("/api/v1/dead-letters/{id}/replay", post(replay))
 }
 
-/// Outside the API: what people's forms lead to, and lead back from.
+/// Outside the API: the targets of forms, which redirect back.
 pub(super) fn forms() -> Router<OperationState> {
-    Router::new().route("/system/dead-letters", post(act))
+    Router::new().route("/system/dead-letters", post(handle_form))
 }
 
-/// The parameters of all calls over several letters; each looks at what concerns it.
+/// The parameters of all calls over several letters; each call uses some of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct LetterParameters {
     before: Option<i64>,
     limit: Option<usize>,
     reason: Option<String>,
@@ -47,39 +47,39 @@ struct Asked {
     from: Option<String>,
     to: Option<String>,
     upto: Option<i64>,
-    /// Says that a call without a filter means every letter.
+    /// Confirms that a call without a filter selects every letter.
     #[serde(default)]
     all: bool,
 }
 
-impl Asked {
+impl LetterParameters {
     fn filter(self) -> LetterFilter {
         let Self { reason, door, service, from, to, upto, .. } = self;
         LetterFilter { reason, door, service, from, to, upto }
     }
 
-    /// The filter of a call that changes something.
-    fn meant(self) -> Result<LetterFilter, Error> {
+    /// The filter of a call that changes letters.
+    fn confirmed_filter(self) -> Result<LetterFilter, Error> {
         let all = self.all;
         let filter = self.filter();
         if filter.is_all() && !all {
             return Err(Error::invalid(
-                "no filter is given; narrow it by reason, door, service, from, to or upto, or say all=true",
+                "no filter is given; narrow it by reason, door, service, from, to or upto, or set all=true",
             ));
         }
         Ok(filter)
     }
 }
 
-type AskedParameters = Result<Parameters<Asked>, QueryRejection>;
+type CheckedParameters = Result<Parameters<LetterParameters>, QueryRejection>;
 
 async fn list(
     State(state): State<OperationState>,
-    asked: AskedParameters,
+    parameters: CheckedParameters,
 ) -> Result<Json<Vec<DeadLetterView>>, Problem> {
-    let asked = checked(asked)?;
-    let (before, limit) = (asked.before, asked.limit.unwrap_or(100));
-    Ok(Json(state.letters.list(&asked.filter(), before, limit).await?))
+    let parameters = checked(parameters)?;
+    let (before, limit) = (parameters.before, parameters.limit.unwrap_or(100));
+    Ok(Json(state.letters.list(&parameters.filter(), before, limit).await?))
 }
 
 async fn show(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Json<WholeLetter>, Problem> {
@@ -95,11 +95,11 @@ async fn raw(State(state): State<OperationState>, Path(id): Path<i64>) -> Result
     Ok((headers, payload).into_response())
 }
 
-/// All that match, one JSON object a line. A failure after the beginning breaks the
-/// connection off, so that no client takes a part for the whole.
-async fn download(State(state): State<OperationState>, asked: AskedParameters) -> Result<Response, Problem> {
-    let mut lines = Box::pin(state.letters.lines(&checked(asked)?.filter())?);
-    // What is wrong from the start has a status of its own.
+/// All matching letters, one JSON object per line. A failure after the start aborts the connection, so that no client
+/// takes a partial result for complete.
+async fn download(State(state): State<OperationState>, parameters: CheckedParameters) -> Result<Response, Problem> {
+    let mut lines = Box::pin(state.letters.lines(&checked(parameters)?.filter())?);
+    // Errors before the first line have their own status.
     let first = lines.next().await.transpose()?;
     let lines = futures::stream::iter(first.map(Ok)).chain(lines);
     let headers = [
@@ -119,8 +119,11 @@ struct Deleted {
     deleted: u64,
 }
 
-async fn delete_all(State(state): State<OperationState>, asked: AskedParameters) -> Result<Json<Deleted>, Problem> {
-    Ok(Json(Deleted { deleted: state.letters.delete_all(&checked(asked)?.meant()?).await? }))
+async fn delete_all(
+    State(state): State<OperationState>,
+    parameters: CheckedParameters,
+) -> Result<Json<Deleted>, Problem> {
+    Ok(Json(Deleted { deleted: state.letters.delete_all(&checked(parameters)?.confirmed_filter()?).await? }))
 }
 
 #[derive(Serialize)]
@@ -132,14 +135,16 @@ async fn replay(State(state): State<OperationState>, Path(id): Path<i64>) -> Res
     Ok(Json(ReplayedOne { records: state.letters.replay(id).await? }))
 }
 
-async fn replay_all(State(state): State<OperationState>, asked: AskedParameters) -> Result<Json<Replayed>, Problem> {
-    Ok(Json(state.letters.replay_all(&checked(asked)?.meant()?).await?))
+async fn replay_all(
+    State(state): State<OperationState>,
+    parameters: CheckedParameters,
+) -> Result<Json<Replayed>, Problem> {
+    Ok(Json(state.letters.replay_all(&checked(parameters)?.confirmed_filter()?).await?))
 }
 
-/// What a form asks for: one letter, or all that pass the filter up to the newest that the
-/// page knew.
+/// The action of a form: on one letter, or on all that match the filter, up to the newest one on the page.
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct FormAction {
     action: Action,
     id: Option<i64>,
     upto: Option<i64>,
@@ -157,12 +162,12 @@ enum Action {
     Delete,
 }
 
-async fn act(
+async fn handle_form(
     State(state): State<OperationState>,
-    wish: Result<Form<Wish>, FormRejection>,
+    form: Result<Form<FormAction>, FormRejection>,
 ) -> Result<Redirect, Problem> {
-    let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
-    let Wish { action, id, upto, reason, door, service, from, to } = wish;
+    let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let FormAction { action, id, upto, reason, door, service, from, to } = form;
     let filter = LetterFilter { reason, door, service, from, to, upto };
     let letters = &state.letters;
     let numbers = |replayed: &Replayed| vec![replayed.letters, replayed.records, replayed.failed];
@@ -184,7 +189,7 @@ async fn act(
     Ok(back(filter.fields(), done))
 }
 
-/// The way back to the page, with what was done.
+/// Redirects back to the page, with the result of the action.
 pub(super) fn back(filter: Vec<(&'static str, String)>, (done, numbers): (&str, Vec<u64>)) -> Redirect {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(filter).append_pair("done", done);

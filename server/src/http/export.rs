@@ -1,4 +1,4 @@
-//! `/api/v1/export`: everything that matches, as a file, however much it is.
+//! `/api/v1/export`: all matching records as a file, without a limit.
 
 use axum::{
     Router,
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<ReadingState> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct ExportParameters {
     query: Option<String>,
     from: Option<String>,
     to: Option<String>,
@@ -36,18 +36,18 @@ struct Asked {
     format: Format,
 }
 
-/// Answers with the file. A failure after its beginning breaks the connection off, so
-/// that no client takes a part for the whole.
+/// Streams the file. A failure after the start aborts the connection, so that no client takes a partial file for
+/// complete.
 async fn export(
     State(state): State<ReadingState>,
-    asked: Result<Parameters<Asked>, QueryRejection>,
+    parameters: Result<Parameters<ExportParameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Asked { query, from, to, format } = checked(asked)?;
+    let ExportParameters { query, from, to, format } = checked(parameters)?;
     let query = parse_query(query.as_deref()).await?;
     let range = RangeText { from: from.as_deref(), to: to.as_deref() };
     let range = state.reader.range(range, DefaultRange::All)?;
     let mut pages = Box::pin(state.reader.pages(query, range));
-    // What is wrong from the start has a status of its own.
+    // Errors before the first page have their own status.
     let first = pages.next().await.transpose()?;
     let pages = futures::stream::iter(first.map(Ok)).chain(pages);
     let headers = [
@@ -57,7 +57,7 @@ async fn export(
     Ok((headers, Body::from_stream(encoded(pages, Encoder::new(format)?))).into_response())
 }
 
-/// The file's bytes. Encoding takes milliseconds a page, so other threads do it.
+/// The bytes of the file. Encoding takes milliseconds per page, so it runs on the blocking threads.
 fn encoded(
     mut pages: impl Stream<Item = Result<Vec<StoredRecord>>> + Unpin,
     mut encoder: Encoder,

@@ -1,4 +1,4 @@
-//! `/api/v1/figures`: how the server and its traffic are, once or as events.
+//! `/api/v1/figures`: figures of the server and its traffic, once or as events.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ async fn now(State(state): State<OperationState>) -> Json<Arc<FiguresView>> {
     Json(state.figures.now().await)
 }
 
-/// Ends with the server's live tails: it would keep the server from stopping.
+/// Ends with the server's live tails; otherwise it would block the shutdown.
 async fn live(State(state): State<OperationState>) -> Response {
     let closed = state.live.closed();
     let figures = state.figures.watch().map(|figures| {
         let event = Event::default().event("figures");
-        // Views always print as JSON.
+        // Views can always be serialised as JSON.
         Ok(event.json_data(&*figures).unwrap_or_default())
     });
     stream(figures.take_until(closed))

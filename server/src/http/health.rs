@@ -1,8 +1,8 @@
-//! `/healthz`: the process runs. `/readyz`: queue and store can be reached. `/readyz/write`
-//! and `/readyz/read` ask for the one that a push, or a search, needs: while a database is
-//! away the queue goes on taking records, and a proxy must not keep clients from it.
+//! Health checks. `/healthz`: the process runs. `/readyz`: queue and store are available. `/readyz/write` and
+//! `/readyz/read` check only the one needed by a push, or by a search: while a database is unavailable the queue still
+//! accepts records, and a proxy must not cut clients off.
 //!
-//! `/readyz` also answers 503 if a task has failed for good. Only a restart of the program helps.
+//! `/readyz` also returns 503 if a task has failed permanently. Only a restart of the program helps.
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use pipeline::{Supervisor, supervisor::TaskState};
@@ -29,7 +29,7 @@ struct Readiness {
     queue: Option<Part>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Part>,
-    /// Tasks that have failed for good, and why.
+    /// Tasks that have failed permanently, with reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     broken: Vec<String>,
 }

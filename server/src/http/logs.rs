@@ -1,4 +1,4 @@
-//! `/api/v1/logs` and what else answers at once: count, histogram, facets, one record.
+//! `/api/v1/logs` and other immediate responses: count, histogram, facets, one record.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{
     state::ReadingState,
 };
 
-/// How long a page is looked for: less than what clients and proxies wait for an answer.
+/// The time limit of a page, below the usual timeouts of clients and proxies.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -36,10 +36,10 @@ pub(super) fn routes() -> Router<ReadingState> {
         .route("/api/v1/patterns", get(patterns))
 }
 
-/// What the calls over a range of time share; each looks at what concerns it.
+/// The parameters shared by calls over a time range; each call uses some of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct RangeParameters {
     query: Option<String>,
     from: Option<String>,
     to: Option<String>,
@@ -47,12 +47,12 @@ struct Asked {
     cursor: Option<String>,
     buckets: Option<u32>,
     fields: Option<String>,
-    /// Of patterns: the range that is compared with.
+    /// The comparison range of patterns.
     compare_from: Option<String>,
     compare_to: Option<String>,
 }
 
-impl Asked {
+impl RangeParameters {
     async fn query(&self) -> Result<model::Query, Problem> {
         parse_query(self.query.as_deref()).await
     }
@@ -67,38 +67,40 @@ impl Asked {
     }
 }
 
-type AskedParameters = Result<Parameters<Asked>, QueryRejection>;
+type CheckedParameters = Result<Parameters<RangeParameters>, QueryRejection>;
 
-/// The parameters, or an error that names the one at fault.
+/// The parameters, or an error with the name of the invalid one.
 pub(super) fn checked<T>(parameters: Result<Parameters<T>, QueryRejection>) -> Result<T, Error> {
-    parameters.map(|Parameters(asked)| asked).map_err(|rejection| Error::invalid(rejection.body_text()))
+    parameters.map(|Parameters(parameters)| parameters).map_err(|rejection| Error::invalid(rejection.body_text()))
 }
 
-async fn logs(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<LogsPage> {
-    let asked = checked(asked)?;
-    let (query, range) = (asked.query().await?, asked.range(&state)?);
-    let mut page =
-        state.reader.logs(query, range, asked.limit.unwrap_or(100), asked.cursor.as_deref(), PATIENCE).await?;
-    page.hints = asked.hints(page.records.is_empty());
+async fn logs(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<LogsPage> {
+    let parameters = checked(parameters)?;
+    let (query, range) = (parameters.query().await?, parameters.range(&state)?);
+    let mut page = state
+        .reader
+        .logs(query, range, parameters.limit.unwrap_or(100), parameters.cursor.as_deref(), PATIENCE)
+        .await?;
+    page.hints = parameters.hints(page.records.is_empty());
     Ok(Json(page))
 }
 
-async fn count(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<CountView> {
-    let asked = checked(asked)?;
-    let mut view = state.reader.count(&asked.query().await?, asked.range(&state)?).await?;
-    view.hints = asked.hints(view.count == 0);
+async fn count(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<CountView> {
+    let parameters = checked(parameters)?;
+    let mut view = state.reader.count(&parameters.query().await?, parameters.range(&state)?).await?;
+    view.hints = parameters.hints(view.count == 0);
     Ok(Json(view))
 }
 
-async fn histogram(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<HistogramView> {
-    let asked = checked(asked)?;
-    let range = asked.range(&state)?;
-    Ok(Json(state.reader.histogram(&asked.query().await?, range, asked.buckets.unwrap_or(60)).await?))
+async fn histogram(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<HistogramView> {
+    let parameters = checked(parameters)?;
+    let range = parameters.range(&state)?;
+    Ok(Json(state.reader.histogram(&parameters.query().await?, range, parameters.buckets.unwrap_or(60)).await?))
 }
 
-async fn facets(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<FacetsView> {
-    let asked = checked(asked)?;
-    let fields: Vec<String> = asked
+async fn facets(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<FacetsView> {
+    let parameters = checked(parameters)?;
+    let fields: Vec<String> = parameters
         .fields
         .as_deref()
         .unwrap_or("service,level")
@@ -107,20 +109,20 @@ async fn facets(State(state): State<ReadingState>, asked: AskedParameters) -> An
         .filter(|field| !field.is_empty())
         .map(str::to_owned)
         .collect();
-    let (query, range) = (asked.query().await?, asked.range(&state)?);
-    Ok(Json(state.reader.facets(&query, range, &fields, asked.limit.unwrap_or(10)).await?))
+    let (query, range) = (parameters.query().await?, parameters.range(&state)?);
+    Ok(Json(state.reader.facets(&query, range, &fields, parameters.limit.unwrap_or(10)).await?))
 }
 
-async fn fields(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<Vec<FieldView>> {
-    let asked = checked(asked)?;
-    Ok(Json(state.reader.fields(&asked.query().await?, asked.range(&state)?).await?))
+async fn fields(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<Vec<FieldView>> {
+    let parameters = checked(parameters)?;
+    Ok(Json(state.reader.fields(&parameters.query().await?, parameters.range(&state)?).await?))
 }
 
-async fn patterns(State(state): State<ReadingState>, asked: AskedParameters) -> Answer<PatternsView> {
-    let asked = checked(asked)?;
-    let compare = RangeText { from: asked.compare_from.as_deref(), to: asked.compare_to.as_deref() };
+async fn patterns(State(state): State<ReadingState>, parameters: CheckedParameters) -> Answer<PatternsView> {
+    let parameters = checked(parameters)?;
+    let compare = RangeText { from: parameters.compare_from.as_deref(), to: parameters.compare_to.as_deref() };
     let compare = state.reader.compared(compare)?;
-    Ok(Json(state.reader.patterns(&asked.query().await?, asked.range(&state)?, compare).await?))
+    Ok(Json(state.reader.patterns(&parameters.query().await?, parameters.range(&state)?, compare).await?))
 }
 
 async fn record(State(state): State<ReadingState>, Path(id): Path<String>) -> Answer<RecordView> {
@@ -137,8 +139,8 @@ struct Neighbours {
 async fn context(
     State(state): State<ReadingState>,
     Path(id): Path<String>,
-    asked: Result<Parameters<Neighbours>, QueryRejection>,
+    parameters: Result<Parameters<Neighbours>, QueryRejection>,
 ) -> Answer<ContextView> {
-    let asked = checked(asked)?;
-    Ok(Json(state.reader.context(&id, asked.before.unwrap_or(20), asked.after.unwrap_or(20)).await?))
+    let parameters = checked(parameters)?;
+    Ok(Json(state.reader.context(&id, parameters.before.unwrap_or(20), parameters.after.unwrap_or(20)).await?))
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: Prometheus.
+//! `/metrics`: metrics in the Prometheus format.
 
 use ::metrics::gauge;
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
@@ -9,7 +9,7 @@ pub(super) fn routes() -> Router<OperationState> {
     Router::new().route("/metrics", get(render))
 }
 
-/// Refreshes the gauges that are cheaper to read than to keep, then renders all.
+/// Refreshes the gauges that are not updated continuously, then renders all.
 async fn render(State(state): State<OperationState>) -> impl IntoResponse {
     let queue = state.queue.status();
     let store = state.store.status();

@@ -1,5 +1,5 @@
-//! `/api/v1/parts/aside`: files of records that are missing or damaged.
-//! `/system/parts`: the same for the form of the page System.
+//! `/api/v1/parts/aside`: record files that are missing or damaged. `/system/parts`: the same for the form of the page
+//! System.
 
 use axum::{
     Form, Json, Router,
@@ -18,9 +18,9 @@ pub(super) fn routes() -> Router<OperationState> {
     Router::new().route("/api/v1/parts/aside", get(list)).route("/api/v1/parts/aside/{*name}", delete(give_up))
 }
 
-/// Outside the API: what people's forms lead to, and lead back from.
+/// Outside the API: the targets of forms, which redirect back.
 pub(super) fn forms() -> Router<OperationState> {
-    Router::new().route("/system/parts", post(act))
+    Router::new().route("/system/parts", post(handle_form))
 }
 
 async fn list(State(state): State<OperationState>) -> Json<Vec<PartAsideView>> {
@@ -35,15 +35,15 @@ async fn give_up(State(state): State<OperationState>, Path(name): Path<String>) 
 }
 
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct GiveUpForm {
     name: String,
 }
 
-async fn act(
+async fn handle_form(
     State(state): State<OperationState>,
-    wish: Result<Form<Wish>, FormRejection>,
+    form: Result<Form<GiveUpForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
-    let Form(wish) = wish.map_err(|rejection| Error::invalid(rejection.body_text()))?;
-    let done = if state.parts.give_up(&wish.name).await? { "given-up" } else { "nothing" };
+    let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let done = if state.parts.give_up(&form.name).await? { "given-up" } else { "nothing" };
     Ok(back(Vec::new(), (done, Vec::new())))
 }

@@ -1,7 +1,7 @@
-//! Source S1's two calls, with exactly its parameters and field names.
+//! The two calls of source S1, with exactly its parameters and field names.
 //!
-//! `GET /logs` is a stream of unnamed server-sent events: the most recent records,
-//! oldest first, then each record once it is stored. `GET /historical-logs` searches.
+//! `GET /logs` is a stream of unnamed server-sent events: the most recent records, oldest first, then each record once
+//! it is stored. `GET /historical-logs` searches.
 
 use axum::{
     Json, Router,
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<ReadingState> {
 
 #[derive(Serialize)]
 struct LogView {
-    /// A decimal string, as S1's database driver sends 64-bit numbers.
+    /// A decimal string, the form in which S1's database driver sends 64-bit numbers.
     sequence_number: String,
     timestamp: String,
     node: String,
@@ -48,8 +48,8 @@ impl From<&StoredRecord> for LogView {
 }
 
 async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
-    // The position first: what is stored between the two is then in the tail, and what of
-    // it the search found as well is told by its position.
+    // The position is read first: records stored in between are then in the tail, and those that the search also found
+    // are recognised by position.
     let newest = state.reader.newest().await?;
     let mut subscription = state.live.subscribe(Query::default(), Some(newest))?;
     let recent = state.reader.recent(newest, state.recent).await?;
@@ -60,7 +60,7 @@ async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
         while let Some(next) = subscription.next().await {
             match next {
                 LiveEvent::Record(stored) => yield event(&stored),
-                // S1's clients know one kind of event: what they missed is a comment.
+                // S1's clients know only one kind of event, so skipped records become a comment.
                 LiveEvent::Skipped { count, .. } => yield Event::default().comment(format!("skipped {count}")),
             }
         }
@@ -77,7 +77,7 @@ fn event(stored: &StoredRecord) -> Event {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct SearchParameters {
     #[serde(rename = "sequence_number")]
     sequence_number: Option<String>,
     start_time: Option<String>,
@@ -89,12 +89,12 @@ struct Asked {
 
 async fn historical_logs(
     State(state): State<ReadingState>,
-    asked: Result<Parameters<Asked>, QueryRejection>,
+    parameters: Result<Parameters<SearchParameters>, QueryRejection>,
 ) -> Result<Json<Vec<LogView>>, Problem> {
-    let asked = checked(asked)?;
-    let range = RangeText { from: asked.start_time.as_deref(), to: asked.end_time.as_deref() };
+    let parameters = checked(parameters)?;
+    let range = RangeText { from: parameters.start_time.as_deref(), to: parameters.end_time.as_deref() };
     let range = state.reader.range(range, DefaultRange::All)?;
-    let limit = match given(&asked.limit) {
+    let limit = match non_empty(&parameters.limit) {
         None => 10,
         Some(text) => text
             .parse()
@@ -102,26 +102,26 @@ async fn historical_logs(
             .filter(|limit| (1..=limits::PAGE_RECORDS).contains(limit))
             .ok_or_else(|| Error::invalid(format!("limit is {text:?}; it may be 1 to {}", limits::PAGE_RECORDS)))?,
     };
-    let cursor = match given(&asked.sequence_number) {
+    let cursor = match non_empty(&parameters.sequence_number) {
         None => None,
         Some(text) => Some(state.reader.cursor_at(position(text)?).await?),
     };
-    let records = state.reader.search(compiled(query(&asked)?).await?, range, limit, cursor).await?;
+    let records = state.reader.search(compiled(query(&parameters)?).await?, range, limit, cursor).await?;
     Ok(Json(records.iter().map(LogView::from).collect()))
 }
 
-/// An empty parameter filters nothing, like a missing one.
-fn given(text: &Option<String>) -> Option<&str> {
+/// An empty parameter counts as missing.
+fn non_empty(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Level and message are substrings, without regard to case.
-fn query(asked: &Asked) -> Result<Query, Error> {
+/// Level and message are case-insensitive substrings.
+fn query(parameters: &SearchParameters) -> Result<Query, Error> {
     let mut tests = Vec::new();
-    if let Some(text) = given(&asked.message) {
+    if let Some(text) = non_empty(&parameters.message) {
         tests.push(Expr::Contains(text.to_owned()));
     }
-    if let Some(text) = given(&asked.level) {
+    if let Some(text) = non_empty(&parameters.level) {
         let pattern = Pattern::new(&format!("(?i){}", regex::escape(text)))
             .map_err(|_| Error::invalid(format!("level is longer than {} bytes", limits::NAME_BYTES)))?;
         tests.push(Expr::Field(Field::Level, Test::Regex(pattern)));
@@ -134,9 +134,9 @@ fn query(asked: &Asked) -> Result<Query, Error> {
     Ok(Query { expr })
 }
 
-/// The record behind which the search goes on.
+/// The position of the record after which the search continues.
 fn position(text: &str) -> Result<Position, Error> {
     text.parse().map(Position).map_err(|_| {
-        Error::invalid(format!("sequence_number is {text:?}; it is one that an earlier answer gave, a whole number"))
+        Error::invalid(format!("sequence_number is {text:?}; it must be a whole number from an earlier response"))
     })
 }

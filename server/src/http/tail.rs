@@ -1,8 +1,7 @@
 //! `/api/v1/tail`: the live tail, by server-sent events.
 //!
-//! The event id is the store position, so a client that comes back with `Last-Event-ID`
-//! gets what it missed, once (C3). An event is one record, or, for who asks for it, those
-//! that came together, one a line: what an event costs a browser, it then pays once.
+//! The event id is the store position, so a client that reconnects with `Last-Event-ID` receives each missed record
+//! once (C3). With `batch=N`, one event carries up to N records, one per line. This cuts the browser's cost per event.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -28,12 +27,11 @@ use super::{
     state::ReadingState,
 };
 
-/// Shorter than the 30 s after which common proxies cut a silent connection.
+/// Below 30 s, after which common proxies close a silent connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long a browser waits before it comes back.
+/// The browser's delay before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
-/// The records that an event may hold, how many bytes of them, and how long it waits for more:
-/// about as long as a screen shows a frame.
+/// The limits of one event, in records, bytes, and time to wait for more: about the duration of a screen frame.
 const MOST_BATCHED: usize = 1_000;
 const BATCH_BYTES: usize = 256 << 10;
 const BATCH_DELAY: Duration = Duration::from_millis(20);
@@ -44,7 +42,7 @@ pub(super) fn routes() -> Router<ReadingState> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct TailParameters {
     query: Option<String>,
     after: Option<String>,
     batch: Option<usize>,
@@ -52,13 +50,13 @@ struct Asked {
 
 async fn tail(
     State(state): State<ReadingState>,
-    asked: Result<Parameters<Asked>, QueryRejection>,
+    parameters: Result<Parameters<TailParameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asked = checked(asked)?;
-    let query = parse_query(asked.query.as_deref()).await?;
-    let after = resume_point(&headers, asked.after.as_deref())?;
-    let most = asked.batch.unwrap_or(1);
+    let parameters = checked(parameters)?;
+    let query = parse_query(parameters.query.as_deref()).await?;
+    let after = resume_point(&headers, parameters.after.as_deref())?;
+    let most = parameters.batch.unwrap_or(1);
     if !(1..=MOST_BATCHED).contains(&most) {
         return Err(Error::invalid(format!("batch is {most}; it is 1 to {MOST_BATCHED} records an event")).into());
     }
@@ -101,14 +99,14 @@ async fn tail(
     Ok(stream(events.map(Ok)))
 }
 
-/// The records of an event that is being put together.
+/// The records of an event under construction.
 #[derive(Default)]
 struct Batch {
-    /// One a line: a line of JSON has no line feed within.
+    /// One record per line: a JSON line contains no line feed.
     lines: String,
     records: usize,
     last: Position,
-    /// When it goes even if it is not full; `None` while it is empty.
+    /// When it is sent even if it is not full; `None` while it is empty.
     due: Option<Instant>,
 }
 
@@ -129,7 +127,7 @@ impl Batch {
     }
 }
 
-/// An SSE answer with heartbeats that no proxy holds back.
+/// An SSE response with heartbeats, which proxies must not buffer.
 pub(super) fn stream(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let keep_alive = axum::response::sse::KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
@@ -138,20 +136,19 @@ pub(super) fn stream(events: impl Stream<Item = Result<Event, Infallible>> + Sen
     response
 }
 
-/// The header that a browser sends by itself comes before the parameter of the URL it
-/// first used.
+/// The position to resume at. The header, which a browser sends on reconnect, has priority over the parameter of the
+/// original URL.
 fn resume_point(headers: &HeaderMap, after: Option<&str>) -> Result<Option<Position>, Error> {
     let header = headers.get("last-event-id").map(|value| ("Last-Event-ID", value.to_str().unwrap_or("?")));
     match header.or(after.map(|text| ("after", text))) {
         None | Some((_, "")) => Ok(None),
         Some((name, text)) => text.parse().map(|position| Some(Position(position))).map_err(|_| {
-            Error::invalid(format!("{name} is {text:?}; it is the id of an event of this tail, a whole number"))
+            Error::invalid(format!("{name} is {text:?}; it must be the id of an event of this tail, a whole number"))
         }),
     }
 }
 
 fn json(data: &impl serde::Serialize) -> String {
-    // These types hold nothing that JSON cannot: no maps with other keys than texts, no
-    // numbers that are not finite.
+    // These types always serialise: no maps with keys other than texts, no non-finite numbers.
     serde_json::to_string(data).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/tasks`: the long tasks of this process, and how each is.
+//! `/api/v1/tasks`: the long-running tasks of this process, with their status.
 
 use axum::{Json, Router, extract::State, routing::get};
 use model::api::TaskView;

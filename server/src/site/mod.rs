@@ -1,13 +1,12 @@
 //! Serves the dashboard's files, from the folder written by `cargo leptos`, or embedded in the program.
 //!
-//! They have two addresses: a path with a hash of all files, cached forever, and their plain names, revalidated on
-//! each request. Both are served with the compression of build time.
+//! They have two addresses: a path with a hash of all files, cached forever, and their plain names, revalidated on each
+//! request. Both are served with the compression of build time.
 //!
 //! Why no crate: `tower-http`'s `ServeDir` reads a folder at each request, sends no `ETag` and cannot serve embedded
 //! files. `memory-serve` embeds the files when the server is compiled, but `make serve` builds both in parallel and
 //! serves the folder. It also has a hash per file; one hash for all of them lets a page of an older version find the
 //! successors of its files.
-//! successors.
 
 mod files;
 

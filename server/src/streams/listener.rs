@@ -59,12 +59,12 @@ impl Streams {
     }
 
     async fn accept(&mut self, stop: &CancellationToken) {
-        while let Some((stream, peer, place)) = self.port.accept(stop).await {
+        while let Some((stream, peer, slot)) = self.port.accept(stop).await {
             let protocol = self.door.protocol(self.assume_timezone);
             let connection = connection::serve(stream, peer.ip(), protocol, self.inlet.clone(), stop.clone());
             self.connections.spawn(async move {
                 connection.await;
-                drop(place);
+                drop(slot);
             });
             while self.connections.try_join_next().is_some() {}
         }

@@ -15,7 +15,7 @@ use super::*;
 const MESSAGE: &[u8] = b"{\"version\":\"1.1\",\"host\":\"here\",\"short_message\":\"hello\"}\0";
 
 /// Waits until the queue has delivered `records` more records.
-async fn came(queue: &MemoryQueue, records: usize) {
+async fn wait_for_records(queue: &MemoryQueue, records: usize) {
     let mut count = 0;
     while count < records {
         let received = tokio::time::timeout(Duration::from_secs(60), queue.receive(usize::MAX));
@@ -50,7 +50,7 @@ async fn a_panic_of_a_listener_costs_neither_its_connections_nor_another_listene
     let mut open = TcpStream::connect(address).await.unwrap();
     open.write_all(MESSAGE).await.unwrap();
     socket.send(&MESSAGE[..MESSAGE.len() - 1]).await.unwrap();
-    came(&queue, 2).await;
+    wait_for_records(&queue, 2).await;
     let names = [format!("gelf {address}"), format!("gelf udp {address}")];
     for name in &names {
         assert!(supervisor.panic_in(name), "{:?}", supervisor.tasks());
@@ -58,7 +58,7 @@ async fn a_panic_of_a_listener_costs_neither_its_connections_nor_another_listene
         let mut new = TcpStream::connect(address).await.unwrap();
         new.write_all(MESSAGE).await.unwrap();
         socket.send(&MESSAGE[..MESSAGE.len() - 1]).await.unwrap();
-        came(&queue, 3).await;
+        wait_for_records(&queue, 3).await;
     }
     let restarts = supervisor.tasks().into_iter().map(|task| (task.name, task.restarts)).collect::<Vec<_>>();
     assert_eq!(restarts, names.map(|name| (name, 1)));

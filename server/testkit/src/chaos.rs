@@ -1,8 +1,7 @@
-//! A TCP proxy that does to a connection what networks do.
+//! A TCP proxy that injects network faults.
 //!
-//! Put between an engine and its server; the engine is given [`Proxy::address`]. It can
-//! be cut (connections are closed and new ones refused at once), slowed, and turned
-//! into a black hole (everything is accepted, nothing arrives), and restored.
+//! It runs between an engine and its server; the engine connects to [`Proxy::address`]. It can cut (close connections
+//! and refuse new ones), slow down, and drop traffic silently (accept everything, forward nothing), and recover.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,25 +15,25 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// What the proxy does with bytes.
+/// The fault mode of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Weather {
+pub enum Fault {
     #[default]
-    Fair,
-    /// Connections are closed, and new ones as soon as they are made.
+    None,
+    /// Connections are closed, and new ones right after they are accepted.
     Cut,
-    /// Each piece of up to 16 KiB, in either direction, is held up for so long.
+    /// Each chunk of up to 16 KiB, in either direction, is delayed.
     Slow(Duration),
-    /// Connections stand, and nothing passes; what was sent meanwhile arrives after.
+    /// Connections stay open without traffic; the bytes are forwarded afterwards.
     BlackHole,
 }
 
-/// A proxy before one server; ends when it is dropped.
+/// A proxy in front of one server; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    weather: watch::Sender<Weather>,
-    /// How often every connection was to be closed.
+    fault: watch::Sender<Fault>,
+    /// The number of times all connections were closed.
     cuts: watch::Sender<u64>,
     task: JoinHandle<()>,
 }
@@ -44,46 +43,46 @@ impl Proxy {
     pub async fn start(target: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let weather = watch::Sender::new(Weather::Fair);
+        let fault = watch::Sender::new(Fault::None);
         let cuts = watch::Sender::new(0);
-        let task = tokio::spawn(serve(listener, target, weather.clone(), cuts.subscribe()));
-        Ok(Self { address, weather, cuts, task })
+        let task = tokio::spawn(serve(listener, target, fault.clone(), cuts.subscribe()));
+        Ok(Self { address, fault, cuts, task })
     }
 
-    /// Where clients connect.
+    /// The address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes every connection, and new ones as soon as they are made.
+    /// Closes every connection, and new ones right after they are accepted.
     pub fn cut(&self) {
-        self.set(Weather::Cut);
+        self.set(Fault::Cut);
         self.cut_once();
     }
 
-    /// Closes every connection and takes new ones at once, as a restart would.
+    /// Closes every connection, but accepts new ones, like a restart.
     pub fn cut_once(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Holds up each piece for so long.
+    /// Delays each chunk.
     pub fn slow(&self, delay: Duration) {
-        self.set(Weather::Slow(delay));
+        self.set(Fault::Slow(delay));
     }
 
-    /// Lets nothing pass, and closes nothing.
+    /// Forwards nothing, and closes nothing.
     pub fn black_hole(&self) {
-        self.set(Weather::BlackHole);
+        self.set(Fault::BlackHole);
     }
 
-    /// Lets everything pass again.
+    /// Forwards everything again.
     pub fn restore(&self) {
-        self.set(Weather::Fair);
+        self.set(Fault::None);
     }
 
-    fn set(&self, weather: Weather) {
-        tracing::debug!(address = %self.address, ?weather, "the weather changes");
-        self.weather.send_replace(weather);
+    fn set(&self, fault: Fault) {
+        tracing::debug!(address = %self.address, ?fault, "the proxy changes its mode");
+        self.fault.send_replace(fault);
     }
 }
 
@@ -93,12 +92,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    target: SocketAddr,
-    weather: watch::Sender<Weather>,
-    mut cuts: watch::Receiver<u64>,
-) {
+async fn serve(listener: TcpListener, target: SocketAddr, fault: watch::Sender<Fault>, mut cuts: watch::Receiver<u64>) {
     // Aborted together with this task.
     let mut connections = JoinSet::new();
     loop {
@@ -109,8 +103,8 @@ async fn serve(
             },
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                if *weather.borrow() != Weather::Cut {
-                    connections.spawn(forward(client, target, weather.subscribe()));
+                if *fault.borrow() != Fault::Cut {
+                    connections.spawn(forward(client, target, fault.subscribe()));
                 }
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -118,26 +112,26 @@ async fn serve(
     }
 }
 
-async fn forward(client: TcpStream, target: SocketAddr, weather: watch::Receiver<Weather>) {
+async fn forward(client: TcpStream, target: SocketAddr, fault: watch::Receiver<Fault>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
-    // Half-closed connections are closed in whole: no client under test needs them.
+    // Half-closed connections are closed entirely: no client under test needs them.
     tokio::select! {
-        () = pump(client_reads, server_writes, weather.clone()) => {}
-        () = pump(server_reads, client_writes, weather) => {}
+        () = pump(client_reads, server_writes, fault.clone()) => {}
+        () = pump(server_reads, client_writes, fault) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut weather: watch::Receiver<Weather>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fault: watch::Receiver<Fault>) {
     let mut piece = vec![0; 16 << 10];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        let now = match weather.wait_for(|weather| *weather != Weather::BlackHole).await {
-            Ok(weather) => *weather,
+        let now = match fault.wait_for(|fault| *fault != Fault::BlackHole).await {
+            Ok(fault) => *fault,
             Err(_) => return,
         };
-        if let Weather::Slow(delay) = now {
+        if let Fault::Slow(delay) = now {
             tokio::time::sleep(delay).await;
         }
         if to.write_all(&piece[..length]).await.is_err() {

@@ -1,12 +1,11 @@
-//! What tests of several packages share.
+//! Test utilities shared by several packages.
 //!
-//! - [`contract`]: what every engine must do, as suites that each engine instantiates
-//!   with one macro;
-//! - [`memory`]: the reference engines, which the suites compare with;
-//! - [`faulty`]: engines that fail, hang or slow down when told to;
-//! - [`chaos`]: a TCP proxy that cuts, stalls and swallows;
-//! - [`oracle`]: which records were lost, doubled or invented;
-//! - [`records`]: deterministic corpora, awkward values included;
+//! - [`contract`]: the contract of every engine, as suites that each engine instantiates with one macro;
+//! - [`memory`]: the reference engines that the suites compare with;
+//! - [`faulty`]: engines with injected failures and delays;
+//! - [`chaos`]: a TCP proxy with injected network faults;
+//! - [`oracle`]: detects lost, duplicated and invented records;
+//! - [`records`]: deterministic corpora, including awkward values;
 //! - [`servers`]: private PostgreSQL and RabbitMQ servers.
 
 pub mod chaos;

@@ -1,4 +1,4 @@
-//! What a run leaves out, said where it is seen.
+//! Reports skipped tests visibly.
 
 use std::{collections::BTreeSet, io::Write as _};
 
@@ -6,11 +6,11 @@ use parking_lot::Mutex;
 
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Says once in a process that something was not tested, because something is missing here.
-/// `scripts/test.sh` repeats it in the last lines of a run.
+/// Reports once per process that something was not tested because a dependency is missing. `scripts/test.sh` repeats it
+/// at the end of a run.
 pub fn not_run(what: &str) {
     if SAID.lock().insert(what.to_owned()) {
-        // Past the test runner, which shows what a passing test prints to nobody.
+        // Bypasses the test runner, which captures the output of passing tests.
         let _ = std::io::stderr().write_all(format!("\nNOT RUN: {what}\n").as_bytes());
     }
 }

@@ -1,15 +1,14 @@
-//! Conservation: what was given must be found, once.
+//! Checks conservation: every given record must be found, exactly once.
 //!
-//! Each record carries an id of the test's own. The test tells the oracle which ids it
-//! has given in, which were acknowledged, and which it found in the end; the verdict
-//! names those that break the promise. Given and not acknowledged, an id may be found
-//! once or not at all: the client was told to send again.
+//! Each record has an id chosen by the test. The test reports the given, acknowledged and found ids; the verdict lists
+//! violations. An id that was given but not acknowledged may be found once or not at all, because the client received
+//! an error.
 
 use std::{collections::BTreeMap, fmt};
 
 use parking_lot::Mutex;
 
-/// Remembers ids; may be shared between tasks.
+/// Records ids; may be shared between tasks.
 #[derive(Debug, Default)]
 pub struct Oracle {
     ids: Mutex<BTreeMap<String, Fate>>,
@@ -27,12 +26,12 @@ impl Oracle {
         Self::default()
     }
 
-    /// The record is on its way to the server.
+    /// The record was sent to the server.
     pub fn given(&self, id: impl Into<String>) {
         self.ids.lock().entry(id.into()).or_default().is_given = true;
     }
 
-    /// The server has said that the record is durable.
+    /// The server has acknowledged the record.
     pub fn acknowledged(&self, id: impl Into<String>) {
         self.ids.lock().entry(id.into()).or_default().is_acknowledged = true;
     }
@@ -42,12 +41,12 @@ impl Oracle {
         self.ids.lock().entry(id.into()).or_default().found += 1;
     }
 
-    /// How many are acknowledged and not yet found.
+    /// The number of acknowledged ids not yet found.
     pub fn missing(&self) -> usize {
         self.ids.lock().values().filter(|fate| fate.is_acknowledged && fate.found == 0).count()
     }
 
-    /// Judges what was told so far.
+    /// Checks the reports so far.
     pub fn verdict(&self) -> Verdict {
         let mut verdict = Verdict::default();
         for (id, fate) in self.ids.lock().iter() {
@@ -67,7 +66,7 @@ impl Oracle {
     }
 }
 
-/// Which ids break the promise, and how.
+/// The ids that violate conservation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
     /// Acknowledged and not found.
@@ -87,7 +86,7 @@ impl Verdict {
     }
 
     /// # Panics
-    /// Where anything was lost, doubled or invented.
+    /// If anything was lost, duplicated or invented.
     pub fn assert_clean(&self) {
         assert!(self.is_clean(), "{self}");
     }

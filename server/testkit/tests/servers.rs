@@ -1,4 +1,4 @@
-//! The private servers themselves: they start, are hurt, come back and go.
+//! Tests of the private servers: start, kill, restart and cleanup.
 
 use testkit::servers::{postgres::Postgres, rabbitmq::RabbitMq};
 

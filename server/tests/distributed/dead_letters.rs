@@ -64,7 +64,7 @@ async fn dead_letters_are_listed_and_replayed_by_command() {
     // The one is stored; the other stays, and the command says why and fails.
     let replayed = logboom(&node, &["replay", "--all"]);
     assert!(!replayed.status.success());
-    assert!(String::from_utf8_lossy(&replayed.stderr).contains("holds no batch"), "{replayed:?}");
+    assert!(String::from_utf8_lossy(&replayed.stderr).contains("contains no valid batch"), "{replayed:?}");
     let id = lines[1].split('\t').next().unwrap();
     assert_eq!(String::from_utf8_lossy(&replayed.stdout), format!("{id}: replayed\n"));
     let stored = async {

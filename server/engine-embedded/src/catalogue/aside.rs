@@ -1,4 +1,4 @@
-//! Parts that are set aside: listed, but their files are missing or damaged.
+//! Parts that are set aside: listed, but with missing or damaged files.
 
 use parts::{Damage, PartInfo};
 use pipeline::{Error, Result};
@@ -6,10 +6,10 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Catalogue, failed, part};
 
-/// The first format that knows of damage.
+/// The first format with recorded damage.
 const DAMAGE_FORMAT: i64 = 3;
 
-/// The name of a damage in the catalogue.
+/// The name of a damage kind in the catalogue.
 fn name(damage: Damage) -> &'static str {
     match damage {
         Damage::Missing => "missing",
@@ -18,16 +18,16 @@ fn name(damage: Damage) -> &'static str {
     }
 }
 
-/// A part and what is wrong with it.
+/// A part and its damage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aside {
     pub(crate) info: PartInfo,
     pub(crate) damage: Damage,
-    /// For people.
+    /// For display.
     pub(crate) reason: String,
 }
 
-/// A row of the list of parts.
+/// A row of the part list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Listed {
     Good(PartInfo),
@@ -35,7 +35,7 @@ pub(crate) enum Listed {
 }
 
 impl Catalogue {
-    /// All that is listed, the newest first.
+    /// All listed parts, newest first.
     pub(crate) async fn listed(&self) -> Result<Vec<Listed>> {
         let list = match self.format {
             ..DAMAGE_FORMAT => include_str!("sql/parts_list_before.sql"),
@@ -45,14 +45,14 @@ impl Catalogue {
         rows.iter().map(listed).collect()
     }
 
-    /// How many parts are listed.
+    /// The number of listed parts.
     pub(crate) async fn count_listed(&self) -> Result<usize> {
         let count: i64 =
             sqlx::query_scalar(include_str!("sql/parts_count.sql")).fetch_one(&self.pool).await.map_err(failed)?;
         Ok(count as usize)
     }
 
-    /// The parts that count, the newest first.
+    /// The intact parts, newest first.
     pub(crate) async fn parts(&self) -> Result<Vec<PartInfo>> {
         let good = |listed| match listed {
             Listed::Good(info) => Some(info),
@@ -61,7 +61,7 @@ impl Catalogue {
         Ok(self.listed().await?.into_iter().filter_map(good).collect())
     }
 
-    /// Sets parts aside, and takes others back, in one transaction.
+    /// Sets parts aside, and restores others, in one transaction.
     pub(crate) async fn set_aside(&self, aside: &[Aside], back: &[String]) -> Result<()> {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
         let aside = aside.iter().map(|aside| (&aside.info.path, Some(name(aside.damage)), Some(aside.reason.as_str())));
@@ -87,7 +87,7 @@ fn listed(row: &SqliteRow) -> Result<Listed> {
         Some("missing") => Damage::Missing,
         Some("size") => Damage::Size,
         Some("content") => Damage::Content,
-        Some(other) => return Err(Error::corrupt(format!("the catalogue knows no damage {other:?}"))),
+        Some(other) => return Err(Error::corrupt(format!("the catalogue has an unknown damage {other:?}"))),
     };
     Ok(Listed::Aside(Aside { info, damage, reason: text("damage_reason")?.unwrap_or_default() }))
 }

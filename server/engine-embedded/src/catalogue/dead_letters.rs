@@ -1,4 +1,4 @@
-//! Dead letters: what could not be stored, with the reason, until someone decides.
+//! The table of dead letters.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{Catalogue, failed};
 
-/// How many of the oldest are looked at at once to make room.
+/// How many of the oldest letters are examined per step to free space.
 const OLDEST: i64 = 100;
 
 pub(super) async fn status(pool: &SqlitePool) -> Result<DeadLettersStatus> {
@@ -19,18 +19,17 @@ pub(super) async fn status(pool: &SqlitePool) -> Result<DeadLettersStatus> {
     Ok(DeadLettersStatus { letters: number(0)?, bytes: number(1)?, dropped: number(2)?, dropped_records: number(3)? })
 }
 
-/// Letters that go together.
+/// The dropped letters.
 #[derive(Debug, Clone, Copy, Default)]
-struct Gone {
+struct Dropped {
     letters: u64,
     records: u64,
     bytes: u64,
 }
 
 impl Catalogue {
-    /// Adds dead letters; past the bounds the oldest go. With `frame`, they are those of the
-    /// journal up to that frame, which is noted in the same transaction so that a replay does
-    /// not add them again.
+    /// Adds dead letters; beyond the limits the oldest are dropped. With `frame`, they are those of the write-ahead log
+    /// up to that frame, which is recorded in the same transaction so that a replay does not add them again.
     pub(crate) async fn put_dead_letters(
         &self,
         letters: &[NewDeadLetter],
@@ -63,39 +62,39 @@ impl Catalogue {
         }
         let bytes = letters.iter().map(NewDeadLetter::weight).sum::<u64>();
         let there = self.dead_letters.lock().bytes.saturating_add(bytes);
-        let gone = make_room(&mut transaction, there, bounds).await?;
+        let dropped = make_room(&mut transaction, there, bounds).await?;
         transaction.commit().await.map_err(failed)?;
         {
             let mut status = self.dead_letters.lock();
             status.letters += letters.len() as u64;
             status.bytes += bytes;
         }
-        self.note(gone);
+        self.count_dropped(dropped);
         Ok(())
     }
 
-    /// Drops the dead letters that are past the bounds.
+    /// Drops the dead letters beyond the limits.
     pub(crate) async fn bound_dead_letters(&self, bounds: DeadLetterBounds) -> Result<()> {
         let DeadLettersStatus { letters, bytes, .. } = self.dead_letter_status();
         if letters == 0 {
             return Ok(());
         }
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
-        let gone = make_room(&mut transaction, bytes, bounds).await?;
+        let dropped = make_room(&mut transaction, bytes, bounds).await?;
         transaction.commit().await.map_err(failed)?;
-        self.note(gone);
+        self.count_dropped(dropped);
         Ok(())
     }
 
-    fn note(&self, gone: Gone) {
+    fn count_dropped(&self, dropped: Dropped) {
         {
             let mut status = self.dead_letters.lock();
-            status.letters = status.letters.saturating_sub(gone.letters);
-            status.bytes = status.bytes.saturating_sub(gone.bytes);
-            status.dropped += gone.letters;
-            status.dropped_records += gone.records;
+            status.letters = status.letters.saturating_sub(dropped.letters);
+            status.bytes = status.bytes.saturating_sub(dropped.bytes);
+            status.dropped += dropped.letters;
+            status.dropped_records += dropped.records;
         }
-        log_dropped(gone.letters, gone.records);
+        log_dropped(dropped.letters, dropped.records);
     }
 
     /// A page of dead letters, newest first.
@@ -122,7 +121,7 @@ impl Catalogue {
         row.as_ref().map(letter).transpose()
     }
 
-    /// Removes the dead letters with these ids; unknown ones are ignored.
+    /// Deletes the dead letters with these ids; unknown ids are ignored.
     pub(crate) async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
         let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
         let removed: Vec<i64> = sqlx::query_scalar(include_str!("sql/dead_remove.sql"))
@@ -136,18 +135,17 @@ impl Catalogue {
         Ok(removed.len() as u64)
     }
 
-    /// From memory.
+    /// The counts, from memory.
     pub(crate) fn dead_letter_status(&self) -> DeadLettersStatus {
         *self.dead_letters.lock()
     }
 }
 
-/// Drops what is too old, and then the oldest until the others fit. `there` are the bytes of
-/// all.
-async fn make_room(connection: &mut SqliteConnection, there: u64, bounds: DeadLetterBounds) -> Result<Gone> {
-    let mut gone = expire(connection, bounds).await?;
+/// Drops expired letters, then the oldest until the rest fits. `there` is the total in bytes.
+async fn make_room(connection: &mut SqliteConnection, there: u64, bounds: DeadLetterBounds) -> Result<Dropped> {
+    let mut dropped = expire(connection, bounds).await?;
     let mut last = None;
-    while there.saturating_sub(gone.bytes) > bounds.bytes {
+    while there.saturating_sub(dropped.bytes) > bounds.bytes {
         let rows = sqlx::query(include_str!("sql/dead_oldest.sql"))
             .bind(OLDEST)
             .fetch_all(&mut *connection)
@@ -157,29 +155,29 @@ async fn make_room(connection: &mut SqliteConnection, there: u64, bounds: DeadLe
             break;
         }
         for row in rows {
-            if there.saturating_sub(gone.bytes) <= bounds.bytes {
+            if there.saturating_sub(dropped.bytes) <= bounds.bytes {
                 break;
             }
             let number = |name| row.try_get::<i64, _>(name).map_err(failed);
             last = Some(number("id")?);
-            gone.letters += 1;
-            gone.records += number("records")? as u64;
-            gone.bytes += number("bytes")? as u64;
+            dropped.letters += 1;
+            dropped.records += number("records")? as u64;
+            dropped.bytes += number("bytes")? as u64;
         }
         sqlx::query(include_str!("sql/dead_drop.sql")).bind(last).execute(&mut *connection).await.map_err(failed)?;
     }
-    if gone.letters > 0 {
+    if dropped.letters > 0 {
         sqlx::query(include_str!("sql/dead_dropped.sql"))
-            .bind(gone.letters as i64)
-            .bind(gone.records as i64)
+            .bind(dropped.letters as i64)
+            .bind(dropped.records as i64)
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
     }
-    Ok(gone)
+    Ok(dropped)
 }
 
-async fn expire(connection: &mut SqliteConnection, bounds: DeadLetterBounds) -> Result<Gone> {
+async fn expire(connection: &mut SqliteConnection, bounds: DeadLetterBounds) -> Result<Dropped> {
     let oldest = now().saturating_sub(i64::try_from(bounds.age.as_nanos()).unwrap_or(i64::MAX));
     let row = sqlx::query(include_str!("sql/dead_expired.sql"))
         .bind(oldest)
@@ -187,17 +185,17 @@ async fn expire(connection: &mut SqliteConnection, bounds: DeadLetterBounds) -> 
         .await
         .map_err(failed)?;
     let number = |place: usize| row.try_get::<i64, _>(place).map(|number| number as u64).map_err(failed);
-    let gone = Gone { letters: number(0)?, records: number(1)?, bytes: number(2)? };
-    if gone.letters > 0 {
+    let dropped = Dropped { letters: number(0)?, records: number(1)?, bytes: number(2)? };
+    if dropped.letters > 0 {
         sqlx::query(include_str!("sql/dead_expire.sql")).bind(oldest).execute(connection).await.map_err(failed)?;
     }
-    Ok(gone)
+    Ok(dropped)
 }
 
 fn batch_id(row: &SqliteRow) -> Result<Option<BatchId>> {
     let bytes = row.try_get::<Option<Vec<u8>>, _>("batch_id").map_err(failed)?;
     let read = |bytes: Vec<u8>| {
-        bytes.try_into().map(BatchId).map_err(|_| Error::corrupt("a dead letter's batch id is not of 16 bytes"))
+        bytes.try_into().map(BatchId).map_err(|_| Error::corrupt("the batch id of a dead letter is not 16 bytes long"))
     };
     bytes.map(read).transpose()
 }

@@ -1,11 +1,10 @@
-//! The ledger: the ids of batches that were stored, so that none is stored twice.
+//! The ledger: the ids of stored batches, for deduplication.
 //!
-//! It remembers so many days and so many ids; past either bound the oldest days go as a
-//! whole. The current day is always kept.
+//! It is limited in days and in ids; beyond either limit the oldest days are dropped as a whole. The current day is
+//! always kept.
 //!
-//! A day counts as past once the clock says so and as many newer days have batches. So a clock
-//! that jumps ahead, by a day or by years, does not empty the ledger: nothing but batches of
-//! many different days does.
+//! A day expires once the clock has passed it and as many newer days have batches. So a clock that jumps ahead, by a
+//! day or by years, does not empty the ledger; only batches of many different days do.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,15 +13,15 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{Catalogue, failed};
 
-/// Nanoseconds of a day.
+/// Nanoseconds per day.
 pub(crate) const DAY: i64 = 86_400_000_000_000;
 
-/// The day of the ledger that a batch belongs to.
+/// The ledger day of a batch.
 pub(crate) fn day_of(batch: &Batch) -> i64 {
     batch.observed_time.div_euclid(DAY)
 }
 
-/// Enters ids with their days.
+/// Adds ids with their days.
 pub(super) async fn add(connection: &mut SqliteConnection, ids: &[(i64, BatchId)]) -> Result<()> {
     let mut days: BTreeMap<i64, Vec<BatchId>> = BTreeMap::new();
     for (day, id) in ids {
@@ -52,7 +51,7 @@ fn json<'a>(ids: impl Iterator<Item = &'a BatchId>) -> String {
 }
 
 impl Catalogue {
-    /// Those of the ids that are in the ledger, on whatever day: a clock may have been set.
+    /// The ids that are in the ledger, on any day: the clock may have changed.
     pub(crate) async fn find_ids(&self, ids: &[BatchId]) -> Result<HashSet<BatchId>> {
         if ids.is_empty() {
             return Ok(HashSet::new());
@@ -65,14 +64,14 @@ impl Catalogue {
         rows.iter()
             .map(|row| {
                 let bytes: Vec<u8> = row.try_get(0).map_err(failed)?;
-                let bytes = bytes.try_into().map_err(|_| Error::corrupt("the ledger holds an id not of 16 bytes"))?;
+                let bytes = bytes.try_into().map_err(|_| Error::corrupt("an id in the ledger is not 16 bytes long"))?;
                 Ok(BatchId(bytes))
             })
             .collect()
     }
 
-    /// Forgets what is more than `days` before the `current` day, except for the newest days
-    /// with batches, as many; and the oldest of the others while there are more than `most` ids.
+    /// Drops days more than `days` before the `current` day, except the newest `days` days with batches. Then drops the
+    /// oldest others while there are more than `most` ids.
     pub(crate) async fn forget_ids(&self, current: i64, days: u16, most: u64) -> Result<()> {
         let (first, days) = (current - i64::from(days), usize::from(days));
         let rows = sqlx::query(include_str!("sql/ledger_days.sql")).fetch_all(&self.pool).await.map_err(failed)?;
@@ -88,7 +87,7 @@ impl Catalogue {
                 sqlx::query(script).bind(day).execute(&mut *transaction).await.map_err(failed)?;
             }
             transaction.commit().await.map_err(failed)?;
-            tracing::debug!(day, "ledger day forgotten");
+            tracing::debug!(day, "ledger day dropped");
         }
         Ok(())
     }

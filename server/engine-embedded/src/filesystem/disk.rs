@@ -22,7 +22,7 @@ impl FileSystem for Disk {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {
-            // A name that is no Unicode is none of ours.
+            // A name that is not Unicode does not belong to the log.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -81,12 +81,12 @@ impl File for DiskFile {
         #[cfg(target_os = "linux")]
         match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, length) {
             Ok(()) => return Ok(()),
-            // Not every file system can.
+            // Not every file system supports it.
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
             Err(error) => return Err(error.into()),
         }
-        // Writing the bytes reserves them as well. Elsewhere than on Linux it is always done:
-        // macOS has a call that reserves, but it also cuts off what is behind `length`.
+        // Writing the bytes also reserves them. This is used everywhere except on Linux: the call of macOS that
+        // reserves also truncates after `length`.
         write_zeros(&self.0, length)
     }
 

@@ -1,9 +1,8 @@
-//! A file system in memory that fails, tears and forgets when a test says so.
+//! A file system in memory for tests, with failing syncs, torn writes and crashes.
 //!
-//! It keeps apart what a reader sees and what is durable: a write is durable after a
-//! sync of the file, a name after a sync of the folder. [`Faulty::crash`] gives the
-//! file system that the next process would find: the durable state, and of the rest
-//! whatever sectors the test chooses.
+//! It separates visible and durable state: a write is durable after a sync of the file, a name after a sync of the
+//! folder. [`Faulty::crash`] returns the file system that the next process would find: the durable state, plus the
+//! sectors that the test chooses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +27,7 @@ pub(crate) struct Faulty {
 #[derive(Debug, Default)]
 struct Shared {
     disk: Mutex<DiskState>,
-    /// Signals the end of [`Faulty::hold_syncs`].
+    /// Signals [`Faulty::release_syncs`].
     unheld: Condvar,
 }
 
@@ -38,11 +37,11 @@ struct DiskState {
     durable_names: BTreeMap<PathBuf, usize>,
     files: Vec<Bytes>,
     locks: BTreeSet<PathBuf>,
-    /// Bytes that all files together may have; `None` for no bound.
+    /// The total capacity in bytes; `None` for no limit.
     capacity: Option<usize>,
-    /// The most bytes one write takes.
+    /// The limit of bytes per write call.
     write_bytes: Option<usize>,
-    /// After so many changing calls, so many fail.
+    /// The scheduled failures of changing calls.
     fault: Option<Fault>,
     failing_syncs: usize,
     /// The next changing call panics.
@@ -62,23 +61,23 @@ struct Fault {
 struct Bytes {
     seen: Vec<u8>,
     durable: Vec<u8>,
-    /// The sectors in which the two may differ and that a crash may or may not keep.
+    /// The unsynced sectors, which a crash may or may not keep.
     dirty: BTreeSet<usize>,
 }
 
 impl Faulty {
-    /// Lets `after` changing calls of any kind pass, then fails the next `times` ones.
+    /// Fails the next `times` changing calls of any kind, after `after` successful ones.
     pub(crate) fn fail(&self, after: usize, times: usize, kind: io::ErrorKind) {
         self.shared.disk.lock().fault = Some(Fault { after, times, kind });
     }
 
-    /// Whether a fault that was asked for by [`Faulty::fail`] is still to come.
+    /// Whether a fault scheduled by [`Faulty::fail`] is still pending.
     pub(crate) fn is_fault_due(&self) -> bool {
         self.shared.disk.lock().fault.is_some()
     }
 
-    /// Fails the next syncs of files; as in Linux, what they should have made durable
-    /// stays readable and a later sync does not make up for it.
+    /// Fails the next syncs of files. As on Linux, the unsynced data stays readable, and a later sync does not make it
+    /// durable.
     pub(crate) fn fail_syncs(&self, times: usize) {
         self.shared.disk.lock().failing_syncs = times;
     }
@@ -92,12 +91,12 @@ impl Faulty {
         self.shared.disk.lock().capacity = bytes;
     }
 
-    /// Lets a write take so many bytes at most.
+    /// Limits the bytes of a write call.
     pub(crate) fn set_write_bytes(&self, bytes: Option<usize>) {
         self.shared.disk.lock().write_bytes = bytes;
     }
 
-    /// Makes syncs of files wait until [`Faulty::release_syncs`].
+    /// Blocks syncs of files until [`Faulty::release_syncs`].
     pub(crate) fn hold_syncs(&self) {
         self.shared.disk.lock().held = true;
     }
@@ -107,7 +106,7 @@ impl Faulty {
         self.shared.unheld.notify_all();
     }
 
-    /// How many syncs of files there were.
+    /// The number of file syncs so far.
     pub(crate) fn syncs(&self) -> usize {
         self.shared.disk.lock().syncs
     }
@@ -117,21 +116,21 @@ impl Faulty {
         self.shared.disk.lock().names.keys().cloned().collect()
     }
 
-    /// The content of a file; empty where there is none.
+    /// The content of a file; empty if it does not exist.
     pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
         let disk = self.shared.disk.lock();
         disk.names.get(path).map(|id| disk.files[*id].seen.clone()).unwrap_or_default()
     }
 
-    /// Gives a file another content, durably.
+    /// Replaces the content of a file, durably.
     pub(crate) fn set_bytes(&self, path: &Path, bytes: Vec<u8>) {
         let mut disk = self.shared.disk.lock();
         let id = disk.names[path];
         disk.files[id] = Bytes { durable: bytes.clone(), seen: bytes, dirty: BTreeSet::new() };
     }
 
-    /// What the next process finds after the power failed: `keep` says of each sector
-    /// that was not synced, and of the folder's names, whether it reached the disk.
+    /// The file system after a power failure. `keep` decides for each unsynced sector, and for the folder's names,
+    /// whether it reached the disk.
     pub(crate) fn crash(&self, mut keep: impl FnMut() -> bool) -> Self {
         let disk = self.shared.disk.lock();
         let names = if keep() { &disk.names } else { &disk.durable_names };
@@ -152,9 +151,9 @@ impl Faulty {
 }
 
 impl DiskState {
-    /// Fails the call if it is its turn.
-    fn turn(&mut self) -> io::Result<()> {
-        assert!(!std::mem::take(&mut self.panics), "told to panic");
+    /// Counts a changing call, and fails it if it is scheduled to.
+    fn count_call(&mut self) -> io::Result<()> {
+        assert!(!std::mem::take(&mut self.panics), "injected panic");
         let Some(fault) = &mut self.fault else { return Ok(()) };
         if fault.after > 0 {
             fault.after -= 1;
@@ -172,7 +171,7 @@ impl DiskState {
         self.names.get(path).copied().ok_or(io::ErrorKind::NotFound.into())
     }
 
-    /// How many bytes the files may still grow.
+    /// The remaining capacity in bytes.
     fn room(&self) -> usize {
         let used: usize = self.names.values().map(|id| self.files[*id].seen.len()).sum();
         self.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(used))
@@ -192,7 +191,7 @@ impl FileSystem for Faulty {
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         disk.files.push(Bytes::default());
         let id = disk.files.len() - 1;
         disk.names.insert(path.to_path_buf(), id);
@@ -206,7 +205,7 @@ impl FileSystem for Faulty {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         let id = disk.id(from)?;
         disk.names.remove(from);
         disk.names.insert(to.to_path_buf(), id);
@@ -215,13 +214,13 @@ impl FileSystem for Faulty {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         disk.names.remove(path).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn sync_folder(&self, _: &Path) -> io::Result<()> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         disk.durable_names = disk.names.clone();
         Ok(())
     }
@@ -263,7 +262,7 @@ impl File for FaultyFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         let offset = offset as usize;
         let length = disk.files[self.id].seen.len();
         let grow_to = length.saturating_add(disk.room());
@@ -287,7 +286,7 @@ impl File for FaultyFile {
         disk.syncs += 1;
         let failing = disk.failing_syncs > 0;
         disk.failing_syncs = disk.failing_syncs.saturating_sub(1);
-        let turn = if failing { Err(io::Error::other("injected")) } else { disk.turn() };
+        let turn = if failing { Err(io::Error::other("injected")) } else { disk.count_call() };
         let file = &mut disk.files[self.id];
         file.dirty.clear();
         if turn.is_ok() {
@@ -298,7 +297,7 @@ impl File for FaultyFile {
 
     fn allocate(&self, length: u64) -> io::Result<()> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         let grow = (length as usize).saturating_sub(disk.files[self.id].seen.len());
         if grow > disk.room() {
             return Err(io::ErrorKind::StorageFull.into());
@@ -311,7 +310,7 @@ impl File for FaultyFile {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         let mut disk = self.shared.disk.lock();
-        disk.turn()?;
+        disk.count_call()?;
         disk.files[self.id].seen.truncate(length as usize);
         Ok(())
     }

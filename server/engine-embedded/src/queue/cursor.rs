@@ -1,7 +1,7 @@
-//! The file that says up to which frame everything is acknowledged.
+//! The cursor file: the frame up to which everything is acknowledged.
 //!
-//! `"LOGBMACK"`, u64 frame number, u32 CRC32C of the sixteen bytes before; little-endian.
-//! A new one is written beside it, synced, and takes its name.
+//! `"LOGBMACK"`, u64 frame number, u32 CRC32C of the sixteen bytes before; little-endian. It is replaced atomically:
+//! written to a temporary file, synced, renamed.
 
 use std::{
     io,
@@ -27,8 +27,8 @@ impl CursorFile {
         Self { folder: folder.to_path_buf(), file_system }
     }
 
-    /// The newest frame up to which all are acknowledged; 0 where the file is missing
-    /// or damaged, so that everything there is gets delivered again.
+    /// The frame up to which all are acknowledged; 0 if the file is missing or damaged, which redelivers everything in
+    /// the log.
     pub(super) async fn read(&self) -> u64 {
         let cursor = self.clone();
         tokio::task::spawn_blocking(move || cursor.read_blocking()).await.unwrap_or(0)
@@ -43,13 +43,13 @@ impl CursorFile {
         };
         read().unwrap_or_else(|error: io::Error| {
             if error.kind() != io::ErrorKind::NotFound {
-                tracing::error!(%error, path = %path.display(), "embedded queue: its cursor does not read; delivers all there is again");
+                tracing::error!(%error, path = %path.display(), "embedded queue: the cursor cannot be read; redelivering everything in the log");
             }
             0
         })
     }
 
-    /// Makes it durable.
+    /// Replaces the cursor durably.
     pub(super) async fn write(&self, acknowledged: u64) -> io::Result<()> {
         let cursor = self.clone();
         let writing = tokio::task::spawn_blocking(move || cursor.write_blocking(acknowledged));

@@ -1,6 +1,5 @@
-//! Which frames are out with the consumer, which come again, and up to where all are
-//! done: acknowledgements come in any order, and the cursor may only pass the oldest
-//! frame that is still open.
+//! Tracks open deliveries, redeliveries and acknowledgements. Acknowledgements arrive in any order, and the cursor may
+//! only pass the oldest open frame.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,30 +13,29 @@ use pipeline::{Content, Delivery, Receipt};
 pub(super) struct Deliveries {
     /// The newest frame that was delivered.
     cursor: u64,
-    /// Delivered and not acknowledged. The consumer holds the same batches, so this
-    /// costs names only.
-    open: BTreeMap<u64, Open>,
-    /// Those of `open` that have to be delivered again.
-    again: BTreeSet<u64>,
+    /// Delivered and not acknowledged. Holds no batches; the consumer has them.
+    open: BTreeMap<u64, OpenDelivery>,
+    /// The frames of `open` to redeliver.
+    redeliver: BTreeSet<u64>,
     /// The newest frame that was acknowledged.
     newest_acknowledged: Option<u64>,
 }
 
 /// A delivery that is not acknowledged.
 #[derive(Debug)]
-struct Open {
+struct OpenDelivery {
     content: Content,
-    /// When it was delivered first.
+    /// The time of its first delivery.
     since: Instant,
 }
 
-/// The delivery that the cursor waits for.
+/// The delivery that blocks the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Oldest {
     pub(super) number: u64,
-    /// How long ago it was delivered first.
+    /// The time since its first delivery.
     pub(super) age: Duration,
-    /// Whether any later one is acknowledged, so that this one alone is in the way.
+    /// Whether a later one is acknowledged, so that only this one blocks the cursor.
     pub(super) overtaken: bool,
 }
 
@@ -45,13 +43,13 @@ impl fmt::Display for Oldest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, age, overtaken } = self;
         let others = if *overtaken { ", unlike later ones" } else { "" };
-        write!(f, "delivery {number} is not acknowledged for {} s{others}", age.as_secs())
+        write!(f, "delivery {number} has not been acknowledged for {} s{others}", age.as_secs())
     }
 }
 
 impl Deliveries {
     pub(super) fn new(start_after: u64) -> Self {
-        Self { cursor: start_after, open: BTreeMap::new(), again: BTreeSet::new(), newest_acknowledged: None }
+        Self { cursor: start_after, open: BTreeMap::new(), redeliver: BTreeSet::new(), newest_acknowledged: None }
     }
 
     /// The newest frame that was delivered.
@@ -59,23 +57,23 @@ impl Deliveries {
         self.cursor
     }
 
-    /// Takes note of frames read after the cursor.
+    /// Registers frames read after the cursor.
     pub(super) fn deliver(&mut self, frames: Vec<(u64, Content)>) -> Vec<Delivery> {
         let since = Instant::now();
         let deliver = |(number, content): (u64, Content)| {
             self.cursor = self.cursor.max(number);
-            self.open.insert(number, Open { content: content.clone(), since });
+            self.open.insert(number, OpenDelivery { content: content.clone(), since });
             Delivery { receipt: Receipt(number), content }
         };
         frames.into_iter().map(deliver).collect()
     }
 
-    /// The oldest frames to be delivered again, up to about `max_records` records.
-    pub(super) fn again(&mut self, max_records: usize) -> Vec<Delivery> {
+    /// The oldest frames to redeliver, up to about `max_records` records.
+    pub(super) fn take_redeliveries(&mut self, max_records: usize) -> Vec<Delivery> {
         let (mut records, mut found) = (0, Vec::new());
-        while let Some(number) = self.again.first().copied() {
-            let Some(Open { content, .. }) = self.open.get(&number) else {
-                self.again.remove(&number);
+        while let Some(number) = self.redeliver.first().copied() {
+            let Some(OpenDelivery { content, .. }) = self.open.get(&number) else {
+                self.redeliver.remove(&number);
                 continue;
             };
             let size = if let Content::Batch(batch) = content { batch.records.len() } else { 0 };
@@ -84,7 +82,7 @@ impl Deliveries {
             }
             records += size;
             found.push(Delivery { receipt: Receipt(number), content: content.clone() });
-            self.again.remove(&number);
+            self.redeliver.remove(&number);
         }
         found
     }
@@ -94,16 +92,16 @@ impl Deliveries {
             if self.open.remove(number).is_some() {
                 self.newest_acknowledged = self.newest_acknowledged.max(Some(*number));
             }
-            self.again.remove(number);
+            self.redeliver.remove(number);
         }
     }
 
     pub(super) fn release(&mut self, receipts: &[Receipt]) {
         let open = receipts.iter().map(|receipt| receipt.0).filter(|number| self.open.contains_key(number));
-        self.again.extend(open);
+        self.redeliver.extend(open);
     }
 
-    /// Up to this frame all are acknowledged.
+    /// All frames up to this one are acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.open.first_key_value().map_or(self.cursor, |(number, _)| number - 1)
     }

@@ -1,5 +1,4 @@
-//! Writes down what is acknowledged, some time after it changed and at the end, and
-//! then lets the log forget it: never the other way round.
+//! Persists the acknowledged position, delayed and on close, and only then releases the log.
 
 use std::{
     sync::{Arc, Weak},
@@ -14,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Inner, cursor::CursorFile};
 
-/// How long acknowledgements gather before they are written down. What a crash within
-/// it delivers again costs less than a sync for each batch would.
+/// How long acknowledgements are coalesced before they are written. A crash within it causes redeliveries, which is
+/// cheaper than a sync per batch.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// The task that writes, and how it is spoken to.
+/// The task that writes the cursor, and its signals.
 #[derive(Debug)]
 pub(super) struct Keeper {
     changed: Arc<Notify>,
@@ -27,16 +26,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// It is safe to begin again after a panic: what is written down is only ever less than
-    /// what is acknowledged, and the file is replaced as a whole.
+    /// A restart after a panic is safe: the written position never exceeds the acknowledged one, and the file is
+    /// replaced atomically.
     pub(super) fn start(cursor: CursorFile, inner: &Arc<Inner>, supervisor: &Supervisor) -> Self {
         let (changed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        // Weak, so that the task does not keep a log open that its queue has dropped.
+        // Weak, so that the task does not keep the log of a dropped queue open.
         let (inner, wake, ended) = (Arc::downgrade(inner), changed.clone(), stop.clone());
         let mut began = false;
         let task = supervisor.spawn("queue-cursor", stop.clone(), move || {
             if std::mem::replace(&mut began, true) {
-                // What changed before the panic is looked at again.
+                // Re-checks changes from before the panic.
                 wake.notify_one();
             }
             keep(cursor.clone(), inner.clone(), wake.clone(), ended.clone())
@@ -44,12 +43,12 @@ impl Keeper {
         Self { changed, stop, task: Mutex::new(Some(task)) }
     }
 
-    /// More is acknowledged.
+    /// Signals new acknowledgements.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Writes what there is to write, and ends.
+    /// Writes the final position, and ends.
     pub(super) async fn finish(&self) {
         self.stop.cancel();
         let task = self.task.lock().take();
@@ -74,12 +73,13 @@ async fn keep(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop
             () = changed.notified() => stop.run_until_cancelled(tokio::time::sleep(DELAY)).await.is_none(),
             () = stop.cancelled() => true,
         };
-        let Some((held, acknowledged)) = inner.upgrade().map(|inner| (inner.held(), inner.acknowledged())) else {
+        let Some((blocking, acknowledged)) = inner.upgrade().map(|inner| (inner.blocking(), inner.acknowledged()))
+        else {
             return;
         };
-        if let Some(oldest) = held.filter(|oldest| warned != Some(oldest.number)) {
+        if let Some(oldest) = blocking.filter(|oldest| warned != Some(oldest.number)) {
             warned = Some(oldest.number);
-            tracing::warn!(frame = oldest.number, "embedded queue: half of its bound on disk is used; {oldest}");
+            tracing::warn!(frame = oldest.number, "embedded queue: half of its disk limit is used; {oldest}");
         }
         if acknowledged > written {
             match cursor.write(acknowledged).await {
@@ -90,7 +90,7 @@ async fn keep(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop
                     inner.wal.release(acknowledged);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "embedded queue: cannot write down what is acknowledged; tries again");
+                    tracing::warn!(%error, "embedded queue: cannot write the acknowledged position; retrying");
                     changed.notify_one();
                 }
             }

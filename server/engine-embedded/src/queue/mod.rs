@@ -1,13 +1,11 @@
 //! The embedded queue: a cursor over the write-ahead log.
 //!
-//! Receipts are frame numbers. Two ways to use it:
+//! Receipts are frame numbers. It has two modes:
 //!
-//! - [`WalQueue::shared`] with the embedded store, which reads the same log after a
-//!   crash and releases its segments: an acknowledgement makes nothing durable, for
-//!   the frame is the durable form of the records until a part holds them.
-//! - [`WalQueue::alone`] with any other store: what is acknowledged is noted in a small
-//!   file ([`cursor`]), a moment later and in one go for many. A crash before that
-//!   delivers some batches again, which the store's ledger turns into a no-op.
+//! - [`WalQueue::shared`] with the embedded store, which reads the same log after a crash and releases its segments. An
+//!   acknowledgement writes nothing: the frame is the durable form of the records until they are in a part.
+//! - [`WalQueue::alone`] with any other store: the acknowledged position is written to a small file ([`cursor`]),
+//!   delayed and coalesced. A crash before that redelivers some batches, which the store's ledger deduplicates.
 
 mod cursor;
 mod deliveries;
@@ -32,18 +30,18 @@ use crate::{
     wal::{Wal, WalOptions},
 };
 
-/// The records of one delivery to the store that shares the log.
+/// The limit of records per delivery to the store that shares the log.
 const SHARED_RECORDS: usize = 10_000;
 
 /// The embedded queue.
 ///
-/// Dropped without [`Queue::close`], it ends as if the process had been killed.
+/// Dropping it without [`Queue::close`] is like killing the process.
 #[derive(Debug)]
 pub struct WalQueue {
     inner: Arc<Inner>,
-    /// Wakes `receive` when something has to be delivered again.
+    /// Wakes `receive` for redeliveries.
     released: Notify,
-    /// Writes down what is acknowledged; `None` where the store knows it.
+    /// Persists the acknowledged position; `None` if the store does.
     keeper: Option<Keeper>,
 }
 
@@ -58,9 +56,8 @@ impl Inner {
         self.deliveries.lock().acknowledged()
     }
 
-    /// The delivery that alone keeps the log from being forgotten, once that costs half
-    /// of what the log may take on disk.
-    fn held(&self) -> Option<Oldest> {
+    /// The delivery that alone blocks the release of the log, once that takes half of the log's disk limit.
+    fn blocking(&self) -> Option<Oldest> {
         let wal = self.wal.status();
         let oldest = self.deliveries.lock().oldest()?;
         (oldest.overtaken && wal.bytes >= wal.bound / 2).then_some(oldest)
@@ -68,14 +65,14 @@ impl Inner {
 }
 
 impl WalQueue {
-    /// A queue over a log that the embedded store uses as well. Delivers the frames
-    /// after `start_after`; the store has the others.
+    /// A queue over the log of the embedded store. Delivers the frames after `start_after`; the store already has the
+    /// others.
     pub fn shared(wal: Wal, start_after: u64) -> Self {
         let inner = Inner { wal, deliveries: Mutex::new(Deliveries::new(start_after)) };
         Self { inner: Arc::new(inner), released: Notify::new(), keeper: None }
     }
 
-    /// A queue with a log of its own in the folder.
+    /// A queue with its own log in the folder.
     ///
     /// # Errors
     /// As [`Wal::open`].
@@ -100,20 +97,19 @@ impl Queue for WalQueue {
     }
 
     async fn receive(&self, max_records: usize) -> Result<Vec<Delivery>> {
-        // The embedded store takes in at once what it is given, and its tables would become as
-        // much larger than they should.
+        // The embedded store adds a whole delivery to one memtable, so a large one would exceed the flush size.
         let max_records = if self.keeper.is_none() { max_records.min(SHARED_RECORDS) } else { max_records };
         loop {
             let released = self.released.notified();
             let cursor = {
                 let mut deliveries = self.inner.deliveries.lock();
-                let again = deliveries.again(max_records);
+                let again = deliveries.take_redeliveries(max_records);
                 if !again.is_empty() {
                     return Ok(again);
                 }
                 deliveries.cursor()
             };
-            // Whichever is dropped has changed nothing.
+            // Both futures are cancel-safe.
             let frames = tokio::select! {
                 frames = self.inner.wal.read(cursor, max_records) => frames?,
                 () = released => continue,
@@ -132,7 +128,7 @@ impl Queue for WalQueue {
 
     async fn release(&self, receipts: &[Receipt]) -> Result<()> {
         self.inner.deliveries.lock().release(receipts);
-        // Kept until the next `receive`, where none is waiting.
+        // Stored for the next `receive` if none is waiting.
         self.released.notify_one();
         Ok(())
     }
@@ -141,7 +137,7 @@ impl Queue for WalQueue {
         let wal = self.inner.wal.status();
         let deliveries = self.inner.deliveries.lock();
         let trouble = wal.trouble.map(|trouble| match deliveries.oldest() {
-            // With the embedded store, it is the store that holds the log.
+            // With the embedded store, the store releases the log.
             Some(oldest) if self.keeper.is_some() => format!("{trouble}; {oldest}"),
             _ => trouble,
         });

@@ -1,4 +1,4 @@
-//! The queue's contract in both modes, and what is special to the embedded one.
+//! The queue's contract in both modes, and the behaviour specific to the embedded queue.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -15,9 +15,8 @@ fn small() -> WalOptions {
     WalOptions { segment_bytes: 64 << 10, disk_bytes: 1 << 20, memory_bytes: 64 << 10 }
 }
 
-/// Opens once the former owner has let go of the folder, which a task that was
-/// aborted does a moment later.
-async fn patiently<T, F: Future<Output = Result<T>>>(open: impl Fn() -> F) -> T {
+/// Opens once the former owner has released the folder; an aborted task does so with a delay.
+async fn open_with_retry<T, F: Future<Output = Result<T>>>(open: impl Fn() -> F) -> T {
     let mut tries = 0;
     loop {
         match open().await {
@@ -41,7 +40,9 @@ mod alone {
     impl QueueHarness for Harness {
         async fn open(&self) -> Arc<dyn Queue> {
             let (folder, supervisor) = (self.0.path(), Supervisor::default());
-            Arc::new(patiently(|| WalQueue::alone(folder, Arc::new(Disk), WalOptions::default(), &supervisor)).await)
+            Arc::new(
+                open_with_retry(|| WalQueue::alone(folder, Arc::new(Disk), WalOptions::default(), &supervisor)).await,
+            )
         }
     }
 
@@ -57,7 +58,7 @@ mod shared {
 
     use super::*;
 
-    /// Stands for the store too, which knows up to where it has stored.
+    /// Also stands for the store, which knows its stored position.
     struct Harness {
         folder: tempfile::TempDir,
         stored: Arc<Mutex<u64>>,
@@ -73,7 +74,7 @@ mod shared {
         async fn open(&self) -> Arc<dyn Queue> {
             let stored = *self.stored.lock();
             let open = || Wal::open(self.folder.path(), Arc::new(Disk), WalOptions::default(), stored);
-            let (wal, recovery) = patiently(open).await;
+            let (wal, recovery) = open_with_retry(open).await;
             let queue = WalQueue::shared(wal, recovery.first_frame - 1);
             Arc::new(WithStore { queue, stored: self.stored.clone() })
         }
@@ -120,7 +121,7 @@ async fn open(file_system: &Faulty) -> WalQueue {
 }
 
 async fn supervised(file_system: &Faulty, supervisor: &Supervisor) -> WalQueue {
-    patiently(|| WalQueue::alone(Path::new("/queue"), Arc::new(file_system.clone()), small(), supervisor)).await
+    open_with_retry(|| WalQueue::alone(Path::new("/queue"), Arc::new(file_system.clone()), small(), supervisor)).await
 }
 
 async fn publish(queue: &WalQueue, numbers: std::ops::Range<u64>) {
@@ -149,7 +150,7 @@ async fn acknowledged_in_any_order_only_what_is_open_comes_again_after_a_restart
     assert_eq!(queue.status().depth, 2);
     queue.close().await;
     let queue = open(&file_system).await;
-    // 4 and 6 come again as well: one number is all that is kept.
+    // 4 and 6 are redelivered as well: only one position is persisted.
     assert_eq!(receive(&queue, 4).await, [3, 4, 5, 6]);
     queue.acknowledge(&[3, 4, 5, 6].map(Receipt)).await.unwrap();
     queue.close().await;
@@ -185,7 +186,7 @@ async fn released_deliveries_come_again_first_and_wake_a_waiting_receiver() {
         queue.acknowledge(&[Receipt(2)]).await.unwrap();
         queue.release(&[3, 2, 1].map(Receipt)).await.unwrap();
     };
-    // The first is asked first: it waits when the second begins.
+    // The first future is polled first, so it is waiting when the second begins.
     let (waiting, ()) = tokio::join!(queue.receive(100), release);
     let again: Vec<_> = waiting.unwrap().iter().map(|delivery| delivery.receipt.0).collect();
     assert_eq!(again, [1, 3], "not what was acknowledged meanwhile");
@@ -257,14 +258,17 @@ async fn a_delivery_that_is_not_acknowledged_holds_the_disk_up_to_the_bound_and_
     };
     assert_eq!(error.class, pipeline::ErrorClass::Overloaded);
     assert!(error.retry_after.is_some());
-    assert_eq!(queue.inner.held().map(|oldest| oldest.number), Some(1));
+    assert_eq!(queue.inner.blocking().map(|oldest| oldest.number), Some(1));
     let trouble = queue.status().trouble.unwrap();
-    assert!(trouble.contains("delivery 1 is not acknowledged for") && trouble.contains("unlike later"), "{trouble}");
+    assert!(
+        trouble.contains("delivery 1 has not been acknowledged for") && trouble.contains("unlike later"),
+        "{trouble}"
+    );
 
     queue.acknowledge(&[Receipt(1)]).await.unwrap();
     while queue.status().trouble.is_some() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(queue.inner.held(), None);
+    assert_eq!(queue.inner.blocking(), None);
     publish(&queue, number..number + 1).await;
 }

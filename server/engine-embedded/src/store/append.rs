@@ -1,4 +1,4 @@
-//! Taking deliveries in: the ledger, the journal, the memtable, in this order.
+//! Appends deliveries: to the ledger, the write-ahead log and the memtable, in this order.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,33 +17,32 @@ use super::{
 };
 use crate::catalogue::ledger;
 
-/// Frames read at once where the queue left some out, in records.
+/// Records per read when frames were skipped by the queue.
 const CATCH_UP_RECORDS: usize = 20_000;
 
-/// What the one who appends knows; behind a lock.
+/// The state of appending; behind a lock.
 pub(super) struct Appender {
-    /// The growing memtable.
+    /// The active memtable.
     pub(super) table: Arc<Memtable>,
-    /// The last frame that was taken in, whatever became of it.
+    /// The last processed frame.
     pub(super) frame: u64,
-    /// The last frame that a frozen memtable or the catalogue accounts for.
+    /// The last frame covered by a frozen memtable or the catalogue.
     pub(super) frozen: u64,
     /// Frames up to this one have their dead letters in the catalogue.
     pub(super) dead: u64,
     pub(super) records: usize,
     pub(super) bytes: usize,
-    /// When the growing memtable got its first block.
+    /// When the active memtable got its first block.
     pub(super) since: Option<Instant>,
-    /// Batch ids in memory with their frames, the server's own included: what the
-    /// ledger's table does not have yet.
+    /// Batch ids in memory with their frames, including those of the server: they are not in the ledger's table yet.
     pub(super) recent: HashMap<BatchId, u64>,
-    /// Those of the growing memtable that the ledger will keep.
+    /// Ids of the active memtable for the ledger.
     pub(super) ids: Vec<(i64, BatchId)>,
 }
 
 impl Inner {
     pub(super) async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
-        // Before the lock, which the writer takes as well.
+        // Before the lock, because the flush takes it as well.
         self.wait_for_room().await?;
         let mut appender = self.appender.lock().await;
         self.alive()?;
@@ -53,7 +52,7 @@ impl Inner {
         }
     }
 
-    /// Takes in deliveries that are frames of the shared journal already.
+    /// Appends deliveries that are already frames of the shared write-ahead log.
     async fn append_frames(&self, appender: &mut Appender, deliveries: &[Delivery]) -> Result<Appended> {
         let mut total = Appended::default();
         let mut frames: Vec<(u64, Content)> = Vec::with_capacity(deliveries.len());
@@ -61,13 +60,13 @@ impl Inner {
             let frame = delivery.receipt.0;
             let last = frames.last().map_or(appender.frame, |(last, _)| *last);
             if frame <= last {
-                // A redelivery: positions grow with frames, so it was taken in before.
+                // A redelivery: positions increase with frames, so it was processed before.
                 total.duplicates += u64::from(matches!(delivery.content, Content::Batch(_)));
                 continue;
             }
             if frame > last + 1 {
-                // Numbers may be left out; that a frame was, and not its delivery, is for
-                // the journal to say. What it has is taken in here, in its order.
+                // Gaps may be unused numbers or undelivered frames; the log distinguishes them. Undelivered frames are
+                // added here, in order.
                 self.missing_frames(last, frame, &mut frames).await?;
             }
             frames.push((frame, delivery.content.clone()));
@@ -87,14 +86,14 @@ impl Inner {
                 if frame >= before {
                     return Ok(());
                 }
-                tracing::warn!(frame, "journal frame was not delivered; storing it from the journal");
+                tracing::warn!(frame, "a frame was not delivered; storing it from the write-ahead log");
                 after = frame;
                 frames.push((frame, content));
             }
         }
     }
 
-    /// Takes in frames of the journal, in order. All or nothing, save dead letters.
+    /// Processes frames of the write-ahead log, in order. Atomic, except for dead letters.
     pub(super) async fn take_frames(
         &self,
         appender: &mut Appender,
@@ -102,13 +101,13 @@ impl Inner {
         total: &mut Appended,
     ) -> Result<()> {
         let Some(last) = frames.last().map(|(frame, _)| *frame) else { return Ok(()) };
-        let mut known = self.known(appender, frames.iter().filter_map(|(_, content)| as_batch(content))).await?;
+        let mut known = self.known_ids(appender, frames.iter().filter_map(|(_, content)| as_batch(content))).await?;
         let mut letters = Vec::new();
         let mut batches = Vec::new();
         for (frame, content) in frames {
             match content {
                 Content::Batch(batch) => match refusal(&batch) {
-                    Some(reason) => letters.push((frame, buried(&batch, reason))),
+                    Some(reason) => letters.push((frame, dead_letter(&batch, reason))),
                     None if known.insert(batch.id) => batches.push((frame, batch)),
                     None => total.duplicates += 1,
                 },
@@ -122,22 +121,22 @@ impl Inner {
             appender.dead = appender.dead.max(last);
             total.dead += letters.len() as u64;
         }
-        // From here on nothing can fail.
-        self.remember(appender, batches, last, total);
+        // Nothing can fail from here on.
+        self.add_to_memory(appender, batches, last, total);
         Ok(())
     }
 
-    /// Takes in deliveries of another queue: journals them first.
+    /// Appends deliveries of another queue: writes them to the write-ahead log first.
     async fn append_batches(&self, appender: &mut Appender, deliveries: &[Delivery]) -> Result<Appended> {
         let mut total = Appended::default();
         let mut known =
-            self.known(appender, deliveries.iter().filter_map(|delivery| as_batch(&delivery.content))).await?;
+            self.known_ids(appender, deliveries.iter().filter_map(|delivery| as_batch(&delivery.content))).await?;
         let mut letters = Vec::new();
         let mut batches = Vec::new();
         for delivery in deliveries {
             match &delivery.content {
                 Content::Batch(batch) => match refusal(batch) {
-                    Some(reason) => letters.push(buried(batch, reason)),
+                    Some(reason) => letters.push(dead_letter(batch, reason)),
                     None if known.insert(batch.id) => batches.push(batch.clone()),
                     None => total.duplicates += 1,
                 },
@@ -145,8 +144,7 @@ impl Inner {
             }
         }
         let wal = self.journal.wal();
-        // At once, so that they share a sync. Without the runtime's budget, which would let
-        // some wait while others overtake them.
+        // Concurrently, so that they share a sync. Unconstrained by the runtime's budget, which would reorder them.
         let appended =
             tokio::task::unconstrained(join_all(batches.iter().map(|batch| wal.append(batch.clone())))).await;
         let mut frames = Vec::with_capacity(batches.len());
@@ -157,11 +155,11 @@ impl Inner {
                 Err(error) => failure = Some(error),
             }
         }
-        // What is in the journal is stored, also where its neighbour is not: it would
-        // come back from there after a crash. A repetition finds it in the ledger.
+        // Batches in the log count as stored even if another one failed: a crash would replay them. A retry finds them
+        // in the ledger.
         frames.sort_unstable_by_key(|(frame, _)| *frame);
         let last = frames.last().map_or(appender.frame, |(frame, _)| *frame);
-        self.remember(appender, frames, last, &mut total);
+        self.add_to_memory(appender, frames, last, &mut total);
         if let Some(error) = failure {
             return Err(error);
         }
@@ -172,8 +170,8 @@ impl Inner {
         Ok(total)
     }
 
-    /// Those of the batches' ids that were stored before.
-    async fn known<'a>(
+    /// The ids of the batches that are already stored.
+    async fn known_ids<'a>(
         &self,
         appender: &Appender,
         batches: impl Iterator<Item = &'a Arc<Batch>>,
@@ -183,7 +181,7 @@ impl Inner {
         for batch in batches {
             if appender.recent.contains_key(&batch.id) {
                 known.insert(batch.id);
-            } else if self.keeps(batch) {
+            } else if self.is_in_ledger(batch) {
                 ask.push(batch.id);
             }
         }
@@ -191,20 +189,20 @@ impl Inner {
         Ok(known)
     }
 
-    /// Whether the ledger's table remembers the batch. Where the journal is the queue's,
-    /// the server's own ids need no ledger: a frame is never taken in twice.
-    fn keeps(&self, batch: &Batch) -> bool {
+    /// Whether the ledger's table records the batch. With a shared log, the server's own ids need no ledger, because a
+    /// frame is never processed twice.
+    fn is_in_ledger(&self, batch: &Batch) -> bool {
         batch.client_id || matches!(self.journal, Journal::Own(_))
     }
 
-    /// Makes batches visible, and accounts for the frames up to `last`.
-    fn remember(&self, appender: &mut Appender, batches: Vec<(u64, Arc<Batch>)>, last: u64, total: &mut Appended) {
+    /// Makes batches visible, and marks the frames up to `last` as processed.
+    fn add_to_memory(&self, appender: &mut Appender, batches: Vec<(u64, Arc<Batch>)>, last: u64, total: &mut Appended) {
         let mut newest = None;
         let mut length = None;
         for (frame, batch) in batches {
             let block = Block { first: Position(position_of(frame, 0)), batch };
             appender.recent.insert(block.batch.id, frame);
-            if self.keeps(&block.batch) {
+            if self.is_in_ledger(&block.batch) {
                 appender.ids.push((ledger::day_of(&block.batch), block.batch.id));
             }
             appender.records += block.batch.records.len();
@@ -230,7 +228,7 @@ impl Inner {
         }
     }
 
-    /// Hands the growing memtable, full or not, to the writer and starts a new one.
+    /// Freezes the active memtable and starts a new one.
     pub(super) fn freeze(&self, appender: &mut Appender, full: bool) {
         if appender.frame == appender.frozen {
             return;
@@ -252,7 +250,7 @@ impl Inner {
         }
     }
 
-    /// Waits while the writer is behind.
+    /// Waits while too many memtables wait for their flush (backpressure).
     async fn wait_for_room(&self) -> Result<()> {
         let mut frozen = self.frozen.subscribe();
         let room = frozen.wait_for(|frozen| frozen.len() <= self.options.flush_waiting);
@@ -261,7 +259,7 @@ impl Inner {
         let waited = tokio::select! {
             biased;
             waited = room => waited,
-            // Nobody writes any more.
+            // Flushing has stopped.
             _ = closed.wait_for(|closed| *closed) => return self.alive(),
         };
         match waited {
@@ -270,7 +268,7 @@ impl Inner {
             Err(_) => match self.trouble.lock().clone() {
                 Some(trouble) => Err(Error::unavailable(trouble)),
                 None => {
-                    Err(Error::overloaded("the store is behind with writing parts", std::time::Duration::from_secs(1)))
+                    Err(Error::overloaded("too many memtables wait for their flush", std::time::Duration::from_secs(1)))
                 }
             },
         }
@@ -284,8 +282,7 @@ fn as_batch(content: &Content) -> Option<&Arc<Batch>> {
     }
 }
 
-/// Why a batch cannot be stored, if so: what would break the numbering of positions
-/// and ids.
+/// Why a batch cannot be stored; `None` if it can. Invalid batches would break the numbering of positions and ids.
 fn refusal(batch: &Batch) -> Option<String> {
     let records = &batch.records;
     let Some(first) = records.first() else { return Some("the batch has no records".to_owned()) };
@@ -297,7 +294,7 @@ fn refusal(batch: &Batch) -> Option<String> {
     (!consecutive).then(|| "the ids of the batch's records are not consecutive".to_owned())
 }
 
-fn buried(batch: &Batch, reason: String) -> NewDeadLetter {
+fn dead_letter(batch: &Batch, reason: String) -> NewDeadLetter {
     NewDeadLetter {
         reason,
         producer: batch.producer.to_string(),

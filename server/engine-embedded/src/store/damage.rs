@@ -1,13 +1,12 @@
-//! Parts whose files are missing or damaged.
+//! Parts with missing or damaged files.
 //!
-//! Such a part is set aside: the catalogue keeps its row and notes what is wrong, answers
-//! are made without it, and [`status`](pipeline::StoreStatus::aside) names it. The file, if
-//! there is one, moves to the folder `aside`, out of the way of programs that read all
-//! parts. At each start the file is looked for, in its own place first, and the part is
-//! taken back when it is whole.
+//! Such a part is set aside: the catalogue keeps its row with the damage, queries skip it, and
+//! [`status`](pipeline::StoreStatus::aside) lists it. The file, if it exists, moves to the folder `aside`, away from
+//! programs that read all parts. Each start looks for the file, first at its original path, and restores the part if
+//! the file is intact.
 //!
-//! Lengths and ends of files are looked at when the store opens; what is wrong inside is
-//! found by the first scan that reads it, which then goes on without the part.
+//! Sizes and trailers are checked when the store opens. Damage inside a file is found by the first scan that reads it;
+//! the scan then continues without the part.
 
 use std::{
     collections::HashSet,
@@ -30,51 +29,51 @@ use crate::{
     inspect,
 };
 
-/// What a Parquet file ends with.
+/// The last bytes of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
 
-/// How often one call is made again without the parts that it found damaged.
+/// The maximum number of tries of one call; each retry skips the parts found damaged.
 const TRIES: usize = 32;
 
-/// The parts of a store that opens.
+/// The result of checking the parts on open.
 pub(super) struct Checked {
     /// Newest first.
     pub(super) good: Vec<PartInfo>,
     pub(super) aside: Vec<Aside>,
 }
 
-enum Judged {
-    Good(PartInfo),
-    /// Was set aside, and is whole again.
-    Back(PartInfo),
-    /// Is to be set aside, or for another reason than before.
-    Bad(Aside),
-    /// Is as it was.
-    Still(Aside),
+enum Verdict {
+    Intact(PartInfo),
+    /// Was set aside, and is intact again.
+    Restored(PartInfo),
+    /// Must be set aside, or its damage has changed.
+    Damaged(Aside),
+    /// Stays set aside.
+    Unchanged(Aside),
 }
 
-/// Sets aside what is damaged, takes back what is whole again, and removes the files that no
-/// part names. `parts` is the folder of the parts.
+/// Sets aside damaged parts, restores intact ones, and removes unlisted files. `parts` is the folder of the parts.
 pub(super) async fn check(parts: &Path, catalogue: &Catalogue) -> Result<Checked> {
     let listed = catalogue.listed().await?;
-    // What is not in the list is deleted, so nothing of the list may be missing.
+    // Unlisted files are deleted, so the list must be complete.
     let count = catalogue.count_listed().await?;
     if listed.len() != count {
-        return Err(Error::internal(format!("the catalogue gives {} of its {count} parts", listed.len())));
+        return Err(Error::internal(format!("the catalogue returned {} of its {count} parts", listed.len())));
     }
     let folder = parts.to_owned();
-    let judged =
-        blocking(move || Ok(listed.into_iter().map(|listed| judge(&folder, listed)).collect::<Vec<_>>())).await?;
+    let verdicts =
+        blocking(move || Ok(listed.into_iter().map(|listed| check_listed(&folder, listed)).collect::<Vec<_>>()))
+            .await?;
     let (mut good, mut aside, mut bad, mut back) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for judged in judged {
-        match judged {
-            Judged::Good(info) => good.push(info),
-            Judged::Still(still) => aside.push(still),
-            Judged::Bad(new) => {
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Intact(info) => good.push(info),
+            Verdict::Unchanged(still) => aside.push(still),
+            Verdict::Damaged(new) => {
                 bad.push(new.clone());
                 aside.push(new);
             }
-            Judged::Back(info) => {
+            Verdict::Restored(info) => {
                 back.push(info.path.clone());
                 good.push(info);
             }
@@ -98,19 +97,19 @@ pub(super) async fn check(parts: &Path, catalogue: &Catalogue) -> Result<Checked
     })
     .await?;
     for path in &back {
-        tracing::info!(part = path, "a part that was set aside is whole again and was taken back");
+        tracing::info!(part = path, "a part that was set aside is intact again and was restored");
     }
     aside.iter().for_each(log_aside);
     good.sort_by_key(|info| std::cmp::Reverse(info.max_time));
     Ok(Checked { good, aside })
 }
 
-fn judge(parts: &Path, listed: Listed) -> Judged {
+fn check_listed(parts: &Path, listed: Listed) -> Verdict {
     let before = match listed {
         Listed::Good(info) => {
-            return match look(&info.file(parts), &info) {
-                Ok(()) => Judged::Good(info),
-                Err((damage, reason)) => Judged::Bad(Aside { info, damage, reason }),
+            return match check_file(&info.file(parts), &info) {
+                Ok(()) => Verdict::Intact(info),
+                Err((damage, reason)) => Verdict::Damaged(Aside { info, damage, reason }),
             };
         }
         Listed::Aside(before) => before,
@@ -119,26 +118,26 @@ fn judge(parts: &Path, listed: Listed) -> Judged {
     let kept = before.info.file(&aside_folder(parts));
     let is_home = home.exists();
     let folder = if is_home { parts.to_owned() } else { aside_folder(parts) };
-    match whole(&folder, &before) {
-        Ok(()) if is_home => Judged::Back(before.info),
+    match verify_file(&folder, &before) {
+        Ok(()) if is_home => Verdict::Restored(before.info),
         Ok(()) => match move_file(&kept, &home) {
-            Ok(()) => Judged::Back(before.info),
+            Ok(()) => Verdict::Restored(before.info),
             Err(error) => {
-                tracing::warn!(part = before.info.path, %error, "a part is whole again and cannot be moved back");
-                Judged::Still(before)
+                tracing::warn!(part = before.info.path, %error, "a part is intact again and cannot be moved back");
+                Verdict::Unchanged(before)
             }
         },
-        // What is said of it is about the file that there was.
-        Err((Damage::Missing, _)) => Judged::Still(before),
+        // The recorded damage describes the file that existed.
+        Err((Damage::Missing, _)) => Verdict::Unchanged(before),
         Err((damage, reason)) => {
             let now = Aside { info: before.info.clone(), damage, reason };
-            if now == before && !is_home { Judged::Still(before) } else { Judged::Bad(now) }
+            if now == before && !is_home { Verdict::Unchanged(before) } else { Verdict::Damaged(now) }
         }
     }
 }
 
-/// Whether the file is there in its length and ends as a part does.
-fn look(path: &Path, info: &PartInfo) -> Result<(), (Damage, String)> {
+/// Checks that the file exists, and checks its size and trailer.
+fn check_file(path: &Path, info: &PartInfo) -> Result<(), (Damage, String)> {
     let gone = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => (Damage::Missing, "its file is missing".to_owned()),
         _ => (Damage::Missing, format!("its file cannot be opened: {error}")),
@@ -152,14 +151,14 @@ fn look(path: &Path, info: &PartInfo) -> Result<(), (Damage, String)> {
     let offset = bytes.saturating_sub(MAGIC.len() as u64);
     match file.read_exact_at(&mut end, offset) {
         Ok(()) if end == MAGIC => Ok(()),
-        Ok(()) => Err((Damage::Content, "its file does not end as a Parquet file".to_owned())),
-        Err(error) => Err((Damage::Content, format!("its file does not read: {error}"))),
+        Ok(()) => Err((Damage::Content, "its file has no Parquet trailer".to_owned())),
+        Err(error) => Err((Damage::Content, format!("its file cannot be read: {error}"))),
     }
 }
 
-/// Whether the file is what is listed, looked at as closely as its damage before asks for.
-fn whole(folder: &Path, before: &Aside) -> Result<(), (Damage, String)> {
-    look(&before.info.file(folder), &before.info)?;
+/// Verifies the file against the catalogue, as thoroughly as its recorded damage requires.
+fn verify_file(folder: &Path, before: &Aside) -> Result<(), (Damage, String)> {
+    check_file(&before.info.file(folder), &before.info)?;
     if before.damage != Damage::Content {
         return Ok(());
     }
@@ -167,13 +166,12 @@ fn whole(folder: &Path, before: &Aside) -> Result<(), (Damage, String)> {
     part.guarded(|| inspect::verify(&part, folder, false)).map_err(|error| (Damage::Content, error.message))
 }
 
-/// Where damaged files go: beside the folder of the parts.
+/// The folder of damaged files, next to the folder of the parts.
 fn aside_folder(parts: &Path) -> PathBuf {
     parts.with_file_name("aside")
 }
 
-/// Moves a damaged file out of the folder of the parts. What cannot be moved stays there,
-/// and is as little read.
+/// Moves a damaged file out of the folder of the parts. A file that cannot be moved stays there and is not read.
 fn move_aside(parts: &Path, aside: &Aside) {
     let home = aside.info.file(parts);
     if !home.exists() {
@@ -183,7 +181,7 @@ fn move_aside(parts: &Path, aside: &Aside) {
     let numbered = (1..1_000).map(|number| first.with_extension(format!("parquet.{number}")));
     let free = std::iter::once(first.clone()).chain(numbered).find(|path| !path.exists());
     if let Err(error) = move_file(&home, &free.unwrap_or(first)) {
-        tracing::warn!(part = aside.info.path, %error, "the file of a damaged part stays where it is");
+        tracing::warn!(part = aside.info.path, %error, "cannot move the file of a damaged part");
     }
 }
 
@@ -200,18 +198,17 @@ fn log_aside(aside: &Aside) {
         part = info.path,
         records = info.rows,
         reason,
-        "a part is set aside, its records are missing from every answer; put its file back and start again, or give it \
+        "a part is set aside, its records are missing from every result; restore its file and restart the server, or give it \
          up with `logboom parts give-up`"
     );
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.map_err(|error| Error::internal(format!("looking at the parts failed: {error}")))?
+    spawn_blocking(work).await.map_err(|error| Error::internal(format!("checking the parts failed: {error}")))?
 }
 
 impl Inner {
-    /// Runs `work` on the current snapshot, off the async threads; once more without the
-    /// parts that it finds damaged.
+    /// Runs `work` on the current snapshot, on the scan threads. Retries without the parts that it finds damaged.
     pub(super) async fn scan<T: Send + 'static>(
         &self,
         scans: &Scans,
@@ -235,7 +232,7 @@ impl Inner {
         }
     }
 
-    /// Sets aside the parts that were found damaged since they were listed. Returns how many.
+    /// Sets aside the parts found damaged since they were listed. Returns their number.
     pub(super) async fn set_damaged_aside(&self) -> Result<usize> {
         let damaged = || -> Vec<Aside> {
             let snapshot = self.snapshots.load();
@@ -268,7 +265,7 @@ impl Inner {
         Ok(count)
     }
 
-    /// The parts that are set aside, the newest first.
+    /// The parts that are set aside, newest first.
     pub(super) fn parts_aside(&self) -> Vec<PartAside> {
         let mut aside: Vec<PartAside> = self.aside.lock().iter().map(|aside| self.described(aside)).collect();
         aside.sort_by_key(|part| std::cmp::Reverse(part.newest));
@@ -288,8 +285,7 @@ impl Inner {
         }
     }
 
-    /// Lists a part that is set aside no more, and deletes what is left of its file. Says
-    /// whether there was one.
+    /// Removes a part that is set aside from the list, and deletes the rest of its file. Returns whether it existed.
     pub(super) async fn give_up(&self, name: &str) -> Result<bool> {
         let _one = self.listing.lock().await;
         let Some(aside) = self.aside.lock().iter().find(|aside| aside.info.path == name).cloned() else {
@@ -297,7 +293,7 @@ impl Inner {
         };
         self.catalogue.replace(&[name.to_owned()], &[]).await?;
         self.aside.lock().retain(|aside| aside.info.path != name);
-        tracing::warn!(part = name, records = aside.info.rows, "a part that was set aside is given up");
+        tracing::warn!(part = name, records = aside.info.rows, "a part that was set aside was given up");
         let folder = self.folder.clone();
         blocking(move || {
             // The file may be missing.

@@ -1,10 +1,9 @@
-//! From memory to parts, in the background.
+//! The flush: writes memtables to parts, in the background.
 //!
-//! One memtable at a time, oldest first: its records are sorted, split by day and
-//! written; then one catalogue transaction makes the parts, the ledger ids and the
-//! journal's cursor count together; then one swap of the snapshot takes the memtable
-//! out and puts the parts in; then the journal may forget the frames. A crash before
-//! the transaction leaves files that nobody lists, after it frames that are not read.
+//! One memtable at a time, oldest first. Its records are sorted, split by day and written. One catalogue transaction
+//! then commits the parts, the ledger ids and the cursor of the write-ahead log. One swap of the snapshot replaces the
+//! memtable by the parts. Then the log releases the frames. A crash before the transaction leaves unlisted files; a
+//! crash after it leaves frames that are not read again.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,16 +25,16 @@ use super::{
 };
 use crate::catalogue::{Commit, ledger};
 
-/// How often the age of the memtable is looked at.
+/// The interval of checking the memtable's age.
 const TICK: Duration = Duration::from_millis(500);
-/// The wait after a flush that failed.
+/// The wait after a failed flush.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Flushes what is due until told to stop; a flush under way is finished.
+/// Runs until `stop` is cancelled; a flush in progress is finished.
 pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
     let mut frozen = inner.frozen.subscribe();
     loop {
-        // Whichever comes first: the end, a table that is full, a look at the clock.
+        // Waits for the stop signal, a full memtable, or the next check of the age.
         let due = async { frozen.wait_for(|frozen| !frozen.is_empty()).await.is_ok() };
         let full = tokio::select! {
             biased;
@@ -47,7 +46,7 @@ pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
             inner.freeze_aged().await;
         }
         if let Err(error) = inner.flush_frozen().await {
-            tracing::error!(%error, "writing a part failed; trying again");
+            tracing::error!(%error, "writing a part failed; retrying");
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(RETRY) => {}
@@ -67,7 +66,7 @@ impl Inner {
     /// Flushes all frozen memtables, oldest first.
     ///
     /// # Errors
-    /// Those of the disk and the catalogue; what is not flushed stays frozen.
+    /// Those of the disk and the catalogue; unflushed memtables stay frozen.
     pub(super) async fn flush_frozen(&self) -> Result<()> {
         let _one = self.flushing.lock().await;
         if let Some(reason) = self.flush_stopped.get() {
@@ -90,9 +89,8 @@ impl Inner {
         crash_point!("flush::parts-written");
         let commit = Commit { parts, ids: frozen.ids.to_vec(), frame: frozen.frame };
         if let Err(error) = self.catalogue.commit(&commit).await {
-            // It may have been committed all the same; only the catalogue can tell. If
-            // not, the files are left to the next open, because removing them would be
-            // wrong wherever this cannot be told.
+            // The commit may have succeeded despite the error; only the catalogue shows it. If not, the files are left
+            // to the next open, because removing them would be wrong if the commit did succeed.
             if self.catalogue.progress().await?.frame < frozen.frame {
                 return Err(error);
             }
@@ -139,7 +137,7 @@ impl Inner {
     }
 }
 
-/// Writes the records of a view as parts, one for each day.
+/// Writes the records of a view as parts, one per day.
 async fn write(folder: PathBuf, view: View, effort: Effort) -> Result<Vec<PartInfo>> {
     let write = move || {
         let entries = view.entries();

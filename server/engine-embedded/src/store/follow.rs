@@ -1,4 +1,4 @@
-//! The tail: blocks in the order of positions, from memory at the newest end.
+//! Follows the store: blocks in position order, from memory at the newest end.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// The most blocks of one answer.
+/// The maximum number of blocks per result.
 const BLOCKS: usize = 256;
-/// The most records of one answer that comes from parts.
+/// The maximum number of records per result from parts.
 const RECORDS: usize = 8_192;
 
 impl Inner {
@@ -24,8 +24,7 @@ impl Inner {
         loop {
             self.alive()?;
             newest.borrow_and_update();
-            // No snapshot is kept while waiting: it would keep the memory and the files of
-            // what was flushed and merged meanwhile.
+            // No snapshot is held while waiting: it would keep flushed memory and merged files alive.
             if self.snapshots.load().newest > after {
                 let blocks = match self.after(self.snapshots.load(), after).await {
                     Err(_) if self.set_damaged_aside().await? > 0 => continue,
@@ -36,8 +35,8 @@ impl Inner {
                 }
             }
             tokio::select! {
-                changed = newest.changed() => changed.map_err(|_| gone())?,
-                closed = closed.changed() => closed.map_err(|_| gone())?,
+                changed = newest.changed() => changed.map_err(|_| store_closed())?,
+                closed = closed.changed() => closed.map_err(|_| store_closed())?,
             }
         }
     }
@@ -45,8 +44,8 @@ impl Inner {
     async fn after(&self, snapshot: Arc<Snapshot>, after: Position) -> Result<Vec<Block>> {
         let memory = snapshot.tables.iter().find_map(|view| view.first_position()).unwrap_or(i64::MAX);
         let older = snapshot.parts.iter().any(|part| part.info.max_position > after.0);
-        // Frames are whole in memory or whole in parts, so `after` within the first
-        // block of memory is past all parts.
+        // A frame is entirely in memory or entirely in parts, so an `after` within the first block of memory is past
+        // all parts.
         if older && after.0 < memory {
             let upto = Position(memory.saturating_sub(1));
             let parts = snapshot.clone();
@@ -64,7 +63,7 @@ impl Inner {
         let mut found = Vec::new();
         for view in &snapshot.tables {
             let entries = view.entries_after(after.0, BLOCKS - found.len());
-            found.extend(entries.iter().map(|entry| rest(&entry.block, after)));
+            found.extend(entries.iter().map(|entry| records_after(&entry.block, after)));
             if found.len() >= BLOCKS {
                 break;
             }
@@ -73,12 +72,12 @@ impl Inner {
     }
 }
 
-fn gone() -> Error {
+fn store_closed() -> Error {
     Error::unavailable("the store is closed")
 }
 
-/// The part of a block after the position.
-fn rest(block: &Block, after: Position) -> Block {
+/// The records of a block after the position.
+fn records_after(block: &Block, after: Position) -> Block {
     if block.first > after {
         return block.clone();
     }
@@ -99,8 +98,8 @@ fn header(batch: &Batch) -> Batch {
     }
 }
 
-/// Records in order of position as blocks, one for each frame. Parts do not keep the
-/// ids and producers of batches, so the blocks have empty ones.
+/// Groups records in position order into blocks, one per frame. Parts do not contain the ids and producers of batches,
+/// so the blocks have empty ones.
 fn blocks(records: Vec<StoredRecord>) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut records = records.into_iter().peekable();

@@ -1,15 +1,15 @@
-//! Recent records: those of the journal's frames that are in no part yet.
+//! The memtable: recent records, from frames that are in no part yet.
 
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use pipeline::{BatchId, Block};
 
-/// A block with what a scan prunes by.
+/// A block with the bounds used for pruning.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) block: Block,
-    /// The least and greatest time of its records.
+    /// The smallest and largest time of its records.
     pub(crate) time: (i64, i64),
 }
 
@@ -21,15 +21,14 @@ impl Entry {
     }
 }
 
-/// Blocks in the order of their positions. Only ever grows at its end, so that a
-/// length is enough to fix what a reader sees of it.
+/// Blocks in position order. Append-only, so a length defines a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
     entries: RwLock<Vec<Arc<Entry>>>,
 }
 
 impl Memtable {
-    /// Adds a block behind the others and returns the new length.
+    /// Appends a block and returns the new length.
     pub(crate) fn push(&self, block: Block) -> usize {
         let entry = Arc::new(Entry::new(block));
         let mut entries = self.entries.write();
@@ -38,7 +37,7 @@ impl Memtable {
     }
 }
 
-/// A memtable as it was at some moment.
+/// A snapshot of a memtable.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) table: Arc<Memtable>,
@@ -51,17 +50,17 @@ impl View {
         Self { table, length: 0, records: 0 }
     }
 
-    /// The same table with `length` entries.
+    /// The same memtable with `length` entries.
     pub(crate) fn grown(&self, length: usize, records: u64) -> Self {
         Self { table: self.table.clone(), length, records }
     }
 
-    /// What the view shows, in the order of positions.
+    /// The visible entries, in position order.
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.table.entries.read().iter().take(self.length).cloned().collect()
     }
 
-    /// The entries that reach beyond the position, at most `limit` of them.
+    /// The entries with records after the position, at most `limit`.
     pub(crate) fn entries_after(&self, position: i64, limit: usize) -> Vec<Arc<Entry>> {
         let entries = self.table.entries.read();
         let shown = entries.get(..self.length).unwrap_or_default();
@@ -75,15 +74,15 @@ impl View {
     }
 }
 
-/// A memtable that takes no more blocks and waits to be written.
+/// A memtable that accepts no more blocks and waits for its flush.
 #[derive(Debug, Clone)]
 pub(crate) struct Frozen {
     pub(crate) view: View,
     /// Batch ids for the ledger, with their day.
     pub(crate) ids: Arc<Vec<(i64, BatchId)>>,
-    /// The last frame it accounts for.
+    /// The last frame it covers.
     pub(crate) frame: u64,
-    /// Whether it is written because it is full, and not because of its age: then others
-    /// will be soon, and all of them be merged.
+    /// Whether it was frozen because it was full, and not because of its age. Full ones come in series and are merged
+    /// soon.
     pub(crate) full: bool,
 }

@@ -1,4 +1,4 @@
-//! Opening a store: what the catalogue lists, and the journal from there on.
+//! Opens a store: reads the catalogue, then replays the write-ahead log.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -32,18 +32,17 @@ use crate::{
     wal::{Wal, WalOptions},
 };
 
-/// How long to wait for a program that still has the data folder: a restart may
-/// overlap the end of the one before.
+/// How long to wait for another process that holds the data folder: on a restart the old process may still be ending.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Records read from the journal at once.
+/// Records per read during the replay.
 const REPLAY_RECORDS: usize = 20_000;
 
-/// Opens the store in `folder` and takes in what the journal has beyond the parts.
-/// `file_system` is the journal's.
+/// Opens the store in `folder` and replays the part of the write-ahead log beyond the parts. `file_system` is that of
+/// the log.
 ///
 /// # Errors
-/// `Corrupt` where the format is newer or the catalogue damaged; `Unavailable` where another
-/// process has the folder or the disk refuses.
+/// `Corrupt` if the format is newer or the catalogue damaged; `Unavailable` if another process uses the folder or the
+/// disk fails.
 pub(super) async fn open(
     folder: &Path,
     mode: Mode,
@@ -56,8 +55,7 @@ pub(super) async fn open(
     let wal =
         open_journal(&folder.join("wal"), file_system, WalOptions::within(options.queue_bytes), &catalogue).await?;
     crash_point!("open::journal-ready");
-    // Read again under the lock that the journal holds: until then another program may
-    // have gone on.
+    // Read again under the lock of the write-ahead log: another process may have written until then.
     let progress = catalogue.progress().await?;
     let parts = folder.join("parts");
     let checked = damage::check(&parts, &catalogue).await?;
@@ -103,7 +101,7 @@ fn assemble(
     let searches = Scans::new("search", options.concurrent_scans, 5)?;
     let counts = Scans::new("count", options.concurrent_scans, 10)?;
     let footers = Arc::new(Footers::default());
-    // Those aside as well: a position is never used again.
+    // Includes parts that are set aside: a position is never reused.
     let all = good.iter().chain(aside.iter().map(|aside| &aside.info));
     let newest = Position(all.map(|part| part.max_position).max().unwrap_or_default());
     let parts = good.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
@@ -147,15 +145,14 @@ fn assemble(
 }
 
 impl Inner {
-    /// Takes in the frames after the cursor.
+    /// Replays the frames after the cursor.
     ///
-    /// Where the journal is the store's own, all of them: whoever sent them was told that
-    /// they are stored. They are few, and parts are written on the way. Where it is the
-    /// queue's, as many as could have been taken in before: what shows stays shown. All
-    /// that comes after is the queue's to deliver, and nobody waits for it.
+    /// From the store's own log, it replays all: they are acknowledged. They are few, and memtables are flushed on the
+    /// way. From a log shared with the queue, it replays as many as may have been stored before, so that visible
+    /// records stay visible. The queue delivers the rest later, and the start does not wait for it.
     async fn replay(&self) -> Result<()> {
         let is_own = matches!(self.journal, Journal::Own(_));
-        // Those that wait, the one that was being written, and the growing one.
+        // The waiting memtables, the one being flushed, and the active one.
         let most_tables = self.options.flush_waiting + 2;
         let mut appender = self.appender.lock().await;
         let mut total = Appended::default();
@@ -174,7 +171,7 @@ impl Inner {
         }
         if total.records > 0 || total.dead > 0 {
             let Appended { records, duplicates, dead } = total;
-            tracing::info!(records, duplicates, dead, "recovered from the journal");
+            tracing::info!(records, duplicates, dead, "recovered from the write-ahead log");
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
-//! The flush and the upkeep under the supervisor: what may go on after a panic.
+//! Restarts of flush and upkeep by the supervisor after a panic.
 //!
-//! Both tasks change the catalogue first and the snapshot second. A panic before the catalogue's
-//! transaction leaves files that are not listed, and the task starts again. After a panic between
-//! the two, queries still read the old parts: nothing is lost or doubled for readers. To repeat
-//! the work would list its records twice. So a restarted task first compares catalogue and
-//! snapshot. If they differ, it ends as broken: `/readyz` reports it, the journal keeps what is
-//! not in parts, and the next start of the program reads the catalogue.
+//! Both tasks change the catalogue first and the snapshot second. A panic before the catalogue's transaction leaves
+//! unlisted files, and the task restarts. After a panic between the two, queries still read the old parts: readers see
+//! nothing lost or duplicated. Repeating the work would list its records twice. So a restarted task first compares
+//! catalogue and snapshot. If they differ, it ends as broken: `/readyz` reports it, the write-ahead log keeps the
+//! records that are not in parts, and the next start of the program reads the catalogue.
 //!
-//! The journal's writer is a thread that is never started again (see [`crate::wal`]).
+//! The writer of the write-ahead log is a thread that is never restarted (see [`crate::wal`]).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -28,7 +27,7 @@ pub(super) fn spawn_tasks(inner: &Arc<Inner>, stop: &CancellationToken) -> Vec<J
             let (inner, stop) = (flushing.clone(), flush_stop.clone());
             let again = std::mem::replace(&mut flush_began, true);
             async move {
-                if again && let Err(end) = inner.may_go_on().await {
+                if again && let Err(end) = inner.can_restart().await {
                     if let End::Broken(reason) = &end {
                         inner.stop_flushing(reason);
                     }
@@ -42,7 +41,7 @@ pub(super) fn spawn_tasks(inner: &Arc<Inner>, stop: &CancellationToken) -> Vec<J
             let (inner, stop) = (keeping.clone(), upkeep_stop.clone());
             let again = std::mem::replace(&mut upkeep_began, true);
             async move {
-                if again && let Err(end) = inner.may_go_on().await {
+                if again && let Err(end) = inner.can_restart().await {
                     return end;
                 }
                 upkeep::run(inner, stop).await;
@@ -53,10 +52,10 @@ pub(super) fn spawn_tasks(inner: &Arc<Inner>, stop: &CancellationToken) -> Vec<J
 }
 
 impl Inner {
-    /// Whether catalogue and snapshot have the same parts, and every table that waits to be
-    /// written is still in the snapshot.
-    async fn may_go_on(&self) -> Result<(), End> {
-        // Held by whoever is between the catalogue's transaction and the swap of the snapshot.
+    /// Whether catalogue and snapshot list the same parts, and the snapshot contains every memtable that waits for its
+    /// flush.
+    async fn can_restart(&self) -> Result<(), End> {
+        // Held between the catalogue's transaction and the swap of the snapshot.
         let _flushing = self.flushing.lock().await;
         let _listing = self.listing.lock().await;
         let listed = self.catalogue.parts().await.map_err(|error| End::Failed(error.to_string()))?;
@@ -68,12 +67,12 @@ impl Inner {
         if listed == read && waiting {
             return Ok(());
         }
-        Err(End::Broken("it failed between listing parts and showing them".to_owned()))
+        Err(End::Broken("it failed after listing parts and before making them visible".to_owned()))
     }
 
-    /// Writes no more parts, also not when the store is closed.
+    /// Disables flushes, including the final one on close.
     fn stop_flushing(&self, reason: &str) {
-        let trouble = format!("parts cannot be written: {reason}; start the program again, nothing is lost");
+        let trouble = format!("parts cannot be written: {reason}; restart the program, nothing is lost");
         *self.trouble.lock() = Some(trouble.clone());
         let _ = self.flush_stopped.set(trouble);
     }
@@ -96,8 +95,8 @@ mod tests {
         store::{EmbeddedStore, Mode},
     };
 
-    /// Waits for what the tasks are about to do.
-    async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    /// Waits until the condition holds.
+    async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         let started = std::time::Instant::now();
         while !holds() {
             assert!(started.elapsed() < Duration::from_secs(60), "{what}");
@@ -125,7 +124,7 @@ mod tests {
     }
 
     async fn flushed(store: &EmbeddedStore) {
-        until("memory is flushed", || store.inner.frozen.borrow().is_empty()).await;
+        wait_until("memory is flushed", || store.inner.frozen.borrow().is_empty()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +138,7 @@ mod tests {
         {
             let before = task(&supervisor, other).restarts;
             assert!(supervisor.panic_in(name));
-            until("the task runs again", || task(&supervisor, name).restarts == 1).await;
+            wait_until("the task runs again", || task(&supervisor, name).restarts == 1).await;
             assert_eq!(task(&supervisor, other).restarts, before, "{other}");
             records += append(&store, 2 + number as u64).await;
             flushed(&store).await;
@@ -158,11 +157,11 @@ mod tests {
         let store = open(folder.path(), &supervisor).await;
         let records = append(&store, 1).await;
         flushed(&store).await;
-        // As a panic there leaves it: the part is listed, and the snapshot does not have it.
+        // The state after a panic there: the part is listed, but not in the snapshot.
         store.inner.snapshots.update(|snapshot| snapshot.parts = Arc::default());
         assert!(supervisor.panic_in("store-flush"));
-        until("the task is given up", || task(&supervisor, "store-flush").state == TaskState::Broken).await;
-        assert!(store.status().trouble.unwrap().contains("start the program again"));
+        wait_until("the task is given up", || task(&supervisor, "store-flush").state == TaskState::Broken).await;
+        assert!(store.status().trouble.unwrap().contains("restart the program"));
         assert_eq!(task(&supervisor, "store-upkeep").state, TaskState::Running);
         let more = append(&store, 2).await;
         store.close().await;

@@ -1,8 +1,7 @@
-//! Scans off the async threads: so many at a time, stopped when nobody waits for them.
+//! Runs scans on a bounded thread pool. A scan is cancelled when its caller is dropped.
 //!
-//! One scan takes all cores; its threads give way to those that take records in. Searches
-//! and counts have threads of their own, so that nobody waits for records because somebody
-//! counts: of a core that both want, searches get the most.
+//! One scan uses all cores; its threads have a lower priority than ingest. Searches and counts have separate pools, so
+//! that a count does not delay a search; searches have the higher priority.
 
 use std::sync::{
     Arc,
@@ -13,19 +12,19 @@ use pipeline::{Error, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::Semaphore;
 
-/// Tells a scan that its answer is no longer wanted.
+/// The cancellation flag of a scan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
     /// # Errors
-    /// `Unavailable` where the scan should stop; nobody reads it.
+    /// `Unavailable` if the scan is cancelled; the error is discarded.
     pub(crate) fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) { Err(Error::unavailable("the call was dropped")) } else { Ok(()) }
     }
 }
 
-/// Cancels when the future that holds it is dropped.
+/// Cancels the scan when its future is dropped.
 struct Guard(Cancel);
 
 impl Drop for Guard {
@@ -34,52 +33,49 @@ impl Drop for Guard {
     }
 }
 
-/// Has the scheduler prefer other threads to this one. Where it is refused, or the system is
-/// not Linux, scans are as important as anything else.
+/// Lowers the scheduling priority of this thread. Failures are ignored, and other systems than Linux do nothing.
 fn lower_priority(nice: i32) {
-    // Elsewhere the same call is about the whole process.
+    // On other systems the call affects the whole process.
     #[cfg(not(target_os = "linux"))]
     let _ = nice;
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, nice);
 }
 
-/// The places for scans, and their threads.
+/// A pool of scan slots and threads.
 pub(crate) struct Scans {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     threads: Arc<ThreadPool>,
 }
 
 impl Scans {
-    /// `nice` says by how much the scheduler prefers other threads: with 5, one that scans
-    /// gets about a third of what an equal would get from a core that both want; with 10 a
-    /// tenth.
+    /// `nice` is the priority of the threads: on a contended core, 5 gets about a third of the CPU time of a normal
+    /// thread, 10 a tenth.
     ///
     /// # Errors
-    /// `Unavailable` where the system gives no threads.
-    pub(crate) fn new(name: &'static str, places: usize, nice: i32) -> Result<Self> {
+    /// `Unavailable` if the threads cannot be started.
+    pub(crate) fn new(name: &'static str, slots: usize, nice: i32) -> Result<Self> {
         let threads = ThreadPoolBuilder::new()
             .thread_name(move |number| format!("{name}-{number}"))
             .start_handler(move |_| lower_priority(nice))
             .build()
-            .map_err(|error| Error::unavailable(format!("no threads to scan with: {error}")))?;
-        Ok(Self { places: Arc::new(Semaphore::new(places.max(1))), threads: Arc::new(threads) })
+            .map_err(|error| Error::unavailable(format!("cannot start scan threads: {error}")))?;
+        Ok(Self { slots: Arc::new(Semaphore::new(slots.max(1))), threads: Arc::new(threads) })
     }
 
-    /// Waits for a place, then runs `work` on the threads for scans, where what it does
-    /// in parallel is on all of them. Dropping the future makes the next
-    /// [`Cancel::check`] of the work fail; a panic in it becomes an error.
+    /// Waits for a slot, then runs `work`, including its parallel iterators, on the pool. Dropping the future makes the
+    /// next [`Cancel::check`] of the work fail. A panic becomes an error.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Cancel) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = self.places.clone().acquire_owned().await.map_err(|_| Error::unavailable("the store is closed"))?;
+        let slot = self.slots.clone().acquire_owned().await.map_err(|_| Error::unavailable("the store is closed"))?;
         let cancel = Cancel::default();
         let _guard = Guard(cancel.clone());
         let threads = self.threads.clone();
         tokio::task::spawn_blocking(move || {
-            // The place is given back when the work ends, not when its caller goes.
-            let _place = place;
+            // The slot is released when the work ends, not when the caller is dropped.
+            let _slot = slot;
             threads.install(|| work(&cancel))
         })
         .await

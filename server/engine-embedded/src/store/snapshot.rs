@@ -1,4 +1,4 @@
-//! What a query sees: one immutable set of memory and parts.
+//! A snapshot of the store: one immutable set of memtables and parts.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use parts::reader::Part;
 
 use super::memtable::View;
 
-/// The whole store at one moment. Each record is in exactly one of its places.
+/// The whole store at one moment. Each record is in exactly one memtable or part.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
-    /// Oldest first; the last one is still growing, beyond what is seen here.
+    /// Oldest first; the last one is active and may have newer blocks that are not visible here.
     pub(crate) tables: Vec<View>,
-    /// The newest time first.
+    /// Newest time first.
     pub(crate) parts: Arc<Vec<Arc<Part>>>,
     pub(crate) newest: Position,
 }
@@ -29,8 +29,8 @@ impl Snapshot {
     }
 }
 
-/// The current snapshot. Changing it is one swap, so that no reader can see a record
-/// both in memory and in a part, or in neither.
+/// The current snapshot. It is replaced atomically, so that no reader sees a record both in memory and in a part, or in
+/// neither.
 pub(crate) struct Snapshots(RwLock<Arc<Snapshot>>);
 
 impl Snapshots {
@@ -42,7 +42,7 @@ impl Snapshots {
         self.0.read().clone()
     }
 
-    /// Replaces the current snapshot by what `change` makes of a copy of it.
+    /// Replaces the current snapshot by a modified copy.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut current = self.0.write();
         let mut next = Snapshot::clone(&current);

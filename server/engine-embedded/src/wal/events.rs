@@ -1,5 +1,4 @@
-//! The noteworthy events of the log: each writes its line and moves its metric, here
-//! and nowhere else.
+//! The events of the write-ahead log: each function writes the log line and updates the metric.
 
 use std::{io, path::Path, time::Duration};
 
@@ -25,44 +24,44 @@ pub(super) fn group_synced(frames: usize, bytes: u64, took: Duration) {
     counter!("logboom_wal_bytes_total").increment(bytes);
 }
 
-/// A write or a sync failed; its callers were told.
+/// A write or a sync failed; its callers received the error.
 pub(super) fn group_failed(frames: usize, error: &io::Error) {
-    tracing::error!(%error, frames, "write-ahead log: a write failed, its segment is given up");
+    tracing::error!(%error, frames, "write-ahead log: a write failed, its segment is abandoned");
     counter!("logboom_wal_failed_writes_total").increment(1);
 }
 
-/// From now on appends are refused.
+/// Appends are refused from now on.
 pub(super) fn appends_refused(error: &Error) {
-    tracing::warn!(reason = %error.message, "write-ahead log: takes no appends");
+    tracing::warn!(reason = %error.message, "write-ahead log: appends are refused");
 }
 
-/// The writer has panicked; the panic itself is in the log already.
+/// The writer panicked; the panic itself is already logged.
 pub(super) fn writer_failed() {
-    tracing::error!("write-ahead log: its writer has failed and takes no more appends; start the program again");
+    tracing::error!("write-ahead log: the writer failed and appends are refused; restart the program");
 }
 
-/// Appends are taken again.
+/// Appends are accepted again.
 pub(super) fn appends_resumed() {
-    tracing::info!("write-ahead log: takes appends again");
+    tracing::info!("write-ahead log: appends are accepted again");
 }
 
-/// A file that is not needed could not be cut, removed or forgotten; it costs room only.
-pub(super) fn tidying_failed(doing: &'static str, path: &Path, error: &io::Error) {
+/// Truncating, removing or syncing an unneeded file failed. It only costs disk space.
+pub(super) fn cleanup_failed(doing: &'static str, path: &Path, error: &io::Error) {
     tracing::warn!(%error, path = %path.display(), "write-ahead log: cannot {doing}");
 }
 
-/// The head of a segment does not read.
+/// The header of a segment is damaged.
 pub(super) fn header_damaged(path: &Path) {
-    tracing::error!(path = %path.display(), "write-ahead log: the head of a segment is damaged");
+    tracing::error!(path = %path.display(), "write-ahead log: the header of a segment is damaged");
 }
 
-/// Frames that were durable do not read; a delivery says so in their place.
+/// Durable frames cannot be read; an undecodable delivery replaces them.
 pub(super) fn frames_lost(first: u64, last: u64, reason: &str) {
     tracing::error!(first, last, "{reason}");
     counter!("logboom_wal_damaged_frames_total").increment(last - first + 1);
 }
 
-/// A log was opened.
+/// The log was opened.
 pub(super) fn opened(folder: &Path, recovery: &Recovery) {
     let Recovery { first_frame, last_frame, torn_bytes_cut, damaged_frames, .. } = *recovery;
     let folder = folder.display();
@@ -70,11 +69,11 @@ pub(super) fn opened(folder: &Path, recovery: &Recovery) {
     if torn_bytes_cut > 0 {
         tracing::warn!(
             %folder, torn_bytes_cut, last_frame,
-            "write-ahead log: cut off an unfinished write, which nobody was told is stored"
+            "write-ahead log: truncated an unfinished write that was never acknowledged"
         );
         counter!("logboom_wal_torn_bytes_total").increment(torn_bytes_cut);
     }
     if damaged_frames > 0 {
-        tracing::error!(%folder, damaged_frames, "write-ahead log: holds damaged frames, which become dead letters");
+        tracing::error!(%folder, damaged_frames, "write-ahead log: damaged frames become dead letters");
     }
 }

@@ -4,16 +4,16 @@
 //! 0   u32  length of the payload, 1 to PAYLOAD_BYTES
 //! 4   u32  CRC32C of the segment's salt (u64), bytes 0..4, bytes 8..20, the payload
 //! 8   u64  frame number
-//! 16  u32  ordinal: how many frames of the same group stand before it
+//! 16  u32  ordinal: number of preceding frames of the same group
 //! 20       payload
 //! ```
 //!
-//! All integers are little-endian. Twenty zero bytes in a frame's place end the log.
+//! All integers are little-endian. Twenty zero bytes in place of a frame end the log.
 
-/// The bytes before the payload.
+/// The size of the header in bytes.
 pub(super) const HEADER_BYTES: usize = 20;
 
-/// The most bytes of one payload: what an envelope may be even before compression.
+/// The maximum size of a payload in bytes: that of an uncompressed envelope.
 pub(super) const PAYLOAD_BYTES: usize = pipeline::envelope::DECODED_BYTES;
 
 /// A frame's header, parsed but not verified.
@@ -26,7 +26,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads a header; `None` where the bytes are too few or cannot be one.
+    /// Parses a header; `None` if the bytes are too few or invalid.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk()?;
         let (checksum, rest) = rest.split_first_chunk()?;
@@ -41,19 +41,18 @@ impl Frame {
         })
     }
 
-    /// The newest frame that was durable before this one's group was written. It is
-    /// what tells damage from a torn write: see the module essay.
+    /// The newest frame that was durable before this one's group was written. It distinguishes damage from a torn write
+    /// (see the module documentation).
     pub(super) fn durable_before(&self) -> u64 {
         self.number.saturating_sub(1 + u64::from(self.ordinal))
     }
 
-    /// The bytes of the whole frame.
+    /// The size of the whole frame in bytes.
     pub(super) fn bytes(&self) -> u64 {
         (HEADER_BYTES + self.length) as u64
     }
 
-    /// Whether this header and the payload were written together into the segment
-    /// with this salt.
+    /// Whether header and payload were written together into the segment with this salt.
     pub(super) fn verifies(&self, salt: u64, payload: &[u8]) -> bool {
         payload.len() == self.length && self.checksum == self.computed(salt, payload)
     }
@@ -69,7 +68,7 @@ impl Frame {
     }
 }
 
-/// Writes a frame to the end of the buffer. The payload has 1 to [`PAYLOAD_BYTES`].
+/// Appends a frame to the buffer. The payload has 1 to [`PAYLOAD_BYTES`].
 pub(super) fn put(buffer: &mut Vec<u8>, salt: u64, number: u64, ordinal: u32, payload: &[u8]) {
     let mut frame = Frame { length: payload.len(), checksum: 0, number, ordinal };
     frame.checksum = frame.computed(salt, payload);

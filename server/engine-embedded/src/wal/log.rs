@@ -1,5 +1,5 @@
-//! What the writer, the readers and the callers share: the segments that exist, the
-//! batches in memory, and how far the log is durable and released.
+//! State shared by the writer, the readers and the callers: the segments, the batches in memory, and the durable and
+//! released positions.
 
 use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
@@ -14,22 +14,22 @@ use super::{
 };
 use crate::filesystem::{File, FileSystem};
 
-/// Files kept for reuse.
+/// The maximum number of files kept for reuse.
 pub(super) const SPARES: usize = 2;
 
-/// The shared part of a log.
+/// The shared state of a log.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) file_system: Arc<dyn FileSystem>,
     pub(super) folder: PathBuf,
     pub(super) options: WalOptions,
-    /// Held for moments only, never across a call of the file system.
+    /// Held briefly, never across a file system call.
     pub(super) state: Mutex<State>,
-    /// Changes after `state` has.
+    /// Updated after `state`.
     pub(super) progress: watch::Sender<Progress>,
 }
 
-/// What readers wait for.
+/// The state that readers wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
     /// The newest durable frame.
@@ -39,34 +39,33 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// By first frame; the writer appends to the last one.
+    /// Sorted by first frame; the writer appends to the last one.
     pub(super) segments: VecDeque<Segment>,
     pub(super) spares: Vec<Spare>,
     pub(super) tail: Tail,
-    /// Frames up to this one are nobody's concern any more.
+    /// Frames up to this one are durable elsewhere.
     pub(super) released: u64,
-    /// Frames that the folder no longer holds although nobody released them.
+    /// The range of unreleased frames that are missing from the folder.
     pub(super) missing: Option<(u64, u64)>,
-    /// Why nothing can be appended now.
+    /// Why appends are refused; `None` if they are accepted.
     pub(super) trouble: Option<String>,
 }
 
-/// A file that was a segment and will be one again: its blocks are written already,
-/// so that a sync has no metadata to write.
+/// A former segment kept for reuse. Its blocks are already allocated and written, so a sync writes no metadata.
 #[derive(Debug)]
 pub(super) struct Spare {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
 }
 
-/// A segment as a reader sees it.
+/// A reader's view of a segment.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) file: Arc<dyn File>,
     pub(super) header: Header,
     pub(super) last: u64,
     pub(super) end: u64,
-    /// Where to start to find the frame that was asked for.
+    /// Where to start the scan for the requested frame.
     pub(super) start: Mark,
 }
 
@@ -79,7 +78,7 @@ impl State {
 }
 
 impl Log {
-    /// The first segment that has a frame after `after`.
+    /// The first segment with a frame after `after`.
     pub(super) fn view(&self, after: u64) -> Option<View> {
         let state = self.state.lock();
         let segment = state.segments.iter().find(|segment| !segment.is_empty() && segment.last > after)?;
@@ -87,7 +86,7 @@ impl Log {
         Some(View { file: segment.file.clone(), header: segment.header, last: segment.last, end: segment.end, start })
     }
 
-    /// The frames after `after` where all of them are in memory.
+    /// The frames after `after`, if all of them are in memory.
     pub(super) fn recent(&self, after: u64, max_records: usize) -> Option<Vec<(u64, Content)>> {
         let mut state = self.state.lock();
         if state.missing.is_some_and(|(_, last)| after < last) {

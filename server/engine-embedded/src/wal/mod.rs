@@ -1,68 +1,59 @@
-//! The write-ahead log: where a batch is durable before its client is answered.
+//! The write-ahead log: makes a batch durable before its client receives a response.
 //!
 //! # Constraints
 //!
-//! - An append returns only when the frame is on disk (C1), and hundreds of callers
-//!   must share one sync, because a disk gives some hundred of them a second.
-//! - A frame's number is the upper part of its records' store positions (C8): numbers
-//!   grow and never name two batches, whatever fails and whatever was released.
-//! - Readers never make an append wait, and a reader who keeps up never decodes: it
-//!   gets the batch that was appended. Memory and disk are bounded (C4).
-//! - No bytes are taken for a batch that are not exactly what was appended under that
-//!   number; what was durable and no longer reads is delivered as such (C5).
+//! - An append returns only when the frame is on disk (C1). A disk performs some hundred syncs per second, so hundreds
+//!   of callers must share one sync (group commit).
+//! - A frame's number is the upper part of its records' store positions (C8): numbers increase and never identify two
+//!   batches, even after failures and releases.
+//! - Readers never block an append. A reader that keeps up receives the appended batch without decoding it. Memory and
+//!   disk are bounded (C4).
+//! - A batch is accepted only if its bytes are exactly those appended under its number. Durable frames that can no
+//!   longer be read are delivered as undecodable (C5).
 //!
 //! # Format
 //!
-//! A folder holds segments, `<first frame number, 20 digits>.wal`: a head of 4096 bytes
-//! ([`segment`]), then frames one after the other ([`frame`]), then twenty zero bytes,
-//! then room. Beside them lie `.spare` files, former segments kept for reuse: their
-//! blocks are written already, so that a sync writes data and no metadata; `.tmp`, a
-//! segment being made; and `lock`. A frame's checksum covers its number, its place in
-//! its group and its segment's random salt, so that neither the former content of a
-//! reused file nor a frame forged inside a log message can pass for one.
+//! A folder holds segments, `<first frame number, 20 digits>.wal`: a header of 4096 bytes ([`segment`]), then
+//! consecutive frames ([`frame`]), then twenty zero bytes, then free space. It also holds `.spare` files, former
+//! segments kept for reuse, whose blocks are already written so that a sync writes no metadata; `.tmp`, a segment being
+//! created; and `lock`. A frame's checksum covers its number, its ordinal in the group and the segment's random salt,
+//! so that neither old content of a reused file nor a frame forged inside a log message is accepted.
 //!
 //! # Life of a frame
 //!
-//! `append` encodes in the caller's task and hands over to the writer, a thread
-//! ([`writer`]). The writer takes all that has arrived, writes it at once, syncs once,
-//! puts the batches into the [`tail`], and answers all callers; meanwhile the next
-//! group gathers. `read` is served from the tail, and from disk ([`reader`]) where the
-//! tail had to let go. `release` says that frames are durable elsewhere; segments that
-//! hold no others are reused or removed, save the last one, whose name keeps the count.
+//! `append` encodes in the caller's task and sends to the writer, a thread ([`writer`]). The writer takes all pending
+//! appends, writes them at once, syncs once, puts the batches into the [`tail`], and answers all callers; meanwhile the
+//! next group gathers. `read` is served from the tail, or from disk ([`reader`]) for frames evicted from the tail.
+//! `release` marks frames as durable elsewhere; fully released segments are reused or removed, except the last one,
+//! which keeps the frame number.
 //!
-//! A segment's file gets its name only when its head is durable. The head says after
-//! which frame it `follows`: the newest one that was durable at that moment.
+//! A segment's file is renamed to its name only when its header is durable. The header contains `follows`: the newest
+//! frame that was durable at that moment.
 //!
 //! # When a write or a sync fails
 //!
-//! After a failed sync nobody can know what is on disk: the kernel drops the pages and
-//! reports success the next time. So the group's callers get `Unavailable`, the segment
-//! is never written again, and the log goes on in a fresh one whose head follows the
-//! last frame whose sync did return. Frames in between are void: not delivered, and
-//! their numbers not used again. A disk that is full, or the log's own bound, is
-//! `Overloaded`; disk space is reserved when a segment is made, so that it shows there,
-//! before anything is written. Either trouble is probed every second and ends by itself.
+//! After a failed sync the content of the disk is unknown: the kernel drops the pages and reports success the next
+//! time. So the group's callers receive `Unavailable`, the segment is never written again, and the log continues in a
+//! new one whose header follows the last synced frame. Frames in between are void: not delivered, and their numbers are
+//! not reused. A full disk, or the log's own limit, is `Overloaded`; disk space is reserved when a segment is created,
+//! so it fails there, before any write. The writer probes every second whether the condition is over.
 //!
 //! # When the writer panics
 //!
-//! The writer is not started again. After a panic its view of the segment may be wrong, and to
-//! use a frame number twice would be worse than a stop. It still answers: appends get
-//! `Unavailable`, the status has the trouble (`/readyz` answers 503), and what is durable can be
-//! read. The next start recovers as after a crash.
+//! The writer is not restarted. After a panic its view of the segment may be wrong, and reusing a frame number would be
+//! worse than stopping. It still replies: appends receive `Unavailable`, the status contains the reason (`/readyz`
+//! returns 503), and durable frames can be read. The next start recovers as after a crash.
 //!
 //! # Opening
 //!
-//! ([`recovery`]) Each segment that has a follower ends where the follower says. The
-//! last one is walked frame by frame. Where a place does not read, later frames tell
-//! what it was ([`scan`]): each frame says how many of its group stand before it, thus
-//! which frames were durable before its group was written. If one shows that the place
-//! was durable, it is damage: the walk goes on and `read` delivers the place as
-//! [`Content::Undecodable`]. If none does, it is a group whose sync never returned and
-//! that nobody was promised: the log is cut there and says so. (Damage to the very last
-//! group of a log that was not closed looks the same.) Older segments are verified when
-//! they are read, so opening takes no longer with a long log. Each opening starts a
-//! fresh segment: nothing is ever written behind a torn end, and the count skips all
-//! numbers that the torn bytes can have held.
+//! ([`recovery`]) A segment with a successor ends at the frame that the successor follows. The last one is scanned
+//! frame by frame. If an area cannot be read, later frames decide what it was ([`scan`]): the ordinal of each frame
+//! shows which frames were durable before its group was written. If one of them proves that the area was durable, it is
+//! damage: the scan continues, and `read` delivers the area as [`Content::Undecodable`]. Otherwise it belongs to a
+//! group whose sync never returned and which was never acknowledged: the log is truncated there, and the truncation is
+//! logged. (Damage to the very last group of a log that was not closed looks the same.) Older segments are verified
+//! when they are read, so the time to open does not depend on the length of the log. Each opening starts a new segment:
+//! nothing is ever written after a torn end, and the numbering skips all numbers that the torn bytes may have held.
 
 mod events;
 mod frame;
@@ -103,15 +94,14 @@ use self::{
 };
 use crate::filesystem::FileSystem;
 
-/// The encoded bytes that may wait for the writer; past it, appends wait.
+/// The limit of encoded bytes that wait for the writer; beyond it, appends wait.
 const PENDING_BYTES: usize = 32 << 20;
-/// What an append counts at least, so that many small ones are bounded as well.
+/// The minimum charge per append, which bounds many small ones.
 const PENDING_LEAST: usize = 1 << 10;
 
 /// A write-ahead log of batches; cheap to clone.
 ///
-/// When the last clone is dropped the writer ends as if the process had been killed;
-/// [`Wal::close`] ends it in order.
+/// Dropping the last clone ends the writer as if the process had been killed; [`Wal::close`] ends it cleanly.
 #[derive(Debug, Clone)]
 pub struct Wal {
     handle: Arc<Handle>,
@@ -126,13 +116,12 @@ struct Handle {
 }
 
 impl Wal {
-    /// Opens the log in the folder, which is made where it is missing. `released` is
-    /// the newest frame that is stored elsewhere; 0 where nothing is known of any.
+    /// Opens the log in the folder; creates it if it is missing. `released` is the newest frame that is stored
+    /// elsewhere; 0 if unknown.
     ///
     /// # Errors
-    /// `Unavailable` where the folder cannot be read or another process has it;
-    /// `Invalid` for bad options and for a newer format; `Corrupt` where a segment was
-    /// renamed. A full disk, damage and a torn end are no errors.
+    /// `Unavailable` if the folder cannot be read or another process uses it; `Invalid` for invalid options and a newer
+    /// format; `Corrupt` if a segment was renamed. A full disk, damage and a torn end are not errors.
     pub async fn open(
         folder: impl AsRef<Path>,
         file_system: Arc<dyn FileSystem>,
@@ -163,7 +152,7 @@ impl Wal {
         crash_point!("wal::read");
         let (commands, received) = mpsc::channel();
         let mut writer = Writer::new(opened.log.clone(), received, lock, opened.next, opened.last);
-        // A log that takes no appends now is still one that can be read.
+        // A log that accepts no appends now can still be read.
         if writer.make_room(0).is_ok()
             && let Some(segment) = opened.cut
         {
@@ -171,7 +160,7 @@ impl Wal {
         }
         let thread = std::thread::Builder::new()
             .name("wal-writer".to_owned())
-            .spawn(move || writer.work())
+            .spawn(move || writer.run_thread())
             .map_err(|error| Error::unavailable(format!("cannot start the writer of the write-ahead log: {error}")))?;
         events::opened(folder, &opened.recovery);
         let handle = Handle {
@@ -183,16 +172,15 @@ impl Wal {
         Ok((Self { handle: Arc::new(handle) }, opened.recovery))
     }
 
-    /// Appends the batch and returns its frame number once it is durable. Numbers grow
-    /// and are never used twice; some may be left out.
+    /// Appends the batch and returns its frame number once it is durable. Numbers increase, are never reused, and may
+    /// have gaps.
     ///
     /// A dropped call may or may not append.
     ///
     /// # Errors
-    /// `Overloaded` where the disk or the log's bound of it is full; `Unavailable`
-    /// where the disk failed, in which case the batch may or may not be in the log
-    /// after a restart, and after [`Wal::close`]; `Invalid` for a batch past the
-    /// bounds of a frame.
+    /// `Overloaded` if the disk is full or the log is at its limit; `Unavailable` after [`Wal::close`], and if the disk
+    /// failed, in which case the batch may or may not be in the log after a restart; `Invalid` for a batch that exceeds
+    /// a frame.
     pub async fn append(&self, batch: Arc<Batch>) -> Result<u64> {
         let payload = envelope::encode(&batch);
         if payload.is_empty() || payload.len() > frame::PAYLOAD_BYTES {
@@ -208,18 +196,16 @@ impl Wal {
         let (answer, answered) = oneshot::channel();
         let append = Append { payload, batch, weight, answer, permit };
         self.handle.commands.send(Command::Append(append)).map_err(|_| closed())?;
-        // Unanswered where the writer panicked over it.
+        // The writer panicked before it replied.
         answered.await.map_err(|_| self.status().trouble.map_or_else(closed, Error::unavailable))?
     }
 
-    /// Waits for durable frames after `after`, then returns some of them in order: at
-    /// least one, and at most about `max_records` records. Comes from memory for a
-    /// reader who keeps up, else from disk, and never makes an append wait. Whoever
-    /// reads `after` needs no frame up to it from memory any more; frames released
-    /// before are left out. Cancel-safe.
+    /// Waits for durable frames after `after`, then returns some of them in order: at least one, and at most about
+    /// `max_records` records. They come from memory if the reader keeps up, otherwise from disk; an append is never
+    /// blocked. Frames up to `after` are dropped from memory. Skips released frames. Cancel-safe.
     ///
     /// # Errors
-    /// `Unavailable` where the disk cannot be read, and after [`Wal::close`].
+    /// `Unavailable` if the disk cannot be read, and after [`Wal::close`].
     pub async fn read(&self, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
         let log = &self.handle.log;
         let mut progress = log.progress.subscribe();
@@ -247,12 +233,11 @@ impl Wal {
         }
     }
 
-    /// The durable frames after `after`, as [`Wal::read`] gives them, but from disk, and
-    /// nothing where there are none: numbers are left out, so that only reading tells
-    /// whether a frame is still to come.
+    /// The durable frames after `after`, as [`Wal::read`], but from disk and without waiting. May be empty: numbers
+    /// have gaps, so only a read shows whether a frame follows.
     ///
     /// # Errors
-    /// `Unavailable` where the disk cannot be read.
+    /// `Unavailable` if the disk cannot be read.
     pub async fn read_now(&self, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
         let log = self.handle.log.clone();
         spawn_blocking(move || reader::read(&log, after, max_records))
@@ -260,13 +245,12 @@ impl Wal {
             .map_err(|error| Error::internal(format!("reading the write-ahead log: {error}")))?
     }
 
-    /// The newest durable frame, or the newest released one where there is none.
+    /// The newest durable frame, or the newest released one if there is none.
     pub fn last(&self) -> u64 {
         self.status().last
     }
 
-    /// Says that the frames up to this one are durable elsewhere: segments that hold no
-    /// others are reused or removed, soon.
+    /// Marks the frames up to this one as durable elsewhere. Segments without other frames are reused or removed soon.
     pub fn release(&self, upto: u64) {
         let mut state = self.handle.log.state.lock();
         if upto > state.released {
@@ -277,13 +261,12 @@ impl Wal {
         }
     }
 
-    /// What a person or a probe wants to know; from memory.
+    /// The state, for display and health checks; from memory.
     pub fn status(&self) -> WalStatus {
         self.handle.log.status()
     }
 
-    /// Finishes the appends that were called before, then stops: later calls fail with
-    /// `Unavailable`, and the folder may be opened again.
+    /// Finishes earlier appends, then stops: later calls fail with `Unavailable`, and the folder may be opened again.
     pub async fn close(&self) {
         let (done, finished) = oneshot::channel();
         if self.handle.commands.send(Command::Close(done)).is_ok() {
@@ -293,8 +276,7 @@ impl Wal {
 }
 
 impl Drop for Handle {
-    /// Waits for the writer, for at most the sync that is under way, so that whoever
-    /// drops a log can open it again.
+    /// Waits for the writer, at most for the current sync, so that the log can be reopened after the drop.
     fn drop(&mut self) {
         let _ = self.commands.send(Command::Abandon);
         if let Some(writer) = self.writer.get_mut().take() {
@@ -307,7 +289,7 @@ fn closed() -> Error {
     Error::unavailable("the write-ahead log is closed; the server is stopping")
 }
 
-/// A failure of the file system.
+/// Converts a file system error.
 fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     Error::unavailable(format!("cannot {doing} the write-ahead log in {}: {error}", path.display()))
 }

@@ -1,19 +1,17 @@
-//! What a log is opened with, and what it says of itself.
+//! Options and state of a log.
 
 use pipeline::{Error, Result};
 
 use super::segment::FRAMES_AT;
 
-/// The bounds of a log.
+/// The limits of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalOptions {
-    /// Bytes of one segment file, reserved when it is made. Default 64 MiB.
+    /// The size of a segment file, reserved on creation. Default 64 MiB.
     pub segment_bytes: u64,
-    /// Bytes on disk past which appends are answered with `Overloaded`; at least two
-    /// segments. Default 4 GiB.
+    /// The limit of bytes on disk; beyond it appends fail with `Overloaded`. At least two segments. Default 4 GiB.
     pub disk_bytes: u64,
-    /// Bytes of unconsumed batches kept in memory, roughly; older ones are read back
-    /// from disk. Default 32 MiB.
+    /// The approximate bytes of unconsumed batches kept in memory; older ones are read from disk. Default 32 MiB.
     pub memory_bytes: usize,
 }
 
@@ -24,14 +22,14 @@ impl Default for WalOptions {
 }
 
 impl WalOptions {
-    /// The bounds of a log that may take so many bytes on disk. A log with a small bound
-    /// has small segments: disk space is reserved and given back by the segment.
+    /// The limits of a log of at most `disk_bytes`. A log with a small limit has small segments, because disk space is
+    /// reserved and returned per segment.
     pub fn within(disk_bytes: u64) -> Self {
         let default = Self::default();
         Self { disk_bytes, segment_bytes: default.segment_bytes.min(disk_bytes / 8), ..default }
     }
 
-    /// Refuses what cannot work.
+    /// Rejects invalid options.
     pub(super) fn check(&self) -> Result<()> {
         let Self { segment_bytes, disk_bytes, .. } = *self;
         let least = 2 * FRAMES_AT;
@@ -45,23 +43,19 @@ impl WalOptions {
     }
 }
 
-/// What was found when a log was opened.
+/// The result of recovery when a log is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
-    /// The oldest frame that is not released; one more than `last_frame` where there
-    /// is none.
+    /// The oldest frame that is not released; `last_frame + 1` if there is none.
     pub first_frame: u64,
-    /// The newest frame, or the newest released one where the log holds none.
+    /// The newest frame, or the newest released one if the log is empty.
     pub last_frame: u64,
-    /// Bytes after the last good frame: of a write that was cut off, so that nobody
-    /// was told that it is stored.
+    /// Bytes after the last valid frame, of an interrupted write that was never acknowledged.
     pub torn_bytes_cut: u64,
-    /// Frames of the last segment that were durable and do not read any more. They,
-    /// and those of older segments, which nobody looked at yet, come out of
-    /// [`Wal::read`] as [`Content::Undecodable`].
+    /// Unreadable frames of the last segment that were durable. [`Wal::read`] returns them, and damaged frames of older
+    /// segments, as [`Content::Undecodable`].
     pub damaged_frames: u64,
-    /// Segments whose header does not read; their frames come out as one
-    /// [`Content::Undecodable`].
+    /// Segments with a damaged header; the frames of each are returned as one [`Content::Undecodable`].
     pub damaged_headers: u64,
 }
 
@@ -70,14 +64,14 @@ pub struct Recovery {
 pub struct WalStatus {
     /// The newest durable frame.
     pub last: u64,
-    /// Frames not released, roughly: numbers that were never used count.
+    /// The approximate number of unreleased frames; gaps in the numbering count.
     pub depth: u64,
     /// Bytes on disk.
     pub bytes: u64,
-    /// How many they may be.
+    /// The limit of `bytes`.
     pub bound: u64,
-    /// Files on disk, spare ones not counted.
+    /// Segment files on disk, without spare ones.
     pub segments: usize,
-    /// Why nothing can be appended now; `None` when it can.
+    /// Why appends are refused; `None` if they are accepted.
     pub trouble: Option<String>,
 }

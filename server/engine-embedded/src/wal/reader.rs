@@ -1,4 +1,4 @@
-//! Reads frames back from disk: after a start, and for a consumer who fell behind.
+//! Reads frames from disk: after a start, and for a slow consumer.
 
 use std::sync::Arc;
 
@@ -10,23 +10,22 @@ use super::{
     scan::{Piece, Walk},
 };
 
-/// The encoded bytes that one read returns at most, its last frame aside.
+/// The limit of encoded bytes per read, except for its last frame.
 const READ_BYTES: usize = 8 << 20;
-/// The bytes of a damaged place that go on to the dead letters at most.
+/// The limit of damaged bytes copied to a dead letter.
 const LOST_BYTES: usize = 1 << 20;
 
-/// The frames after `after`, up to about `max_records` records, as far as they are
-/// durable now.
+/// The durable frames after `after`, up to about `max_records` records.
 ///
 /// # Errors
-/// `Unavailable` where the disk cannot be read; damage is no error but a delivery.
+/// `Unavailable` if the disk cannot be read. Damage is not an error but a delivery.
 pub(super) fn read(log: &Log, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
     let mut found = Found { frames: Vec::new(), records: 0, bytes: 0 };
     let missing = log.state.lock().missing.filter(|(_, last)| after < *last);
     let mut after = after;
     if let Some((first, last)) = missing {
         after = last;
-        found.push(last, lost(first, last, Vec::new(), "no file of the write-ahead log holds them"), 0);
+        found.push(last, lost_frames(first, last, Vec::new(), "no file of the write-ahead log contains them"), 0);
     }
     while !found.is_full(max_records) {
         let Some(view) = log.view(after) else { break };
@@ -71,7 +70,7 @@ fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) 
                 let kept = usize::try_from(bytes).unwrap_or(usize::MAX).min(LOST_BYTES);
                 let kept = walk.bytes(offset, kept)?.to_vec();
                 let place = format!("{bytes} bytes at offset {offset} of its file fail their checksum");
-                found.push(last, lost(first, last, kept, &place), 0);
+                found.push(last, lost_frames(first, last, kept, &place), 0);
             }
             Some(_) => {}
             None => break,
@@ -80,8 +79,8 @@ fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) 
     Ok(())
 }
 
-/// What is delivered in the place of the frames `first..=last`.
-fn lost(first: u64, last: u64, bytes: Vec<u8>, why: &str) -> Content {
+/// The delivery that replaces the frames `first..=last`.
+fn lost_frames(first: u64, last: u64, bytes: Vec<u8>, why: &str) -> Content {
     let frames = if first == last { format!("frame {first}") } else { format!("frames {first} to {last}") };
     let reason = format!("{frames} of the write-ahead log cannot be read: {why}");
     events::frames_lost(first, last, &reason);

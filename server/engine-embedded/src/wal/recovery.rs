@@ -1,5 +1,4 @@
-//! Opens the folder of a log: which segments there are, where the last one ends, and
-//! which number comes next.
+//! Opens the folder of a log: lists its segments, and finds the end of the last one and the next frame number.
 
 use std::{collections::VecDeque, io, path::Path, sync::Arc};
 
@@ -13,12 +12,12 @@ use super::{
     io_error,
     log::{Log, Progress, SPARES, Spare, State},
     scan::{Piece, Walk},
-    segment::{BadHeader, FRAMES_AT, Header, Named, Segment, VERSION, segment_path},
+    segment::{BadHeader, FRAMES_AT, FileKind, Header, Segment, VERSION, segment_path},
     tail::Tail,
 };
 use crate::filesystem::{File, FileSystem};
 
-/// What a log is opened with.
+/// The result of opening a log.
 pub(super) struct Opened {
     pub(super) log: Arc<Log>,
     pub(super) recovery: Recovery,
@@ -26,11 +25,11 @@ pub(super) struct Opened {
     pub(super) next: u64,
     /// The newest frame.
     pub(super) last: u64,
-    /// The segment that was the last one, to be cut to its end once it has a successor.
+    /// The former last segment, to be truncated to its end once it has a successor.
     pub(super) cut: Option<Segment>,
 }
 
-/// Reads the folder. Changes nothing in it but leftovers.
+/// Reads the folder. Changes nothing except removing leftovers.
 pub(super) fn open(
     folder: &Path,
     file_system: Arc<dyn FileSystem>,
@@ -51,19 +50,19 @@ pub(super) fn open(
     for place in 1..segments.len() {
         let Some(follows) = segments.get(place).map(|segment: &Segment| segment.header.follows) else { break };
         if let Some(segment) = segments.get_mut(place - 1) {
-            // The follower knows how far this one counts; what is after that is void.
+            // The successor's header defines where this segment ends; later frames are void.
             segment.last = follows;
         }
     }
     let end = match segments.back_mut() {
-        Some(segment) if last_damaged => give_up(segment).map_err(failed)?,
+        Some(segment) if last_damaged => mark_unreadable(segment).map_err(failed)?,
         Some(segment) => find_end(segment).map_err(failed)?,
         None => End::default(),
     };
 
     let last = segments.back().map_or(0, |segment| segment.last);
-    // What was cut may have held as many frames, numbered from the end or the segment's
-    // first number on; and no two segments may have the same first number.
+    // The torn bytes may have held as many frames, numbered from the end or from the segment's first number. No two
+    // segments may have the same first number.
     let cut_frames = if end.torn > 0 { end.torn / HEADER_BYTES as u64 + 1 } else { 0 };
     let first = segments.back().map_or(0, |segment| segment.header.first);
     let next = (last + 1).max(first).saturating_add(cut_frames).max(first + 1).max(released + 1);
@@ -90,20 +89,19 @@ pub(super) fn open(
     Ok(Opened { log: Arc::new(log), recovery, next, last, cut })
 }
 
-/// The first frames of the segments, in order, and the spare files. Removes the rest
-/// of what the log has made itself.
+/// The first frames of the segments, in order, and the spare files. Removes other files of the log.
 fn list(folder: &Path, file_system: &dyn FileSystem, options: &WalOptions) -> io::Result<(Vec<u64>, Vec<Spare>)> {
     let (mut segments, mut spares) = (Vec::new(), Vec::new());
     for name in file_system.list(folder)? {
         let path = folder.join(&name);
-        match Named::parse(&name) {
-            Some(Named::Segment(first)) => segments.push(first),
-            Some(Named::Spare)
+        match FileKind::parse(&name) {
+            Some(FileKind::Segment(first)) => segments.push(first),
+            Some(FileKind::Spare)
                 if spares.len() < SPARES && file_system.open(&path)?.length()? == options.segment_bytes =>
             {
                 spares.push(Spare { path, bytes: options.segment_bytes });
             }
-            Some(Named::Spare | Named::Unfinished) => file_system.remove(&path)?,
+            Some(FileKind::Spare | FileKind::Unfinished) => file_system.remove(&path)?,
             None => {}
         }
     }
@@ -111,8 +109,7 @@ fn list(folder: &Path, file_system: &dyn FileSystem, options: &WalOptions) -> io
     Ok((segments, spares))
 }
 
-/// Opens one segment; true where its header is damaged, so that none of its frames
-/// can be told from noise.
+/// Opens one segment. Returns true if its header is damaged, so that its frames cannot be verified.
 fn open_segment(folder: &Path, file_system: &dyn FileSystem, first: u64) -> Result<(Segment, bool)> {
     let path = segment_path(folder, first);
     let read = || {
@@ -128,7 +125,7 @@ fn open_segment(folder: &Path, file_system: &dyn FileSystem, first: u64) -> Resu
         Ok(header) if header.first == first => (header, false),
         Ok(header) => {
             return Err(Error::corrupt(format!(
-                "{} is the write-ahead log's segment {}: it was renamed or copied; give it its name back or move it away",
+                "{} is the write-ahead log's segment {}: it was renamed or copied; restore its name or move it away",
                 path.display(),
                 segment_path(folder, header.first).display()
             )));
@@ -157,23 +154,21 @@ fn open_segment(folder: &Path, file_system: &dyn FileSystem, first: u64) -> Resu
     Ok((segment, damaged))
 }
 
-/// What the end of the last segment looks like.
+/// The end of the last segment.
 #[derive(Debug, Default)]
 struct End {
-    /// Bytes after the last good frame.
+    /// Bytes after the last valid frame.
     torn: u64,
-    /// Frames before it that do not read.
+    /// Unreadable frames before it.
     damaged: u64,
-    /// False where the segment does not even tell where it ends.
+    /// False if the segment's end cannot be found.
     known: bool,
 }
 
-/// Finds the last frame of a segment that has no follower, and sets `last`, `end` and
-/// `marks`.
+/// Finds the last frame of a segment without a successor, and sets `last`, `end` and `marks`.
 ///
-/// A place that does not read counts as damage when a later frame shows that it was
-/// durable. Otherwise it belongs to a group whose sync never returned: the log ends
-/// before it, also where later frames of that group are whole.
+/// An unreadable area is damage if a later frame proves that it was durable. Otherwise it belongs to a group whose sync
+/// never returned: the log ends before it, even if later frames of that group are valid.
 fn find_end(segment: &mut Segment) -> io::Result<End> {
     let file = segment.file.clone();
     let Header { salt, first, follows } = segment.header;
@@ -196,7 +191,7 @@ fn find_end(segment: &mut Segment) -> io::Result<End> {
         (last, end) = (first - 1, offset);
         segment.marks.retain(|mark| mark.number <= last);
     }
-    // Numbers between `follows` and `first` were never given, or are void.
+    // Numbers between `follows` and `first` were never assigned, or are void.
     (segment.last, segment.end) = (if last < first { follows.min(last) } else { last }, end);
     let marked_end = walk.bytes(end, HEADER_BYTES)?.iter().all(|byte| *byte == 0);
     let torn = if marked_end && torn_inside.is_none() { 0 } else { used_bytes(file.as_ref(), end, segment.bytes)? };
@@ -204,16 +199,16 @@ fn find_end(segment: &mut Segment) -> io::Result<End> {
     Ok(End { torn, damaged, known: true })
 }
 
-/// Where the header does not read, no frame does, and all the bytes in their place
-/// are one damaged stretch with as many numbers as they may hold.
-fn give_up(segment: &mut Segment) -> io::Result<End> {
+/// Without a readable header no frame is readable. All its bytes count as one damaged area with as many frame numbers
+/// as they may hold.
+fn mark_unreadable(segment: &mut Segment) -> io::Result<End> {
     let used = used_bytes(segment.file.as_ref(), FRAMES_AT, segment.bytes)?;
     let frames = used.div_ceil(HEADER_BYTES as u64);
     segment.last = segment.header.first - 1 + frames;
     Ok(End { torn: 0, damaged: frames, known: false })
 }
 
-/// How many bytes after `from` there are up to the last one that is not zero.
+/// The number of bytes after `from` up to the last non-zero one.
 fn used_bytes(file: &dyn File, from: u64, to: u64) -> io::Result<u64> {
     let mut chunk = vec![0; 1 << 20];
     let (mut offset, mut used) = (from, 0);

@@ -1,21 +1,21 @@
-//! Walks the frames of a segment, and finds the way again after a damaged place.
+//! Scans the frames of a segment, and resynchronises after a damaged area.
 
 use std::{io, ops::RangeInclusive};
 
 use super::frame::{Frame, HEADER_BYTES, PAYLOAD_BYTES};
 use crate::filesystem::File;
 
-/// How much is read at once.
+/// The size of one read in bytes.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What stands next in a segment.
+/// The next piece of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Frame {
         frame: Frame,
         offset: u64,
     },
-    /// Bytes in the place of the frames `first..=last` that do not verify.
+    /// Bytes in place of the frames `first..=last` that fail verification.
     Lost {
         first: u64,
         last: u64,
@@ -24,7 +24,7 @@ pub(super) enum Piece {
     },
 }
 
-/// A walk over the frames of one segment in order of number, without a hole.
+/// A scan over the frames of one segment in number order, without gaps.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     window: Window<'a>,
@@ -32,9 +32,9 @@ pub(super) struct Walk<'a> {
     /// The number of the frame expected at `offset`.
     next: u64,
     offset: u64,
-    /// Where the bytes end.
+    /// The end of the bytes.
     end: u64,
-    /// The last frame, where known: what is missing up to it is lost, not ended.
+    /// The last frame, if known: frames missing up to it are lost.
     last: Option<u64>,
 }
 
@@ -44,8 +44,7 @@ impl<'a> Walk<'a> {
         Self { window: Window { file, start: 0, bytes: Vec::new() }, salt, next, offset, end, last }
     }
 
-    /// The next piece; `None` at the end, which is after `last` where that is known,
-    /// else where no further frame is found.
+    /// The next piece; `None` at the end: after `last` if it is known, otherwise when no further frame is found.
     pub(super) fn next(&mut self) -> io::Result<Option<Piece>> {
         if self.last.is_some_and(|last| self.next > last) {
             return Ok(None);
@@ -76,12 +75,12 @@ impl<'a> Walk<'a> {
         self.window.slice(offset, length)
     }
 
-    /// The payload of a frame that was found at `offset`.
+    /// The payload of the frame at `offset`.
     pub(super) fn payload(&mut self, frame: &Frame, offset: u64) -> io::Result<&[u8]> {
         self.bytes(offset + HEADER_BYTES as u64, frame.length)
     }
 
-    /// The frame at `offset`, where there is one that verifies.
+    /// The frame at `offset`, if it passes verification.
     fn verified(&mut self, offset: u64) -> io::Result<Option<Frame>> {
         let Some(frame) = Frame::parse(self.bytes(offset, HEADER_BYTES)?) else { return Ok(None) };
         let salt = self.salt;
@@ -89,7 +88,7 @@ impl<'a> Walk<'a> {
         Ok(frame.verifies(salt, payload).then_some(frame))
     }
 
-    /// The offset and number of the first later frame after the present place.
+    /// The offset and number of the first valid frame after the current offset.
     fn search(&mut self) -> io::Result<Option<(u64, u64)>> {
         let fit = self.end.saturating_sub(self.offset) / HEADER_BYTES as u64;
         let numbers = self.next.saturating_add(1)..=self.last.unwrap_or(self.next.saturating_add(fit));
@@ -111,7 +110,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The places whose bytes could be the header of a frame with one of the numbers.
+/// The offsets whose bytes could be the header of a frame with one of the numbers.
 fn candidates(bytes: &[u8], numbers: &RangeInclusive<u64>) -> Vec<u64> {
     let header_at = |(place, header): (usize, &[u8])| {
         let frame = Frame::parse(header)?;
@@ -120,7 +119,7 @@ fn candidates(bytes: &[u8], numbers: &RangeInclusive<u64>) -> Vec<u64> {
     bytes.windows(HEADER_BYTES).enumerate().filter_map(header_at).collect()
 }
 
-/// A stretch of the file in memory.
+/// A section of the file in memory.
 #[derive(Debug)]
 struct Window<'a> {
     file: &'a dyn File,
@@ -129,12 +128,12 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// The bytes at `offset`; fewer than asked for at the end of the file.
+    /// The bytes at `offset`; fewer than `length` at the end of the file.
     fn slice(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
         let held = self.start..self.start + self.bytes.len() as u64;
         if !held.contains(&offset) || offset + length as u64 > held.end {
             self.bytes.resize(length.max(CHUNK_BYTES), 0);
-            // An error leaves nothing held rather than bytes of another place.
+            // On an error the window is emptied, so that it never holds bytes of another offset.
             let read = self.file.read_full_at(&mut self.bytes, offset).inspect_err(|_| self.bytes.clear())?;
             self.bytes.truncate(read);
             self.start = offset;

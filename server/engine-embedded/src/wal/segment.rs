@@ -3,7 +3,7 @@
 //! ```text
 //! 0     magic "LOGBMWAL", u32 version, u32 CRC32C of bytes 0..12 and 16..40,
 //!       u64 salt, u64 first, u64 follows
-//! 2048  the same again, so that one bad sector does not cost a segment
+//! 2048  a copy, so that one bad sector does not cost a segment
 //! 4096  frames
 //! ```
 
@@ -15,35 +15,35 @@ use std::{
 
 use crate::filesystem::File;
 
-/// Where the frames begin.
+/// The offset of the first frame.
 pub(super) const FRAMES_AT: u64 = 4096;
 /// The newest format this program writes and reads.
 pub(super) const VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"LOGBMWAL";
 const COPY_AT: usize = 2048;
-/// How far apart the marks of a segment are, in bytes.
+/// The minimum distance between the marks of a segment, in bytes.
 const MARK_BYTES: u64 = 256 << 10;
 
-/// What the head of a segment says.
+/// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Random; part of every frame's checksum, so that neither what an earlier use of
-    /// the file left behind nor anything a client sends can pass for a frame.
+    /// Random; part of every frame's checksum, so that neither old content of a reused file nor data from a client is
+    /// accepted as a frame.
     pub(super) salt: u64,
-    /// The number of the first frame here; no two segments of a log have the same.
+    /// The number of the first frame; unique among the segments of a log.
     pub(super) first: u64,
-    /// The newest frame that was durable when the segment was made. Frames between it
-    /// and `first` in older segments are void: nobody was told that they are stored.
+    /// The newest frame that was durable when the segment was created. Frames between it and `first` in older segments
+    /// are void: they were never acknowledged.
     pub(super) follows: u64,
 }
 
-/// Why a header does not read.
+/// Why a header cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadHeader {
     /// Written by a newer program.
     Newer(u32),
-    /// Both copies are damaged, or it is no segment.
+    /// Both copies are damaged, or the file is not a segment.
     Damaged,
 }
 
@@ -73,8 +73,7 @@ impl Header {
         let second = bytes.get(COPY_AT..).unwrap_or_default();
         match (Self::decode_copy(bytes), Self::decode_copy(second)) {
             (Ok(header), _) | (_, Ok(header)) => Ok(header),
-            // Of a newer format only magic and version can be relied on, so both
-            // copies have to say the same before it counts.
+            // Only magic and version are reliable in a newer format, so both copies must agree.
             (Err(first), Err(second)) if first == second => Err(first),
             _ => Err(BadHeader::Damaged),
         }
@@ -112,25 +111,25 @@ impl Header {
     }
 }
 
-/// What the process knows of a segment.
+/// The state of a segment in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
     pub(super) header: Header,
-    /// The newest durable frame here; where there is none the one that `header` follows.
+    /// The newest durable frame; without one, the frame that `header` follows.
     pub(super) last: u64,
-    /// The offset after the last durable frame, or some offset after that.
+    /// The offset after the last durable frame, or a later offset.
     pub(super) end: u64,
-    /// The bytes of the file.
+    /// The size of the file.
     pub(super) bytes: u64,
-    /// False after a failed write or sync: the file is not used again.
+    /// False after a failed write or sync: the file is not reused.
     pub(super) sound: bool,
-    /// Where some frames are, in order, so that a reader need not start at the head.
+    /// A sparse index of frame offsets, so that a reader need not start at the first frame.
     pub(super) marks: Vec<Mark>,
 }
 
-/// The place of a frame.
+/// The offset of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     pub(super) number: u64,
@@ -142,14 +141,14 @@ impl Segment {
         self.last < self.header.first
     }
 
-    /// Remembers the place of a frame, if the last such place is far enough back.
+    /// Adds a frame to the index if the last mark is far enough back.
     pub(super) fn mark(&mut self, number: u64, offset: u64) {
         if offset >= self.marks.last().map_or(FRAMES_AT, |mark| mark.offset) + MARK_BYTES {
             self.marks.push(Mark { number, offset });
         }
     }
 
-    /// A known place at or before the frame.
+    /// The nearest indexed frame at or before `number`.
     pub(super) fn before(&self, number: u64) -> Mark {
         let later = self.marks.partition_point(|mark| mark.number <= number);
         let start = Mark { number: self.header.first, offset: FRAMES_AT };
@@ -157,18 +156,18 @@ impl Segment {
     }
 }
 
-/// What a file of the log's folder is, by its name.
+/// The kind of a file in the log's folder, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum FileKind {
     /// A segment whose first frame has this number.
     Segment(u64),
     /// A file kept for reuse.
     Spare,
-    /// A segment that was being made when the process ended.
+    /// A segment whose creation was interrupted.
     Unfinished,
 }
 
-impl Named {
+impl FileKind {
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (stem, kind) = name.split_once('.')?;
         let number = (stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit())).then(|| stem.parse().ok())?;

@@ -1,5 +1,4 @@
-//! The newest durable batches, kept in memory so that a consumer who keeps up never
-//! reads or decodes what was just written.
+//! The newest durable batches in memory, so that a consumer that keeps up reads nothing from disk.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,7 +11,7 @@ struct Held {
     weight: usize,
 }
 
-/// Every durable frame after a certain one, up to a bound of bytes.
+/// Every durable frame after `after`, up to a limit of bytes.
 #[derive(Debug)]
 pub(super) struct Tail {
     held: VecDeque<Held>,
@@ -27,16 +26,15 @@ impl Tail {
         Self { held: VecDeque::new(), bytes: 0, bound, after }
     }
 
-    /// Adds the next durable frame; the oldest ones make room for it.
+    /// Adds the next durable frame and evicts the oldest ones beyond the limit.
     pub(super) fn push(&mut self, number: u64, batch: Arc<Batch>, weight: usize) {
         self.held.push_back(Held { number, batch, weight });
         self.bytes += weight;
         while self.bytes > self.bound && self.drop_oldest() {}
     }
 
-    /// The frames after `after`, up to about `max_records` records and at least one
-    /// frame; `None` where some of them are on disk only. Those up to `after` are
-    /// dropped: whoever asks has them.
+    /// The frames after `after`, up to about `max_records` records and at least one frame; `None` if some of them are
+    /// only on disk. Drops the frames up to `after`, which the caller has.
     pub(super) fn take(&mut self, after: u64, max_records: usize) -> Option<Vec<(u64, Content)>> {
         if after < self.after {
             return None;
@@ -61,7 +59,7 @@ impl Tail {
         self.bytes -= oldest.weight;
         self.after = oldest.number;
         if self.held.is_empty() {
-            // A burst must not keep its memory for ever.
+            // Returns the memory of a burst.
             self.held.shrink_to(1024);
         }
         true

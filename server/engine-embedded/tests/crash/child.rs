@@ -1,6 +1,5 @@
-//! The process that is killed: this test program, started again for the one test below.
-//! It works on the folder and says line by line what it does; a line that is written is
-//! in the pipe, whatever happens to the process then.
+//! The child process that is killed: this test program, restarted for the test below. It works on the folder and prints
+//! each step as a line; a printed line is in the pipe, whatever happens to the process afterwards.
 
 use std::{
     io::Write as _,
@@ -21,24 +20,24 @@ const FOLDER: &str = "CRASH_FOLDER";
 const ENGINES: &str = "CRASH_ENGINES";
 const BATCHES: &str = "CRASH_BATCHES";
 
-/// How often the folder is opened, and how long apart, on a disk that is full for a while.
+/// How often opening the folder is retried while the disk is full.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
-/// For what happens after the last batch was published.
+/// Time for asynchronous work after the last publish.
 const MOMENT: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(20);
-/// Batches after those of the range, one at a time, while the process waits for its end. On a
-/// busy machine one merge may take all parts, and the next one needs new parts.
+/// Batches after those of the range, one at a time, while the process waits for its end. On a busy machine one merge
+/// may take all parts, and the next one needs new parts.
 pub(crate) const MORE: u64 = 600;
 /// Timeout of a child process, and of the consumer in the judge. Both normally take seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What happens at the point.
+/// The fault at the crash point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The process is killed.
     Crash,
-    /// The disk is full for a while.
+    /// The disk is temporarily full.
     FullDisk,
 }
 
@@ -66,21 +65,21 @@ pub(crate) fn run(folder: &Path, engines: Engines, batches: Range<u64>, fault: F
         .unwrap()
 }
 
-/// What such a process said.
+/// A line of the child's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// It published the batch of that number.
+pub(crate) enum Line {
+    /// It started to publish this batch.
     Sent(u64),
-    /// `publish` has returned.
+    /// `publish` returned.
     Kept(u64),
-    /// The store showed this position and this id.
+    /// The store returned this position and this id.
     Stored(i64, u128),
-    /// The store said that it is in trouble.
+    /// The store reported trouble.
     Trouble,
 }
 
-impl Said {
-    fn say(self) {
+impl Line {
+    fn print(self) {
         let line = match self {
             Self::Sent(number) => format!("@ sent {number} 0\n"),
             Self::Kept(number) => format!("@ kept {number} 0\n"),
@@ -110,7 +109,7 @@ async fn tell_what_is_stored(store: Arc<dyn LogStore>) {
             after = block.last();
             for stored in (0..).map_while(|place| block.stored(place)) {
                 let Position(position) = stored.position;
-                Said::Stored(position, stored.record.id.0).say();
+                Line::Stored(position, stored.record.id.0).print();
             }
         }
     }
@@ -120,18 +119,17 @@ async fn tell_of_trouble(store: Arc<dyn LogStore>) {
     while store.status().trouble.is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    Said::Trouble.say();
+    Line::Trouble.print();
 }
 
-/// Opens the folder. On a full disk it does not open, and says so; whoever starts the
-/// program tries again when there is space.
+/// Opens the folder. Retries on a full disk, as an operator would restart the program.
 async fn open(engines: Engines, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
     for _ in 0..TRIES {
         match engines.open(folder).await {
             Ok(opened) => return opened,
             Err(error) => {
                 assert!(error.is_retryable(), "{error}");
-                Said::Trouble.say();
+                Line::Trouble.print();
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -154,22 +152,22 @@ async fn works_until_it_is_killed() {
         .for_each_concurrent(4, |number| {
             let queue = queue.clone();
             async move {
-                Said::Sent(number).say();
-                // Past the bound of the log, the client would come back; this one does not.
+                Line::Sent(number).print();
+                // At the log's limit a client would retry; this one does not.
                 if queue.publish(Arc::new(batch(number))).await.is_ok() {
-                    Said::Kept(number).say();
+                    Line::Kept(number).print();
                 }
             }
         })
         .await;
-    // A moment for what happens by the clock, and more where the process is to end by it.
+    // Time for timed work, and more if the process is to end by it.
     let ends_by_the_clock = std::env::var("CRASH_AT").is_ok_and(|at| !at.starts_with("wal::closing"));
     if ends_by_the_clock {
         let end: u64 = end.parse().unwrap();
         for number in end..end + MORE {
-            Said::Sent(number).say();
+            Line::Sent(number).print();
             if queue.publish(Arc::new(batch(number))).await.is_ok() {
-                Said::Kept(number).say();
+                Line::Kept(number).print();
             }
             tokio::time::sleep(LONGEST / MORE as u32).await;
         }

@@ -1,4 +1,4 @@
-//! Remembers what the killed processes said, and compares it with what is there.
+//! Records the output of the killed processes, and compares it with the stored data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use testkit::oracle::Oracle;
 
 use crate::{
-    child::{self, Fault, PATIENCE, Said},
+    child::{self, Fault, Line, PATIENCE},
     workload::{Engines, RECORDS, batch, consume, passes},
 };
 
-/// The batches that one process publishes, if it lives.
+/// The batches that one process publishes, if it survives.
 const BATCHES: u64 = 300;
-/// What `abort` ends a process with.
+/// The signal number of `abort`.
 const ABORTED: i32 = 6;
 
 /// One data folder and its history.
@@ -26,11 +26,11 @@ pub(crate) struct Judge {
     engines: Engines,
     folder: TempDir,
     history: Vec<String>,
-    /// Batches that were published, and those of them that were acknowledged.
+    /// Published batches, and the acknowledged ones among them.
     sent: BTreeSet<u64>,
     kept: BTreeSet<u64>,
     next: u64,
-    /// Every position that anybody ever saw, with the record's id.
+    /// Every position ever seen, with the record's id.
     positions: BTreeMap<i64, u128>,
 }
 
@@ -47,18 +47,17 @@ impl Judge {
         }
     }
 
-    /// Lets a process work on the folder until it is killed at the point.
+    /// Runs a process on the folder until it is killed at the point.
     pub(crate) async fn kill_at(&mut self, at: &str) {
-        self.work(Fault::Crash, at).await;
+        self.run_process(Fault::Crash, at).await;
     }
 
-    /// Lets a process work on the folder whose disk is full for a while when it comes to
-    /// the point; says whether the store said so.
+    /// Runs a process on the folder whose disk is temporarily full at the point. Returns whether the store reported it.
     pub(crate) async fn fill_disk_at(&mut self, at: &str) -> bool {
-        self.work(Fault::FullDisk, at).await
+        self.run_process(Fault::FullDisk, at).await
     }
 
-    async fn work(&mut self, fault: Fault, at: &str) -> bool {
+    async fn run_process(&mut self, fault: Fault, at: &str) -> bool {
         self.history.push(format!("{fault:?} at {at}"));
         let (folder, engines, batches) = (self.folder.path().to_owned(), self.engines, self.next..self.next + BATCHES);
         self.next += BATCHES + child::MORE;
@@ -72,24 +71,23 @@ impl Judge {
         };
         assert!(as_expected, "{self}: {}\n{said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
         let mut in_trouble = false;
-        for said in said.lines().filter_map(Said::read) {
+        for said in said.lines().filter_map(Line::read) {
             match said {
-                Said::Sent(number) => drop(self.sent.insert(number)),
-                Said::Kept(number) => drop(self.kept.insert(number)),
-                Said::Stored(position, id) => self.saw(position, id),
-                Said::Trouble => in_trouble = true,
+                Line::Sent(number) => drop(self.sent.insert(number)),
+                Line::Kept(number) => drop(self.kept.insert(number)),
+                Line::Stored(position, id) => self.record_position(position, id),
+                Line::Trouble => in_trouble = true,
             }
         }
         in_trouble
     }
 
-    fn saw(&mut self, position: i64, id: u128) {
+    fn record_position(&mut self, position: i64, id: u128) {
         let before = *self.positions.entry(position).or_insert(id);
         assert_eq!(before, id, "{self}: position {position} names two records");
     }
 
-    /// Opens the folder, judges what is there, then sends again what nobody
-    /// acknowledged, as its clients would, and judges again.
+    /// Opens the folder and checks it. Then sends the unacknowledged batches again, as clients would, and checks again.
     pub(crate) async fn verify(&mut self) {
         let (queue, store) = self.engines.open(self.folder.path()).await.unwrap();
         let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
@@ -100,7 +98,7 @@ impl Judge {
                     queue.publish(Arc::new(batch(number))).await.unwrap();
                     self.kept.insert(number);
                 }
-                // Something new, to see which positions it gets.
+                // A new batch, to see its positions.
                 queue.publish(Arc::new(batch(self.next))).await.unwrap();
                 self.sent.insert(self.next);
                 self.kept.insert(self.next);
@@ -117,15 +115,16 @@ impl Judge {
             for number in &self.sent {
                 ids(*number).for_each(|id| oracle.given(id.to_string()));
             }
-            // What may be deleted need not be there; it may not be there twice all the same.
-            for number in self.kept.iter().filter(|number| self.engines != Engines::Expiring || !passes(**number)) {
+            // Expired batches may be missing, but must not be duplicated.
+            for number in self.kept.iter().filter(|number| self.engines != Engines::Expiring || !has_expired(**number))
+            {
                 ids(*number).for_each(|id| oracle.acknowledged(id.to_string()));
             }
             let newest = store.newest().await.unwrap();
             let found = store.read_after(Position(0), newest, &Query::default(), 1_000_000).await.unwrap();
             for stored in &found {
                 oracle.found(stored.record.id.0.to_string());
-                self.saw(stored.position.0, stored.record.id.0);
+                self.record_position(stored.position.0, stored.record.id.0);
             }
             let verdict = oracle.verdict();
             assert!(verdict.is_clean(), "{self}: {verdict}");

@@ -1,8 +1,8 @@
-//! The crash matrix: the process is killed at each step of its work on a data folder,
-//! and what another one finds there is judged by ids. Nothing that was acknowledged is
-//! lost, nothing is doubled or invented, and no position ever names two records.
+//! The crash matrix: the process is killed at each step of its work on a data folder, and the resulting folder is
+//! checked by record ids. Nothing acknowledged is lost, nothing is duplicated or invented, and no position ever
+//! identifies two records.
 //!
-//! A new step gets a `crash_point!` in the engine and one line in a table below.
+//! A new step needs a `crash_point!` in the engine and one line in a table below.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ mod workload;
 use judge::Judge;
 use workload::Engines::{self, Apart, Expiring, Pair};
 
-/// Steps of work, with how often each is passed unharmed before it ends the process.
+/// Steps of normal work, with the number of passes before the crash.
 const WORKING: &[(&str, Engines, &[u32])] = &[
     ("wal::group-gathered", Pair, &[0, 40]),
     ("wal::group-written", Pair, &[0, 40]),
@@ -55,7 +55,7 @@ const WORKING: &[(&str, Engines, &[u32])] = &[
     ("flush::committed", Apart, &[0]),
 ];
 
-/// Steps of opening a folder that a crash has left.
+/// Steps of opening a folder after a crash.
 const OPENING: &[(&str, Engines, &[u32])] = &[
     ("open::catalogue-ready", Pair, &[0]),
     ("wal::read", Pair, &[0]),
@@ -68,7 +68,7 @@ const OPENING: &[(&str, Engines, &[u32])] = &[
     ("open::frames-taken", Apart, &[0]),
 ];
 
-/// Steps of opening a folder with nothing in it.
+/// Steps of opening an empty folder.
 const FIRST: &[(&str, Engines, &[u32])] = &[
     ("migration::table-made", Pair, &[0]),
     ("migration::script-run", Pair, &[0]),
@@ -80,8 +80,7 @@ const FIRST: &[(&str, Engines, &[u32])] = &[
     ("open::orphans-removed", Apart, &[0]),
 ];
 
-/// Steps at which the disk is full for a while, and whether the store has to say so: what
-/// upkeep cannot do now it does later, and nothing waits for it.
+/// Steps at which the disk is temporarily full, and whether the store must report it: upkeep retries silently later.
 const FULL: &[(&str, Engines, bool)] = &[
     ("part::create=1", Pair, true),
     ("part::write=1", Pair, true),
@@ -92,7 +91,7 @@ const FULL: &[(&str, Engines, bool)] = &[
     ("catalogue::replace=0", Expiring, false),
 ];
 
-/// A crash in the midst of work, which every case but the first opening starts from.
+/// A crash during work, the start of every case except the first opening.
 const IN_WORK: &str = "wal::group-written=60";
 
 fn cases(table: &[(&'static str, Engines, &'static [u32])]) -> impl Iterator<Item = (String, Engines)> {
@@ -109,7 +108,7 @@ async fn killed_at_any_step_of_its_work_it_loses_nothing_and_doubles_nothing() {
         let mut judge = Judge::new(engines);
         judge.kill_at(&at).await;
         judge.verify().await;
-        // Once more, on what the first crash has left, and before anybody tidied it up.
+        // A second crash on the result of the first, before any cleanup.
         judge.kill_at(IN_WORK).await;
         judge.kill_at(&at).await;
         judge.verify().await;

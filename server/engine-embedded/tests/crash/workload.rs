@@ -1,4 +1,4 @@
-//! What is done on a data folder, by the process that is killed and by the one that judges.
+//! The workload on a data folder, of the killed and of the checking process.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -6,14 +6,14 @@ use engine_embedded::Options;
 use pipeline::{Batch, LogStore, Queue};
 use testkit::records;
 
-/// Which engines work on the folder.
+/// The engines of the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engines {
     /// Queue and store on one log.
     Pair,
-    /// Each with its own log, as beside a distributed one.
+    /// Each with its own log.
     Apart,
-    /// As `Pair`, and the records of one service are past their time.
+    /// As `Pair`, and the records of one service have expired.
     Expiring,
 }
 
@@ -31,7 +31,7 @@ impl Engines {
     }
 
     pub(crate) async fn open(self, folder: &Path) -> pipeline::Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
-        // Small bounds: a few hundred batches fill segments, flush and merge several times.
+        // Small limits: a few hundred batches fill segments, flush and merge several times.
         let options = Options {
             queue_bytes: 1 << 20,
             flush_records: 300,
@@ -39,7 +39,7 @@ impl Engines {
             compact_parts: 2,
             upkeep_interval: Duration::from_millis(5),
             retention_services: match self {
-                Self::Expiring => vec![(PASSING.to_owned(), Duration::from_secs(1))],
+                Self::Expiring => vec![(EXPIRED.to_owned(), Duration::from_secs(1))],
                 Self::Pair | Self::Apart => Vec::new(),
             },
             ..Options::default()
@@ -57,19 +57,19 @@ impl Engines {
 /// The records of one batch.
 pub(crate) const RECORDS: usize = 4;
 
-/// The service whose records some engines do not keep.
-const PASSING: &str = "passing";
+/// The service with expired records.
+const EXPIRED: &str = "passing";
 
 /// Whether the batch's records are of that service.
-pub(crate) fn passes(number: u64) -> bool {
+pub(crate) fn has_expired(number: u64) -> bool {
     number % 3 == 1
 }
 
-/// The batch of that number, as a client sends it who may send it again.
+/// This batch, with a client id, so that it may be sent again.
 pub(crate) fn batch(number: u64) -> Batch {
     let mut batch = Batch { client_id: true, ..records::long_messages(number, RECORDS, 400) };
-    if passes(number) {
-        batch.records.iter_mut().for_each(|record| record.service = PASSING.into());
+    if has_expired(number) {
+        batch.records.iter_mut().for_each(|record| record.service = EXPIRED.into());
     }
     batch
 }

@@ -1,5 +1,4 @@
-//! One filter, one meaning (C7): memory, parts and both together answer every question
-//! as looking at each record does.
+//! One meaning of a filter (C7): memory, parts, and both together return the same as testing each record.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ use testkit::{
 
 use crate::support::{compacting_at, delivery, flushing_at, in_memory};
 
-/// Questions that have gone wrong before, or could.
+/// Queries that were wrong before, or are likely to be.
 const ATOMS: &[&str] = &[
     "timeout",
     "\"connection reset\"",
@@ -134,11 +133,11 @@ async fn every_kind_of_question_is_answered_alike_in_memory_and_parts() {
     for options in [in_memory(), flushing_at(1), flushing_at(150), compacting_at(1)] {
         compare(7, options, false, &questions).await;
     }
-    // Only merged parts have an index of their messages.
+    // Only merged parts have a message index.
     compare(7, compacting_at(60), true, &questions).await;
 }
 
-/// `merged`: asks when the parts have become one.
+/// `merged`: queries once the parts are merged into one.
 async fn compare(seed: u64, options: Options, merged: bool, questions: &[(String, TimeRange)]) {
     let folder = tempfile::tempdir().unwrap();
     let reference = MemoryStore::new();
@@ -207,7 +206,7 @@ async fn compare_tables(store: &dyn LogStore, reference: &MemoryStore, text: &st
     let found = store.aggregate(&aggregation).await.unwrap();
     let expected = reference.aggregate(&aggregation).await.unwrap();
     assert_eq!(found, expected, "{text} in {:?}: {:?}", aggregation.range, aggregation.groupings);
-    // Counting alone may take another way, by the totals of a part.
+    // A count alone may use the totals of a part.
     let mut counting = aggregation;
     counting.groupings.iter_mut().for_each(|grouping| grouping.measures = vec![Measure::Count]);
     let found = store.aggregate(&counting).await.unwrap();

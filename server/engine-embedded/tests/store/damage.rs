@@ -1,4 +1,4 @@
-//! Parts that are missing or damaged: set aside, named, and taken back when they are whole.
+//! Missing or damaged parts: set aside, reported, and restored when they are intact.
 
 use std::{
     fs,
@@ -14,9 +14,9 @@ use testkit::records;
 use crate::support::{compacting_at, delivery, everything, in_memory};
 
 const DAY: i64 = 86_400_000_000_000;
-/// The days, of which each is a part of its own.
+/// The number of days; each is a part of its own.
 const DAYS: u64 = 5;
-/// The records of one day.
+/// The records per day.
 const EACH: usize = 60;
 
 fn day(number: u64) -> Batch {
@@ -31,8 +31,8 @@ async fn open(folder: &Path) -> Arc<dyn LogStore> {
     engine_embedded::open_store(folder, in_memory()).await.unwrap()
 }
 
-/// A folder with a part for each day, and all that is in it, newest first.
-async fn filled() -> (tempfile::TempDir, Vec<StoredRecord>) {
+/// A folder with one part per day, and all its records, newest first.
+async fn folder_with_parts() -> (tempfile::TempDir, Vec<StoredRecord>) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     for number in 0..DAYS {
@@ -44,7 +44,7 @@ async fn filled() -> (tempfile::TempDir, Vec<StoredRecord>) {
     (folder, all)
 }
 
-/// The part of that many days before the newest.
+/// The part `number` days before the newest.
 async fn part(folder: &Path, number: usize) -> PathBuf {
     inspect::parts(folder).await.unwrap()[number].path.clone()
 }
@@ -59,14 +59,13 @@ fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Puts a file back from a backup. The folder of a day is not kept empty.
-fn put(path: &Path, bytes: &[u8]) {
+/// Restores a file from a backup. The folder of a day may be gone.
+fn restore(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
-/// What happens to a part, whether it is seen when the store opens or only when it is read,
-/// and a word of the reason.
+/// A kind of damage, whether it is detected on open or only on read, and a word of the reason.
 type Harm = (&'static str, fn(&Path), bool, &'static str);
 
 const HARMS: &[Harm] = &[
@@ -85,7 +84,7 @@ const HARMS: &[Harm] = &[
             });
         },
         false,
-        "does not read",
+        "cannot be read",
     ),
     (
         "a footer that is too long",
@@ -96,16 +95,16 @@ const HARMS: &[Harm] = &[
             });
         },
         false,
-        "does not read",
+        "cannot be read",
     ),
-    ("spoilt pages", |path| overwrite(path, |bytes| bytes[4..2_000].fill(0xff)), false, "does not read"),
+    ("spoilt pages", |path| overwrite(path, |bytes| bytes[4..2_000].fill(0xff)), false, "cannot be read"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_part_is_set_aside_and_named_until_its_file_is_back() {
     for (place, (harm, damage, at_start, word)) in HARMS.iter().enumerate() {
         let number = place % DAYS as usize;
-        let (folder, all) = filled().await;
+        let (folder, all) = folder_with_parts().await;
         let path = part(folder.path(), number).await;
         let listed = inspect::parts(folder.path()).await.unwrap()[number].clone();
         let backup = fs::read(&path).unwrap();
@@ -130,7 +129,7 @@ async fn a_damaged_part_is_set_aside_and_named_until_its_file_is_back() {
             let told = (aside.records, aside.bytes, aside.oldest, aside.newest);
             assert_eq!(told, (listed.records, listed.bytes, listed.oldest, listed.newest), "{harm}");
             assert!(aside.reason.contains(word), "{harm}, {start}: {}", aside.reason);
-            // Programs that read all parts do not meet it, and what is left of it is kept.
+            // Programs that read all parts do not find it, and its remains are kept.
             assert!(!path.exists(), "{harm}");
             assert_eq!(fs::read(folder.path().join("aside").join(&aside.name)).ok(), left, "{harm}, {start}");
             store.close().await;
@@ -139,7 +138,7 @@ async fn a_damaged_part_is_set_aside_and_named_until_its_file_is_back() {
             assert!(found.len() == 1 && found[0].contains(&aside.name), "{harm}: {found:?}");
         }
 
-        put(&path, &backup);
+        restore(&path, &backup);
         let store = open(folder.path()).await;
         assert_eq!(store.status().aside, [], "{harm}: it is taken back");
         assert_eq!(everything(&*store).await, all, "{harm}: everything is there");
@@ -149,7 +148,7 @@ async fn a_damaged_part_is_set_aside_and_named_until_its_file_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_file_in_place_of_a_damaged_one_is_not_taken_back() {
-    let (folder, all) = filled().await;
+    let (folder, all) = folder_with_parts().await;
     let path = part(folder.path(), 1).await;
     let other = part(folder.path(), 2).await;
     let backup = fs::read(&path).unwrap();
@@ -158,13 +157,13 @@ async fn a_wrong_file_in_place_of_a_damaged_one_is_not_taken_back() {
     assert_eq!(everything(&*store).await, without_day(&all, 1));
     store.close().await;
     for wrong in [fs::read(&other).unwrap(), vec![1; backup.len()], Vec::new()] {
-        put(&path, &wrong);
+        restore(&path, &wrong);
         let store = open(folder.path()).await;
         assert_eq!(everything(&*store).await, without_day(&all, 1));
         assert_eq!(store.status().aside.len(), 1);
         store.close().await;
     }
-    put(&path, &backup);
+    restore(&path, &backup);
     let store = open(folder.path()).await;
     assert_eq!((everything(&*store).await, store.status().aside), (all, vec![]));
     store.close().await;
@@ -174,13 +173,13 @@ async fn a_wrong_file_in_place_of_a_damaged_one_is_not_taken_back() {
 async fn a_part_that_is_damaged_while_the_store_runs_costs_no_answer() {
     let harms = HARMS.iter().filter(|(harm, ..)| ["removed", "cut", "spoilt pages", "a spoilt footer"].contains(harm));
     for (harm, damage, ..) in harms {
-        let (folder, all) = filled().await;
+        let (folder, all) = folder_with_parts().await;
         let path = part(folder.path(), 2).await;
         let store = open(folder.path()).await;
         damage(&path);
         assert_eq!(everything(&*store).await, without_day(&all, 2), "{harm}");
         assert_eq!(store.status().aside.len(), 1, "{harm}");
-        // Those who read the tail from the beginning go on, too.
+        // Reading the tail from the beginning works, too.
         let (mut after, mut followed) = (Position(0), 0);
         while followed < all.len() - EACH {
             for block in store.follow(after).await.unwrap() {
@@ -195,7 +194,7 @@ async fn a_part_that_is_damaged_while_the_store_runs_costs_no_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_part_may_be_missing_and_positions_go_on_behind_them() {
-    let (folder, all) = filled().await;
+    let (folder, all) = folder_with_parts().await;
     let parts = folder.path().join("parts");
     let away = folder.path().join("elsewhere");
     fs::rename(&parts, &away).unwrap();
@@ -206,7 +205,7 @@ async fn every_part_may_be_missing_and_positions_go_on_behind_them() {
     assert_eq!(store.newest().await.unwrap(), newest);
     store.append(&[delivery(100, records::batch(1_000, 3))]).await.unwrap();
     assert!(everything(&*store).await.iter().all(|stored| stored.position > newest));
-    // What was stored before is still known by its batch id.
+    // The ledger still knows the old batches.
     let mut batch = day(0);
     batch.client_id = true;
     assert_eq!(store.append(&[delivery(101, batch)]).await.unwrap().duplicates, 1);
@@ -224,7 +223,7 @@ async fn every_part_may_be_missing_and_positions_go_on_behind_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_is_given_up_is_forgotten_with_what_is_left_of_it() {
-    let (folder, all) = filled().await;
+    let (folder, all) = folder_with_parts().await;
     let path = part(folder.path(), 3).await;
     overwrite(&path, |bytes| bytes.truncate(100));
     let store = open(folder.path()).await;
@@ -243,7 +242,7 @@ async fn a_part_that_is_given_up_is_forgotten_with_what_is_left_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_part_goes_by_retention_like_all_others() {
-    let (folder, _) = filled().await;
+    let (folder, _) = folder_with_parts().await;
     let path = part(folder.path(), 4).await;
     fs::remove_file(&path).unwrap();
     let options = Options { retention: Some(std::time::Duration::from_secs(60)), ..compacting_at(10) };
@@ -257,7 +256,7 @@ async fn a_damaged_part_goes_by_retention_like_all_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_part_does_not_keep_the_others_from_being_merged() {
     let folder = tempfile::tempdir().unwrap();
-    // A part for each opening, all of one day that is over.
+    // One part per opening, all of one past day.
     for number in 0..4 {
         let store = open(folder.path()).await;
         store.append(&[delivery(number + 1, records::batch(number, EACH))]).await.unwrap();
@@ -277,7 +276,7 @@ async fn a_damaged_part_does_not_keep_the_others_from_being_merged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_catalogue_is_refused_and_left_as_it_is() {
-    let (folder, _) = filled().await;
+    let (folder, _) = folder_with_parts().await;
     let catalogue = folder.path().join("catalogue.sqlite");
     overwrite(&catalogue, |bytes| bytes[..200].fill(0x33));
     let before = fs::read(&catalogue).unwrap();

@@ -1,4 +1,4 @@
-//! The bounds of dead letters.
+//! The limits on dead letters.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn past_their_bytes_the_oldest_dead_letters_go_and_are_counted_for_good() 
     let store = engine_embedded::open_store(folder.path(), options).await.unwrap();
     assert_eq!(store.status().dead_letters, status);
     store.close().await;
-    // A bound that was made less holds from the start; the newest letter stays in any case.
+    // A reduced limit applies from the start; the newest letter stays in any case.
     let store = engine_embedded::open_store(folder.path(), bounded(1, LONG)).await.unwrap();
     assert_eq!(reasons(&*store).await, expected(999..1_000));
     assert_eq!(store.status().dead_letters.dropped, 999);

@@ -1,4 +1,4 @@
-//! What is left after an end, whichever way it came.
+//! The stored data after every kind of shutdown.
 
 use std::{
     path::{Path, PathBuf},
@@ -57,7 +57,7 @@ async fn what_was_published_and_never_consumed_is_stored_at_the_next_start() {
     assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), 5);
 }
 
-/// Every file with its length and the time of its last change.
+/// Every file with its size and modification time.
 fn state(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -65,7 +65,7 @@ fn state(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
         match std::fs::metadata(&path) {
             Ok(data) if data.is_dir() => files.extend(state(&path)),
             Ok(data) => files.push((path, data.len(), data.modified().unwrap())),
-            // Gone meanwhile, so the state has changed.
+            // It was deleted meanwhile, so the state has changed.
             Err(_) => files.push((path, 0, SystemTime::now())),
         }
     }
@@ -81,7 +81,7 @@ async fn a_folder_copied_while_it_is_in_use_opens_with_every_record() {
     pump(&*queue, &*store, records::corpus(3, 30)).await;
     flushed(&*store).await;
     pump(&*queue, &*store, records::corpus(4, 2)).await;
-    // The copy of many files is no moment in time: one counts during which nothing moved.
+    // Copying many files is not atomic: the copy counts only if nothing changed during it.
     loop {
         let before = state(folder.path());
         copy_folder(folder.path(), copy.path());
@@ -136,14 +136,14 @@ async fn a_clock_that_jumps_ahead_and_back_does_not_empty_the_ledger() {
         batch
     };
     let (queue, store) = engine_embedded::open_pair(folder.path(), flushing_at(1)).await.unwrap();
-    // A day ahead, a year ahead, back, and on. Each is flushed, and the ledger bounded.
+    // A day ahead, a year ahead, back, and forward. Each is flushed and prunes the ledger.
     for (number, day) in (1..).zip([0, 1, 365, 0, 366, 1, 2]) {
         let before = store.status().bytes;
         pump(&*queue, &*store, vec![at(number, day)]).await;
         while store.status().bytes == before {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        // The client sends all that it has sent, at the time that it is now.
+        // The client sends all its batches again, with the current time.
         pump(&*queue, &*store, (1..=number).map(|number| at(number, day)).collect()).await;
         assert_eq!(ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap(), number, "day {day}");
     }

@@ -1,4 +1,4 @@
-//! The data folder as others see it, and what is refused in it.
+//! The data folder as seen by other programs, and folders that are refused.
 
 use std::{fs, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! The embedded store through its port, on real files.
+//! Tests of the embedded store through its port, on real files.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Queue and store together against the reference: whatever is done in whatever order,
-//! both hold the same records and answer alike.
+//! Queue and store together against a reference model: after any sequence of steps, both hold the same records and
+//! return the same results.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -13,15 +13,14 @@ use crate::support::{compacting_at, delivery, everything, flushing_at, in_memory
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Publishes the batch of that number; a number that was there before is a client
-    /// that sends again.
+    /// Publishes this batch; a repeated number is a client's retry.
     Publish(usize),
-    /// Takes deliveries of about so many records.
+    /// Receives deliveries of about this many records.
     Receive(usize),
-    /// Stores what was received and not stored yet; acknowledging it is a step of its own.
+    /// Stores received deliveries; acknowledging is a separate step.
     Store,
     Acknowledge,
-    /// Gives back what was received.
+    /// Releases received deliveries.
     Release,
     Ask(usize),
     Reopen,
@@ -41,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The engines under test, the reference, and what is between the two.
+/// The engines under test, the reference, and the deliveries between them.
 struct Model {
     options: Options,
     corpus: Vec<Batch>,
@@ -94,7 +93,7 @@ impl Model {
                 self.queue.close().await;
                 self.store.close().await;
                 (self.queue, self.store) = engine_embedded::open_pair(folder, self.options.clone()).await.unwrap();
-                // The log is the store's journal too: opening takes in all that it has.
+                // The log is also the store's: opening replays all of it.
                 (self.received, self.stored) = (Vec::new(), Vec::new());
                 let log: Vec<_> = self.published.iter().map(|number| self.corpus[*number].clone()).collect();
                 let log: Vec<_> = (0..).zip(log).map(|(receipt, batch)| delivery(receipt, batch)).collect();
@@ -103,7 +102,7 @@ impl Model {
         }
     }
 
-    /// Takes what is there, if there is something: receiving would wait for it.
+    /// Receives only if something is available: receiving would wait for it.
     async fn receive(&mut self, records: usize) {
         let held = (self.received.len() + self.stored.len()) as u64;
         if self.queue.status().depth > held {
@@ -131,7 +130,7 @@ impl Model {
         assert_eq!(ids(&*self.store).await, ids(&self.reference).await);
     }
 
-    /// Works everything off: then all that was ever published is there, once.
+    /// Processes everything: then each published batch is stored once.
     async fn finish(mut self) {
         while self.queue.status().depth > 0 {
             self.receive(1000).await;
@@ -152,7 +151,7 @@ impl Model {
     }
 }
 
-/// The ids of all records, in order; one that is stored twice is there twice.
+/// The sorted ids of all records, including duplicates.
 async fn ids(store: &dyn LogStore) -> Vec<RecordId> {
     let mut ids: Vec<RecordId> = everything(store).await.into_iter().map(|stored| stored.record.id).collect();
     ids.sort_unstable();

@@ -1,4 +1,4 @@
-//! The first records in every order, where they lie in bursts among many that do not match.
+//! The first records in every order, with bursts of matches among many other records.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ const RECORDS: usize = 180_000;
 const BATCH: usize = 1_000;
 const START: i64 = 1_767_312_000_000_000_000;
 
-/// Whether the records of this time match, the newest being 0: many of the newest, then fewer
-/// and fewer, and many of the oldest again.
+/// Whether the records of this age match, the newest being 0: many of the newest, then fewer and fewer, and many of the
+/// oldest again.
 fn matches(age: usize) -> bool {
     let every = match age {
         0..1_000 => 3,
@@ -25,7 +25,7 @@ fn matches(age: usize) -> bool {
     age.is_multiple_of(every)
 }
 
-/// Two records of each time, and of any two times either may come first.
+/// Two records per time; of any two times either may come first.
 fn age(seq: usize) -> usize {
     seq * 7_919 % RECORDS / 2
 }
@@ -106,7 +106,7 @@ async fn orders_agree(options: Options) {
             assert!(ids(&found) == by_position[..limit.min(all)], "{text}, the first {limit}");
         }
     }
-    // The oldest come first in what comes after a record.
+    // Neighbours after a record are returned oldest first.
     for nth in [0, 5, all / 2, all - 3, all - 1] {
         for limit in [3, 200, 1_000] {
             let context = store.context(by_time[nth], limit, limit).await.unwrap().unwrap();

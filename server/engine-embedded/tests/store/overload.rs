@@ -1,4 +1,4 @@
-//! A store that falls behind: told to clients, and over when it has caught up.
+//! A store that falls behind: clients see overload, which ends once it has caught up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use testkit::records;
 
 use crate::support::flushing_at;
 
-/// Stores what is delivered, trying again what is refused, as the consume stage does.
+/// Stores deliveries with retries, as the consume stage does.
 async fn consume(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>) {
     loop {
         let deliveries = queue.receive(500).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_store_that_cannot_write_parts_is_overload_at_the_bound_of_the_log_and
     let options = Options { queue_bytes: 1 << 20, append_patience: Duration::from_millis(100), ..flushing_at(100) };
     let (queue, store) = engine_embedded::open_pair(folder.path(), options).await.unwrap();
     let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
-    // A file in the place of the folder: no part can be written.
+    // A file in place of the folder: no part can be written.
     let (parts, aside) = (folder.path().join("parts"), folder.path().join("aside"));
     std::fs::rename(&parts, &aside).unwrap();
     std::fs::write(&parts, "").unwrap();

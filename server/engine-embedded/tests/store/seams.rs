@@ -1,4 +1,4 @@
-//! Between memory and parts: no record is missing or doubled while one becomes the other.
+//! The flush: no record is missing or duplicated while it moves from memory to parts.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use crate::support::{compacting_at, delivery, everything, flushing_at, sequence}
 const BATCHES: u64 = 120;
 const RECORDS: i64 = 25;
 
-/// Batches of numbered records whose times go back and forth over two days.
+/// Batches of numbered records whose times alternate over two days.
 fn numbered(batch: u64) -> Batch {
     let observed_time = 1_767_323_045_000_000_000 + batch as i64;
     let base = RecordId::base(1_767_323_045_000 + batch, u128::from(batch) << 20);

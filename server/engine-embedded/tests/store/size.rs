@@ -1,4 +1,4 @@
-//! What a record costs on disk: a corpus like the logs of some services.
+//! The size of a record on disk, with a corpus of realistic service logs.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::support::{delivery, flushing_at};
 
 const RECORDS: usize = 200_000;
 const BATCH: usize = 1_000;
-/// The bar for a record on disk, all in; the ledger and the catalogue take a few more per batch and part.
+/// The limit of bytes per record on disk; the ledger and the catalogue add a few per batch and part.
 const BYTES_PER_RECORD: u64 = 55;
 
-/// Messages of 120 to 200 bytes with a number or two in each.
+/// Messages of 120 to 200 bytes with one or two numbers each.
 fn templates(random: &mut StdRng) -> Vec<Vec<&'static str>> {
     const WORDS: &[&str] = &[
         "request",
@@ -66,7 +66,7 @@ fn templates(random: &mut StdRng) -> Vec<Vec<&'static str>> {
 }
 
 fn record(random: &mut StdRng, templates: &[Vec<&'static str>], begin: i64, seq: usize) -> Record {
-    // Few services write most.
+    // A few services write most of the records.
     let service = (random.random_range(0.0_f64..1.0).powi(3) * 20.0) as usize;
     let (severity, level) = match random.random_range(0..100) {
         0..10 => (5, "debug"),
@@ -107,7 +107,7 @@ async fn a_record_takes_no_more_than_its_share_of_the_disk() {
     let templates = templates(random);
     let folder = tempfile::tempdir().unwrap();
     let store = engine_embedded::open_store(folder.path(), flushing_at(50_000)).await.unwrap();
-    // Of today: a day that is over is merged at once.
+    // Today: a past day would be merged at once.
     let begin = Clock::system().now() - 300_000_000_000;
     let mut raw = 0;
     for number in 0..RECORDS / BATCH {
@@ -125,7 +125,7 @@ async fn a_record_takes_no_more_than_its_share_of_the_disk() {
         store.append(&[delivery(number as u64 + 1, batch)]).await.unwrap();
     }
     assert_eq!(store.status().records, RECORDS as u64);
-    // Full tables are written as they are, and merged when there is quiet.
+    // Full memtables are written uncompressed, and merged when the store is idle.
     let bytes = || store.status().bytes / RECORDS as u64;
     let give_up = Instant::now() + Duration::from_secs(60);
     for settled in [false, true] {

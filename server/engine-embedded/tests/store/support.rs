@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared helpers of these tests.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -6,12 +6,12 @@ use engine_embedded::Options;
 use model::{Query, Record, StoredRecord, Value};
 use pipeline::{Batch, Content, Delivery, LogStore, Queue, Receipt, SearchRequest, TimeRange};
 
-/// Bounds under which a table of `records` records becomes parts.
+/// Options with which a memtable of `records` records is flushed.
 pub(crate) fn flushing_at(records: usize) -> Options {
     Options { flush_records: records, append_patience: Duration::from_secs(60), ..Options::default() }
 }
 
-/// Bounds under which a table of `records` records becomes parts, and those are merged at once.
+/// Options with which a memtable of `records` records is flushed, and its parts are merged at once.
 pub(crate) fn compacting_at(records: usize) -> Options {
     Options {
         part_rows: 40 * records as u64,
@@ -21,7 +21,7 @@ pub(crate) fn compacting_at(records: usize) -> Options {
     }
 }
 
-/// Bounds under which everything stays in memory.
+/// Options with which everything stays in memory.
 pub(crate) fn in_memory() -> Options {
     Options { flush_interval: Duration::from_secs(3600), ..Options::default() }
 }
@@ -73,7 +73,7 @@ fn number(record: &Record) -> i64 {
     }
 }
 
-/// Waits until something has been written as parts.
+/// Waits until a part is written.
 pub(crate) async fn flushed(store: &dyn LogStore) {
     while store.status().bytes == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! Compaction and retention: few parts, nothing lost, nothing kept past its time.
+//! Compaction and retention: few parts, no losses, and expired records are deleted.
 
 use std::{path::Path, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::support::{compacting_at, delivery, everything, flushed, sequence};
 
 const DAY: i64 = 86_400_000_000_000;
 
-/// Ten records of one service, `age` before now, with an attribute of their own each.
+/// Ten records of one service, `age` before now, each with its own attribute.
 fn aged(number: u64, service: &str, age: Duration) -> Batch {
     spaced(number, 10, service, now() - age.as_nanos() as i64)
 }
@@ -19,7 +19,7 @@ fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64
 }
 
-/// So many records, a nanosecond apart from `time` on, with an attribute of their own each.
+/// `count` records, a nanosecond apart from `time` on, each with its own attribute.
 fn spaced(number: u64, count: i64, service: &str, time: i64) -> Batch {
     let now = now();
     let base = RecordId::base(1_767_323_045_000 + number, u128::from(number) << 20);
@@ -57,11 +57,11 @@ async fn stored(folder: &Path, options: Options, batches: Vec<Batch>) -> std::sy
     store
 }
 
-/// Waits until so many records are left.
-async fn left(store: &dyn LogStore, records: u64) {
+/// Waits until `records` records are left.
+async fn wait_until_left(store: &dyn LogStore, records: u64) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
-        let count = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap();
+        let count = ask::count(store, &Query::default(), TimeRange::ALL).await.unwrap();
         if count == records {
             return;
         }
@@ -77,7 +77,7 @@ fn hours(hours: u64) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
     let folder = tempfile::tempdir().unwrap();
-    // 400 attributes of their own are more than a part has columns for.
+    // 400 different attributes exceed the columns of a part.
     let batches = (0..40).map(|number| aged(number, "api", hours(24 * 40))).collect();
     let store = stored(folder.path(), compacting_at(10), batches).await;
     let expected = everything(&*store).await;
@@ -105,7 +105,7 @@ async fn many_parts_become_few_and_attributes_beyond_the_columns_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_that_overlap_a_little_become_one_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    // All in one day that is over: nothing but one part is left of it.
+    // All in one past day: a single part remains.
     let begin = now() / DAY * DAY - 40 * DAY;
     let batches = (0..8).map(|number| spaced(number, 700, "api", begin + number as i64 * 500)).collect();
     let store = stored(folder.path(), compacting_at(700), batches).await;
@@ -126,7 +126,7 @@ async fn parts_that_overlap_a_little_become_one_in_order() {
 async fn the_space_of_merged_parts_is_free_at_once_also_while_a_tail_waits() {
     let folder = tempfile::tempdir().unwrap();
     let batches = (0..20).map(|number| aged(number, "api", hours(24 * 40))).collect();
-    // Upkeep comes when the parts are there and the tail waits.
+    // The interval leaves time for the parts to be written and the tail to wait.
     let options = Options { upkeep_interval: Duration::from_millis(500), ..compacting_at(10) };
     let store = stored(folder.path(), options, batches).await;
     while inspect::parts(folder.path()).await.unwrap().len() < 10 {
@@ -153,7 +153,7 @@ async fn records_past_the_retention_go_and_their_files_with_them() {
     let batches = vec![aged(0, "api", hours(100)), aged(1, "api", hours(60)), aged(2, "api", hours(1))];
     let options = Options { retention: Some(hours(72)), ..compacting_at(1) };
     let store = stored(folder.path(), options, batches).await;
-    left(&*store, 20).await;
+    wait_until_left(&*store, 20).await;
     assert_eq!(sequence(&everything(&*store).await), (10..30).collect::<Vec<_>>());
     store.close().await;
     assert_eq!(files(folder.path()), 2);
@@ -190,9 +190,9 @@ async fn a_service_with_a_shorter_time_is_taken_out_and_the_others_stay() {
     let batches = (0..).zip(ages).map(|(number, (service, age))| aged(number, service, hours(age))).collect();
     let options = Options { retention_services: vec![("debug".to_owned(), hours(24))], ..compacting_at(15) };
     let store = stored(folder.path(), options, batches).await;
-    left(&*store, 30).await;
+    wait_until_left(&*store, 30).await;
     assert_eq!(sequence(&everything(&*store).await), (10..40).collect::<Vec<_>>());
-    // Positions, the resume points of tails, are what they were.
+    // Positions, the resume points of tails, are unchanged.
     let in_order =
         store.read_after(Default::default(), store.newest().await.unwrap(), &Query::default(), 100).await.unwrap();
     assert_eq!(in_order.len(), 30);

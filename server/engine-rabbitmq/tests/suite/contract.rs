@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use pipeline::Queue;
 use testkit::{contract::QueueHarness, servers::rabbitmq::RabbitMq};
 
-use crate::support::{self, Aside};
+use crate::support::{self, SideChannel};
 
 struct Harness {
     url: String,
@@ -20,8 +20,8 @@ impl QueueHarness for Harness {
 
     async fn crash(&self, queue: Arc<dyn Queue>) {
         drop(queue);
-        // What the lost consumer held is back in its place once it is gone.
-        Aside::connect(&self.url).await.until(|(_, consumers)| consumers == 0).await;
+        // The deliveries of the lost consumer are back in the queue once it is gone.
+        SideChannel::connect(&self.url).await.until(|(_, consumers)| consumers == 0).await;
     }
 }
 

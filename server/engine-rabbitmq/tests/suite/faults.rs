@@ -1,4 +1,4 @@
-//! What goes wrong between the engine and a broker, and what must hold then.
+//! Failures between the engine and a broker.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -11,14 +11,14 @@ use lapin::{
 use pipeline::{Content, ErrorClass, Queue, Supervisor};
 use testkit::{contract::within_limit, servers::rabbitmq::RabbitMq};
 
-use crate::support::{self, Aside, batch, connect, content, publish_until_confirmed, receipts, receive_all};
+use crate::support::{self, SideChannel, batch, connect, content, publish_until_confirmed, receipts, receive_all};
 
 #[tokio::test]
 async fn bytes_that_are_no_batch_are_delivered_as_such_and_stop_nothing() {
     within_limit(async {
         let url = RabbitMq::shared().await.fresh_queue();
         let queue = connect(&url).await;
-        let aside = Aside::connect(&url).await;
+        let aside = SideChannel::connect(&url).await;
         let options = BasicPublishOptions::default();
         let name = aside.queue.as_str().into();
         aside.channel.basic_publish("".into(), name, options, b"hello", BasicProperties::default()).await.unwrap();
@@ -42,10 +42,10 @@ async fn a_deleted_queue_fails_what_it_loses_and_is_declared_again() {
         let url = RabbitMq::shared().await.fresh_queue();
         let queue = connect(&url).await;
         queue.publish(batch(1)).await.unwrap();
-        let aside = Aside::connect(&url).await;
+        let aside = SideChannel::connect(&url).await;
         aside.channel.queue_delete(aside.queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
 
-        // Every one of them either fails or arrives, and in time they arrive again.
+        // Each one either fails or arrives, and eventually they arrive again.
         let mut confirmed = BTreeSet::new();
         let mut failed = 0;
         for number in 2.. {
@@ -77,7 +77,7 @@ async fn a_queue_deleted_under_its_consumer_is_consumed_again() {
         let queue = connect(&url).await;
         queue.publish(batch(1)).await.unwrap();
         receive_all(&*queue, [batch(1).id].into()).await;
-        let aside = Aside::connect(&url).await;
+        let aside = SideChannel::connect(&url).await;
         aside.channel.queue_delete(aside.queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
         publish_until_confirmed(&*queue, &batch(2)).await;
         receive_all(&*queue, [batch(2).id].into()).await;
@@ -196,7 +196,7 @@ async fn a_network_that_swallows_everything_is_noticed_and_left() {
         proxy.restore();
         proxy.cut_once();
         publish_until_confirmed(&*queue, &batch(3)).await;
-        // The first was never acknowledged, so it comes again; the second may come.
+        // The first was never acknowledged, so it is redelivered; the second may be.
         receive_all(&*queue, [content(&held[0]).id, batch(3).id].into()).await;
         queue.close().await;
     })
@@ -210,7 +210,7 @@ async fn a_memory_alarm_is_answered_at_once_and_passes() {
         let queue = connect(&broker.fresh_queue()).await;
         publish_until_confirmed(&*queue, &batch(1)).await;
         broker.control(&["set_vm_memory_high_watermark", "absolute", "1"]).await.unwrap();
-        // The broker says so to those who publish.
+        // The broker notifies publishers.
         let mut number = 2;
         let error = loop {
             match queue.publish(batch(number)).await {
@@ -223,7 +223,7 @@ async fn a_memory_alarm_is_answered_at_once_and_passes() {
         assert_eq!(error.class, ErrorClass::Overloaded);
         assert!(error.retry_after.is_some());
         assert!(queue.status().trouble.unwrap().contains("blocks publishers"));
-        // What is in the queue is delivered all the same.
+        // Messages in the queue are still delivered.
         receive_all(&*queue, (1..number).map(|number| batch(number).id).collect()).await;
 
         broker.control(&["set_vm_memory_high_watermark", "0.9"]).await.unwrap();
@@ -239,7 +239,7 @@ async fn released_batches_stay_at_the_broker_until_they_are_asked_for() {
     within_limit(async {
         let url = RabbitMq::shared().await.fresh_queue();
         let queue = connect(&url).await;
-        let aside = Aside::connect(&url).await;
+        let aside = SideChannel::connect(&url).await;
         for number in 1..=5 {
             queue.publish(batch(number)).await.unwrap();
         }
@@ -269,7 +269,7 @@ async fn what_the_broker_refuses_is_an_error_and_not_a_wait() {
             assert!(error.message.contains(reason), "{error}");
             assert!(!error.message.contains("wr0ng"), "{error}");
         }
-        let classic = Aside::connect(&broker.fresh_queue()).await;
+        let classic = SideChannel::connect(&broker.fresh_queue()).await;
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         let name = classic.queue.as_str().into();
         classic.channel.queue_declare(name, options, FieldTable::default()).await.unwrap();
@@ -286,8 +286,7 @@ async fn a_broker_that_is_not_there_yet_is_waited_for() {
         let mut broker = RabbitMq::start().await.unwrap();
         let url = broker.fresh_queue();
         broker.stop().await.unwrap();
-        // The first is asked first, when no broker is there; that it does not give up shows in
-        // what it gives.
+        // The first future is polled first, before the broker runs; its success shows that it keeps trying.
         let (queue, restarted) = tokio::join!(connect(&url), broker.restart());
         restarted.unwrap();
         queue.publish(batch(1)).await.unwrap();

@@ -1,6 +1,6 @@
-//! The engine on a real broker: the contract of the port, and faults.
+//! The engine on a real broker: the contract of the port, and failures.
 
-// Clippy knows test functions, not what they share.
+// Clippy recognises test functions, but not their helpers.
 #![allow(clippy::unwrap_used)]
 
 mod contract;

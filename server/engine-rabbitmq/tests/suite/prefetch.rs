@@ -5,9 +5,9 @@ use std::sync::Arc;
 use engine_rabbitmq::Options;
 use testkit::{contract::within_limit, records, servers::rabbitmq::RabbitMq};
 
-use crate::support::{Aside, connect, connect_with, content, receipts};
+use crate::support::{SideChannel, connect, connect_with, content, receipts};
 
-/// The window grows meanwhile, for which the subscription is made anew several times.
+/// The window grows meanwhile, which recreates the subscription several times.
 #[tokio::test]
 async fn a_backlog_of_small_batches_comes_in_order_and_once_while_the_window_grows() {
     within_limit(async {
@@ -43,17 +43,17 @@ async fn large_batches_stay_at_the_broker_past_the_bytes_of_the_window() {
             ..Options::default()
         };
         let queue = connect_with(&url, options).await;
-        let aside = Aside::connect(&url).await;
+        let aside = SideChannel::connect(&url).await;
         let total = 150;
         for number in 0..total {
-            // 16 kB that do not compress below 12.
+            // 16 kB that compress to no less than 12.
             queue.publish(Arc::new(records::long_messages(number, 1, 16 << 10))).await.unwrap();
         }
         let mut received = 0;
         while received < total as usize {
             let deliveries = queue.receive(1_000).await.unwrap();
             assert!(deliveries.len() <= 2, "a call returns no more than is decoded ahead");
-            let (waiting, _) = aside.look().await;
+            let (waiting, _) = aside.counts().await;
             // The first subscription is for 32, before a size is known.
             let held = total as usize - received - waiting as usize;
             assert!(held <= 32 + 4, "{held} batches are held");

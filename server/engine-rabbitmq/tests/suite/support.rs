@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Shared helpers of the tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,21 +11,21 @@ use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeclareOpti
 use pipeline::{Batch, BatchId, Content, Delivery, Queue, Receipt};
 use testkit::{chaos::Proxy, records, servers::rabbitmq::RabbitMq};
 
-/// Connects the engine, without the rest that only matters when the broker is killed.
+/// Connects the engine, without the wait that only matters when the broker is killed.
 pub(crate) async fn connect(url: &str) -> Arc<dyn Queue> {
     connect_with(url, Options { new_queue_rest: Duration::ZERO, ..Options::default() }).await
 }
 
 /// Connects the engine.
 pub(crate) async fn connect_with(url: &str, options: Options) -> Arc<dyn Queue> {
-    // What the engine says is shown with the failures, chosen by RUST_LOG.
+    // The engine's log lines, selected by RUST_LOG, are shown with failures.
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "engine_rabbitmq=debug".into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     engine_rabbitmq::connect(url, options).await.unwrap()
 }
 
-/// A batch of three records whose id is made of the number.
+/// A batch of three records whose id is derived from the number.
 pub(crate) fn batch(number: u64) -> Arc<Batch> {
     Arc::new(records::batch(number, 3))
 }
@@ -42,8 +42,7 @@ pub(crate) fn receipts(deliveries: &[Delivery]) -> Vec<Receipt> {
     deliveries.iter().map(|delivery| delivery.receipt).collect()
 }
 
-/// Receives and acknowledges until all of these batches were there; returns how often
-/// each came.
+/// Receives and acknowledges until all of these batches have arrived; returns how often each arrived.
 pub(crate) async fn receive_all(queue: &dyn Queue, mut awaited: BTreeSet<BatchId>) -> BTreeMap<BatchId, usize> {
     let mut counts = BTreeMap::new();
     while !awaited.is_empty() {
@@ -58,8 +57,8 @@ pub(crate) async fn receive_all(queue: &dyn Queue, mut awaited: BTreeSet<BatchId
     counts
 }
 
-/// A proxy before the shared broker, and the URL of a fresh queue behind it. A silent
-/// network is noticed within seconds.
+/// A proxy in front of the shared broker, and the URL of a new queue behind it. A silent network is detected within
+/// seconds.
 pub(crate) async fn behind_proxy() -> (Proxy, String) {
     let url = RabbitMq::shared().await.fresh_queue();
     let broker = url.split(['@', '/']).nth(3).unwrap().to_owned();
@@ -69,7 +68,7 @@ pub(crate) async fn behind_proxy() -> (Proxy, String) {
     (proxy, format!("{url}&heartbeat=2"))
 }
 
-/// Publishes until it is confirmed, as a client that resends would.
+/// Publishes until it is confirmed, like a client that retries.
 pub(crate) async fn publish_until_confirmed(queue: &dyn Queue, batch: &Arc<Batch>) {
     while let Err(error) = queue.publish(batch.clone()).await {
         assert!(error.is_retryable(), "{error}");
@@ -77,14 +76,14 @@ pub(crate) async fn publish_until_confirmed(queue: &dyn Queue, batch: &Arc<Batch
     }
 }
 
-/// A channel beside the engine's, to look at the queue and to harm it.
-pub(crate) struct Aside {
+/// A separate channel, to inspect and damage the queue.
+pub(crate) struct SideChannel {
     pub(crate) channel: Channel,
     pub(crate) queue: String,
     _connection: Connection,
 }
 
-impl Aside {
+impl SideChannel {
     pub(crate) async fn connect(url: &str) -> Self {
         let queue = url.rsplit_once("queue=").unwrap().1.split('&').next().unwrap().to_owned();
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
@@ -93,7 +92,7 @@ impl Aside {
     }
 
     /// Waiting messages and consumers.
-    pub(crate) async fn look(&self) -> (u32, u32) {
+    pub(crate) async fn counts(&self) -> (u32, u32) {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let queue = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
         let queue = queue.await.unwrap();
@@ -101,7 +100,7 @@ impl Aside {
     }
 
     pub(crate) async fn until(&self, is_so: impl Fn((u32, u32)) -> bool) {
-        while !is_so(self.look().await) {
+        while !is_so(self.counts().await) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Storing what is taken of records some of which are refused.
+//! Stores the valid records when the server refuses some of them.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,24 @@ use sqlx::PgConnection;
 use super::plan::Plan;
 use crate::{error::data_refusal, insert, piece::Piece};
 
-/// A piece of a batch, with the place of the batch among the new ones.
+/// The index of a new batch, and a piece of it.
 type Numbered<'b> = (usize, Piece<'b>);
 
 /// The records that were refused.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
-    /// The place of the batch among the new ones, and the record's in the batch.
+    /// Indexes of the batch among the new ones, and of the record in the batch.
     pub(super) places: BTreeSet<(usize, usize)>,
     pub(super) letters: Vec<NewDeadLetter>,
 }
 
-/// Stores the records, halving what is refused until single records are: those are
-/// returned with the server's reason.
+/// Stores the records, bisecting refused pieces down to single records. Returns the refused records with the server's
+/// reasons.
 ///
-/// One refused record among many batches costs some twenty statements more, not one for
-/// each batch.
-pub(super) async fn store_what_is_taken(connection: &mut PgConnection, plan: &Plan<'_>) -> sqlx::Result<Refused> {
+/// One refused record among many batches costs about twenty extra statements, not one per batch.
+pub(super) async fn store_valid(connection: &mut PgConnection, plan: &Plan<'_>) -> sqlx::Result<Refused> {
     let mut refused = Refused::default();
-    // What is next stands last, so that positions are stored in their order.
+    // A stack with the next piece last, so that positions are stored in order.
     let mut waiting: Vec<Vec<Numbered<'_>>> = vec![plan.pieces().into_iter().enumerate().collect()];
     while let Some(pieces) = waiting.pop() {
         let only: Vec<_> = pieces.iter().map(|(_, piece)| piece.clone()).collect();
@@ -41,7 +40,7 @@ pub(super) async fn store_what_is_taken(connection: &mut PgConnection, plan: &Pl
             [(batch, piece)] if piece.places.len() <= 1 => {
                 let place = piece.places.start;
                 tracing::warn!("a record of batch {} becomes a dead letter: {reason}", piece.batch.id);
-                refused.letters.push(letter(piece.batch, place, reason));
+                refused.letters.push(dead_letter(piece.batch, place, reason));
                 refused.places.insert((*batch, place));
             }
             [(batch, piece)] => {
@@ -57,10 +56,9 @@ pub(super) async fn store_what_is_taken(connection: &mut PgConnection, plan: &Pl
     Ok(refused)
 }
 
-/// The record as a batch of its own, so that it can be replayed. The batch's id is known
-/// to the ledger, so this one is made from the record's, as a UUID of version 8: the
-/// records' own are of version 7.
-fn letter(batch: &Batch, place: usize, reason: String) -> NewDeadLetter {
+/// The record as a batch of its own, for replay. The ledger knows the batch's id, so the new id is derived from the
+/// record's: a UUID of version 8, since record ids have version 7.
+fn dead_letter(batch: &Batch, place: usize, reason: String) -> NewDeadLetter {
     let records = batch.records.get(place..=place).unwrap_or_default().to_vec();
     let mut id = records.first().map(|record| record.id.to_bytes()).unwrap_or_default();
     id[6] = id[6] & 0x0f | 0x80;

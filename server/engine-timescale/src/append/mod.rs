@@ -1,4 +1,4 @@
-//! Storing: ledger, block number, records, runs and block, in one transaction.
+//! Appends: ledger, block number, records, runs and block, in one transaction.
 
 mod careful;
 mod plan;
@@ -19,18 +19,18 @@ use crate::{
 
 /// The lower bits of a position are the record's ordinal in its block.
 const ORDINAL_BITS: u32 = 20;
-/// The records that one block has room for.
+/// The limit of records per block.
 const BLOCK_RECORDS: usize = 1 << ORDINAL_BITS;
 
-/// What an append did.
+/// The result of an append.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) appended: Appended,
-    /// What was stored, in order of position.
+    /// The stored blocks, in position order.
     pub(crate) blocks: Vec<Block>,
 }
 
-/// Stores the deliveries, in one transaction unless they are more than a block can hold.
+/// Stores the deliveries, in one transaction per block.
 pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Delivery]) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for part in parts(deliveries) {
@@ -41,7 +41,7 @@ pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Del
         }
         let mut session = Session::open(pool).await?;
         let stored = match store(session.connection()?, &part, false).await {
-            // Some record is refused as data: once more, record by record where needed.
+            // Some record is refused as data: retries with bisection.
             Err(error) if data_refusal(&error).is_some() => store(session.connection()?, &part, true).await,
             other => other,
         };
@@ -55,12 +55,12 @@ pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Del
     Ok(outcome)
 }
 
-/// What one transaction is to store.
+/// The content of one transaction.
 #[derive(Debug, Default)]
 struct Part {
-    /// Each id once.
+    /// Without duplicates.
     batches: Vec<Arc<Batch>>,
-    /// Deliveries of a batch that is already among them.
+    /// The number of duplicates of these batches.
     repeated: u64,
     letters: Vec<NewDeadLetter>,
     records: usize,
@@ -96,7 +96,7 @@ fn parts(deliveries: &[Delivery]) -> Vec<Part> {
     parts
 }
 
-/// One transaction. Where the commit's answer is lost, the ledger knows on the next try.
+/// Runs one transaction. If the response to the commit is lost, the ledger deduplicates the retry.
 async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sqlx::Result<Outcome> {
     let mut transaction = connection.begin().await?;
     let new = insert_ledger(&mut transaction, &part.batches).await?;
@@ -110,7 +110,7 @@ async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sql
         let block: i64 = sqlx::query("select logboom.draw_block()").fetch_one(&mut *transaction).await?.try_get(0)?;
         plan.begin_at(block << ORDINAL_BITS);
         if careful {
-            let refused = careful::store_what_is_taken(&mut transaction, &plan).await?;
+            let refused = careful::store_valid(&mut transaction, &plan).await?;
             letters.extend(refused.letters);
             runs = plan.runs(|batch, place| refused.places.contains(&(batch, place)));
         } else {
@@ -136,7 +136,7 @@ async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sql
     Ok(outcome)
 }
 
-/// Enters the batches; returns those that were not known, in the order given.
+/// Adds the batches to the ledger; returns the new ones, in the given order.
 async fn insert_ledger(connection: &mut PgConnection, batches: &[Arc<Batch>]) -> sqlx::Result<Vec<Arc<Batch>>> {
     if batches.is_empty() {
         return Ok(Vec::new());

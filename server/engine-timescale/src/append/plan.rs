@@ -1,4 +1,4 @@
-//! Where the records of a transaction go.
+//! Assigns positions to the records of a transaction.
 
 use std::{ops::Range, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     types::{Instant, Uuid},
 };
 
-/// The new batches of a transaction, one after the other.
+/// The new batches of a transaction, in order.
 #[derive(Debug)]
 pub(super) struct Plan<'b> {
     batches: &'b [Arc<Batch>],
@@ -31,8 +31,8 @@ impl<'b> Plan<'b> {
         self.batches.iter().map(|batch| batch.records.len()).sum()
     }
 
-    /// Each batch with its place among them and the position of its first record.
-    fn placed(&self) -> impl Iterator<Item = (usize, &'b Arc<Batch>, i64)> {
+    /// Each batch with its index and the position of its first record.
+    fn with_positions(&self) -> impl Iterator<Item = (usize, &'b Arc<Batch>, i64)> {
         let positions = self.batches.iter().scan(self.first, |next, batch| {
             let first = *next;
             *next += batch.records.len() as i64;
@@ -42,21 +42,20 @@ impl<'b> Plan<'b> {
     }
 
     pub(super) fn pieces(&self) -> Vec<Piece<'b>> {
-        self.placed().map(|(_, batch, first)| Piece { batch, places: 0..batch.records.len(), first }).collect()
+        self.with_positions().map(|(_, batch, first)| Piece { batch, places: 0..batch.records.len(), first }).collect()
     }
 
-    /// The runs that are stored, without the records that `is_refused` names by their
-    /// batch's and their own place.
+    /// The runs to store, without the refused records; `is_refused` takes the indexes of batch and record.
     pub(super) fn runs(&self, is_refused: impl Fn(usize, usize) -> bool) -> Vec<Run> {
         let mut runs = Vec::new();
-        for (batch_place, batch, first) in self.placed() {
+        for (batch_place, batch, first) in self.with_positions() {
             let mut of_batch: Vec<Run> = Vec::new();
             for (place, record) in batch.records.iter().enumerate() {
                 if is_refused(batch_place, place) {
                     continue;
                 }
                 match of_batch.last_mut() {
-                    Some(run) if run.goes_on_with(place, record) => run.places.end = place + 1,
+                    Some(run) if run.continues_with(place, record) => run.places.end = place + 1,
                     _ => of_batch.push(Run {
                         batch: Arc::clone(batch),
                         places: place..place + 1,
@@ -70,7 +69,7 @@ impl<'b> Plan<'b> {
     }
 }
 
-/// Records of one batch that are stored at consecutive positions, with consecutive ids.
+/// Records of one batch with consecutive positions and consecutive ids.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) batch: Arc<Batch>,
@@ -80,8 +79,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Whether the record at this place of the batch comes right after the run.
-    fn goes_on_with(&self, place: usize, record: &Record) -> bool {
+    /// Whether the record at this index continues the run.
+    fn continues_with(&self, place: usize, record: &Record) -> bool {
         self.places.end == place
             && self.records().first().is_some_and(|first| first.id.nth(self.places.len()) == record.id)
     }
@@ -110,7 +109,7 @@ impl Run {
         (instant(times().min()), instant(times().max()))
     }
 
-    /// As the tail is given it.
+    /// The run as a block for tails.
     pub(super) fn block(&self) -> Block {
         let whole = self.places == (0..self.batch.records.len());
         let batch = if whole {

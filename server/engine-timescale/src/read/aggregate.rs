@@ -1,4 +1,4 @@
-//! Grouping and measuring (C13): in the database where SQL means the same, else row by row.
+//! Aggregation (C13): in the database where SQL is equivalent, otherwise row by row.
 
 use std::pin::pin;
 
@@ -24,7 +24,7 @@ use crate::{
     types::Instant,
 };
 
-/// The most groups that are kept while they are collected here.
+/// The limit of groups collected in memory.
 const GROUPS: usize = 200_000;
 
 /// See [`pipeline::Ask::aggregate`].
@@ -37,7 +37,7 @@ pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> R
     let in_minutes = |grouping: &Grouping| readers.have_minutes && minutes_suffice(query, grouping);
     let by_minutes = groupings.iter().any(in_minutes);
     let mut session = Session::open(&readers.pool).await?;
-    // Several statements are to see one state of the store.
+    // Several statements must read the same snapshot.
     let is_transaction = by_minutes || groupings.len() > 1;
     if is_transaction {
         minutes::begin(&mut session).await?;
@@ -45,10 +45,10 @@ pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> R
     let split = if by_minutes { Some(minutes::split(&mut session, *range).await?) } else { None };
     let mut tables = Vec::with_capacity(groupings.len());
     for grouping in groupings {
-        let mut asked = Asked { session: &mut session, query, range: *range, grouping };
+        let mut run = GroupingRun { session: &mut session, query, range: *range, grouping };
         tables.push(match &split {
-            Some(split) if in_minutes(grouping) => asked.from_minutes(split).await?,
-            _ => asked.from_records().await?,
+            Some(split) if in_minutes(grouping) => run.group_minutes(split).await?,
+            _ => run.group_records().await?,
         });
     }
     if is_transaction {
@@ -59,7 +59,7 @@ pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> R
     Ok(tables)
 }
 
-/// Whether the counted minutes answer the same as the records do.
+/// Whether the counted minutes give the same result as the records.
 fn minutes_suffice(query: &Query, grouping: &Grouping) -> bool {
     let is_known = |key: &Key| match key {
         Key::Field(field) => matches!(field, Field::Service | Field::Level),
@@ -71,7 +71,7 @@ fn minutes_suffice(query: &Query, grouping: &Grouping) -> bool {
 }
 
 /// One grouping of an aggregation.
-struct Asked<'a> {
+struct GroupingRun<'a> {
     session: &'a mut Session,
     query: &'a Query,
     range: TimeRange,
@@ -82,38 +82,38 @@ struct Asked<'a> {
 #[derive(Clone, Copy)]
 struct Source {
     table: &'static str,
-    /// The column of the time.
+    /// The name of the time column.
     time: &'static str,
-    /// How many records a group of rows stands for.
+    /// The SQL of a group's number of records.
     records: &'static str,
 }
 
 const LOGS: Source = Source { table: "logs", time: "time", records: "count(*)" };
 const MINUTES: Source = Source { table: "minutes", time: "minute", records: "sum(records)::bigint" };
 
-impl Asked<'_> {
-    async fn from_records(&mut self) -> Result<Table> {
+impl GroupingRun<'_> {
+    async fn group_records(&mut self) -> Result<Table> {
         let statement = Statement::matching(self.query).within(self.range);
         if !self.is_exact(&statement) {
             let mut groups = Groups::new(self.grouping);
             self.add_rows(statement, &mut groups).await?;
             return Ok(groups.into_table());
         }
-        // One more than is wanted tells whether there are more.
+        // One more than the limit shows whether there are more.
         let limit = self.grouping.limit + 1;
         let groups = self.groups_of(statement, LOGS, Some(limit)).await?;
         Ok(self.grouping.table(groups, |keys| keys))
     }
 
-    /// From the table of minutes as far as that goes, and the rest from the records.
-    async fn from_minutes(&mut self, split: &Split) -> Result<Table> {
+    /// Uses the table of minutes as far as possible, and the records for the rest.
+    async fn group_minutes(&mut self, split: &Split) -> Result<Table> {
         let mut groups = Groups::new(self.grouping);
         if !split.counted.is_empty() {
             let statement = Statement::matching(self.query).during(&split.counted);
             let counted = self.groups_of(statement, MINUTES, None).await?;
             merge(&mut groups, counted)?;
         }
-        for range in &split.afresh {
+        for range in &split.recounted {
             let statement = Statement::matching(self.query).within(*range);
             if self.is_exact(&statement) {
                 let counted = self.groups_of(statement, LOGS, None).await?;
@@ -125,7 +125,7 @@ impl Asked<'_> {
         Ok(groups.into_table())
     }
 
-    /// Whether SQL sees the same records and the same keys. Its times are microseconds.
+    /// Whether SQL selects the same records and keys. Its times are in microseconds.
     fn is_exact(&self, statement: &Statement) -> bool {
         let is_exact = |key: &Key| match key {
             Key::Time { width } => width % 1_000 == 0,
@@ -134,7 +134,7 @@ impl Asked<'_> {
         statement.exact && self.grouping.keys.iter().all(is_exact)
     }
 
-    /// Groups in the database; the largest `limit` of them, or all.
+    /// Groups in the database; returns the largest `limit` groups, or all.
     async fn groups_of(
         &mut self,
         mut statement: Statement,
@@ -155,7 +155,7 @@ impl Asked<'_> {
         columns.push(format!("{records} as records"));
         columns.push(if self.measures_time() { format!("max({time}) as newest") } else { "null as newest".to_owned() });
         let group = if keys.is_empty() { String::new() } else { format!("group by {}", keys.join(", ")) };
-        // Groups are named and put in order when there are few of them left.
+        // Groups are named and sorted after aggregation, when few are left.
         let rest = limit.map(|limit| {
             let limit = statement.parameters.bind(i64::try_from(limit).unwrap_or(i64::MAX));
             format!("order by {} limit {limit}", order.join(", "))
@@ -180,7 +180,7 @@ impl Asked<'_> {
         self.grouping.measures.contains(&Measure::NewestTime)
     }
 
-    /// Groups row by row, those that the query really matches.
+    /// Groups row by row; only rows that match the query.
     async fn add_rows(&mut self, statement: Statement, groups: &mut Groups<'_>) -> Result<()> {
         let exact = statement.exact;
         let fields = self.grouping.keys.iter().filter_map(|key| match key {
@@ -192,7 +192,7 @@ impl Asked<'_> {
             let record = stored_record(&row)?.record;
             if exact || self.query.matches(&record) {
                 groups.add(&record);
-                check_number(groups)?;
+                check_group_limit(groups)?;
             }
         }
         Ok(())
@@ -203,13 +203,13 @@ fn merge(groups: &mut Groups<'_>, more: Vec<(Vec<Cell>, Group)>) -> Result<()> {
     for (keys, group) in more {
         groups.merge(keys, group);
     }
-    check_number(groups)
+    check_group_limit(groups)
 }
 
-fn check_number(groups: &Groups<'_>) -> Result<()> {
+fn check_group_limit(groups: &Groups<'_>) -> Result<()> {
     if groups.len() > GROUPS {
         return Err(Error::invalid(format!(
-            "the answer has more than {GROUPS} groups; narrow the time range or the filter"
+            "the result has more than {GROUPS} groups; narrow the time range or the filter"
         )));
     }
     Ok(())
@@ -220,14 +220,14 @@ fn value_of(key: &Key, time: &str, range: TimeRange, parameters: &mut Parameters
     match key {
         Key::Time { width } => {
             let step = parameters.bind(format!("{} microseconds", width / 1_000));
-            // No time is before it, and bins are counted from it.
+            // The origin of the bins: at or before all times of the range.
             let width = i128::from(*width);
             let origin = i128::from(range.from).div_euclid(width) * width / 1_000;
             let origin = parameters.bind(Instant::from_unix_micros(origin as i64));
             format!("date_bin({step}::text::interval, {time}, {origin})")
         }
         Key::Field(Field::Level) => "(severity - 1) / 4".to_owned(),
-        // No text of PostgreSQL holds NUL, so no record has such an attribute.
+        // PostgreSQL texts cannot contain NUL, so no record has such an attribute.
         Key::Field(Field::Attribute(key)) if key.contains('\0') => "null::text".to_owned(),
         Key::Field(field) => format!("nullif({}, '') collate \"C\"", text_of(field, parameters)),
     }
@@ -248,7 +248,7 @@ fn cell(key: &Key, row: &PgRow, place: usize) -> Result<Cell> {
         Key::Field(Field::Level) => {
             let class: i32 = row.try_get(place).map_err(classify)?;
             let class = usize::try_from(class).ok().and_then(|class| LevelClass::ALL.get(class));
-            let class = class.ok_or_else(|| Error::corrupt("a record has a severity that there is not"))?;
+            let class = class.ok_or_else(|| Error::corrupt("a record has an invalid severity"))?;
             aggregate::class(*class)
         }
         Key::Field(_) => aggregate::text(row.try_get(place).map_err(classify)?),

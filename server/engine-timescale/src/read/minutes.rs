@@ -1,9 +1,8 @@
-//! Counting by `logboom.minutes` where that is as good as counting records.
+//! Counts by `logboom.minutes` where that is equivalent to counting records.
 //!
-//! The table is refreshed now and then, up to a position. What was stored since may lie
-//! at any time, and the runs say at which: the minutes they touch are counted afresh,
-//! from the records, and so are the ends of a range that are no whole minutes. So the
-//! answer is exact whenever the refresh was, and quick where it was a moment ago.
+//! The table is refreshed periodically, up to a position. Records stored since may have any time; their runs contain
+//! it. The minutes they touch are recounted from the records, as are partial minutes at the ends of a range. So the
+//! result is always exact, and fast after a recent refresh.
 
 use pipeline::{Result, TimeRange};
 use sqlx::Row;
@@ -12,19 +11,19 @@ use crate::{error::classify, session::Session, types::Instant};
 
 /// Nanoseconds.
 pub(super) const MINUTE: i64 = 60_000_000_000;
-/// The most ranges that are counted afresh; nearer ones are taken together.
+/// The limit of recounted ranges; beyond it the nearest ones are merged.
 const RANGES: usize = 8;
 
-/// How a range of time is counted.
+/// How a time range is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Split {
-    /// Whole minutes, from the table.
+    /// Whole minutes, counted from the table.
     pub(super) counted: Vec<TimeRange>,
-    /// From the records.
-    pub(super) afresh: Vec<TimeRange>,
+    /// Ranges recounted from the records.
+    pub(super) recounted: Vec<TimeRange>,
 }
 
-/// Begins a transaction whose statements see one state of the store.
+/// Begins a transaction whose statements read one snapshot.
 pub(super) async fn begin(session: &mut Session) -> Result<()> {
     sqlx::raw_sql("begin isolation level repeatable read read only")
         .execute(session.connection()?)
@@ -33,7 +32,7 @@ pub(super) async fn begin(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// How the range is counted in the transaction that [`begin`] has begun.
+/// Splits the range, in the transaction begun by [`begin`].
 pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Split> {
     let connection = session.connection()?;
     let rows = sqlx::query(include_str!("../../queries/select_changed_times.sql"))
@@ -49,7 +48,7 @@ pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Spl
     Ok(Split::of(range, changed))
 }
 
-/// Ends the transaction that [`begin`] has begun.
+/// Ends the transaction begun by [`begin`].
 pub(super) async fn end(mut session: Session) -> Result<()> {
     sqlx::raw_sql("commit").execute(session.connection()?).await.map_err(classify)?;
     session.end();
@@ -59,9 +58,9 @@ pub(super) async fn end(mut session: Session) -> Result<()> {
 impl Split {
     fn of(range: TimeRange, mut changed: Vec<TimeRange>) -> Self {
         if range.from >= range.to {
-            return Self { counted: Vec::new(), afresh: Vec::new() };
+            return Self { counted: Vec::new(), recounted: Vec::new() };
         }
-        // Whole minutes, with the ends of the range that are not.
+        // Extends changes to whole minutes, and adds the partial minutes at the ends of the range.
         for change in &mut changed {
             change.from = down(change.from);
             change.to = up(change.to);
@@ -69,9 +68,9 @@ impl Split {
         changed.push(TimeRange { from: down(range.from), to: up(range.from) });
         changed.push(TimeRange { from: down(range.to), to: up(range.to) });
         changed.retain(|change| change.from < change.to && change.from < range.to && change.to > range.from);
-        let afresh = together(changed);
+        let recounted = merged_ranges(changed);
         let (mut counted, mut from) = (Vec::new(), range.from);
-        for change in &afresh {
+        for change in &recounted {
             if from < change.from {
                 counted.push(TimeRange { from, to: change.from });
             }
@@ -81,12 +80,12 @@ impl Split {
             counted.push(TimeRange { from, to: range.to });
         }
         let within = |change: &TimeRange| TimeRange { from: change.from.max(range.from), to: change.to.min(range.to) };
-        Self { counted, afresh: afresh.iter().map(within).collect() }
+        Self { counted, recounted: recounted.iter().map(within).collect() }
     }
 }
 
-/// Ranges in order that touch nowhere, and at most [`RANGES`] of them.
-fn together(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+/// Merges touching ranges, and the nearest ones beyond [`RANGES`]; sorted.
+fn merged_ranges(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
     ranges.sort_unstable_by_key(|range| range.from);
     let mut merged: Vec<TimeRange> = Vec::new();
     for range in ranges {
@@ -126,7 +125,7 @@ mod tests {
     #[test]
     fn whole_minutes_that_did_not_change_are_counted_and_the_rest_is_afresh() {
         let m = MINUTE;
-        for (asked, changed, counted, afresh) in [
+        for (asked, changed, counted, recounted) in [
             (range(0, 10 * m), vec![], vec![range(0, 10 * m)], vec![]),
             (range(5, 10 * m + 5), vec![], vec![range(m, 10 * m)], vec![range(5, m), range(10 * m, 10 * m + 5)]),
             (range(5, 20), vec![], vec![], vec![range(5, 20)]),
@@ -139,17 +138,17 @@ mod tests {
             ),
             (range(0, 2 * m), vec![range(-m, 5 * m)], vec![], vec![range(0, 2 * m)]),
         ] {
-            assert_eq!(Split::of(asked, changed.clone()), Split { counted, afresh }, "{asked:?} {changed:?}");
+            assert_eq!(Split::of(asked, changed.clone()), Split { counted, recounted }, "{asked:?} {changed:?}");
         }
-        // The ends of time.
+        // The largest range.
         let split = Split::of(TimeRange::ALL, vec![]);
-        assert_eq!((split.counted.len(), split.afresh.len()), (1, 2), "{split:?}");
+        assert_eq!((split.counted.len(), split.recounted.len()), (1, 2), "{split:?}");
     }
 
     #[test]
     fn many_ranges_become_few_and_lose_nothing() {
         let ranges: Vec<TimeRange> = (0..100).map(|n| range(n * n * 100, n * n * 100 + 10)).collect();
-        let merged = together(ranges.clone());
+        let merged = merged_ranges(ranges.clone());
         assert_eq!(merged.len(), RANGES);
         assert!(merged.is_sorted_by(|one, next| one.to < next.from));
         for small in ranges {

@@ -1,4 +1,4 @@
-//! The questions that readers ask.
+//! The read side: search, aggregation and lookups.
 
 mod aggregate;
 mod minutes;
@@ -14,10 +14,10 @@ pub(crate) use neighbours::{context, get};
 pub(crate) use row::stored_record;
 pub(crate) use search::{read_after, search};
 
-/// What answers questions.
+/// The connections and layout for reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
     pub(crate) pool: PgPool,
-    /// Whether there is a table of how many records each minute has.
+    /// Whether the table of records per minute exists.
     pub(crate) have_minutes: bool,
 }

@@ -1,4 +1,4 @@
-//! One record by its id, and what surrounds it.
+//! One record by its id, and its neighbours.
 
 use model::{RecordId, StoredRecord};
 use pipeline::{Context, Result};
@@ -14,8 +14,8 @@ use crate::{
 
 /// See [`pipeline::Ask::get`].
 ///
-/// Records have no index by id. The ids of a run are consecutive, so the run says the
-/// position, and bounds on the time.
+/// Records have no index by id. The ids of a run are consecutive, so the run yields the position and bounds of the
+/// time.
 pub(crate) async fn get(pool: &PgPool, id: RecordId) -> Result<Option<StoredRecord>> {
     let run = sqlx::query(include_str!("../../queries/select_run_of_record.sql"))
         .bind(Uuid(id))
@@ -44,15 +44,20 @@ pub(crate) async fn get(pool: &PgPool, id: RecordId) -> Result<Option<StoredReco
 pub(crate) async fn context(pool: &PgPool, id: RecordId, before: usize, after: usize) -> Result<Option<Context>> {
     let Some(record) = get(pool, id).await? else { return Ok(None) };
     let mut session = Session::open(pool).await?;
-    let mut older = beside(&mut session, &record, before, true).await?;
+    let mut older = neighbours_of(&mut session, &record, before, true).await?;
     older.reverse();
-    let newer = beside(&mut session, &record, after, false).await?;
+    let newer = neighbours_of(&mut session, &record, after, false).await?;
     session.end();
     Ok(Some(Context { before: older, record, after: newer }))
 }
 
-/// The records of the same service and node next to this one, the nearest first.
-async fn beside(session: &mut Session, center: &StoredRecord, limit: usize, older: bool) -> Result<Vec<StoredRecord>> {
+/// The neighbours of the same service and node, nearest first.
+async fn neighbours_of(
+    session: &mut Session,
+    center: &StoredRecord,
+    limit: usize,
+    older: bool,
+) -> Result<Vec<StoredRecord>> {
     if limit == 0 {
         return Ok(Vec::new());
     }

@@ -1,4 +1,4 @@
-//! From a row of `logboom.logs` to a record.
+//! Decodes rows of `logboom.logs` to records.
 
 use model::{
     Position, Query, Record, Severity, StoredRecord, Text,
@@ -13,15 +13,15 @@ use crate::{
     types::{Instant, JsonText, Uuid},
 };
 
-/// The columns that [`stored_record`] reads, in its order.
+/// The columns of [`stored_record`], in its order.
 pub(crate) const COLUMNS: &str = "time, time_ns, position, observed_time, id, severity, level, service, node, message, \
                                   trace_id, span_id, attributes";
 
-/// The order of every search.
+/// The sort order of all searches.
 pub(super) const NEWEST_FIRST: &str = "order by time desc, time_ns desc, position desc";
 
-/// The columns that [`stored_record`] reads, with an empty text in the place of the
-/// large ones that neither the query nor a reader of these fields looks at.
+/// The columns of [`stored_record`]. Large columns that neither the query nor `fields` need are replaced by an empty
+/// text.
 pub(super) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'f Field>) -> String {
     let (mut message, mut attributes) = (false, false);
     let mut look = |field: &Field| match field {
@@ -49,10 +49,10 @@ fn visit(expr: &Expr, look: &mut impl FnMut(&Field)) {
     }
 }
 
-/// Reads a row of [`COLUMNS`].
+/// Decodes a row of [`COLUMNS`].
 ///
 /// # Errors
-/// `Corrupt` where something else than this program has written the row.
+/// `Corrupt` if another program has written the row.
 pub(crate) fn stored_record(row: &PgRow) -> Result<StoredRecord> {
     let text = |column: usize| row.try_get::<&str, _>(column).map_err(classify);
     let time: Instant = row.try_get(0).map_err(classify)?;
@@ -61,7 +61,7 @@ pub(crate) fn stored_record(row: &PgRow) -> Result<StoredRecord> {
     let id: Uuid = row.try_get(4).map_err(classify)?;
     let severity: i16 = row.try_get(5).map_err(classify)?;
     let JsonText(json) = row.try_get(12).map_err(classify)?;
-    let corrupt = |what: &str| Error::corrupt(format!("the record at position {position} does not read back: {what}"));
+    let corrupt = |what: &str| Error::corrupt(format!("the record at position {position} cannot be decoded: {what}"));
     let severity = u8::try_from(severity).ok().and_then(Severity::new).ok_or_else(|| corrupt("its severity"))?;
     let record = Record {
         id: id.0,
@@ -79,7 +79,7 @@ pub(crate) fn stored_record(row: &PgRow) -> Result<StoredRecord> {
     Ok(StoredRecord { position: Position(position), record })
 }
 
-/// The place of a record in the newest-first order.
+/// The cursor of a record in newest-first order.
 pub(super) fn cursor_of(stored: &StoredRecord) -> Cursor {
     Cursor { time: stored.record.time, position: stored.position }
 }

@@ -13,13 +13,13 @@ use super::{
 };
 use crate::{session::Session, sql::Statement};
 
-/// How many rows are looked at in one go where they have to be verified.
-const LOOK_AT: usize = 8_000;
+/// The number of rows per statement if they have to be verified.
+const VERIFIED_ROWS: usize = 8_000;
 
 /// See [`pipeline::Ask::search`].
 ///
-/// Looks at slices of the rows, the newest first, of which each ends after so many rows: a
-/// statement that goes through all of them to find nothing could not say how far it has come.
+/// Searches in slices of a limited number of rows, newest first: a single statement without matches could not report
+/// its progress.
 pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<SearchPage> {
     if request.range.from >= request.range.to || request.limit == 0 {
         return Ok(SearchPage { searched_back_to: request.range.from, ..SearchPage::default() });
@@ -27,20 +27,20 @@ pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<Sea
     let mut session = Session::open(pool).await?;
     let mut pace = Pace::new(request.patience);
     let mut found = Found { request, records: Vec::new(), cursor: request.cursor };
-    let outcome = if names_traces(&request.query.expr) {
-        found.few(&mut session, &pace).await?
+    let outcome = if selects_traces(&request.query.expr) {
+        found.by_index(&mut session, &pace).await?
     } else if request.query.expr == Expr::All {
-        // Every row is wanted, so the page ends before long.
+        // Every row matches, so the page fills soon.
         Some(found.slice(&mut session, None).await?)
     } else {
         None
     };
-    let mut outcome = outcome.unwrap_or(Outcome::GoesOn);
-    while let Outcome::GoesOn = outcome {
+    let mut outcome = outcome.unwrap_or(Outcome::Continue);
+    while let Outcome::Continue = outcome {
         let last = last_of(&mut session, request.range, found.cursor, pace.rows()).await?;
         outcome = found.slice(&mut session, last).await?;
-        if let Outcome::GoesOn = outcome
-            && !pace.goes_on()
+        if let Outcome::Continue = outcome
+            && !pace.has_time_left()
         {
             outcome = Outcome::Partial;
         }
@@ -48,56 +48,55 @@ pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<Sea
     session.end();
     Ok(match outcome {
         Outcome::Complete => SearchPage { records: found.records, next: None, searched_back_to: request.range.from },
-        Outcome::Partial | Outcome::GoesOn => partial(found.records, found.cursor, request.range),
+        Outcome::Partial | Outcome::Continue => partial(found.records, found.cursor, request.range),
     })
 }
 
 enum Outcome {
-    /// All of the range is looked at.
+    /// The whole range was searched.
     Complete,
-    /// The page ends, at the cursor: it is full.
+    /// The page ends at the cursor: it is full.
     Partial,
-    /// What comes after the cursor is to be looked at.
-    GoesOn,
+    /// Rows after the cursor remain to be searched.
+    Continue,
 }
 
-/// What a search has found so far.
+/// The state of a search.
 struct Found<'r> {
     request: &'r SearchRequest,
     records: Vec<StoredRecord>,
-    /// The last row that was looked at.
+    /// The last row examined.
     cursor: Option<Cursor>,
 }
 
 impl Found<'_> {
-    /// Looks at the rows from the cursor up to the last one of a slice, or at all that are left.
+    /// Searches from the cursor to the last row of a slice, or to the end of the range.
     async fn slice(&mut self, session: &mut Session, last: Option<Cursor>) -> Result<Outcome> {
         loop {
             let mut statement = self.statement();
             if let Some(last) = last {
                 statement = statement.upto(last);
             }
-            let lot = self.lot(&statement);
-            let rest = lot.rest(&mut statement);
+            let fetch = self.fetch(&statement);
+            let rest = fetch.clauses(&mut statement);
             let rows = session.rows(statement.select(COLUMNS, &rest)?).await?;
-            match (self.take(&rows, lot)?, last) {
+            match (self.take(&rows, fetch)?, last) {
                 (Outcome::Complete, Some(last)) => {
                     self.cursor = Some(last);
-                    return Ok(Outcome::GoesOn);
+                    return Ok(Outcome::Continue);
                 }
-                (Outcome::GoesOn, _) => {}
+                (Outcome::Continue, _) => {}
                 (outcome, _) => return Ok(outcome),
             }
         }
     }
 
-    /// Looks for records that an index knows, in all of the range at once. `None` where that
-    /// takes too long: some chunk has no such index.
-    async fn few(&mut self, session: &mut Session, pace: &Pace) -> Result<Option<Outcome>> {
+    /// Searches the whole range by an index. `None` if that takes too long, because some chunk has no such index.
+    async fn by_index(&mut self, session: &mut Session, pace: &Pace) -> Result<Option<Outcome>> {
         loop {
             let mut statement = self.statement();
-            let lot = self.lot(&statement);
-            let rest = lot.rest(&mut statement);
+            let fetch = self.fetch(&statement);
+            let rest = fetch.clauses(&mut statement);
             let query = statement.select_few(COLUMNS, &rest)?;
             let rows = match pace.left_of_half() {
                 Some(left) if left.is_zero() => None,
@@ -105,14 +104,14 @@ impl Found<'_> {
                 None => Some(session.rows(query).await?),
             };
             let Some(rows) = rows else { return Ok(None) };
-            match self.take(&rows, lot)? {
-                Outcome::GoesOn => {}
+            match self.take(&rows, fetch)? {
+                Outcome::Continue => {}
                 outcome => return Ok(Some(outcome)),
             }
         }
     }
 
-    /// The rows after the cursor that may match.
+    /// A statement for the possibly matching rows after the cursor.
     fn statement(&self) -> Statement {
         let statement = Statement::matching(&self.request.query).within(self.request.range);
         match self.cursor {
@@ -121,18 +120,18 @@ impl Found<'_> {
         }
     }
 
-    fn lot(&self, statement: &Statement) -> Lot {
-        // One more than is missing tells whether there is a next page.
+    fn fetch(&self, statement: &Statement) -> Fetch {
+        // One more than missing shows whether there is a next page.
         let missing = self.request.limit - self.records.len() + 1;
         let exact = statement.exact;
-        Lot { rows: if exact { missing } else { missing.max(LOOK_AT) }, exact }
+        Fetch { rows: if exact { missing } else { missing.max(VERIFIED_ROWS) }, exact }
     }
 
-    /// Takes what matches of the rows of a lot; complete where they are fewer than asked for.
-    fn take(&mut self, rows: &[PgRow], lot: Lot) -> Result<Outcome> {
+    /// Adds the matching rows; complete if there are fewer rows than requested.
+    fn take(&mut self, rows: &[PgRow], fetch: Fetch) -> Result<Outcome> {
         for row in rows {
             let stored = stored_record(row)?;
-            let matches = lot.exact || self.request.query.matches(&stored.record);
+            let matches = fetch.exact || self.request.query.matches(&stored.record);
             if matches && self.records.len() == self.request.limit {
                 return Ok(Outcome::Partial);
             }
@@ -141,35 +140,35 @@ impl Found<'_> {
                 self.records.push(stored);
             }
         }
-        Ok(if rows.len() < lot.rows { Outcome::Complete } else { Outcome::GoesOn })
+        Ok(if rows.len() < fetch.rows { Outcome::Complete } else { Outcome::Continue })
     }
 }
 
-/// The rows that one statement asks for.
+/// The rows requested by one statement.
 #[derive(Debug, Clone, Copy)]
-struct Lot {
+struct Fetch {
     rows: usize,
     /// Whether all of them match.
     exact: bool,
 }
 
-impl Lot {
-    /// What follows the conditions.
-    fn rest(self, statement: &mut Statement) -> String {
+impl Fetch {
+    /// The clauses after the conditions.
+    fn clauses(self, statement: &mut Statement) -> String {
         format!("{NEWEST_FIRST} limit {}", statement.parameters.bind(self.rows as i64))
     }
 }
 
-/// Whether only records of some traces match: few, and there is an index of them.
-fn names_traces(expr: &Expr) -> bool {
+/// Whether only records of specific traces match: they are few, and indexed.
+fn selects_traces(expr: &Expr) -> bool {
     match expr {
         Expr::Field(Field::TraceId, Test::AnyOf(_)) => true,
-        Expr::And(operands) => operands.iter().any(names_traces),
+        Expr::And(operands) => operands.iter().any(selects_traces),
         _ => false,
     }
 }
 
-/// A page that goes on after `cursor`: of its very time, there may be more.
+/// A page that continues after `cursor`; more records may have the cursor's time.
 fn partial(records: Vec<StoredRecord>, cursor: Option<Cursor>, range: TimeRange) -> SearchPage {
     let searched_back_to = cursor.map_or(range.to, |cursor| cursor.time.saturating_add(1));
     SearchPage { records, next: cursor, searched_back_to }
@@ -193,11 +192,11 @@ pub(crate) async fn read_after(
         let mut statement = Statement::matching(query);
         let exact = statement.exact;
         let missing = limit - records.len();
-        let look_at = if exact { missing } else { missing.max(LOOK_AT) };
+        let examined = if exact { missing } else { missing.max(VERIFIED_ROWS) };
         let (from, to) = (statement.parameters.bind(after.0), statement.parameters.bind(upto.0));
-        let look_at_parameter = statement.parameters.bind(look_at as i64);
+        let examined_parameter = statement.parameters.bind(examined as i64);
         let statement = statement.and(format!("position > {from} and position <= {to}"));
-        let rows = session.rows(statement.select(COLUMNS, &format!("order by position limit {look_at_parameter}"))?);
+        let rows = session.rows(statement.select(COLUMNS, &format!("order by position limit {examined_parameter}"))?);
         let rows = rows.await?;
         for row in &rows {
             let stored = stored_record(row)?;
@@ -206,7 +205,7 @@ pub(crate) async fn read_after(
                 records.push(stored);
             }
         }
-        if rows.len() < look_at || records.len() == limit {
+        if rows.len() < examined || records.len() == limit {
             session.end();
             return Ok(records);
         }

@@ -1,10 +1,10 @@
-//! What a field of the query language is in a row.
+//! The SQL of query language fields.
 
 use model::query::Field;
 
 use super::Parameters;
 
-/// The text form of a field; null where the record does not have it.
+/// The text form of a field; null if the record does not have it.
 pub(crate) fn text_of(field: &Field, parameters: &mut Parameters) -> String {
     match field {
         Field::Level => "level".to_owned(),
@@ -21,7 +21,7 @@ pub(crate) fn text_of(field: &Field, parameters: &mut Parameters) -> String {
     }
 }
 
-/// The number that a field is or is the text of; null where it is none.
+/// The number of a field, or of its text form; null if it is not a number.
 pub(super) fn number_of(field: &Field, parameters: &mut Parameters) -> String {
     match field {
         Field::Attribute(key) => {
@@ -47,11 +47,10 @@ pub(super) fn is_present(field: &Field, parameters: &mut Parameters) -> String {
     }
 }
 
-/// Whether the field's text form is one of the values.
+/// Whether the text form of the field is one of the values.
 pub(super) fn is_any_of(field: &Field, mut values: Vec<String>, parameters: &mut Parameters) -> String {
     match field {
-        // The columns themselves are compared where that is the same, so that an index
-        // or a sort order can serve.
+        // Where it is equivalent, the columns themselves are compared, so that indexes and sort orders apply.
         Field::Service | Field::Node => {
             values.retain(|value| !value.is_empty());
             let column = if *field == Field::Service { "service" } else { "node" };
@@ -71,8 +70,8 @@ pub(super) fn is_any_of(field: &Field, mut values: Vec<String>, parameters: &mut
     }
 }
 
-/// The bytes of those values that are so many in lower-case hexadecimal; no other value
-/// can be the text form of an identifier.
+/// The values that are lower-case hexadecimal for `length` bytes. Other values cannot be the text form of an
+/// identifier.
 fn bytes_of(values: &[String], length: usize) -> Vec<Vec<u8>> {
     let bytes = |value: &String| hex::decode(value).ok().filter(|bytes| hex::encode(bytes) == *value);
     values.iter().filter_map(bytes).filter(|bytes| bytes.len() == length).collect()

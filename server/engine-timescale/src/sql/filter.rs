@@ -1,8 +1,7 @@
-//! Compiles a filter's tree to a condition.
+//! Compiles a filter expression to an SQL condition.
 //!
-//! Negation is carried down to the leaves, because the negation of a condition that
-//! holds for too much would hold for too little. A leaf may be null where the record
-//! lacks the field, which counts as no match; hence `is not true` for its negation.
+//! Negation is pushed down to the leaves: the negation of a condition that matches too many rows would match too few. A
+//! leaf may be null if the record lacks the field, which counts as no match; hence `is not true` for its negation.
 
 use model::{
     LevelClass,
@@ -17,9 +16,9 @@ use super::{
 /// A condition on a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Condition {
-    /// `None` where it holds for every row.
+    /// `None` if it holds for every row.
     pub(super) sql: Option<String>,
-    /// Whether it holds for exactly the rows that match; otherwise for more.
+    /// Whether it selects exactly the matching rows; otherwise it selects more.
     pub(super) exact: bool,
 }
 
@@ -58,7 +57,7 @@ fn any_of(operands: &[Expr], negated: bool, parameters: &mut Parameters) -> Cond
     }
     let conditions: Vec<_> = operands.iter().map(|operand| compile(operand, negated, parameters)).collect();
     let exact = conditions.iter().all(|condition| condition.exact);
-    // One operand that holds for every row makes the whole do so.
+    // One operand that holds for every row makes the whole disjunction hold.
     let parts: Option<Vec<_>> = conditions.into_iter().map(|condition| condition.sql).collect();
     Condition { sql: parts.map(|parts| format!("({})", parts.join(" or "))), exact }
 }
@@ -72,11 +71,10 @@ fn leaf(condition: Condition, negated: bool) -> Condition {
     }
 }
 
-/// The message contains the text, in any case.
+/// The message contains the text, ignoring case.
 ///
-/// To `lower`, under the collation of the column, only ASCII letters have two cases. What a
-/// locale knows of others is more or less than simple folding, so each letter beyond ASCII is
-/// looked for in the forms that it has there.
+/// `lower`, under the column's collation, changes only ASCII letters. Locales know more or less than simple case
+/// folding, so each letter beyond ASCII is searched in all its forms.
 fn contains(text: &str, parameters: &mut Parameters) -> Condition {
     if has_nul(text) {
         return Condition::exact("false".to_owned());
@@ -90,7 +88,7 @@ fn contains(text: &str, parameters: &mut Parameters) -> Condition {
         return Condition::exact(format!("position({needle} in message) > 0"));
     }
     let plainly = format!("position({needle} in lower(message)) > 0");
-    // Two letters of ASCII have a form beyond, which hardly any message has.
+    // Two ASCII letters have a form beyond ASCII, which few messages contain.
     let lower = text.to_ascii_lowercase();
     let beyond: Vec<_> =
         [('s', '\u{17f}'), ('k', '\u{212a}')].into_iter().filter(|(letter, _)| lower.contains(*letter)).collect();
@@ -105,8 +103,8 @@ fn contains(text: &str, parameters: &mut Parameters) -> Condition {
     ))
 }
 
-/// A regular expression of PostgreSQL for the text in any case. It names each form, so what it
-/// matches does not depend on a locale.
+/// A case-insensitive regular expression of PostgreSQL for the text. It lists every form, so its matches do not depend
+/// on a locale.
 fn any_form(text: &str) -> String {
     let mut pattern = String::new();
     for character in text.chars() {
@@ -142,14 +140,14 @@ fn holds(field: &Field, test: &Test, parameters: &mut Parameters) -> Condition {
             is_any_of(field, values, parameters)
         }
         Test::LevelIn { classes, words } => {
-            let classes = parameters.bind(classes.iter().map(|class| place(*class)).collect::<Vec<i32>>());
+            let classes = parameters.bind(classes.iter().map(|class| class_number(*class)).collect::<Vec<i32>>());
             let by_class = format!("(severity - 1) / 4 = any({classes})");
             let words: Vec<String> = words.iter().filter(|word| !has_nul(word)).cloned().collect();
-            // Mostly there are none, and then no more is read than the severity.
+            // Mostly there are no words; then only the severity is read.
             if words.is_empty() { by_class } else { format!("({by_class} or level = any({}))", parameters.bind(words)) }
         }
         Test::LevelCompare(comparison, class) => {
-            let class = parameters.bind(place(*class));
+            let class = parameters.bind(class_number(*class));
             format!("(severity - 1) / 4 {} {class}", operator(*comparison))
         }
         Test::Prefix(prefix) if has_nul(prefix) => "false".to_owned(),
@@ -174,7 +172,7 @@ fn holds(field: &Field, test: &Test, parameters: &mut Parameters) -> Condition {
     })
 }
 
-fn place(class: LevelClass) -> i32 {
+fn class_number(class: LevelClass) -> i32 {
     class.index() as i32
 }
 
@@ -187,7 +185,7 @@ fn operator(comparison: Comparison) -> &'static str {
     }
 }
 
-/// PostgreSQL's texts cannot hold NUL, so no record matches a text with one.
+/// PostgreSQL texts cannot contain NUL, so no record matches a text with one.
 fn has_nul(text: &str) -> bool {
     text.contains('\0')
 }

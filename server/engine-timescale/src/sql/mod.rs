@@ -1,9 +1,8 @@
-//! From a query of the model to SQL (invariant C7).
+//! Compiles queries of the model to SQL (C7).
 //!
-//! A filter becomes a condition and the word on whether it is exact. What PostgreSQL
-//! sees as [`Query::matches`](model::Query::matches) does is compiled as it is; what it
-//! may see differently, which is regular expressions alone, becomes a condition that
-//! holds for more, and the rows are then verified in Rust. Values only ever go in as
+//! A filter becomes a condition and a flag whether it is exact. Whatever PostgreSQL evaluates like
+//! [`Query::matches`](model::Query::matches) is compiled directly. Regular expressions, which it may evaluate
+//! differently, become a condition that selects more rows; those are then verified in Rust. Values are always
 //! parameters.
 
 mod field;

@@ -1,4 +1,4 @@
-//! The values of a statement, in the order of their numbers.
+//! The parameters of a statement, numbered in order.
 
 use pipeline::{Error, Result};
 use sqlx::{
@@ -6,7 +6,7 @@ use sqlx::{
     query_with,
 };
 
-/// Collects the values of a statement that is being written.
+/// Collects the parameters of a statement.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
     arguments: PgArguments,
@@ -15,7 +15,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Adds a value; returns how the statement refers to it, such as `$3`.
+    /// Adds a value; returns its placeholder, such as `$3`.
     pub(crate) fn bind<'v, V: Encode<'v, Postgres> + Type<Postgres>>(&mut self, value: V) -> String {
         if let Err(error) = self.arguments.add(value) {
             self.failed.get_or_insert(error);
@@ -24,10 +24,9 @@ impl Parameters {
         format!("${}", self.count)
     }
 
-    /// The statement, ready to run: planned for these very values, because what is a
-    /// good plan for a search depends on them.
+    /// The finished query. It is planned for these values, because good plans of a search depend on them.
     ///
-    /// `sql` holds no values: they are all in here.
+    /// `sql` contains no values: all are parameters.
     pub(crate) fn query(self, sql: String) -> Result<Query<'static, Postgres, PgArguments>> {
         match self.failed {
             Some(error) => Err(Error::internal(format!("a value cannot be sent to postgresql: {error}"))),

@@ -1,4 +1,4 @@
-//! A search statement: the conditions that all readers share.
+//! Search statements: the conditions shared by all readers.
 
 use model::Query;
 use pipeline::{Cursor, Result, TimeRange};
@@ -7,25 +7,24 @@ use sqlx::{Postgres, postgres::PgArguments, query::Query as Prepared};
 use super::{Parameters, filter::compile};
 use crate::types::Instant;
 
-/// A statement on `logboom.logs`, being written.
+/// A statement on `logboom.logs` under construction.
 #[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) parameters: Parameters,
     conditions: Vec<String>,
-    /// Whether the conditions hold for exactly the records that match the query.
+    /// Whether the conditions select exactly the records that match the query.
     pub(crate) exact: bool,
 }
 
 impl Statement {
-    /// All records that match the query.
+    /// Selects all records that match the query.
     pub(crate) fn matching(query: &Query) -> Self {
         let mut parameters = Parameters::default();
         let condition = compile(&query.expr, false, &mut parameters);
         Self { parameters, conditions: condition.sql.into_iter().collect(), exact: condition.exact }
     }
 
-    /// Only those in the range. The conditions on `time` alone come first: partitions
-    /// and chunks are left out by them.
+    /// Restricts to the range. The conditions on `time` alone come first: they exclude partitions and chunks.
     pub(crate) fn within(mut self, range: TimeRange) -> Self {
         if range.from > i64::MIN {
             let (from, nanos) = Instant::split(range.from);
@@ -47,22 +46,22 @@ impl Statement {
         self
     }
 
-    /// Only those that come after the cursor, newest first.
+    /// Restricts to records older than the cursor: after it in newest-first order.
     pub(crate) fn before(self, cursor: Cursor) -> Self {
-        self.beside(cursor, "<")
+        self.compare_with(cursor, "<")
     }
 
-    /// Only those that come before the cursor, newest first.
+    /// Restricts to records newer than the cursor: before it in newest-first order.
     pub(crate) fn after(self, cursor: Cursor) -> Self {
-        self.beside(cursor, ">")
+        self.compare_with(cursor, ">")
     }
 
-    /// Only those that do not come after the cursor, newest first: itself and those before.
+    /// Restricts to the cursor and newer records.
     pub(crate) fn upto(self, cursor: Cursor) -> Self {
-        self.beside(cursor, ">=")
+        self.compare_with(cursor, ">=")
     }
 
-    fn beside(mut self, cursor: Cursor, operator: &str) -> Self {
+    fn compare_with(mut self, cursor: Cursor, operator: &str) -> Self {
         let (time, nanos) = Instant::split(cursor.time);
         let time = self.parameters.bind(time);
         let nanos = self.parameters.bind(nanos);
@@ -73,7 +72,7 @@ impl Statement {
         self
     }
 
-    /// Only those of these ranges, which are whole minutes, in `logboom.minutes`.
+    /// Restricts to these ranges of whole minutes, in `logboom.minutes`.
     pub(crate) fn during(mut self, ranges: &[TimeRange]) -> Self {
         let mut of = |range: &TimeRange| {
             let from = self.parameters.bind(Instant::split(range.from).0);
@@ -85,29 +84,29 @@ impl Statement {
         self
     }
 
-    /// Adds a condition, whose values are in `parameters`.
+    /// Adds a condition whose values are in `parameters`.
     pub(crate) fn and(mut self, condition: String) -> Self {
         self.conditions.push(condition);
         self
     }
 
-    /// The statement, ready to run: `select … from … where …` and what follows.
+    /// The finished query: `select … from … where …`, followed by `rest`.
     pub(crate) fn select(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
         let conditions = conditions(&self.conditions);
         self.parameters.query(format!("select {columns} from logboom.logs where {conditions} {rest}"))
     }
 
-    /// As [`Self::select`], but all that match are found first, and `rest` is applied to
-    /// them: for conditions that few rows pass, which an index knows.
+    /// As [`Self::select`], but materialises all matches before it applies `rest`: for selective conditions with an
+    /// index.
     pub(crate) fn select_few(self, columns: &str, rest: &str) -> Result<Prepared<'static, Postgres, PgArguments>> {
-        // Without the fence the planner goes through everything in the order of `rest`.
+        // Without the fence, the planner would scan everything in the order of `rest`.
         self.parameters.query(format!(
             "select {columns} from (select {columns} from logboom.logs where {} offset 0) as few {rest}",
             conditions(&self.conditions)
         ))
     }
 
-    /// Groups the rows of a table; `rest` is applied to the groups.
+    /// Groups the rows of a table, and applies `rest` to the groups.
     pub(crate) fn select_groups(
         self,
         table: &str,

@@ -1,5 +1,4 @@
-//! The blocks after a position: from memory where this process stored them, otherwise
-//! read back.
+//! Blocks after a position: from memory if this process stored them, otherwise from the database.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -11,9 +10,9 @@ use tokio::sync::watch;
 use super::Recent;
 use crate::{error::classify, read::stored_record, types::Instant};
 
-/// The runs of one answer.
+/// The limit of runs per result.
 const RUNS: i64 = 1_000;
-/// The records and bytes that are read back for one answer; one run is always read.
+/// The limits of records and bytes read per result; at least one run is read.
 const RECORDS: usize = 20_000;
 const BYTES: i64 = 16 << 20;
 
@@ -32,7 +31,7 @@ pub(crate) async fn follow(
             if !blocks.is_empty() {
                 return Ok(blocks);
             }
-            // Nothing is left of those positions, such as after they were deleted.
+            // All records of those positions were deleted.
             after = reached;
             continue;
         }
@@ -40,7 +39,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// The first blocks with `after < position <= upto`, and how far they reach.
+/// The first blocks with `after < position <= upto`, and the position that they reach.
 async fn blocks_between(
     pool: &PgPool,
     recent: &Recent,
@@ -105,8 +104,7 @@ impl Run {
         self.first + self.records - 1
     }
 
-    /// Reads the run's records after a position: one block, or several where records
-    /// between them were deleted.
+    /// Reads the run's records after a position. Deleted records split the run into several blocks.
     async fn fetch(&self, pool: &PgPool, after: Position) -> Result<Vec<Block>> {
         let rows = sqlx::query(include_str!("../../queries/select_records.sql"))
             .bind(self.first.max(after.0.saturating_add(1)))

@@ -1,4 +1,4 @@
-//! What is stored, in order of position, as it becomes final.
+//! The tail: stored records in position order, once final.
 
 mod follow;
 mod horizon;

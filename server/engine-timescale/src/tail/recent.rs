@@ -1,14 +1,13 @@
-//! What this process stored last, kept for the tail.
+//! The blocks that this process stored last, for tails.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use pipeline::Block;
 
-/// Blocks by position, the newest of them, bounded in bytes.
+/// The newest blocks by position, bounded in bytes.
 ///
-/// They are shared with whoever else holds the batch, so that keeping one costs little
-/// as long as it is on its way anyhow.
+/// They share their batches, so a block costs little memory while its batch is in use elsewhere.
 #[derive(Debug)]
 pub(crate) struct Recent {
     limit: usize,
@@ -22,12 +21,12 @@ struct Kept {
 }
 
 impl Recent {
-    /// Keeps at most so many bytes.
+    /// Keeps at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self { limit, kept: Mutex::default() }
     }
 
-    /// Adds blocks, and lets go of the oldest past the limit.
+    /// Adds blocks, and evicts the oldest beyond the limit.
     pub(crate) fn add(&self, blocks: impl IntoIterator<Item = Block>) {
         let mut kept = self.kept.lock();
         for block in blocks {
@@ -43,7 +42,7 @@ impl Recent {
         }
     }
 
-    /// The block that begins at this position.
+    /// The block with this first position.
     pub(crate) fn get(&self, first: i64) -> Option<Block> {
         self.kept.lock().blocks.get(&first).map(|(block, _)| block.clone())
     }

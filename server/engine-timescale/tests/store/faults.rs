@@ -1,4 +1,4 @@
-//! What goes wrong, and what is left of it.
+//! Failures and recovery.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use testkit::{records, servers::postgres::Postgres};
 
 use crate::support::{count, deliveries, follow, fresh_database, messages, open, session, until};
 
-/// Has the database refuse some records. Admission lets nothing through that PostgreSQL
-/// refuses; this stands for what nobody thought of.
+/// Makes the database refuse some records. Admission rejects all data that PostgreSQL refuses; this simulates an
+/// unforeseen case.
 async fn refuse_poison(url: &str) {
     sqlx::raw_sql("alter table logboom.logs add check (message not like '%poison%')")
         .execute(&mut session(url).await)
@@ -54,7 +54,7 @@ async fn a_refused_record_becomes_a_dead_letter_and_the_others_are_stored() {
     assert_ne!(replay.id, batches[1].id);
     assert_eq!(replay.records[0].message, "poison");
 
-    // A NUL is refused by the server itself.
+    // The server itself refuses NUL.
     let mut batch = records::batch(4, 3);
     batch.records[1].message = "a\0b".to_owned();
     let appended = store.append(&deliveries(&[batch])).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_connection_killed_in_the_middle_leaves_nothing_and_the_store_goes_on(
         }
         match append.await.unwrap() {
             Err(error) => assert_eq!(error.class, ErrorClass::Unavailable, "{error}"),
-            // It was quicker than the hand that kills.
+            // The append was faster than the kill.
             Ok(appended) => {
                 assert!(appended.records == 4_000 || appended.duplicates == 4);
                 break;
@@ -142,12 +142,11 @@ async fn a_server_that_comes_late_is_waited_for() {
     let mut server = Postgres::start().await.unwrap();
     let url = server.fresh_database().await;
     server.stop().await.unwrap();
-    // The first is asked first, when no server is there; that it does not give up shows in
-    // what it gives.
+    // The first future is polled first, before the server runs; its success shows that it keeps trying.
     let (store, restarted) = tokio::join!(open(&url), server.restart());
     restarted.unwrap();
 
-    // A crash in between: what was stored is there, and the store goes on.
+    // A crash in between: stored records are kept, and the store continues.
     store.append(&deliveries(&[records::batch(1, 3)])).await.unwrap();
     server.kill().await.unwrap();
     let error = store.append(&deliveries(&[records::batch(2, 3)])).await.unwrap_err();
@@ -202,7 +201,7 @@ async fn a_dropped_search_stops_in_the_server() {
     let store = open(&url).await;
     let mut admin = session(&url).await;
     store.append(&deliveries(&[records::batch(1, 100)])).await.unwrap();
-    // A search that takes its time: the function that filters compare by sleeps.
+    // A slow search: the function of filter comparisons sleeps.
     let slow = "create or replace function logboom.attribute_number(value jsonb) returns float8 \
                 language plpgsql volatile as $$ begin perform pg_sleep(0.5); return 1; end $$";
     sqlx::raw_sql(slow).execute(&mut admin).await.unwrap();

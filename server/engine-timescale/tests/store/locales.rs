@@ -1,4 +1,4 @@
-//! What a search finds does not depend on the locale of the database (C7).
+//! Search results do not depend on the locale of the database (C7).
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl StoreHarness for Harness {
     }
 }
 
-/// In Turkish, `lower('I')` is `ı`; in the locale C it is `i` and that of `É` is `É`.
+/// In Turkish, `lower('I')` is `ı`; in the locale C it is `i`, and that of `É` is `É`.
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_are_answered_alike_in_any_locale() {
     let server = Postgres::shared().await;

@@ -24,7 +24,7 @@ async fn a_batch_that_two_nodes_store_at_once_is_stored_once() {
     let url = fresh_database().await;
     let (one, other) = (open(&url).await, open(&url).await);
     for round in 0..10 {
-        // In opposite orders, so that each waits for ids the other holds.
+        // In opposite orders, so that each waits for ids that the other holds.
         let batches: Vec<_> = (0..20).map(|number| records::batch(round * 100 + number, 5)).collect();
         let (forwards, mut backwards) = (deliveries(&batches), deliveries(&batches));
         backwards.reverse();
@@ -36,8 +36,8 @@ async fn a_batch_that_two_nodes_store_at_once_is_stored_once() {
     assert_eq!(ask::count(&*one, &Query::default(), TimeRange::ALL).await.unwrap(), 1_000);
 }
 
-/// The order, and that there is no hole, is what `follow` checks; that nothing is missing
-/// or doubled is what the count and the comparison say.
+/// `follow` checks the order and the absence of gaps; the count and the comparison check that nothing is missing or
+/// duplicated.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_node_follows_everything_in_one_order() {
     let url = fresh_database().await;
@@ -59,7 +59,7 @@ async fn every_node_follows_everything_in_one_order() {
     assert_eq!(seen(&followed[0]), seen(&followed[1]));
     assert_eq!(seen(&followed[0]), seen(&followed[2]));
 
-    // A node that comes later reads the same back.
+    // A node that starts later reads the same.
     let late = open(&url).await;
     assert_eq!(seen(&follow(&late, expected).await), seen(&followed[0]));
     let read = late.read_after(Position(0), late.newest().await.unwrap(), &Query::default(), 10_000).await.unwrap();
@@ -74,7 +74,7 @@ async fn an_open_transaction_holds_back_what_comes_after_it_and_nothing_else() {
     store.append(&deliveries(&[records::batch(1, 2)])).await.unwrap();
     let before = store.newest().await.unwrap();
 
-    // Another node, in the middle of storing.
+    // Another node in the middle of a transaction.
     let mut session = session(&url).await;
     let mut transaction = session.begin().await.unwrap();
     let held: i64 = sqlx::query("select logboom.draw_block()").fetch_one(&mut *transaction).await.unwrap().get(0);

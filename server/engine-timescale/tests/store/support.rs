@@ -1,4 +1,4 @@
-//! Stores and what the tests do with them.
+//! Opens stores, and helpers of the tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use pipeline::{Batch, Block, Content, Delivery, LogStore, Receipt, SearchRequest
 use sqlx::{Connection, PgConnection};
 use testkit::servers::postgres::Postgres;
 
-/// Long enough for a machine that compiles beside.
+/// Long enough for a machine that compiles at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The URL of an empty database on the shared server.
@@ -25,7 +25,7 @@ pub(crate) async fn open_with(url: &str, options: Options) -> Arc<dyn LogStore> 
     connect(url, options).await.unwrap()
 }
 
-/// A session of the test's own, to look behind the store.
+/// A separate session, to inspect the database.
 pub(crate) async fn session(url: &str) -> PgConnection {
     PgConnection::connect(url).await.unwrap()
 }
@@ -38,7 +38,7 @@ pub(crate) fn deliveries(batches: &[Batch]) -> Vec<Delivery> {
     (1..).zip(batches).map(deliver).collect()
 }
 
-/// Follows the store until so many records were given out.
+/// Follows the store until `records` records have arrived.
 pub(crate) async fn follow(store: &Arc<dyn LogStore>, records: usize) -> Vec<Block> {
     let mut after = Position(0);
     let mut blocks = Vec::new();
@@ -68,7 +68,7 @@ pub(crate) async fn messages(store: &Arc<dyn LogStore>, query: &str) -> Vec<Stri
     page.records.into_iter().map(|stored| stored.record.message).collect()
 }
 
-/// Waits until something holds.
+/// Waits until the condition holds.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let wait = async {
         while !holds().await {

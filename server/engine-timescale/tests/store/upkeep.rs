@@ -1,4 +1,4 @@
-//! What the store does by itself: retention, and what TimescaleDB is told to do.
+//! Upkeep: retention, and maintenance of TimescaleDB.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ fn now() -> Nanos {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as Nanos
 }
 
-/// A batch of records of the service at the times.
+/// A batch of records of the service at these times.
 fn batch_at(number: u64, service: &str, times: &[Nanos]) -> Batch {
     let mut batch = records::batch(number, times.len());
     for (record, time) in batch.records.iter_mut().zip(times) {
@@ -37,7 +37,7 @@ fn busy() -> Options {
     Options { upkeep_pause: Duration::from_millis(50), ..Options::default() }
 }
 
-/// What a question with one answer is answered.
+/// The result of a query for one boolean.
 async fn is_so(pool: &PgPool, sql: &'static str) -> bool {
     sqlx::query(sql).fetch_one(pool).await.unwrap().get(0)
 }
@@ -46,14 +46,14 @@ async fn count(store: &Arc<dyn LogStore>) -> u64 {
     ask::count(&**store, &Query::default(), TimeRange::ALL).await.unwrap()
 }
 
-/// The layouts that there are here, each with the URL of a new database and its options.
+/// The available layouts, each with the URL of a new database and its options.
 async fn layouts(options: Options) -> Vec<(String, Options)> {
     let mut layouts = vec![(fresh_database().await, Options { timescale: false, ..options.clone() })];
     layouts.extend(timescale_database().await.map(|url| (url, options)));
     layouts
 }
 
-/// A new database with the extension, where that is installed; where it is not, that is said.
+/// A new database with the extension; reports if it is not installed.
 async fn timescale_database() -> Option<String> {
     let server = Postgres::shared().await;
     if server.has_timescale() {
@@ -67,7 +67,7 @@ async fn timescale_database() -> Option<String> {
 async fn what_is_past_its_age_goes_with_its_day() {
     let options = Options { retention: Some(Duration::from_secs(3 * 86_400)), ..busy() };
     for (url, options) in layouts(options).await {
-        // Stored before anybody said how long to keep it.
+        // Stored before retention was configured.
         let store = open_with(&url, Options { retention: None, ..options.clone() }).await;
         let now = now();
         let times = [now, now - HOUR, now - 2 * DAY, now - 5 * DAY, now - 6 * DAY, now - 900 * DAY];
@@ -82,7 +82,7 @@ async fn what_is_past_its_age_goes_with_its_day() {
         until("their runs are gone too", async || is_so(&pool, runs).await).await;
         let blocks = "select count(*) = 1 from logboom.blocks";
         assert!(is_so(&pool, blocks).await, "the newest block is what readers go by");
-        // The tail goes on over the gap, and so does storing.
+        // The tail continues across the gap, and appends work.
         store.append(&deliveries(&[batch_at(3, "api", &[now])])).await.unwrap();
         assert_eq!(crate::support::count(&crate::support::follow(&store, 4).await), 4);
         store.close().await;
@@ -119,7 +119,7 @@ async fn dead_letters_keep_to_their_bounds_and_what_went_is_counted_for_good() {
     assert_eq!(counted, (10, 10 * weight, 45, 90));
     store.close().await;
 
-    // A bound that was made less holds without a new letter; the newest stays.
+    // A reduced limit applies without a new letter; the newest stays.
     let store = open_with(&url, bounded(1, long)).await;
     until("the older ones are gone", async || reasons(&store).await == expected(54..55)).await;
     store.close().await;
@@ -144,7 +144,7 @@ async fn past_its_size_the_oldest_days_go_and_the_newest_stays() {
 
         let store = open_with(&url, options).await;
         until("the old days are gone", async || count(&store).await == 3).await;
-        // A later round, which takes what is old and has come since, leaves it as well.
+        // A later round, which deletes old records that arrived since, keeps it as well.
         let old = batch_at(9, "late", &[now - 2 * DAY]);
         assert_eq!(store.append(&deliveries(&[old])).await.unwrap().records, 1);
         until("what is old and came later is gone", async || count(&store).await == 3).await;
@@ -168,7 +168,7 @@ async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
     }
 }
 
-/// Also when nothing is stored afterwards that would have the minutes counted again.
+/// Holds even without a later append that would recount the minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_is_counted_no_more() {
     let Some(url) = timescale_database().await else { return };
@@ -236,14 +236,14 @@ async fn chunks_become_columns_and_answer_as_before() {
     assert_eq!(messages(&store, "service:api").await, before);
     let record = &batches[7].records[3];
     assert_eq!(store.get(record.id).await.unwrap().unwrap().record, *record);
-    // What comes late is stored as well, and found beside the others.
+    // A late record is stored and found with the others.
     store.append(&deliveries(&[batch_at(99, "late", &[old + 5])])).await.unwrap();
     assert_eq!(messages(&store, "service:late").await.len(), 1);
     assert_eq!(count(&store).await, 1_001);
     store.close().await;
 }
 
-/// The minutes are an optimisation: with them, and while they are behind, counts are the same.
+/// The minutes are an optimisation: counts are equal with them, also while they lag.
 #[tokio::test(flavor = "multi_thread")]
 async fn counted_minutes_give_the_same_counts_as_the_records() {
     let Some(url) = timescale_database().await else { return };
@@ -255,7 +255,7 @@ async fn counted_minutes_give_the_same_counts_as_the_records() {
     for round in 0..6_u64 {
         let services = ["api", "web", "db"];
         for (place, service) in services.iter().enumerate() {
-            // Some of each round lies in minutes that were counted before.
+            // Some records of each round are in minutes that were already counted.
             let times: Vec<Nanos> =
                 (0..40).map(|n| begin + ((n * 7 + round as Nanos * 13) % 90) * minute / 2 + n * 1_001).collect();
             let batch = batch_at(round * 10 + place as u64, service, &times);
@@ -281,11 +281,11 @@ async fn counted_minutes_give_the_same_counts_as_the_records() {
                 let (service, level) = (Key::Field(Field::Service), Key::Field(Field::Level));
                 let time = Key::Time { width: 5 * minute };
                 let mut groupings =
-                    vec![by(&[], 1), by(&[service.clone()], 2), by(&[level.clone(), service.clone()], 9)];
+                    vec![by(&[], 1), by(std::slice::from_ref(&service), 2), by(&[level.clone(), service.clone()], 9)];
                 if from > i64::MIN {
                     groupings.push(by(&[time.clone(), level.clone()], 5_000));
                     groupings.push(by(&[service.clone(), time.clone()], 20));
-                    // Not of whole minutes, and so from the records.
+                    // Not whole minutes, so counted from the records.
                     groupings.push(by(&[Key::Time { width: 90_001_000_000 }, service, level], 5_000));
                 }
                 let aggregation = Aggregation { query: query.clone(), range, groupings };

@@ -1,11 +1,10 @@
-//! The words of a batch, each once.
+//! The dictionary of a batch: each word once.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-/// Gives each distinct word its number, in order of appearance. The hash is seeded,
-/// because the words come from clients.
+/// Numbers distinct words in order of appearance. The hash is seeded, because the words come from clients.
 #[derive(Default)]
 pub(super) struct Dictionary<'a> {
     numbers: HashMap<&'a str, u32, RandomState>,
@@ -13,8 +12,8 @@ pub(super) struct Dictionary<'a> {
 }
 
 impl<'a> Dictionary<'a> {
-    /// The number of `word`. `guess` is tried first: records are alike, so the word
-    /// that stood in the same place before mostly stands there again.
+    /// The number of `word`. `guess` is tried first: records are similar, so the same position mostly has the same
+    /// word.
     pub(super) fn number(&mut self, word: &'a str, guess: u32) -> u32 {
         if self.words.get(guess as usize).is_some_and(|guessed| *guessed == word) {
             return guess;

@@ -1,13 +1,12 @@
-//! How a batch is written where it leaves the process: into a queue or a dead letter.
+//! The envelope: the serialised form of a batch, in a queue or a dead letter.
 //!
 //! One format byte, then a protobuf message of columns over a dictionary of words
-//! (`proto/logboom/internal/envelope.proto`), compressed where that pays. The format
-//! byte allows another codec later without a flag day: an old batch stays readable.
+//! (`proto/logboom/internal/envelope.proto`), compressed if that saves space. The format byte allows a new codec while
+//! old batches stay readable.
 //!
-//! Encoding is on the path of every record, so it makes one pass, copies each text
-//! once, and reuses one compressor per thread. Decoding trusts nothing: sizes are
-//! checked before memory is taken, every index and length is checked, and bytes that
-//! are no batch are an error and never a panic.
+//! Encoding is on the path of every record: it makes one pass, copies each text once, and reuses one compressor per
+//! thread. Decoding treats its input as untrusted: it checks sizes before it allocates, and every index and length.
+//! Invalid bytes are an error and never a panic.
 
 mod codec;
 mod dictionary;
@@ -16,26 +15,25 @@ mod write;
 
 use crate::{Batch, Error, Result};
 
-/// The most bytes a batch may take up once decoded: in protobuf, and also in memory as
-/// [`Batch::weight`] counts it. The admit stage makes no batch of more than
-/// [`ADMITTED_WEIGHT`], so nothing that was encoded is refused.
+/// The limit of a decoded batch in bytes: of the protobuf message, and of [`Batch::weight`]. The admit stage limits a
+/// batch to [`ADMITTED_WEIGHT`], so every encoded batch can be decoded.
 pub const DECODED_BYTES: usize = 8 * model::limits::BATCH_BYTES;
 
-/// The most that a batch may weigh when it is admitted, as [`Batch::weight`] counts.
+/// The limit of [`Batch::weight`] on admission.
 pub const ADMITTED_WEIGHT: usize = 4 * model::limits::BATCH_BYTES;
 
-/// Writes the batch.
+/// Encodes the batch.
 ///
-/// Records must hold to the invariants of [`Batch`] and [`model::Record`]: their ids
-/// and observed times are not written one by one.
+/// The records must hold the invariants of [`Batch`] and [`model::Record`]: their ids and observed times are not
+/// written one by one.
 pub fn encode(batch: &Batch) -> Vec<u8> {
     codec::pack(&write::columns(batch))
 }
 
-/// Reads what [`encode`] has written.
+/// Decodes the output of [`encode`].
 ///
 /// # Errors
-/// `Corrupt` where the bytes are no batch, whatever they are.
+/// `Corrupt` if the bytes are not a batch.
 pub fn decode(bytes: &[u8]) -> Result<Batch> {
     let envelope = codec::unpack(bytes).map_err(corrupt)?;
     read::batch(envelope).map_err(corrupt)

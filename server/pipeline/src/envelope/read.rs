@@ -1,4 +1,4 @@
-//! From columns back to a batch; every step can fail, none can panic.
+//! From columns to a batch; every step can fail, none can panic.
 
 use model::{Record, RecordId, Severity, Text, Value, limits};
 use wire::internal::Envelope;
@@ -11,7 +11,7 @@ use crate::{Batch, BatchId};
 
 type Result<T> = std::result::Result<T, String>;
 
-/// Puts the batch together.
+/// Assembles the batch.
 pub(super) fn batch(envelope: Envelope) -> Result<Batch> {
     let count = envelope.times.len();
     if count == 0 || count > limits::RECORDS_PER_BATCH {
@@ -41,7 +41,7 @@ pub(super) fn batch(envelope: Envelope) -> Result<Batch> {
     })
 }
 
-/// The columns, each with what of it is still unread.
+/// Cursors over the columns; each holds the unread rest.
 struct Columns<'a> {
     envelope: &'a Envelope,
     words: &'a [Text],
@@ -67,7 +67,7 @@ impl<'a> Columns<'a> {
             envelope.trace_flags.len(),
         ];
         if per_record.iter().any(|length| *length != envelope.times.len()) {
-            return Err("the columns of records are not of one length".into());
+            return Err("the record columns differ in length".into());
         }
         Ok(Self {
             envelope,
@@ -88,7 +88,7 @@ impl<'a> Columns<'a> {
         let message_length = entry(&envelope.message_lengths, place, "message_lengths")?;
         let flags = entry(&envelope.trace_flags, place, "trace_flags")?;
         if flags > TRACE | SPAN {
-            return Err(format!("trace_flags: {flags} means nothing"));
+            return Err(format!("trace_flags: unknown flags {flags}"));
         }
         let severity = entry(&envelope.severities, place, "severities")?;
         Ok(Record {
@@ -136,12 +136,12 @@ impl<'a> Columns<'a> {
             },
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
-            kind => return Err(format!("attribute_kinds: {kind} means nothing")),
+            kind => return Err(format!("attribute_kinds: unknown kind {kind}")),
         })
     }
 
     fn word(&self, number: u32) -> Result<Text> {
-        self.words.get(number as usize).cloned().ok_or_else(|| format!("words: there is no number {number}"))
+        self.words.get(number as usize).cloned().ok_or_else(|| format!("words: no entry {number}"))
     }
 
     fn trace<const N: usize>(&mut self) -> Result<[u8; N]> {
@@ -150,7 +150,7 @@ impl<'a> Columns<'a> {
         Ok(*id)
     }
 
-    /// Nothing may be left: a count that is too small is as wrong as one too large.
+    /// Fails if a column has unread entries: its counts are too small.
     fn finish(&self) -> Result<()> {
         let left = [
             self.messages.len(),
@@ -162,7 +162,7 @@ impl<'a> Columns<'a> {
             self.integers.len(),
             self.numbers.len(),
         ];
-        if left.iter().any(|left| *left > 0) { Err("a column is longer than its counts say".into()) } else { Ok(()) }
+        if left.iter().any(|left| *left > 0) { Err("a column is longer than its counts".into()) } else { Ok(()) }
     }
 }
 
@@ -181,7 +181,7 @@ fn utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     std::str::from_utf8(bytes).map_err(|error| format!("{name}: {error}")).and_then(clean)
 }
 
-/// Records hold no NUL; one store could not take it.
+/// Rejects NUL: records contain none, because PostgreSQL cannot store it.
 fn clean(text: &str) -> Result<&str> {
     if text.as_bytes().contains(&0) { Err("a text holds NUL".into()) } else { Ok(text) }
 }

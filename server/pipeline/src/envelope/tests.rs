@@ -69,7 +69,7 @@ proptest! {
         }
     }
 
-    /// Random bytes seldom get past the first check; damage to real ones does.
+    /// Random bytes seldom pass the first check; damaged batches do.
     #[test]
     fn damaged_bytes_are_a_batch_or_corrupt(
         batch in batch(),
@@ -162,7 +162,7 @@ fn a_frame_that_unpacks_to_more_than_the_bound_is_refused_before_memory_is_taken
 
 #[test]
 fn a_few_bytes_cannot_name_a_long_word_often_enough_to_fill_the_memory() {
-    // One word of 60 KB, named by 10,000 records as their service, is 600 MB.
+    // One word of 60 KB, used as the service of 10,000 records, is 600 MB.
     let mut envelope = write::columns(&plain_batch(limits::RECORDS_PER_BATCH, "x"));
     envelope.words = vec!["w".repeat(60_000); 4];
     envelope.attribute_counts = vec![0; limits::RECORDS_PER_BATCH];
@@ -179,7 +179,7 @@ fn an_unknown_format_says_that_a_newer_version_may_have_written_it() {
     assert!(error.message.contains("newer version"), "{error}");
 }
 
-/// Not a test of the machine: `cargo test -p pipeline --release -- --ignored --nocapture`.
+/// A benchmark, not a test: `cargo test -p pipeline --release -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 fn encoding_speed() {

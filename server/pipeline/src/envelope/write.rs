@@ -17,7 +17,7 @@ pub(super) const NUMBER: u8 = 2;
 pub(super) const FALSE: u8 = 3;
 pub(super) const TRUE: u8 = 4;
 
-/// What fills columns of `bytes`, which the message holds frozen.
+/// Buffers of the columns of type `bytes`, which are immutable in the message.
 #[derive(Default)]
 struct Blobs {
     severities: Vec<u8>,
@@ -28,7 +28,7 @@ struct Blobs {
     texts: Vec<u8>,
 }
 
-/// Takes the batch apart.
+/// Converts the batch to columns.
 pub(super) fn columns(batch: &Batch) -> Envelope {
     let records = &batch.records;
     let count = records.len();
@@ -102,7 +102,7 @@ fn push_fields<'a>(
 
 fn push_attributes<'a>(envelope: &mut Envelope, blobs: &mut Blobs, words: &mut Dictionary<'a>, record: &'a Record) {
     let count = record.attributes.len();
-    // Where the attributes of the record before stand, if it has as many.
+    // The start of the previous record's attribute keys, if it has the same number.
     let before = match envelope.attribute_counts.last() {
         Some(previous) if *previous as usize == count => envelope.attribute_keys.len().checked_sub(count),
         _ => None,

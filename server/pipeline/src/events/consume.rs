@@ -7,7 +7,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 use super::class;
 use crate::{Appended, Error, Receipt};
 
-/// Storing what the queue delivers.
+/// Metrics of storing deliveries.
 pub(crate) struct AppendMeters {
     stored: Counter,
     duplicates: Counter,
@@ -30,7 +30,7 @@ impl AppendMeters {
     /// A store transaction was committed.
     pub(crate) fn appended(&self, appended: &Appended, took: Duration) {
         if appended.duplicates > 0 {
-            tracing::info!(batches = appended.duplicates, "redelivered batches were stored already");
+            tracing::info!(batches = appended.duplicates, "redelivered batches were already stored");
         }
         if appended.dead > 0 {
             tracing::warn!(letters = appended.dead, "deliveries that cannot be stored became dead letters");
@@ -43,7 +43,7 @@ impl AppendMeters {
     }
 }
 
-/// The queue could not be asked for deliveries.
+/// Receiving from the queue failed.
 pub(crate) struct ReceiveFailed<'a> {
     pub(crate) error: &'a Error,
     pub(crate) wait: Duration,
@@ -51,16 +51,16 @@ pub(crate) struct ReceiveFailed<'a> {
 
 impl ReceiveFailed<'_> {
     pub(crate) fn emit(self) {
-        tracing::warn!(error = %self.error, wait = ?self.wait, "receiving from the queue failed, trying again");
+        tracing::warn!(error = %self.error, wait = ?self.wait, "receiving from the queue failed, retrying");
         counter!("logboom_receive_failures_total", "class" => class(self.error.class)).increment(1);
     }
 }
 
-/// The store took none of the deliveries.
+/// The store stored none of the deliveries.
 pub(crate) struct AppendFailed<'a> {
     pub(crate) error: &'a Error,
     pub(crate) deliveries: usize,
-    /// What follows.
+    /// The next action.
     pub(crate) next: &'static str,
 }
 
@@ -72,7 +72,7 @@ impl AppendFailed<'_> {
     }
 }
 
-/// The queue was not told that deliveries are stored.
+/// Acknowledging stored deliveries failed.
 pub(crate) struct AcknowledgeFailed<'a> {
     pub(crate) error: &'a Error,
     pub(crate) deliveries: usize,
@@ -81,12 +81,12 @@ pub(crate) struct AcknowledgeFailed<'a> {
 impl AcknowledgeFailed<'_> {
     pub(crate) fn emit(self) {
         let Self { error, deliveries } = self;
-        tracing::warn!(%error, deliveries, "acknowledging failed, the ledger will know them when they come again");
+        tracing::warn!(%error, deliveries, "acknowledging failed, redelivery is deduplicated by the ledger");
         counter!("logboom_acknowledge_failures_total", "class" => class(error.class)).increment(1);
     }
 }
 
-/// A delivery that the store refuses as data became a dead letter.
+/// A delivery with invalid data became a dead letter.
 pub(crate) struct DeliveryBuried<'a> {
     pub(crate) receipt: Receipt,
     pub(crate) records: usize,
@@ -101,8 +101,8 @@ impl DeliveryBuried<'_> {
     }
 }
 
-/// A delivery can be neither stored nor kept as a dead letter. It stays in the queue,
-/// unacknowledged, until the next start.
+/// A delivery can be neither stored nor kept as a dead letter. It stays in the queue, unacknowledged, until the next
+/// start.
 pub(crate) struct DeliverySetAside<'a> {
     pub(crate) receipt: Receipt,
     pub(crate) records: usize,
@@ -112,14 +112,14 @@ pub(crate) struct DeliverySetAside<'a> {
 impl DeliverySetAside<'_> {
     pub(crate) fn emit(self) {
         let Self { receipt, records, error } = self;
-        tracing::error!(%error, receipt = receipt.0, records, "a delivery is left in the queue: no dead letter can be written");
+        tracing::error!(%error, receipt = receipt.0, records, "a delivery stays in the queue: no dead letter can be written");
         counter!("logboom_deliveries_set_aside_total").increment(1);
     }
 }
 
-/// The loop has ended because it was told to.
+/// The loop ended after the stop signal.
 pub(crate) struct ConsumeStopped {
-    /// Deliveries given back to the queue, because the store was away.
+    /// Deliveries released to the queue because the store was unavailable.
     pub(crate) released: usize,
 }
 

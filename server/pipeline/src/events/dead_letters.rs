@@ -1,8 +1,8 @@
-//! Events of the bound on dead letters.
+//! Events of the limits on dead letters.
 
 use metrics::counter;
 
-/// Dead letters went because there were too many bytes of them, or they were too old.
+/// The oldest dead letters were dropped beyond the limit of bytes or age.
 pub(crate) struct DeadLettersDropped {
     pub(crate) letters: u64,
     pub(crate) records: u64,
@@ -11,7 +11,7 @@ pub(crate) struct DeadLettersDropped {
 impl DeadLettersDropped {
     pub(crate) fn emit(self) {
         let Self { letters, records } = self;
-        tracing::warn!(letters, records, "the oldest dead letters were dropped: they are past their bound");
+        tracing::warn!(letters, records, "the oldest dead letters were dropped: they are beyond the limit");
         counter!("logboom_dead_letters_dropped_total").increment(letters);
     }
 }

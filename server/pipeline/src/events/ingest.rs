@@ -10,7 +10,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use super::class;
 use crate::{BatchId, Error};
 
-/// How many records were taken and refused.
+/// Counters of accepted and rejected records.
 pub(crate) struct IngestCounters {
     accepted: Counter,
     rejected: Counter,
@@ -29,7 +29,7 @@ impl IngestCounters {
         self.accepted.increment(records as u64);
     }
 
-    /// Records were refused; their client is told why, one by one.
+    /// Records were rejected; the response lists the reasons.
     pub(crate) fn rejected(&self, records: usize) {
         if records > 0 {
             tracing::debug!(records, "records were rejected");
@@ -38,7 +38,7 @@ impl IngestCounters {
     }
 }
 
-/// What is admitted and not yet durable.
+/// Gauges of the records admitted and not yet durable.
 pub(crate) struct InFlightGauges {
     bytes: Gauge,
     records: Gauge,
@@ -62,18 +62,18 @@ pub(crate) struct SubmissionRefused<'a> {
 
 impl SubmissionRefused<'_> {
     pub(crate) fn emit(self) {
-        // Clients cause it, as often as they like: not for the log of a healthy server.
+        // Clients can cause this at any rate, so it is not logged at a higher level.
         tracing::debug!(error = %self.error, class = class(self.error.class), "a submission was refused");
         counter!("logboom_submissions_refused_total", "class" => class(self.error.class)).increment(1);
     }
 }
 
-/// Publishing to the queue, and whether it works at present.
+/// Metrics of publishing to the queue, and whether it currently works.
 pub(crate) struct PublishMeters {
     batches: Counter,
     seconds: Histogram,
     records: Histogram,
-    /// Logged when it changes: a queue that is away fails every batch of every client.
+    /// Only changes are logged: an unavailable queue fails every batch of every client.
     failing: AtomicBool,
 }
 
@@ -97,12 +97,12 @@ impl PublishMeters {
         self.records.record(records as f64);
     }
 
-    /// The queue has not confirmed a batch; its clients are told so.
+    /// The queue did not confirm a batch; its clients receive the error.
     pub(crate) fn failed(&self, id: BatchId, records: usize, error: &Error) {
         if self.failing.swap(true, Ordering::Relaxed) {
             tracing::debug!(%error, %id, records, "publishing to the queue failed");
         } else {
-            tracing::warn!(%error, %id, records, "publishing to the queue failed, clients are told to send again");
+            tracing::warn!(%error, %id, records, "publishing failed, clients receive an error and should retry");
         }
         counter!("logboom_publish_failures_total", "class" => class(error.class)).increment(1);
     }

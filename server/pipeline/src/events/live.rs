@@ -7,7 +7,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use super::class;
 use crate::Error;
 
-/// Live tails: how many, how late, how much left out.
+/// Metrics of live tails: their number, their lag, and skipped records.
 pub(crate) struct LiveMeters {
     subscriptions: Gauge,
     lag: Histogram,
@@ -31,19 +31,19 @@ impl LiveMeters {
         self.subscriptions.decrement(1.0);
     }
 
-    /// A block has become visible so long after its receipt.
+    /// A block became visible; `lag` is the time since its receipt.
     pub(crate) fn visible(&self, lag: Duration) {
         self.lag.record(lag.as_secs_f64());
     }
 
-    /// A subscriber is told that records were left out of its tail.
+    /// Records were skipped in a tail, and its subscriber is notified.
     pub(crate) fn skipped(&self, records: u64) {
-        tracing::debug!(records, "a live tail is read too slowly, records were left out");
+        tracing::debug!(records, "a live tail is read too slowly, records were skipped");
         self.skipped.increment(records);
     }
 }
 
-/// The store could not be followed, or read for a tail that catches up.
+/// Following the store, or reading it for a tail that catches up, failed.
 pub(crate) struct FollowFailed<'a> {
     pub(crate) error: &'a Error,
     pub(crate) wait: Duration,
@@ -51,7 +51,7 @@ pub(crate) struct FollowFailed<'a> {
 
 impl FollowFailed<'_> {
     pub(crate) fn emit(self) {
-        tracing::warn!(error = %self.error, wait = ?self.wait, "reading the store for live tails failed, trying again");
+        tracing::warn!(error = %self.error, wait = ?self.wait, "reading the store for live tails failed, retrying");
         counter!("logboom_follow_failures_total", "class" => class(self.error.class)).increment(1);
     }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 
-/// A task has begun to run, or runs no more.
+/// Records whether a task runs.
 pub(crate) fn task_up(task: &str, up: bool) {
     gauge!("logboom_task_up", "task" => task.to_owned()).set(f64::from(u8::from(up)));
-    // So that it is there, at 0, before the first restart.
+    // Creates the counter at 0, before the first restart.
     counter!("logboom_task_restarts_total", "task" => task.to_owned()).increment(0);
 }
 
-/// A task has failed and is started again.
+/// A task failed and will be restarted.
 pub(crate) struct TaskFailed<'a> {
     pub(crate) task: &'a str,
     pub(crate) reason: &'a str,
@@ -21,13 +21,13 @@ pub(crate) struct TaskFailed<'a> {
 impl TaskFailed<'_> {
     pub(crate) fn emit(self) {
         let Self { task, reason, wait } = self;
-        tracing::error!(task, reason, ?wait, "a task failed, starting it again");
+        tracing::error!(task, reason, ?wait, "a task failed and will be restarted");
         task_up(task, false);
         counter!("logboom_task_restarts_total", "task" => task.to_owned()).increment(1);
     }
 }
 
-/// A task has failed and must not be started again.
+/// A task failed and must not be restarted.
 pub(crate) struct TaskBroken<'a> {
     pub(crate) task: &'a str,
     pub(crate) reason: &'a str,
@@ -36,7 +36,7 @@ pub(crate) struct TaskBroken<'a> {
 impl TaskBroken<'_> {
     pub(crate) fn emit(self) {
         let Self { task, reason } = self;
-        tracing::error!(task, reason, "a task has failed and cannot go on, start the program again");
+        tracing::error!(task, reason, "a task failed permanently, restart the program");
         task_up(task, false);
     }
 }

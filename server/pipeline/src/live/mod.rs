@@ -1,13 +1,11 @@
 //! The live stage: one reader of the store, any number of subscribers.
 //!
-//! The hub follows the store and keeps the newest blocks in a ring. Each subscriber is a
-//! task with its own query and its own place in the order of positions: within the ring
-//! it reads blocks, before the ring it reads pages from the store, and since both are
-//! the same order there is no seam (C3). What it finds goes into a bounded channel.
+//! The hub follows the store and keeps the newest blocks in a ring. Each subscriber is a task with its own query and
+//! its own position: within the ring it reads blocks, before the ring it reads pages from the store. Both have the same
+//! order, so nothing is lost or repeated between them (C3). Matches go into a bounded channel.
 //!
-//! Nobody waits for a subscriber. One that catches up on what it asked for is given all
-//! of it at its own pace; one that has arrived at the present and does not keep up is
-//! told how many records were left out.
+//! A slow subscriber blocks nobody. The backlog that it requested is sent completely, at its own pace. Newer records
+//! that do not fit its channel are skipped, and it receives their number.
 
 mod ring;
 mod subscriber;
@@ -34,29 +32,28 @@ use crate::{
 use ring::Ring;
 use subscriber::Subscriber;
 
-/// What a subscriber sees.
+/// An event of a subscription.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LiveEvent {
     Record(StoredRecord),
-    /// So many matching records were left out just here, the last of them at
-    /// `position`, because the subscriber was too slow.
+    /// `count` matching records were skipped here, the last of them at `position`, because the subscriber was too slow.
     Skipped {
         count: u64,
         position: Position,
     },
 }
 
-/// The bounds of the live stage.
+/// The limits of the live stage.
 #[derive(Debug, Clone)]
 pub struct LiveOptions {
-    /// Of the newest blocks, kept for subscribers.
+    /// Bytes of the newest blocks, kept for subscribers.
     pub ring_bytes: usize,
     pub ring_records: usize,
-    /// Open at once; the next one is told to wait.
+    /// Open subscriptions; further ones are refused as overload.
     pub subscriptions: usize,
-    /// Events that wait for one subscriber.
+    /// Queued events per subscriber.
     pub events: usize,
-    /// Their bytes.
+    /// Bytes of the queued events per subscriber.
     pub event_bytes: usize,
     pub clock: Clock,
     pub supervisor: Supervisor,
@@ -76,35 +73,35 @@ impl Default for LiveOptions {
     }
 }
 
-/// Feeds subscribers with what the store holds.
+/// Distributes new records of the store to subscribers.
 pub struct LiveHub {
     shared: Arc<Shared>,
     slots: Arc<Semaphore>,
 }
 
-/// What the hub's tasks have in common.
+/// State shared by the hub's tasks.
 struct Shared {
     store: Arc<dyn Log>,
     stop: CancellationToken,
     options: LiveOptions,
     ring: Mutex<Ring>,
-    /// The newest position in the ring; `None` until the store has said where it is.
+    /// The newest position in the ring; `None` until the store is reached.
     newest: watch::Sender<Option<Position>>,
     meters: LiveMeters,
-    /// The longest lag since it was last asked for, in nanoseconds; 0 where nothing came.
+    /// The longest lag since the last call of `take_lag`, in nanoseconds; 0 if there was none.
     lag: AtomicU64,
 }
 
-/// One subscriber's events. Ends, for the hub as well, when it is dropped.
+/// The events of one subscriber. Dropping it ends the subscription.
 pub struct Subscription {
     events: mpsc::Receiver<LiveEvent>,
-    /// Where the bytes are returned that events have taken while they waited.
+    /// Permits for the bytes of queued events; returned when an event is taken.
     room: Arc<Semaphore>,
     most_bytes: usize,
 }
 
 impl Subscription {
-    /// The next event, or `None` once the hub has closed. Cancel-safe.
+    /// The next event, or `None` after the hub has closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<LiveEvent> {
         let event = self.events.recv().await?;
         self.room.add_permits(subscriber::cost(&event, self.most_bytes));
@@ -113,17 +110,16 @@ impl Subscription {
 }
 
 impl LiveHub {
-    /// Starts to follow the store from its newest position on, with the usual bounds.
-    /// Must be called within a Tokio runtime.
+    /// Follows the store from its newest position on, with the default limits. Must be called within a Tokio runtime.
     pub fn start(store: Arc<dyn Log>, stop: CancellationToken) -> Arc<Self> {
         Self::start_with(store, stop, LiveOptions::default())
     }
 
-    /// [`LiveHub::start`] with bounds of the caller's choice.
+    /// As [`LiveHub::start`], with the given limits.
     pub fn start_with(store: Arc<dyn Log>, stop: CancellationToken, options: LiveOptions) -> Arc<Self> {
         let shared = Arc::new(Shared {
             store,
-            // Its own, so that closing the hub stops nothing else.
+            // A child token, so that closing the hub stops nothing else.
             stop: stop.child_token(),
             ring: Mutex::new(Ring::new(options.ring_bytes, options.ring_records)),
             newest: watch::Sender::new(None),
@@ -137,11 +133,10 @@ impl LiveHub {
         Arc::new(Self { shared, slots })
     }
 
-    /// Gives out every matching record after the position `after`, or after this call,
-    /// each once, in order of position.
+    /// Sends every matching record after the position `after`, or after this call, once each, in position order.
     ///
     /// # Errors
-    /// `Overloaded` past the bound on subscriptions; `Unavailable` once closed.
+    /// `Overloaded` beyond the limit of subscriptions; `Unavailable` after close.
     pub fn subscribe(&self, query: Query, after: Option<Position>) -> Result<Subscription> {
         let shared = &self.shared;
         if shared.stop.is_cancelled() {
@@ -168,37 +163,35 @@ impl LiveHub {
         Ok(Subscription { events, room, most_bytes })
     }
 
-    /// The newest position that subscribers may have seen; `None` before the store has
-    /// been reached.
+    /// The newest position visible to subscribers; `None` before the store is reached.
     pub fn newest(&self) -> Option<Position> {
         *self.shared.newest.borrow()
     }
 
-    /// The longest that anything took from receipt to visibility since this was last asked;
-    /// `None` where nothing came.
+    /// The longest lag from receipt to visibility since the last call; `None` if nothing arrived.
     pub fn take_lag(&self) -> Option<Duration> {
         let lag = self.shared.lag.swap(0, Ordering::Relaxed);
         (lag > 0).then(|| Duration::from_nanos(lag))
     }
 
-    /// How many tails are open.
+    /// The number of open tails.
     pub fn tails(&self) -> usize {
         self.shared.options.subscriptions - self.slots.available_permits()
     }
 
-    /// Returns once the hub is closed.
+    /// Completes when the hub is closed.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.stop.clone().cancelled_owned()
     }
 
-    /// Ends every subscription, and takes no more.
+    /// Ends every subscription and refuses new ones.
     pub fn close(&self) {
         self.shared.stop.cancel();
     }
 }
 
-/// Follows the store until the stop signal. Begun again after a panic, the ring is empty, and
-/// subscribers read from the store what is before it.
+/// Follows the store until the stop signal. After a panic it restarts with an empty ring; subscribers read older
+/// records from the store.
 async fn follow(shared: Arc<Shared>) {
     let following = async {
         let mut backoff = Backoff::of_stage();
@@ -228,14 +221,14 @@ async fn follow(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    /// The ring is empty and begins after `newest`.
+    /// Starts an empty ring after `newest`.
     fn begin(&self, newest: Position) -> Position {
         self.ring.lock().begin(newest);
         self.newest.send_replace(Some(newest));
         newest
     }
 
-    /// Takes in what follows `after`; returns the new end.
+    /// Adds the blocks after `after`; returns the new end.
     fn extend(&self, after: Position, blocks: Vec<crate::Block>) -> Position {
         let now = self.options.clock.now();
         let mut newest = after;

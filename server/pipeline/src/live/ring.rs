@@ -1,4 +1,4 @@
-//! The newest blocks of the store.
+//! A ring of the newest blocks of the store.
 
 use std::collections::VecDeque;
 
@@ -6,14 +6,14 @@ use model::Position;
 
 use crate::Block;
 
-/// Holds every block after `floor`, in order, within its bounds.
+/// Holds every block after `floor`, in order, within its limits.
 pub(super) struct Ring {
     most_bytes: usize,
     most_records: usize,
     blocks: VecDeque<Held>,
     bytes: usize,
     records: usize,
-    /// What is at or before this position is not here. `None`: nothing is, yet.
+    /// The ring holds nothing at or before this position. `None`: not started.
     floor: Option<Position>,
 }
 
@@ -22,15 +22,15 @@ struct Held {
     weight: usize,
 }
 
-/// What the ring knows about the records after some position.
+/// The result of a read from the ring.
 pub(super) enum Read {
-    /// The next blocks; none at the newest end. The first may begin before the position.
+    /// The next blocks; none at the newest end. The first may start before the position.
     Blocks(Vec<Block>),
-    /// They begin before the ring does; the store has those up to here.
+    /// The position is before the ring; the store has the records up to here.
     Before(Position),
 }
 
-/// So many blocks are given out under one lock.
+/// The maximum number of blocks returned under one lock.
 const BLOCKS: usize = 64;
 
 impl Ring {
@@ -38,14 +38,14 @@ impl Ring {
         Self { most_bytes, most_records, blocks: VecDeque::new(), bytes: 0, records: 0, floor: None }
     }
 
-    /// Starts, empty, after `newest`.
+    /// Restarts empty after `newest`.
     pub(super) fn begin(&mut self, newest: Position) {
         self.blocks.clear();
         (self.bytes, self.records) = (0, 0);
         self.floor = Some(newest);
     }
 
-    /// Appends the next block. The newest one stays, however large it is.
+    /// Appends the next block. The newest one stays, whatever its size.
     pub(super) fn push(&mut self, block: Block) {
         let weight = block.batch.weight();
         self.bytes += weight;
@@ -60,7 +60,7 @@ impl Ring {
         }
     }
 
-    /// What comes after `at`.
+    /// The blocks after `at`.
     pub(super) fn after(&self, at: Position) -> Read {
         match self.floor {
             Some(floor) if at < floor => Read::Before(floor),

@@ -1,4 +1,4 @@
-//! One subscriber: its query, its place, and what waits for it.
+//! One subscriber: its query, its position, and its queued events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,39 +8,39 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::{LiveEvent, Shared, ring::Read};
 use crate::{Block, backoff::Backoff, events::FollowFailed};
 
-/// The records of one page from the store.
+/// The page size in records of reads from the store.
 const PAGE: usize = 500;
 
-/// So many records are looked at before other tasks get a turn.
-const STRETCH: usize = 1024;
+/// The number of records examined between yields to other tasks.
+const YIELD_EVERY: usize = 1024;
 
 /// The subscription was dropped.
-struct Gone;
+struct ReaderGone;
 
 pub(super) struct Subscriber {
     shared: Arc<Shared>,
     query: Query,
     newest: watch::Receiver<Option<Position>>,
-    /// Where it asked to begin.
+    /// The requested start.
     after: Option<Position>,
-    /// Up to here, the newest position when it began, it is waited for: it has asked
-    /// for the past. What comes later is skipped where there is no room.
-    owed: Position,
+    /// The newest position at the start of the subscription. Records up to it were requested and are always sent; later
+    /// ones are skipped if there is no room.
+    backlog_end: Position,
     outbox: Outbox,
 }
 
-/// The events that wait for the reader, bounded in number and in bytes.
+/// The queue of events for the reader, bounded in number and in bytes.
 struct Outbox {
     events: mpsc::Sender<LiveEvent>,
     /// A permit per byte.
     room: Arc<Semaphore>,
     most_bytes: usize,
     skipped: u64,
-    /// The last record that was skipped.
+    /// The position of the last skipped record.
     skipped_at: Position,
 }
 
-/// The permits that an event takes while it waits; one that is larger than all waits alone.
+/// The permits of a queued event. An event beyond the limit takes all of them.
 pub(super) fn cost(event: &LiveEvent, most_bytes: usize) -> usize {
     match event {
         LiveEvent::Record(stored) => stored.record.weight().min(most_bytes),
@@ -58,20 +58,20 @@ impl Subscriber {
     ) -> Self {
         shared.meters.subscribed();
         let newest = shared.newest.subscribe();
-        // Without `after`, from this moment on: what is stored next is seen.
+        // Without `after`, it starts now: the next stored record is sent.
         let after = after.or(*newest.borrow());
         let most_bytes = shared.options.event_bytes;
         let outbox = Outbox { events, room, most_bytes, skipped: 0, skipped_at: Position(0) };
-        Self { shared, query, newest, after, owed: Position(i64::MIN), outbox }
+        Self { shared, query, newest, after, backlog_end: Position(i64::MIN), outbox }
     }
 
-    /// Goes on until the subscription is dropped.
+    /// Runs until the subscription is dropped.
     pub(super) async fn run(mut self) {
-        // The only way out of it is that the reader has gone, and then nobody is to be told.
-        let Err(Gone) = self.give_all().await;
+        // It ends only when the reader is gone.
+        let Err(ReaderGone) = self.send_all().await;
     }
 
-    async fn give_all(&mut self) -> Result<std::convert::Infallible, Gone> {
+    async fn send_all(&mut self) -> Result<std::convert::Infallible, ReaderGone> {
         let mut at = self.begin().await?;
         let mut backoff = Backoff::of_stage();
         loop {
@@ -81,11 +81,11 @@ impl Subscriber {
                     self.wait_for_more(at).await?;
                     at
                 }
-                Read::Blocks(blocks) => self.give_blocks(at, blocks).await?,
+                Read::Blocks(blocks) => self.send_blocks(at, blocks).await?,
                 Read::Before(floor) => match self.read_page(at, floor).await? {
                     Ok(page) => {
                         backoff.reset();
-                        self.give_page(floor, page).await?
+                        self.send_page(floor, page).await?
                     }
                     Err(error) => {
                         let wait = backoff.next();
@@ -98,20 +98,20 @@ impl Subscriber {
         }
     }
 
-    /// Where to begin, once the hub knows where the store is.
-    async fn begin(&mut self) -> Result<Position, Gone> {
+    /// The start position, once the hub knows the newest one.
+    async fn begin(&mut self) -> Result<Position, ReaderGone> {
         let newest = loop {
             let newest = *self.newest.borrow_and_update();
             match newest {
                 Some(newest) => break newest,
-                None => self.wait_for_news().await?,
+                None => self.wait_for_newest().await?,
             }
         };
-        self.owed = newest;
+        self.backlog_end = newest;
         let mut at = self.after.unwrap_or(newest);
         if at > newest {
-            // A position that this node has not seen yet, or that no store has given
-            // out: after a change of stores the old one's would hide all that is new.
+            // Either this node has not seen the position yet, or the store never assigned it: after a change of stores,
+            // a position of the old store would hide all new records.
             if let Ok(truth) = self.shared.store.newest().await {
                 at = at.min(truth.max(newest));
             }
@@ -119,18 +119,19 @@ impl Subscriber {
         Ok(at)
     }
 
-    async fn give_blocks(&mut self, at: Position, blocks: Vec<Block>) -> Result<Position, Gone> {
-        let mut looked_at = 0_usize;
+    async fn send_blocks(&mut self, at: Position, blocks: Vec<Block>) -> Result<Position, ReaderGone> {
+        let mut examined = 0_usize;
         let mut reached = at;
         for block in blocks {
             let passed = usize::try_from(at.0.saturating_sub(block.first.0).saturating_add(1)).unwrap_or(0);
             for (place, record) in block.batch.records.iter().enumerate().skip(passed) {
                 if self.query.matches(record) {
                     let position = Position(block.first.0 + place as i64);
-                    self.give(position, || StoredRecord { position, record: record.clone() }, record.weight()).await?;
+                    self.send_record(position, || StoredRecord { position, record: record.clone() }, record.weight())
+                        .await?;
                 }
-                looked_at += 1;
-                if looked_at.is_multiple_of(STRETCH) {
+                examined += 1;
+                if examined.is_multiple_of(YIELD_EVERY) {
                     tokio::task::yield_now().await;
                     self.outbox.check()?;
                 }
@@ -141,48 +142,48 @@ impl Subscriber {
         Ok(reached)
     }
 
-    /// Reads what the ring does not hold any more; a reader that goes ends the reading.
-    async fn read_page(&self, at: Position, floor: Position) -> Result<crate::Result<Vec<StoredRecord>>, Gone> {
+    /// Reads a page of records older than the ring; ends early if the reader is gone.
+    async fn read_page(&self, at: Position, floor: Position) -> Result<crate::Result<Vec<StoredRecord>>, ReaderGone> {
         tokio::select! {
             page = self.shared.store.read_after(at, floor, &self.query, PAGE) => Ok(page),
-            () = self.outbox.events.closed() => Err(Gone),
+            () = self.outbox.events.closed() => Err(ReaderGone),
         }
     }
 
-    async fn give_page(&mut self, floor: Position, page: Vec<StoredRecord>) -> Result<Position, Gone> {
+    async fn send_page(&mut self, floor: Position, page: Vec<StoredRecord>) -> Result<Position, ReaderGone> {
         let reached = match page.last() {
             Some(last) if page.len() >= PAGE => last.position,
             _ => floor,
         };
         for stored in page {
             let weight = stored.record.weight();
-            self.give(stored.position, || stored, weight).await?;
+            self.send_record(stored.position, || stored, weight).await?;
         }
-        // A tail that matches nothing would otherwise read on and on for nobody.
+        // Otherwise a tail without matches would read on without a reader.
         self.outbox.check()?;
         Ok(reached)
     }
 
-    /// Gives out one record; it is only made where there is room for it.
-    async fn give(
+    /// Sends one record. It is copied only if there is room for it.
+    async fn send_record(
         &mut self,
         position: Position,
         record: impl FnOnce() -> StoredRecord,
         weight: usize,
-    ) -> Result<(), Gone> {
-        if position <= self.owed {
+    ) -> Result<(), ReaderGone> {
+        if position <= self.backlog_end {
             return self.outbox.send(record()).await;
         }
         let skipped = self.outbox.skipped;
-        if self.outbox.offer(position, record, weight) && skipped > 0 {
+        if self.outbox.try_send(position, record, weight) && skipped > 0 {
             self.shared.meters.skipped(skipped);
         }
         Ok(())
     }
 
-    /// At the newest end: waits for a new block. What was skipped is told as soon as
-    /// there is room, for the next record may be long in coming.
-    async fn wait_for_more(&mut self, at: Position) -> Result<(), Gone> {
+    /// At the newest end: waits for a new block. Reports skipped records as soon as there is room, since the next
+    /// record may come late.
+    async fn wait_for_more(&mut self, at: Position) -> Result<(), ReaderGone> {
         let events = self.outbox.events.clone();
         loop {
             if self.newest.borrow_and_update().is_some_and(|newest| newest > at) {
@@ -191,25 +192,25 @@ impl Subscriber {
             tokio::select! {
                 permit = events.reserve(), if self.outbox.skipped > 0 => {
                     self.shared.meters.skipped(self.outbox.skipped);
-                    permit.map_err(|_| Gone)?.send(self.outbox.take_skipped());
+                    permit.map_err(|_| ReaderGone)?.send(self.outbox.take_skipped());
                 }
-                changed = self.newest.changed() => changed.map_err(|_| Gone)?,
-                () = events.closed() => return Err(Gone),
+                changed = self.newest.changed() => changed.map_err(|_| ReaderGone)?,
+                () = events.closed() => return Err(ReaderGone),
             }
         }
     }
 
-    async fn wait_for_news(&mut self) -> Result<(), Gone> {
+    async fn wait_for_newest(&mut self) -> Result<(), ReaderGone> {
         tokio::select! {
-            changed = self.newest.changed() => changed.map_err(|_| Gone),
-            () = self.outbox.events.closed() => Err(Gone),
+            changed = self.newest.changed() => changed.map_err(|_| ReaderGone),
+            () = self.outbox.events.closed() => Err(ReaderGone),
         }
     }
 
-    async fn pause(&self, time: Duration) -> Result<(), Gone> {
+    async fn pause(&self, time: Duration) -> Result<(), ReaderGone> {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
-            () = self.outbox.events.closed() => Err(Gone),
+            () = self.outbox.events.closed() => Err(ReaderGone),
         }
     }
 }
@@ -221,28 +222,28 @@ impl Drop for Subscriber {
 }
 
 impl Outbox {
-    fn check(&self) -> Result<(), Gone> {
-        if self.events.is_closed() { Err(Gone) } else { Ok(()) }
+    fn check(&self) -> Result<(), ReaderGone> {
+        if self.events.is_closed() { Err(ReaderGone) } else { Ok(()) }
     }
 
-    /// Hands over a record, however long its reader takes.
-    async fn send(&mut self, stored: StoredRecord) -> Result<(), Gone> {
+    /// Sends a record; waits for the reader without a time limit.
+    async fn send(&mut self, stored: StoredRecord) -> Result<(), ReaderGone> {
         let event = LiveEvent::Record(stored);
         let cost = cost(&event, self.most_bytes) as u32;
         let bytes = tokio::select! {
-            bytes = self.room.acquire_many(cost) => bytes.map_err(|_| Gone)?,
-            () = self.events.closed() => return Err(Gone),
+            bytes = self.room.acquire_many(cost) => bytes.map_err(|_| ReaderGone)?,
+            () = self.events.closed() => return Err(ReaderGone),
         };
-        let place = self.events.reserve().await.map_err(|_| Gone)?;
-        // Returned by the reader.
+        let place = self.events.reserve().await.map_err(|_| ReaderGone)?;
+        // Returned by `Subscription::next`.
         bytes.forget();
         place.send(event);
         Ok(())
     }
 
-    /// Hands over a record if there is room for it, and before it the word about those
-    /// that found none; otherwise counts it. Whether it was handed over.
-    fn offer(&mut self, position: Position, record: impl FnOnce() -> StoredRecord, weight: usize) -> bool {
+    /// Sends a record if there is room, preceded by the count of those skipped; otherwise skips it. Returns whether it
+    /// was sent.
+    fn try_send(&mut self, position: Position, record: impl FnOnce() -> StoredRecord, weight: usize) -> bool {
         let places = 1 + usize::from(self.skipped > 0);
         let bytes = self.room.try_acquire_many(weight.min(self.most_bytes) as u32);
         let (Ok(mut places), Ok(bytes)) = (self.events.try_reserve_many(places), bytes) else {

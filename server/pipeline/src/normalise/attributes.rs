@@ -1,15 +1,15 @@
-//! Attributes: bounded, finite, sorted, each key once.
+//! Attributes: bounded, finite, sorted, with unique keys.
 
 use model::{Text, Value, limits};
 
 use super::{
-    finite,
-    text::{beginning, bounded},
+    finite_or_text,
+    text::{bounded, prefix},
 };
 
 type Attributes = Vec<(Text, Value)>;
 
-/// Checks and sorts them; of several with one key the last counts.
+/// Checks and sorts the attributes; the last of equal keys wins.
 pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String> {
     for (key, value) in &mut attributes {
         if key.is_empty() {
@@ -18,11 +18,11 @@ pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String
         *key = bounded(std::mem::take(key), "attributes: a key", limits::KEY_BYTES)?;
         *value = match std::mem::replace(value, Value::Bool(false)) {
             Value::Text(text) => {
-                // The name of the field costs an allocation: only for the error.
+                // The field name costs an allocation, so it is built only for the error.
                 let checked = bounded(text, "", limits::VALUE_BYTES);
                 Value::Text(checked.map_err(|reason| format!("attributes.{key}{reason}"))?)
             }
-            value => finite(value),
+            value => finite_or_text(value),
         };
     }
     if !attributes.is_sorted_by(|(left, _), (right, _)| left < right) {
@@ -37,15 +37,15 @@ pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String
     }
     if attributes.len() > limits::ATTRIBUTES {
         let count = attributes.len();
-        return Err(format!("attributes: {count} of them; the limit is {}; send fewer", limits::ATTRIBUTES));
+        return Err(format!("attributes: {count} attributes; the limit is {}; send fewer", limits::ATTRIBUTES));
     }
     Ok(attributes)
 }
 
-/// Keeps what a client sent for a field that could not be stored as it was: its
-/// beginning, if it is overlong, and nothing where the record is already full.
+/// Keeps the client's original value of a replaced field. Truncates it if it is overlong, and drops it if the record
+/// has no room for another attribute.
 pub(super) fn keep_original(attributes: &mut Attributes, key: &str, original: &str) {
-    let original = beginning(original, limits::NAME_BYTES).replace('\0', "\u{fffd}");
+    let original = prefix(original, limits::NAME_BYTES).replace('\0', "\u{fffd}");
     let value = Value::Text(original.into());
     match attributes.binary_search_by(|(name, _)| name.as_str().cmp(key)) {
         Ok(place) => attributes[place].1 = value,

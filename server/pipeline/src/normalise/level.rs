@@ -1,14 +1,14 @@
-//! The level: the client's word in lower case, without the colours of its terminal and without
-//! what its format puts around it; and the severity that it stands for.
+//! The level: the client's word in lower case, without terminal colours and without the punctuation of its log format;
+//! and its severity.
 
 use model::{LevelNumbers, Severity, Text, limits};
 
 use super::text::bounded;
 
-/// The word to show, and the severity: the one that was stated, or else that of the word, or of
-/// the number that came as text, or `info`.
+/// The level name to show, and the severity: the explicit one, else that of the word or of a number sent as text, else
+/// `info`.
 pub(super) fn normalise(level: Text, stated: Option<Severity>) -> Result<(Text, Severity), String> {
-    let word = word(level)?;
+    let word = plain_word(level)?;
     let read = || {
         let severity = Severity::from_word(&word).map(|severity| (severity, None));
         severity.or_else(|| LevelNumbers::Level.read_text(&word).map(|(severity, word)| (severity, Some(word))))
@@ -18,9 +18,9 @@ pub(super) fn normalise(level: Text, stated: Option<Severity>) -> Result<(Text, 
     Ok((shown.map_or(word, Text::const_new), severity))
 }
 
-/// Removes terminal escapes, space and punctuation around the word, and lowers its case.
-fn word(level: Text) -> Result<Text, String> {
-    // Nearly every record comes with a plain word.
+/// Removes terminal escapes, whitespace and punctuation around the word, and converts it to lower case.
+fn plain_word(level: Text) -> Result<Text, String> {
+    // Fast path: most records have a plain word.
     if level.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return bounded(level, "level", limits::NAME_BYTES);
     }

@@ -1,10 +1,9 @@
-//! The normalise stage: from what a door has read to a [`Record`].
+//! The normalise stage: from decoded input to a [`Record`].
 //!
-//! Doors decode and nothing more; every rule about what a record is stands here, so
-//! that all doors agree. Keeps the invariants of [`Record`]. A field that is merely odd
-//! (an unreadable time, a malformed trace id) is replaced, and what the client sent is
-//! kept in an attribute `….original`; a field past a limit refuses the record, with a
-//! reason that names the field, the limit and the way out.
+//! Doors only decode; all rules about records are here, so that all doors agree. The stage establishes the invariants
+//! of [`Record`]. An unusable field (an unreadable time, a malformed trace id) is replaced, and the original is kept in
+//! an attribute `….original`. A field beyond a limit rejects the record; the reason contains the field, the limit and
+//! the remedy.
 
 mod attributes;
 mod ids;
@@ -23,13 +22,13 @@ use model::{Nanos, Record, RecordId, Severity, Value, limits};
 pub use raw::{RawId, RawRecord, RawTime};
 use text::{bounded, bounded_string};
 
-/// The rules that depend on configuration.
+/// The configurable rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Normaliser {
-    /// Holds for times without a zone.
+    /// The zone of times without one.
     pub assume_timezone: FixedOffset,
-    /// The retention: an older record is stored at its time of receipt, so that one
-    /// wrong clock cannot make thousands of partitions. `None`: however old.
+    /// The retention: older records are stored at their time of receipt, so that one wrong clock cannot create
+    /// thousands of partitions. `None`: no limit.
     pub oldest: Option<Duration>,
 }
 
@@ -40,20 +39,17 @@ impl Default for Normaliser {
     }
 }
 
-/// One record that was refused; the others of its submission are kept.
+/// A rejected record; the others of its submission are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Its place in the submission, from 0.
+    /// Its index in the submission, from 0.
     pub index: usize,
-    /// Names the field, the limit and the way out.
+    /// The field, the limit and the remedy.
     pub reason: String,
 }
 
 impl Normaliser {
-    /// Makes the record; its id is given later, with its batch.
-    ///
-    /// # Errors
-    /// The reason for the client.
+    /// Makes the record without an id; the id comes with its batch.
     pub fn record(&self, raw: RawRecord, observed_time: Nanos) -> Result<Record, String> {
         if raw.message.is_empty() && raw.attributes.is_empty() {
             return Err("message: empty, and there are no attributes; send at least one of them".into());
@@ -97,8 +93,8 @@ impl Normaliser {
     }
 }
 
-/// Values that stand for themselves; those that JSON and SQL cannot hold become text.
-fn finite(value: Value) -> Value {
+/// Replaces values that JSON and SQL cannot represent by text.
+fn finite_or_text(value: Value) -> Value {
     match value {
         Value::Float(number) if !number.is_finite() => Value::Text(number.to_string().into()),
         value => value,

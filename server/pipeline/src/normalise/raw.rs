@@ -1,29 +1,29 @@
-//! What doors hand in.
+//! The input of the normalise stage, filled by doors.
 
 use model::{LevelNumbers, Text, Value, time::from_epoch};
 
-/// A record as a door has read it; the default is an empty one.
+/// A decoded record; the default is empty.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawRecord {
     pub time: RawTime,
-    /// OpenTelemetry severity number; where it is not one of 1 to 24, `level` decides.
+    /// OpenTelemetry severity number; outside 1 to 24, `level` decides.
     pub severity: Option<u32>,
-    /// The client's own word, or a number as text.
+    /// The client's word, or a number as text.
     pub level: Text,
     pub service: Text,
     pub node: Text,
     pub message: String,
-    /// In any order; of several with one key the last counts.
+    /// In any order; the last of equal keys wins.
     pub attributes: Vec<(Text, Value)>,
-    /// 16 bytes; 8 are an older form of it and are filled up with zeros in front.
+    /// 16 bytes; an older form has 8 bytes and is padded with leading zeros.
     pub trace_id: RawId,
     /// 8 bytes.
     pub span_id: RawId,
 }
 
 impl RawRecord {
-    /// Takes the value of a level field whose numbers count so: a word as it is, a number as the
-    /// severity and its word. False for a number that is no level, which changes nothing.
+    /// Sets level and severity from a level field; `numbers` defines the meaning of numbers. Returns false, and changes
+    /// nothing, if a number is not a level.
     pub fn set_level(&mut self, value: &Value, numbers: LevelNumbers) -> bool {
         let read = match value {
             Value::Int(number) => numbers.read(*number),
@@ -45,23 +45,23 @@ impl RawRecord {
     }
 }
 
-/// When it happened, as far as the client said.
+/// The time of the event as sent by the client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RawTime {
     #[default]
     Missing,
-    /// Nanoseconds since the Unix epoch, where the door knows that they are.
+    /// Nanoseconds since the Unix epoch, if the door knows the unit.
     Nanos(i64),
-    /// Seconds, milliseconds, microseconds or nanoseconds since the Unix epoch; its size says
-    /// which ([`model::time::from_epoch`]). For every door whose clients send a number, whatever
-    /// the protocol asks for.
+    /// Seconds, milliseconds, microseconds or nanoseconds since the Unix epoch; the magnitude decides
+    /// ([`model::time::from_epoch`]). Used by every door whose clients send a number, whatever unit the protocol
+    /// specifies.
     Number(i64),
     /// In any form that [`model::time::parse_timestamp`] reads.
     Text(String),
 }
 
 impl RawTime {
-    /// A protocol's seconds and nanoseconds; some clients count in other units there.
+    /// From a protocol's seconds and nanoseconds; some clients send other units in the seconds.
     pub fn from_parts(seconds: i64, nanos: i64) -> Self {
         match from_epoch(seconds) {
             Some(time) if time.checked_div(1_000_000_000) == Some(seconds) => Self::Nanos(time.saturating_add(nanos)),
@@ -70,12 +70,12 @@ impl RawTime {
     }
 }
 
-/// A trace or span id, as far as the client said.
+/// A trace or span id as sent by the client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RawId {
     #[default]
     Missing,
-    /// As they are, or the letters of its text form.
+    /// The binary id, or the characters of its text form.
     Bytes(Vec<u8>),
     /// In any form that [`model::trace::parse_id`] reads.
     Text(String),

@@ -99,14 +99,14 @@ fn a_time_that_cannot_be_believed_is_the_time_of_receipt_and_the_original_is_kep
         (RawTime::Nanos(NOW - 86_401 * second), NOW, Some("2026-01-01T03:04:04.000000000Z")),
         (RawTime::Nanos(NOW + 600 * second), NOW + 600 * second, None),
         (RawTime::Nanos(NOW + 601 * second), NOW, Some("2026-01-02T03:14:06.000000000Z")),
-        // By size.
+        // The magnitude decides the unit.
         (sized(1), NOW, None),
         (sized(1_000), NOW, None),
         (sized(1_000_000), NOW, None),
         (sized(second), NOW, None),
         (RawTime::Text("1767323045.5".into()), NOW + second / 2, None),
         (RawTime::Text("1767323045000".into()), NOW, None),
-        // What cannot be meant.
+        // Implausible times.
         (RawTime::Number(17), NOW, Some("17")),
         (RawTime::Number(i64::MAX), NOW, Some("9223372036854775807")),
         (RawTime::Number(99_999_999_999), NOW, Some("99999999999")),
@@ -188,7 +188,7 @@ fn trace_ids_are_read_in_every_usual_form_and_kept_as_text_in_others() {
     assert_eq!(id(RawId::Text("0af76519-16cd-43dd-8448-eb211c80319c".into())), some(full));
     assert_eq!(id(RawId::Text("8448eb211c80319c".into())), some("00000000000000008448eb211c80319c"));
     assert_eq!(id(RawId::Text("CvdlGRbNQ92ESOshHIAxnA==".into())), some(full));
-    // The text form as bytes, and digits that were taken for Base64.
+    // The text form as bytes, and hexadecimal digits decoded as Base64.
     assert_eq!(id(RawId::Bytes(full.into())), some(full));
     assert_eq!(id(RawId::Bytes("0AF76519-16CD-43DD-8448-EB211C80319C".into())), some(full));
     assert_eq!(id(RawId::Bytes("CvdlGRbNQ92ESOshHIAxnA==".into())), some(full));
@@ -197,7 +197,7 @@ fn trace_ids_are_read_in_every_usual_form_and_kept_as_text_in_others() {
     for none in ["", " ", "-", "0", "00000000-0000-0000-0000-000000000000", "AAAAAAAAAAAAAAAAAAAAAA=="] {
         assert_eq!(id(RawId::Text(none.into())), (None, None), "{none}");
     }
-    // What cannot be an id stays readable.
+    // An invalid id stays readable.
     assert_eq!(id(RawId::Bytes(vec![1, 2])), (None, Some(text("0102"))));
     assert_eq!(id(RawId::Bytes(b"short".into())), (None, Some(text("short"))));
     for other in ["req-17", "CvdlGRbNQ92ESOshHIAxnA", "0af7651916cd43dd8448eb211c80319c0"] {
@@ -239,12 +239,12 @@ fn what_is_past_a_limit_is_refused_and_the_reason_names_field_limit_and_way_out(
             attribute("body".into(), text(&long(limits::VALUE_BYTES + 1))),
             "attributes.body: 65537 bytes; the limit is 65536; shorten it",
         ),
-        (many(257), "attributes: 257 of them; the limit is 256; send fewer"),
+        (many(257), "attributes: 257 attributes; the limit is 256; send fewer"),
     ];
     for (raw, reason) in cases {
         assert_eq!(refused(raw), reason);
     }
-    // At the limits all is well, and an original that finds no room is let go.
+    // Values at the limits are accepted, and an original without room is dropped.
     let full = normalised(RawRecord { time: RawTime::Text("soon".into()), ..many(limits::ATTRIBUTES) });
     assert_eq!(full.attributes.len(), limits::ATTRIBUTES);
     normalised(RawRecord { message: long(limits::MESSAGE_BYTES), ..raw() });
@@ -281,13 +281,13 @@ proptest! {
         let record = normalised(RawRecord { trace_id: sent(), span_id: sent(), ..raw() });
         for (field, is_read) in [(Field::TraceId, record.trace_id.is_some()), (Field::SpanId, record.span_id.is_some())] {
             let original = record.attribute(&format!("{}.original", field.name()));
-            // 16 letters may as well be the 16 bytes of an id, and zeros are none.
+            // 16 letters may also be the 16 bytes of an id, and zeros mean no id.
             let is_none = original.is_none() && (!is_read || matches!(id.len(), 8 | 16));
             prop_assert!(is_none || Query::field_equals(field, &id).matches(&record), "{:?}", record);
         }
     }
 
-    /// The invariants of `Record`, whatever a door hands in.
+    /// The invariants of `Record` hold for any input.
     #[test]
     fn whatever_is_not_refused_keeps_every_invariant(
         time in prop_oneof![any::<i64>().prop_map(RawTime::Nanos), any::<i64>().prop_map(RawTime::Number), any_text().prop_map(RawTime::Text)],

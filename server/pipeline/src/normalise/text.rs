@@ -1,8 +1,8 @@
-//! Texts: bounded, and free of NUL, which one of the stores cannot hold.
+//! Texts: bounded, and free of NUL, which PostgreSQL cannot store.
 
 use model::Text;
 
-/// Replaces NUL and checks the bound.
+/// Replaces NUL and checks the limit.
 pub(super) fn bounded(text: Text, field: &str, limit: usize) -> Result<Text, String> {
     let text = if has_nul(&text) { text.replace('\0', "\u{fffd}").into() } else { text };
     check(text.len(), field, limit).map(|()| text)
@@ -25,7 +25,7 @@ fn check(length: usize, field: &str, limit: usize) -> Result<(), String> {
     Err(format!("{field}: {length} bytes; the limit is {limit}; shorten it"))
 }
 
-/// The longest beginning of at most `limit` bytes that does not split a character.
-pub(super) fn beginning(text: &str, limit: usize) -> &str {
+/// The longest prefix of at most `limit` bytes that does not split a character.
+pub(super) fn prefix(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }

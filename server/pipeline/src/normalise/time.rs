@@ -1,4 +1,4 @@
-//! When it happened, or, where that cannot be believed, when it was received.
+//! The time of the event; replaced by the time of receipt if it is implausible.
 
 use model::{
     Nanos, limits,
@@ -7,7 +7,7 @@ use model::{
 
 use super::{Normaliser, RawTime};
 
-/// The time to store, and what the client sent where that is something else.
+/// The time to store, and the original if it differs.
 pub(super) fn normalise(rules: &Normaliser, time: RawTime, observed_time: Nanos) -> (Nanos, Option<String>) {
     let credible = |time: &Nanos| is_credible(rules, *time, observed_time);
     match time {
@@ -29,9 +29,8 @@ pub(super) fn normalise(rules: &Normaliser, time: RawTime, observed_time: Nanos)
     }
 }
 
-/// Neither before logs were, nor older than the retention, nor far ahead of the server's clock.
-/// A device without a clock begins in 1970, and so does a number in another unit: nobody looks
-/// for it there.
+/// Whether the time is plausible: not before logs existed, not beyond the retention, and not far ahead of the server's
+/// clock. A device without a clock starts in 1970, and numbers in a wrong unit land there too.
 fn is_credible(rules: &Normaliser, time: Nanos, observed_time: Nanos) -> bool {
     let nanos = |duration: std::time::Duration| Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX);
     let newest = observed_time.saturating_add(nanos(limits::FUTURE));

@@ -1,8 +1,7 @@
-//! Engines that misbehave when told to, around any others.
+//! Engines with injected faults, around any others.
 //!
-//! Each operation has a [`Switch`]; tests turn it while the stages run. The failures
-//! are those of real servers: an error, a delay, no answer at all, and the meanest one,
-//! the work done and the answer lost.
+//! Each operation has a [`Switch`], which tests set while the stages run. The faults are those of real servers: an
+//! error, a delay, no response, and the worst one, a success whose response is lost.
 
 mod queue;
 mod store;
@@ -18,24 +17,24 @@ pub use store::FaultyStore;
 use pipeline::{Error, Result};
 use tokio::sync::watch;
 
-/// How an operation behaves.
+/// The behaviour of an operation.
 #[derive(Debug, Clone, Default)]
 pub enum Mode {
     #[default]
     Healthy,
-    /// Fails without having done anything.
+    /// Fails without any effect.
     Fail(Error),
-    /// Does it, then fails.
+    /// Succeeds, but returns an error.
     LoseAnswer(Error),
-    /// Does it after a while.
+    /// Succeeds after a delay.
     Slow(Duration),
-    /// Neither does it nor answers until the mode changes.
+    /// Has no effect and does not return until the mode changes.
     Hang,
-    /// Panics, as a fault of the engine would.
+    /// Panics, like a bug in the engine.
     Panic,
 }
 
-/// The mode of one operation, and how often it was called.
+/// The mode of one operation, and its number of calls.
 #[derive(Debug, Default)]
 pub struct Switch {
     mode: watch::Sender<Mode>,
@@ -43,17 +42,17 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// Holds for calls to come, and for those that hang.
+    /// Applies to future calls, and to those that hang.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
-    /// How often the operation was called.
+    /// The number of calls so far.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Waits until the operation was called so often.
+    /// Waits for `times` calls.
     pub async fn called(&self, times: u64) {
         while self.calls() < times {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -75,7 +74,7 @@ impl Switch {
                 tokio::time::sleep(time).await;
                 call.await
             }
-            Mode::Panic => panic!("told to panic"),
+            Mode::Panic => panic!("injected panic"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A queue that misbehaves.
+//! A queue with injected faults.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use pipeline::{Batch, Delivery, Queue, QueueStatus, Receipt, Result};
 
 use super::Switch;
 
-/// Passes everything on to another queue, or does not.
+/// Forwards calls to another queue, according to its switches.
 pub struct FaultyQueue {
     inner: Arc<dyn Queue>,
     pub publish: Switch,

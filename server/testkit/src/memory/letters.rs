@@ -1,8 +1,8 @@
-//! Dead letters of the reference store, which has no bound.
+//! Dead letters of the reference store, without limits.
 
 use pipeline::{DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus};
 
-/// The page that is asked for; `letters` stand oldest first.
+/// The requested page; `letters` are sorted oldest first.
 pub(super) fn page(letters: &[DeadLetter], request: &DeadLetterRequest) -> Vec<DeadLetterHead> {
     let filter = &request.filter;
     let contains = |text: &str, part: &Option<String>| {

@@ -49,7 +49,7 @@ impl MemoryQueue {
         Self::default()
     }
 
-    /// The queue as another process would find it: what was not acknowledged is there.
+    /// The queue as seen by another process: unacknowledged batches are still there.
     pub fn reopen(&self) -> Self {
         let mut disk = self.disk.lock();
         let delivered: Vec<u64> = disk.delivered.keys().copied().collect();
@@ -57,14 +57,14 @@ impl MemoryQueue {
         Self { disk: self.disk.clone(), ..Self::default() }
     }
 
-    /// Puts bytes into the queue that are no batch.
+    /// Publishes bytes that are not a batch.
     pub fn push_undecodable(&self, bytes: &[u8]) {
         let content = Content::Undecodable { bytes: bytes.to_vec(), reason: "not a batch".into() };
         self.disk.lock().push(content);
         self.news.notify_one();
     }
 
-    /// The batches that are not acknowledged.
+    /// The number of unacknowledged batches.
     pub fn depth(&self) -> usize {
         let disk = self.disk.lock();
         disk.waiting.len() + disk.delivered.len()

@@ -1,4 +1,4 @@
-//! Made-up aggregations.
+//! Random aggregations.
 
 use model::{
     Query, TimeRange,
@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{OBSERVED, pick, queries};
 
-/// Fields of every kind: in a column of their own, among others, rare, absent, awkward to name.
+/// Fields of every kind: in their own column, among the rest, rare, absent, awkward to quote.
 const FIELDS: &[&str] = &[
     "level",
     "service",
@@ -35,7 +35,7 @@ const FIELDS: &[&str] = &[
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Nanoseconds: finer than databases count, odd, round, whole minutes, as wide as can be.
+/// Widths in nanoseconds: finer than database resolution, odd, round, whole minutes, and the maximum.
 const WIDTHS: &[i64] = &[
     1,
     700,
@@ -49,7 +49,7 @@ const WIDTHS: &[i64] = &[
     i64::MAX,
 ];
 
-/// `count` aggregations that are within bounds; the same for the same seed.
+/// `count` valid aggregations; equal for equal seeds.
 pub fn aggregations(seed: u64, corpus: &[Batch], count: usize) -> Vec<Aggregation> {
     let mut random = StdRng::seed_from_u64(seed);
     let queries: Vec<Query> = queries(seed, corpus, count);

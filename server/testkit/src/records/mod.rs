@@ -1,8 +1,7 @@
-//! Deterministic records: the same seed, the same bytes.
+//! Deterministic records: equal seeds give equal bytes.
 //!
-//! [`batch`] makes plain ones, [`corpus`] makes batches as services would send them
-//! with every awkward value among them. [`queries`] (C7) and [`aggregations`] (C13) make the
-//! questions that every engine must answer alike.
+//! [`batch`] makes plain records, [`corpus`] makes batches like those of services, including every awkward value.
+//! [`queries`] (C7) and [`aggregations`] (C13) make the requests on which all engines must agree.
 
 mod aggregations;
 mod queries;
@@ -14,7 +13,7 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 pub use aggregations::aggregations;
 pub use queries::queries;
 
-/// The observed time of every batch made here: 2026-01-02T03:04:05Z.
+/// The observed time of every generated batch: 2026-01-02T03:04:05Z.
 pub const OBSERVED: i64 = 1_767_323_045_000_000_000;
 
 /// Messages, words and values that have broken log stores before.
@@ -61,7 +60,7 @@ pub const AWKWARD: &[&str] = &[
     "*",
 ];
 
-/// Messages of scripts that have cases, with the letters that case folding is got wrong for.
+/// Messages in scripts with letter case, including letters whose case folding is often wrong.
 pub const CASED: &[&str] = &[
     "Ошибка подключения: ПРЕВЫШЕН лимит",
     "\u{1c80}\u{1c81}\u{1c82}\u{1c83}\u{1c84}\u{1c85} Водостоп ъѣ",
@@ -80,7 +79,7 @@ pub const CASED: &[&str] = &[
     "주문 실패 エラー 错误 ＡＢＣａｂｃ",
 ];
 
-/// Numbers at the edges of what types hold.
+/// Numbers at the limits of their types.
 const INTEGERS: &[i64] =
     &[0, 1, -1, 200, 404, 500, 503, 9_007_199_254_740_993, -9_007_199_254_740_993, i64::MAX, i64::MIN];
 const NUMBERS: &[f64] = &[0.0, -0.0, 0.1, 1.5, -2.5, 200.0, 500.5, 1e15, 1e16, 1e21, 1e-7, 5e-324, f64::MAX, f64::MIN];
@@ -124,7 +123,7 @@ pub fn batch(number: u64, count: usize) -> Batch {
     sealed(number, records)
 }
 
-/// A batch with random texts of `bytes` bytes each as messages, which do not compress.
+/// A batch with random messages of `bytes` bytes each, which do not compress.
 pub fn long_messages(number: u64, count: usize, bytes: usize) -> Batch {
     let mut random = StdRng::seed_from_u64(number);
     let mut batch = batch(number, count);
@@ -134,8 +133,8 @@ pub fn long_messages(number: u64, count: usize, bytes: usize) -> Batch {
     batch
 }
 
-/// `batches` batches of 1 to 40 records. Their times lie within some seconds, with many
-/// ties; every record has a unique attribute `seq`.
+/// `batches` batches of 1 to 40 records. Their times lie within some seconds, with many ties. Every record has a unique
+/// attribute `seq`.
 pub fn corpus(seed: u64, batches: usize) -> Vec<Batch> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut sequence = 0;
@@ -153,7 +152,7 @@ pub fn corpus(seed: u64, batches: usize) -> Vec<Batch> {
         .collect()
 }
 
-/// Gives a batch its ids.
+/// Assigns the ids of a batch.
 fn sealed(number: u64, mut records: Vec<Record>) -> Batch {
     let first = RecordId::base((OBSERVED / 1_000_000).unsigned_abs(), u128::from(number) << 16);
     for (place, record) in records.iter_mut().enumerate() {
@@ -186,7 +185,7 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
     };
     Record {
         id: RecordId::default(),
-        // Often the same to the nanosecond, sometimes a nanosecond apart.
+        // Often equal to the nanosecond, sometimes a nanosecond apart.
         time: OBSERVED + random.random_range(-3..3) * 1_000_000_000 + random.random_range(0..3),
         observed_time: OBSERVED,
         severity: Severity::from_word(level).unwrap_or(Severity::INFO),

@@ -1,5 +1,4 @@
-//! Questions for a corpus: each kind of test, on values that are there and on some that
-//! are not, alone and combined.
+//! Queries for a corpus: each kind of test, on existing and on absent values, alone and combined.
 
 use model::{
     LevelClass, Query, Record,
@@ -10,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{AWKWARD, KEYS, LEVELS, NUMBERS, pick};
 
-/// Patterns that engines with a regular expression language of their own see differently.
+/// Patterns that other regular expression engines interpret differently.
 const PATTERNS: &[&str] = &[
     "^request",
     "ms$",
@@ -30,7 +29,7 @@ const PATTERNS: &[&str] = &[
     "'",
 ];
 
-/// As people type them.
+/// Typical queries of users.
 const TYPED: &[&str] = &[
     "*",
     "-*",
@@ -78,7 +77,7 @@ const TYPED: &[&str] = &[
     "-nothing.like.this:*",
 ];
 
-/// `count` questions, besides those that people type; the same for the same seed.
+/// `count` random queries, besides the typical ones; equal for equal seeds.
 pub fn queries(seed: u64, corpus: &[Batch], count: usize) -> Vec<Query> {
     let mut random = StdRng::seed_from_u64(seed);
     let records: Vec<&Record> = corpus.iter().flat_map(|batch| &batch.records).collect();
@@ -102,7 +101,7 @@ fn expr(random: &mut StdRng, records: &[&Record], depth: u32) -> Expr {
     }
 }
 
-/// Some characters out of a message, each in any of its forms now and then.
+/// A substring of a message; some characters replaced by another case form.
 fn part_of_a_message(random: &mut StdRng, records: &[&Record]) -> String {
     let message: Vec<char> = pick(random, records).message.chars().collect();
     if message.is_empty() {

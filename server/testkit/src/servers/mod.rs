@@ -1,14 +1,12 @@
-//! Private servers for tests: real PostgreSQL and RabbitMQ, started on free loopback
-//! ports in temporary folders. Their programs are the installed ones, or those that
-//! `scripts/setup.sh test` has unpacked.
+//! Private servers for tests: real PostgreSQL and RabbitMQ, started on free loopback ports in temporary folders. Their
+//! programs are the installed ones, or those unpacked by `scripts/setup.sh test`.
 //!
-//! A suite shares one server per test process (`shared()`) and takes a database or a
-//! queue of its own from it; a test that hurts its server starts one for itself
-//! (`start()`). A whole run can share servers started beforehand by naming them in
-//! `LOGBOOM_TEST_POSTGRES_URL` and `LOGBOOM_TEST_AMQP_URL`. A missing program is an
-//! error that names the way to get it, never a skipped test.
+//! A suite shares one server per test process (`shared()`) and creates its own database or queue; a test that stops or
+//! kills its server starts its own (`start()`). A whole run can share existing servers, given by
+//! `LOGBOOM_TEST_POSTGRES_URL` and `LOGBOOM_TEST_AMQP_URL`. A missing program is an error that names the command to
+//! install it, never a skipped test.
 //!
-//! Servers end with the test process however that ends: see [`watchdog`].
+//! Servers end with the test process, even if it is killed: see [`watchdog`].
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -24,15 +22,14 @@ mod process;
 pub mod rabbitmq;
 mod watchdog;
 
-/// How long a server may take to start or stop before the test fails. Far above what
-/// an idle machine needs: tests run beside a compiler.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The timeout for a server to start or stop. Far above the time on an idle machine: tests run in parallel with a
+/// compiler.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Finds a port that nothing listens on.
+/// Finds an unused port.
 ///
-/// It lies below the range from which the kernel takes the ports of outgoing
-/// connections, so that a client that keeps dialling a stopped server is never given
-/// the server's own port, which would connect it to itself and keep the server out.
+/// It is below the kernel's range of ephemeral ports. Otherwise a client that reconnects to a stopped server could be
+/// assigned the server's own port, connect to itself, and block the server.
 pub fn free_port() -> Result<u16> {
     const RANGE: std::ops::Range<u16> = 20_000..32_000;
     for _ in 0..1_000 {
@@ -49,11 +46,10 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Looks for a program in the given folders, then on `PATH`, then among the tools that
-/// `scripts/setup.sh test` has put beside the system's own.
+/// Searches a program in the given folders, then on `PATH`, then among the tools of `scripts/setup.sh test`.
 ///
 /// # Errors
-/// The program is in none of these folders. The message names the command that installs it.
+/// The program is in none of these folders. The message contains the command that installs it.
 pub fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders
@@ -68,7 +64,7 @@ pub fn find_program(name: &str, folders: &[PathBuf], package: &str) -> Result<Pa
         })
 }
 
-/// The folder of the tools: see `scripts/lib/common.sh`.
+/// The folder of the tools (see `scripts/lib/common.sh`).
 fn tools() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
@@ -80,7 +76,7 @@ async fn accepts(address: SocketAddr) -> bool {
     matches!(tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await, Ok(Ok(_)))
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program and returns its output.
 async fn output_of(command: Command) -> Result<String> {
     let name = command.get_program().display().to_string();
     let mut command = tokio::process::Command::from(command);
@@ -92,7 +88,7 @@ async fn output_of(command: Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A name that no other test uses.
+/// A unique name.
 fn fresh_name(prefix: &str) -> String {
     format!("{prefix}{:016x}", rand::random::<u64>())
 }

@@ -1,4 +1,4 @@
-//! A private PostgreSQL, with TimescaleDB where that is installed.
+//! A private PostgreSQL, with TimescaleDB if it is installed.
 
 use std::{
     net::SocketAddr,
@@ -11,53 +11,52 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::{PATIENCE, accepts, find_program, free_port, fresh_name, loopback, output_of, process::Process};
+use super::{TIMEOUT, accepts, find_program, free_port, fresh_name, loopback, output_of, process::Process};
 
 const PACKAGE: &str = "postgresql";
 const USER: &str = "logboom";
 
 /// A PostgreSQL server.
 ///
-/// Durability is as in production (`fsync` on), so that a killed server recovers what
-/// it had committed.
+/// Durability is as in production (`fsync` on), so that a killed server recovers its committed data.
 #[derive(Debug)]
 pub struct Postgres {
     /// Of the database `postgres`, with user and password.
     url: String,
     has_timescale: bool,
     programs: Programs,
-    /// `None` for a server that was started elsewhere.
+    /// `None` for an external server.
     private: Option<Private>,
 }
 
-/// What a server of our own needs.
+/// The state of a private server.
 #[derive(Debug)]
 struct Private {
     address: SocketAddr,
     account: Account,
-    // Before the folder: fields are dropped in order, and the server ends first.
+    // Declared before the folder: fields are dropped in order, so the server ends first.
     running: Option<Process>,
     folder: TempDir,
 }
 
 impl Postgres {
-    /// The server of this test process, started by the first call; the one named by
-    /// `LOGBOOM_TEST_POSTGRES_URL` (a superuser's) where that is set.
+    /// The shared server of this test process, started by the first call; or that of `LOGBOOM_TEST_POSTGRES_URL` (a
+    /// superuser's).
     ///
     /// # Panics
-    /// Where it cannot be started; the text says why, and what to install.
+    /// If it cannot be started; the message contains the reason and the command to install it.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Postgres> = OnceCell::const_new();
         let server = SHARED.get_or_try_init(|| async {
             match std::env::var("LOGBOOM_TEST_POSTGRES_URL") {
-                Ok(url) if !url.is_empty() => Self::elsewhere(url).await,
+                Ok(url) if !url.is_empty() => Self::external(url).await,
                 _ => Self::start().await,
             }
         });
         server.await.unwrap_or_else(|error| panic!("no PostgreSQL for the tests: {error:?}"))
     }
 
-    /// Starts a server for one test alone, to be hurt. It ends when dropped.
+    /// Starts a server for a single test that stops or kills it. It ends when dropped.
     pub async fn start() -> Result<Self> {
         let programs = Programs::find()?;
         let folder = tempfile::Builder::new().prefix("logboom-postgres-").tempdir();
@@ -85,8 +84,8 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Uses a server that somebody else started.
-    async fn elsewhere(url: String) -> Result<Self> {
+    /// Uses an external server.
+    async fn external(url: String) -> Result<Self> {
         let mut server = Self { url, has_timescale: false, programs: Programs::find()?, private: None };
         let loaded = server.sql("show shared_preload_libraries").await?;
         server.has_timescale = loaded.contains("timescaledb");
@@ -103,27 +102,27 @@ impl Postgres {
         &self.url
     }
 
-    /// Where a private server listens, for a proxy in front of it.
+    /// The address of a private server, for a proxy in front of it.
     pub fn address(&self) -> Option<SocketAddr> {
         self.private.as_ref().map(|private| private.address)
     }
 
-    /// Makes an empty database and returns its URL.
+    /// Creates an empty database and returns its URL.
     ///
     /// # Panics
-    /// Where the server refuses.
+    /// If the server refuses.
     pub async fn fresh_database(&self) -> String {
         let name = fresh_name("test_");
-        // `template0`: a copy of `template1` fails while another session looks at it.
+        // `template0`: copying `template1` fails while another session is connected to it.
         let created = self.sql(&format!("create database {name} template template0")).await;
         created.unwrap_or_else(|error| panic!("cannot create a database for the test: {error:?}"));
         self.url_of(&name)
     }
 
-    /// Makes an empty database with the `timescaledb` extension and returns its URL.
+    /// Creates an empty database with the `timescaledb` extension and returns its URL.
     ///
     /// # Panics
-    /// Where the extension is not there: ask [`Postgres::has_timescale`] first.
+    /// If the extension is not installed: check [`Postgres::has_timescale`] first.
     pub async fn fresh_database_with_timescale(&self) -> String {
         assert!(self.has_timescale, "the extension timescaledb is not installed in this PostgreSQL");
         let url = self.fresh_database().await;
@@ -137,17 +136,17 @@ impl Postgres {
         self.psql(&self.url, statement).await
     }
 
-    /// Runs a statement in the database of this URL and returns the rows as text.
+    /// Runs a statement in the database at this URL and returns the rows as text.
     pub async fn sql_in(&self, url: &str, statement: &str) -> Result<String> {
         self.psql(url, statement).await
     }
 
-    /// Gives a folder to the account that a private server runs as, for a tablespace.
+    /// Makes the account of a private server the owner of a folder, for a tablespace.
     pub fn own(&self, folder: &Path) -> Result<()> {
-        self.private.as_ref().context("a server started elsewhere has its own folders")?.account.own(folder)
+        self.private.as_ref().context("an external server has its own folders")?.account.own(folder)
     }
 
-    /// Stops the server as an administrator would: sessions are ended, all is written.
+    /// Stops the server cleanly: sessions are ended, all data is written.
     pub async fn stop(&mut self) -> Result<()> {
         self.end("INT").await
     }
@@ -157,8 +156,8 @@ impl Postgres {
         self.end("KILL").await
     }
 
-    /// Starts the server again, on the same port with the same data, after
-    /// [`Postgres::stop`] or [`Postgres::kill`]; returns when it answers.
+    /// Restarts the server on the same port with the same data, after [`Postgres::stop`] or [`Postgres::kill`]; returns
+    /// when it accepts queries.
     pub async fn restart(&mut self) -> Result<()> {
         let programs = self.programs.clone();
         let private = self.private()?;
@@ -202,12 +201,12 @@ impl Postgres {
     }
 
     fn private(&mut self) -> Result<&mut Private> {
-        self.private.as_mut().context("a server started elsewhere can be neither stopped nor started by a test")
+        self.private.as_mut().context("a test can neither stop nor start an external server")
     }
 
     fn url_of(&self, database: &str) -> String {
         let (base, parameters) = self.url.split_once('?').unwrap_or((&self.url, ""));
-        // The path begins at the first slash after the authority.
+        // The path starts at the first slash after the authority.
         let authority = base.find("://").map_or(0, |at| at + 3);
         let end = base[authority..].find('/').map_or(base.len(), |at| authority + at);
         let separator = if parameters.is_empty() { "" } else { "?" };
@@ -218,18 +217,18 @@ impl Postgres {
         let mut command = Command::new(self.programs.at("psql"));
         command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
         command.args(["--set", "ON_ERROR_STOP=1", "--dbname", url, "--command", statement]);
-        tokio::time::timeout(PATIENCE, output_of(command)).await.context("psql did not end")?
+        tokio::time::timeout(TIMEOUT, output_of(command)).await.context("psql did not end")?
     }
 }
 
-/// Where the programs of PostgreSQL are.
+/// The paths of the PostgreSQL programs.
 #[derive(Debug, Clone)]
 struct Programs {
     folder: PathBuf,
 }
 
 impl Programs {
-    /// Finds the newest version among Debian's folders, or what is on `PATH` or unpacked.
+    /// Finds the newest version in Debian's folders, on `PATH`, or among the unpacked tools.
     fn find() -> Result<Self> {
         let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()
@@ -257,7 +256,7 @@ impl Programs {
     }
 }
 
-/// Who runs the server: PostgreSQL refuses to be run by root.
+/// The account of the server: PostgreSQL refuses to run as root.
 #[derive(Debug)]
 enum Account {
     Ours,
@@ -265,10 +264,10 @@ enum Account {
 }
 
 impl Account {
-    /// Chooses an account and gives it the folder.
+    /// Chooses an account and makes it the owner of the folder.
     async fn choose(folder: &Path) -> Result<Self> {
-        // Whoever made the folder is who we are; there is no safe call in std to ask.
-        if std::fs::metadata(folder).context("cannot look at the temporary folder")?.uid() != 0 {
+        // The owner of the new folder is the current user; std has no safe call for it.
+        if std::fs::metadata(folder).context("cannot read the temporary folder")?.uid() != 0 {
             return Ok(Self::Ours);
         }
         for name in ["postgres", "nobody"] {
@@ -283,15 +282,14 @@ impl Account {
     fn own(&self, path: &Path) -> Result<()> {
         let Self::Other { name, user, group } = self else { return Ok(()) };
         std::os::unix::fs::chown(path, Some(*user), Some(*group))
-            .with_context(|| format!("cannot give {} to {name}", path.display()))
+            .with_context(|| format!("cannot make {name} the owner of {}", path.display()))
     }
 
     fn command(&self, program: &Path) -> Command {
         match self {
             Self::Ours => Command::new(program),
             Self::Other { user, group, .. } => {
-                // `setpriv` (util-linux, always installed) becomes the server by exec,
-                // so that the pid of the child is the server's.
+                // `setpriv` (util-linux, always installed) execs the server, so the child's pid is the server's.
                 let mut command = Command::new("setpriv");
                 command.arg(format!("--reuid={user}")).arg(format!("--regid={group}"));
                 command.arg("--clear-groups").arg(program);
@@ -304,5 +302,5 @@ impl Account {
 async fn id(what: &str, name: &str) -> Result<u32> {
     let mut command = Command::new("id");
     command.args([what, name]);
-    output_of(command).await?.trim_end().parse().context("id printed no number")
+    output_of(command).await?.trim_end().parse().context("the output of id is not a number")
 }

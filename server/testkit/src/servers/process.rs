@@ -1,4 +1,4 @@
-//! One process of a server, its log and its watchdog.
+//! One server process, with its log and its watchdog.
 
 use std::{
     fs::OpenOptions,
@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{PATIENCE, watchdog::Watchdog};
+use super::{TIMEOUT, watchdog::Watchdog};
 
-/// A running server. Dropped, it is killed and waited for.
+/// A running server. Dropping it kills it and waits for its end.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -22,9 +22,9 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a server that writes its standard streams to `log`, in a process group
-    /// of its own, so that an interrupt typed at the terminal reaches the tests alone
-    /// and the watchdog ends the server. `folder` goes when the server is left behind.
+    /// Starts a server that writes its standard streams to `log`. It has its own process group, so that an interrupt at
+    /// the terminal reaches only the tests, and the watchdog ends the server. The watchdog removes `folder` if the
+    /// server is orphaned.
     pub(super) fn start(command: &mut Command, log: &Path, folder: &Path) -> Result<Self> {
         let output = OpenOptions::new().create(true).append(true).open(log);
         let output = output.with_context(|| format!("cannot write the server's log {}", log.display()))?;
@@ -36,12 +36,12 @@ impl Process {
         Ok(process)
     }
 
-    /// Waits until `ready` holds.
+    /// Waits until `ready` returns true.
     ///
     /// # Errors
-    /// Where the server ends before, or patience does; with the end of its log.
+    /// The server ended before, or the timeout expired; with the end of its log.
     pub(super) async fn ready(&mut self, mut ready: impl AsyncFnMut() -> bool) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().context("cannot wait for the server")? {
                 bail!("the server ended while starting: {status}\n{}", self.log_tail());
@@ -50,7 +50,7 @@ impl Process {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("the server was not ready within {PATIENCE:?}\n{}", self.log_tail());
+                bail!("the server was not ready within {TIMEOUT:?}\n{}", self.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -63,10 +63,10 @@ impl Process {
         if !status.success() {
             bail!("kill -{signal} {pid} failed: {status}");
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.child.try_wait().context("cannot wait for the server")?.is_none() {
             if Instant::now() > deadline {
-                bail!("the server did not end within {PATIENCE:?}\n{}", self.log_tail());
+                bail!("the server did not end within {TIMEOUT:?}\n{}", self.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -84,7 +84,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both do nothing to a process that has ended.
+        // Both are no-ops for a process that has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(watchdog) = self.watchdog.take() {

@@ -1,8 +1,7 @@
 //! A private RabbitMQ broker.
 //!
-//! Debian's launcher is run directly, as any user, with every path, port and name set:
-//! nothing of an installed broker is read or touched. The broker has an `epmd` of its
-//! own, because the machine's would be shared with, and outlive, the test.
+//! Debian's launcher is run directly, as any user, with every path, port and name set: an installed broker is not used
+//! or changed. The broker has its own `epmd`, because the machine's would be shared and would outlive the test.
 
 use std::{
     net::SocketAddr,
@@ -14,40 +13,38 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::{PATIENCE, accepts, find_program, free_port, fresh_name, loopback, output_of, process::Process};
+use super::{TIMEOUT, accepts, find_program, free_port, fresh_name, loopback, output_of, process::Process};
 
 const PACKAGE: &str = "rabbitmq-server";
 
 /// A RabbitMQ broker.
 ///
-/// It takes seconds to start, so tests share one and take a queue each; virtual hosts
-/// would cost a start of Erlang each.
+/// It takes seconds to start, so tests share one, with a queue each; virtual hosts would start an Erlang VM each.
 #[derive(Debug)]
 pub struct RabbitMq {
     url: String,
-    /// `None` for a broker that was started elsewhere.
+    /// `None` for an external broker.
     private: Option<Private>,
 }
 
-/// What a broker of our own needs.
+/// The state of a private broker.
 #[derive(Debug)]
 struct Private {
     address: SocketAddr,
     distribution_port: u16,
     epmd_port: u16,
     programs: Programs,
-    // Before the folder: fields are dropped in order, and the processes end first.
+    // Declared before the folder: fields are dropped in order, so the processes end first.
     running: Option<Process>,
     _epmd: Process,
     folder: TempDir,
 }
 
 impl RabbitMq {
-    /// The broker of this test process, started by the first call; the one named by
-    /// `LOGBOOM_TEST_AMQP_URL` where that is set.
+    /// The shared broker of this test process, started by the first call; or that of `LOGBOOM_TEST_AMQP_URL`.
     ///
     /// # Panics
-    /// Where it cannot be started; the text says why, and what to install.
+    /// If it cannot be started; the message contains the reason and the command to install it.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<RabbitMq> = OnceCell::const_new();
         let broker = SHARED.get_or_try_init(|| async {
@@ -59,12 +56,12 @@ impl RabbitMq {
         broker.await.unwrap_or_else(|error| panic!("no RabbitMQ for the tests: {error:?}"))
     }
 
-    /// Starts a broker for one test alone, to be hurt. It ends when dropped.
+    /// Starts a broker for a single test that stops or kills it. It ends when dropped.
     pub async fn start() -> Result<Self> {
         let programs = Programs::find()?;
         let folder = tempfile::Builder::new().prefix("logboom-rabbitmq-").tempdir();
         let folder = folder.context("cannot make a temporary folder")?;
-        // Empty files where the launcher would otherwise look into /etc/rabbitmq.
+        // Empty files: without them the launcher would read /etc/rabbitmq.
         std::fs::write(folder.path().join("enabled_plugins"), "[].\n").context("cannot write the list of plugins")?;
         std::fs::write(folder.path().join("rabbitmq.conf"), "").context("cannot write the configuration")?;
 
@@ -88,17 +85,17 @@ impl RabbitMq {
         &self.url
     }
 
-    /// The URL with a queue name that no other test uses, as the engine takes it.
+    /// The URL with a unique queue name, in the engine's format.
     pub fn fresh_queue(&self) -> String {
         with_queue(&self.url, &fresh_name("logboom.test."))
     }
 
-    /// Where a private broker listens, for a proxy in front of it.
+    /// The address of a private broker, for a proxy in front of it.
     pub fn address(&self) -> Option<SocketAddr> {
         self.private.as_ref().map(|private| private.address)
     }
 
-    /// Stops the broker as an administrator would.
+    /// Stops the broker cleanly.
     pub async fn stop(&mut self) -> Result<()> {
         self.end("TERM").await
     }
@@ -108,16 +105,16 @@ impl RabbitMq {
         self.end("KILL").await
     }
 
-    /// Starts the broker again, on the same port with the same data, after
-    /// [`RabbitMq::stop`] or [`RabbitMq::kill`]; returns when it accepts connections.
+    /// Restarts the broker on the same port with the same data, after [`RabbitMq::stop`] or [`RabbitMq::kill`]; returns
+    /// when it accepts connections.
     pub async fn restart(&mut self) -> Result<()> {
         let private = self.private()?;
         if private.running.is_some() {
             bail!("the broker is already running");
         }
         let mut command = private.command(&private.programs.server);
-        // With this the launcher becomes the broker by exec instead of staying its
-        // parent, so that a signal to the child is a signal to the broker.
+        // With this the launcher execs the broker instead of staying its parent, so that a signal to the child reaches
+        // the broker.
         command.env("RABBITMQ_ALLOW_INPUT", "true").arg("-noinput");
         let log = private.folder.path().join("server.log");
         let address = private.address;
@@ -125,8 +122,7 @@ impl RabbitMq {
         running.ready(async || accepts(address).await).await
     }
 
-    /// Lets a private broker listen for TLS as well, with these files in PEM; starts it
-    /// anew for that, and returns the port.
+    /// Adds a TLS listener to a private broker, with these PEM files; restarts it, and returns the port.
     pub async fn add_tls_listener(&mut self, authority: &str, certificate: &str, key: &str) -> Result<u16> {
         let port = free_port()?;
         let configuration = format!(
@@ -140,13 +136,12 @@ impl RabbitMq {
         Ok(port)
     }
 
-    /// Runs `rabbitmqctl` on a private broker, for instance to raise an alarm; returns
-    /// what it prints.
+    /// Runs `rabbitmqctl` on a private broker, for instance to raise an alarm; returns its output.
     pub async fn control(&self, arguments: &[&str]) -> Result<String> {
-        let private = self.private.as_ref().context("a broker started elsewhere cannot be controlled by a test")?;
+        let private = self.private.as_ref().context("a test cannot control an external broker")?;
         let mut command = private.command(&private.programs.control);
         command.args(arguments);
-        tokio::time::timeout(PATIENCE, output_of(command)).await.context("rabbitmqctl did not end")?
+        tokio::time::timeout(TIMEOUT, output_of(command)).await.context("rabbitmqctl did not end")?
     }
 
     async fn end(&mut self, signal: &str) -> Result<()> {
@@ -155,11 +150,11 @@ impl RabbitMq {
     }
 
     fn private(&mut self) -> Result<&mut Private> {
-        self.private.as_mut().context("a broker started elsewhere can be neither stopped nor started by a test")
+        self.private.as_mut().context("a test can neither stop nor start an external broker")
     }
 }
 
-/// Adds the engine's parameter that names the queue.
+/// Adds the engine's queue parameter.
 fn with_queue(url: &str, queue: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}queue={queue}")
@@ -186,8 +181,7 @@ impl Private {
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
-            // Distribution on loopback alone; no busy waiting of Erlang's schedulers,
-            // which would take a small machine from the test.
+            // Loopback only; no busy waiting of Erlang's schedulers, which would slow down a test on a small machine.
             .env(
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
                 "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
@@ -196,7 +190,7 @@ impl Private {
     }
 }
 
-/// Where the programs of RabbitMQ are.
+/// The paths of the RabbitMQ programs.
 #[derive(Debug)]
 struct Programs {
     server: PathBuf,
@@ -206,7 +200,7 @@ struct Programs {
 
 impl Programs {
     fn find() -> Result<Self> {
-        // Not the wrappers in /usr/sbin, which change to the account `rabbitmq`.
+        // Not the wrappers in /usr/sbin, which switch to the account `rabbitmq`.
         let folders = [PathBuf::from("/usr/lib/rabbitmq/bin")];
         Ok(Self {
             server: find_program("rabbitmq-server", &folders, PACKAGE)?,

@@ -1,10 +1,9 @@
-//! What ends a server when its test process ends.
+//! Ends a server when its test process ends.
 //!
-//! `Drop` does not run for a static, an abort or a kill, so each server has a small
-//! shell that waits on a pipe from the test process. A word says that the server has
-//! ended properly; the end of the pipe, which the kernel brings about however the
-//! process dies, says that it was left behind: the shell then ends it and removes its
-//! folder. A pipe and not a poll of the parent's pid: it is instant, and pids return.
+//! `Drop` does not run for a static, an abort or a kill, so each server has a small shell that waits on a pipe from the
+//! test process. A word on the pipe means that the server ended cleanly. End-of-file, which the kernel causes however
+//! the process dies, means that the server was orphaned: the shell then ends it and removes its folder. A pipe instead
+//! of polling the parent's pid: it is immediate, and pids are reused.
 
 use std::{
     io::Write,
@@ -15,8 +14,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Arguments: the pid and the folder. `QUIT` ends PostgreSQL without a checkpoint but
-/// with its shared memory released, and Erlang at once.
+/// Arguments: the pid and the folder. `QUIT` ends PostgreSQL without a checkpoint but releases its shared memory, and
+/// ends Erlang at once.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 word=
@@ -34,7 +33,7 @@ for _ in 1 2 3 4 5 6; do
 done
 "#;
 
-/// Watches over one process.
+/// Watches one process.
 #[derive(Debug)]
 pub(super) struct Watchdog(Child);
 
@@ -45,7 +44,7 @@ impl Watchdog {
             .args(["-c", SCRIPT, "watchdog", &server.id().to_string()])
             .arg(folder)
             .stdin(Stdio::piped())
-            // The streams of the test process would be held open past its end.
+            // Inherited streams of the test process would stay open after its end.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
@@ -53,7 +52,7 @@ impl Watchdog {
         child.map(Self).context("cannot start the watchdog shell")
     }
 
-    /// Stops watching: the process has ended and been waited for.
+    /// Stops watching: the process has ended and been reaped.
     pub(super) fn release(mut self) {
         if let Some(mut pipe) = self.0.stdin.take() {
             let _ = pipe.write_all(b"ended\n");

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::soon;
 
-/// A server that sends everything back.
+/// A server that echoes all bytes.
 async fn echo() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Consuming: what is delivered is stored once, whatever fails (C2, C5, C6).
+//! Consuming: every delivery is stored once, despite failures (C2, C5, C6).
 
 use std::{sync::Arc, time::Duration};
 
@@ -72,7 +72,7 @@ fn records_of(batches: &[Batch]) -> Vec<Record> {
     batches.iter().flat_map(|batch| batch.records.clone()).collect()
 }
 
-fn away() -> Error {
+fn unavailable() -> Error {
     Error::unavailable("away")
 }
 
@@ -94,8 +94,8 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
     let running = bench.run();
     let corpus = records::corpus(2, 100);
     let failures = [
-        Mode::Fail(away()),
-        Mode::LoseAnswer(away()),
+        Mode::Fail(unavailable()),
+        Mode::LoseAnswer(unavailable()),
         Mode::LoseAnswer(Error::overloaded("busy", Duration::from_millis(1))),
         Mode::Fail(Error::internal("a passing fault")),
         Mode::Panic,
@@ -106,14 +106,14 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
     let mut parts = corpus.chunks(4);
     for (place, switch) in switches.into_iter().enumerate() {
         for failure in &failures {
-            // A queue that cannot answer keeps its deliveries.
+            // A queue that loses its responses keeps its deliveries.
             if place == 1 && matches!(failure, Mode::LoseAnswer(_)) {
                 continue;
             }
             let calls = switch.calls();
             switch.set(failure.clone());
             bench.publish(parts.next().unwrap()).await;
-            // A receive call that waits already is not called again before it has given.
+            // A pending receive is not repeated before it returns.
             let _ = tokio::time::timeout(Duration::from_millis(100), switch.called(calls + 1)).await;
             switch.set(Mode::Healthy);
         }
@@ -125,7 +125,7 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
     bench.stopped(running).await;
     assert!(bench.stored() == records_of(&corpus), "everything is stored once and in order");
 
-    // Another process finds what was not acknowledged, and the ledger knows it.
+    // Another process receives the unacknowledged deliveries, and the ledger knows them.
     let (queue, stop) = (Arc::new(bench.memory_queue.reopen()), CancellationToken::new());
     let running =
         tokio::spawn(consume::run(queue.clone(), bench.memory_store.clone(), stop.clone(), Supervisor::default()));
@@ -138,7 +138,7 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
 #[tokio::test]
 async fn while_the_store_is_away_nothing_more_is_received_and_nothing_acknowledged() {
     let bench = Bench::new();
-    bench.store.append.set(Mode::Fail(away()));
+    bench.store.append.set(Mode::Fail(unavailable()));
     bench.publish(&records::corpus(3, 3)).await;
     let running = bench.run();
     soon("append", bench.store.append.called(3)).await;
@@ -199,7 +199,7 @@ async fn in_a_large_transaction_a_poison_batch_and_a_redelivery_cost_only_themse
     assert!(bench.stored() == records_of(&[known, &good].concat()), "the others are stored once, in order");
     let letters = bench.memory_store.dead_letters(&DeadLetterRequest::newest(10)).await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.batch_id).collect::<Vec<_>>(), [Some(poison)]);
-    // The whole, and both halves of what is refused, down to the one.
+    // One for the whole, and one for each half on the way down to the refused batch.
     assert!(bench.store.append.calls() <= 21, "{} transactions", bench.store.append.calls());
 }
 
@@ -241,7 +241,7 @@ async fn on_stop_what_was_received_is_finished() {
     let running = bench.run();
     soon("append", bench.store.append.called(1)).await;
     bench.stop.cancel();
-    // The clock is paused: it moves when nobody has anything left to do.
+    // The clock is paused: it advances when all tasks are idle.
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!running.is_finished());
     bench.store.append.set(Mode::Healthy);
@@ -253,7 +253,7 @@ async fn on_stop_what_was_received_is_finished() {
 #[tokio::test]
 async fn on_stop_what_cannot_be_stored_is_given_back() {
     let bench = Bench::new();
-    bench.store.append.set(Mode::Fail(away()));
+    bench.store.append.set(Mode::Fail(unavailable()));
     let corpus = records::corpus(10, 3);
     bench.publish(&corpus).await;
     let running = bench.run();

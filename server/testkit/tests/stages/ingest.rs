@@ -1,4 +1,4 @@
-//! Admitting and enqueueing: C1, C4, merging and the end.
+//! Admitting and enqueueing: C1, C4, merging and close.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ fn submission(records: usize) -> Submission {
     Submission { batch_id: None, producer: "test".into(), records }
 }
 
-/// What is in the queue.
+/// The content of the queue.
 async fn published(queue: &MemoryQueue) -> Vec<Arc<Batch>> {
     if queue.depth() == 0 {
         return Vec::new();
@@ -45,7 +45,7 @@ async fn success_comes_only_after_the_queue_has_confirmed() {
         let ingest = Ingest::start(faulty.clone(), IngestOptions::default());
         let push = tokio::spawn(async move { ingest.push(submission(records)).await });
         soon("publish", faulty.publish.called(1)).await;
-        // The clock is paused: it moves when nobody has anything left to do.
+        // The clock is paused: it advances when all tasks are idle.
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(!push.is_finished(), "it was acknowledged while the queue had not answered");
         faulty.publish.set(Mode::Healthy);
@@ -72,7 +72,7 @@ async fn an_error_of_the_queue_is_told_to_every_caller() {
         assert_eq!((error.class, error.message.as_str()), (ErrorClass::Unavailable, "the broker is away"));
     }
     assert_eq!(memory.depth(), 0);
-    // A panic of the engine is an error, too, and the stage lives on.
+    // A panic of the engine counts as an error, and the stage continues.
     faulty.publish.set(Mode::Panic);
     for records in [1, 1000] {
         assert_eq!(soon("push", ingest.push(submission(records))).await.unwrap_err().class, ErrorClass::Internal);
@@ -102,7 +102,7 @@ async fn past_the_bound_clients_are_told_to_wait_and_then_admitted_again() {
     let options = IngestOptions { in_flight_records: 100, ..IngestOptions::default() };
     let ingest = Ingest::start(faulty.clone(), options);
     let mut admitted = Vec::new();
-    // 768 callers at once, of which 100 fit.
+    // 768 concurrent callers; the limit admits 100.
     for _ in 0..768 {
         let ingest = ingest.clone();
         admitted.push(tokio::spawn(async move { ingest.push(submission(1)).await }));
@@ -179,9 +179,8 @@ async fn small_submissions_are_merged_while_publishes_are_in_flight() {
     }
 }
 
-/// The sizes, in order of size, of the batches that are made of one call, and of so many more
-/// that come while the first one's publish is in flight. Publishes side by side may end in any
-/// order.
+/// The sorted sizes of the batches of one call, and of `calls` more that arrive while the first publish is in flight.
+/// Concurrent publishes may finish in any order.
 async fn batches_beside_a_publish_in_flight(calls: usize, publishes: u64) -> Vec<usize> {
     let (memory, faulty) = queues();
     faulty.publish.set(Mode::Hang);
@@ -193,7 +192,7 @@ async fn batches_beside_a_publish_in_flight(calls: usize, publishes: u64) -> Vec
     let mut pushes = vec![push()];
     soon("publish", faulty.publish.called(1)).await;
     pushes.extend((0..calls).map(|_| push()));
-    // On one thread: every caller has had its turn after the first, and the stage after them.
+    // On one thread: every caller has run after the first, and the stage after them.
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -255,7 +254,7 @@ async fn bad_records_are_rejected_by_index_and_the_others_kept() {
     assert_eq!(answer.accepted, 2);
     assert_eq!(answer.rejected.iter().map(|rejection| rejection.index).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(published(&memory).await[0].records[1].message, "record 2");
-    // Nothing left to publish is no error: the rejections say it all.
+    // Nothing left to publish is not an error: the response lists the rejections.
     let answer = ingest.push(Submission { records: vec![raw("")], ..Submission::default() }).await.unwrap();
     assert_eq!((answer.accepted, answer.rejected.len()), (0, 1));
     assert_eq!(faulty.publish.calls(), 1);
@@ -278,7 +277,7 @@ async fn a_batch_goes_on_without_its_caller_and_close_waits_for_it() {
         let ingest = ingest.clone();
         async move { ingest.close().await }
     });
-    // Rejected before it is known that nothing is good in it: no more is let in.
+    // Refused by the limit before any record is found invalid.
     let mut refused = Ok(Default::default());
     while refused.is_ok() {
         refused = ingest.push(Submission { records: vec![raw("")], ..Submission::default() }).await;
@@ -302,7 +301,7 @@ async fn a_batch_is_replayed_as_it_is() {
     assert_eq!(ingest.replay(empty).await.unwrap_err().class, ErrorClass::Invalid);
 }
 
-/// How many single records a second; `cargo test -p testkit --test stages -- --ignored --nocapture`.
+/// The rate of single records per second; `cargo test -p testkit --test stages -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn single_record_pushes_a_second() {

@@ -1,4 +1,4 @@
-//! Following live: C3.
+//! Live tails: C3.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ async fn hub(store: Arc<dyn LogStore>, options: LiveOptions) -> Arc<LiveHub> {
     hub
 }
 
-/// A ring so small that whoever is not at its end reads from the store.
+/// A ring so small that every slow subscriber reads from the store.
 fn small_ring() -> LiveOptions {
     LiveOptions { ring_records: 50, ..LiveOptions::default() }
 }
@@ -81,7 +81,7 @@ async fn a_subscriber_that_comes_back_gets_what_it_missed_and_then_what_is_new_w
                 }
             }
         });
-        // Comes back again and again, each time after the last record that it saw.
+        // Reconnects repeatedly, each time after the last seen record.
         let query = Query::parse("level>=info").unwrap();
         let (mut seen, mut after) = (Vec::new(), Position(0));
         while !writer.is_finished() {
@@ -130,7 +130,7 @@ async fn a_slow_subscriber_is_told_how_many_it_missed_and_hinders_nobody() {
         }
     }
     assert_eq!(place, all.len(), "shown and skipped are all there is");
-    // Now that it reads, it misses nothing.
+    // From now on it reads, so it misses nothing.
     append(&*store, &records::corpus(6, 2)).await;
     let expected = store.all()[all.len()..].to_vec();
     assert!(take(&mut slow, expected.len()).await == expected);
@@ -154,7 +154,7 @@ async fn what_waits_for_a_subscriber_is_bounded_in_bytes() {
     }
     assert!(shown <= 10 && skipped >= 40, "{shown} shown, {skipped} skipped");
 
-    // One who asked for the past is given all of it, at its own pace, within the bound.
+    // A subscriber that requested the past receives all of it, at its own pace, within the limit.
     let mut past = hub.subscribe(Query::default(), Some(Position(0))).unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(take(&mut past, 50).await.len(), 50);
@@ -188,7 +188,7 @@ async fn a_position_of_another_store_does_not_hide_what_is_new() {
     append(&*store, &records::corpus(8, 1)).await;
     let hub = hub(store.clone(), LiveOptions::default()).await;
     let mut subscription = hub.subscribe(Query::default(), Some(Position(i64::MAX))).unwrap();
-    // It has begun once it has asked the store; an event of its own shows that.
+    // The first event shows that the subscriber has read the newest position of the store.
     let old = store.all().len();
     let mut number = 0;
     let seen = loop {

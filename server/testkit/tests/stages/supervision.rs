@@ -1,5 +1,5 @@
-//! The stages under the supervisor: after a panic of a stage it begins again, the others go on,
-//! and nothing is lost or doubled (C1 to C3, C6).
+//! The stages under the supervisor: after a panic a stage restarts, the others continue, and nothing is lost or
+//! duplicated (C1 to C3, C6).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -26,7 +26,7 @@ fn submission(message: &str) -> Submission {
     Submission { batch_id: None, producer: "test".into(), records: vec![raw(message)] }
 }
 
-/// How often each task was started again, by name.
+/// The number of restarts per task.
 fn restarts(supervisor: &Supervisor) -> Vec<(String, u64)> {
     supervisor.tasks().into_iter().map(|task| (task.name, task.restarts)).collect()
 }

@@ -1,5 +1,5 @@
-//! The whole way, from push to store and tail, while everything fails now and then:
-//! what is acknowledged is found, once.
+//! The whole path, from push to store and tail, with intermittent failures everywhere: each acknowledged record is
+//! found once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{raw, soon, until};
 
-async fn trouble(switches: &[&Switch]) {
+async fn inject_faults(switches: &[&Switch]) {
     let away = || Error::unavailable("away");
     let modes =
         [Mode::Fail(away()), Mode::LoseAnswer(away()), Mode::Slow(Duration::from_millis(5)), Mode::Hang, Mode::Healthy];
@@ -43,7 +43,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_while_queue_and_store_fail() {
     let hub = LiveHub::start(store.clone(), stop.clone());
     let mut tail = hub.subscribe(Query::default(), Some(Position(0))).unwrap();
 
-    // Each client sends a batch again, under its id, until it is acknowledged.
+    // Each client retries a batch, under its id, until it is acknowledged.
     let clients: Vec<_> = (0..8_u8)
         .map(|client| {
             let (ingest, oracle) = (ingest.clone(), oracle.clone());
@@ -69,7 +69,8 @@ async fn nothing_acknowledged_is_lost_or_doubled_while_queue_and_store_fail() {
             })
         })
         .collect();
-    trouble(&[&queue.publish, &store.append, &queue.receive, &queue.acknowledge, &store.follow, &store.read]).await;
+    inject_faults(&[&queue.publish, &store.append, &queue.receive, &queue.acknowledge, &store.follow, &store.read])
+        .await;
     for client in clients {
         soon("the client", client).await.unwrap();
     }

@@ -1,7 +1,7 @@
-//! Keys of many rows at once, as small numbers.
+//! Dictionary codes for the keys of many rows.
 //!
-//! Rows with equal codes have equal keys, so counting is adding to an array. The opposite need
-//! not hold: equal texts may have several codes, which meet again in the group's bytes.
+//! Rows with equal codes have equal keys, so counting is an array increment. The converse need not hold: equal texts
+//! may have several codes, which are merged by the group's key bytes.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -20,7 +20,7 @@ use pipeline::{Error, Result};
 
 use super::encode;
 
-/// Rows that match, from a part or from memory.
+/// Matching rows, from a part or from memory.
 #[derive(Clone, Copy)]
 pub(super) enum Rows<'a> {
     Batch(&'a RecordBatch, &'a Columns),
@@ -64,14 +64,14 @@ pub(super) fn columns_of(key: &Key, layout: &Columns) -> Vec<usize> {
 
 /// The values of one key.
 pub(super) struct Codes<'a> {
-    /// Of each row.
+    /// The code of each row.
     pub(super) codes: Vec<u32>,
-    /// One more than the greatest code.
+    /// The largest code plus one.
     pub(super) len: usize,
     values: Vec<(u32, Coded<'a>)>,
 }
 
-/// What a run of codes stands for, from its first code on.
+/// The values of a run of codes, from its first code on.
 enum Coded<'a> {
     Missing,
     Classes,
@@ -81,8 +81,8 @@ enum Coded<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// Codes of `key`. `distinct`: equal texts should have one code, because the codes are to
-    /// be combined with those of another key.
+    /// Codes of `key`. With `distinct`, equal texts have one code, because the codes will be combined with those of
+    /// another key.
     pub(super) fn of(key: &Key, rows: Rows<'a>, distinct: bool) -> Result<Self> {
         match (key, rows) {
             (Key::Time { width }, rows) => Ok(Self::of_times(&times(rows)?, *width)),
@@ -91,7 +91,7 @@ impl<'a> Codes<'a> {
                 let class = |number: &u8| {
                     let severity = Severity::new(*number);
                     let severity =
-                        severity.ok_or_else(|| Error::corrupt(format!("a part holds the severity {number}")));
+                        severity.ok_or_else(|| Error::corrupt(format!("a part has the invalid severity {number}")));
                     Ok(severity?.class().index() as u32)
                 };
                 Ok(Self::of_classes(severities.iter().map(class).collect::<Result<_>>()?))
@@ -125,7 +125,7 @@ impl<'a> Codes<'a> {
         let (oldest, newest) =
             times.iter().fold((i64::MAX, i64::MIN), |(oldest, newest), time| (oldest.min(*time), newest.max(*time)));
         let first = oldest.min(newest).div_euclid(width);
-        // The bucket of the row before: neighbours are mostly in one, and a division takes long.
+        // Caches the last bucket: neighbours mostly share it, and a division is slow.
         let (mut from, mut to, mut code) = (0, 0, 0);
         let codes = times.iter().map(|time| {
             if !(from..to).contains(time) {
@@ -140,7 +140,7 @@ impl<'a> Codes<'a> {
         Self { codes, len: len as usize, values: vec![(0, Coded::Buckets { first, width })] }
     }
 
-    /// Appends what the code stands for.
+    /// Appends the value of the code.
     pub(super) fn put(&self, code: u32, bytes: &mut Vec<u8>) {
         let Some((base, coded)) = self.values.iter().rev().find(|(base, _)| *base <= code) else { return };
         let place = (code - base) as usize;
@@ -156,12 +156,12 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// Gives codes to texts. Code 0 is a row without the field.
+/// Assigns codes to texts. Code 0 is a row without the field.
 struct Coder<'a> {
     codes: Vec<u32>,
     next: u32,
     values: Vec<(u32, Coded<'a>)>,
-    /// The codes of texts, where equal ones should have one.
+    /// The code of each text, if `distinct`.
     known: Option<HashMap<Cow<'a, str>, u32, RandomState>>,
 }
 
@@ -209,7 +209,7 @@ impl<'a> Coder<'a> {
 
     fn add_texts(&mut self, column: &Texts<'a>) {
         match column {
-            // A dictionary serves a whole row group, and may be larger than these rows.
+            // A dictionary covers a whole row group, and may be larger than these rows.
             Texts::Repeated { keys, values } if values.len() <= 2 * self.codes.len() => {
                 let base = self.next;
                 for (row, key) in keys.iter().enumerate() {
@@ -283,11 +283,11 @@ impl<'a> Coder<'a> {
     }
 }
 
-/// One code for the codes of several keys, and how many such codes there are.
+/// Combines the codes of several keys into one code per row; also returns the number of combined codes.
 pub(super) fn combine(keys: &[Codes<'_>], rows: usize) -> (Vec<u32>, usize) {
     let Some((first, others)) = keys.split_first() else { return (vec![0; rows], 1) };
     let (mut codes, mut len) = (first.codes.clone(), first.len);
-    // A table of all combinations, as long as it is not much longer than the rows.
+    // Uses a table of all combinations if it is not much longer than the rows.
     let most = 1024 + 4 * rows;
     for key in others {
         let pairs = codes.iter().zip(&key.codes);

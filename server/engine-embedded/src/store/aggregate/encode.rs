@@ -1,8 +1,8 @@
-//! Key cells as bytes that sort as the cells do.
+//! Key cells as bytes with the same sort order.
 //!
-//! A group is looked up by the bytes of its keys, so a group that is known already costs no
-//! allocation. A cell is a tag, then: a text with each NUL followed by `FF`, ended by
-//! `00 01`; a number or a time in eight bytes, most significant first, with the sign flipped.
+//! Groups are looked up by the bytes of their keys, so a lookup of an existing group allocates nothing. A cell is a
+//! tag, then the value: a text with each NUL followed by `FF`, terminated by `00 01`; a number or a time as eight
+//! big-endian bytes with the sign bit flipped.
 
 use model::{Nanos, aggregate::Cell};
 
@@ -12,7 +12,7 @@ const TIME: u8 = 3;
 
 const SIGN: u64 = 1 << 63;
 
-/// Appends a text; an empty one is missing.
+/// Appends a text; an empty one counts as missing.
 pub(super) fn put_text(text: &str, bytes: &mut Vec<u8>) {
     if text.is_empty() {
         return put_missing(bytes);
@@ -38,7 +38,7 @@ pub(super) fn put_time(time: Nanos, bytes: &mut Vec<u8>) {
     bytes.extend((time.cast_unsigned() ^ SIGN).to_be_bytes());
 }
 
-/// Reads all cells. Bytes that no function of this file has written end the list.
+/// Decodes all cells. Invalid bytes end the list.
 pub(super) fn cells(mut bytes: &[u8]) -> Vec<Cell> {
     let mut cells = Vec::new();
     while let Some((cell, rest)) = cell(bytes) {

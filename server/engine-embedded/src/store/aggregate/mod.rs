@@ -1,8 +1,7 @@
 //! Aggregation (C13): one pass over memory and parts for all groupings.
 //!
-//! All threads work at once, each on tallies of its own, which are merged at the end. While a
-//! thread decodes one row group, the next one is prefetched. Row groups whose totals answer
-//! the question are not read at all.
+//! All threads work in parallel, each with its own tallies, which are merged at the end. While a thread decodes one row
+//! group, the next one is prefetched. A row group is not read at all if its totals suffice.
 
 mod codes;
 mod encode;
@@ -32,13 +31,13 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// What one thread looks at in one go.
+/// One unit of work of a thread.
 enum Task {
     Entry(Arc<Entry>),
     Group { part: Arc<Part>, footer: Arc<Footer>, place: usize },
 }
 
-/// Rows of a row group that have to be read.
+/// Rows of a row group to read.
 struct Unread {
     part: Arc<Part>,
     footer: Arc<Footer>,
@@ -51,11 +50,11 @@ struct Run<'a> {
     query: &'a Query,
     window: Window,
     cancel: &'a Cancel,
-    /// Whether a row group's totals say how many of its rows match.
+    /// Whether the totals of a row group determine the number of matching rows.
     by_service_and_class: bool,
 }
 
-/// Answers an aggregation that was checked.
+/// Evaluates a checked aggregation.
 pub(super) fn aggregate(snapshot: &Snapshot, aggregation: &Aggregation, cancel: &Cancel) -> Result<Vec<Table>> {
     let Aggregation { query, range, groupings } = aggregation;
     let by_service_and_class = query.is_by_service_and_class();
@@ -66,9 +65,9 @@ pub(super) fn aggregate(snapshot: &Snapshot, aggregation: &Aggregation, cancel: 
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let counted = run.work_off(&tasks, tallies());
+            let counted = run.run_tasks(&tasks, tallies());
             if counted.is_err() {
-                // The others need not count what nobody will see.
+                // Stops the other threads, since the result is discarded.
                 tasks.lock().by_ref().for_each(drop);
             }
             counted
@@ -87,7 +86,7 @@ pub(super) fn count(snapshot: &Snapshot, query: &Query, cancel: &Cancel) -> Resu
     Ok(tables.into_iter().flat_map(Table::counts).map(|(_, count)| count).sum())
 }
 
-/// One tally for each grouping.
+/// One tally per grouping.
 struct Tallies<'g>(Vec<Tally<'g>>);
 
 impl Tallies<'_> {
@@ -95,7 +94,7 @@ impl Tallies<'_> {
         self.0.iter_mut().zip(other.0).for_each(|(tally, more)| tally.merge(more));
     }
 
-    /// The columns they read of a part.
+    /// The columns of a part that they read.
     fn columns(&self, layout: &Columns) -> Vec<usize> {
         let mut columns: Vec<usize> = self.0.iter().flat_map(|tally| tally.columns(layout)).collect();
         columns.sort_unstable();
@@ -140,11 +139,11 @@ impl Run<'_> {
         Ok(footer.groups.iter().enumerate().filter(meets).map(task).collect())
     }
 
-    /// Counts until no task is left.
-    fn work_off<'g>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut tallies: Tallies<'g>) -> Result<Tallies<'g>> {
-        let mut next = self.next(tasks, &mut tallies)?;
+    /// Processes tasks until none is left.
+    fn run_tasks<'g>(&self, tasks: &Mutex<vec::IntoIter<Task>>, mut tallies: Tallies<'g>) -> Result<Tallies<'g>> {
+        let mut next = self.next_unread(tasks, &mut tallies)?;
         while let Some(Unread { part, footer, place, rows, reading }) = next {
-            next = self.next(tasks, &mut tallies)?;
+            next = self.next_unread(tasks, &mut tallies)?;
             for batch in part.read(&footer, place, &rows, reading)? {
                 self.cancel.check()?;
                 tallies.add_rows(Rows::Batch(&batch?, &footer.columns))?;
@@ -153,15 +152,15 @@ impl Run<'_> {
         Ok(tallies)
     }
 
-    /// Counts what takes no reading, up to the next rows that do; the system begins with them.
-    fn next(&self, tasks: &Mutex<vec::IntoIter<Task>>, tallies: &mut Tallies<'_>) -> Result<Option<Unread>> {
+    /// Processes tasks that need no reading, up to the next one that does; its pages are prefetched.
+    fn next_unread(&self, tasks: &Mutex<vec::IntoIter<Task>>, tallies: &mut Tallies<'_>) -> Result<Option<Unread>> {
         loop {
             self.cancel.check()?;
             let Some(task) = tasks.lock().next() else { return Ok(None) };
             match task {
                 Task::Entry(entry) => self.count_entry(&entry, tallies)?,
                 Task::Group { part, footer, place } => {
-                    if let Some(rows) = self.of_group(part, footer, place, tallies)? {
+                    if let Some(rows) = self.count_or_prepare(part, footer, place, tallies)? {
                         return Ok(Some(rows));
                     }
                 }
@@ -169,8 +168,8 @@ impl Run<'_> {
         }
     }
 
-    /// Counts a row group by its totals if they say all.
-    fn of_group(
+    /// Counts a row group by its totals if they suffice; otherwise prepares reading it.
+    fn count_or_prepare(
         &self,
         part: Arc<Part>,
         footer: Arc<Footer>,

@@ -1,4 +1,4 @@
-//! The groups of one grouping, as far as one thread has measured them.
+//! The groups of one grouping, aggregated by one thread.
 
 use std::collections::HashMap;
 
@@ -16,19 +16,19 @@ use super::{
     encode,
 };
 
-/// The most groups that are kept. Past it, or past [`GROUP_BYTES`], the smaller half is
-/// forgotten, so that the largest stay right unless values hardly repeat.
+/// The limit of groups. Beyond it, or beyond [`GROUP_BYTES`], the smaller half is dropped: the largest groups stay
+/// correct unless values hardly repeat.
 const GROUPS: usize = 1 << 20;
-/// The most bytes of the keys of these groups.
+/// The limit of the groups' key bytes.
 const GROUP_BYTES: usize = 128 << 20;
 
-/// Measures the rows it is given.
+/// Aggregates rows.
 pub(super) struct Tally<'g> {
     grouping: &'g Grouping,
     groups: HashMap<Box<[u8]>, Group, RandomState>,
     key_bytes: usize,
     has_forgotten: bool,
-    /// The keys of the group that is looked up.
+    /// A buffer for the keys of the current group.
     keys: Vec<u8>,
 }
 
@@ -60,8 +60,7 @@ impl<'g> Tally<'g> {
         self.grouping.measures.contains(&Measure::NewestTime)
     }
 
-    /// Whether it needs no more of the matching rows of a row group than their services and
-    /// level classes.
+    /// Whether the services and level classes of the matching rows of a row group suffice.
     pub(super) fn is_by_service_and_class(&self, group: &reader::Group) -> bool {
         let is_known = |key: &Key| match key {
             Key::Field(field) => matches!(field, Field::Service | Field::Level),
@@ -83,12 +82,12 @@ impl<'g> Tally<'g> {
                 Key::Field(_) => encode::put_text(class.name(), &mut bytes),
             }
         }
-        // The newest time is not measured here.
+        // This grouping does not measure the newest time.
         self.add(&bytes, Group::new(rows, Nanos::MIN));
         self.keys = bytes;
     }
 
-    /// Adds rows that match.
+    /// Adds matching rows.
     pub(super) fn add_rows(&mut self, rows: Rows<'_>) -> Result<()> {
         let number = rows.len();
         if number == 0 {
@@ -98,7 +97,7 @@ impl<'g> Tally<'g> {
         let keys: Vec<Codes<'_>> =
             self.grouping.keys.iter().map(|key| Codes::of(key, rows, distinct)).collect::<Result<_>>()?;
         let (codes, len) = combine(&keys, number);
-        // The records of each code, and the last row that has it.
+        // The number of records of each code, and its last row.
         let mut counts = vec![(0_u32, 0_u32); len];
         for (row, code) in codes.iter().enumerate() {
             if let Some((count, last)) = counts.get_mut(*code as usize) {

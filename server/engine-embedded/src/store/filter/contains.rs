@@ -1,11 +1,10 @@
-//! Finding a text in a column of texts, in any case.
+//! Case-insensitive substring search in a text column.
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::BooleanBuffer;
 use model::query::Needle;
 
-/// A text to look for. Searches the bytes of a whole column at once, so most rows are passed
-/// over at the speed of memory.
+/// A substring searcher. It searches the bytes of a whole column at once, so most rows are skipped at memory speed.
 #[derive(Debug, Clone)]
 pub(crate) struct Contains {
     text: String,
@@ -16,7 +15,7 @@ impl Contains {
         Self { text: text.to_owned() }
     }
 
-    /// Which values contain the text. Nulls do not.
+    /// The values that contain the text. Nulls do not.
     pub(crate) fn scan(&self, column: &StringArray) -> BooleanBuffer {
         if self.text.is_empty() {
             return BooleanBuffer::collect_bool(column.len(), |row| column.is_valid(row));
@@ -29,7 +28,7 @@ impl Contains {
         let mut from = offsets.first().map_or(0, |offset| *offset as usize);
         let mut row = 0;
         while let Some(place) = needle.find(data, from) {
-            // Rows are passed one by one: most are short, and their order is that of the bytes.
+            // A linear walk over the rows: most are short, and they are in byte order.
             while offsets[row + 1] as usize <= place.start {
                 row += 1;
             }
@@ -38,7 +37,7 @@ impl Contains {
                 found[row] = column.is_valid(row);
                 from = next;
             } else {
-                // It runs over the end of its value.
+                // The match crosses the end of its value.
                 from = place.start + 1;
             }
         }

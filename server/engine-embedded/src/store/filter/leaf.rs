@@ -1,4 +1,4 @@
-//! One test of a query on columns.
+//! One test of a query, evaluated on columns.
 
 use arrow_array::{
     Array, BooleanArray, Float64Array, Int64Array, RecordBatch,
@@ -18,22 +18,22 @@ use pipeline::{Error, Result};
 
 use super::{contains::Contains, probe::Probe};
 
-/// What is asked, with the columns it reads.
+/// A test with the columns that it reads.
 pub(crate) enum Leaf {
     /// The message contains a text.
     Contains(Contains),
-    /// The severity is one of these, by its number.
+    /// The severity number is one of these.
     Severity(Box<[bool; 256]>),
-    /// An id, in a column of bytes, is one of these.
+    /// An id in a byte column is one of these.
     Ids { column: &'static str, wanted: Vec<Vec<u8>> },
     /// A field other than an attribute.
     Core { field: Field, probe: Probe },
-    /// An attribute: its columns, and whether the column of the rest may have it too.
+    /// An attribute: its columns, and whether the column of remaining attributes may contain it, too.
     Attribute { key: String, columns: Vec<AttributeColumn>, rest: bool, test: Test, probe: Probe },
 }
 
 impl Leaf {
-    /// A test of the level that its severity decides.
+    /// A level test that depends only on the severity.
     pub(crate) fn severity(test: &Test) -> Self {
         let mut probe = Probe::new(&Field::Level, test);
         let mut passes = Box::new([false; 256]);
@@ -43,18 +43,18 @@ impl Leaf {
         Self::Severity(passes)
     }
 
-    /// A test for some ids by their texts, of which there is one for each id.
+    /// A test for ids by their unique text forms.
     pub(crate) fn ids(column: &'static str, texts: &[String]) -> Self {
         let id = |text: &String| hex::decode(text).ok().filter(|id| hex::encode(id) == *text);
         Self::Ids { column, wanted: texts.iter().filter_map(id).collect() }
     }
 
-    /// Which rows pass. A row that has no such field does not.
+    /// The rows that pass. A row without the field does not.
     pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<BooleanBuffer> {
         match self {
             Self::Contains(contains) => match Texts::named(batch, schema::MESSAGE)? {
                 Texts::Plain(column) => Ok(contains.scan(column)),
-                Texts::Repeated { .. } => Err(Error::corrupt("a part's messages have a dictionary")),
+                Texts::Repeated { .. } => Err(Error::corrupt("the message column of a part has a dictionary")),
             },
             Self::Severity(passes) => {
                 let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
@@ -65,7 +65,7 @@ impl Leaf {
                 let is_wanted = |row: usize| wanted.iter().any(|id| id.as_slice() == column.value(row));
                 Ok(collect(column.len(), |row| column.is_valid(row) && is_wanted(row)))
             }
-            Self::Core { field, probe } => core(batch, field, probe),
+            Self::Core { field, probe } => scan_core(batch, field, probe),
             Self::Attribute { key, columns, rest, test, probe } => {
                 let mut found = BooleanBuffer::new_unset(batch.num_rows());
                 for column in columns.iter() {
@@ -81,7 +81,7 @@ impl Leaf {
     }
 }
 
-fn core(batch: &RecordBatch, field: &Field, probe: &mut Probe) -> Result<BooleanBuffer> {
+fn scan_core(batch: &RecordBatch, field: &Field, probe: &mut Probe) -> Result<BooleanBuffer> {
     let rows = batch.num_rows();
     match field {
         Field::Level => level(batch, probe),
@@ -105,11 +105,11 @@ fn core(batch: &RecordBatch, field: &Field, probe: &mut Probe) -> Result<Boolean
             }
             Ok(BooleanBuffer::from(found))
         }
-        Field::Attribute(_) => Err(Error::internal("an attribute was taken for a core field")),
+        Field::Attribute(_) => Err(Error::internal("an attribute was treated as a core field")),
     }
 }
 
-/// Levels are few: each pair of severity and word is asked about once.
+/// Levels are few: each pair of severity and word is tested once.
 fn level(batch: &RecordBatch, probe: &mut Probe) -> Result<BooleanBuffer> {
     let severities = columns::numbers::<UInt8Type>(batch, schema::SEVERITY)?.values();
     let levels = Texts::named(batch, schema::LEVEL)?;
@@ -122,19 +122,19 @@ fn level(batch: &RecordBatch, probe: &mut Probe) -> Result<BooleanBuffer> {
             Some((.., passes)) => *passes,
             None => {
                 let severity = Severity::new(*number)
-                    .ok_or_else(|| Error::corrupt(format!("a part holds the severity {number}")))?;
+                    .ok_or_else(|| Error::corrupt(format!("a part has the invalid severity {number}")))?;
                 let passes = probe.level(severity, word);
                 known.push((*number, word, passes));
                 passes
             }
         });
-        // Words are the clients' own; a list of hundreds is slower than asking.
+        // Clients choose the words; a linear search over hundreds is slower than the test.
         known.truncate(256);
     }
     Ok(BooleanBuffer::from(found))
 }
 
-/// Asks once for each word of a dictionary, where that is less than once for each row.
+/// Tests each word of a dictionary once, if that is less than once per row.
 fn texts(column: &Texts<'_>, mut passes: impl FnMut(&str) -> bool) -> BooleanBuffer {
     match column {
         Texts::Repeated { keys, values } if values.len() <= keys.len() => {
@@ -152,7 +152,7 @@ fn attribute(values: &Values<'_>, test: &Test, probe: &mut Probe) -> BooleanBuff
             integers(column, |value| holds(*comparison, value as f64, *bound))
         }
         (Values::Int(column), Test::AnyOf(texts)) => {
-            // Only the one way in which an integer prints can be equal to its text.
+            // Only the canonical text of an integer can be equal to its text form.
             let wanted: Vec<i64> = texts
                 .iter()
                 .filter_map(|text| text.parse().ok().filter(|value: &i64| value.to_string() == *text))
@@ -192,7 +192,7 @@ fn booleans(column: &BooleanArray, passes: impl Fn(bool) -> bool) -> BooleanBuff
     collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
 }
 
-/// The JSON of attributes without a column; parsed only where the key occurs in it.
+/// Tests the JSON of attributes without a column; parses it only if the key occurs in it.
 fn of_rest(batch: &RecordBatch, key: &str, probe: &mut Probe) -> Result<BooleanBuffer> {
     let column = Texts::named(batch, schema::REST)?;
     let written = serde_json::to_string(key).map_err(|error| Error::internal(error.to_string()))?;

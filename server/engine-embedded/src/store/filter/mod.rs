@@ -1,9 +1,8 @@
-//! A query on the columns of a part.
+//! Evaluates a query on the columns of a part.
 //!
-//! The query is bound to one part: a test of an attribute that the part does not have
-//! is false there without reading anything, and may make the whole query so. What is
-//! left is split at its outermost `AND` into conditions, cheapest first, and each
-//! reads its columns only for the rows that passed the ones before it.
+//! The query is bound to one part: a test of an attribute that the part does not have is constant false, which may make
+//! the whole query constant. The rest is split at its outermost `AND` into conditions, cheapest first. Each condition
+//! reads its columns only for the rows that passed the previous ones.
 
 mod contains;
 mod leaf;
@@ -27,11 +26,11 @@ pub(crate) use self::prune::{candidates, names_ids, read_ahead};
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
 use super::scans::Cancel;
 
-/// A query as far as one part can tell without reading rows.
+/// A query bound to a part, as far as it can be evaluated without reading rows.
 pub(crate) enum Bound {
     /// No row matches.
     Nothing,
-    /// The rows that pass all of these match; with none of them, every row.
+    /// The rows that pass all conditions match; without conditions, every row.
     Conditions(Vec<Condition>),
 }
 
@@ -68,8 +67,8 @@ pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
     Bound::Conditions(conditions)
 }
 
-/// Tells of the rows that match how many there are of each service and level class. The
-/// query is one [by these](Query::is_by_service_and_class).
+/// Calls `tell` with the number of matching rows per service and level class. The query must [depend only on
+/// these](Query::is_by_service_and_class).
 pub(crate) fn matching_totals(query: &Query, totals: &Totals, mut tell: impl FnMut(&str, LevelClass, u64)) {
     let mut record = probe::blank();
     for (service, counts) in totals {
@@ -92,7 +91,7 @@ enum Node {
     Leaf { leaf: Box<Leaf>, columns: Vec<usize>, cost: u32 },
 }
 
-/// What reading ids costs, beside the other costs of [`node`].
+/// The relative cost of reading ids (see [`node`]).
 const IDS_COST: u32 = 3;
 
 fn node(expr: &Expr, layout: &Columns) -> Node {
@@ -110,7 +109,7 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
             cost: 8,
         },
         Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
-        // Mostly the level's own word is not asked about, and need not be read.
+        // If the test depends only on the severity, the level column is not read.
         Expr::Field(Field::Level, test) if test.is_by_severity() => {
             Node::Leaf { leaf: Box::new(Leaf::severity(test)), columns: vec![layout.place(schema::SEVERITY)], cost: 0 }
         }
@@ -184,7 +183,7 @@ fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
 }
 
 impl Node {
-    /// Adds the columns it reads and what it costs, in no unit.
+    /// Adds the columns it reads and its relative cost.
     fn needs(&self, all: &mut Vec<usize>, total: &mut u32) {
         match self {
             Self::Constant(_) => {}

@@ -1,21 +1,21 @@
-//! One test of a query, put to single values.
+//! Evaluates one test of a query on single values.
 //!
-//! It asks the query language's own matcher about a record that has nothing but the
-//! value, so that what a scan does not do itself cannot mean anything else (invariant C7).
+//! It calls the query language's own matcher on a record that contains only the value, so that scans and the matcher
+//! cannot disagree (C7).
 
 use model::{
     Query, Record, RecordId, Severity, Text, Value,
     query::{Expr, Field, Test},
 };
 
-/// A test, and the record that values are put into.
+/// A test, and a record that holds the current value.
 pub(crate) struct Probe {
     query: Query,
     key: Text,
     record: Record,
 }
 
-/// A record that says nothing.
+/// An empty record.
 pub(crate) fn blank() -> Record {
     Record {
         id: RecordId::default(),

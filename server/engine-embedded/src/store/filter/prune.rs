@@ -1,8 +1,7 @@
-//! Which rows need not be read at all, by what a part keeps beside its columns.
+//! Prunes rows by the indexes of a part.
 //!
-//! A row group consists of blocks; a query is put to their sets in the message index and to the
-//! Bloom filters of the whole group, and the answer is a bit for each block. Whatever
-//! these cannot tell counts as possible.
+//! A row group consists of blocks. A query is tested against the blocks' sets in the message index and against the
+//! Bloom filters of the whole group; the result is one bit per block. Whatever these cannot exclude counts as possible.
 
 use std::ops::Range;
 
@@ -16,7 +15,7 @@ use parts::{
 };
 use pipeline::Result;
 
-/// Those of the given rows of a row group that may match, as ranges in order.
+/// The given rows of a row group that may match, as ranges in order.
 ///
 /// # Errors
 /// `Unavailable` and `Corrupt` as for reading the part.
@@ -37,7 +36,7 @@ pub(crate) fn candidates(
     Ok(common(rows, &ranges))
 }
 
-/// Has the system read what [`candidates`] will ask the Bloom filters of this part.
+/// Prefetches the Bloom filters that [`candidates`] will check.
 pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
     let layout = &footer.columns;
     match expr {
@@ -57,12 +56,12 @@ pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
     }
 }
 
-/// The bytes of ids; what is no id is nowhere.
+/// The ids as bytes; invalid ids are dropped, since they match nothing.
 fn ids(values: &[String]) -> Vec<Vec<u8>> {
     values.iter().filter_map(|text| hex::decode(text).ok()).collect()
 }
 
-/// Whether the query asks for certain traces or spans, of which a store has few records.
+/// Whether the query tests for specific traces or spans, which have few records.
 pub(crate) fn names_ids(query: &Query) -> bool {
     fn names(expr: &Expr) -> bool {
         match expr {
@@ -75,7 +74,7 @@ pub(crate) fn names_ids(query: &Query) -> bool {
     names(&query.expr)
 }
 
-/// A bit for each block of a row group, which has fewer than 64.
+/// A bit per block of a row group, which has fewer than 64.
 type Mask = u64;
 
 struct Pruner<'a> {
@@ -94,7 +93,7 @@ impl Pruner<'_> {
         match expr {
             Expr::And(operands) => {
                 let mut mask = self.all();
-                // What costs least comes first: sets are in memory, filters on disk.
+                // Cheapest tests first: the sets are in memory, the filters on disk.
                 for cheap in [true, false] {
                     for operand in operands.iter().filter(|operand| matches!(operand, Expr::Contains(_)) == cheap) {
                         if mask == 0 {
@@ -112,7 +111,7 @@ impl Pruner<'_> {
         }
     }
 
-    /// The blocks with a message that may contain the text.
+    /// The blocks with messages that may contain the text.
     fn may_contain(&self, text: &str) -> Mask {
         let Some(sets) = self.part.message_index(self.footer) else { return self.all() };
         let before: usize =
@@ -120,7 +119,7 @@ impl Pruner<'_> {
         (0..self.blocks).filter(|block| sets.may_contain(before + block, text)).fold(0, |mask, block| mask | 1 << block)
     }
 
-    /// Whether some row may have one of these as the text form of the field's value.
+    /// Whether some row may have one of these text forms as the field's value.
     fn may_have(&self, field: &Field, values: &[String]) -> Result<bool> {
         let layout = &self.footer.columns;
         match field {
@@ -145,12 +144,12 @@ impl Pruner<'_> {
 
     fn may_have_id(&self, column: &str, values: &[String]) -> Result<bool> {
         let (ids, place) = (ids(values), self.footer.columns.place(column));
-        // A filter is wrong now and then; going through the bytes costs less than the rows.
+        // A filter can be a false positive; scanning the raw bytes costs less than decoding the rows.
         Ok(self.any(ids.iter().map(Vec::as_slice), place)?
             && self.part.may_hold(self.footer, self.group, place, &ids)?)
     }
 
-    /// Whether the column may have one of the values.
+    /// Whether the column may contain one of the values.
     fn any<'v, T: AsBytes + ?Sized + 'v>(&self, values: impl Iterator<Item = &'v T>, place: usize) -> Result<bool> {
         for value in values {
             if self.part.may_have(self.footer, self.group, place, value)? {

@@ -12,12 +12,12 @@ pub(super) enum Candidate {
     Part(Box<StoredRecord>),
 }
 
-/// The best records so far; never more than the limit.
+/// The best records so far, at most `limit`.
 pub(super) struct Found {
     pub(super) limit: usize,
-    /// Only what comes before it is wanted.
+    /// Only records before it are accepted.
     bar: Option<Key>,
-    /// Places in `candidates` by key, the last wanted on top.
+    /// Indexes into `candidates` by key, the worst on top.
     heap: BinaryHeap<(Key, usize)>,
     candidates: Vec<Option<Candidate>>,
 }
@@ -31,19 +31,19 @@ impl Found {
         self.heap.len()
     }
 
-    /// How many more there can be.
+    /// The remaining capacity.
     pub(super) fn room(&self) -> usize {
         self.limit - self.heap.len()
     }
 
-    /// An empty one that wants what this one wants.
+    /// An empty copy with the same acceptance bound.
     pub(super) fn fork(&self) -> Self {
         let full = self.heap.len() >= self.limit;
         let last = self.heap.peek().filter(|_| full).map(|(last, _)| *last);
         Self { bar: last.or(self.bar), ..Self::new(self.limit) }
     }
 
-    /// Takes in what another one has found.
+    /// Merges the records of another one.
     pub(super) fn merge(&mut self, mut other: Self) {
         for (key, place) in std::mem::take(&mut other.heap) {
             let candidate = other.candidates.get_mut(place).and_then(Option::take);
@@ -58,7 +58,7 @@ impl Found {
         room && self.bar.is_none_or(|bar| key < bar)
     }
 
-    /// Whether no record of a source with this bound can be wanted.
+    /// Whether every record of a source with this bound would be rejected.
     pub(super) fn is_closed(&self, bound: i64) -> bool {
         self.heap.len() >= self.limit && self.heap.peek().is_some_and(|(last, _)| bound > last.0)
     }
@@ -76,7 +76,7 @@ impl Found {
         }
     }
 
-    /// Lets go of what has this bound or comes after it.
+    /// Drops records at or after this bound.
     pub(super) fn end_before(&mut self, bound: i64) {
         self.heap.retain(|((first, _), _)| *first < bound);
     }

@@ -1,11 +1,9 @@
-//! Finding records in an order, without reading more than it takes.
+//! Search: finds records in an order and reads as little as possible.
 //!
-//! Blocks in memory, parts, and the row groups of parts are sources, each with a bound
-//! on where in the order its first record can be. They are visited from the lowest
-//! bound on; as soon as the wanted number is found and no source is left that can
-//! begin before the last of them, the rest is not looked at. Parts give their row
-//! groups only when it is their turn, so most footers are never read; the longer it
-//! takes, the more of them at once, because a disk is slow at one after the other.
+//! Blocks in memory, parts, and row groups of parts are sources. Each has a lower bound of its first record in the
+//! order. Sources are visited by bound. The search ends when it has enough records and no remaining source can begin
+//! before the last of them. Parts are opened only on their turn, so most footers are never read. A long search opens
+//! more of them in parallel, because sequential disk reads are slow.
 
 mod found;
 mod sources;
@@ -37,15 +35,14 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// The most that a thread takes of a row group at a time: two pages.
+/// The maximum number of rows per thread and step: two pages.
 const SLICE_ROWS: usize = 2 * PAGE_ROWS;
-/// The most row groups that are searched at once: what is done in vain where the first of
-/// them would have been enough, against threads that wait for one another.
+/// The maximum number of row groups searched in parallel: a trade-off between wasted work and idle threads.
 const ROUND_GROUPS: usize = 16;
-/// The most blocks in memory that are gone through before looking what is still wanted.
+/// The maximum number of memory blocks searched before the result is checked again.
 const ROUND_ENTRIES: usize = 64;
 
-/// The first `limit` matching records of the window, in the order.
+/// The first `limit` matching records of the window, in order.
 pub(crate) fn search(
     snapshot: &Snapshot,
     query: &Query,
@@ -63,9 +60,8 @@ pub(crate) fn search(
     Ok(found.finish())
 }
 
-/// As [`search`] for the newest, and gives up at the deadline. Then the second value is a
-/// time, earlier than any at which the window begins to look: all matches at or after it
-/// are found.
+/// As [`search`], newest first, until the deadline. After the deadline, it also returns a time earlier than the end of
+/// the window: all matches at or after it are found.
 pub(crate) fn search_newest(
     snapshot: &Snapshot,
     query: &Query,
@@ -78,32 +74,31 @@ pub(crate) fn search_newest(
     let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
     let mut found = Found::new(limit);
     let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-    // Without any progress the next call would begin at the same place.
-    let gets_on = |bound: i64| searched_back_to(bound) < window.time.to.saturating_sub(1);
-    let stopped = scan.run(&mut scan.sources(snapshot), &mut found, |bound| gets_on(bound) && is_late())?;
+    // Stops only after progress: otherwise the next call would start at the same place.
+    let has_progress = |bound: i64| searched_back_to(bound) < window.time.to.saturating_sub(1);
+    let stopped = scan.run(&mut scan.sources(snapshot), &mut found, |bound| has_progress(bound) && is_late())?;
     if let Some(bound) = stopped {
-        // What is found of the times that were not looked at everywhere is not all of it.
+        // Drops records at times that are only partly searched.
         found.end_before(bound);
     }
     Ok((found.finish(), stopped.map(searched_back_to)))
 }
 
-/// The time after the newest that a source with this bound can have.
+/// The time after the newest possible record of a source with this bound.
 fn searched_back_to(bound: i64) -> Nanos {
     (!bound).saturating_add(1)
 }
 
-/// How many rows a search looks at next, which among so many has found some and has room for
-/// more: as many as the rest should take. Not much less or more than it has seen, because rows
-/// that match come in bursts; and not less than `share`, which gives each thread some.
+/// The number of rows to scan next, estimated from the match rate so far and the remaining `room`. Bounded relative to
+/// `seen`, because matches come in bursts; at least `share`, so that each thread has work.
 fn expected_rows(seen: usize, found: usize, room: usize, share: usize) -> usize {
     let expected = room.saturating_mul(seen).checked_div(found).unwrap_or(usize::MAX);
-    // What is newest is often enough: it begins with as little as there is to look at.
+    // The newest rows often suffice, so the first step is small.
     let most = seen.saturating_mul(4).max(1);
     expected.clamp((seen / 4).max(share).min(most), most)
 }
 
-/// What a search looks at next.
+/// The sources of the next step.
 type Next = (Vec<Arc<Entry>>, Vec<GroupOfPart>);
 
 struct Scan<'a> {
@@ -115,42 +110,42 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Looks for records until there are enough, or there is nothing left to look at, or
-    /// `stop` says so of the bound of all that is left; only then it gives that bound.
+    /// Searches until there are enough records, no source is left, or `stop` returns true for the bound of the
+    /// remaining sources; only then returns that bound.
     fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
         let (mut seen, mut begun) = (0, false);
         loop {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
-            let Some((entries, groups)) = self.next(sources, found, self.rows_next(seen, found))? else {
+            let Some((entries, groups)) = self.next_sources(sources, found, self.rows_next(seen, found))? else {
                 return Ok(None);
             };
             begun = true;
             for entry in entries {
-                self.entry(&entry, found);
+                self.search_entry(&entry, found);
                 seen += entry.block.batch.records.len();
             }
             match <[GroupOfPart; 1]>::try_from(groups) {
-                Ok([group]) => self.in_steps(&group, &mut seen, found)?,
+                Ok([group]) => self.search_in_steps(&group, &mut seen, found)?,
                 Err(groups) => {
                     seen += groups.iter().map(GroupOfPart::len).sum::<usize>();
-                    self.at_once(&groups, found)?;
+                    self.search_groups(&groups, found)?;
                 }
             }
         }
     }
 
-    /// How many rows to look at next, after so many.
+    /// The number of rows to scan next.
     fn rows_next(&self, seen: usize, found: &Found) -> usize {
         if self.is_narrow {
-            // What names ids is in few places, wherever they are.
+            // Ids occur in few places, so filters are checked for all sources at once.
             return usize::MAX;
         }
         expected_rows(seen, found.len(), found.room(), PAGE_ROWS * rayon::current_num_threads())
     }
 
-    /// The blocks in memory and the parts that may have something.
+    /// The memory blocks and parts that may have matches.
     fn sources(&self, snapshot: &Snapshot) -> Sources {
         let (window, order) = (self.window, self.order);
         let mut sources = Sources::default();
@@ -170,10 +165,9 @@ impl Scan<'_> {
         sources
     }
 
-    /// The next sources that may have wanted records: row groups of up to so many rows, or one
-    /// that has more, and the blocks in memory that come before them. `None` where nothing is left; there may
-    /// be none of either this time.
-    fn next(&self, sources: &mut Sources, found: &Found, rows: usize) -> Result<Option<Next>> {
+    /// The next sources that may have accepted records: row groups with up to `rows` rows in total, or one larger one,
+    /// and the memory blocks before them. `None` if no source is left; otherwise both lists may still be empty.
+    fn next_sources(&self, sources: &mut Sources, found: &Found, rows: usize) -> Result<Option<Next>> {
         let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::<GroupOfPart>::new(), true);
         let mut left = rows;
         while left > 0 && groups.len() < ROUND_GROUPS {
@@ -193,10 +187,10 @@ impl Scan<'_> {
                         parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
                     let mut opened: Vec<_> = opened.into_iter().flatten().collect();
                     if self.is_narrow {
-                        opened = self.not_ruled_out(opened)?;
+                        opened = self.prune_groups(opened)?;
                     }
                     opened.into_iter().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
-                    // Where all are ruled out, patience is asked before the next lot is opened.
+                    // If all are pruned, the deadline is checked before more are opened.
                     if self.is_narrow {
                         break;
                     }
@@ -210,7 +204,7 @@ impl Scan<'_> {
                     groups.push(group);
                 }
             }
-            // Blocks in memory cost little: what they have may be all that is wanted.
+            // Memory blocks are cheap, and may already suffice.
             if entries.len() >= ROUND_ENTRIES {
                 break;
             }
@@ -218,7 +212,7 @@ impl Scan<'_> {
         Ok((!is_end).then_some((entries, groups)))
     }
 
-    /// The row groups of a part that may have something, with their bounds.
+    /// The row groups of a part that may have matches, with their bounds.
     fn open(&self, part: Arc<Part>) -> Result<Vec<(i64, GroupOfPart)>> {
         self.cancel.check()?;
         let footer = part.footer()?;
@@ -235,21 +229,20 @@ impl Scan<'_> {
         Ok(bounded.collect())
     }
 
-    /// The row groups whose filters do not say that they have nothing: the others need not wait
-    /// for their turn.
-    fn not_ruled_out(&self, groups: Vec<(i64, GroupOfPart)>) -> Result<Vec<(i64, GroupOfPart)>> {
+    /// Drops the row groups that their filters rule out.
+    fn prune_groups(&self, groups: Vec<(i64, GroupOfPart)>) -> Result<Vec<(i64, GroupOfPart)>> {
         let asked: Vec<_> = groups
             .into_par_iter()
             .with_max_len(1)
             .map(|(bound, mut group)| {
-                group.rows = self.ask_filters(&group)?;
+                group.rows = self.filter_rows(&group)?;
                 Ok((!group.rows.is_empty()).then_some((bound, group)))
             })
             .collect::<Result<_>>()?;
         Ok(asked.into_iter().flatten().collect())
     }
 
-    fn entry(&self, entry: &Entry, found: &mut Found) {
+    fn search_entry(&self, entry: &Entry, found: &mut Found) {
         let block = &entry.block;
         for (place, record) in block.batch.records.iter().enumerate() {
             let position = block.first.0 + place as i64;
@@ -261,15 +254,15 @@ impl Scan<'_> {
         }
     }
 
-    /// Looks at row groups, all of each.
-    fn at_once(&self, groups: &[GroupOfPart], found: &mut Found) -> Result<()> {
+    /// Searches row groups in parallel, each completely.
+    fn search_groups(&self, groups: &[GroupOfPart], found: &mut Found) -> Result<()> {
         let parts: Vec<Found> = groups
             .par_iter()
             .with_max_len(1)
             .map(|group| {
                 let mut own = found.fork();
                 let candidates = self.candidates(group)?;
-                self.rows(group, &candidates, span(&candidates), &mut own)?;
+                self.search_rows(group, &candidates, span(&candidates), &mut own)?;
                 Ok(own)
             })
             .collect::<Result<_>>()?;
@@ -277,13 +270,13 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Looks at a row group until there are enough; adds to `seen` how many rows that took.
-    fn in_steps(&self, group: &GroupOfPart, seen: &mut usize, found: &mut Found) -> Result<()> {
+    /// Searches a row group until there are enough records; adds the scanned rows to `seen`.
+    fn search_in_steps(&self, group: &GroupOfPart, seen: &mut usize, found: &mut Found) -> Result<()> {
         let candidates = self.candidates(group)?;
         let mut left = span(&candidates);
         *seen += group.len().saturating_sub(left.len());
         while !left.is_empty() {
-            // A page that two steps share would be unpacked twice.
+            // Steps end at pages, since a page split over two steps would be decompressed twice.
             let rows = self.rows_next(*seen, found);
             let step = match self.order {
                 Order::Newest => {
@@ -301,8 +294,8 @@ impl Scan<'_> {
                 Order::Oldest => left.end = step.start,
                 Order::Newest | Order::Position => left.start = step.end,
             }
-            let last = self.rows(group, &candidates, step, found)?;
-            // Rows after these come after them in the order too.
+            let last = self.search_rows(group, &candidates, step, found)?;
+            // Later rows come later in the order, too.
             if last.is_some_and(|last| !found.wants(last)) {
                 break;
             }
@@ -312,16 +305,16 @@ impl Scan<'_> {
 
     /// The rows of a row group that may match.
     fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
-        // They were asked for before its turn.
-        if self.is_narrow { Ok(Cow::Borrowed(&group.rows)) } else { self.ask_filters(group).map(Cow::Owned) }
+        // The filters were already checked.
+        if self.is_narrow { Ok(Cow::Borrowed(&group.rows)) } else { self.filter_rows(group).map(Cow::Owned) }
     }
 
-    fn ask_filters(&self, group: &GroupOfPart) -> Result<Vec<Range<usize>>> {
+    fn filter_rows(&self, group: &GroupOfPart) -> Result<Vec<Range<usize>>> {
         filter::candidates(self.query, &group.part, &group.footer, group.place, &group.rows)
     }
 
-    /// Looks at those of the candidates that lie in the range. Gives the last that matches.
-    fn rows(
+    /// Searches the candidates within the range. Returns the last match.
+    fn search_rows(
         &self,
         group: &GroupOfPart,
         candidates: &[Range<usize>],
@@ -336,7 +329,7 @@ impl Scan<'_> {
             .with_max_len(1)
             .map(|rows| {
                 let mut own = found.fork();
-                let last = self.slice(group, &rows, &mut own)?;
+                let last = self.search_slice(group, &rows, &mut own)?;
                 Ok((own, last))
             })
             .collect::<Result<_>>()?;
@@ -345,7 +338,7 @@ impl Scan<'_> {
         Ok(last)
     }
 
-    fn slice(&self, group: &GroupOfPart, rows: &[Range<usize>], found: &mut Found) -> Result<Option<Key>> {
+    fn search_slice(&self, group: &GroupOfPart, rows: &[Range<usize>], found: &mut Found) -> Result<Option<Key>> {
         let GroupOfPart { part, footer, place, .. } = group;
         let Some(group) = footer.groups.get(*place) else { return Ok(None) };
         self.cancel.check()?;
@@ -354,7 +347,7 @@ impl Scan<'_> {
             Bound::Nothing => return Ok(None),
             Bound::Conditions(more) => conditions.extend(more),
         }
-        // In the part's own order the first rows are the wanted ones.
+        // In the part's own order the first matching rows suffice.
         let limit = (self.order == Order::Newest).then_some(found.limit);
         let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
         let mut last = None;
@@ -372,7 +365,7 @@ impl Scan<'_> {
     }
 }
 
-/// From the first to the last of the ranges.
+/// The span from the first to the last range.
 fn span(ranges: &[Range<usize>]) -> Range<usize> {
     match ranges {
         [] => 0..0,
@@ -380,7 +373,7 @@ fn span(ranges: &[Range<usize>]) -> Range<usize> {
     }
 }
 
-/// What the threads take of a range: each as much, in whole pages, but not too much at a time.
+/// Splits a range evenly over the threads, in whole pages and limited slices.
 fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let rows = range.len().div_ceil(rayon::current_num_threads()).max(1).next_multiple_of(PAGE_ROWS).min(SLICE_ROWS);
     let end = range.end;
@@ -394,7 +387,7 @@ mod tests {
 
     const SHARE: usize = 2 * PAGE_ROWS;
 
-    /// The steps over so many rows of which only the first page has any that match.
+    /// The steps over `rows` rows of which only the first page has matches.
     fn steps(rows: usize, found: usize, limit: usize) -> Vec<usize> {
         let (mut steps, mut seen) = (Vec::new(), PAGE_ROWS);
         while seen < rows {
@@ -409,11 +402,11 @@ mod tests {
     fn a_search_looks_as_far_as_the_rest_should_take() {
         assert_eq!(expected_rows(100_000, 50, 50, SHARE), 100_000);
         assert_eq!(expected_rows(100_000, 75, 25, SHARE), 33_333);
-        // What few rows say is not trusted far.
+        // A small sample is not trusted much.
         assert_eq!(expected_rows(PAGE_ROWS, 1, 99, SHARE), 4 * PAGE_ROWS);
         assert_eq!(expected_rows(PAGE_ROWS, 0, 100, SHARE), 4 * PAGE_ROWS);
         assert_eq!(expected_rows(100_000, 100, 0, SHARE), 25_000);
-        // Each thread gets some, but many threads do not make it look further.
+        // Each thread has work, but many threads do not extend the search.
         assert_eq!(expected_rows(PAGE_ROWS, 99, 1, SHARE), SHARE);
         assert_eq!(expected_rows(PAGE_ROWS, 99, 1, 64 * PAGE_ROWS), 4 * PAGE_ROWS);
         assert_eq!(expected_rows(50, 0, 100, SHARE), 200);

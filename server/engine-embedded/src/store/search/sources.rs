@@ -1,21 +1,21 @@
-//! What a search looks at, in the order of where it can begin.
+//! The sources of a search, by their bounds.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
 
 use crate::store::memtable::Entry;
 use parts::reader::{Footer, Part};
 
-/// A row group by its place.
+/// A row group of a part.
 pub(super) struct GroupOfPart {
     pub(super) part: Arc<Part>,
     pub(super) footer: Arc<Footer>,
     pub(super) place: usize,
-    /// Those that are looked for in it, in order.
+    /// The rows to search, in order.
     pub(super) rows: Vec<Range<usize>>,
 }
 
 impl GroupOfPart {
-    /// How many rows are looked for in it.
+    /// The number of rows to search.
     pub(super) fn len(&self) -> usize {
         self.rows.iter().map(Range::len).sum()
     }
@@ -27,7 +27,7 @@ pub(super) enum Source {
     Group(GroupOfPart),
 }
 
-/// Sources by their bounds, the least first.
+/// Sources by bound, smallest first.
 #[derive(Default)]
 pub(super) struct Sources {
     order: BinaryHeap<Reverse<(i64, usize)>>,
@@ -47,8 +47,8 @@ impl Sources {
         Some((bound, source))
     }
 
-    /// The parts that come next, at most so many, where a row group of each has about so many
-    /// rows together, with no regard to what comes between them.
+    /// The next parts, at most `most`, until one row group of each adds up to about `rows`. Sources between them are
+    /// ignored.
     pub(super) fn pop_parts(&mut self, most: usize, rows: usize, wanted: impl Fn(i64) -> bool) -> Vec<Arc<Part>> {
         let is_part = |place: usize| matches!(self.sources.get(place), Some(Some(Source::Part(_))));
         let order = self.order.iter().map(|Reverse(source)| *source);
@@ -67,9 +67,9 @@ impl Sources {
         parts
     }
 
-    /// The least bound.
+    /// The smallest bound.
     pub(super) fn bound(&mut self) -> Option<i64> {
-        // What was taken out of its turn is still in the order.
+        // Skips entries that were taken out of order.
         while let Some(Reverse((bound, place))) = self.order.peek() {
             if self.sources.get(*place).is_some_and(Option::is_some) {
                 return Some(*bound);

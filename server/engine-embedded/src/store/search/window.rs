@@ -1,4 +1,4 @@
-//! Which records are looked for, and in which order.
+//! The window and the order of a search.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use parts::{
 };
 use pipeline::TimeRange;
 
-/// The order in which records are wanted.
+/// The order of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// By time, then by position, both descending: the order within parts.
@@ -25,20 +25,20 @@ pub(crate) enum Order {
     Position,
 }
 
-/// A record's place in an order; smaller comes first.
+/// The sort key of a record in an order; smaller keys come first.
 pub(super) type Key = (i64, i64);
 
 impl Order {
     pub(crate) fn key(self, time: i64, position: i64) -> Key {
         match self {
-            // The complement turns an order around and, unlike the negative, has no overflow.
+            // The complement reverses the order and, unlike negation, cannot overflow.
             Self::Newest => (!time, !position),
             Self::Oldest => (time, position),
             Self::Position => (position, 0),
         }
     }
 
-    /// The first half of the least key that records of these bounds can have.
+    /// The first half of the smallest key of any record within these bounds.
     pub(super) fn bound(self, time: (i64, i64), position: (i64, i64)) -> i64 {
         match self {
             Self::Newest => !time.1,
@@ -48,7 +48,7 @@ impl Order {
     }
 }
 
-/// Which records count, besides the query.
+/// The conditions on records besides the query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) time: TimeRange,
@@ -56,9 +56,9 @@ pub(crate) struct Window {
     pub(crate) after: i64,
     /// Only positions up to this one.
     pub(crate) upto: i64,
-    /// Only what comes after this time and position in the order.
+    /// Only records after this time and position in the order.
     pub(crate) beyond: Option<(i64, i64)>,
-    /// Only row groups that may have this id; the query has to ask for it as well.
+    /// Only row groups that may contain this id; the query must also test for it.
     pub(crate) id: Option<RecordId>,
 }
 
@@ -74,19 +74,19 @@ impl Window {
         self.time.contains(time) && self.after < position && position <= self.upto && beyond
     }
 
-    /// Whether records of these bounds can be in the window.
+    /// Whether records within these bounds can be in the window.
     pub(crate) fn meets(&self, time: (i64, i64), position: (i64, i64)) -> bool {
         let timely = time.0 < self.time.to && time.1 >= self.time.from;
         timely && position.1 > self.after && position.0 <= self.upto
     }
 
-    /// Whether all records of these bounds are in the window.
+    /// Whether all records within these bounds are in the window.
     pub(crate) fn covers(&self, time: (i64, i64), position: (i64, i64)) -> bool {
         let timely = time.0 >= self.time.from && time.1 < self.time.to;
         timely && position.0 > self.after && position.1 <= self.upto && self.beyond.is_none()
     }
 
-    /// The rows of a row group in pages that may have some of the window.
+    /// The rows of a row group in pages that may overlap the window.
     pub(crate) fn rows(&self, footer: &Footer, place: usize) -> Vec<Range<usize>> {
         let Some(group) = footer.groups.get(place) else { return Vec::new() };
         let pages = |column, wanted: &dyn Fn((i64, i64)) -> bool| {
@@ -96,7 +96,7 @@ impl Window {
         common(&timely, &pages(schema::POSITION, &|position| self.meets(group.time, position)))
     }
 
-    /// The window as a condition on the rows of a row group; `None` where all are in it.
+    /// The window as a condition on the rows of a row group; `None` if all are inside.
     pub(crate) fn condition(&self, order: Order, group: &Group, layout: &Columns) -> Option<Condition> {
         if self.covers(group.time, group.position) {
             return None;

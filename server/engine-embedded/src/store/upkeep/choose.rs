@@ -1,25 +1,24 @@
-//! Which parts to merge.
+//! Chooses the parts to merge.
 //!
-//! Parts of one day are merged by size: as soon as [`FAN`] of them are about alike, or
-//! together make a full part. A day that is over is brought to full parts and one rest.
-//! So a record is rewritten once for each factor of [`FAN`] between the part that it was
-//! flushed to and a full one: once under load, three times at a trickle; and a day has
-//! fewer than `3 * FAN` parts beside its full ones.
+//! Parts of one day are merged by size (tiered compaction): as soon as [`FAN`] of them are of similar size, or together
+//! make a full part. A past day is merged into full parts and one remainder. A record is rewritten once per factor of
+//! [`FAN`] between its flushed part and a full one: once under load, three times at a trickle. A day has fewer than `3
+//! * FAN` parts besides its full ones.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::catalogue::ledger::DAY;
 use parts::reader::Part;
 
-/// Parts about alike that are merged at once.
+/// The number of parts of similar size that are merged at once.
 const FAN: usize = 16;
 
-/// The parts to merge next, which are of one day; none where all is well. A part of
-/// `full` rows is never merged again; `now` in nanoseconds since the Unix epoch.
+/// The parts to merge next, all of one day; none if nothing is due. A part of `full` rows is never merged again. `now`
+/// is in nanoseconds since the Unix epoch.
 pub(super) fn choose(parts: &[Arc<Part>], full: u64, fan: usize, now: i64) -> Vec<Arc<Part>> {
     let fan = fan.clamp(2, FAN);
     let mut days: BTreeMap<i64, Vec<&Arc<Part>>> = BTreeMap::new();
-    // A part that grew to more than half is as good as full: with another it would be too large.
+    // A part of more than half of `full` counts as full: merged with another, it would be too large.
     for part in parts.iter().filter(|part| part.info.rows <= full / 2) {
         days.entry(part.info.max_time.div_euclid(DAY)).or_default().push(part);
     }
@@ -35,7 +34,7 @@ pub(super) fn choose(parts: &[Arc<Part>], full: u64, fan: usize, now: i64) -> Ve
         for part in parts {
             tiers.entry(tier(part.info.rows, full, fan)).or_default().push(part);
         }
-        // Smaller ones first: they become parts of the next tier.
+        // Smaller tiers first: they become parts of the next tier.
         for (_, alike) in tiers {
             let rows: u64 = alike.iter().map(|part| part.info.rows).sum();
             if alike.len() >= fan || (alike.len() > 1 && rows >= full) {
@@ -46,9 +45,9 @@ pub(super) fn choose(parts: &[Arc<Part>], full: u64, fan: usize, now: i64) -> Ve
     Vec::new()
 }
 
-/// What a time of load has left: full tables that were written without compression, too few
-/// to be merged by [`choose`] before others come, if only one. `passing` tells them.
-pub(super) fn left_by_load(parts: &[Arc<Part>], full: u64, passing: impl Fn(&Part) -> bool) -> Vec<Arc<Part>> {
+/// Parts that remain after a period of load: flushed full memtables without compression, too few for [`choose`], even
+/// if there is only one. `passing` identifies them.
+pub(super) fn left_after_load(parts: &[Arc<Part>], full: u64, passing: impl Fn(&Part) -> bool) -> Vec<Arc<Part>> {
     let mut days: BTreeMap<i64, Vec<&Arc<Part>>> = BTreeMap::new();
     for part in parts.iter().filter(|part| part.info.rows <= full / 2 && passing(part)) {
         days.entry(part.info.max_time.div_euclid(DAY)).or_default().push(part);
@@ -58,8 +57,8 @@ pub(super) fn left_by_load(parts: &[Arc<Part>], full: u64, passing: impl Fn(&Par
     up_to(full, left)
 }
 
-/// How often a part of so many rows can grow by the fan until it is full, from the top:
-/// greater numbers are larger parts.
+/// The tier of a part: how often a part of this size can grow by the fan-out until it is full, counted from the top.
+/// Larger numbers are larger parts.
 fn tier(rows: u64, full: u64, fan: usize) -> u32 {
     let mut tier = u32::MAX;
     let mut size = full / 2;
@@ -119,7 +118,7 @@ mod tests {
     fn what_a_time_of_load_has_left_is_merged_by_days() {
         let mut parts: Vec<_> = (0..3).map(|minute| part(9, minute, 65_536)).collect();
         parts.extend([part(9, 10, 1_000), part(9, 11, 1_900_000), part(8, 1, 65_536)]);
-        let left = |parts: &[Arc<Part>]| left_by_load(parts, FULL, |part| part.info.rows != 1_000).len();
+        let left = |parts: &[Arc<Part>]| left_after_load(parts, FULL, |part| part.info.rows != 1_000).len();
         assert_eq!((left(&parts), left(&parts[3..]), left(&parts[3..5])), (3, 1, 0));
     }
 

@@ -1,4 +1,4 @@
-//! Compaction: several parts into one.
+//! Compaction: merges several parts into one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,24 +14,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner,
-    choose::{choose, left_by_load},
+    choose::{choose, left_after_load},
     stopped,
 };
 
-/// How long compaction stands aside when memory waits to be written, before it looks again.
-const STAND_ASIDE: Duration = Duration::from_millis(20);
+/// The interval at which a paused compaction checks whether flushes are done.
+const PAUSE_CHECK: Duration = Duration::from_millis(20);
 
-/// How long no memtable was written when a time of load is over.
-const QUIET: Duration = Duration::from_secs(5);
+/// The time without flushes after which a period of load is over.
+const IDLE_AFTER: Duration = Duration::from_secs(5);
 
 impl Inner {
-    /// Merges some parts, if some should be; says whether it did.
+    /// Merges some parts, if any are due. Returns whether it did.
     pub(super) async fn compact(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool> {
         let parts = self.snapshots.load().parts.clone();
         let (full, fan) = (self.options.part_rows, self.options.compact_parts);
         let mut chosen = choose(&parts, full, fan, super::retain::now());
         if chosen.is_empty() && self.is_quiet() {
-            chosen = left_by_load(&parts, full, Part::is_passing);
+            chosen = left_after_load(&parts, full, Part::is_passing);
         }
         if chosen.is_empty() {
             return Ok(false);
@@ -47,12 +47,12 @@ impl Inner {
         Ok(true)
     }
 
-    /// Whether no memtable was written for a while, and none is about to be.
+    /// Whether there was no flush for a while, and none is pending.
     fn is_quiet(&self) -> bool {
-        self.flushed.lock().elapsed() >= QUIET && self.frozen.borrow().is_empty()
+        self.flushed.lock().elapsed() >= IDLE_AFTER && self.frozen.borrow().is_empty()
     }
 
-    /// Writes the rows that `keep` lets stay as one part; `None` where none does.
+    /// Merges the parts, keeping the rows accepted by `keep`; `None` if no row remains.
     pub(super) async fn merge(
         self: &Arc<Self>,
         parts: Vec<Arc<Part>>,
@@ -66,7 +66,7 @@ impl Inner {
             let day = DateTime::from_timestamp_nanos(newest).format("%Y-%m-%d").to_string();
             let mut pause = || {
                 while !inner.frozen.borrow().is_empty() && !stop.is_cancelled() {
-                    std::thread::sleep(STAND_ASIDE);
+                    std::thread::sleep(PAUSE_CHECK);
                 }
                 if stop.is_cancelled() { Err(stopped()) } else { Ok(()) }
             };

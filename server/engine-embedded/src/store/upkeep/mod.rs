@@ -1,10 +1,8 @@
-//! What keeps a store small and quick with the years: few large parts, and none that are
-//! past their time.
+//! Upkeep: compaction and retention. They keep the number of parts small and delete expired records.
 //!
-//! One task, one thing at a time, on one blocking thread of low priority; it stands
-//! aside while memory waits to be written. Whatever it changes counts from one catalogue
-//! transaction, and is seen from one swap of the snapshot; the files that are no longer
-//! wanted go when the last query that reads them ends, or at the next opening.
+//! One task on one blocking thread of low priority; it pauses while flushes are pending. Each change is one catalogue
+//! transaction and one swap of the snapshot. Replaced files are deleted when the last query that reads them ends, or at
+//! the next open.
 
 mod choose;
 mod compact;
@@ -19,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Inner;
 
-/// The wait after something failed.
+/// The wait after a failure.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Keeps the store until told to stop; what is under way is given up then.
+/// Runs until `stop` is cancelled; work in progress is then abandoned.
 pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
     let mut wait = inner.options.upkeep_interval;
     loop {
@@ -31,12 +29,12 @@ pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        wait = match inner.clone().keep(&stop).await {
+        wait = match inner.clone().run_once(&stop).await {
             Ok(()) => inner.options.upkeep_interval,
             Err(_) if stop.is_cancelled() => return,
             Err(error) => {
-                tracing::error!(%error, "upkeep of the store failed; trying again");
-                // Without the damaged part it may go on at once.
+                tracing::error!(%error, "upkeep of the store failed; retrying");
+                // Without the damaged part it can continue at once.
                 match inner.set_damaged_aside().await {
                     Ok(1..) => inner.options.upkeep_interval,
                     _ => RETRY,
@@ -47,7 +45,7 @@ pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
 }
 
 impl Inner {
-    async fn keep(self: Arc<Self>, stop: &CancellationToken) -> Result<()> {
+    async fn run_once(self: Arc<Self>, stop: &CancellationToken) -> Result<()> {
         self.set_damaged_aside().await?;
         self.catalogue.bound_dead_letters(self.options.dead_letters).await?;
         self.retain(stop).await?;
@@ -57,19 +55,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes `added` count instead of `removed`.
+    /// Replaces the parts `removed` by `added`.
     async fn replace(&self, removed: &[Arc<Part>], added: Option<PartInfo>) -> Result<()> {
         crash_point!("upkeep::merged");
         let _one = self.listing.lock().await;
         if removed.iter().any(|part| part.damage().is_some()) {
-            // The new file is nobody's, and goes at the next opening.
-            return Err(Error::unavailable("a part was found damaged meanwhile"));
+            // The new file is unlisted and is removed at the next open.
+            return Err(Error::unavailable("a part was found to be damaged"));
         }
         let paths: Vec<String> = removed.iter().map(|part| part.info.path.clone()).collect();
         let added: Vec<PartInfo> = added.into_iter().collect();
         if let Err(error) = self.catalogue.replace(&paths, &added).await {
-            // It may have been committed all the same; only the catalogue can tell. If
-            // not, the new file is left to the next open.
+            // The commit may have succeeded despite the error; only the catalogue shows it. If not, the new file is
+            // left to the next open.
             let listed = self.catalogue.parts().await?;
             if listed.iter().any(|part| paths.contains(&part.path)) {
                 return Err(error);

@@ -1,9 +1,8 @@
-//! Retention: what is too old, or too much, goes.
+//! Retention: deletes records beyond the limits of age and size.
 //!
-//! By age and by size whole parts go, the oldest first, and their space is free at once.
-//! A part goes by age when its newest record is past it, so a record may outlive its time
-//! by as long as its part reaches, which is at most a day. A service with a time of its
-//! own is taken out of parts that are past it as a whole, which rewrites them once.
+//! Both limits delete whole parts, oldest first, which frees their space at once. A part expires when its newest record
+//! does, so a record may live longer by the time span of its part, at most a day. Records of a service with its own
+//! retention are removed once all records of the part are past it, which rewrites the part once.
 
 use std::{
     sync::Arc,
@@ -39,7 +38,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Parts that are set aside have their time, too.
+    /// Parts that are set aside expire, too.
     async fn retain_aside(&self) -> Result<()> {
         let Some(age) = self.options.retention else { return Ok(()) };
         let bound = before(now(), age);
@@ -50,14 +49,14 @@ impl Inner {
         Ok(())
     }
 
-    /// The parts that are too old, and the oldest of the others while all are too much.
+    /// The expired parts, and the oldest others while the total size is above the limit.
     fn past_retention(&self, now: i64) -> Vec<Arc<Part>> {
         let snapshot = self.snapshots.load();
         let bound = self.options.retention.map_or(i64::MIN, |age| before(now, age));
         let most = self.options.retention_bytes.unwrap_or(u64::MAX);
         let mut bytes = snapshot.part_bytes();
         let mut gone = Vec::new();
-        // Parts stand newest first.
+        // Parts are sorted newest first.
         for part in snapshot.parts.iter().rev() {
             if part.info.max_time < bound || bytes > most {
                 bytes = bytes.saturating_sub(part.info.bytes);
@@ -67,7 +66,7 @@ impl Inner {
         gone
     }
 
-    /// Takes the services out of the part whose own time it is past.
+    /// Removes the records of services whose own retention has passed for the whole part.
     async fn retain_services(self: &Arc<Self>, part: &Arc<Part>, stop: &CancellationToken) -> Result<()> {
         let now = now();
         let past: Vec<String> = self
@@ -77,7 +76,7 @@ impl Inner {
             .filter(|(_, age)| part.info.max_time < before(now, *age))
             .map(|(service, _)| service.clone())
             .collect();
-        // What was looked at for as many services has none of them any more.
+        // The part was already cleared of these services.
         if past.is_empty() || part.cleared() == past.len() {
             return Ok(());
         }
@@ -110,7 +109,7 @@ fn before(now: i64, age: Duration) -> i64 {
     now.saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Nanoseconds since the Unix epoch.
+/// The current time in nanoseconds since the Unix epoch.
 pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
 }

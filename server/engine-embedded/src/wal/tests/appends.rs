@@ -1,4 +1,4 @@
-//! Appending, reading, releasing, where nothing fails.
+//! Appending, reading and releasing without failures.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ async fn many_callers_share_few_syncs() {
             tokio::spawn(async move { wal.append(batch(number, 20)).await })
         })
         .collect();
-    // All have arrived while the sync of the first is under way.
+    // All have arrived during the sync of the first.
     while wal.handle.pending.available_permits() > PENDING_BYTES - 256 * PENDING_LEAST {
         tokio::task::yield_now().await;
     }
@@ -77,7 +77,7 @@ async fn a_reader_who_fell_behind_reads_from_disk_and_catches_up_while_others_ap
     while after < 200 {
         for (number, content) in wal.read(after, 5).await.unwrap() {
             after = number;
-            found.insert(number, whole(&content).unwrap().clone());
+            found.insert(number, as_batch(&content).unwrap().clone());
         }
     }
     appended.extend(writing.await.unwrap());
@@ -96,7 +96,7 @@ async fn released_segments_are_reused_or_removed_and_what_they_held_never_comes_
     while wal.status().segments > 1 {
         tokio::task::yield_now().await;
     }
-    // Frames of the same size as those that the reused files still hold.
+    // Frames with the same size as the old ones in the reused files.
     let kept = append_all(&wal, 201..=210, 900).await;
     assert!(
         names(&file_system).iter().filter(|name| name.ends_with(".spare")).count() <= 2,
@@ -173,7 +173,7 @@ async fn a_closed_log_refuses_and_keeps_what_it_has() {
     assert_eq!(wal.append(batch(4, 100)).await.unwrap_err().class, ErrorClass::Unavailable);
     assert_eq!(wal.read(0, 10).await.unwrap_err().class, ErrorClass::Unavailable);
     assert_eq!(waiting.await.unwrap().unwrap_err().class, ErrorClass::Unavailable);
-    // The old handle is still there and does not keep the folder.
+    // The old handle still exists but no longer locks the folder.
     let (again, _) = open(&file_system, options(), 0).await;
     assert_holds(&again, 0, &appended).await;
 }

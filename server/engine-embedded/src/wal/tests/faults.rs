@@ -1,4 +1,4 @@
-//! A disk that fails, fills up or takes part of a write.
+//! A disk that fails, fills up or writes partially.
 
 use std::io::ErrorKind;
 
@@ -24,7 +24,7 @@ async fn after_a_failed_sync_nothing_of_it_is_promised_and_its_numbers_stay_void
     let error = wal.append(batch(4, 100)).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Unavailable);
     assert!(wal.status().trouble.is_some());
-    // The next one goes to a fresh segment, without a restart.
+    // The next append goes to a new segment, without a restart.
     let more = append_all(&wal, 5..=6, 100).await;
     assert_eq!(wal.status().trouble, None);
     assert!(more.keys().all(|number| *number > 4), "{:?}", more.keys());
@@ -74,14 +74,14 @@ async fn a_full_disk_is_overload_and_ends_by_itself() {
     assert_eq!(error.class, ErrorClass::Overloaded);
     assert!(error.message.contains("disk") && error.message.contains(FOLDER), "{}", error.message);
     assert_holds(&wal, 0, &appended).await;
-    // A log with no room to append to can still be opened and read.
+    // A log without room for appends can still be opened and read.
     drop(wal);
     let (wal, _) = open(&file_system, from_disk(), 0).await;
     assert_holds(&wal, 0, &appended).await;
     assert!(wal.status().trouble.is_some());
 
     file_system.set_capacity(None);
-    // Nobody appends: the writer finds out itself.
+    // Without appends, the writer's probe notices it.
     while wal.status().trouble.is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -89,9 +89,8 @@ async fn a_full_disk_is_overload_and_ends_by_itself() {
     assert_holds(&wal, 0, &appended).await;
 }
 
-/// Whatever call of the file system fails, and however often in a row, each answer
-/// holds: what was acknowledged is there under its number now, after a restart and
-/// after a crash, and no number names two batches.
+/// Whichever file system call fails, and however often: acknowledged batches stay readable under their numbers, now,
+/// after a restart and after a crash; no number identifies two batches.
 #[tokio::test]
 async fn whichever_step_fails_what_was_acknowledged_is_there() {
     for (times, kind) in [(1, ErrorKind::StorageFull), (1, ErrorKind::Other), (5, ErrorKind::Other)] {

@@ -1,4 +1,4 @@
-//! What is in the folder when a log is opened.
+//! The files in the folder when a log is opened.
 
 use pipeline::ErrorClass;
 
@@ -22,7 +22,7 @@ async fn frame_numbers_grow_over_restarts_also_when_everything_was_released() {
             _ => drop(wal),
         }
     }
-    // Even with all files gone, where the store knows how far it was.
+    // Even without files, if the store knows its position.
     let (wal, _) = open(&Faulty::default(), options(), last).await;
     assert!(wal.append(batch(1, 10)).await.unwrap() > last);
 }
@@ -128,11 +128,11 @@ async fn a_missing_segment_is_delivered_as_what_cannot_be_read() {
         broken.remove(&segments[place]).unwrap();
         let (wal, _) = open(&broken, from_disk(), released).await;
         let found = read_all(&wal, released).await;
-        let unread: Vec<_> = found.values().filter(|content| whole(content).is_none()).collect();
+        let unread: Vec<_> = found.values().filter(|content| as_batch(content).is_none()).collect();
         assert_eq!(unread.len(), 1);
         assert!(found.len() < 149 && found.len() > 100, "{}", found.len());
         for (number, content) in &found {
-            assert!(whole(content).is_none_or(|batch| *batch == appended[number]));
+            assert!(as_batch(content).is_none_or(|batch| *batch == appended[number]));
         }
     }
 }

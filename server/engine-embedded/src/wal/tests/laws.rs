@@ -1,4 +1,4 @@
-//! Laws over generated damage, crashes and histories.
+//! Properties under generated damage, crashes and histories.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -12,8 +12,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
-    /// Whatever bytes are damaged, no wrong batch is served and none is invented; what
-    /// is not touched is served; what is missing is told, unless it is at the end.
+    /// With any bytes damaged, no wrong batch is served and none is invented; undamaged batches are served; missing
+    /// ones are reported, unless they are at the end.
     #[test]
     fn damaged_bytes_never_become_a_batch(
         sizes in vec(1_usize..400, 1..12),
@@ -37,27 +37,27 @@ proptest! {
             file_system.set_bytes(&path, bytes.clone());
             let opened = try_open(&file_system, from_disk(), released).await;
             let Ok((wal, recovery)) = opened else {
-                // Only a version number that is damaged twice in the same way.
+                // Only a version number damaged identically in both copies.
                 assert!(bytes[8..12] == bytes[2056..2060]);
                 return;
             };
             let found = read_all(&wal, released).await;
             let mut told = recovery.torn_bytes_cut > 0;
             for (number, content) in &found {
-                match whole(content) {
+                match as_batch(content) {
                     Some(batch) => assert_eq!(batch, &appended[number]),
                     None => told = true,
                 }
             }
-            let missing = appended.range(released + 1..).filter(|(number, _)| found.get(number).and_then(whole).is_none()).count();
+            let missing = appended.range(released + 1..).filter(|(number, _)| found.get(number).and_then(as_batch).is_none()).count();
             assert!(missing <= damage.len() || recovery.damaged_headers > 0);
             assert!(missing == 0 || told || bytes[FRAMES_AT as usize..].iter().rev().take(20).all(|byte| *byte == 0));
             assert!(wal.append(batch(99, 9)).await.unwrap() > sizes.len() as u64);
         });
     }
 
-    /// A power failure at any moment, with any of the unsynced sectors kept: what was
-    /// acknowledged is there, and what else is there was really sent.
+    /// After a power failure at any moment, with any subset of unsynced sectors kept: acknowledged batches are there,
+    /// and all others were really sent.
     #[test]
     fn a_crash_keeps_what_was_acknowledged(
         rounds in vec((1_usize..6, 0_usize..700, any::<u64>(), any::<bool>()), 1..6),
@@ -71,17 +71,17 @@ proptest! {
                 let (wal, _) = open(&file_system, from_disk(), 0).await;
                 let found = read_all(&wal, 0).await;
                 for (number, content) in &found {
-                    let batch = whole(content).expect("nothing was damaged");
+                    let batch = as_batch(content).expect("nothing was damaged");
                     assert!(batch.records[0].attributes[0].1.to_string().parse::<u64>().unwrap() <= sent, "invented");
                     if let Some(before) = seen.insert(*number, batch.clone()) {
                         assert_eq!(&before, batch, "frame {number} names two batches");
                     }
                 }
                 for (number, batch) in &acknowledged {
-                    assert_eq!(whole(&found[number]), Some(batch));
+                    assert_eq!(as_batch(&found[number]), Some(batch));
                 }
                 for group in 0..3 {
-                    // The last group is caught by the crash: its sync says so, or not.
+                    // The crash hits the last group; its sync may or may not report the failure.
                     if group == 2 && fails {
                         file_system.fail_syncs(1);
                     }

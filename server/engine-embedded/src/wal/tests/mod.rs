@@ -1,4 +1,4 @@
-//! Tests of the write-ahead log, on a file system that fails when told to.
+//! Tests of the write-ahead log, on a file system with fault injection.
 
 mod appends;
 mod damage;
@@ -17,18 +17,17 @@ use crate::filesystem::faulty::Faulty;
 
 const FOLDER: &str = "/log";
 
-/// Small bounds, so that a test needs few bytes to reach them.
+/// Small limits, so that tests reach them with few bytes.
 fn options() -> WalOptions {
     WalOptions { segment_bytes: 32 << 10, disk_bytes: 1 << 20, memory_bytes: 1 << 20 }
 }
 
-/// The same with nothing kept in memory, so that every read comes from disk.
+/// The same without a memory tail, so that every read comes from disk.
 fn from_disk() -> WalOptions {
     WalOptions { memory_bytes: 0, ..options() }
 }
 
-/// A batch that differs from those of all other numbers, with a message that hardly
-/// compresses to less than `bytes`.
+/// A unique batch with a message that hardly compresses below `bytes`.
 fn batch(number: u64, bytes: usize) -> Arc<Batch> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut letter = || {
@@ -67,7 +66,7 @@ async fn try_open(file_system: &Faulty, options: WalOptions, released: u64) -> R
     Wal::open(Path::new(FOLDER), Arc::new(file_system.clone()), options, released).await
 }
 
-/// Everything after `after`, up to the log's last frame.
+/// All frames after `after`, up to the log's last one.
 async fn read_all(wal: &Wal, mut after: u64) -> BTreeMap<u64, Content> {
     let mut all = BTreeMap::new();
     while after < wal.last() {
@@ -80,21 +79,21 @@ async fn read_all(wal: &Wal, mut after: u64) -> BTreeMap<u64, Content> {
     all
 }
 
-/// The batch, or `None` for what does not read.
-fn whole(content: &Content) -> Option<&Arc<Batch>> {
+/// The batch, or `None` for undecodable content.
+fn as_batch(content: &Content) -> Option<&Arc<Batch>> {
     if let Content::Batch(batch) = content { Some(batch) } else { None }
 }
 
-/// Asserts that these batches come out, under these numbers, and nothing else.
+/// Asserts that the log returns exactly these batches under these numbers.
 async fn assert_holds(wal: &Wal, after: u64, expected: &BTreeMap<u64, Arc<Batch>>) {
     let found = read_all(wal, after).await;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (number, batch) in expected {
-        assert_eq!(whole(&found[number]), Some(batch), "frame {number}");
+        assert_eq!(as_batch(&found[number]), Some(batch), "frame {number}");
     }
 }
 
-/// Appends batches of so many bytes one after the other; by frame number.
+/// Appends batches of `bytes` one after another; returns them by frame number.
 async fn append_all(wal: &Wal, numbers: std::ops::RangeInclusive<u64>, bytes: usize) -> BTreeMap<u64, Arc<Batch>> {
     let mut appended = BTreeMap::new();
     for number in numbers {

@@ -1,5 +1,5 @@
-//! How fast the real disk takes appends: `cargo test -p engine-embedded rates --
-//! --ignored --nocapture`. Prints, asserts nothing: figures belong to a machine.
+//! The append rate of the real disk: `cargo test -p engine-embedded rates -- --ignored --nocapture`. Prints figures,
+//! asserts nothing.
 
 use std::time::Instant;
 

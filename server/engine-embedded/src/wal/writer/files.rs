@@ -1,5 +1,4 @@
-//! The writer's files: where it writes next, and what becomes of those that nobody
-//! needs any more.
+//! The writer's files: creates the active segment, and reuses or removes released ones.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -18,11 +17,11 @@ use crate::{
     },
 };
 
-/// When a client should try again after the disk, or its bound, was full.
+/// When a client should retry after the disk, or the limit, was full.
 const FULL_RETRY: Duration = Duration::from_secs(5);
 
 impl Writer {
-    /// Sees to it that the active segment has room for so many bytes.
+    /// Ensures that the active segment has room for `room` bytes.
     pub(in crate::wal) fn make_room(&mut self, room: u64) -> Result<()> {
         if self.active.as_ref().is_some_and(|active| active.capacity - active.offset >= room) {
             return Ok(());
@@ -34,7 +33,7 @@ impl Writer {
                 if self.wanted == 0 {
                     events::appends_refused(error);
                 }
-                self.in_trouble(error, room);
+                self.set_trouble(error, room);
             }
         }
         made
@@ -61,7 +60,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A spare file of that size, or none and room for a new one under the bound.
+    /// A spare file of that size, or `None` if there is room for a new file within the limit.
     fn find_space(&self, capacity: u64) -> Result<Option<Spare>> {
         let mut state = self.log.state.lock();
         if let Some(place) = state.spares.iter().position(|spare| spare.bytes == capacity) {
@@ -70,25 +69,24 @@ impl Writer {
         let unfit = std::mem::take(&mut state.spares);
         let (bytes, bound) = (state.bytes(), self.log.options.disk_bytes);
         drop(state);
-        // A frame larger than a segment: the spare files are no use to it, and their
-        // room may be.
+        // For a frame larger than a segment, the spare files are useless, but their space may help.
         for Spare { path, .. } in unfit {
             if let Err(error) = self.log.file_system.remove(&path) {
-                events::tidying_failed("remove a spare file", &path, &error);
+                events::cleanup_failed("remove a spare file", &path, &error);
             }
         }
         if bytes + capacity > bound {
             let reason = format!(
-                "the write-ahead log holds {bytes} bytes that are not stored yet and may hold {bound}; \
-                 it goes on when the store has caught up"
+                "the write-ahead log has {bytes} bytes that are not stored yet; the limit is {bound}; \
+                 retry when the store has caught up"
             );
             return Err(Error::overloaded(reason, FULL_RETRY));
         }
         Ok(None)
     }
 
-    /// Makes the segment's file: complete and durable before it has its name, so that
-    /// a file with a segment's name always has its header.
+    /// Creates the segment's file. It is complete and durable before it is renamed, so that a file with a segment's
+    /// name always has its header.
     fn make_file(
         &self,
         spare: Option<Spare>,
@@ -118,14 +116,14 @@ impl Writer {
             Ok(file)
         };
         make().inspect_err(|_| {
-            // What is left is no segment yet; if it cannot be removed, the next open does.
+            // The rest is not a segment yet. If it cannot be removed, the next open does.
             let _ = file_system.remove(&from);
             let _ = file_system.remove(path);
         })
     }
 
-    /// Removes the segments that nobody needs, or keeps them for reuse. The last one
-    /// stays: it carries the frame numbers over a restart.
+    /// Removes released segments, or keeps them for reuse. The last one stays: it keeps the frame numbers over a
+    /// restart.
     pub(super) fn collect(&mut self) {
         let mut changed = false;
         loop {
@@ -142,8 +140,8 @@ impl Writer {
             crash_point!("wal::segment-retired");
         }
         if changed && let Err(error) = self.log.file_system.sync_folder(&self.log.folder) {
-            events::tidying_failed("sync its folder", &self.log.folder, &error);
-            // A spare that may come back under its former name must not be written to.
+            events::cleanup_failed("sync its folder", &self.log.folder, &error);
+            // The rename may not be durable: a spare that reappears under its old name must not have been overwritten.
             self.log.state.lock().spares.clear();
         }
     }
@@ -151,22 +149,22 @@ impl Writer {
     fn retire(&self, segment: Segment, spares: usize) {
         let file_system = self.log.file_system.as_ref();
         let Segment { path, file, header, bytes, sound, .. } = segment;
-        // A reader that still has the file open must not see it change under it.
+        // A file that a reader still has open must not change.
         let unused = Arc::strong_count(&file) == 1;
         let reusable = sound && unused && spares < SPARES && bytes == self.log.options.segment_bytes;
         let spare = spare_path(&self.log.folder, header.first);
         if reusable && file_system.rename(&path, &spare).is_ok() {
             self.log.state.lock().spares.push(Spare { path: spare, bytes });
         } else if let Err(error) = file_system.remove(&path) {
-            // It stays until the next open finds it again.
-            events::tidying_failed("remove a segment", &path, &error);
+            // It stays until the next open.
+            events::cleanup_failed("remove a segment", &path, &error);
         }
     }
 
-    /// Cuts what is after the last frame off a segment that has a follower.
+    /// Truncates a segment with a successor after its last frame.
     pub(in crate::wal) fn cut(&self, segment: &Segment) {
         if let Err(error) = segment.file.truncate(segment.end) {
-            events::tidying_failed("cut a segment", &segment.path, &error);
+            events::cleanup_failed("truncate a segment", &segment.path, &error);
             return;
         }
         crash_point!("wal::segment-cut");
@@ -177,7 +175,7 @@ impl Writer {
     }
 }
 
-/// An error of the file system while writing, for the client.
+/// Converts a file system error of a write, for the client.
 pub(super) fn failure(doing: &str, folder: &Path, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::overloaded(

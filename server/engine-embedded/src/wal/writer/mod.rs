@@ -1,8 +1,7 @@
 //! The writer: one thread that owns the active segment.
 //!
-//! While a sync is under way, appends gather in the channel; all that arrived become
-//! the next group: one write, one sync, then every caller's answer. See the module
-//! essay for what happens when one of the two fails.
+//! During a sync, appends gather in the channel; all of them become the next group: one write, one sync, then a reply
+//! to every caller. The module documentation describes failures of the two.
 
 mod files;
 
@@ -29,19 +28,19 @@ use super::{
 };
 use crate::filesystem::{File, Lock};
 
-/// The payload bytes of a group at which it is written without waiting for more.
+/// The payload bytes of a group beyond which no more appends are added.
 const GROUP_BYTES: usize = 8 << 20;
-/// What the group's buffer may keep allocated between groups.
+/// The buffer capacity kept between groups.
 const BUFFER_BYTES: usize = 1 << 20;
-/// How often a writer in trouble tries whether it is over.
+/// The interval at which a blocked writer retries.
 const PROBE: Duration = Duration::from_secs(1);
 
 pub(super) enum Command {
     Append(Append),
-    /// `State::released` has grown.
+    /// `State::released` has increased.
     Release,
     Close(oneshot::Sender<()>),
-    /// The last handle is gone.
+    /// The last handle was dropped.
     Abandon,
 }
 
@@ -50,18 +49,18 @@ pub(super) struct Append {
     pub(super) batch: Arc<Batch>,
     pub(super) weight: usize,
     pub(super) answer: oneshot::Sender<Result<u64>>,
-    /// Its share of the bound on bytes that wait for the writer.
+    /// Its share of [`PENDING_BYTES`](super::PENDING_BYTES).
     pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl Append {
-    /// The bytes it takes in a segment, the end mark after it included.
+    /// The bytes it takes in a segment, including the end mark.
     fn room(&self) -> u64 {
         (self.payload.len() + 2 * HEADER_BYTES) as u64
     }
 }
 
-/// The segment that is written to.
+/// The active segment.
 struct Active {
     file: Arc<dyn File>,
     salt: u64,
@@ -75,12 +74,12 @@ pub(super) struct Writer {
     active: Option<Active>,
     /// The number of the next frame.
     next: u64,
-    /// The newest durable frame, or where there never was one, 0.
+    /// The newest durable frame; 0 if there never was one.
     durable: u64,
-    /// The room that could not be had; 0 where nothing is wrong.
+    /// The room that could not be provided; 0 if appends are accepted.
     wanted: u64,
     buffer: Vec<u8>,
-    /// Dropped last of all.
+    /// Dropped last.
     _lock: Lock,
 }
 
@@ -89,24 +88,24 @@ impl Writer {
         Self { log, commands, active: None, next, durable, wanted: 0, buffer: Vec::new(), _lock: lock }
     }
 
-    /// Works until the log is closed or its last handle is dropped.
-    pub(super) fn work(mut self) {
+    /// Runs until the log is closed or its last handle is dropped.
+    pub(super) fn run_thread(mut self) {
         let done = catch_unwind(AssertUnwindSafe(|| self.run())).unwrap_or_else(|_| self.refuse());
-        // Whoever waits may open the folder again, so the lock goes first.
+        // The caller may reopen the folder after the reply, so the lock is released first.
         drop(self);
         if let Some(done) = done {
             let _ = done.send(());
         }
     }
 
-    /// Returns the call of `close` that is to be answered, or `None` if the last handle was dropped.
+    /// Returns the `close` call to reply to, or `None` if the last handle was dropped.
     fn run(&mut self) -> Option<oneshot::Sender<()>> {
-        let mut held = None;
+        let mut next_command = None;
         loop {
-            let Some(command) = held.take().or_else(|| self.wait()) else { continue };
+            let Some(command) = next_command.take().or_else(|| self.wait()) else { continue };
             match command {
                 Command::Append(first) => {
-                    let group = self.gather(first, &mut held);
+                    let group = self.gather(first, &mut next_command);
                     self.commit(group);
                 }
                 Command::Release => {
@@ -122,12 +121,11 @@ impl Writer {
         }
     }
 
-    /// Answers all commands after a panic, with an error, and writes nothing. Returns as
-    /// [`Writer::run`] does.
+    /// Replies to all commands with an error after a panic, and writes nothing. Returns as [`Writer::run`].
     fn refuse(&mut self) -> Option<oneshot::Sender<()>> {
         let error = Error::unavailable(
-            "the writer of the write-ahead log has failed by a fault in the server; start it again, what was \
-             acknowledged is kept",
+            "the writer of the write-ahead log failed because of a fault in the server; restart the server, \
+             acknowledged records are kept",
         );
         events::writer_failed();
         self.active = None;
@@ -147,7 +145,7 @@ impl Writer {
         }
     }
 
-    /// The next command; `None` where it is time to probe.
+    /// The next command; `None` after a probe.
     fn wait(&mut self) -> Option<Command> {
         if self.wanted == 0 {
             return Some(self.commands.recv().unwrap_or(Command::Abandon));
@@ -162,9 +160,8 @@ impl Writer {
         }
     }
 
-    /// All appends that have arrived, up to the bound of a group; the command that
-    /// ended the gathering is left in `held`.
-    fn gather(&mut self, first: Append, held: &mut Option<Command>) -> Vec<Append> {
+    /// All pending appends, up to the size limit of a group. The command that ended the group is left in `next_command`.
+    fn gather(&mut self, first: Append, next_command: &mut Option<Command>) -> Vec<Append> {
         let mut bytes = first.payload.len();
         let mut group = vec![first];
         while bytes < GROUP_BYTES {
@@ -174,7 +171,7 @@ impl Writer {
                     group.push(append);
                 }
                 Ok(other) => {
-                    *held = Some(other);
+                    *next_command = Some(other);
                     break;
                 }
                 Err(_) => break,
@@ -183,7 +180,7 @@ impl Writer {
         group
     }
 
-    /// Writes the group, in as many parts as segments are needed, and answers.
+    /// Writes the group, split over as many segments as needed, and replies.
     fn commit(&mut self, group: Vec<Append>) {
         let mut rest = group.into_iter().peekable();
         while let Some(first) = rest.peek() {
@@ -201,7 +198,7 @@ impl Writer {
             }
             match self.write(&part) {
                 Ok(end) => self.publish(part, end),
-                Err(error) => self.abandon(part, &error),
+                Err(error) => self.fail_part(part, &error),
             }
         }
     }
@@ -214,7 +211,7 @@ impl Writer {
             frame::put(&mut self.buffer, active.salt, number, ordinal, &append.payload);
         }
         let end = active.offset + self.buffer.len() as u64;
-        // The end mark: what an earlier use left behind here must not look torn.
+        // The end mark: old content behind it must not look like a torn write.
         self.buffer.extend_from_slice(&[0; HEADER_BYTES]);
         let started = Instant::now();
         crash_point!("wal::group-gathered");
@@ -226,7 +223,7 @@ impl Writer {
         Ok(end)
     }
 
-    /// The part is durable: readers may have it, and its callers are answered.
+    /// Makes the durable part visible to readers, and replies to its callers.
     fn publish(&mut self, part: Vec<Append>, end: u64) {
         let Some(active) = &mut self.active else { return };
         let first = self.next;
@@ -260,9 +257,9 @@ impl Writer {
         }
     }
 
-    /// Nobody knows what of the part is on disk. Its numbers are never used again, and
-    /// the next segment declares them void.
-    fn abandon(&mut self, part: Vec<Append>, cause: &io::Error) {
+    /// The content of the disk is unknown for this part. Its numbers are never reused, and the next segment declares
+    /// them void.
+    fn fail_part(&mut self, part: Vec<Append>, cause: &io::Error) {
         self.active = None;
         if let Some(segment) = self.log.state.lock().segments.back_mut() {
             segment.sound = false;
@@ -270,18 +267,18 @@ impl Writer {
         self.next += part.len() as u64;
         let error = failure("write", &self.log.folder, cause);
         events::group_failed(part.len(), cause);
-        self.in_trouble(&error, FRAMES_AT);
+        self.set_trouble(&error, FRAMES_AT);
         for append in part {
             let _ = append.answer.send(Err(error.clone()));
         }
     }
 
-    fn in_trouble(&mut self, error: &Error, wanted: u64) {
+    fn set_trouble(&mut self, error: &Error, wanted: u64) {
         self.wanted = wanted.max(1);
         self.log.state.lock().trouble = Some(error.message.clone());
     }
 
-    /// Ends a trouble, if there was one.
+    /// Accepts appends again, if they were refused.
     fn resume(&mut self) {
         if self.wanted > 0 {
             self.wanted = 0;
@@ -290,20 +287,20 @@ impl Writer {
         }
     }
 
-    /// Tries whether a trouble is over, so that it ends without a client's help.
+    /// Tests whether appends are possible again, so that recovery needs no client.
     fn probe(&mut self) {
         if self.wanted > 0 && self.make_room(self.wanted).is_ok() {
             self.resume();
         }
     }
 
-    /// Cuts the unused end off the active segment, and turns away who came too late.
+    /// Truncates the unused end of the active segment, and refuses the remaining commands.
     fn close(&mut self) {
         crash_point!("wal::closing");
         if let Some(active) = self.active.take()
             && let Err(error) = active.file.truncate(active.offset).and_then(|()| active.file.sync())
         {
-            events::tidying_failed("cut its last segment", &self.log.folder, &error);
+            events::cleanup_failed("truncate its last segment", &self.log.folder, &error);
         }
         self.log.progress.send_modify(|progress| progress.closed = true);
         while let Ok(command) = self.commands.try_recv() {

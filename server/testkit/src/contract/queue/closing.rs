@@ -1,4 +1,4 @@
-//! The end of a queue.
+//! Closing a queue.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ pub async fn a_closed_queue_is_unavailable(harness: &dyn QueueHarness) {
     let published = queue.publish(Arc::new(records::batch(1, 1))).await;
     assert_eq!(published.unwrap_err().class, ErrorClass::Unavailable);
     assert_eq!(queue.receive(10).await.unwrap_err().class, ErrorClass::Unavailable);
-    // To close it again does no harm, and its state can still be asked for.
+    // A second close is harmless, and the status stays available.
     queue.close().await;
     assert!(!queue.status().engine.is_empty());
 }
 
 pub async fn closing_wakes_a_waiting_receiver(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
-    // The first is asked first: it waits when the second begins.
+    // The first future is polled first, so it is waiting when the second begins.
     let (received, ()) = tokio::join!(queue.receive(100), queue.close());
     assert_eq!(received.unwrap_err().class, ErrorClass::Unavailable);
 }

@@ -1,4 +1,4 @@
-//! Publishing and receiving while all is well.
+//! Publishing and receiving without failures.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -50,7 +50,7 @@ pub async fn a_batch_larger_than_asked_for_is_delivered(harness: &dyn QueueHarne
 pub async fn a_waiting_receiver_is_woken_by_a_publish(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
     let sent = [records::batch(1, 1)];
-    // The first is asked first: it waits when the second begins.
+    // The first future is polled first, so it is waiting when the second begins.
     let (received, ()) = tokio::join!(queue.receive(100), publish(&*queue, &sent));
     assert_eq!(batches(&received.unwrap()), sent);
     queue.close().await;
@@ -69,7 +69,7 @@ pub async fn a_dropped_receive_loses_nothing(harness: &dyn QueueHarness) {
         }
     });
     let mut received = Vec::new();
-    // Dropped again and again while batches come in; at last there is time enough.
+    // Dropped repeatedly while batches arrive; the last timeout is long enough.
     let mut patience = Duration::from_micros(50);
     while received.len() < sent.len() {
         match tokio::time::timeout(patience, queue.receive(4)).await {
@@ -119,7 +119,7 @@ pub async fn batches_of_many_publishers_are_each_delivered_once(harness: &dyn Qu
     queue.close().await;
 }
 
-/// A backlog of small batches is at hand for one transaction, whatever a batch holds.
+/// A backlog of small batches is available to one transaction, whatever the size of a batch.
 pub async fn hundreds_of_small_batches_are_received_before_any_is_acknowledged(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
     let sent: Vec<_> = (0..600).map(|number| records::batch(number, 1)).collect();

@@ -1,4 +1,4 @@
-//! What every queue must do.
+//! The contract of every queue.
 
 mod closing;
 mod delivery;
@@ -39,7 +39,7 @@ macro_rules! queue_contract {
     };
 }
 
-/// Receives until `count` batches are here; they stay unacknowledged.
+/// Receives until `count` batches have arrived; they stay unacknowledged.
 async fn receive(queue: &dyn Queue, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
@@ -66,7 +66,7 @@ async fn publish(queue: &dyn Queue, batches: &[Batch]) {
     }
 }
 
-/// Nothing is left to come: of what is published now, that alone does.
+/// Asserts that the queue is empty: only a newly published batch arrives.
 async fn assert_quiet(queue: &dyn Queue) {
     let marker = crate::records::batch(u64::from(u32::MAX), 1);
     publish(queue, std::slice::from_ref(&marker)).await;

@@ -1,12 +1,11 @@
-//! Acknowledging, releasing, and what a later process finds. The order of what comes
-//! again is not promised.
+//! Acknowledging, releasing, and redelivery to a later process. The order of redeliveries is not guaranteed.
 
 use pipeline::{Batch, Delivery};
 
 use super::{assert_quiet, batches, publish, receipts, receive};
 use crate::{contract::QueueHarness, records};
 
-/// By id, which for these batches is the order in which they were made.
+/// Sorted by id, which for these batches is the order of creation.
 fn sorted(deliveries: &[Delivery]) -> Vec<Batch> {
     let mut batches = batches(deliveries);
     batches.sort_by_key(|batch| batch.id);
@@ -39,8 +38,7 @@ pub async fn what_is_not_acknowledged_comes_again_after_reopening(harness: &dyn 
     queue.close().await;
 }
 
-/// Without a proper end an acknowledgement may be lost, never a batch: the ledger
-/// recognises what comes again.
+/// Without a clean shutdown, acknowledgements may be lost, but never a batch: the ledger deduplicates redeliveries.
 pub async fn what_is_not_acknowledged_comes_again_after_a_crash(harness: &dyn QueueHarness) {
     let queue = harness.open().await;
     let sent = records::corpus(4, 6);
@@ -84,7 +82,7 @@ pub async fn acknowledgements_may_come_in_any_order(harness: &dyn QueueHarness) 
     }
     queue.close().await;
 
-    // A queue that forgets from the front only may bring back what lies behind a gap.
+    // A queue that only discards from the front may redeliver batches behind a gap.
     let queue = harness.open().await;
     let mut again = Vec::new();
     while !again.contains(&sent[2]) {

@@ -1,4 +1,4 @@
-//! Storing batches, each once.
+//! Appending: each batch is stored once.
 
 use model::{
     Position, Query, RecordId,
@@ -52,7 +52,7 @@ pub async fn a_redelivered_batch_is_stored_once(harness: &dyn StoreHarness) {
     let corpus = corpora::corpus(12, 6);
     let deliveries = feeder.deliveries(&corpus);
     store.append(&deliveries).await.unwrap();
-    // The very delivery again, and the same batch published twice.
+    // The same delivery again, and the same batch published twice.
     for again in [deliveries[1..3].to_vec(), feeder.deliveries(&corpus[..4])] {
         let appended = store.append(&again).await.unwrap();
         assert_eq!((appended.records, appended.duplicates), (0, again.len() as u64));
@@ -65,7 +65,7 @@ pub async fn a_batch_given_twice_in_one_call_is_stored_once(harness: &dyn StoreH
     let store = harness.open().await;
     let feeder = Feeder::default();
     let mut corpus = corpora::corpus(13, 4);
-    // Sent again by a client under its own id, with other ids for the records.
+    // A client's retry under its own id, with other ids of the records.
     let mut resent = corpus[1].clone();
     corpus[1].client_id = true;
     resent.client_id = true;
@@ -79,8 +79,7 @@ pub async fn a_batch_given_twice_in_one_call_is_stored_once(harness: &dyn StoreH
     store.close().await;
 }
 
-/// What a backlog makes of a transaction: many small batches, of which some came before,
-/// and one that is no batch.
+/// A transaction after a backlog: many small batches, including redeliveries and an undecodable one.
 pub async fn many_batches_of_one_call_are_each_stored_once_and_in_order(harness: &dyn StoreHarness) {
     let store = harness.open().await;
     let feeder = Feeder::default();
@@ -103,7 +102,7 @@ pub async fn many_batches_of_one_call_are_each_stored_once_and_in_order(harness:
     store.close().await;
 }
 
-/// An engine may store many records by other means than few.
+/// An engine may use different code for many records than for few.
 pub async fn awkward_records_among_many_are_stored_unchanged(harness: &dyn StoreHarness) {
     let store = harness.open().await;
     let mut batches = corpora::corpus(15, 40);
@@ -155,7 +154,7 @@ pub async fn a_closed_store_is_unavailable(harness: &dyn StoreHarness) {
     assert_eq!(class(store.follow(Position(i64::MAX >> 1)).await.map(drop)), ErrorClass::Unavailable);
     let undecodable = feeder.wrap(Content::Undecodable { bytes: vec![1], reason: "x".into() });
     assert_eq!(class(store.append(&[undecodable]).await.map(drop)), ErrorClass::Unavailable);
-    // To close it again does no harm, and its state can still be asked for.
+    // A second close is harmless, and the status stays available.
     store.close().await;
     assert!(!store.status().engine.is_empty());
 }

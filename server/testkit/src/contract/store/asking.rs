@@ -1,4 +1,4 @@
-//! Questions, answered like the reference (C7).
+//! Queries, compared with the reference (C7).
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Closes and opens the store again after `closed_after` of the batches.
+    /// Closes and reopens the store after these numbers of batches.
     async fn open(harness: &dyn StoreHarness, seed: u64, closed_after: &[usize]) -> Self {
         let corpus = corpora::corpus(seed, 30);
         let (reference, feeder) = (MemoryStore::new(), Feeder::default());
@@ -45,7 +45,7 @@ impl Pair {
         Self { corpus, store, reference }
     }
 
-    /// Most of it old, some of it fresh.
+    /// Most batches are old, some are new.
     async fn mixed(harness: &dyn StoreHarness, seed: u64) -> Self {
         Self::open(harness, seed, &[10, 20]).await
     }
@@ -75,14 +75,14 @@ fn ranges() -> [TimeRange; 4] {
     ]
 }
 
-/// Turns pages until there are no more.
+/// Reads pages until the end.
 async fn all_pages(store: &dyn Ask, query: &Query, range: TimeRange, limit: usize) -> Vec<model::Record> {
     all_pages_of(store, SearchRequest::new(query.clone(), range, limit)).await
 }
 
 async fn all_pages_of(store: &dyn Ask, mut request: SearchRequest) -> Vec<model::Record> {
     let mut found = Vec::new();
-    // A search may stop early, but not for ever.
+    // A search may stop early, but must make progress.
     for _ in 0..10_000 {
         let page = store.search(&request).await.unwrap();
         assert!(page.records.len() <= request.limit);
@@ -161,7 +161,7 @@ pub async fn a_search_says_truly_how_far_back_it_has_looked(harness: &dyn StoreH
     pair.store.close().await;
 }
 
-/// More batches, and more records, than any engine looks at before it looks at its watch.
+/// More batches and records than any engine scans between two checks of the deadline.
 const MANY: u64 = 130;
 
 pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_lead_to_the_end(
@@ -212,7 +212,7 @@ pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_le
         let unhurried = all_pages(&*store, &query, TimeRange::ALL, 100).await;
         assert_same(&unhurried, &expected, &format!("`{text}` with all the time in the world"));
     }
-    // An index may rule out all but one step of some of them, and never of all.
+    // An index may reduce some searches to one step, but never all of them.
     assert!(most_pages > 1 || !harness.keeps_patience(), "each search went through everything in one page");
     store.close().await;
 }

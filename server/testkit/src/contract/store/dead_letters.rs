@@ -1,4 +1,4 @@
-//! What cannot be stored.
+//! The contract of dead letters.
 
 use model::time::Nanos;
 use pipeline::{
@@ -14,8 +14,8 @@ async fn newest(store: &dyn LogStore) -> Vec<DeadLetterHead> {
     store.dead_letters(&DeadLetterRequest::newest(100)).await.unwrap()
 }
 
-/// Those that pass, as what is told of them by their reasons, newest first.
-async fn passing(store: &dyn LogStore, filter: DeadLetterFilter) -> Vec<String> {
+/// The reasons of the matching letters, newest first.
+async fn matching_reasons(store: &dyn LogStore, filter: DeadLetterFilter) -> Vec<String> {
     let request = DeadLetterRequest { filter, limit: 100, before: None };
     store.dead_letters(&request).await.unwrap().into_iter().map(|head| head.reason).collect()
 }
@@ -95,7 +95,7 @@ pub async fn dead_letters_are_listed_newest_first_and_removed(harness: &dyn Stor
     assert_eq!(store.dead_letter(gone[0]).await.unwrap(), None);
     let left: Vec<_> = newest(&*store).await.iter().map(|letter| letter.id).collect();
     assert_eq!(left, [listed[0].id, listed[1].id, listed[9].id]);
-    // An id that was given once is not given again.
+    // Ids are never reused.
     store.put_dead_letters(&letters[..1]).await.unwrap();
     assert!(newest(&*store).await[0].id > listed[0].id);
     assert_eq!(store.status().dead_letters.letters, 4);
@@ -148,9 +148,9 @@ pub async fn dead_letters_are_found_by_reason_door_service_and_time(harness: &dy
             &[fourth, third, second, first],
         ),
     ] {
-        assert_eq!(passing(&*store, filter.clone()).await, expected, "{filter:?}");
+        assert_eq!(matching_reasons(&*store, filter.clone()).await, expected, "{filter:?}");
     }
-    // Pages are of what passes.
+    // The limit applies to matching letters.
     let filter = DeadLetterFilter { reason: some("table"), ..all() };
     let page = DeadLetterRequest { filter, before: Some(heads[0].id), limit: 1 };
     assert_eq!(store.dead_letters(&page).await.unwrap()[0].reason, first);

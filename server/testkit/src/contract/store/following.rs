@@ -1,4 +1,4 @@
-//! Reading in the order of positions.
+//! Reading in position order.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ fn unfold(blocks: &[Block]) -> Vec<StoredRecord> {
     blocks.iter().flat_map(|block| (0..).map_while(|place| block.stored(place))).collect()
 }
 
-/// Follows until so many records are there.
+/// Follows until `count` records have arrived.
 async fn follow(store: &dyn LogStore, mut after: Position, count: usize) -> Vec<StoredRecord> {
     let mut seen: Vec<StoredRecord> = Vec::new();
     while seen.len() < count {
         let blocks = store.follow(after).await.unwrap();
         assert!(!blocks.is_empty(), "it is to wait until there is something");
-        // A block may begin before `after`; its beginning was seen.
+        // A block may start before `after`; those records were already seen.
         seen.extend(unfold(&blocks).into_iter().filter(|stored| stored.position > after));
         after = blocks.last().unwrap().last();
     }
@@ -43,7 +43,7 @@ pub async fn following_gives_everything_once_and_in_order(harness: &dyn StoreHar
     let seen = follower.await.unwrap();
     assert_in_order(&seen);
     assert_same(&records(&seen), &records_of(&corpus), "followed");
-    // From a place in the middle of a block, too.
+    // Also from the middle of a block.
     for place in [0, 1, count / 2, count - 2] {
         let rest = follow(&*store, seen[place].position, count - place - 1).await;
         assert!(rest == seen[place + 1..], "following from record {place} gives something else");
@@ -57,8 +57,7 @@ pub async fn following_wakes_when_something_is_stored(harness: &dyn StoreHarness
     let newest = store.newest().await.unwrap();
     let corpus = corpora::corpus(32, 1);
     let feeder = Feeder::default();
-    // The first is asked first, when there is nothing to give: an answer to that would lack
-    // the records.
+    // The first future is polled first, while nothing is available; an early result would lack the records.
     let (followed, ()) = tokio::join!(store.follow(newest), feeder.feed(&*store, &corpus));
     assert_same(&records(&unfold(&followed.unwrap())), &records_of(&corpus), "followed");
     store.close().await;
@@ -98,7 +97,7 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
         assert_in_order(&seen);
         let expected: Vec<_> = records_of(&corpus).into_iter().filter(|record| query.matches(record)).collect();
         assert_same(&records(&seen), &expected, text);
-        // What lies after `upto` is left for later.
+        // Records after `upto` are not returned.
         if let Some(middle) = seen.get(seen.len() / 2) {
             let half = store.read_after(Position(0), middle.position, &query, 10_000).await.unwrap();
             assert!(half == seen[..=seen.len() / 2], "{text}: up to the middle");

@@ -1,4 +1,4 @@
-//! What a later process finds.
+//! The state after a restart.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +36,8 @@ pub async fn a_redelivery_after_reopening_changes_nothing(harness: &dyn StoreHar
     store.close().await;
 }
 
-/// What a store had only in memory the queue still has: after a crash everything may
-/// come again, and what is missing does.
+/// The queue still has whatever a store had only in memory: after a crash every batch may be redelivered, and missing
+/// ones are.
 pub async fn after_a_crash_a_redelivery_stores_what_is_missing_and_nothing_twice(harness: &dyn StoreHarness) {
     let corpus = corpora::corpus(23, 12);
     let feeder = Feeder::default();
