@@ -52,12 +52,18 @@ fn sextet(letter: u8) -> Option<u8> {
 /// Two digits per byte, and the number of bytes; `None` if the text is not hexadecimal or too long.
 fn from_hex(text: &str) -> Option<([u8; 16], usize)> {
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let mut bytes = [0; 16];
+    // Nearly every id comes as plain digits.
+    if let Some(plain) = bytes.get_mut(..text.len() / 2)
+        && hex::decode_to_slice(text, plain).is_ok()
+    {
+        return Some((bytes, text.len() / 2));
+    }
     let (mut digits, mut count) = ([0; 32], 0);
     for digit in text.bytes().filter(|byte| *byte != b'-') {
         *digits.get_mut(count)? = digit;
         count += 1;
     }
-    let mut bytes = [0; 16];
     hex::decode_to_slice(digits.get(..count)?, bytes.get_mut(..count / 2)?).ok()?;
     Some((bytes, count / 2))
 }

@@ -62,6 +62,9 @@ pub(super) async fn mark_repetition(request: Request, next: Next) -> Response {
     response
 }
 
+/// The most names that are compared with a record's.
+const NAMES: usize = 64;
+
 /// Derives the batch id from the key, which may be any text, and the sender: the services of its records, their nodes
 /// if they have no service, or else `sender`. So two services that number their requests from 1 do not collide.
 pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord]) -> Result<Option<BatchId>, Error> {
@@ -80,13 +83,19 @@ pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord])
         digest.update(part);
     };
     add(key.as_bytes());
-    let mut last = "";
+    // Each name once: a batch has few services, and hashing one for every record costs more than comparing it.
+    let (mut last, mut names) = ("", Vec::new());
     for record in records {
         let name = if record.service.is_empty() { &record.node } else { &record.service };
-        if name != last {
-            add(name.as_bytes());
-            last = name;
+        if name == last {
+            continue;
         }
+        last = name;
+        if names.len() < NAMES && names.contains(&last) {
+            continue;
+        }
+        names.push(last);
+        add(name.as_bytes());
     }
     if last.is_empty() {
         add(sender.as_bytes());
