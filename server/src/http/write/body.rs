@@ -136,10 +136,7 @@ impl FromRequest<IngestState> for Payload {
         if let Some(coding) = coding {
             room.grow_to(bytes.len() + OVERHEAD + limits::BATCH_BYTES).await?;
             let inflated = inflate::decompress(coding, &bytes, limits::BATCH_BYTES).map_err(|error| {
-                Refused::bad(
-                    StatusCode::BAD_REQUEST,
-                    format!("the body does not match its Content-Encoding: {error}"),
-                )
+                Refused::bad(StatusCode::BAD_REQUEST, format!("the body does not match its Content-Encoding: {error}"))
             })?;
             let inflated = inflated.ok_or_else(Refused::too_large)?;
             drop(bytes);
