@@ -348,7 +348,7 @@ mod tests {
             (bytes(&Packed::Array(vec!["HELO".into()])), "neither"),
             (vec![0xc6, 0xff, 0xff, 0xff, 0xff], "longer"),
             (vec![0xdd, 0xff, 0xff, 0xff, 0xff], "values"),
-            ([vec![0x91; 4000], vec![1]].concat(), "read"),
+            ([vec![0x91; 4000], vec![1]].concat(), "parsed"),
         ] {
             let error = feed(&mut Forward::default(), &stream, &[]).unwrap_err();
             assert!(error.contains(word), "{error}");
