@@ -343,12 +343,12 @@ mod tests {
     fn what_does_not_read_is_explained() {
         for (stream, word) in [
             (vec![0xc1], "no MessagePack"),
-            (b"GET / HTTP/1.1".to_vec(), "no array"),
+            (b"GET / HTTP/1.1".to_vec(), "not an array"),
             (bytes(&Packed::Array(vec![7.into()])), "tag"),
             (bytes(&Packed::Array(vec!["HELO".into()])), "neither"),
             (vec![0xc6, 0xff, 0xff, 0xff, 0xff], "longer"),
             (vec![0xdd, 0xff, 0xff, 0xff, 0xff], "values"),
-            ([vec![0x91; 4000], vec![1]].concat(), "read"),
+            ([vec![0x91; 4000], vec![1]].concat(), "parsed"),
         ] {
             let error = feed(&mut Forward::default(), &stream, &[]).unwrap_err();
             assert!(error.contains(word), "{error}");

@@ -244,7 +244,7 @@ mod tests {
             (protobuf("service=shop"), "streams[0].labels: \"service=shop\" cannot be parsed"),
             (protobuf("{service=shop}"), "streams[0].labels"),
             (compressed(&[stream("{}", 0)]), "streams[0]: it has no entries"),
-            (compressed(&[]), "streams: there is none"),
+            (compressed(&[]), "streams: empty"),
             (b"\xff\xff\xff\xff\x0fx".to_vec(), "limit"),
             (b"nonsense".to_vec(), "Snappy"),
             (Vec::new(), "empty"),
@@ -272,7 +272,7 @@ mod tests {
             "x".repeat(10_000),
             line.trim_end_matches(',')
         );
-        assert!(decode_json(body.as_bytes()).is_err_and(|error| error.message.contains("in common")));
+        assert!(decode_json(body.as_bytes()).is_err_and(|error| error.message.contains("shared attributes")));
     }
 
     proptest! {

@@ -142,7 +142,7 @@ fn a_value_of_a_wrong_kind_refuses_its_record_and_names_the_place() {
         ),
         (r#"{"kvlistValue":{"values":{"a":1}}}"#, ".kvlistValue.values: an object where a list is expected"),
         (r#"{"kvlistValue":{"values":[{"key":7}]}}"#, ".kvlistValue.values[0].key: a number where a text is expected"),
-        (r#"{"stringValue":"a","intValue":1}"#, ": it has another value beside intValue; leave one of them out"),
+        (r#"{"stringValue":"a","intValue":1}"#, ": it has another value besides intValue; remove one of them"),
     ] {
         assert_eq!(attribute(value), Err(format!("{place}attributes[0].value{reason}")), "{value}");
         assert_eq!(read(&format!(r#""body":{value}"#)).unwrap_err(), format!("{place}body{reason}"), "{value}");
@@ -380,7 +380,7 @@ fn an_empty_request_is_one_and_what_holds_no_log_record_is_refused() {
         ("7", "an object is expected"),
         ("null", "resourceLogs"),
         (r#"{"message":"m"}"#, "/api/v1/push"),
-        (r#"{"resourceSpans":[]}"#, "takes logs"),
+        (r#"{"resourceSpans":[]}"#, "accepts logs"),
         (r#"{"resourceLogs":[}"#, "line 1 column"),
         (r#"{"resourceLogs":[]} x"#, "line 1 column"),
     ] {
