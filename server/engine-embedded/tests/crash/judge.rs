@@ -13,7 +13,7 @@ use testkit::oracle::Oracle;
 
 use crate::{
     child::{self, Fault, Line, PATIENCE},
-    workload::{Engines, RECORDS, batch, consume, passes},
+    workload::{Engines, RECORDS, batch, consume, has_expired},
 };
 
 /// The batches that one process publishes, if it survives.
