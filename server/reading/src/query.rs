@@ -83,7 +83,7 @@ mod tests {
         let short = vec!["m:/x/"; limits::QUERY_BYTES / 6].join(" ");
         for (text, words) in [
             (vec!["message:/x/"; 1000].join(" OR "), "it may have 4096"),
-            (short, "a query may have 16 regular expressions"),
+            (short, "a query may have at most 16 regular expressions"),
             (vec![r"m:/[\w-]{20}/"; 16].join(" OR "), "may take 4 MiB together"),
         ] {
             let error = parse_query(Some(&text)).await.unwrap_err();

@@ -73,8 +73,8 @@ const HARMS: &[Harm] = &[
     ("cut", |path| overwrite(path, |bytes| bytes.truncate(bytes.len() / 2)), true, "bytes instead of"),
     ("grown", |path| overwrite(path, |bytes| bytes.extend([7; 100])), true, "bytes instead of"),
     ("emptied", |path| overwrite(path, Vec::clear), true, "0 bytes instead of"),
-    ("garbage", |path| overwrite(path, |bytes| bytes.fill(0x5a)), true, "does not end"),
-    ("zeros", |path| overwrite(path, |bytes| bytes.fill(0)), true, "does not end"),
+    ("garbage", |path| overwrite(path, |bytes| bytes.fill(0x5a)), true, "no Parquet trailer"),
+    ("zeros", |path| overwrite(path, |bytes| bytes.fill(0)), true, "no Parquet trailer"),
     (
         "a spoilt footer",
         |path| {

@@ -48,7 +48,7 @@ async fn after_a_panic_of_the_writer_nothing_is_promised_and_what_was_is_kept() 
         let error = wal.append(batch(number, 100)).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Unavailable);
     }
-    assert!(wal.status().trouble.unwrap().contains("start it again"));
+    assert!(wal.status().trouble.unwrap().contains("restart the server"));
     assert_holds(&wal, 0, &appended).await;
     assert!(try_open(&file_system, from_disk(), 0).await.is_err(), "the folder is still this log's");
     wal.close().await;
