@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, each for a while, with libFuzzer on the stable compiler.
+# Runs the fuzz targets, each for a while, with libFuzzer on the stable compiler. It begins with the
+# targets' seeds, and with what earlier runs have found to be new.
 #
 #   FUZZ_SECONDS=60             how long each
 #   FUZZ_TARGETS="frame part"   which; all, if it is not said
@@ -16,8 +17,8 @@ say "building the fuzz targets (the first time this takes minutes)"
 cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target/fuzz"
 for name in ${FUZZ_TARGETS:-envelope frame part doors}; do
     say "fuzzing $name for ${FUZZ_SECONDS:-60} s"
-    corpus="$target/fuzz/corpus/$name"
-    mkdir -p "$corpus"
-    "$target/fuzz/$host/release/$name" -max_total_time="${FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=20 \
-        -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus"
+    corpus="$target/fuzz/corpus/$name" seeds="$target/fuzz/seeds/$name"
+    mkdir -p "$corpus" "$seeds"
+    FUZZ_SEEDS="$seeds" "$target/fuzz/$host/release/$name" -max_total_time="${FUZZ_SECONDS:-60}" \
+        -rss_limit_mb=2048 -timeout=20 -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus" "$seeds"
 done

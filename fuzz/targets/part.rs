@@ -1,72 +1,12 @@
-//! The parts' reader: a Parquet file that was written and then damaged at a place is verified
-//! without a panic and without an end to the memory.
 #![no_main]
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use fuzz_targets::PART as TARGET;
 
-use engine_embedded::{Options, inspect};
-use libfuzzer_sys::fuzz_target;
-use model::{Record, RecordId, Severity, Value};
-use pipeline::{Batch, BatchId, Content, Delivery, Receipt};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
+libfuzzer_sys::fuzz_target!(init: begin(), |bytes: &[u8]| (TARGET.run)(bytes));
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-
-/// A data folder with one part, and what that holds.
-struct Folder {
-    folder: TempDir,
-    part: PathBuf,
-    content: Vec<u8>,
-}
-
-static FOLDER: LazyLock<Folder> = LazyLock::new(|| RUNTIME.block_on(written()));
-
-async fn written() -> Folder {
+fn begin() {
+    TARGET.write_seeds();
     // Parquet's reader panics over some damage. The engine catches that, and libFuzzer's own hook
     // would end the process before it can; what is not caught ends it all the same.
     std::panic::set_hook(Box::new(|_| ()));
-    let folder = tempfile::tempdir().expect("a folder");
-    let options = Options { flush_interval: Duration::ZERO, ..Options::default() };
-    let store = engine_embedded::open_store(folder.path(), options).await.expect("a new store");
-    let base = RecordId::base(1, 0);
-    let records = (0..200).map(|number| Record {
-        id: base.nth(number),
-        time: 1_767_323_045_000_000_000 + number as i64,
-        observed_time: 0,
-        severity: Severity::INFO,
-        level: "info".into(),
-        service: format!("service-{}", number % 7).into(),
-        node: "a1".into(),
-        message: format!("message {number} of many"),
-        attributes: vec![("n".into(), Value::Int(number as i64)), ("ok".into(), Value::Bool(true))],
-        trace_id: (number % 2 == 0).then_some([number as u8; 16]),
-        span_id: None,
-    });
-    let batch = Batch {
-        id: BatchId([1; 16]),
-        client_id: false,
-        producer: "fuzz".into(),
-        observed_time: 0,
-        records: records.collect(),
-    };
-    let delivery = Delivery { receipt: Receipt(1), content: Content::Batch(batch.into()) };
-    store.append(&[delivery]).await.expect("a store that takes it");
-    store.close().await;
-    let part = inspect::parts(folder.path()).await.expect("a catalogue").remove(0).path;
-    let content = std::fs::read(&part).expect("the part");
-    Folder { folder, part, content }
 }
-
-fuzz_target!(|bytes: &[u8]| {
-    let Some((place, damage)) = bytes.split_first_chunk::<3>() else { return };
-    let Folder { folder, part, content } = &*FOLDER;
-    let mut content = content.clone();
-    let place = u32::from_le_bytes([place[0], place[1], place[2], 0]) as usize % content.len();
-    for (byte, damage) in content.iter_mut().skip(place).zip(damage) {
-        *byte = *damage;
-    }
-    std::fs::write(part, content).expect("the part");
-    // What is wrong is reported, and not an error of looking.
-    RUNTIME.block_on(inspect::check(folder.path(), false, |_| {}, |_| {})).expect("a folder that can be looked at");
-});

@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
@@ -33,6 +33,8 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("engine-rabbitmq", &["model", "pipeline"]),
     ("engine-timescale", &["model", "pipeline"]),
     ("testkit", &["model", "pipeline"]),
+    // What reads bytes of others and of the disk.
+    ("fuzz-targets", &["doors", "engine-embedded", "model", "pipeline"]),
     // A black box: it knows the wire and the model, and nothing of the server.
     ("loadgen", &["model", "wire"]),
     // A client of others' programs: it knows the wire alone.
