@@ -9,17 +9,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 have g++ || install_packages build-essential
 host="$(rustc -vV | sed -n 's/^host: //p')"
-# The flags that `cargo fuzz` passes without a sanitizer: coverage counters at each edge.
+# What `cargo fuzz` passes without a sanitizer: counters at each edge of the program.
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares"
 say "building the fuzz targets (the first time this takes minutes)"
 cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target/fuzz"
-"$target/fuzz/$host/release/seeds" "$target/fuzz/seeds"
 for name in ${FUZZ_TARGETS:-envelope frame part doors}; do
     say "fuzzing $name for ${FUZZ_SECONDS:-60} s"
-    corpus="$target/fuzz/corpus/$name"
-    mkdir -p "$corpus"
-    "$target/fuzz/$host/release/$name" -max_total_time="${FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=20 \
-        -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus" "$target/fuzz/seeds/$name"
+    corpus="$target/fuzz/corpus/$name" seeds="$target/fuzz/seeds/$name"
+    mkdir -p "$corpus" "$seeds"
+    FUZZ_SEEDS="$seeds" "$target/fuzz/$host/release/$name" -max_total_time="${FUZZ_SECONDS:-60}" \
+        -rss_limit_mb=2048 -timeout=20 -artifact_prefix="$corpus-" -print_final_stats=1 "$corpus" "$seeds"
 done

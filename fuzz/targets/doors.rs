@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (fuzz_targets::DOORS.run)(bytes));
+use fuzz_targets::DOORS as TARGET;
+
+libfuzzer_sys::fuzz_target!(init: TARGET.write_seeds(), |bytes: &[u8]| (TARGET.run)(bytes));

@@ -1,8 +1,12 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(
+use fuzz_targets::PART as TARGET;
+
+libfuzzer_sys::fuzz_target!(init: begin(), |bytes: &[u8]| (TARGET.run)(bytes));
+
+fn begin() {
+    TARGET.write_seeds();
     // Parquet's reader panics over some damage. The engine catches that, and libFuzzer's own hook
     // would end the process before it can; what is not caught ends it all the same.
-    init: std::panic::set_hook(Box::new(|_| ())),
-    |bytes: &[u8]| (fuzz_targets::PART.run)(bytes)
-);
+    std::panic::set_hook(Box::new(|_| ()));
+}

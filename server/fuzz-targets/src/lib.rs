@@ -5,6 +5,8 @@
 //! workspace of its own, because that build instruments everything. `tests/smoke.rs` runs them
 //! with a fixed number of inputs in each test run.
 
+use std::{env, fs, path::Path};
+
 pub mod doors;
 pub mod envelope;
 pub mod frame;
@@ -22,10 +24,19 @@ pub struct Target {
     pub catches_panics: bool,
 }
 
+impl Target {
+    /// Writes each seed to a file of the folder `FUZZ_SEEDS`, if that is set: libFuzzer reads its
+    /// inputs from files.
+    pub fn write_seeds(&self) {
+        let Some(folder) = env::var_os("FUZZ_SEEDS") else { return };
+        for (number, seed) in (self.seeds)().iter().enumerate() {
+            fs::write(Path::new(&folder).join(format!("seed-{number:03}")), seed).expect("a folder to write to");
+        }
+    }
+}
+
 pub const DOORS: Target = Target { name: "doors", run: doors::run, seeds: doors::seeds, catches_panics: false };
 pub const ENVELOPE: Target =
     Target { name: "envelope", run: envelope::run, seeds: envelope::seeds, catches_panics: false };
 pub const FRAME: Target = Target { name: "frame", run: frame::run, seeds: frame::seeds, catches_panics: false };
 pub const PART: Target = Target { name: "part", run: part::run, seeds: part::seeds, catches_panics: true };
-
-pub const ALL: [Target; 4] = [ENVELOPE, FRAME, PART, DOORS];

@@ -31,16 +31,14 @@ const HELD_BACK: usize = 300;
 /// The most that the program may take, all in, as it is built for tests.
 const PEAK_BYTES: usize = 400 << 20;
 
-fn gzip(plain: &[u8]) -> Vec<u8> {
+/// A record and so many blanks in one member of gzip: all of it is inflated before the last bytes
+/// come.
+fn bomb(blanks: usize) -> Bytes {
+    let record = serde_json::json!({"service": SERVICE, "message": "held back"}).to_string();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(plain).unwrap();
-    gzip.finish().unwrap()
-}
-
-/// A record and blanks, in two members of gzip; the second is the same for all.
-fn bomb(number: usize, blanks: &[u8]) -> Bytes {
-    let record = serde_json::json!({"service": SERVICE, "message": format!("record {number}")}).to_string();
-    [gzip(record.as_bytes()), blanks.to_vec()].concat().into()
+    gzip.write_all(record.as_bytes()).unwrap();
+    gzip.write_all(&vec![b' '; blanks]).unwrap();
+    gzip.finish().unwrap().into()
 }
 
 /// A request whose body comes at once, save its last bytes, which come when `gate` opens.
@@ -71,22 +69,21 @@ async fn bodies_that_are_held_back_leave_memory_for_others() {
     let node = Node::start_with("embedded", "embedded", &memory).await;
     let address = node.url.trim_start_matches("http://").to_owned();
     let (open, gate) = watch::channel(false);
-    let (large, small) = (gzip(&[b' '; (8 << 20) - 1024]), gzip(&[b' '; 1 << 20]));
+    let (large, small) = (bomb((8 << 20) - 1024), bomb(1 << 20));
     let mut calls = tokio::task::JoinSet::new();
-    for number in 0..CONNECTIONS {
+    for _ in 0..CONNECTIONS {
         let stream = TokioIo::new(TcpStream::connect(&address).await.unwrap());
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
         tokio::spawn(connection);
-        let request = request(&node.url, bomb(number, &large), gate.clone());
+        let request = request(&node.url, large.clone(), gate.clone());
         calls.spawn(async move { sender.send_request(request).await.map(|answer| answer.status()) });
     }
-    for connection in 0..STREAM_CONNECTIONS {
+    for _ in 0..STREAM_CONNECTIONS {
         let stream = TokioIo::new(TcpStream::connect(&address).await.unwrap());
         let (sender, connected) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
         tokio::spawn(connected);
-        for number in 0..STREAMS {
-            let number = CONNECTIONS + connection * STREAMS + number;
-            let request = request(&node.url, bomb(number, &small), gate.clone());
+        for _ in 0..STREAMS {
+            let request = request(&node.url, small.clone(), gate.clone());
             let mut sender = sender.clone();
             calls.spawn(async move { sender.send_request(request).await.map(|answer| answer.status()) });
         }
