@@ -148,7 +148,7 @@ test.describe('records between good ones', () => {
     const service = unique('bulk');
     const body = `${good.bulk(service, 'before')}{"delete":{"_id":"1"}}\n{"update":{"_id":"2"}}\n{"doc":{}}\n${good.bulk(service, 'after')}`;
     const { body: answer } = await post(httpDoors['/_bulk']!, body);
-    const refused = { status: 400, error: { reason: expect.stringMatching(/only added.*create/s) } };
+    const refused = { status: 400, error: { reason: expect.stringMatching(/append-only.*create/s) } };
     expect(answer.items).toMatchObject([{ create: { status: 201 } }, { delete: refused }, { update: refused }, { create: { status: 201 } }]);
     await stored(doors.api, service, 2);
     const lost = await post(httpDoors['/_bulk']!, `${good.bulk(service, 'no')}{"message":"no action"}\n{}\n`);
