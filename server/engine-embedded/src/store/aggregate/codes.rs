@@ -284,9 +284,9 @@ impl<'a> Coder<'a> {
 }
 
 /// Combines the codes of several keys into one code per row; also returns the number of combined codes.
-pub(super) fn combine(keys: &[Codes<'_>], rows: usize) -> (Vec<u32>, usize) {
-    let Some((first, others)) = keys.split_first() else { return (vec![0; rows], 1) };
-    let (mut codes, mut len) = (first.codes.clone(), first.len);
+pub(super) fn combine<'k>(keys: &'k [Codes<'_>], rows: usize) -> (Cow<'k, [u32]>, usize) {
+    let Some((first, others)) = keys.split_first() else { return (Cow::Owned(vec![0; rows]), 1) };
+    let (mut codes, mut len) = (Cow::Borrowed(&first.codes[..]), first.len);
     // Uses a table of all combinations if it is not much longer than the rows.
     let most = 1024 + 4 * rows;
     for key in others {
