@@ -9,7 +9,7 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 /// The initial size of the two buffers of a call, in bytes. A record or an acknowledgement fits; a batch grows them.
 /// tonic's default of 8 KiB each takes a tenth of the cost of a call with one record.
 const BUFFER_BYTES: usize = 1 << 10;
-/// How many bytes are encoded before yielding; tonic's default.
+/// The number of bytes to encode before yielding; tonic's default.
 const YIELD_BYTES: usize = 32 << 10;
 
 /// The codec of all services in this crate.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{Ask, DeadLetters, Documents, Leases, Log};
 
-/// What opening a store engine returns. Its users take only the ports that they need.
+/// A store engine with all its ports. Code that uses a store depends only on the ports that it needs.
 pub trait LogStore: Log + Ask + DeadLetters {
     /// The documents that are kept beside the records.
     fn documents(&self) -> Arc<dyn Documents>;

@@ -35,7 +35,7 @@ pub struct Imported {
 /// A document that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// As `kind name`.
+    /// The kind and the name, separated by a space.
     pub document: String,
     pub reason: String,
 }

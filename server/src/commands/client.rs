@@ -36,7 +36,7 @@ impl Server {
         self.send(method, path, parameters, Vec::new()).await
     }
 
-    /// As [`Server::call`], with a body.
+    /// Calls the server with a body; otherwise like [`Server::call`].
     ///
     /// # Errors
     /// As [`Server::call`].

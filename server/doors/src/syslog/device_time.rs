@@ -11,7 +11,7 @@ use super::{tag, zone};
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const SECOND: Nanos = 1_000_000_000;
-/// How far ahead of the server's clock a date without a year may be.
+/// The limit of how far a date without a year may be ahead of the server's clock.
 const AHEAD: TimeDelta = TimeDelta::days(1);
 /// The maximum number of years between two leap years, as around 1900 and 2100.
 const LEAP_YEARS: i32 = 8;

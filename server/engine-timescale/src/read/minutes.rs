@@ -14,7 +14,7 @@ pub(super) const MINUTE: i64 = 60_000_000_000;
 /// The limit of recounted ranges; beyond it the nearest ones are merged.
 const RANGES: usize = 8;
 
-/// How a time range is counted.
+/// A time range, split by the table that counts each part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Split {
     /// Whole minutes, counted from the table.

@@ -29,7 +29,8 @@ use crate::{
 
 /// The lease of the node that looks after the store.
 const LEASE: &str = "upkeep";
-/// How long another node waits for one that has vanished. A living one renews its lease.
+/// The duration of the upkeep's lease, and so the time until another node takes over from one that has vanished. A
+/// running node renews it.
 const LASTS: Duration = Duration::from_secs(30);
 
 /// Looks after a store.

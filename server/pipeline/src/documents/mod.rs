@@ -158,7 +158,7 @@ impl fmt::Display for Version {
 pub struct Document {
     /// 1 to [`limits::NAME_BYTES`] bytes without control characters.
     pub name: String,
-    /// That of the document's last change. 0 for one from a file.
+    /// The version of the document's last change; 0 for a document from a file.
     pub version: Version,
     pub body: Json,
     /// The file that it comes from. Such a document cannot be changed here.
