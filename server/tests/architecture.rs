@@ -17,13 +17,15 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
     ("hydrate", &["app"]),
     ("pipeline", &["model", "wire"]),
     ("doors", &["model", "pipeline"]),
+    // Destinations of followers and their protocols.
+    ("sinks", &["model", "pipeline", "wire"]),
     // Questions to the store. It knows no transport and no page.
     ("reading", &["model", "pipeline"]),
     ("crash-points", &[]),
@@ -50,6 +52,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "model",
             "pipeline",
             "reading",
+            "sinks",
             "wire",
         ],
     ),

@@ -33,6 +33,7 @@ mod enqueue;
 pub mod envelope;
 pub mod error;
 pub mod events;
+pub mod follow;
 mod in_flight;
 pub mod lease;
 pub mod live;

@@ -1,0 +1,76 @@
+//! Followers: stored records go on to other systems (C11).
+//!
+//! A follower reads the store from its cursor on, in position order, and hands each batch of matching records to a
+//! [`Sink`]. The cursor is a document; it moves only after the sink has acknowledged the batch. One node at a time
+//! runs a follower, under a lease, and a write of the cursor is fenced by it. A sink that is down delays nobody else:
+//! its records wait in the store.
+//!
+//! | file | content |
+//! |---|---|
+//! | `cursor` | the document with the progress of a follower |
+//! | `follower` | the loop: read, send, acknowledge, retry |
+//! | `source` | batches of matching records, from memory near the newest end, otherwise from the store |
+//! | `status` | what System, the API and `/metrics` show of each follower |
+
+use async_trait::async_trait;
+use model::StoredRecord;
+
+use crate::{BatchId, Result};
+
+/// The maximum number of records of one [`Outgoing`] batch.
+pub const RECORDS: usize = 10_000;
+/// A batch is closed when its records weigh this many bytes ([`model::Record::weight`]). A single record may weigh more.
+pub const BYTES: usize = 8 << 20;
+
+/// The receiver's side of a follower: one destination and its protocol.
+///
+/// One task at a time uses a sink, so the methods take `&mut self`.
+#[async_trait]
+pub trait Sink: Send + 'static {
+    /// Prepares the destination, so that the next batch follows the one that returned `mark`; `None` if no batch has
+    /// been acknowledged yet. Called before the first batch, and again before the first batch after an error. Must be
+    /// cheap if nothing needs to be done.
+    ///
+    /// # Errors
+    /// As [`Sink::send`].
+    async fn open(&mut self, mark: Option<&str>) -> Result<()>;
+
+    /// Delivers all records in order. Returns once the destination has acknowledged them.
+    ///
+    /// A batch may be sent again, after an error or a crash: then with the same id, the same first record, and the
+    /// same records as far as they still exist. A destination that can recognise the id or the records' ids does not
+    /// store them twice.
+    ///
+    /// # Errors
+    /// `Unavailable` and `Overloaded` are retried with backoff, or after the error's `retry_after`. `Invalid`: the
+    /// destination refuses the batch as a whole; the follower sends its halves, until a single refused record becomes
+    /// a dead letter. Other classes are retried like `Unavailable`. The text names the destination without secrets,
+    /// and a way out. Every wait inside has a limit.
+    async fn send(&mut self, batch: &Outgoing) -> Result<Sent>;
+}
+
+/// A batch of matching records on its way to a sink: 1 to [`RECORDS`] of them, in position order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// The same for each attempt to send this batch.
+    pub id: BatchId,
+    pub records: Vec<StoredRecord>,
+}
+
+/// The result of [`Sink::send`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Records that the destination refused for good, by ascending index. The others are stored there.
+    pub refused: Vec<Refused>,
+    /// Text of at most 1 KiB for [`Sink::open`], such as the length of a file. It is stored with the cursor.
+    pub mark: Option<String>,
+}
+
+/// A record that the destination refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The index in the batch.
+    pub index: usize,
+    /// The destination's reason.
+    pub reason: String,
+}
