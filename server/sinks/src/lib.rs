@@ -5,8 +5,18 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `definition` | the URL's grammar, the table of kinds, secrets |
+//! | `definition` | the URL's grammar |
+//! | `kinds` | the table of kinds: scheme and constructor |
+//! | `parameters` | the parameters of a URL |
+//! | `secrets` | passwords, keys and tokens from the URL or the environment |
+//! | `via` | the stores that passed a record on; ends loops |
 
 mod definition;
+mod file;
+mod kinds;
+mod parameters;
+mod secrets;
+mod tcp;
+mod via;
 
 pub use definition::{Definition, Start};
