@@ -19,4 +19,4 @@ mod secrets;
 mod tcp;
 mod via;
 
-pub use definition::{Definition, Start};
+pub use definition::Definition;
