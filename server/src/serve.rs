@@ -55,8 +55,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     };
 
     let definitions = forwarding::definitions(&options.sinks.sinks, &*documents).await?;
+    let store_id = forwarding::store_id(&*documents).await?;
 
-    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor));
+    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
     let hub_stop = CancellationToken::new();
     let live_options = LiveOptions {
         subscriptions: options.limits.max_tails,
@@ -92,7 +93,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         retention: options.retention.retention,
     };
     let listening = options.listen.addresses().chain(options.streams.doors.addresses()).collect::<Vec<_>>();
-    let followers = forwarding::start(definitions, &listening, &follow_options).await?;
+    let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState {
@@ -252,13 +253,14 @@ async fn listeners(
     Ok(listeners)
 }
 
-fn ingest_options(options: &ServeOptions, supervisor: &Supervisor) -> IngestOptions {
+fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
         body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        store_id: Some(store_id),
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
     }

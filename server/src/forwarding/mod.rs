@@ -21,6 +21,8 @@ use pipeline::{
 use serde::Deserialize;
 use sinks::Definition;
 
+pub(crate) use own::store_id;
+
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.
 pub(crate) const SINK: Kind =
@@ -71,9 +73,10 @@ pub(crate) async fn definitions(flags: &[Definition], documents: &dyn Documents)
 /// Starts the sinks.
 ///
 /// # Errors
-/// A sink sends to this server, or the id of the store cannot be read.
+/// A sink sends to this server.
 pub(crate) async fn start(
     definitions: Vec<Definition>,
+    store_id: &str,
     addresses: &[SocketAddr],
     options: &follow::Options,
 ) -> anyhow::Result<Arc<Followers>> {
@@ -88,9 +91,8 @@ pub(crate) async fn start(
             );
         }
     }
-    let id = if definitions.is_empty() { String::new() } else { own::store_id(&*options.documents).await? };
     let followers =
-        definitions.into_iter().map(|definition| follower(definition, id.clone())).collect::<Result<_>>()?;
+        definitions.into_iter().map(|definition| follower(definition, store_id.to_owned())).collect::<Result<_>>()?;
     Ok(Followers::start(followers, options))
 }
 

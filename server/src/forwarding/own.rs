@@ -11,7 +11,7 @@ const STORE: Kind =
 const NAME: &str = "id";
 
 /// 8 random hexadecimal digits, made at the first call.
-pub(super) async fn store_id(documents: &dyn Documents) -> Result<String> {
+pub(crate) async fn store_id(documents: &dyn Documents) -> Result<String> {
     if let Some(document) = documents.get(&STORE, NAME).await? {
         return document.body.read();
     }
