@@ -10,7 +10,8 @@ use pipeline::{
 use url::Url;
 
 use crate::{
-    kinds::{self, Accepts, Destination, KINDS, Kind},
+    destination::Destination,
+    kinds::{self, Accepts, KINDS, Kind},
     parameters::{Parameters, decode},
     secrets::{Credentials, Environment, UserInfo, variable_prefix},
     via::Via,
@@ -102,7 +103,7 @@ impl Definition {
         })?;
         let rest = parameters.clone();
         // Built once to check the parameters and the path.
-        (kind.build)(Destination { url: url.clone(), credentials: Credentials::None }, &mut parameters)?;
+        (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
         parameters.finish()?;
 
         Ok(Self {
@@ -151,7 +152,7 @@ impl Definition {
         {
             return Err(Error::invalid(format!("sink {}: {} does not take {text}", self.name, self.kind.scheme)));
         }
-        let destination = Destination { url: self.url.clone(), credentials };
+        let destination = Destination::new(self.url.clone(), credentials);
         let sink = (self.kind.build)(destination, &mut self.parameters.clone())
             .map_err(|error| Error { message: format!("sink {}: {}", self.name, error.message), ..error })?;
         Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
