@@ -6,7 +6,11 @@
 //! | file | content |
 //! |---|---|
 //! | `definition` | the URL's grammar, the table of kinds, secrets |
+//! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
 
 mod definition;
+// Its users follow.
+#[allow(dead_code)]
+mod template;
 
 pub use definition::{Definition, Start};
