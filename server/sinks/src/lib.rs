@@ -5,12 +5,22 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `definition` | the URL's grammar, the table of kinds, secrets |
+//! | `definition` | the URL's grammar |
+//! | `kinds` | the table of kinds: scheme and constructor |
+//! | `parameters` | the parameters of a URL |
+//! | `secrets` | passwords, keys and tokens from the URL or the environment |
 //! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
+//! | `via` | the stores that passed a record on; ends loops |
 
 mod definition;
+mod file;
+mod kinds;
+mod parameters;
+mod secrets;
+mod tcp;
 // Its users follow.
 #[allow(dead_code)]
 mod template;
+mod via;
 
 pub use definition::{Definition, Start};

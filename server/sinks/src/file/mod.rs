@@ -1,0 +1,29 @@
+//! The file sink.
+
+use async_trait::async_trait;
+use pipeline::{
+    Error, Result,
+    follow::{Outgoing, Sent, Sink},
+};
+use url::Url;
+
+use crate::parameters::Parameters;
+
+pub(crate) struct FileSink;
+
+impl FileSink {
+    pub(crate) fn new(_url: &Url, _parameters: &mut Parameters) -> Result<Self> {
+        Err(Error::invalid("file sinks are not built in"))
+    }
+}
+
+#[async_trait]
+impl Sink for FileSink {
+    async fn open(&mut self, _mark: Option<&str>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn send(&mut self, _batch: &Outgoing) -> Result<Sent> {
+        Err(Error::internal("file sinks are not built in"))
+    }
+}
