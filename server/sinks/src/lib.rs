@@ -6,6 +6,7 @@
 //! | file | content |
 //! |---|---|
 //! | `definition` | the URL's grammar |
+//! | `document` | a record as a line of JSON |
 //! | `kinds` | the table of kinds: scheme and constructor |
 //! | `parameters` | the parameters of a URL |
 //! | `secrets` | passwords, keys and tokens from the URL or the environment |
@@ -13,13 +14,12 @@
 //! | `via` | the stores that passed a record on; ends loops |
 
 mod definition;
+mod document;
 mod file;
 mod kinds;
 mod parameters;
 mod secrets;
 mod tcp;
-// Its users follow.
-#[allow(dead_code)]
 mod template;
 mod via;
 
