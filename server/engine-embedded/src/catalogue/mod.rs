@@ -35,7 +35,7 @@ pub(crate) struct Catalogue {
     /// As in the file.
     dead_letters: Mutex<DeadLettersStatus>,
     leases: Leases,
-    /// Wakes those who watch documents.
+    /// Signals a change of documents, of any kind.
     documents_changed: watch::Sender<()>,
 }
 

@@ -17,7 +17,7 @@ use pipeline::{
 use super::{
     EmbeddedStore,
     aggregate::aggregate,
-    documents::Kept,
+    documents::DocumentsAndLeases,
     scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
     snapshot::Snapshot,
@@ -164,11 +164,11 @@ impl DeadLetters for EmbeddedStore {
 
 impl LogStore for EmbeddedStore {
     fn documents(&self) -> Arc<dyn Documents> {
-        Arc::new(Kept(Arc::clone(&self.inner)))
+        Arc::new(DocumentsAndLeases(Arc::clone(&self.inner)))
     }
 
     fn leases(&self) -> Arc<dyn Leases> {
-        Arc::new(Kept(Arc::clone(&self.inner)))
+        Arc::new(DocumentsAndLeases(Arc::clone(&self.inner)))
     }
 }
 
