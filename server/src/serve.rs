@@ -28,7 +28,7 @@ use crate::{
     dashboard::Reading,
     engines,
     engines::Engines,
-    fallback::finished,
+    fallback::with_fallbacks,
     forwarding, grpc, http,
     listen::Listener,
     shutdown,
@@ -139,7 +139,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
-    let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));
+    let router = with_fallbacks(router, grpc_routes.clone(), Some(dashboard.not_found));
 
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
@@ -149,8 +149,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
     servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
-    let grpc_alone = finished(Router::new(), grpc_routes, None);
-    let otlp_alone = finished(otlp_routes, Router::new(), None);
+    let grpc_alone = with_fallbacks(Router::new(), grpc_routes, None);
+    let otlp_alone = with_fallbacks(otlp_routes, Router::new(), None);
     for (asked, default, name, router, bound) in [
         (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
         (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),

@@ -92,7 +92,7 @@ impl Upkeep {
         let held = hold(&leases, LEASE, &holder, LASTS, async |lease| {
             tokio::select! {
                 () = stop.cancelled() => Ok(()),
-                done = self.chores(lease) => done,
+                done = self.run_steps(lease) => done,
             }
         });
         match held.await {
@@ -104,11 +104,11 @@ impl Upkeep {
         }
     }
 
-    /// A chore that fails is tried again in the next round, and hinders no other.
+    /// Runs every step of the upkeep. A step that fails is tried again in the next round, and the others run all the same.
     ///
     /// # Errors
     /// `Conflict` as soon as the lease is lost.
-    async fn chores(&mut self, lease: Lease) -> pipeline::Result<()> {
+    async fn run_steps(&mut self, lease: Lease) -> pipeline::Result<()> {
         let mut session = Session::open(&self.pool).await?;
         let turn = &mut Turn::new(session.connection()?, lease);
         let layout = self.layout.clone();
@@ -133,12 +133,12 @@ impl Upkeep {
 ///
 /// # Errors
 /// `Conflict` where the lease is lost: nothing more may be done.
-fn report(chore: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
+fn report(step: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
     match outcome {
         Ok(()) => Ok(()),
         Err(error) if is_lease_lost(&error) => Err(classify(error)),
         Err(error) => {
-            tracing::warn!("cannot {chore} now: {error}");
+            tracing::warn!("cannot {step} now: {error}");
             Ok(())
         }
     }
