@@ -34,6 +34,8 @@ mod parts;
 mod secrets;
 mod tcp;
 mod template;
+#[cfg(test)]
+mod tests;
 mod via;
 
 pub use definition::{Definition, Start};

@@ -22,6 +22,8 @@ use crate::{
 /// Well below the burst of 6 MB that Loki allows by default.
 const PART: Limits = Limits { records: 10_000, bytes: 1 << 20 };
 const PATH: &str = "/loki/api/v1/push";
+/// The header with the tenant, which a Loki with `auth_enabled` requires.
+const TENANT: &str = "x-scope-orgid";
 /// Loki's own name for the service of a stream without one. A stream needs a label.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
@@ -31,10 +33,19 @@ pub(crate) struct Loki {
 }
 
 impl Loki {
-    pub(crate) fn new(to: &Destination, _: &mut Parameters) -> Result<InParts<Self>> {
-        let client = Client::new(to, false)?;
+    pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
+        let mut client = Client::new(to, false)?;
+        if let Some(tenant) = parameters.parse("tenant", "a name", |text| is_tenant(text).then(|| text.to_owned()))? {
+            client = client.with_header(TENANT, &tenant)?;
+        }
         Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, PART))
     }
+}
+
+/// Source: <https://grafana.com/docs/mimir/latest/configure/about-tenant-ids/>, which Loki follows.
+fn is_tenant(text: &str) -> bool {
+    (1..=150).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte))
 }
 
 #[async_trait]
