@@ -3,30 +3,25 @@
 use std::{env, fmt};
 
 use model::Query;
-use pipeline::{Error, ErrorClass, Result, follow::Sink};
+use pipeline::{
+    Error, ErrorClass, Result,
+    follow::{Sink, Start},
+};
 use url::Url;
 
 use crate::{
     destination::Destination,
     kinds::{self, Accepts, KINDS, Kind},
     parameters::{Parameters, decode},
-    secrets::{Credentials, Environment, UserInfo},
+    secrets::{Credentials, Environment, UserInfo, variable_prefix},
     via::Via,
 };
 
 /// The most characters of a name.
 const NAME: usize = 64;
+/// Parameters of network sinks that change how records are sent and not where to.
+const WAYS: &[&str] = &["compress", "action"];
 const EXAMPLE: &str = "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn";
-
-/// Where a new sink starts. One that has a cursor continues there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
-    /// With the first record stored after its first start.
-    #[default]
-    Now,
-    /// With the oldest stored record.
-    Oldest,
-}
 
 /// A sink as a user defined it, checked.
 #[derive(Clone)]
@@ -112,10 +107,11 @@ impl Definition {
         // Built once to check the parameters and the path.
         (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
         parameters.finish()?;
+        let ways = if kind.transport == "file" { &[] } else { WAYS };
 
         Ok(Self {
             name: name.to_owned(),
-            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text()),
+            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text(ways)),
             query,
             start: start.unwrap_or_default(),
             has_plain_secret: user_info.password.is_some(),
@@ -126,9 +122,15 @@ impl Definition {
         })
     }
 
-    /// Whether records of any kind of file could be written: such sinks come from flags and configuration files only.
-    pub fn is_file(&self) -> bool {
-        self.kind.transport == "file"
+    /// The host and the port of the destination; `None` for a file.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let host = self.url.host_str()?.trim_matches(['[', ']']);
+        Some((host.to_owned(), self.url.port_or_known_default()?))
+    }
+
+    /// The environment variable that can hold the password; with `_FILE` after it, the path of a file that does.
+    pub fn password_variable(&self) -> String {
+        format!("{}PASSWORD", variable_prefix(&self.name))
     }
 
     /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
@@ -156,7 +158,7 @@ impl Definition {
         let destination = Destination::new(self.url.clone(), credentials);
         let sink = (self.kind.build)(destination, &mut self.parameters.clone())
             .map_err(|error| Error { message: format!("sink {}: {}", self.name, error.message), ..error })?;
-        Ok(if self.is_file() { sink } else { Box::new(Via::new(sink, own)) })
+        Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
     }
 }
 

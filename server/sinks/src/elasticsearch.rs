@@ -17,7 +17,7 @@ use crate::{
     destination::Destination,
     document::{self, ELASTIC},
     parameters::{self, Parameters},
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, InParts, Limits, part_id},
     template::Template,
 };
 
@@ -187,8 +187,9 @@ impl Deliver for Elasticsearch {
         let mut waiting: Vec<usize> = (0..records.len()).collect();
         let mut pause = self.pause;
         for attempt in 1.. {
-            let body = self.body(waiting.iter().filter_map(|index| records.get(*index)));
-            let answer = self.client.post(&self.url, "application/x-ndjson", id, body).await?;
+            let documents = || waiting.iter().filter_map(|index| records.get(*index));
+            let id = if waiting.len() == records.len() { id } else { part_id(id, documents()) };
+            let answer = self.client.post(&self.url, "application/x-ndjson", id, self.body(documents())).await?;
             let mut busy = Vec::new();
             let mut why = String::new();
             for (index, item) in waiting.iter().copied().zip(self.read(&answer.body, waiting.len())?) {

@@ -6,9 +6,11 @@
 //! | file | content |
 //! |---|---|
 //! | `definition` | the URL's grammar |
+//! | `document` | a record as a line of JSON |
 //! | `kinds` | the table of kinds: scheme and constructor |
 //! | `parameters` | the parameters of a URL |
 //! | `secrets` | passwords, keys and tokens from the URL or the environment |
+//! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
 //! | `via` | the stores that passed a record on; ends loops |
 //! | `parts` | delivers a batch in parts, and resumes after an error |
 //! | `client`, `destination` | HTTP: limits, headers, and what a status means |
@@ -38,4 +40,4 @@ mod template;
 mod tests;
 mod via;
 
-pub use definition::{Definition, Start};
+pub use definition::Definition;

@@ -8,7 +8,10 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use async_trait::async_trait;
 use model::{Record, StoredRecord, hex};
-use pipeline::{BatchId, Error, Result, follow::Refused};
+use pipeline::{
+    BatchId, Error, Result,
+    follow::{Refused, VIA},
+};
 use prost::Message as _;
 use url::Url;
 
@@ -100,11 +103,7 @@ fn quoted(text: &str) -> String {
 fn entry(record: &Record) -> Entry {
     let mut metadata: Vec<Label> = Vec::new();
     let mut add = |name: &str, value: String| {
-        let mut name: String =
-            name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
-        if name.starts_with(|first: char| first.is_ascii_digit()) {
-            name.insert(0, '_');
-        }
+        let mut name = metadata_name(name);
         while metadata.iter().any(|label| label.name == name) {
             name.push('_');
         }
@@ -125,6 +124,19 @@ fn entry(record: &Record) -> Entry {
         line: record.message.clone(),
         structured_metadata: metadata,
     }
+}
+
+/// A name that LogQL can read. The attribute against loops keeps its own, so that another Logboom knows it.
+fn metadata_name(key: &str) -> String {
+    if key == VIA {
+        return key.to_owned();
+    }
+    let mut name: String =
+        key.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name
 }
 
 /// `logproto.PushRequest` of Loki's `pkg/push/push.proto`.
@@ -206,11 +218,11 @@ mod tests {
 
     #[test]
     fn names_of_metadata_are_those_of_logql_and_unique() {
-        let keys = ["1st", "http.status", "http_status"];
+        let keys = ["1st", "http.status", "http_status", "logboom.via"];
         let attributes = keys.map(|key| (Text::from(key), Value::Int(1))).to_vec();
         let names: Vec<_> =
             entry(&Record { attributes, ..record("m") }).structured_metadata.into_iter().map(|one| one.name).collect();
-        assert_eq!(names, ["_1st", "http_status", "http_status_"]);
+        assert_eq!(names, ["_1st", "http_status", "http_status_", "logboom.via"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! the other fields come from clients, so they are reduced to characters that are safe in a file name.
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
-use model::Record;
+use model::{Nanos, Record};
 use pipeline::{Error, Result};
 
 /// The maximum length of a field's value, in bytes. A longer value is cut.
@@ -31,6 +31,25 @@ enum Field {
     Service,
     Node,
     Level,
+}
+
+/// The time after which no name with a date is made from newer records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Period {
+    Day,
+    Hour,
+}
+
+impl Period {
+    /// The end of the period of a time, in nanoseconds since the Unix epoch.
+    pub(crate) fn end(self, time: Nanos) -> Nanos {
+        const HOUR: Nanos = 3_600_000_000_000;
+        let length = match self {
+            Self::Day => 24 * HOUR,
+            Self::Hour => HOUR,
+        };
+        time.div_euclid(length).saturating_add(1).saturating_mul(length)
+    }
 }
 
 /// The fields by their names, in the order of the error's text.
@@ -70,6 +89,16 @@ impl Template {
             parts.push(Part::Text(rest.into()));
         }
         Ok(Self { parts })
+    }
+
+    /// How long records have the same date in their names; `None` if it is longer than a day.
+    pub(crate) fn period(&self) -> Option<Period> {
+        let has = |field| self.parts.contains(&Part::Field(field));
+        match (has(Field::Day), has(Field::Hour)) {
+            (true, true) => Some(Period::Hour),
+            (true, false) => Some(Period::Day),
+            (false, _) => None,
+        }
     }
 
     /// Fills in the fields from a record.
@@ -163,6 +192,22 @@ mod tests {
             ("{yyyy}{yyyy}", "20262026"),
         ] {
             assert_eq!(Template::parse(template).unwrap().render(&record), text, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_period_ends_with_the_date_of_the_name() {
+        for (template, end) in [
+            ("{yyyy}-{MM}-{dd}", Some("2026-01-03T00:00:00Z")),
+            ("{dd}/{HH}", Some("2026-01-02T04:00:00Z")),
+            ("{yyyy}-{MM}", None),
+            ("{HH}", None),
+            ("{service}", None),
+        ] {
+            let record = record("", "", "", "2026-01-02T03:04:05Z");
+            let found = Template::parse(template).unwrap().period().map(|period| period.end(record.time));
+            let end = end.map(|end| DateTime::parse_from_rfc3339(end).unwrap().timestamp_nanos_opt().unwrap());
+            assert_eq!(found, end, "{template}");
         }
     }
 

@@ -4,13 +4,9 @@ use async_trait::async_trait;
 use model::{Record, Text, Value};
 use pipeline::{
     Result,
-    follow::{Outgoing, Refused, Sent, Sink},
+    follow::{Outgoing, Refused, Sent, Sink, VIA},
 };
 
-/// The attribute with the ids of the stores, comma-separated, in order.
-const VIA: &str = "logboom.via";
-/// The same attribute after its way through Loki's protocol, whose names have no dots.
-const VIA_OF_LOKI: &str = "logboom_via";
 /// A record that passed this many stores is not sent on.
 const STORES: usize = 8;
 
@@ -39,17 +35,12 @@ impl Sink for Via<Box<dyn Sink>> {
         let mut indices = Vec::with_capacity(batch.records.len());
         let mut refused = Vec::new();
         for (index, stored) in batch.records.iter().enumerate() {
-            let mut way = way(&stored.record);
-            if way.split(',').count() >= STORES {
+            if stores(&stored.record) >= STORES {
                 refused.push(Refused { index, reason: looped() });
                 continue;
             }
-            if !way.is_empty() {
-                way.push(',');
-            }
-            way.push_str(&self.own);
             let mut stored = stored.clone();
-            set(&mut stored.record, &way);
+            add(&mut stored.record, &self.own);
             outgoing.records.push(stored);
             indices.push(index);
         }
@@ -72,15 +63,23 @@ fn looped() -> String {
     format!("the record has passed {STORES} Logboom stores ({VIA}); sinks form a loop: remove one, or filter by {VIA}")
 }
 
-/// The ids of the stores that the record has passed, comma-separated.
-fn way(record: &Record) -> String {
-    let ways = [VIA, VIA_OF_LOKI].map(|name| record.attribute(name).map(Value::to_string).unwrap_or_default());
-    let ids = ways.iter().flat_map(|way| way.split(',')).filter(|id| !id.is_empty());
-    ids.collect::<Vec<_>>().join(",")
+/// The number of stores that the record has passed.
+fn stores(record: &Record) -> usize {
+    match record.attribute(VIA) {
+        Some(Value::Text(way)) => way.split(',').filter(|id| !id.is_empty()).count(),
+        _ => 0,
+    }
 }
 
-fn set(record: &mut Record, way: &str) {
-    record.attributes.retain(|(name, _)| name != VIA && name != VIA_OF_LOKI);
-    let place = record.attributes.partition_point(|(name, _)| name.as_str() < VIA);
-    record.attributes.insert(place, (Text::const_new(VIA), Value::Text(way.into())));
+fn add(record: &mut Record, own: &str) {
+    match record.attributes.binary_search_by(|(name, _)| name.as_str().cmp(VIA)) {
+        Ok(place) => {
+            let value = &mut record.attributes[place].1;
+            *value = match value {
+                Value::Text(way) if !way.is_empty() => Value::Text(format!("{way},{own}").into()),
+                _ => Value::Text(own.into()),
+            };
+        }
+        Err(place) => record.attributes.insert(place, (Text::const_new(VIA), Value::Text(own.into()))),
+    }
 }

@@ -80,6 +80,8 @@ async fn only_documents_that_found_it_busy_are_sent_again() {
     let messages = |n: usize| -> Vec<_> {
         seen[n].lines().iter().filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
     };
+    let keys: std::collections::HashSet<_> = seen.iter().map(|seen| seen.header("idempotency-key")).collect();
+    assert_eq!(keys.len(), 3);
     assert_eq!((messages(1), messages(2)), (vec!["a".to_owned(), "d".to_owned()], vec!["d".to_owned()]));
 }
 
