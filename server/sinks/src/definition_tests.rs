@@ -17,7 +17,7 @@ fn a_definition_has_a_target_without_secrets() {
         ("l=loki+http://host:3100", "loki+http://host:3100"),
         ("l=loki+http://host:3100?from=now&tenant=shop", "loki+http://host:3100?tenant=shop"),
         ("o=otlp+https://host", "otlp+https://host"),
-        ("n_1-b=logboom+http://host:50051?query=service:shop", "logboom+http://host:50051"),
+        ("n_1-b=logboom+http://host:4317?query=service:shop", "logboom+http://host:4317"),
     ] {
         let definition = parse(text).unwrap();
         assert_eq!(definition.target, target);

@@ -148,3 +148,15 @@ async fn a_partial_success_of_otlp_refuses_its_request_and_no_other() {
     assert!(sent.refused[0].reason.contains("1 of the 500") && sent.refused[0].reason.contains("too old"));
     assert_eq!(server.seen().await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_destination_that_speaks_no_tls_is_unavailable() {
+    for scheme in ["https", "logboom+https"] {
+        let server = Server::start([]).await;
+        let url = format!("https://{}", server.address);
+        let error = sink(scheme, &url).send(&outgoing([record("m")])).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unavailable);
+        assert!(error.message.contains(&format!("{url} cannot be reached")), "{error}");
+        assert!(error.message.contains("TLS"), "{error}");
+    }
+}
