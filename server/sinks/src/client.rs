@@ -68,6 +68,17 @@ impl Client {
         Ok(Self { inner, name, headers, compress })
     }
 
+    /// Adds a header to each request.
+    ///
+    /// # Errors
+    /// `Invalid` if no header can carry the value.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Result<Self> {
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| Error::invalid(format!("{}: the header {name} cannot have this value", self.name)))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
     /// Scheme, host and port, for errors.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -19,6 +19,8 @@ use crate::{
 
 /// The most characters of a name.
 const NAME: usize = 64;
+/// Parameters of network sinks that change how records are sent and not where to.
+const WAYS: &[&str] = &["compress", "action"];
 const EXAMPLE: &str = "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn";
 
 /// A sink as a user defined it, checked.
@@ -69,7 +71,7 @@ impl Definition {
     fn of_url(name: &str, text: &str) -> Result<Self> {
         let kind = kind_of(text)?;
         let wrong = |what: &str| Error::invalid(format!("{what}, as in {}", kind.example));
-        let Parts { before_user, user_info, after_user, parameters } = Parts::of(text);
+        let Parts { user_info, after_user, parameters } = Parts::of(text);
         if after_user.contains('#') || parameters.contains('#') {
             return Err(wrong("a URL of a sink has no part after `#`; write `#` as %23"));
         }
@@ -105,10 +107,11 @@ impl Definition {
         // Built once to check the parameters and the path.
         (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
         parameters.finish()?;
+        let ways = if kind.transport == "file" { &[] } else { WAYS };
 
         Ok(Self {
             name: name.to_owned(),
-            target: format!("{before_user}{after_user}{}", rest.to_text()),
+            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text(ways)),
             query,
             start: start.unwrap_or_default(),
             has_plain_secret: user_info.password.is_some(),
@@ -159,10 +162,8 @@ impl Definition {
     }
 }
 
-/// The parts of a URL's text.
+/// The parts of a URL's text after the scheme.
 struct Parts<'a> {
-    /// Up to and including `://`.
-    before_user: &'a str,
     /// Without the `@`.
     user_info: Option<&'a str>,
     /// The host, the port and the path.
@@ -173,13 +174,12 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Self {
-        let start = text.find("://").map_or(0, |place| place + 3);
-        let (before_user, rest) = text.split_at(start);
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = &rest[..rest.find(['/', '\\', '#']).unwrap_or(rest.len())];
         match authority.rfind('@') {
-            Some(at) => Self { before_user, user_info: Some(&rest[..at]), after_user: &rest[at + 1..], parameters },
-            None => Self { before_user, user_info: None, after_user: rest, parameters },
+            Some(at) => Self { user_info: Some(&rest[..at]), after_user: &rest[at + 1..], parameters },
+            None => Self { user_info: None, after_user: rest, parameters },
         }
     }
 }

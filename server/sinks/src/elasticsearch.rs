@@ -17,7 +17,7 @@ use crate::{
     destination::Destination,
     document::{self, ELASTIC},
     parameters::{self, Parameters},
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, InParts, Limits, part_id},
     template::Template,
 };
 
@@ -27,6 +27,8 @@ const PART: Limits = Limits { records: 10_000, bytes: 5 << 20 };
 const ATTEMPTS: u32 = 4;
 /// The index of a URL without a path.
 const INDEX: &str = "logs-{yyyy}.{MM}.{dd}";
+/// Characters that no index has, with the space.
+const FORBIDDEN: &str = "\\/*?\"<>|,#: ";
 /// The most bytes of an index's name.
 const INDEX_BYTES: usize = 255;
 
@@ -56,6 +58,11 @@ impl Elasticsearch {
         let path = parameters::decode(to.url.path())?;
         let (prefix, index) = path.rsplit_once('/').unwrap_or(("", &path));
         let index = if index.is_empty() { INDEX } else { index };
+        if index.contains(|character: char| FORBIDDEN.contains(character) || character.is_control()) {
+            return Err(Error::invalid(format!(
+                "the index {index:?} has one of {FORBIDDEN}: no index can; write {INDEX}"
+            )));
+        }
         let mut url = to.url.clone();
         url.set_path(&format!("{prefix}/_bulk"));
         // Answers for thousands of documents are short then.
@@ -70,11 +77,14 @@ impl Elasticsearch {
         Ok(InParts::new(inner, PART))
     }
 
-    /// The name of a record's index: lower case, and not longer than allowed.
+    /// The name of a record's index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start.
     fn index_of(&self, record: &Record) -> String {
-        let mut name = self.index.render(record).to_lowercase();
-        name.truncate(name.floor_char_boundary(INDEX_BYTES));
-        name
+        let name = self.index.render(record).to_lowercase();
+        let name = name.trim_start_matches(['_', '-', '+']);
+        match &name[..name.floor_char_boundary(INDEX_BYTES)] {
+            "" => "logs".to_owned(),
+            name => name.to_owned(),
+        }
     }
 
     fn body<'a>(&self, records: impl Iterator<Item = &'a StoredRecord>) -> Vec<u8> {
@@ -177,8 +187,9 @@ impl Deliver for Elasticsearch {
         let mut waiting: Vec<usize> = (0..records.len()).collect();
         let mut pause = self.pause;
         for attempt in 1.. {
-            let body = self.body(waiting.iter().filter_map(|index| records.get(*index)));
-            let answer = self.client.post(&self.url, "application/x-ndjson", id, body).await?;
+            let documents = || waiting.iter().filter_map(|index| records.get(*index));
+            let id = if waiting.len() == records.len() { id } else { part_id(id, documents()) };
+            let answer = self.client.post(&self.url, "application/x-ndjson", id, self.body(documents())).await?;
             let mut busy = Vec::new();
             let mut why = String::new();
             for (index, item) in waiting.iter().copied().zip(self.read(&answer.body, waiting.len())?) {

@@ -42,8 +42,8 @@ pub(crate) const KINDS: [Kind; 13] = [
     loki("loki+https", "https", "loki+https://host"),
     otlp("otlp+http", "http", "otlp+http://host:4318"),
     otlp("otlp+https", "https", "otlp+https://host"),
-    logboom("logboom+http", "http", "logboom+http://host:50051"),
-    logboom("logboom+https", "https", "logboom+https://host:50051"),
+    logboom("logboom+http", "http", "logboom+http://host:4317"),
+    logboom("logboom+https", "https", "logboom+https://host:4317"),
     Kind {
         scheme: "file",
         transport: "file",

@@ -36,6 +36,8 @@ mod parts;
 mod secrets;
 mod tcp;
 mod template;
+#[cfg(test)]
+mod tests;
 mod via;
 
 pub use definition::Definition;

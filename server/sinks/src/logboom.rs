@@ -28,7 +28,10 @@ const PART: Limits = Limits { records: limits::RECORDS_PER_BATCH, bytes: limits:
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Logboom {
-    client: LogServiceClient<Channel>,
+    endpoint: Endpoint,
+    compression: Option<CompressionEncoding>,
+    /// Made with the first batch, because it needs a runtime and a definition is parsed without one.
+    client: Option<LogServiceClient<Channel>>,
     /// Scheme, host and port, for errors.
     name: String,
     authorization: Option<MetadataValue<Ascii>>,
@@ -66,11 +69,17 @@ impl Logboom {
         if to.url.scheme() == "https" {
             endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(unusable)?;
         }
-        let mut client = LogServiceClient::new(endpoint.connect_lazy());
-        if let Some(compression) = compression.flatten() {
-            client = client.send_compressed(compression);
-        }
-        Ok(InParts::new(Self { client, name, authorization, timeout: to.timing.request }, PART))
+        let compression = compression.flatten();
+        let inner = Self { endpoint, compression, client: None, name, authorization, timeout: to.timing.request };
+        Ok(InParts::new(inner, PART))
+    }
+
+    fn client(&mut self) -> &mut LogServiceClient<Channel> {
+        let (endpoint, compression) = (&self.endpoint, self.compression);
+        self.client.get_or_insert_with(|| {
+            let client = LogServiceClient::new(endpoint.connect_lazy());
+            compression.into_iter().fold(client, LogServiceClient::send_compressed)
+        })
     }
 
     /// The error of a status. The server's own texts name the way out.
@@ -85,11 +94,13 @@ impl Logboom {
                 unavailable(format!("{text}; check the user, the password or the token of the sink"))
             }
             Code::Unimplemented | Code::NotFound => unavailable(format!("{text}; is this the gRPC port of a Logboom?")),
-            _ => {
-                let cause = std::error::Error::source(status).map(client::root_cause);
-                let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-                Error { retry_after: after, ..unavailable(format!("{text}{cause}; check the address and the port")) }
-            }
+            _ => match std::error::Error::source(status) {
+                Some(cause) => {
+                    let (name, cause) = (&self.name, client::root_cause(cause));
+                    unavailable(format!("{name} cannot be reached: {cause}; check the address, the port and TLS"))
+                }
+                None => Error { retry_after: after, ..unavailable(text) },
+            },
         }
     }
 }
@@ -105,7 +116,7 @@ impl Deliver for Logboom {
         if let Some(value) = &self.authorization {
             request.metadata_mut().insert("authorization", value.clone());
         }
-        let answer = tokio::time::timeout(self.timeout, self.client.push(request))
+        let answer = tokio::time::timeout(self.timeout, self.client().push(request))
             .await
             .map_err(|_| unavailable(format!("{}: no answer in {:?}; is it overloaded?", self.name, self.timeout)))?
             .map_err(|status| self.refusal(&status))?;

@@ -8,7 +8,10 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use async_trait::async_trait;
 use model::{Record, StoredRecord, hex};
-use pipeline::{BatchId, Error, Result, follow::Refused};
+use pipeline::{
+    BatchId, Error, Result,
+    follow::{Refused, VIA},
+};
 use prost::Message as _;
 use url::Url;
 
@@ -22,6 +25,8 @@ use crate::{
 /// Well below the burst of 6 MB that Loki allows by default.
 const PART: Limits = Limits { records: 10_000, bytes: 1 << 20 };
 const PATH: &str = "/loki/api/v1/push";
+/// The header with the tenant, which a Loki with `auth_enabled` requires.
+const TENANT: &str = "x-scope-orgid";
 /// Loki's own name for the service of a stream without one. A stream needs a label.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
@@ -31,10 +36,19 @@ pub(crate) struct Loki {
 }
 
 impl Loki {
-    pub(crate) fn new(to: &Destination, _: &mut Parameters) -> Result<InParts<Self>> {
-        let client = Client::new(to, false)?;
+    pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
+        let mut client = Client::new(to, false)?;
+        if let Some(tenant) = parameters.parse("tenant", "a name", |text| is_tenant(text).then(|| text.to_owned()))? {
+            client = client.with_header(TENANT, &tenant)?;
+        }
         Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, PART))
     }
+}
+
+/// Source: <https://grafana.com/docs/mimir/latest/configure/about-tenant-ids/>, which Loki follows.
+fn is_tenant(text: &str) -> bool {
+    (1..=150).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte))
 }
 
 #[async_trait]
@@ -89,11 +103,7 @@ fn quoted(text: &str) -> String {
 fn entry(record: &Record) -> Entry {
     let mut metadata: Vec<Label> = Vec::new();
     let mut add = |name: &str, value: String| {
-        let mut name: String =
-            name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
-        if name.starts_with(|first: char| first.is_ascii_digit()) {
-            name.insert(0, '_');
-        }
+        let mut name = metadata_name(name);
         while metadata.iter().any(|label| label.name == name) {
             name.push('_');
         }
@@ -114,6 +124,19 @@ fn entry(record: &Record) -> Entry {
         line: record.message.clone(),
         structured_metadata: metadata,
     }
+}
+
+/// A name that LogQL can read. The attribute against loops keeps its own, so that another Logboom knows it.
+fn metadata_name(key: &str) -> String {
+    if key == VIA {
+        return key.to_owned();
+    }
+    let mut name: String =
+        key.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name
 }
 
 /// `logproto.PushRequest` of Loki's `pkg/push/push.proto`.
@@ -195,11 +218,11 @@ mod tests {
 
     #[test]
     fn names_of_metadata_are_those_of_logql_and_unique() {
-        let keys = ["1st", "http.status", "http_status"];
+        let keys = ["1st", "http.status", "http_status", "logboom.via"];
         let attributes = keys.map(|key| (Text::from(key), Value::Int(1))).to_vec();
         let names: Vec<_> =
             entry(&Record { attributes, ..record("m") }).structured_metadata.into_iter().map(|one| one.name).collect();
-        assert_eq!(names, ["_1st", "http_status", "http_status_"]);
+        assert_eq!(names, ["_1st", "http_status", "http_status_", "logboom.via"]);
     }
 
     #[test]

@@ -99,13 +99,12 @@ impl Limits {
 
 /// The id of a part. It covers the records: if some of a batch are deleted before it is sent again, other records
 /// never get the id of a part that was acknowledged.
-fn part_id(id: BatchId, part: &[StoredRecord]) -> BatchId {
+pub(crate) fn part_id<'a>(id: BatchId, part: impl IntoIterator<Item = &'a StoredRecord>) -> BatchId {
     let mut digest = Sha256::new();
     digest.update(id.0);
-    for stored in [part.first(), part.last()].into_iter().flatten() {
+    for stored in part {
         digest.update(stored.position.0.to_be_bytes());
     }
-    digest.update((part.len() as u64).to_be_bytes());
     BatchId::of_digest(digest)
 }
 
