@@ -130,6 +130,11 @@ impl Definition {
         self.kind.transport == "file"
     }
 
+    /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
+    pub fn wants_packets(&self) -> bool {
+        self.is_file() && self.parameters.clone().take("format").as_deref() == Some("s2")
+    }
+
     /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
     /// systems add it to the attribute `logboom.via` of each record.
     ///
