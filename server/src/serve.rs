@@ -128,7 +128,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
     let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let doors = streams::Doors::bind(&options.streams.doors, options.assume_timezone, max_connections, &ingest).await?;
+    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets: false };
+    let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
