@@ -9,6 +9,7 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
+mod forwarding;
 mod grpc;
 mod http;
 mod listen;

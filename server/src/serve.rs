@@ -14,7 +14,7 @@ use pipeline::{
     Supervisor,
     admit::{Ingest, IngestOptions},
     clock::Clock,
-    consume,
+    consume, follow,
     live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
@@ -29,7 +29,7 @@ use crate::{
     engines,
     engines::Engines,
     fallback::finished,
-    grpc, http,
+    forwarding, grpc, http,
     listen::Listener,
     shutdown,
     site::{self, Site},
@@ -54,7 +54,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         }
     };
 
-    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor));
+    let definitions = forwarding::definitions(&options.sinks.sinks, &*documents).await?;
+    let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
+    let store_id = forwarding::store_id(&*documents).await?;
+
+    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
     let hub_stop = CancellationToken::new();
     let live_options = LiveOptions {
         subscriptions: options.limits.max_tails,
@@ -79,7 +83,18 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let letters = Letters::new(store.clone(), ingest.clone(), clock, options.retention.dead_letters());
     let parts = Parts::new(store.clone());
     let views = Views::new(Arc::clone(&documents));
-    let transfer = Transfer::new(documents);
+    let transfer = Transfer::new(Arc::clone(&documents));
+    let follow_options = follow::Options {
+        store: store.clone(),
+        documents,
+        live: Arc::clone(&live),
+        supervisor: supervisor.clone(),
+        clock: Clock::system(),
+        holder: pipeline::holder(),
+        retention: options.retention.retention,
+    };
+    let listening = options.listen.addresses().chain(options.streams.doors.addresses()).collect::<Vec<_>>();
+    let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState {
@@ -93,6 +108,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             figures: figures.clone(),
             letters: letters.clone(),
             parts: parts.clone(),
+            followers: Arc::clone(&followers),
             live: Arc::clone(&live),
             queue: Arc::clone(&queue),
             store: store.clone(),
@@ -109,6 +125,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             letters,
             parts,
             views,
+            followers: Arc::clone(&followers),
             supervisor: supervisor.clone(),
             recent,
             doors: Arc::clone(&doors_known),
@@ -128,7 +145,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
     let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets: false };
+    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
     let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
@@ -171,6 +188,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
+        followers.close().await;
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");
@@ -237,13 +255,14 @@ async fn listeners(
     Ok(listeners)
 }
 
-fn ingest_options(options: &ServeOptions, supervisor: &Supervisor) -> IngestOptions {
+fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
         body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        store_id: Some(store_id),
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
     }

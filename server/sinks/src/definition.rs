@@ -3,29 +3,25 @@
 use std::{env, fmt};
 
 use model::Query;
-use pipeline::{Error, ErrorClass, Result, follow::Sink};
+use pipeline::{
+    Error, ErrorClass, Result,
+    follow::{Sink, Start},
+};
 use url::Url;
 
 use crate::{
-    kinds::{self, Accepts, Destination, KINDS, Kind},
+    destination::Destination,
+    kinds::{self, Accepts, KINDS, Kind},
     parameters::{Parameters, decode},
-    secrets::{Credentials, Environment, UserInfo},
+    secrets::{Credentials, Environment, UserInfo, variable_prefix},
     via::Via,
 };
 
 /// The most characters of a name.
 const NAME: usize = 64;
+/// Parameters of network sinks that change how records are sent and not where to.
+const WAYS: &[&str] = &["compress", "action"];
 const EXAMPLE: &str = "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn";
-
-/// Where a new sink starts. One that has a cursor continues there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
-    /// With the first record stored after its first start.
-    #[default]
-    Now,
-    /// With the oldest stored record.
-    Oldest,
-}
 
 /// A sink as a user defined it, checked.
 #[derive(Clone)]
@@ -75,7 +71,7 @@ impl Definition {
     fn of_url(name: &str, text: &str) -> Result<Self> {
         let kind = kind_of(text)?;
         let wrong = |what: &str| Error::invalid(format!("{what}, as in {}", kind.example));
-        let Parts { before_user, user_info, after_user, parameters } = Parts::of(text);
+        let Parts { user_info, after_user, parameters } = Parts::of(text);
         if after_user.contains('#') || parameters.contains('#') {
             return Err(wrong("a URL of a sink has no part after `#`; write `#` as %23"));
         }
@@ -109,12 +105,13 @@ impl Definition {
         })?;
         let rest = parameters.clone();
         // Built once to check the parameters and the path.
-        (kind.build)(Destination { url: url.clone(), credentials: Credentials::None }, &mut parameters)?;
+        (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
         parameters.finish()?;
+        let ways = if kind.transport == "file" { &[] } else { WAYS };
 
         Ok(Self {
             name: name.to_owned(),
-            target: format!("{before_user}{after_user}{}", rest.to_text()),
+            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text(ways)),
             query,
             start: start.unwrap_or_default(),
             has_plain_secret: user_info.password.is_some(),
@@ -125,14 +122,20 @@ impl Definition {
         })
     }
 
-    /// Whether records of any kind of file could be written: such sinks come from flags and configuration files only.
-    pub fn is_file(&self) -> bool {
-        self.kind.transport == "file"
+    /// The host and the port of the destination; `None` for a file.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let host = self.url.host_str()?.trim_matches(['[', ']']);
+        Some((host.to_owned(), self.url.port_or_known_default()?))
+    }
+
+    /// The environment variable that can hold the password; with `_FILE` after it, the path of a file that does.
+    pub fn password_variable(&self) -> String {
+        format!("{}PASSWORD", variable_prefix(&self.name))
     }
 
     /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
     pub fn wants_packets(&self) -> bool {
-        self.is_file() && self.parameters.clone().take("format").as_deref() == Some("s2")
+        self.kind.transport == "file" && self.parameters.clone().take("format").as_deref() == Some("s2")
     }
 
     /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
@@ -157,17 +160,15 @@ impl Definition {
         {
             return Err(Error::invalid(format!("sink {}: {} does not take {text}", self.name, self.kind.scheme)));
         }
-        let destination = Destination { url: self.url.clone(), credentials };
+        let destination = Destination::new(self.url.clone(), credentials);
         let sink = (self.kind.build)(destination, &mut self.parameters.clone())
             .map_err(|error| Error { message: format!("sink {}: {}", self.name, error.message), ..error })?;
-        Ok(if self.is_file() { sink } else { Box::new(Via::new(sink, own)) })
+        Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
     }
 }
 
-/// The parts of a URL's text.
+/// The parts of a URL's text after the scheme.
 struct Parts<'a> {
-    /// Up to and including `://`.
-    before_user: &'a str,
     /// Without the `@`.
     user_info: Option<&'a str>,
     /// The host, the port and the path.
@@ -178,13 +179,12 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Self {
-        let start = text.find("://").map_or(0, |place| place + 3);
-        let (before_user, rest) = text.split_at(start);
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = &rest[..rest.find(['/', '\\', '#']).unwrap_or(rest.len())];
         match authority.rfind('@') {
-            Some(at) => Self { before_user, user_info: Some(&rest[..at]), after_user: &rest[at + 1..], parameters },
-            None => Self { before_user, user_info: None, after_user: rest, parameters },
+            Some(at) => Self { user_info: Some(&rest[..at]), after_user: &rest[at + 1..], parameters },
+            None => Self { user_info: None, after_user: rest, parameters },
         }
     }
 }

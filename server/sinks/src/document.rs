@@ -126,3 +126,67 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
     // Neither a text nor a number can fail, nor can writing to memory.
     let _ = serde_json::to_writer(out, value);
 }
+
+#[cfg(test)]
+mod tests {
+    use doors::{elastic, json as plain, mapping::USUAL};
+    use model::{Text, Value};
+    use pipeline::normalise::{Normaliser, RawRecord};
+
+    use super::*;
+    use crate::examples;
+
+    fn text(record: &Record, names: &Names) -> String {
+        let mut out = Vec::new();
+        write(record, names, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The record as another Logboom has it.
+    fn received(raw: RawRecord, sent: &Record) -> Record {
+        let record = Normaliser::default().record(raw, sent.time + 1_000_000_000).unwrap();
+        Record { id: sent.id, observed_time: sent.observed_time, ..record }
+    }
+
+    #[test]
+    fn a_line_comes_back_as_the_same_record() {
+        for sent in [examples::full(), examples::record("m")] {
+            let decoded = plain::decode(text(&sent, &PLAIN).as_bytes(), &USUAL).unwrap();
+            let [raw] = &decoded.records[..] else { panic!("{decoded:?}") };
+            assert_eq!(received(raw.clone(), &sent), sent);
+        }
+    }
+
+    #[test]
+    fn a_document_comes_back_as_the_same_record() {
+        let sent = examples::full();
+        let decoded = elastic::decode_one(text(&sent, &ELASTIC).as_bytes(), "").unwrap();
+        assert_eq!(received(decoded.records[0].clone(), &sent), sent);
+    }
+
+    #[test]
+    fn a_document_has_the_common_names() {
+        let expected = concat!(
+            r#"{"@timestamp":"2023-11-14T22:13:20.000000123Z","message":"two\nlines","log.level":"notice","#,
+            r#""severity_number":14,"service.name":"shop","host.name":"a1","#,
+            r#""trace.id":"5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b","span.id":"eeeeeeeeeeeeeeee","#,
+            r#""batch":true,"duration_ms":2.0,"http.status":-503,"user":"Ann \"the\" 한글\n"}"#,
+        );
+        assert_eq!(text(&examples::full(), &ELASTIC), expected);
+    }
+
+    #[test]
+    fn no_name_occurs_twice() {
+        let mut record = examples::record("m");
+        let keys = ["host", "level", "message", "other"];
+        record.attributes = keys.map(|key| (Text::from(key), Value::Int(1))).to_vec();
+        for (names, moved) in [(&PLAIN, &["level", "message"][..]), (&ELASTIC, &["host", "message"])] {
+            let object: serde_json::Map<_, _> = serde_json::from_str(&text(&record, names)).unwrap();
+            assert_eq!(object["message"], "m");
+            assert_eq!(object["other"], 1);
+            for key in moved {
+                assert_eq!(object[&format!("attributes.{key}")], 1, "{key}");
+            }
+        }
+    }
+}

@@ -1,16 +1,13 @@
 //! The table of kinds of sinks: one row for each scheme of a URL.
 
-use pipeline::{Error, Result, follow::Sink};
-use url::Url;
+use pipeline::{Result, follow::Sink};
 
-use crate::{file::FileSink, parameters::Parameters, secrets::Credentials, tcp::TcpSink};
+use crate::{
+    destination::Destination, elasticsearch::Elasticsearch, file::FileSink, http::Http, logboom::Logboom, loki::Loki,
+    otlp::Otlp, parameters::Parameters, tcp::TcpSink,
+};
 
-/// What a kind is built from. The kind's parameters come separately.
-pub(crate) struct Destination {
-    /// Without user information. A scheme such as `elasticsearch+https` has become `https`; `tcp+tls` stays.
-    pub(crate) url: Url,
-    pub(crate) credentials: Credentials,
-}
+type Build = fn(Destination, &mut Parameters) -> Result<Box<dyn Sink>>;
 
 /// One kind of sink.
 pub(crate) struct Kind {
@@ -22,7 +19,7 @@ pub(crate) struct Kind {
     /// The credentials that the protocol can carry.
     pub(crate) accepts: &'static [Accepts],
     /// Makes the sink and takes its parameters. Neither connects nor touches a file.
-    pub(crate) build: fn(Destination, &mut Parameters) -> Result<Box<dyn Sink>>,
+    pub(crate) build: Build,
 }
 
 /// A way to prove who one is.
@@ -65,28 +62,29 @@ pub(crate) fn find(scheme: &str) -> Option<&'static Kind> {
 
 const HTTP: &[Accepts] = &[Basic, Bearer];
 
-fn not_yet(_: Destination, _: &mut Parameters) -> Result<Box<dyn Sink>> {
-    Err(Error::invalid("not yet"))
-}
-
 const fn http(scheme: &'static str, transport: &'static str, example: &'static str) -> Kind {
-    Kind { scheme, transport, example, accepts: HTTP, build: not_yet }
+    let build: Build = |to, parameters| Ok(Box::new(Http::new(&to, parameters)?));
+    Kind { scheme, transport, example, accepts: HTTP, build }
 }
 
 const fn elasticsearch(scheme: &'static str, transport: &'static str, example: &'static str) -> Kind {
-    Kind { scheme, transport, example, accepts: &[Basic, ApiKey, Bearer], build: not_yet }
+    let build: Build = |to, parameters| Ok(Box::new(Elasticsearch::new(&to, parameters)?));
+    Kind { scheme, transport, example, accepts: &[Basic, ApiKey, Bearer], build }
 }
 
 const fn loki(scheme: &'static str, transport: &'static str, example: &'static str) -> Kind {
-    Kind { scheme, transport, example, accepts: HTTP, build: not_yet }
+    let build: Build = |to, parameters| Ok(Box::new(Loki::new(&to, parameters)?));
+    Kind { scheme, transport, example, accepts: HTTP, build }
 }
 
 const fn otlp(scheme: &'static str, transport: &'static str, example: &'static str) -> Kind {
-    Kind { scheme, transport, example, accepts: HTTP, build: not_yet }
+    let build: Build = |to, parameters| Ok(Box::new(Otlp::new(&to, parameters)?));
+    Kind { scheme, transport, example, accepts: HTTP, build }
 }
 
 const fn logboom(scheme: &'static str, transport: &'static str, example: &'static str) -> Kind {
-    Kind { scheme, transport, example, accepts: HTTP, build: not_yet }
+    let build: Build = |to, parameters| Ok(Box::new(Logboom::new(&to, parameters)?));
+    Kind { scheme, transport, example, accepts: HTTP, build }
 }
 
 const fn tcp(scheme: &'static str, example: &'static str) -> Kind {

@@ -78,7 +78,7 @@ impl UserInfo {
 }
 
 /// `LOGBOOM_SINK_<NAME>_`, in upper case, `-` as `_`.
-fn variable_prefix(name: &str) -> String {
+pub(crate) fn variable_prefix(name: &str) -> String {
     format!("LOGBOOM_SINK_{}_", name.to_ascii_uppercase().replace('-', "_"))
 }
 

@@ -4,11 +4,9 @@ use async_trait::async_trait;
 use model::{Record, Text, Value};
 use pipeline::{
     Result,
-    follow::{Outgoing, Refused, Sent, Sink},
+    follow::{Outgoing, Refused, Sent, Sink, VIA},
 };
 
-/// The attribute with the ids of the stores, comma-separated, in order.
-pub(crate) const VIA: &str = "logboom.via";
 /// A record that passed this many stores is not sent on.
 const STORES: usize = 8;
 

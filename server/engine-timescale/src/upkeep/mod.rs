@@ -12,7 +12,7 @@ mod turn;
 
 use std::{sync::Arc, time::Duration};
 
-use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, hold};
+use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, hold, holder};
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
@@ -127,12 +127,6 @@ impl Upkeep {
         session.end();
         Ok(())
     }
-}
-
-/// Names this node for people.
-fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}, process {}", host.trim(), std::process::id())
 }
 
 /// Logs what could not be done. The session may be gone, which the next statement tells.

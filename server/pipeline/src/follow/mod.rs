@@ -9,13 +9,34 @@
 //! |---|---|
 //! | `cursor` | the document with the progress of a follower |
 //! | `follower` | the loop: read, send, acknowledge, retry |
+//! | `followers` | all followers of this process; pausing them |
+//! | `letters` | refused records as dead letters |
 //! | `source` | batches of matching records, from memory near the newest end, otherwise from the store |
 //! | `status` | what System, the API and `/metrics` show of each follower |
 
-use async_trait::async_trait;
-use model::StoredRecord;
+mod cursor;
+mod follower;
+mod followers;
+mod letters;
+mod source;
+mod status;
 
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use model::{Query, StoredRecord};
+use sha2::{Digest as _, Sha256};
+
+pub use self::{
+    cursor::CURSOR,
+    followers::{Followers, Options, PAUSE},
+    letters::is_of_sink,
+    status::{FollowerState, FollowerStatus},
+};
 use crate::{BatchId, Result};
+
+/// The attribute of a forwarded record with the ids of the Logboom stores that it has passed, comma-separated, in order.
+pub const VIA: &str = "logboom.via";
 
 /// The maximum number of records of one [`Outgoing`] batch.
 pub const RECORDS: usize = 10_000;
@@ -55,6 +76,49 @@ pub struct Outgoing {
     /// The same for each attempt to send this batch.
     pub id: BatchId,
     pub records: Vec<StoredRecord>,
+}
+
+impl Outgoing {
+    /// The id is derived from the sink and the ids of the first and the last record.
+    fn new(sink: &str, records: Vec<StoredRecord>) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(sink);
+        for stored in records.first().iter().chain(&records.last()) {
+            digest.update(stored.record.id.to_bytes());
+        }
+        Self { id: BatchId::of_digest(digest), records }
+    }
+}
+
+/// Where a sink starts that has no cursor yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With the first record stored after its first start.
+    #[default]
+    Now,
+    /// With the oldest stored record.
+    Oldest,
+}
+
+/// A follower to run.
+#[derive(Clone)]
+pub struct Definition {
+    /// Unique. The cursor belongs to it.
+    pub name: String,
+    /// The destination without secrets. It cannot change under the same name.
+    pub target: String,
+    /// The filter as text; empty for all records.
+    pub query_text: String,
+    pub query: Query,
+    pub start: Start,
+    /// Builds the sink; called for each turn under the lease.
+    pub build: Arc<dyn Fn() -> Result<Box<dyn Sink>> + Send + Sync>,
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Definition({} to {})", self.name, self.target)
+    }
 }
 
 /// The result of [`Sink::send`].
