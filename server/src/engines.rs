@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use pipeline::{
-    Documents, LogStore, Queue, Supervisor,
+    Document, Documents, LogStore, Queue, Supervisor,
     documents::{Overlay, folder::Files},
 };
 
@@ -19,12 +19,15 @@ pub(crate) struct Engines {
     pub store: Arc<dyn LogStore>,
     /// Those of the store, and those of the configuration's files in front of them.
     pub documents: Arc<dyn Documents>,
+    /// The sinks of the configuration's files.
+    pub sinks: Vec<Document>,
 }
 
 impl Engines {
     fn new(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, files: Files) -> Self {
+        let sinks = files.list(&SINK).cloned().collect();
         let documents = Arc::new(Overlay::new(store.documents(), files));
-        Self { queue, store, documents }
+        Self { queue, store, documents, sinks }
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
-    let Engines { queue, store, documents } = tokio::select! {
+    let Engines { queue, store, documents, sinks } = tokio::select! {
         engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
         signal = shutdown::requested() => {
             tracing::info!("{signal} before the engines were ready");
@@ -54,8 +54,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         }
     };
 
-    let definitions = forwarding::definitions(&options.sinks.sinks, &*documents).await?;
-    let store_id = forwarding::store_id(&*documents).await?;
+    let definitions = forwarding::definitions(&options.sinks.sinks, &sinks)?;
+    let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
+    let store_id = follow::store_id(&*documents).await?;
 
     let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
     let hub_stop = CancellationToken::new();
@@ -144,7 +145,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
     let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let doors = streams::Doors::bind(&options.streams.doors, options.assume_timezone, max_connections, &ingest).await?;
+    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
+    let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();

@@ -133,6 +133,11 @@ impl Definition {
         format!("{}PASSWORD", variable_prefix(&self.name))
     }
 
+    /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
+    pub fn wants_packets(&self) -> bool {
+        self.kind.transport == "file" && self.parameters.clone().take("format").as_deref() == Some("s2")
+    }
+
     /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
     /// systems add it to the attribute `logboom.via` of each record.
     ///

@@ -101,3 +101,16 @@ fn every_example_of_a_kind_reads() {
     }
     assert!(parse(EXAMPLE).is_ok());
 }
+
+#[test]
+fn only_files_in_the_form_of_s2_want_packets() {
+    for (url, wants) in [
+        ("file:///logs/all.log?format=s2", true),
+        ("file:///logs/all.log?query=level>=warn&format=s2&rotate=1MB", true),
+        ("file:///logs/all.log?format=ndjson", false),
+        ("file:///logs/all.log", false),
+        ("tcp://host:5170", false),
+    ] {
+        assert_eq!(Definition::parse(&format!("a={url}")).unwrap().wants_packets(), wants, "{url}");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `own` | the id of this store, and whether an address is this server's own |
+//! | `own` | whether an address is this server's own |
 
 mod own;
 
@@ -15,13 +15,11 @@ use model::{
     time::{self, Nanos},
 };
 use pipeline::{
-    Documents, Error, Json, Kind, Result,
+    Document, Error, Json, Kind, Result,
     follow::{self, FollowerStatus, Followers},
 };
 use serde::Deserialize;
 use sinks::Definition;
-
-pub(crate) use own::store_id;
 
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.
@@ -47,9 +45,9 @@ fn check_document(name: &str, body: &Json) -> Result<()> {
 ///
 /// # Errors
 /// Two have the same name, or a secret of one cannot be read.
-pub(crate) async fn definitions(flags: &[Definition], documents: &dyn Documents) -> anyhow::Result<Vec<Definition>> {
+pub(crate) fn definitions(flags: &[Definition], files: &[Document]) -> anyhow::Result<Vec<Definition>> {
     let mut definitions = flags.to_vec();
-    for document in documents.list(&SINK).await?.documents.into_iter().filter(|document| document.file.is_some()) {
+    for document in files {
         definitions.push(read_document(&document.name, &document.body)?);
     }
     let mut names = HashSet::new();

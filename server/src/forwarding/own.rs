@@ -1,27 +1,8 @@
-//! The id of this store, and whether an address is this server's own.
+//! Whether an address is this server's own.
 
 use std::net::SocketAddr;
 
-use pipeline::{Documents, Expected, Json, Kind, Result, documents::unchecked};
 use tokio::net::{TcpListener, lookup_host};
-
-/// The id of the store: one document. All nodes of a store share it.
-const STORE: Kind =
-    Kind { name: "store", plural: "ids of the store", most_bytes: 64, most_documents: 1, check: unchecked };
-const NAME: &str = "id";
-
-/// 8 random hexadecimal digits, made at the first call.
-pub(crate) async fn store_id(documents: &dyn Documents) -> Result<String> {
-    if let Some(document) = documents.get(&STORE, NAME).await? {
-        return document.body.read();
-    }
-    let id = format!("{:08x}", uuid::Uuid::now_v7().as_u128() as u32);
-    match documents.put(&STORE, NAME, &Json::from_value(&id)?, Expected::Absent, None).await {
-        Ok(_) => Ok(id),
-        // Another node was first.
-        Err(error) => documents.get(&STORE, NAME).await?.ok_or(error)?.body.read(),
-    }
-}
 
 /// Whether one of this server's listeners has the address. A name that cannot be resolved now is not one.
 pub(super) async fn is_own(host: &str, port: u16, listeners: &[SocketAddr]) -> bool {

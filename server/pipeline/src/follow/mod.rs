@@ -12,6 +12,7 @@
 //! | `followers` | all followers of this process; pausing them |
 //! | `letters` | refused records as dead letters |
 //! | `source` | batches of matching records, from memory near the newest end, otherwise from the store |
+//! | `store_id` | the id of the store, which ends loops of forwarded records |
 //! | `status` | what System, the API and `/metrics` show of each follower |
 
 mod cursor;
@@ -20,6 +21,7 @@ mod followers;
 mod letters;
 mod source;
 mod status;
+mod store_id;
 
 use std::{fmt, sync::Arc};
 
@@ -32,6 +34,7 @@ pub use self::{
     followers::{Followers, Options, PAUSE},
     letters::is_of_sink,
     status::{FollowerState, FollowerStatus},
+    store_id::store_id,
 };
 use crate::{BatchId, Result};
 
