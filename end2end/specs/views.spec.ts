@@ -1,5 +1,8 @@
 // Saved views: shared, by name and by link.
-import { unique } from '../fixtures/api.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Api, unique } from '../fixtures/api.ts';
+import { Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 test('a view is saved, found by another reader, and removed', async ({ api, explore, page, browser }) => {
@@ -34,5 +37,58 @@ test('a view leads nowhere else', async ({ api }) => {
     });
     expect([400, 422]).toContain(answer.status);
     expect(await answer.text()).toContain('address');
+  }
+});
+
+test('a view from a file is shown, opened, and read-only', async ({ engines, explore, page }, testInfo) => {
+  const service = unique('from-file');
+  const [fixed, stored] = [`errors of ${service}`, `all of ${service}`];
+  const query = `service:${service} level:error`;
+  const folder = testInfo.outputPath('config');
+  mkdirSync(folder);
+  const document = { address: `/?${new URLSearchParams({ q: query, range: '24h' })}` };
+  writeFileSync(
+    join(folder, 'views.json'),
+    JSON.stringify({ format: 1, documents: [{ kind: 'view', name: fixed, document }] }),
+  );
+  const program = await Program.start(engines, '--config-dir', folder);
+  try {
+    const api = new Api(program.url);
+    const change = (method: string, name: string) =>
+      fetch(`${api.url}/api/v1/views/${encodeURIComponent(name)}`, {
+        method,
+        ...(method === 'PUT' && {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ address: `/?q=service:${service}` }),
+        }),
+      });
+    await api.store({ service, level: 'error', message: 'lost' }, { service, message: 'kept' });
+    expect((await change('PUT', stored)).status).toBe(204);
+
+    await page.goto(api.url);
+    await explore.ready();
+    await page.getByTestId('views').locator('summary').click();
+    const entry = (name: string) => page.locator('.menu-content li').filter({ hasText: name });
+    // A stored view has the control that the view from the file lacks.
+    await expect(entry(stored).getByTestId('remove-view')).toBeVisible();
+    await expect(entry(stored).getByTestId('read-only-view')).toHaveCount(0);
+    await expect(entry(fixed).getByTestId('read-only-view')).toHaveText('read-only');
+    await expect(entry(fixed).getByTestId('remove-view')).toHaveCount(0);
+
+    await entry(fixed).getByTestId('saved-view').click();
+    await expect(explore.searchBox).toHaveValue(query);
+    await expect(explore.messages).toHaveText(['lost']);
+    await expect(page).toHaveURL(/range=24h/);
+
+    for (const method of ['DELETE', 'PUT']) {
+      const answer = await change(method, fixed);
+      expect(answer.status, method).toBe(409);
+      expect(await answer.text()).toContain('views.json');
+    }
+    expect((await change('DELETE', stored)).status).toBe(204);
+    const views = await (await api.get('/api/v1/views')).json();
+    expect(views).toContainEqual({ name: fixed, address: document.address, read_only: true });
+  } finally {
+    await program.remove();
   }
 });

@@ -8,7 +8,10 @@ use pipeline::{
     documents::{Overlay, folder::Files},
 };
 
-use crate::config::{EngineOptions, RetentionOptions};
+use crate::{
+    config::{EngineOptions, RetentionOptions},
+    forwarding::SINK,
+};
 
 /// A queue and a store that belong together.
 pub(crate) struct Engines {
@@ -85,7 +88,8 @@ pub(crate) async fn open(
 /// Reads the documents of `--config-dir`.
 fn files(options: &EngineOptions) -> anyhow::Result<Files> {
     let Some(folder) = &options.config_dir else { return Ok(Files::default()) };
-    let files = Files::read(folder, reading::KINDS).context("--config-dir")?;
+    let kinds = [reading::KINDS, &[&SINK]].concat();
+    let files = Files::read(folder, &kinds).context("--config-dir")?;
     tracing::info!(documents = files.count(), "documents read from {}", folder.display());
     Ok(files)
 }

@@ -1,7 +1,7 @@
 //! Documents: small JSON values by kind and name.
 
 use pipeline::{Document, Expected, Json, Kind, Lease, Listing, Result, Version};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{Catalogue, failed};
 
@@ -61,8 +61,7 @@ impl Catalogue {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        self.documents_changed.send_replace(());
+        self.commit_documents(transaction).await?;
         Ok(version)
     }
 
@@ -88,9 +87,16 @@ impl Catalogue {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        self.documents_changed.send_replace(());
+        self.commit_documents(transaction).await?;
         Ok(true)
+    }
+
+    /// Commits a change of documents and wakes every watch. A failed commit wakes them as well, because its outcome is
+    /// unknown.
+    async fn commit_documents(&self, transaction: Transaction<'_, Sqlite>) -> Result<()> {
+        let committed = transaction.commit().await.map_err(failed);
+        self.documents_changed.send_replace(());
+        committed
     }
 }
 

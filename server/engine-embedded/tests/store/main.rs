@@ -6,6 +6,7 @@ mod agreement;
 mod contract;
 mod damage;
 mod dead_letters;
+mod documents;
 mod durability;
 mod formats;
 mod layout;

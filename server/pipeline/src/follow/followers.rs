@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -41,30 +44,29 @@ pub struct Followers {
     clock: Clock,
     retention: Option<Duration>,
     running: Vec<(Definition, Arc<Shared>)>,
+    stop: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A warning is due when retention will delete undelivered records within this time.
 const AHEAD: Duration = Duration::from_secs(86_400);
 
 impl Followers {
-    /// Starts one supervised task per definition. They end at `stop`. Names must be unique.
-    pub fn start(definitions: Vec<Definition>, options: &Options, stop: &CancellationToken) -> Arc<Self> {
+    /// Starts one supervised task per definition. Names must be unique.
+    pub fn start(definitions: Vec<Definition>, options: &Options) -> Arc<Self> {
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
         let (paused_sender, paused) = watch::channel(None);
         if !definitions.is_empty() {
             let documents = Arc::clone(&options.documents);
             let sender = Arc::new(paused_sender);
-            options.supervisor.spawn("sinks: pauses", stop.clone(), {
-                let stop = stop.clone();
-                move || {
-                    let (documents, sender, stop) = (Arc::clone(&documents), Arc::clone(&sender), stop.clone());
-                    async move {
-                        tokio::select! {
-                            () = stop.cancelled() => {}
-                            () = watch_pauses(&*documents, &sender) => {}
-                        }
-                    }
+            let until = stop.clone();
+            tasks.push(options.supervisor.spawn("sinks: pauses", stop.clone(), move || {
+                let (documents, sender, until) = (Arc::clone(&documents), Arc::clone(&sender), until.clone());
+                async move {
+                    let _ = until.run_until_cancelled(watch_pauses(&*documents, &sender)).await;
                 }
-            });
+            }));
         }
         let mut running = Vec::new();
         for definition in definitions {
@@ -80,11 +82,11 @@ impl Followers {
                 paused: paused.clone(),
                 status: Arc::clone(&shared),
             }));
-            let stop = stop.clone();
-            options.supervisor.spawn(format!("sink {}", definition.name), stop.clone(), move || {
-                let (follower, stop) = (Arc::clone(&follower), stop.clone());
-                async move { follower.lock().await.run(&stop).await }
-            });
+            let until = stop.clone();
+            tasks.push(options.supervisor.spawn(format!("sink {}", definition.name), stop.clone(), move || {
+                let (follower, until) = (Arc::clone(&follower), until.clone());
+                async move { follower.lock().await.run(&until).await }
+            }));
             running.push((definition, shared));
         }
         Arc::new(Self {
@@ -93,7 +95,17 @@ impl Followers {
             clock: options.clock.clone(),
             retention: options.retention,
             running,
+            stop,
+            tasks: Mutex::new(tasks),
         })
+    }
+
+    /// Stops all followers, and gives their leases back. What is not acknowledged is sent again after the next start.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        for task in self.tasks.lock().await.drain(..) {
+            let _ = task.await;
+        }
     }
 
     /// The status of each follower, in the order of their definitions.

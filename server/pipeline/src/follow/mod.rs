@@ -35,6 +35,9 @@ pub use self::{
 };
 use crate::{BatchId, Result};
 
+/// The attribute of a forwarded record with the ids of the Logboom stores that it has passed, comma-separated, in order.
+pub const VIA: &str = "logboom.via";
+
 /// The maximum number of records of one [`Outgoing`] batch.
 pub const RECORDS: usize = 10_000;
 /// A batch is closed when its records weigh this many bytes ([`model::Record::weight`]). A single record may weigh more.

@@ -58,7 +58,7 @@ impl FaultyStore {
         *self.poison.lock() = Some(Box::new(poison));
     }
 
-    fn taste(&self, deliveries: &[Delivery]) -> Result<()> {
+    fn check_poison(&self, deliveries: &[Delivery]) -> Result<()> {
         let poison = self.poison.lock();
         let Some(poison) = poison.as_ref() else { return Ok(()) };
         let found = deliveries.iter().find_map(|delivery| match &delivery.content {
@@ -73,7 +73,7 @@ impl FaultyStore {
 impl Log for FaultyStore {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         let append = async {
-            self.taste(deliveries)?;
+            self.check_poison(deliveries)?;
             self.inner.append(deliveries).await
         };
         self.append.pass(append).await

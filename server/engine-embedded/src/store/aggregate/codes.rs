@@ -312,7 +312,7 @@ impl<'a> Coder<'a> {
                     let column = Texts::named(batch, schema::REST)?;
                     for row in 0..column.len() {
                         let Some(json) = column.get(row) else { continue };
-                        if let Some(value) = decode::rest(json)?.remove(key.as_str()) {
+                        if let Some(value) = decode::other_attributes(json)?.remove(key.as_str()) {
                             self.add_value(row, value);
                         }
                     }

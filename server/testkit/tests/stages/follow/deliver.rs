@@ -98,7 +98,7 @@ async fn a_batch_is_bounded_in_bytes_and_in_records() {
         // Small records first, from which the weight of the others cannot be guessed.
         let store = store_of(&[records::batch(1, 9000), records::batch(2, 9000)]).await;
         let receiver = Receiver::new();
-        let big = || (3..33).map(|number| records::long_messages(number, 2, 1 << 20));
+        let big = || (3..15).map(|number| records::long_messages(number, 2, 1 << 20));
         append(&store, &big().collect::<Vec<_>>()).await;
         let node = Node::start_with(&store, vec![definition("a", &receiver)], live, |options| options);
         node.is_idle("a").await;

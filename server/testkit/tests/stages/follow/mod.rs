@@ -217,12 +217,13 @@ impl Node {
             holder: "test".into(),
             retention: None,
         };
-        let followers = Followers::start(definitions, &change(options), &stop);
+        let followers = Followers::start(definitions, &change(options));
         Self { store, followers, supervisor, stop }
     }
 
     /// Stops in an orderly way.
     async fn stop(self) {
+        self.followers.close().await;
         self.stop.cancel();
         let ended = || self.supervisor.tasks().iter().all(|task| task.state == TaskState::Ended);
         until("the node has stopped", ended).await;
