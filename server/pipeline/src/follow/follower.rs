@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use model::{Nanos, Position, StoredRecord};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use super::{
     source::{Found, Source},
     status::{FollowerState, Shared},
 };
-use crate::{Documents, ErrorClass, Lease, Leases, Result, backoff::Backoff, clock::Clock, hold};
+use crate::{Documents, Error, ErrorClass, Lease, Leases, Result, backoff::Backoff, clock::Clock, hold};
 
 /// How long the lease lasts without a renewal.
 const LEASE: Duration = Duration::from_secs(15);
@@ -31,6 +31,8 @@ const PASSED: Duration = Duration::from_secs(10);
 /// Backoff while a destination does not acknowledge.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The limit for storing the cursor at the end of a turn.
+const LAST_STORE: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
     pub(super) definition: Definition,
@@ -52,6 +54,8 @@ struct Turn<'a> {
     sink: Box<dyn Sink>,
     /// The sink must be opened before the next batch.
     is_closed: bool,
+    /// The cursor has moved since it was last stored.
+    has_moved: bool,
     /// When a cursor without a batch was last stored.
     stored: Instant,
 }
@@ -63,19 +67,18 @@ impl Follower {
         while !stop.is_cancelled() {
             let name = format!("sink {}", self.definition.name);
             let (leases, holder) = (Arc::clone(&self.leases), self.holder.clone());
-            let held = hold(&*leases, &name, &holder, LEASE, async |lease| {
-                // Ends the turn, and not the task, so that the lease is given back.
-                tokio::select! {
-                    () = stop.cancelled() => Ok(()),
-                    outcome = self.turn(lease) => outcome,
-                }
-            });
-            let wait = match held.await {
+            let begun = Instant::now();
+            // The turn ends at the stop, and not the task, so that the lease is given back.
+            let held = hold(&*leases, &name, &holder, LEASE, async |lease| self.turn(lease, stop).await).await;
+            if begun.elapsed() > LONGEST_WAIT {
+                backoff.reset();
+            }
+            let wait = match held {
                 Ok(Some(Ok(()))) => continue,
                 Ok(None) => {
                     self.status.change(|progress| {
                         progress.state = FollowerState::Elsewhere;
-                        progress.at = None;
+                        (progress.at, progress.waiting_since, progress.error) = (None, None, None);
                     });
                     backoff.reset();
                     TAKE_OVER
@@ -97,8 +100,21 @@ impl Follower {
         }
     }
 
-    /// Follows while the lease is held.
-    async fn turn(&mut self, lease: Lease) -> Result<()> {
+    /// Follows while the lease is held, until `stop`.
+    async fn turn(&mut self, lease: Lease, stop: &CancellationToken) -> Result<()> {
+        let Some(turn) = stop.run_until_cancelled(self.begin(lease)).await else { return Ok(()) };
+        let mut turn = turn?;
+        let outcome = stop.run_until_cancelled(turn.follow()).await.unwrap_or(Ok(()));
+        // Otherwise what was acknowledged last would be sent again.
+        if turn.has_moved
+            && let Ok(Err(error)) = timeout(LAST_STORE, turn.store()).await
+        {
+            tracing::debug!(sink = turn.follower.definition.name, "cannot store the cursor: {error}");
+        }
+        outcome
+    }
+
+    async fn begin(&mut self, lease: Lease) -> Result<Turn<'_>> {
         let cursor = match Cursor::load(&*self.documents, &self.definition).await? {
             Some(cursor) => cursor,
             None => {
@@ -112,9 +128,10 @@ impl Follower {
             }
         };
         let sink = (self.definition.build)()?;
-        let mut turn = Turn { follower: self, lease, cursor, sink, is_closed: true, stored: Instant::now() };
+        let turn =
+            Turn { follower: self, lease, cursor, sink, is_closed: true, has_moved: false, stored: Instant::now() };
         turn.show();
-        turn.follow().await
+        Ok(turn)
     }
 }
 
@@ -123,37 +140,55 @@ impl Turn<'_> {
         let mut ahead = None;
         loop {
             self.wait_while_paused().await;
-            let found = match (self.cursor.sending(), ahead.take()) {
-                (Some(upto), _) => self.follower.source.again(self.cursor.position(), upto).await?,
-                (None, Some(found)) => found,
-                (None, None) => self.next().await?,
+            let found = match (ahead.take(), self.cursor.sending()) {
+                (Some(found), _) => found,
+                (None, Some(upto)) => self.follower.source.again(self.cursor.position(), upto).await?,
+                (None, None) => {
+                    let mut paused = self.follower.paused.clone();
+                    let name = self.follower.definition.name.clone();
+                    // The records that end the wait must not be sent if the sink was paused meanwhile.
+                    tokio::select! {
+                        biased;
+                        Ok(_) = paused.wait_for(|names| names.as_ref().is_none_or(|names| names.contains(&name))) => {
+                            continue;
+                        }
+                        found = self.next() => found?,
+                    }
+                }
             };
             ahead = self.deliver(found).await?;
         }
     }
 
     async fn wait_while_paused(&mut self) {
-        let Follower { definition, paused, status, .. } = &mut *self.follower;
-        let is_paused =
-            |paused: &Option<HashSet<String>>| paused.as_ref().is_none_or(|names| names.contains(&definition.name));
-        if is_paused(&paused.borrow()) {
-            let is_known = paused.borrow().is_some();
-            status.change(|progress| {
-                progress.state = if is_known { FollowerState::Paused } else { FollowerState::Starting };
-            });
-            if paused.wait_for(|paused| !is_paused(paused)).await.is_err() {
-                std::future::pending::<()>().await;
+        let Follower { definition, source, paused, status, .. } = &mut *self.follower;
+        loop {
+            let state = match &*paused.borrow_and_update() {
+                None => FollowerState::Starting,
+                Some(names) if names.contains(&definition.name) => FollowerState::Paused,
+                Some(_) => break,
+            };
+            status.change(|progress| progress.state = state);
+            tokio::select! {
+                Ok(()) = paused.changed() => {}
+                () = show_waiting(source, self.cursor.position(), status) => {}
             }
         }
-        status.change(|progress| progress.state = FollowerState::Following);
+        status.change(|progress| {
+            let is_failing = progress.error.is_some();
+            progress.state = if is_failing { FollowerState::Failing } else { FollowerState::Following };
+        });
     }
 
     /// Waits for new records, and reads a batch of them.
     async fn next(&mut self) -> Result<Found> {
         let after = self.cursor.position();
-        self.follower.status.change(|progress| progress.waiting_since = None);
-        self.follower.source.live.wait_after(after).await;
-        self.follower.source.next(after).await
+        let Follower { source, status, .. } = &mut *self.follower;
+        if source.live.newest().is_none_or(|newest| newest <= after) {
+            status.idle();
+            source.live.wait_after(after).await;
+        }
+        source.next(after).await
     }
 
     /// Sends a batch until it is acknowledged, moves the cursor, and returns the batch after it if there is one.
@@ -161,7 +196,8 @@ impl Turn<'_> {
         let begun = Instant::now();
         let upto = found.upto;
         if found.records.is_empty() {
-            self.cursor.advance(upto);
+            self.advance(upto);
+            self.follower.status.change(|progress| progress.waiting_since = None);
             if self.stored.elapsed() >= PASSED {
                 self.store().await?;
             }
@@ -180,14 +216,19 @@ impl Turn<'_> {
         let lost = refused.len() as u64;
         self.cursor.records += records as u64 - lost;
         self.cursor.refused += lost;
-        self.cursor.advance(upto);
+        self.advance(upto);
         if is_small {
             sleep_until(begun + GATHER).await;
         }
         // The end of the next batch is stored together with the end of this one.
         let ahead = self.follower.source.next(upto).await?;
-        let ahead = (!ahead.records.is_empty()).then_some(ahead);
-        self.cursor.set_sending(ahead.as_ref().map(|found| found.upto));
+        let ahead = if ahead.records.is_empty() {
+            self.advance(ahead.upto);
+            None
+        } else {
+            self.cursor.set_sending(Some(ahead.upto));
+            Some(ahead)
+        };
         self.store().await?;
         self.follower.status.delivered(records as u64 - lost, lost, self.follower.clock.now());
         self.show();
@@ -210,6 +251,7 @@ impl Turn<'_> {
                     }
                 }
                 Err(error) if error.class == ErrorClass::Invalid => {
+                    self.is_closed = true;
                     let mut records = batch.records;
                     let half = records.split_off(records.len() / 2);
                     if records.is_empty() {
@@ -232,7 +274,11 @@ impl Turn<'_> {
 
     async fn attempt(&mut self, batch: &Outgoing) -> Result<Vec<Refused>> {
         if self.is_closed {
-            self.sink.open(self.cursor.mark.as_deref()).await?;
+            self.sink.open(self.cursor.mark.as_deref()).await.map_err(|error| match error.class {
+                // It concerns the destination, so no record may be refused for it.
+                ErrorClass::Invalid => Error { class: ErrorClass::Unavailable, ..error },
+                _ => error,
+            })?;
             self.is_closed = false;
         }
         let sent = self.sink.send(batch).await?;
@@ -244,7 +290,13 @@ impl Turn<'_> {
         let Follower { documents, definition, .. } = &*self.follower;
         self.cursor.store(&**documents, &definition.name, &self.lease).await?;
         self.stored = Instant::now();
+        self.has_moved = false;
         Ok(())
+    }
+
+    fn advance(&mut self, upto: Position) {
+        self.cursor.advance(upto);
+        self.has_moved = true;
     }
 
     fn show(&self) {
@@ -256,6 +308,22 @@ impl Turn<'_> {
             progress.refused = refused;
         });
     }
+}
+
+/// Shows since when the oldest record after `at` waits. Never returns.
+async fn show_waiting(source: &mut Source, mut at: Position, status: &Shared) {
+    while status.read(|progress| progress.waiting_since.is_none()) {
+        source.live.wait_after(at).await;
+        match source.next(at).await {
+            Ok(found) => {
+                at = found.upto;
+                let oldest = found.records.first().map(admitted);
+                status.change(|progress| progress.waiting_since = oldest);
+            }
+            Err(_) => sleep(LONGEST_WAIT).await,
+        }
+    }
+    std::future::pending().await
 }
 
 /// When the record was admitted, in nanoseconds.

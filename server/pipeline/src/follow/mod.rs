@@ -56,7 +56,7 @@ pub trait Sink: Send + 'static {
     /// cheap if nothing needs to be done.
     ///
     /// # Errors
-    /// As [`Sink::send`].
+    /// As [`Sink::send`], except that `Invalid` is retried too.
     async fn open(&mut self, mark: Option<&str>) -> Result<()>;
 
     /// Delivers all records in order. Returns once the destination has acknowledged them.

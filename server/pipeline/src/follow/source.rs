@@ -11,9 +11,10 @@ use crate::{
 };
 
 /// The assumed weight of a record before any was read.
-const FIRST_WEIGHT: usize = 4096;
-/// A read from the store asks for at least this many records.
-const FEWEST: usize = 16;
+const FIRST_WEIGHT: usize = 64 << 10;
+/// The number of records of one read from the store, at least and at most. The upper limit bounds the memory if the
+/// records are heavier than those before them.
+const PAGE: (usize, usize) = (16, 2000);
 /// The number of records examined between yields to other tasks.
 const YIELD_EVERY: usize = 4096;
 
@@ -58,16 +59,9 @@ impl Source {
             match self.live.read(found.upto) {
                 Read::Blocks(blocks) if blocks.is_empty() => break,
                 Read::Blocks(blocks) => self.take(&blocks, &mut found).await,
-                Read::Before(floor) => {
-                    self.read_store(floor, &mut found).await?;
-                    // A read from the store has its own limit, so it is a batch of its own if it found anything.
-                    if !found.records.is_empty() {
-                        break;
-                    }
-                }
+                Read::Before(floor) => self.read_store(floor, &mut found).await?,
             }
         }
-        self.learn(&found);
         Ok(found)
     }
 
@@ -100,19 +94,26 @@ impl Source {
         }
     }
 
-    async fn read_store(&self, upto: Position, found: &mut Found) -> Result<()> {
-        let limit = (BYTES / self.weight.max(1)).clamp(FEWEST, RECORDS);
+    /// Reads one page. Records beyond the limits of the batch are dropped, and read again for the next one.
+    async fn read_store(&mut self, upto: Position, found: &mut Found) -> Result<()> {
+        let room = BYTES.saturating_sub(found.bytes) / self.weight.max(1);
+        let limit = room.clamp(PAGE.0, PAGE.1).min(RECORDS - found.records.len());
         let records = self.store.read_after(found.upto, upto, &self.query, limit).await?;
-        let is_all = records.len() < limit;
-        let last = records.last().map(|stored| stored.position);
-        records.into_iter().for_each(|stored| found.add(stored));
-        found.upto = if is_all { upto } else { last.unwrap_or(upto) };
-        Ok(())
-    }
-
-    fn learn(&mut self, found: &Found) {
-        if let Some(weight) = found.bytes.checked_div(found.records.len()) {
+        let (read, before) = (records.len(), found.bytes);
+        let mut records = records.into_iter();
+        while !found.is_full()
+            && let Some(stored) = records.next()
+        {
+            found.upto = stored.position;
+            found.add(stored);
+        }
+        let kept = read - records.len();
+        if let Some(weight) = (found.bytes - before).checked_div(kept) {
             self.weight = weight;
         }
+        if kept == read && read < limit {
+            found.upto = upto;
+        }
+        Ok(())
     }
 }

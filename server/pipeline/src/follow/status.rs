@@ -94,6 +94,14 @@ impl Shared {
         change(&mut self.progress.lock());
     }
 
+    /// Nothing waits to be delivered.
+    pub(super) fn idle(&self) {
+        self.change(|progress| {
+            progress.state = FollowerState::Following;
+            (progress.waiting_since, progress.error) = (None, None);
+        });
+    }
+
     pub(super) fn delivered(&self, records: u64, refused: u64, now: Nanos) {
         self.change(|progress| {
             progress.state = FollowerState::Following;
