@@ -63,7 +63,7 @@ test('records go on by every protocol, in order, each once, also while the recei
   try {
     const api = new Api(program.url);
     for (const [name] of protocols) await api.push(...records(services[name]!, 40));
-    await until('the first arrived', async () => (await receiver.api.logs(`service:${services.logboom}`)).length === 40);
+    for (const [name] of protocols) await stored(receiver.api, services[name]!, 40);
     await receiver.program.kill();
     for (const [name] of protocols) await api.push(...records(services[name]!, 40, 40));
     await until('the outage is seen', async () => {
@@ -91,8 +91,8 @@ test('the server is killed under load, and another Logboom still has each record
   try {
     const manifest = program.file('sent.json');
     const load = spawn(loadgen, [
-      'run', '--url', program.url, '--door', 'http', '--run-id', name, '--out', manifest,
-      '--rate', '2000', '--batch', '50', '--duration', '8',
+      'run', '--url', program.url, '--door', 'stream', '--run-id', name, '--out', manifest,
+      '--rate', '2000', '--batch', '50', '--duration', '8', '--settle', '90',
     ]);
     const ended = new Promise((resolve) => load.once('close', resolve));
     await until('some arrived', async () => (await sink(program, name)).records > 1000);
@@ -240,7 +240,7 @@ test('a log that comes as a packet by TCP is at once in the append-only file and
   const port = await freePort();
   const program = await Program.unstarted(engines, '--tcp-listen', `127.0.0.1:${port}`);
   const file = program.file(`${name}.log`);
-  program.add('--sink', `${name}-file=file://${program.file('')}{service}.log?format=s2&query=service:${name}`);
+  program.add('--sink', `${name}-file=file://${program.file('{service}.log')}?format=s2&query=service:${name}`);
   program.add('--sink', `${name}-es=elasticsearch+${receiver.url}/logs-{yyyy}?query=service:${name}`);
   await program.start();
   try {

@@ -103,7 +103,7 @@ mod tests {
             ..SinkView::default()
         };
         for language in [Language::English, Language::Korean] {
-            let html = sinks(of(language), &[sink.clone()]).unwrap().to_html();
+            let html = sinks(of(language), std::slice::from_ref(&sink)).unwrap().to_html();
             for part in ["1,234", "≥ 67,890 · 1.5 MB", "2026-01-02 03:04:05", "2026-01-03 03:04:05", "value=\"pause\""]
             {
                 assert!(html.contains(part), "{part} in {html}");

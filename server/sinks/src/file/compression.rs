@@ -4,11 +4,12 @@
 //! again, or only removed if the compressed file exists, which is then complete.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -25,55 +26,81 @@ const STEP: usize = 256 << 10;
 /// Compresses the complete files of a register.
 pub(super) struct Compressor {
     register: Arc<Mutex<Register>>,
+    /// Whether a thread is at work. Changed only under the lock of the register, so that no file is left behind that
+    /// becomes complete just when the thread ends.
+    is_working: Arc<AtomicBool>,
     running: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Compressor {
     pub(super) fn new(register: Arc<Mutex<Register>>) -> Self {
-        Self { register, running: None, stop: Arc::default() }
+        Self { register, is_working: Arc::default(), running: None, stop: Arc::default() }
     }
 
     /// Starts with the complete files, unless a thread is at work: it takes them itself. The thread keeps `lock`, so
     /// that no other sink compresses the same files. Must be called within a runtime.
     pub(super) fn start(&mut self, lock: impl FnOnce() -> io::Result<File>) {
-        if self.running.as_ref().is_some_and(|running| !running.is_finished()) || self.next(None).is_none() {
-            return;
+        {
+            let register = self.register();
+            // One that has panicked is replaced.
+            let has_ended = self.running.as_ref().is_some_and(JoinHandle::is_finished);
+            let is_working = self.is_working.load(Ordering::Relaxed) && !has_ended;
+            if is_working || register.next_complete(&HashSet::new()).is_none() {
+                return;
+            }
+            self.is_working.store(true, Ordering::Relaxed);
         }
         let lock = match lock() {
             Ok(lock) => lock,
             Err(error) => {
                 tracing::warn!(%error, "files are not compressed for now");
+                self.is_working.store(false, Ordering::Relaxed);
                 return;
             }
         };
-        let other = Self { register: Arc::clone(&self.register), running: None, stop: Arc::clone(&self.stop) };
+        let other = Self {
+            register: Arc::clone(&self.register),
+            is_working: Arc::clone(&self.is_working),
+            running: None,
+            stop: Arc::clone(&self.stop),
+        };
         self.running = Some(tokio::task::spawn_blocking(move || {
             other.run();
             drop(lock);
         }));
     }
 
-    fn next(&self, previous: Option<&Path>) -> Option<(PathBuf, Compression)> {
-        self.register.lock().unwrap_or_else(PoisonError::into_inner).next_complete(previous)
+    fn register(&self) -> MutexGuard<'_, Register> {
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next file. If there is none, the thread ends.
+    fn next(&self, failed: &HashSet<PathBuf>) -> Option<(PathBuf, Compression)> {
+        let register = self.register();
+        let next = register.next_complete(failed);
+        if next.is_none() {
+            self.is_working.store(false, Ordering::Relaxed);
+        }
+        next
     }
 
     fn run(&self) {
-        let mut previous = None;
-        while let Some((path, compression)) = self.next(previous.as_deref()) {
+        let mut failed = HashSet::new();
+        while let Some((path, compression)) = self.next(&failed) {
             match compress(&path, compression, &self.stop) {
                 Ok(true) => {
-                    let mut register = self.register.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Err(error) = register.forget_complete(&path) {
+                    if let Err(error) = self.register().forget_complete(&path) {
                         tracing::warn!(path = %path.display(), %error, "a compressed file could not be noted");
+                        failed.insert(path);
                     }
                 }
                 Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "a file could not be compressed, trying again later");
+                    failed.insert(path);
                 }
             }
-            previous = Some(path);
         }
     }
 

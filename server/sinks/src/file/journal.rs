@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use model::hex;
@@ -60,6 +61,9 @@ impl Entry {
     }
 }
 
+const ATTEMPTS: usize = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+
 /// The journal's file, locked, and its content.
 pub(super) struct Journal {
     path: PathBuf,
@@ -68,6 +72,19 @@ pub(super) struct Journal {
     /// The last entry; `None` if there is none yet, or if it is damaged.
     pub(super) entry: Option<Entry>,
     buffer: Vec<u8>,
+}
+
+/// Locks the file. Returns false if another sink has it. A process that is being started holds all locks of this one for
+/// a moment, until its own program runs, so this waits for that long.
+fn lock(file: &File) -> io::Result<bool> {
+    for _ in 0..ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_ATTEMPTS),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 impl Journal {
@@ -80,10 +97,8 @@ impl Journal {
         let open = || {
             std::fs::create_dir_all(folder)?;
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
+            if !lock(&file)? {
+                return Ok(None);
             }
             let identity = handles::identity(&file.metadata()?);
             handles::sync_folder(folder)?;

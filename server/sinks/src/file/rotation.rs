@@ -1,7 +1,7 @@
 //! Files that are complete: their numbered names, and the list of those to compress.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     fs::{self, File},
     io::{self, Write as _},
@@ -99,10 +99,9 @@ impl Register {
         if self.content.waiting.remove(path).is_some() { self.save() } else { Ok(()) }
     }
 
-    /// The next file to compress, after `previous`.
-    pub(super) fn next_complete(&self, previous: Option<&Path>) -> Option<(PathBuf, Compression)> {
-        let mut files =
-            self.content.complete.iter().filter(|(path, _)| previous.is_none_or(|done| path.as_path() > done));
+    /// A file to compress, except for `failed` ones.
+    pub(super) fn next_complete(&self, failed: &HashSet<PathBuf>) -> Option<(PathBuf, Compression)> {
+        let mut files = self.content.complete.iter().filter(|(path, _)| !failed.contains(*path));
         files.next().map(|(path, compression)| (path.clone(), *compression))
     }
 
@@ -153,7 +152,7 @@ mod tests {
         register.complete(Path::new("/b"), "/b~1".into(), Compression::Gzip).unwrap();
         let register = Register::read(path.clone()).unwrap();
         assert_eq!((register.ended(5), register.ended(6)), (vec![], vec![PathBuf::from("/a")]));
-        assert_eq!(register.next_complete(None), Some(("/b~1".into(), Compression::Gzip)));
+        assert_eq!(register.next_complete(&HashSet::new()), Some(("/b~1".into(), Compression::Gzip)));
         fs::write(&path, "{").unwrap();
         assert_eq!(Register::read(path).unwrap().content, Content::default());
     }
