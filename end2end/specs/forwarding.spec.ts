@@ -74,7 +74,10 @@ test('records go on by every protocol, in order, each once, also while the recei
     for (const [name] of protocols) {
       const sent = await stored(api, services[name]!, 80);
       const arrived = await stored(receiver.api, services[name]!, 80);
-      expect(arrived.map(essence), name).toEqual(sent.map(essence));
+      // Loki's protocol has texts only.
+      const text = ({ order, paid, ...others }: ReturnType<typeof essence>) => ({ ...others, order: `${order}`, paid: `${paid}` });
+      const as = (record: RecordView) => (name === 'loki' ? text(essence(record)) : essence(record));
+      expect(arrived.map(as), name).toEqual(sent.map(as));
       const { state, error } = await sink(program, services[name]!);
       expect({ state, error }, name).toEqual({ state: 'following', error: null });
     }
@@ -104,7 +107,7 @@ test('the server is killed under load, and another Logboom still has each record
       return state === 'following' && behind_records === 0;
     });
     const count = async (url: string) => {
-      const answer = await fetch(`${url}/api/v1/count?query=run:${name}`);
+      const answer = await fetch(`${url}/api/v1/count?query=run:${name}&from=1970-01-01T00:00:00Z`);
       return ((await answer.json()) as { count: number }).count;
     };
     expect(await count(receiver.url)).toBe(await count(program.url));

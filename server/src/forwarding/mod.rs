@@ -91,7 +91,7 @@ pub(crate) async fn start(
     }
     let followers =
         definitions.into_iter().map(|definition| follower(definition, store_id.to_owned())).collect::<Result<_>>()?;
-    Ok(Followers::start(followers, options))
+    Ok(Followers::start(followers, options).await?)
 }
 
 fn follower(definition: Definition, own: String) -> Result<follow::Definition> {

@@ -41,6 +41,8 @@ pub(super) struct Follower {
     pub(super) leases: Arc<dyn Leases>,
     pub(super) clock: Clock,
     pub(super) holder: String,
+    /// The newest position when the followers were started, before any client was answered.
+    pub(super) newest: Position,
     /// The names of the paused sinks; `None` until they are known.
     pub(super) paused: watch::Receiver<Option<HashSet<String>>>,
     pub(super) status: Arc<Shared>,
@@ -120,7 +122,7 @@ impl Follower {
             None => {
                 let start = match self.definition.start {
                     Start::Oldest => Position(i64::MIN),
-                    Start::Now => self.source.store.newest().await?,
+                    Start::Now => self.newest,
                 };
                 let cursor = Cursor::new(&self.definition, start);
                 cursor.store(&*self.documents, &self.definition.name, &lease).await?;

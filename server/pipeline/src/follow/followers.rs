@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use model::Position;
 use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
@@ -52,8 +53,13 @@ pub struct Followers {
 const AHEAD: Duration = Duration::from_secs(86_400);
 
 impl Followers {
-    /// Starts one supervised task per definition. Names must be unique.
-    pub fn start(definitions: Vec<Definition>, options: &Options) -> Arc<Self> {
+    /// Starts one supervised task per definition. Names must be unique. Everything stored after this call reaches the
+    /// sinks, however long their own start takes.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn start(definitions: Vec<Definition>, options: &Options) -> Result<Arc<Self>> {
+        let newest = if definitions.is_empty() { Position::default() } else { options.store.newest().await? };
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         let (paused_sender, paused) = watch::channel(None);
@@ -79,6 +85,7 @@ impl Followers {
                 leases: options.store.leases(),
                 clock: options.clock.clone(),
                 holder: options.holder.clone(),
+                newest,
                 paused: paused.clone(),
                 status: Arc::clone(&shared),
             }));
@@ -89,7 +96,7 @@ impl Followers {
             }));
             running.push((definition, shared));
         }
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             documents: Arc::clone(&options.documents),
             live: Arc::clone(&options.live),
             clock: options.clock.clone(),
@@ -97,7 +104,7 @@ impl Followers {
             running,
             stop,
             tasks: Mutex::new(tasks),
-        })
+        }))
     }
 
     /// Stops all followers, and gives their leases back. What is not acknowledged is sent again after the next start.

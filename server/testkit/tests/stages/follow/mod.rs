@@ -11,6 +11,7 @@ mod random;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use model::{Position, Query, StoredRecord};
 use parking_lot::Mutex;
 use pipeline::{
@@ -217,7 +218,8 @@ impl Node {
             holder: "test".into(),
             retention: None,
         };
-        let followers = Followers::start(definitions, &change(options));
+        let started = Followers::start(definitions, &change(options)).now_or_never();
+        let followers = started.expect("the reference store answers at once").unwrap();
         Self { store, followers, supervisor, stop }
     }
 
