@@ -12,7 +12,7 @@ use leptos::server_fn::{
 #[cfg(feature = "ssr")]
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PartAsideView,
-    PatternsView, SavedView, SnippetView, TaskView,
+    PatternsView, SavedView, SinkView, SnippetView, TaskView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,7 @@ pub trait Backend: Send + Sync {
 pub struct Losses {
     pub aside: Vec<PartAsideView>,
     pub letters: LettersPage,
+    pub sinks: Vec<SinkView>,
     /// The long-running tasks of the server.
     pub tasks: Vec<TaskView>,
     /// The outcome of the user's last action.

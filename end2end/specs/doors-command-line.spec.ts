@@ -19,19 +19,19 @@ test.afterAll(async () => program.remove());
 
 /** The output of a running command so far. */
 function printed(child: ChildProcessWithoutNullStreams): { out: string; error: string } {
-  const said = { out: '', error: '' };
-  child.stdout.setEncoding('utf8').on('data', (text) => (said.out += text));
-  child.stderr.setEncoding('utf8').on('data', (text) => (said.error += text));
-  return said;
+  const output = { out: '', error: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => (output.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (output.error += text));
+  return output;
 }
 
 /** Runs a command on an input to its end. */
 async function fed(input: string | Buffer, command: string, ...options: string[]) {
   const child = program.launch(command, ...options);
-  const said = printed(child);
+  const output = printed(child);
   child.stdin.end(input);
   const code = await new Promise((resolve) => child.once('close', resolve));
-  return { code, ...said };
+  return { code, ...output };
 }
 
 test('send takes the lines of a program, and the objects of one that writes JSON', async () => {
@@ -95,7 +95,7 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
   const file = program.file(`${service}.log`);
   writeFileSync(file, 'of yesterday\n');
   const send = program.launch('logboom', 'send', file, '--follow', '--service', service);
-  const said = printed(send);
+  const output = printed(send);
   let written = 0;
   const write = (count: number) => {
     for (let n = 0; n < count; n++) appendFileSync(file, `line ${written++}\n`);
@@ -131,15 +131,15 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
   } finally {
     await end(send, 'SIGTERM');
   }
-  expect(said.error).toContain('lines stored');
+  expect(output.error).toContain('lines stored');
   expect(await api.logs(`service:${service} yesterday`)).toEqual([]);
 });
 
 test('tail goes on over a restart of the server, and shows each record once', async () => {
   const service = unique('tail');
   const tail = program.launch('logboom', 'tail', `service:${service}`, '-o', 'json');
-  const said = printed(tail);
-  const shown = () => said.out.split('\n').filter(Boolean).map((line) => JSON.parse(line).message);
+  const output = printed(tail);
+  const shown = () => output.out.split('\n').filter(Boolean).map((line) => JSON.parse(line).message);
   const push = (message: string) => api.push({ service, message, order: 17 });
   try {
     await until('the tail shows', async () => {
@@ -154,7 +154,7 @@ test('tail goes on over a restart of the server, and shows each record once', as
     await push('after');
     await until('the tail goes on', async () => shown().at(-1) === 'after');
     expect(shown().filter((message) => message !== 'begins')).toEqual(['before', 'after']);
-    expect(JSON.parse(said.out.trim().split('\n').at(-1)!)).toMatchObject({ service, level: 'info', attributes: { order: 17 } });
+    expect(JSON.parse(output.out.trim().split('\n').at(-1)!)).toMatchObject({ service, level: 'info', attributes: { order: 17 } });
   } finally {
     await end(tail, 'SIGTERM');
   }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use pipeline::{
-    Documents, LogStore, Queue, Supervisor,
+    Document, Documents, LogStore, Queue, Supervisor,
     documents::{Overlay, folder::Files},
 };
 
-use crate::config::{EngineOptions, RetentionOptions};
+use crate::{
+    config::{EngineOptions, RetentionOptions},
+    forwarding::SINK,
+};
 
 /// A queue and a store that belong together.
 pub(crate) struct Engines {
@@ -16,12 +19,15 @@ pub(crate) struct Engines {
     pub store: Arc<dyn LogStore>,
     /// Those of the store, and those of the configuration's files in front of them.
     pub documents: Arc<dyn Documents>,
+    /// The sinks of the configuration's files.
+    pub sinks: Vec<Document>,
 }
 
 impl Engines {
     fn new(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, files: Files) -> Self {
+        let sinks = files.list(&SINK).cloned().collect();
         let documents = Arc::new(Overlay::new(store.documents(), files));
-        Self { queue, store, documents }
+        Self { queue, store, documents, sinks }
     }
 }
 
@@ -85,7 +91,8 @@ pub(crate) async fn open(
 /// Reads the documents of `--config-dir`.
 fn files(options: &EngineOptions) -> anyhow::Result<Files> {
     let Some(folder) = &options.config_dir else { return Ok(Files::default()) };
-    let files = Files::read(folder, reading::KINDS).context("--config-dir")?;
+    let kinds = [reading::KINDS, &[&SINK]].concat();
+    let files = Files::read(folder, &kinds).context("--config-dir")?;
     tracing::info!(documents = files.count(), "documents read from {}", folder.display());
     Ok(files)
 }

@@ -19,7 +19,7 @@ const BODY_BYTES: usize = 256 << 10;
 ///
 /// The gRPC services limit their messages themselves. They get no layer, because each layer would cost a call as much
 /// as its record.
-pub(crate) fn finished(http: Router, grpc: Router, page: Option<Router>) -> Router {
+pub(crate) fn with_fallbacks(http: Router, grpc: Router, page: Option<Router>) -> Router {
     http.layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(grpc)
         .fallback(move |request: Request| answer(request, page.clone()))

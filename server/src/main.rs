@@ -9,6 +9,7 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
+mod forwarding;
 mod grpc;
 mod http;
 mod listen;
@@ -57,20 +58,22 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
-        Command::Send(options) => runtime.block_on(commands::send::run(&options)).inspect_err(tell),
-        Command::Tail(options) => runtime.block_on(commands::tail::run(&options)).inspect_err(tell),
-        Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(tell),
-        Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(tell),
-        Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(tell),
-        Command::DeadLetters(options) => runtime.block_on(commands::dead_letters::run(&options)).inspect_err(tell),
-        Command::Replay(options) => runtime.block_on(commands::dead_letters::replay(&options)).inspect_err(tell),
-        Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(tell),
-        Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(tell),
+        Command::Send(options) => runtime.block_on(commands::send::run(&options)).inspect_err(print_error),
+        Command::Tail(options) => runtime.block_on(commands::tail::run(&options)).inspect_err(print_error),
+        Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(print_error),
+        Command::Export(options) => runtime.block_on(commands::export::run(&options)).inspect_err(print_error),
+        Command::Parts(options) => runtime.block_on(commands::parts::run(&options)).inspect_err(print_error),
+        Command::DeadLetters(options) => {
+            runtime.block_on(commands::dead_letters::run(&options)).inspect_err(print_error)
+        }
+        Command::Replay(options) => runtime.block_on(commands::dead_letters::replay(&options)).inspect_err(print_error),
+        Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
+        Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
     };
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What a command could not do, for the one who typed it.
-fn tell(error: &anyhow::Error) {
+/// Prints the error of a command to stderr.
+fn print_error(error: &anyhow::Error) {
     eprintln!("logboom: {error:#}");
 }

@@ -14,7 +14,7 @@ use pipeline::{
     Supervisor,
     admit::{Ingest, IngestOptions},
     clock::Clock,
-    consume,
+    consume, follow,
     live::{LiveHub, LiveOptions},
     normalise::Normaliser,
 };
@@ -28,8 +28,8 @@ use crate::{
     dashboard::Reading,
     engines,
     engines::Engines,
-    fallback::finished,
-    grpc, http,
+    fallback::with_fallbacks,
+    forwarding, grpc, http,
     listen::Listener,
     shutdown,
     site::{self, Site},
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
-    let Engines { queue, store, documents } = tokio::select! {
+    let Engines { queue, store, documents, sinks } = tokio::select! {
         engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
         signal = shutdown::requested() => {
             tracing::info!("{signal} before the engines were ready");
@@ -54,7 +54,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         }
     };
 
-    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor));
+    let definitions = forwarding::definitions(&options.sinks.sinks, &sinks)?;
+    let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
+    let store_id = follow::store_id(&*documents).await?;
+
+    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
     let hub_stop = CancellationToken::new();
     let live_options = LiveOptions {
         subscriptions: options.limits.max_tails,
@@ -79,7 +83,18 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let letters = Letters::new(store.clone(), ingest.clone(), clock, options.retention.dead_letters());
     let parts = Parts::new(store.clone());
     let views = Views::new(Arc::clone(&documents));
-    let transfer = Transfer::new(documents);
+    let transfer = Transfer::new(Arc::clone(&documents));
+    let follow_options = follow::Options {
+        store: store.clone(),
+        documents,
+        live: Arc::clone(&live),
+        supervisor: supervisor.clone(),
+        clock: Clock::system(),
+        holder: pipeline::holder(),
+        retention: options.retention.retention,
+    };
+    let listening = options.listen.addresses().chain(options.streams.doors.addresses()).collect::<Vec<_>>();
+    let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState {
@@ -93,6 +108,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             figures: figures.clone(),
             letters: letters.clone(),
             parts: parts.clone(),
+            followers: Arc::clone(&followers),
             live: Arc::clone(&live),
             queue: Arc::clone(&queue),
             store: store.clone(),
@@ -109,6 +125,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             letters,
             parts,
             views,
+            followers: Arc::clone(&followers),
             supervisor: supervisor.clone(),
             recent,
             doors: Arc::clone(&doors_known),
@@ -123,18 +140,19 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
-    let router = finished(router, grpc_routes.clone(), Some(dashboard.not_found));
+    let router = with_fallbacks(router, grpc_routes.clone(), Some(dashboard.not_found));
 
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
     let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let doors = streams::Doors::bind(&options.streams.doors, options.assume_timezone, max_connections, &ingest).await?;
+    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
+    let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
     servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
-    let grpc_alone = finished(Router::new(), grpc_routes, None);
-    let otlp_alone = finished(otlp_routes, Router::new(), None);
+    let grpc_alone = with_fallbacks(Router::new(), grpc_routes, None);
+    let otlp_alone = with_fallbacks(otlp_routes, Router::new(), None);
     for (asked, default, name, router, bound) in [
         (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
         (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
@@ -170,6 +188,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
+        followers.close().await;
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");
@@ -236,13 +255,14 @@ async fn listeners(
     Ok(listeners)
 }
 
-fn ingest_options(options: &ServeOptions, supervisor: &Supervisor) -> IngestOptions {
+fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
         in_flight_records: options.limits.max_in_flight,
         body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        store_id: Some(store_id),
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
     }

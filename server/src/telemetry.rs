@@ -15,14 +15,14 @@ use crate::config::LogFormat;
 pub(crate) fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let mut filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log {filter}: write a level such as info, or module=level pairs with commas"))?;
-    let said = filter.to_string();
+    let given = filter.to_string();
     for (library, directive) in [
         // The client library logs expected failures as errors; the engine handles and logs them itself.
         ("lapin", "lapin=off"),
         // Notices of the database, for instance that there was nothing to do.
         ("sqlx", "sqlx::postgres::notice=warn"),
     ] {
-        if !said.contains(library) {
+        if !given.contains(library) {
             filter = filter.add_directive(directive.parse().context("a log directive")?);
         }
     }

@@ -244,6 +244,36 @@ pub struct TaskView {
     pub last_error: Option<String>,
 }
 
+/// A sink, and what it has delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SinkView {
+    pub name: String,
+    /// The destination, without secrets.
+    pub target: String,
+    /// The filter; empty for all records.
+    pub query: String,
+    /// `starting`, `following`, `failing`, `paused`, `elsewhere` (another node runs it) or `refused` (its definition
+    /// must be changed).
+    pub state: String,
+    /// Delivered records since its first start.
+    pub records: u64,
+    /// Records that the destination refused; they are dead letters.
+    pub refused: u64,
+    /// Stored records that it has not examined yet; `null` if another node runs it.
+    pub behind_records: Option<u64>,
+    /// Their approximate bytes.
+    pub behind_bytes: Option<u64>,
+    /// These two are at least so many: the sink has not reached the start of the process.
+    pub behind_is_more: bool,
+    /// When the oldest undelivered record that matches was stored, in RFC 3339.
+    pub waiting_since: Option<String>,
+    /// When the retention deletes it, if that is within a day.
+    pub deleted_at: Option<String>,
+    /// When the destination last acknowledged.
+    pub acknowledged: Option<String>,
+    pub error: Option<String>,
+}
+
 /// The state and traffic of the server at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FiguresView {

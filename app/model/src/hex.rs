@@ -1,7 +1,7 @@
-//! Lower-case hexadecimal: the `hex` crate, plus text on the stack for known lengths.
+//! Lower-case hexadecimal: the crate `const-hex`, plus text on the stack for known lengths.
 //!
-//! The workspace uses no other encoder or decoder. `const-hex` is faster with vector instructions, but ids have only
-//! 8 or 16 bytes, and it would add to the WebAssembly bundle.
+//! The workspace uses no other encoder or decoder. Every record has two ids to decode; this crate does so with vector
+//! instructions where there are some.
 
 use std::ops::Deref;
 

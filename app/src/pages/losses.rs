@@ -1,4 +1,4 @@
-//! Damaged files, dead letters and the server's tasks as HTML. A failed task may be the cause of losses.
+//! Sinks, damaged files, dead letters and the server's tasks as HTML. A failed task may be the cause of losses.
 //!
 //! Plain links and forms, rendered on the server only. The forms post to `/system/dead-letters` and `/system/parts`,
 //! which run the action and redirect back.
@@ -6,15 +6,19 @@
 use leptos::prelude::*;
 use model::api::{DeadLetterView, PartAsideView, TaskView};
 
-use super::system::bytes;
+use super::{forwarding::sinks, system::bytes};
 use crate::{
     backend::{Done, LettersPage, Losses},
     state::{clock, histogram::grouped, url},
-    texts::losses::LossTexts,
+    texts::{
+        Language, forwarding,
+        losses::{LossTexts, of},
+    },
 };
 
 /// Renders the whole section.
-pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
+pub(crate) fn html(language: Language, losses: &Losses) -> String {
+    let t = of(language);
     let done = losses.done.map(|done| match done {
         Done::Replayed { letters, records, failed } => (t.replayed)(letters, records, failed),
         Done::Deleted(letters) => (t.deleted)(letters),
@@ -23,6 +27,7 @@ pub(crate) fn html(t: &'static LossTexts, losses: &Losses) -> String {
     });
     view! {
         {aside(t, &losses.aside)}
+        {sinks(forwarding::of(language), &losses.sinks)}
         <h2 id="dead-letters">{t.letters}</h2>
         <p class="quiet">{t.letters_text}</p>
         <p role="status" data-testid="replayed">{done}</p>
@@ -242,7 +247,6 @@ fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::texts::losses::of;
 
     fn letter(id: &str) -> DeadLetterView {
         DeadLetterView {
@@ -277,14 +281,15 @@ mod tests {
             count: 1,
             ..LettersPage::default()
         };
-        for language in [crate::texts::Language::English, crate::texts::Language::Korean] {
+        for language in [Language::English, Language::Korean] {
             let losses = Losses {
                 aside: vec![aside.clone()],
                 letters: letters.clone(),
+                sinks: Vec::new(),
                 tasks: Vec::new(),
                 done: Some(Done::Deleted(2)),
             };
-            let html = html(of(language), &losses);
+            let html = html(language, &losses);
             for raw in ["<script", "<i>", "<b>"] {
                 assert!(!html.contains(raw), "{raw} in {html}");
             }
@@ -302,7 +307,7 @@ mod tests {
             count: 5,
             ..LettersPage::default()
         };
-        let html = html(of(crate::texts::Language::English), &Losses { letters, ..Losses::default() });
+        let html = html(Language::English, &Losses { letters, ..Losses::default() });
         for part in [
             "href=\"/system?reason=a+b&amp;from=-1d&amp;before=8\"",
             "href=\"/api/v1/dead-letters/download?reason=a+b&amp;from=-1d\"",
@@ -323,7 +328,7 @@ mod tests {
             restarts: 3,
             last_error: error.map(str::to_owned),
         };
-        let html = |task| html(of(crate::texts::Language::English), &Losses { tasks: vec![task], ..Losses::default() });
+        let html = |task| html(Language::English, &Losses { tasks: vec![task], ..Losses::default() });
         let well = html(task("running", None));
         assert!(well.contains("consume") && !well.contains(" open"), "{well}");
         let failed = html(task("waiting", Some("panicked: <i>")));
@@ -332,7 +337,7 @@ mod tests {
 
     #[test]
     fn without_letters_there_is_nothing_to_filter() {
-        let html = html(of(crate::texts::Language::English), &Losses::default());
+        let html = html(Language::English, &Losses::default());
         assert!(html.contains("no-dead-letters") && !html.contains("<form"), "{html}");
     }
 }

@@ -3,6 +3,8 @@
 mod connect;
 mod explore;
 mod figures;
+#[cfg(feature = "ssr")]
+mod forwarding;
 mod lazy;
 #[cfg(feature = "ssr")]
 mod losses;

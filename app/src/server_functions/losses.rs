@@ -1,9 +1,9 @@
-//! The one server function that returns HTML: damaged files, dead letters and tasks.
+//! The one server function that returns HTML: sinks, damaged files, dead letters and tasks.
 
 use crate::{
     backend::{Backend, BackendError},
     pages::losses_html,
-    texts::losses::texts,
+    preferences::Preferences,
 };
 
 /// Renders data of a [`Backend`] as HTML.
@@ -17,7 +17,7 @@ pub(super) trait LossesAsHtml {
 impl<B: Backend + ?Sized> LossesAsHtml for B {
     async fn losses(&self, parameters: String) -> Result<String, BackendError> {
         // The request context is available only before the first await.
-        let texts = texts();
-        Ok(losses_html(texts, &self.missing(&parameters).await?))
+        let language = Preferences::from_request().language;
+        Ok(losses_html(language, &self.missing(&parameters).await?))
     }
 }

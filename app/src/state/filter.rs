@@ -50,8 +50,8 @@ pub(crate) fn without(text: &str, field: &Field) -> (String, bool) {
     let mut parts = read(text);
     let before = parts.len();
     parts.retain(|part| !is_about(part, field));
-    let said = parts.len() < before;
-    (write(parts), said)
+    let removed = parts.len() < before;
+    (write(parts), removed)
 }
 
 fn is_about(part: &Expr, field: &Field) -> bool {

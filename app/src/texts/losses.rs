@@ -2,7 +2,6 @@
 //! the WebAssembly bundle.
 
 use super::{Language, grouped};
-use crate::preferences::Preferences;
 
 /// The texts of one language.
 pub(crate) struct LossTexts {
@@ -65,11 +64,6 @@ pub(crate) struct LossTexts {
     pub(crate) waiting: &'static str,
     pub(crate) ended: &'static str,
     pub(crate) broken: &'static str,
-}
-
-/// The texts in the language of the current request.
-pub(crate) fn texts() -> &'static LossTexts {
-    of(Preferences::from_request().language)
 }
 
 /// The texts of a language.

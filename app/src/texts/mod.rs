@@ -5,6 +5,8 @@
 
 mod english;
 mod fields;
+#[cfg(feature = "ssr")]
+pub(crate) mod forwarding;
 mod korean;
 #[cfg(feature = "ssr")]
 pub(crate) mod losses;

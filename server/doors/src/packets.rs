@@ -5,10 +5,16 @@
 //! JSON text, become the fields of the record; `uri`, `method` and `key` become attributes. Such a service logs each
 //! packet that it serves, so `params` is usually a packet itself. The message is then the request line of that
 //! packet: `GET /goods {"name":"tea"}`.
+//!
+//! Each record gets the attributes `client.address` and `client.port`, and optionally `client.packet`: the packet as it
+//! came, as one line. A file sink writes the files of such a log service from them. They take precedence over fields
+//! of the same names in a packet. A record without room for them does without.
+
+use std::net::SocketAddr;
 
 use bytes::{Buf as _, BytesMut};
-use compact_str::format_compact;
-use model::{Text, Value};
+use compact_str::{ToCompactString as _, format_compact};
+use model::{Text, Value, limits};
 use pipeline::normalise::{RawId, RawRecord, RawTime};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -32,6 +38,16 @@ pub struct Packets {
     seen: usize,
     /// The positions of `¶` that may be within a text, because the packet up to there is incomplete.
     within: Vec<usize>,
+    client: Option<Client>,
+}
+
+/// Where packets come from.
+#[derive(Debug, Clone)]
+struct Client {
+    address: Text,
+    port: u16,
+    /// Whether records keep their packets.
+    keep_packets: bool,
 }
 
 enum Ended {
@@ -40,6 +56,21 @@ enum Ended {
 }
 
 impl Packets {
+    /// A decoder whose records have the address of the client, and its packets if `keep_packets` is set. That doubles
+    /// the size of a record.
+    pub fn of_client(client: SocketAddr, keep_packets: bool) -> Self {
+        let address = client.ip().to_canonical().to_compact_string();
+        Self { client: Some(Client { address, port: client.port(), keep_packets }), ..Self::default() }
+    }
+
+    fn record(&self, packet: &[u8]) -> Result<RawRecord, String> {
+        let mut record = record(packet)?;
+        if let Some(client) = &self.client {
+            client.add_to(&mut record.attributes, packet);
+        }
+        Ok(record)
+    }
+
     /// The position of the next terminator after the scanned bytes.
     fn next_end(&mut self, bytes: &[u8]) -> Option<(usize, Ended)> {
         let rest = bytes.get(self.seen..).unwrap_or_default();
@@ -65,6 +96,27 @@ impl Packets {
     }
 }
 
+impl Client {
+    fn add_to(&self, attributes: &mut Vec<(Text, Value)>, packet: &[u8]) {
+        let packet = self.keep_packets.then(|| one_line(packet)).flatten();
+        let of_client = [
+            (Text::const_new("client.address"), Value::Text(self.address.clone())),
+            (Text::const_new("client.port"), Value::Int(self.port.into())),
+        ];
+        let of_packet = packet.map(|packet| (Text::const_new("client.packet"), Value::Text(packet)));
+        // The last of equal names counts. A record with too many attributes is refused.
+        let room = limits::ATTRIBUTES.saturating_sub(attributes.len());
+        attributes.extend(of_client.into_iter().chain(of_packet).take(room));
+    }
+}
+
+/// A packet without line breaks, which occur in JSON only between tokens; `None` if it is too long for an attribute.
+fn one_line(packet: &[u8]) -> Option<Text> {
+    let packet = std::str::from_utf8(packet.trim_ascii()).ok().filter(|packet| packet.len() <= limits::VALUE_BYTES)?;
+    let is_one_line = !packet.bytes().any(|byte| byte.is_ascii_control());
+    Some(if is_one_line { packet.into() } else { packet.replace(|char: char| char.is_ascii_control(), " ").into() })
+}
+
 impl Protocol for Packets {
     fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
         while !frame.is_full() {
@@ -77,7 +129,7 @@ impl Protocol for Packets {
                 self.advance(bytes, after);
                 continue;
             }
-            match (record(packet), ended) {
+            match (self.record(packet), ended) {
                 (Ok(record), _) => {
                     frame.take(Ok(record));
                     let after = self.seen;
@@ -100,7 +152,7 @@ impl Protocol for Packets {
     fn end(&mut self, bytes: &mut BytesMut, frame: &mut Frame) {
         // The last packet needs no terminator.
         if !bytes.trim_ascii().is_empty() {
-            frame.take(record(bytes));
+            frame.take(self.record(bytes));
         }
         bytes.clear();
     }
@@ -269,6 +321,38 @@ mod tests {
                     record.attributes.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.to_string());
                 assert_eq!(found.as_deref(), Some(*value), "{name} of {packet}");
             }
+        }
+    }
+
+    #[test]
+    fn records_have_their_client_and_if_wanted_their_packet() {
+        let client: SocketAddr = "[::ffff:10.0.0.7]:40123".parse().unwrap();
+        let packet = "{\"message\":\"¶\\n\",\n\t\"client\":{\"address\":\"forged\",\"id\":7}}";
+        for (keep, kept) in [(false, None), (true, Some(packet.replace(['\n', '\t'], " ")))] {
+            for end in ["¶", ""] {
+                let bytes = format!(" {}{end}", packet.replace('\n', "\r"));
+                let frame = feed(&mut Packets::of_client(client, keep), bytes.as_bytes(), &[]).unwrap();
+                let [record] = &frame.records[..] else { panic!("{frame:?}") };
+                let text = |name| {
+                    let mut found = record.attributes.iter().rev().filter(|(key, _)| key == name);
+                    found.next().map(|(_, value)| value.to_string())
+                };
+                assert_eq!(record.message, "¶\n");
+                assert_eq!(text("client.address").as_deref(), Some("10.0.0.7"));
+                assert_eq!((text("client.port").as_deref(), text("client.id").as_deref()), (Some("40123"), Some("7")));
+                assert_eq!(text("client.packet"), kept);
+            }
+        }
+    }
+
+    #[test]
+    fn the_client_and_a_packet_never_make_a_record_too_large() {
+        let client: SocketAddr = "10.0.0.7:1".parse().unwrap();
+        let fields = (0..limits::ATTRIBUTES).map(|n| (format!("a{n}"), n.into())).collect::<serde_json::Map<_, _>>();
+        let long = serde_json::json!({ "message": "x".repeat(limits::VALUE_BYTES) });
+        for (packet, attributes) in [(serde_json::Value::from(fields), limits::ATTRIBUTES), (long, 2)] {
+            let frame = feed(&mut Packets::of_client(client, true), packet.to_string().as_bytes(), &[]).unwrap();
+            assert_eq!(frame.records[0].attributes.len(), attributes);
         }
     }
 

@@ -38,7 +38,7 @@ pub struct PartAside {
 /// # Errors
 /// As [`parts`].
 pub async fn aside(folder: &Path) -> Result<Vec<PartAside>> {
-    let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.listed().await?;
+    let listed = Catalogue::open_read_only(&folder.join("catalogue.sqlite")).await?.listed().await?;
     let aside = listed.into_iter().filter_map(|listed| match listed {
         Listed::Aside(aside) => Some(PartAside { part: described(&aside.info, folder), reason: aside.reason }),
         Listed::Good(_) => None,
@@ -61,7 +61,7 @@ fn described(part: &PartInfo, folder: &Path) -> ListedPart {
 /// # Errors
 /// `Unavailable` if there is no data folder, `Corrupt` if its catalogue cannot be read.
 pub async fn parts(folder: &Path) -> Result<Vec<ListedPart>> {
-    let listed = Catalogue::look(&folder.join("catalogue.sqlite")).await?.parts().await?;
+    let listed = Catalogue::open_read_only(&folder.join("catalogue.sqlite")).await?.parts().await?;
     Ok(listed.iter().map(|part| described(part, folder)).collect())
 }
 
@@ -78,7 +78,7 @@ pub async fn check(
     mut progress: impl FnMut(&ListedPart),
     mut report: impl FnMut(String),
 ) -> Result<()> {
-    let catalogue = Catalogue::look(&folder.join("catalogue.sqlite")).await?;
+    let catalogue = Catalogue::open_read_only(&folder.join("catalogue.sqlite")).await?;
     catalogue.verify().await?.into_iter().for_each(|finding| report(format!("the catalogue: {finding}")));
     for PartAside { part, reason } in aside(folder).await? {
         report(format!("the part {} is set aside with {} records: {reason}", part.path.display(), part.records));

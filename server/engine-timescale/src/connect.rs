@@ -13,9 +13,9 @@ use crate::{
     error::{classify, sqlstate},
 };
 
-/// How often a server that does not answer is tried, and how often that is said.
+/// The interval of attempts to reach a server that does not answer, and of the warnings about it.
 const TRY_EVERY: Duration = Duration::from_millis(500);
-const SAY_EVERY: Duration = Duration::from_secs(3);
+const WARN_EVERY: Duration = Duration::from_secs(3);
 /// How long one try may take.
 const ONE_TRY: Duration = Duration::from_secs(10);
 
@@ -96,7 +96,7 @@ fn name(server: &PgConnectOptions) -> String {
 /// Tries until the server answers; returns its version and the database's encoding.
 async fn wait_for(server: &PgConnectOptions) -> Result<(String, String)> {
     let name = name(server);
-    let mut said: Option<std::time::Instant> = None;
+    let mut warned: Option<std::time::Instant> = None;
     loop {
         let failure = match tokio::time::timeout(ONE_TRY, version(server)).await {
             Ok(Ok(answer)) => return Ok(answer),
@@ -109,9 +109,9 @@ async fn wait_for(server: &PgConnectOptions) -> Result<(String, String)> {
             }
             Err(_) => format!("no answer within {ONE_TRY:?}"),
         };
-        if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+        if warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
             tracing::warn!("waiting for postgresql at {name}: {failure}");
-            said = Some(std::time::Instant::now());
+            warned = Some(std::time::Instant::now());
         }
         tokio::time::sleep(TRY_EVERY).await;
     }

@@ -141,7 +141,7 @@ impl Log for Store {
             Ok(Outcome { appended, blocks }) => {
                 self.status.well();
                 self.recent.add(blocks);
-                self.horizon.look();
+                self.horizon.request_refresh();
                 if appended.dead > 0 {
                     self.bound_dead_letters().await;
                 }
@@ -152,7 +152,7 @@ impl Log for Store {
                     self.status.trouble(&error);
                 }
                 // What was registered is gone, which no notification tells.
-                self.horizon.look();
+                self.horizon.request_refresh();
                 Err(error)
             }
         }

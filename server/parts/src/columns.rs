@@ -12,7 +12,7 @@ use pipeline::{Error, Result};
 ///
 /// # Errors
 /// `Corrupt` if the batch lacks it.
-pub fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
 }
 
@@ -22,7 +22,7 @@ fn mistyped(name: &str) -> Error {
 
 /// The column as numbers.
 pub fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
-    named(batch, name)?.as_primitive_opt::<T>().ok_or_else(|| mistyped(name))
+    column(batch, name)?.as_primitive_opt::<T>().ok_or_else(|| mistyped(name))
 }
 
 /// The column as nanoseconds since the Unix epoch.
@@ -32,7 +32,7 @@ pub fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
 
 /// The column as byte strings of fixed length.
 pub fn bytes<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray> {
-    named(batch, name)?.as_fixed_size_binary_opt().ok_or_else(|| mistyped(name))
+    column(batch, name)?.as_fixed_size_binary_opt().ok_or_else(|| mistyped(name))
 }
 
 /// The value at `row` as an array; `None` if null.
@@ -50,7 +50,7 @@ pub enum Texts<'a> {
 impl<'a> Texts<'a> {
     /// The column as text.
     pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
-        let column = named(batch, name)?;
+        let column = column(batch, name)?;
         match column.data_type() {
             DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
             DataType::Dictionary(..) => column.as_dictionary_opt::<Int32Type>().and_then(|column| {

@@ -61,8 +61,8 @@ pub fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
     Ok(RecordId::from_bytes(base).nth(place_of(position)))
 }
 
-/// Parses one value of [`schema::REST`].
-pub fn rest(json: &str) -> Result<BTreeMap<Text, Value>> {
+/// Parses one value of [`schema::REST`]: the attributes without a column of their own.
+pub fn other_attributes(json: &str) -> Result<BTreeMap<Text, Value>> {
     serde_json::from_str(json)
         .map_err(|error| Error::corrupt(format!("a part's {} cannot be parsed: {error}", schema::REST)))
 }
@@ -82,7 +82,7 @@ impl<'a> Values<'a> {
             Kind::Int => Self::Int(columns::numbers::<Int64Type>(batch, name)?),
             Kind::Float => Self::Float(columns::numbers::<Float64Type>(batch, name)?),
             Kind::Bool => Self::Bool(
-                columns::named(batch, name)?
+                columns::column(batch, name)?
                     .as_boolean_opt()
                     .ok_or_else(|| Error::corrupt(format!("a part's column {name} does not hold booleans")))?,
             ),
@@ -125,7 +125,7 @@ impl<'a> Attributes<'a> {
             .filter_map(|(key, values)| values.get(row).map(|value| ((*key).clone(), value)))
             .collect();
         if let Some(json) = self.rest.as_ref().and_then(|rest| rest.get(row)) {
-            attributes.extend(rest(json)?);
+            attributes.extend(other_attributes(json)?);
         }
         // Other programs may have written the file, so the order is not trusted.
         if !attributes.is_sorted_by(|a, b| a.0 < b.0) {

@@ -59,7 +59,7 @@ pub struct Part {
     pub(super) path: PathBuf,
     footers: Arc<Footers>,
     /// Whether the file is deleted when the last reader drops the part.
-    doomed: AtomicBool,
+    delete_when_unused: AtomicBool,
     /// The number of services with a shorter retention already removed from it.
     cleared: AtomicUsize,
     /// Whether it was written without compression; determined once.
@@ -70,7 +70,7 @@ pub struct Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if self.doomed.load(Ordering::Relaxed) {
+        if self.delete_when_unused.load(Ordering::Relaxed) {
             self.footers.0.lock().pop(&self.info.path);
             if let Err(error) = std::fs::remove_file(&self.path) {
                 tracing::warn!(part = self.info.path, %error, "an unused part could not be deleted; the next start deletes it");
@@ -109,7 +109,7 @@ impl Part {
             info,
             path,
             footers,
-            doomed: AtomicBool::new(false),
+            delete_when_unused: AtomicBool::new(false),
             cleared: AtomicUsize::new(0),
             passing: OnceLock::new(),
             damage: OnceLock::new(),
@@ -117,8 +117,8 @@ impl Part {
     }
 
     /// Deletes the file when the last reader drops the part. The catalogue no longer lists it.
-    pub fn doom(&self) {
-        self.doomed.store(true, Ordering::Relaxed);
+    pub fn delete_when_unused(&self) {
+        self.delete_when_unused.store(true, Ordering::Relaxed);
     }
 
     /// The estimated number of rows in its first row group, without reading the file.

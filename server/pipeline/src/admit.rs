@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Record, Text, limits};
+use model::{Record, Text, Value, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
@@ -17,6 +17,7 @@ use crate::{
     enqueue::{Enqueue, Part, Publisher, split_by},
     envelope::ADMITTED_WEIGHT,
     events::{IngestCounters, SubmissionRefused},
+    follow::VIA,
     in_flight::InFlight,
     normalise::{Normaliser, RawRecord, Rejection},
 };
@@ -56,6 +57,9 @@ pub struct IngestOptions {
     pub publish_timeout: Duration,
     /// The bytes of undecoded bodies that doors may hold.
     pub body_bytes: usize,
+    /// The id of this store. A record whose attribute [`VIA`] contains it was sent on by this store and has come back:
+    /// it is accepted and not stored again.
+    pub store_id: Option<String>,
     pub clock: Clock,
     pub supervisor: Supervisor,
 }
@@ -70,6 +74,7 @@ impl Default for IngestOptions {
             publishes: 4,
             publish_timeout: Duration::from_secs(30),
             body_bytes: 64 << 20,
+            store_id: None,
             clock: Clock::system(),
             supervisor: Supervisor::default(),
         }
@@ -102,6 +107,8 @@ struct Admitted {
     records: Vec<Record>,
     weight: usize,
     rejected: Vec<Rejection>,
+    /// The number of records that this store has already.
+    returned: usize,
 }
 
 impl Ingest {
@@ -224,7 +231,7 @@ impl Stage {
             )));
         }
         self.in_flight.check()?;
-        let Admitted { records, weight, rejected } = self.normalise(records);
+        let Admitted { records, weight, rejected, returned } = self.normalise(records);
         if batch_id.is_some() && weight > ADMITTED_WEIGHT {
             return Err(Error::invalid(format!(
                 "batch: its records take {weight} bytes; the limit is {ADMITTED_WEIGHT}; send it in parts"
@@ -236,12 +243,12 @@ impl Stage {
             self.publish(batch_id, producer, records, weight).await?;
             self.counters.accepted(accepted);
         }
-        Ok(Accepted { accepted, rejected })
+        Ok(Accepted { accepted: accepted + returned, rejected })
     }
 
     async fn deliver(&self, submission: Submission) -> Result<Accepted> {
         let Submission { batch_id, producer, records } = submission;
-        let Admitted { records, rejected, .. } = self.normalise(records);
+        let Admitted { records, rejected, returned, .. } = self.normalise(records);
         self.counters.rejected(rejected.len());
         let accepted = records.len();
         if accepted > 0 {
@@ -264,14 +271,16 @@ impl Stage {
                 first += count;
             }
         }
-        Ok(Accepted { accepted, rejected })
+        Ok(Accepted { accepted: accepted + returned, rejected })
     }
 
     fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
         let observed_time = self.options.clock.now();
-        let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new() };
+        let mut admitted =
+            Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new(), returned: 0 };
         for (index, raw) in raw.into_iter().enumerate() {
             match self.options.normaliser.record(raw, observed_time).and_then(check_weight) {
+                Ok((record, _)) if self.has_returned(&record) => admitted.returned += 1,
                 Ok((record, weight)) => {
                     admitted.weight += weight;
                     admitted.records.push(record);
@@ -279,7 +288,13 @@ impl Stage {
                 Err(reason) => admitted.rejected.push(Rejection { index, reason }),
             }
         }
+        self.counters.returned(admitted.returned);
         admitted
+    }
+
+    fn has_returned(&self, record: &Record) -> bool {
+        let (Some(own), Some(Value::Text(way))) = (&self.options.store_id, record.attribute(VIA)) else { return false };
+        way.split(',').any(|id| id.trim() == own)
     }
 
     async fn publish(&self, id: Option<BatchId>, producer: Text, records: Vec<Record>, weight: usize) -> Result<()> {

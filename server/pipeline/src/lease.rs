@@ -50,6 +50,12 @@ pub fn lease_lost(lease: &Lease) -> Error {
     ))
 }
 
+/// The name of this process as the holder of a lease: host and process id.
+pub fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}, process {}", host.trim(), std::process::id())
+}
+
 /// Acquires a lease, keeps it renewed while `work` runs, and releases it. Returns `None` without
 /// having begun if somebody else has the lease.
 ///

@@ -33,6 +33,7 @@ mod enqueue;
 pub mod envelope;
 pub mod error;
 pub mod events;
+pub mod follow;
 mod in_flight;
 pub mod lease;
 pub mod live;
@@ -50,7 +51,7 @@ pub use dead_letters::{
 };
 pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version};
 pub use error::{Error, ErrorClass, Result};
-pub use lease::{Lease, Leases, hold, lease_lost};
+pub use lease::{Lease, Leases, hold, holder, lease_lost};
 pub use log::{Appended, Log, PartAside, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
 pub use store::LogStore;

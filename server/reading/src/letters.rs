@@ -10,7 +10,7 @@ use model::{
 };
 use pipeline::{
     DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Error,
-    LogStore, Result, admit::Ingest, envelope,
+    LogStore, Result, admit::Ingest, envelope, follow::is_of_sink,
 };
 use serde::{Deserialize, Serialize};
 
@@ -222,6 +222,13 @@ impl Letters {
     /// records.
     pub async fn replay(&self, id: i64) -> Result<usize> {
         let letter = self.letter(id).await?;
+        if is_of_sink(&letter.letter.producer) {
+            return Err(Error::invalid(format!(
+                "its records are stored, and the {} refused them; mend their destination, or download the letter and \
+                 send its records there",
+                letter.letter.producer
+            )));
+        }
         let batch = envelope::decode(&letter.letter.payload)
             .map_err(|error| Error::invalid(format!("the dead letter contains no valid batch: {error}")))?;
         let records = batch.records.len();

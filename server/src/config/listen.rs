@@ -58,6 +58,14 @@ pub(crate) struct StreamOptions {
 }
 
 impl ListenOptions {
+    /// All addresses, the default ones included.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let or_default =
+            |asked: &'_ [SocketAddr], default| if asked.is_empty() { vec![default] } else { asked.to_vec() };
+        let more = [or_default(&self.grpc_listen, DEFAULT_GRPC), or_default(&self.otlp_listen, DEFAULT_OTLP)];
+        std::iter::once(self.listen).chain(more.into_iter().flatten())
+    }
+
     /// The addresses that are reachable from other machines.
     pub(crate) fn exposed(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         std::iter::once(&self.listen).chain(&self.grpc_listen).chain(&self.otlp_listen).copied().filter(is_exposed)

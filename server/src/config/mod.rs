@@ -5,6 +5,7 @@ mod engines;
 mod limits;
 mod listen;
 mod retention;
+mod sinks;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ pub(crate) use engines::EngineOptions;
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use retention::RetentionOptions;
+pub(crate) use sinks::SinkOptions;
 
 use crate::commands::{
     check::CheckOptions,
@@ -87,6 +89,8 @@ pub(crate) struct ServeOptions {
     pub engines: EngineOptions,
     #[command(flatten)]
     pub retention: RetentionOptions,
+    #[command(flatten)]
+    pub sinks: SinkOptions,
     #[command(flatten)]
     pub limits: LimitOptions,
 

@@ -18,11 +18,12 @@ use model::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange, follow::Followers};
 use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
 
 use self::losses::{LossesParameters, letters_page};
 use crate::{
+    forwarding,
     snippets::{self, DoorAddresses},
     tasks::tasks,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Reading {
     pub(crate) letters: Letters,
     pub(crate) parts: Parts,
     pub(crate) views: Views,
+    pub(crate) followers: Arc<Followers>,
     pub(crate) supervisor: Supervisor,
     /// The number of newest records on the first page.
     pub(crate) recent: usize,
@@ -125,7 +127,8 @@ impl Backend for Reading {
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
         let LossesParameters { filter, before, done } = LossesParameters::read(parameters);
         let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
-        Ok(Losses { aside: self.parts.aside(), letters, tasks: tasks(&self.supervisor), done })
+        let sinks = forwarding::views(&self.followers);
+        Ok(Losses { aside: self.parts.aside(), letters, sinks, tasks: tasks(&self.supervisor), done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

@@ -22,5 +22,10 @@ async fn render(State(state): State<OperationState>) -> impl IntoResponse {
     gauge!("logboom_dead_letter_bytes").set(store.dead_letters.bytes as f64);
     gauge!("logboom_store_parts_aside").set(store.aside.len() as f64);
     gauge!("logboom_store_records_aside").set(store.aside.iter().map(|part| part.records).sum::<u64>() as f64);
+    for sink in state.followers.status() {
+        let behind = sink.behind.unwrap_or_default();
+        gauge!("logboom_sink_behind_records", "sink" => sink.name.clone()).set(behind.records as f64);
+        gauge!("logboom_sink_behind_bytes", "sink" => sink.name).set(behind.bytes as f64);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }

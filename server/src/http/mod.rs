@@ -12,6 +12,7 @@ mod metrics;
 mod parts;
 pub(crate) mod problem;
 mod s1;
+mod sinks;
 mod state;
 mod tail;
 mod tasks;
@@ -44,6 +45,8 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(parts::routes())
         .merge(parts::forms())
         .merge(tasks::routes())
+        .merge(sinks::routes())
+        .merge(sinks::forms())
         .merge(health::routes())
         .merge(metrics::routes())
         .with_state(operation);

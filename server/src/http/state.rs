@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{Log, Queue, Supervisor, live::LiveHub};
+use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub};
 use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
 
 use super::write::IngestState;
@@ -32,6 +32,8 @@ pub(crate) struct OperationState {
     pub figures: Figures,
     pub letters: Letters,
     pub parts: Parts,
+    /// The sinks.
+    pub followers: Arc<Followers>,
     /// The stream of figures ends with the live tails.
     pub live: Arc<LiveHub>,
     /// These two for their status alone: records are read by way of [`ReadingState`].

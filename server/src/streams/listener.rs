@@ -2,12 +2,14 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use chrono::FixedOffset;
 use pipeline::Supervisor;
 use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inlet, connection, door::StreamDoor};
+use super::{
+    Inlet, connection,
+    door::{Decoding, StreamDoor},
+};
 use crate::listen::Port;
 
 /// A task name: the protocol of the port, and its address.
@@ -19,7 +21,7 @@ pub(super) fn task_name(protocol: &str, address: Option<SocketAddr>) -> String {
 pub(super) struct Streams {
     port: Port,
     door: Arc<dyn StreamDoor>,
-    assume_timezone: FixedOffset,
+    decoding: Decoding,
     inlet: Inlet,
     connections: JoinSet<()>,
 }
@@ -28,12 +30,12 @@ impl Streams {
     pub(super) async fn bind(
         address: SocketAddr,
         door: Arc<dyn StreamDoor>,
-        assume_timezone: FixedOffset,
+        decoding: Decoding,
         inlet: Inlet,
         max_connections: usize,
     ) -> anyhow::Result<Self> {
         let port = Port::bind(address, max_connections).await?;
-        Ok(Self { port, door, assume_timezone, inlet, connections: JoinSet::new() })
+        Ok(Self { port, door, decoding, inlet, connections: JoinSet::new() })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -60,7 +62,7 @@ impl Streams {
 
     async fn accept(&mut self, stop: &CancellationToken) {
         while let Some((stream, peer, slot)) = self.port.accept(stop).await {
-            let protocol = self.door.protocol(self.assume_timezone);
+            let protocol = self.door.protocol(self.decoding, peer);
             let connection = connection::serve(stream, peer.ip(), protocol, self.inlet.clone(), stop.clone());
             self.connections.spawn(async move {
                 connection.await;

@@ -12,14 +12,13 @@ mod tests;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use chrono::FixedOffset;
 use pipeline::{Supervisor, admit::Ingest};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use datagrams::Datagrams;
 pub(crate) use distributor::{Distributor, register};
-pub(crate) use door::StreamDoors;
+pub(crate) use door::{Decoding, StreamDoors};
 use inlet::Inlet;
 use listener::Streams;
 
@@ -36,7 +35,7 @@ impl Doors {
     /// An address cannot be bound.
     pub(crate) async fn bind(
         table: &StreamDoors,
-        assume_timezone: FixedOffset,
+        decoding: Decoding,
         max_connections: usize,
         ingest: &Ingest,
     ) -> anyhow::Result<Self> {
@@ -45,8 +44,8 @@ impl Doors {
             for address in door.addresses() {
                 let inlet = Inlet::new(ingest.clone(), door.name());
                 let streams =
-                    Streams::bind(*address, Arc::clone(&door), assume_timezone, inlet.clone(), max_connections).await?;
-                if let Some(reader) = door.datagrams(assume_timezone) {
+                    Streams::bind(*address, Arc::clone(&door), decoding, inlet.clone(), max_connections).await?;
+                if let Some(reader) = door.datagrams(decoding) {
                     // The same port, also if the system chose it.
                     doors.datagrams.push(Datagrams::bind(streams.address()?, reader, inlet).await?);
                 }

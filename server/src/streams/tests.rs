@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
+use chrono::FixedOffset;
 use clap::{Args as _, FromArgMatches as _};
 use pipeline::{Content, Queue as _, admit::IngestOptions};
 use testkit::memory::MemoryQueue;
@@ -40,7 +41,8 @@ async fn a_panic_of_a_listener_costs_neither_its_connections_nor_another_listene
         "127.0.0.1:0",
     ]);
     let table = StreamDoors::from_arg_matches(&options).unwrap();
-    let doors = Doors::bind(&table, FixedOffset::east_opt(0).unwrap(), 4, &ingest).await.unwrap();
+    let decoding = Decoding { assume_timezone: FixedOffset::east_opt(0).unwrap(), keep_packets: false };
+    let doors = Doors::bind(&table, decoding, 4, &ingest).await.unwrap();
     let (_, address) = doors.addresses().unwrap()[0];
     let mut servers = JoinSet::new();
     doors.serve(&mut servers, &supervisor, &stop);

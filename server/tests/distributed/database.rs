@@ -155,10 +155,10 @@ async fn a_database_that_says_its_disk_is_full_is_waited_out() {
 }
 
 async fn no_space_is_said(node: &Node) {
-    let said = async {
+    let reported = async {
         while !node.log().contains("No space left on device") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(crate::node::PATIENCE, said).await.unwrap();
+    tokio::time::timeout(crate::node::PATIENCE, reported).await.unwrap();
 }

@@ -65,8 +65,8 @@ async fn documents_come_from_files_and_move_between_servers() {
     let refused = logboom(&import, &changed);
     assert!(!refused.status.success());
     assert_eq!(String::from_utf8(refused.stdout).unwrap(), "unchanged\tview a\n");
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("refused\tview from a file") && said.contains("--replace"), "{said}");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(stderr.contains("refused\tview from a file") && stderr.contains("--replace"), "{stderr}");
     let path = folder.path().join("changed");
     fs::write(&path, &changed).unwrap();
     let replaced =
@@ -74,8 +74,8 @@ async fn documents_come_from_files_and_move_between_servers() {
     assert_eq!(String::from_utf8(replaced.stdout).unwrap(), "changed\tview from a file\nunchanged\tview a\n");
 
     let wrong = logboom(&import, &file(&[("b", "https://evil.example")]));
-    let said = String::from_utf8(wrong.stderr).unwrap();
-    assert!(!wrong.status.success() && said.contains("document 1 (view \"b\"): address"), "{said}");
+    let stderr = String::from_utf8(wrong.stderr).unwrap();
+    assert!(!wrong.status.success() && stderr.contains("document 1 (view \"b\"): address"), "{stderr}");
     let large = http.post(format!("{}/api/v1/documents", other.url)).body(" ".repeat((8 << 20) + 1));
     assert_eq!(large.send().await.unwrap().status(), 413);
     let unknown = http.get(format!("{}/api/v1/documents?kind=nope", other.url)).send().await.unwrap();
@@ -92,7 +92,7 @@ fn a_wrong_file_stops_the_start_by_name_and_place() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logboom"));
     let started = command.args(words).env("LOGBOOM_SITE", folder.path()).output().unwrap();
     assert!(!started.status.success());
-    let said = String::from_utf8(started.stderr).unwrap();
-    assert!(said.contains("views.json: document 2 (view \"b\"): address is no address"), "{said}");
+    let stderr = String::from_utf8(started.stderr).unwrap();
+    assert!(stderr.contains("views.json: document 2 (view \"b\"): address is no address"), "{stderr}");
     assert!(!folder.path().join("data").exists(), "nothing was opened");
 }

@@ -146,12 +146,12 @@ impl Drop for Node {
 /// before it ends or while it waits for them.
 pub(crate) async fn refused(queue: &str, store: &str) -> String {
     let mut node = Node::spawn(queue, store, &[]);
-    let said = async {
+    let reported = async {
         while !node.log().to_lowercase().contains("certificate") && node.child.try_wait().unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let _ = tokio::time::timeout(Duration::from_secs(20), said).await;
+    let _ = tokio::time::timeout(Duration::from_secs(20), reported).await;
     node.log()
 }
 

@@ -177,12 +177,12 @@ async fn behind_the_proxy_records_are_taken_while_the_database_is_away() {
     // Where nobody can read, a node says why.
     let answer = client(PATIENCE).get(format!("{}/readyz/read", proxy.url)).send().await.unwrap();
     assert_eq!(answer.status(), 503);
-    let said: serde_json::Value = answer.json().await.unwrap();
-    assert!(said["ready"] == false && said["store"]["trouble"].is_string() && said["queue"].is_null(), "{said}");
+    let ready: serde_json::Value = answer.json().await.unwrap();
+    assert!(ready["ready"] == false && ready["store"]["trouble"].is_string() && ready["queue"].is_null(), "{ready}");
     let answer = client(PATIENCE).get(format!("{}/readyz/write", nodes[0].url)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let said: serde_json::Value = answer.json().await.unwrap();
-    assert!(said["ready"] == true && said["store"].is_null(), "{said}");
+    let ready: serde_json::Value = answer.json().await.unwrap();
+    assert!(ready["ready"] == true && ready["store"].is_null(), "{ready}");
 
     database.restore();
     for node in &mut nodes {

@@ -56,11 +56,11 @@ async fn both_servers_are_reached_by_tls_and_strangers_are_refused() {
     assert_eq!(server.sql(encrypted).await.unwrap().trim(), "t");
     node.stop().await;
 
-    // Whose certificate nobody vouches for is not talked to, and no password is said.
+    // A server whose certificate nobody vouches for is refused, and no password is logged.
     for (queue, store, about) in [(&queue, &database, "amqps://"), (&plain, &store, "postgresql")] {
-        let said = refused(queue, store).await;
-        assert!(said.to_lowercase().contains("certificate"), "{about}: {said}");
+        let log = refused(queue, store).await;
+        assert!(log.to_lowercase().contains("certificate"), "{about}: {log}");
         let password = database.split(':').nth(2).unwrap().split('@').next().unwrap();
-        assert!(!said.contains(password) && !said.contains("guest:guest"), "{said}");
+        assert!(!log.contains(password) && !log.contains("guest:guest"), "{log}");
     }
 }

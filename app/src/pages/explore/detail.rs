@@ -87,7 +87,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
         }
         .into_any()
     });
-    let said = part.as_ref().map(|part| filter::with("", part, false));
+    let part_text = part.as_ref().map(|part| filter::with("", part, false));
     let actions = part.map(|part| {
         let url = |out| {
             explorer.view.with_untracked(|view| view.with_query(filter::with(&view.search.query, &part, out)).url())
@@ -108,7 +108,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
     };
     let copy = (t.copy)(&name);
     view! {
-        <div class="field" data-field=name.clone() data-part=said>
+        <div class="field" data-field=name.clone() data-part=part_text>
             <dt>{name.clone()}</dt>
             <dd>
                 <span class="acts">

@@ -125,13 +125,13 @@ fn step(explorer: Explorer, focused: Option<&Element>, down: bool) {
 /// Requires or excludes the focused field; on a row, its service.
 fn filter_by(explorer: Explorer, focused: Option<&Element>, out: bool) {
     let closest = |selector| focused.and_then(|element| element.closest(selector).ok().flatten());
-    let said = closest("[data-part]").and_then(|field| field.get_attribute("data-part")).or_else(|| {
+    let part = closest("[data-part]").and_then(|field| field.get_attribute("data-part")).or_else(|| {
         let service = closest(".row")?.get_attribute("data-service")?;
         Some(filter::with("", &filter::value_part(Field::Service, &service)?, false))
     });
-    if let Some(said) = said {
+    if let Some(part) = part {
         let view = explorer.view.get_untracked();
-        explorer.go(&view.with_query(filter::with_text(&view.search.query, &said, out)));
+        explorer.go(&view.with_query(filter::with_text(&view.search.query, &part, out)));
     }
 }
 

@@ -78,20 +78,20 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
-        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
         self.child = Some(child);
         self.http =
-            self.announced(&mut said, "dashboard").trim_matches('/').trim_start_matches("http://").parse().unwrap();
+            self.announced(&mut stdout, "dashboard").trim_matches('/').trim_start_matches("http://").parse().unwrap();
         // The main address first, then the one for gRPC only.
-        self.grpc = self.announced(&mut said, "gRPC").rsplit(", ").next().unwrap().parse().unwrap();
+        self.grpc = self.announced(&mut stdout, "gRPC").rsplit(", ").next().unwrap().parse().unwrap();
         // A full pipe must not block the program.
-        thread::spawn(move || said.read_to_end(&mut Vec::new()));
+        thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
     }
 
     /// The text after a word in the ready message.
-    fn announced(&self, said: &mut impl BufRead, word: &str) -> String {
+    fn announced(&self, stdout: &mut impl BufRead, word: &str) -> String {
         let mut line = String::new();
-        while said.read_line(&mut line).unwrap() > 0 {
+        while stdout.read_line(&mut line).unwrap() > 0 {
             if let Some(address) = line.trim().strip_prefix(word) {
                 return address.trim().to_owned();
             }

@@ -82,7 +82,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// `Unavailable` where there is none, `Corrupt` where it is of a newer format.
-    pub(crate) async fn look(path: &Path) -> Result<Self> {
+    pub(crate) async fn open_read_only(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(Error::unavailable(format!("there is no data folder here: {} is missing", path.display())));
         }

@@ -45,7 +45,7 @@ impl Inner {
         // Before the lock, because the flush takes it as well.
         self.wait_for_room().await?;
         let mut appender = self.appender.lock().await;
-        self.alive()?;
+        self.check_open()?;
         match &self.journal {
             Journal::Shared(_) => self.append_frames(&mut appender, deliveries).await,
             Journal::Own(_) => self.append_batches(&mut appender, deliveries).await,
@@ -260,7 +260,7 @@ impl Inner {
             biased;
             waited = room => waited,
             // Flushing has stopped.
-            _ = closed.wait_for(|closed| *closed) => return self.alive(),
+            _ = closed.wait_for(|closed| *closed) => return self.check_open(),
         };
         match waited {
             Ok(Ok(_)) => Ok(()),

@@ -13,12 +13,12 @@ pub(super) struct DocumentsAndLeases(pub(super) Arc<Inner>);
 #[async_trait]
 impl Documents for DocumentsAndLeases {
     async fn get(&self, kind: &Kind, name: &str) -> Result<Option<Document>> {
-        self.0.alive()?;
+        self.0.check_open()?;
         self.0.catalogue.document(kind, name).await
     }
 
     async fn list(&self, kind: &Kind) -> Result<Listing> {
-        self.0.alive()?;
+        self.0.check_open()?;
         self.0.catalogue.documents(kind).await
     }
 
@@ -30,7 +30,7 @@ impl Documents for DocumentsAndLeases {
         expected: Expected,
         fence: Option<&Lease>,
     ) -> Result<Version> {
-        self.0.alive()?;
+        self.0.check_open()?;
         let (inner, kind, name, body, fence) =
             (Arc::clone(&self.0), *kind, name.to_owned(), body.clone(), fence.cloned());
         uncancelled(async move { inner.catalogue.put_document(&kind, &name, &body, expected, fence.as_ref()).await })
@@ -38,7 +38,7 @@ impl Documents for DocumentsAndLeases {
     }
 
     async fn delete(&self, kind: &Kind, name: &str, expected: Expected, fence: Option<&Lease>) -> Result<bool> {
-        self.0.alive()?;
+        self.0.check_open()?;
         let (inner, kind, name, fence) = (Arc::clone(&self.0), *kind, name.to_owned(), fence.cloned());
         uncancelled(async move { inner.catalogue.delete_document(&kind, &name, expected, fence.as_ref()).await }).await
     }
@@ -48,7 +48,7 @@ impl Documents for DocumentsAndLeases {
         let mut changed = self.0.catalogue.watch_documents();
         let mut closed = self.0.closed.subscribe();
         loop {
-            self.0.alive()?;
+            self.0.check_open()?;
             changed.borrow_and_update();
             let version = self.0.catalogue.documents_version(kind).await?;
             if version != seen {
@@ -66,17 +66,17 @@ impl Documents for DocumentsAndLeases {
 #[async_trait]
 impl Leases for DocumentsAndLeases {
     async fn acquire(&self, name: &str, _holder: &str, duration: Duration) -> Result<Option<Lease>> {
-        self.0.alive()?;
+        self.0.check_open()?;
         self.0.catalogue.acquire_lease(name, duration).await
     }
 
     async fn renew(&self, lease: &Lease, duration: Duration) -> Result<bool> {
-        self.0.alive()?;
+        self.0.check_open()?;
         Ok(self.0.catalogue.renew_lease(lease, duration).await)
     }
 
     async fn release(&self, lease: &Lease) -> Result<bool> {
-        self.0.alive()?;
+        self.0.check_open()?;
         Ok(self.0.catalogue.release_lease(lease).await)
     }
 }

@@ -22,7 +22,7 @@ impl Inner {
         let mut newest = self.newest.subscribe();
         let mut closed = self.closed.subscribe();
         loop {
-            self.alive()?;
+            self.check_open()?;
             newest.borrow_and_update();
             // No snapshot is held while waiting: it would keep flushed memory and merged files alive.
             if self.snapshots.load().newest > after {

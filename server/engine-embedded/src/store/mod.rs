@@ -151,7 +151,7 @@ impl EmbeddedStore {
 }
 
 impl Inner {
-    fn alive(&self) -> Result<()> {
+    fn check_open(&self) -> Result<()> {
         if *self.closed.borrow() { Err(Error::unavailable("the store is closed")) } else { Ok(()) }
     }
 
@@ -175,7 +175,7 @@ impl Inner {
 
 impl EmbeddedStore {
     /// Stops flusher and upkeep, then flushes everything.
-    async fn shut(&self) {
+    async fn stop_and_flush(&self) {
         if self.inner.closed.send_replace(true) {
             return;
         }

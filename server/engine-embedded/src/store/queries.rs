@@ -30,7 +30,7 @@ impl EmbeddedStore {
         scans: &Scans,
         work: impl Fn(&Snapshot, &Cancel) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.scan(scans, work).await
     }
 }
@@ -42,7 +42,7 @@ impl Log for EmbeddedStore {
     }
 
     async fn newest(&self) -> Result<Position> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         Ok(self.inner.snapshots.load().newest)
     }
 
@@ -66,7 +66,7 @@ impl Log for EmbeddedStore {
     }
 
     async fn give_up_part(&self, name: &str) -> Result<bool> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.give_up(name).await
     }
 
@@ -75,7 +75,7 @@ impl Log for EmbeddedStore {
     }
 
     async fn close(&self) {
-        self.shut().await;
+        self.stop_and_flush().await;
     }
 }
 
@@ -142,22 +142,22 @@ impl Ask for EmbeddedStore {
 #[async_trait]
 impl DeadLetters for EmbeddedStore {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.catalogue.put_dead_letters(letters, None, self.inner.options.dead_letters).await
     }
 
     async fn dead_letters(&self, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.catalogue.dead_letters(request).await
     }
 
     async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.catalogue.dead_letter(id).await
     }
 
     async fn remove_dead_letters(&self, ids: &[i64]) -> Result<u64> {
-        self.inner.alive()?;
+        self.inner.check_open()?;
         self.inner.catalogue.remove_dead_letters(ids).await
     }
 }

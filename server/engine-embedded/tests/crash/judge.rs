@@ -64,15 +64,15 @@ impl Judge {
         let at = at.to_owned();
         let work = move || child::run(&folder, engines, batches, fault, &at);
         let output = tokio::task::spawn_blocking(work).await.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
+        let stdout = String::from_utf8_lossy(&output.stdout);
         let as_expected = match fault {
             Fault::Crash => output.status.signal() == Some(ABORTED),
             Fault::FullDisk => output.status.success(),
         };
-        assert!(as_expected, "{self}: {}\n{said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        assert!(as_expected, "{self}: {}\n{stdout}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
         let mut in_trouble = false;
-        for said in said.lines().filter_map(Line::read) {
-            match said {
+        for line in stdout.lines().filter_map(Line::read) {
+            match line {
                 Line::Sent(number) => drop(self.sent.insert(number)),
                 Line::Kept(number) => drop(self.kept.insert(number)),
                 Line::Stored(position, id) => self.record_position(position, id),

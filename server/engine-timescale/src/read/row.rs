@@ -24,13 +24,13 @@ pub(super) const NEWEST_FIRST: &str = "order by time desc, time_ns desc, positio
 /// text.
 pub(super) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'f Field>) -> String {
     let (mut message, mut attributes) = (false, false);
-    let mut look = |field: &Field| match field {
+    let mut note = |field: &Field| match field {
         Field::Message => message = true,
         Field::Attribute(_) => attributes = true,
         _ => {}
     };
-    fields.into_iter().for_each(&mut look);
-    visit(&query.expr, &mut look);
+    fields.into_iter().for_each(&mut note);
+    visit(&query.expr, &mut note);
     let message = if message { "message" } else { "''::text" };
     let attributes = if attributes { "attributes" } else { "'{}'::jsonb" };
     format!(
@@ -39,13 +39,13 @@ pub(super) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'
     )
 }
 
-fn visit(expr: &Expr, look: &mut impl FnMut(&Field)) {
+fn visit(expr: &Expr, note: &mut impl FnMut(&Field)) {
     match expr {
         Expr::All => {}
-        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| visit(operand, look)),
-        Expr::Not(operand) => visit(operand, look),
-        Expr::Contains(_) => look(&Field::Message),
-        Expr::Field(field, _) => look(field),
+        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| visit(operand, note)),
+        Expr::Not(operand) => visit(operand, note),
+        Expr::Contains(_) => note(&Field::Message),
+        Expr::Field(field, _) => note(field),
     }
 }
 

@@ -29,7 +29,7 @@ const SAFETY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Horizon {
     newest: watch::Sender<Position>,
-    look: Notify,
+    refresh_requested: Notify,
     /// Of documents: one connection hears of everything.
     changes: Changes,
 }
@@ -43,7 +43,8 @@ impl Horizon {
         stop: CancellationToken,
         supervisor: &Supervisor,
     ) -> sqlx::Result<Arc<Self>> {
-        let horizon = Arc::new(Self { newest: watch::Sender::new(Position(0)), look: Notify::new(), changes });
+        let horizon =
+            Arc::new(Self { newest: watch::Sender::new(Position(0)), refresh_requested: Notify::new(), changes });
         horizon.refresh(&pool, &status).await?;
         let (keeping, listening) = (Arc::clone(&horizon), Arc::clone(&horizon));
         let (pool_to_keep, ended) = (pool.clone(), stop.clone());
@@ -56,9 +57,9 @@ impl Horizon {
         Ok(horizon)
     }
 
-    /// Says that something was stored here.
-    pub(crate) fn look(&self) {
-        self.look.notify_one();
+    /// Asks for a refresh soon: this node has stored something.
+    pub(crate) fn request_refresh(&self) {
+        self.refresh_requested.notify_one();
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Position> {
@@ -88,7 +89,7 @@ impl Horizon {
             // check, or the end.
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.look.notified() => {}
+                () = self.refresh_requested.notified() => {}
                 _ = safety.tick() => {}
             }
             match self.refresh(&pool, &status).await {
@@ -121,7 +122,7 @@ impl Horizon {
             let heard = listener.try_recv().await?;
             let channel = heard.as_ref().map(PgNotification::channel);
             if channel != Some(documents::CHANNEL) {
-                self.look();
+                self.request_refresh();
             }
             if channel != Some(CHANNEL) {
                 self.changes.hint();

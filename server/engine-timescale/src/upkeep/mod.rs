@@ -12,7 +12,7 @@ mod turn;
 
 use std::{sync::Arc, time::Duration};
 
-use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, hold};
+use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, hold, holder};
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +92,7 @@ impl Upkeep {
         let held = hold(&leases, LEASE, &holder, LASTS, async |lease| {
             tokio::select! {
                 () = stop.cancelled() => Ok(()),
-                done = self.chores(lease) => done,
+                done = self.run_steps(lease) => done,
             }
         });
         match held.await {
@@ -104,11 +104,11 @@ impl Upkeep {
         }
     }
 
-    /// A chore that fails is tried again in the next round, and hinders no other.
+    /// Runs every step of the upkeep. A step that fails is tried again in the next round, and the others run all the same.
     ///
     /// # Errors
     /// `Conflict` as soon as the lease is lost.
-    async fn chores(&mut self, lease: Lease) -> pipeline::Result<()> {
+    async fn run_steps(&mut self, lease: Lease) -> pipeline::Result<()> {
         let mut session = Session::open(&self.pool).await?;
         let turn = &mut Turn::new(session.connection()?, lease);
         let layout = self.layout.clone();
@@ -129,22 +129,16 @@ impl Upkeep {
     }
 }
 
-/// Names this node for people.
-fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}, process {}", host.trim(), std::process::id())
-}
-
 /// Logs what could not be done. The session may be gone, which the next statement tells.
 ///
 /// # Errors
 /// `Conflict` where the lease is lost: nothing more may be done.
-fn report(chore: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
+fn report(step: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
     match outcome {
         Ok(()) => Ok(()),
         Err(error) if is_lease_lost(&error) => Err(classify(error)),
         Err(error) => {
-            tracing::warn!("cannot {chore} now: {error}");
+            tracing::warn!("cannot {step} now: {error}");
             Ok(())
         }
     }

@@ -26,7 +26,7 @@ impl Spill {
         let rest = if self.has_rest { Some(Texts::named(batch, schema::REST)?) } else { None };
         if self.left.is_empty() {
             return match rest {
-                Some(_) => columns::named(batch, schema::REST).cloned(),
+                Some(_) => columns::column(batch, schema::REST).cloned(),
                 None => Ok(new_null_array(&DataType::Utf8, batch.num_rows())),
             };
         }
@@ -38,7 +38,7 @@ impl Spill {
         let mut column = StringBuilder::new();
         for row in 0..batch.num_rows() {
             let before = rest.as_ref().and_then(|rest| rest.get(row));
-            let mut map: BTreeMap<Text, Value> = before.map(decode::rest).transpose()?.unwrap_or_default();
+            let mut map: BTreeMap<Text, Value> = before.map(decode::other_attributes).transpose()?.unwrap_or_default();
             map.extend(left.iter().filter_map(|(key, values)| Some(((*key).clone(), values.get(row)?))));
             if map.is_empty() {
                 column.append_null();

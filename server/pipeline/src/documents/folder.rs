@@ -75,7 +75,7 @@ impl Files {
     }
 
     /// By name.
-    pub(super) fn list(&self, kind: &Kind) -> impl Iterator<Item = &Document> {
+    pub fn list(&self, kind: &Kind) -> impl Iterator<Item = &Document> {
         self.documents.get(kind.name).into_iter().flat_map(BTreeMap::values)
     }
 }

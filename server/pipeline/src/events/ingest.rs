@@ -14,6 +14,7 @@ use crate::{BatchId, Error};
 pub(crate) struct IngestCounters {
     accepted: Counter,
     rejected: Counter,
+    returned: Counter,
 }
 
 impl IngestCounters {
@@ -21,12 +22,20 @@ impl IngestCounters {
         Self {
             accepted: counter!("logboom_records_accepted_total"),
             rejected: counter!("logboom_records_rejected_total"),
+            returned: counter!("logboom_records_returned_total"),
         }
     }
 
     /// Records became durable.
     pub(crate) fn accepted(&self, records: usize) {
         self.accepted.increment(records as u64);
+    }
+
+    /// Records that this store sent on came back.
+    pub(crate) fn returned(&self, records: usize) {
+        if records > 0 {
+            self.returned.increment(records as u64);
+        }
     }
 
     /// Records were rejected; the response lists the reasons.

@@ -7,6 +7,7 @@
 //! A slow subscriber blocks nobody. The backlog that it requested is sent completely, at its own pace. Newer records
 //! that do not fit its channel are skipped, and it receives their number.
 
+mod progress;
 mod ring;
 mod subscriber;
 
@@ -29,6 +30,9 @@ use crate::{
     clock::Clock,
     events::{FollowFailed, LiveMeters},
 };
+pub use progress::Behind;
+use progress::Progress;
+pub(crate) use ring::Read;
 use ring::Ring;
 use subscriber::Subscriber;
 
@@ -85,6 +89,7 @@ struct Shared {
     stop: CancellationToken,
     options: LiveOptions,
     ring: Mutex<Ring>,
+    progress: Mutex<Progress>,
     /// The newest position in the ring; `None` until the store is reached.
     newest: watch::Sender<Option<Position>>,
     meters: LiveMeters,
@@ -122,6 +127,7 @@ impl LiveHub {
             // A child token, so that closing the hub stops nothing else.
             stop: stop.child_token(),
             ring: Mutex::new(Ring::new(options.ring_bytes, options.ring_records)),
+            progress: Mutex::default(),
             newest: watch::Sender::new(None),
             meters: LiveMeters::register(),
             lag: AtomicU64::new(0),
@@ -166,6 +172,32 @@ impl LiveHub {
     /// The newest position visible to subscribers; `None` before the store is reached.
     pub fn newest(&self) -> Option<Position> {
         *self.shared.newest.borrow()
+    }
+
+    /// The blocks after `at` as far as they are in memory.
+    pub(crate) fn read(&self, at: Position) -> Read {
+        self.shared.ring.lock().after(at)
+    }
+
+    /// Waits until the newest position is past `after`, and returns it.
+    pub(crate) async fn wait_after(&self, after: Position) -> Position {
+        let mut newest = self.shared.newest.subscribe();
+        loop {
+            if let Some(position) = *newest.borrow_and_update()
+                && position > after
+            {
+                return position;
+            }
+            // The sender lives as long as this hub.
+            if newest.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The number of records stored after a position.
+    pub fn behind(&self, at: Position) -> Behind {
+        self.shared.progress.lock().after(at)
     }
 
     /// The longest lag from receipt to visibility since the last call; `None` if nothing arrived.
@@ -224,6 +256,7 @@ impl Shared {
     /// Starts an empty ring after `newest`.
     fn begin(&self, newest: Position) -> Position {
         self.ring.lock().begin(newest);
+        self.progress.lock().begin(newest);
         self.newest.send_replace(Some(newest));
         newest
     }
@@ -234,13 +267,16 @@ impl Shared {
         let mut newest = after;
         {
             let mut ring = self.ring.lock();
+            let mut progress = self.progress.lock();
             for block in blocks {
                 newest = newest.max(block.last());
                 let lag = now.saturating_sub(block.batch.observed_time);
                 let lag = u64::try_from(lag).unwrap_or(0);
                 self.meters.visible(Duration::from_nanos(lag));
                 self.lag.fetch_max(lag.max(1), Ordering::Relaxed);
-                ring.push(block);
+                let (last, records) = (block.last(), block.batch.records.len());
+                let weight = ring.push(block);
+                progress.add(last, records, weight);
             }
         }
         self.newest.send_replace(Some(newest));

@@ -23,7 +23,7 @@ struct Held {
 }
 
 /// The result of a read from the ring.
-pub(super) enum Read {
+pub(crate) enum Read {
     /// The next blocks; none at the newest end. The first may start before the position.
     Blocks(Vec<Block>),
     /// The position is before the ring; the store has the records up to here.
@@ -45,8 +45,8 @@ impl Ring {
         self.floor = Some(newest);
     }
 
-    /// Appends the next block. The newest one stays, whatever its size.
-    pub(super) fn push(&mut self, block: Block) {
+    /// Appends the next block, and returns its weight. The newest one stays, whatever its size.
+    pub(super) fn push(&mut self, block: Block) -> usize {
         let weight = block.batch.weight();
         self.bytes += weight;
         self.records += block.batch.records.len();
@@ -58,6 +58,7 @@ impl Ring {
                 self.floor = Some(oldest.block.last());
             }
         }
+        weight
     }
 
     /// The blocks after `at`.

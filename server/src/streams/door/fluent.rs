@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use chrono::FixedOffset;
 use clap::Args;
 use doors::{fluent::Forward, stream::Protocol};
 
-use super::StreamDoor;
+use super::{Decoding, StreamDoor};
 
 /// The door for Fluentd's forward protocol.
 #[derive(Debug, Clone, Args)]
@@ -25,7 +24,7 @@ impl StreamDoor for Fluent {
         &self.fluent_listen
     }
 
-    fn protocol(&self, _assume_timezone: FixedOffset) -> Box<dyn Protocol> {
+    fn protocol(&self, _decoding: Decoding, _peer: SocketAddr) -> Box<dyn Protocol> {
         Box::new(Forward::default())
     }
 }

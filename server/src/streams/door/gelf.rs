@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use chrono::FixedOffset;
 use clap::Args;
 use doors::{
     gelf::{Chunks, Stream},
     stream::{Frame, Protocol},
 };
 
-use super::{DatagramReader, StreamDoor};
+use super::{DatagramReader, Decoding, StreamDoor};
 
 /// The door for GELF.
 #[derive(Debug, Clone, Args)]
@@ -28,11 +27,11 @@ impl StreamDoor for Gelf {
         &self.gelf_listen
     }
 
-    fn protocol(&self, _assume_timezone: FixedOffset) -> Box<dyn Protocol> {
+    fn protocol(&self, _decoding: Decoding, _peer: SocketAddr) -> Box<dyn Protocol> {
         Box::new(Stream::default())
     }
 
-    fn datagrams(&self, _assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
+    fn datagrams(&self, _decoding: Decoding) -> Option<Box<dyn DatagramReader>> {
         Some(Box::new(Chunks::default()))
     }
 }

@@ -17,6 +17,15 @@ use doors::stream::{Frame, Protocol};
 
 use self::{fluent::Fluent, gelf::Gelf, syslog::Syslog, tcp::Tcp};
 
+/// How all doors decode messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decoding {
+    /// The zone of times without one.
+    pub(crate) assume_timezone: FixedOffset,
+    /// Whether records of the door for JSON over TCP keep their packets as an attribute.
+    pub(crate) keep_packets: bool,
+}
+
 /// A kind of door that receives messages over connections, and optionally over datagrams.
 pub(crate) trait StreamDoor: Debug + Send + Sync {
     /// Its name in the log, in metrics and in the output at the start.
@@ -25,12 +34,11 @@ pub(crate) trait StreamDoor: Debug + Send + Sync {
     /// Its listen addresses; without one it is off.
     fn addresses(&self) -> &[SocketAddr];
 
-    /// Creates the protocol of a new connection, which finds the ends of messages and decodes them to records. Times
-    /// without a zone are in `assume_timezone`.
-    fn protocol(&self, assume_timezone: FixedOffset) -> Box<dyn Protocol>;
+    /// Creates the protocol of a new connection, which finds the ends of messages and decodes them to records.
+    fn protocol(&self, decoding: Decoding, peer: SocketAddr) -> Box<dyn Protocol>;
 
     /// Creates the reader of its datagrams; `None` for TCP only.
-    fn datagrams(&self, _assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
+    fn datagrams(&self, _decoding: Decoding) -> Option<Box<dyn DatagramReader>> {
         None
     }
 }

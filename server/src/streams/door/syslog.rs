@@ -10,7 +10,7 @@ use doors::{
 };
 use pipeline::clock::Clock;
 
-use super::{DatagramReader, StreamDoor};
+use super::{DatagramReader, Decoding, StreamDoor};
 
 /// The door for syslog.
 #[derive(Debug, Clone, Args)]
@@ -29,12 +29,12 @@ impl StreamDoor for Syslog {
         &self.syslog_listen
     }
 
-    fn protocol(&self, assume_timezone: FixedOffset) -> Box<dyn Protocol> {
-        Box::new(Stream::new(reader(assume_timezone)))
+    fn protocol(&self, decoding: Decoding, _peer: SocketAddr) -> Box<dyn Protocol> {
+        Box::new(Stream::new(reader(decoding.assume_timezone)))
     }
 
-    fn datagrams(&self, assume_timezone: FixedOffset) -> Option<Box<dyn DatagramReader>> {
-        Some(Box::new(reader(assume_timezone)))
+    fn datagrams(&self, decoding: Decoding) -> Option<Box<dyn DatagramReader>> {
+        Some(Box::new(reader(decoding.assume_timezone)))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use chrono::FixedOffset;
 use clap::Args;
 use doors::{packets::Packets, stream::Protocol};
 
-use super::StreamDoor;
+use super::{Decoding, StreamDoor};
 
 /// The door for JSON over TCP.
 #[derive(Debug, Clone, Args)]
@@ -25,7 +24,7 @@ impl StreamDoor for Tcp {
         &self.tcp_listen
     }
 
-    fn protocol(&self, _assume_timezone: FixedOffset) -> Box<dyn Protocol> {
-        Box::new(Packets::default())
+    fn protocol(&self, decoding: Decoding, peer: SocketAddr) -> Box<dyn Protocol> {
+        Box::new(Packets::of_client(peer, decoding.keep_packets))
     }
 }

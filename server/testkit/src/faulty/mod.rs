@@ -3,6 +3,7 @@
 //! Each operation has a [`Switch`], which tests set while the stages run. The faults are those of real servers: an
 //! error, a delay, no response, and the worst one, a success whose response is lost.
 
+mod documents;
 mod queue;
 mod store;
 

@@ -13,7 +13,10 @@ use pipeline::{
     Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
 };
 
-use super::Switch;
+use super::{
+    Switch,
+    documents::{FaultyDocuments, FaultyLeases},
+};
 
 type Poison = Box<dyn Fn(&Batch) -> Option<Error> + Send + Sync>;
 
@@ -27,6 +30,10 @@ pub struct FaultyStore {
     /// Searching, counting and all that else only reads.
     pub read: Switch,
     pub put_dead_letters: Switch,
+    /// Every read of documents. A call of `watch` that waits already is not affected.
+    pub read_documents: Arc<Switch>,
+    pub write_documents: Arc<Switch>,
+    pub leases: Arc<Switch>,
 }
 
 impl FaultyStore {
@@ -39,6 +46,9 @@ impl FaultyStore {
             follow: Switch::default(),
             read: Switch::default(),
             put_dead_letters: Switch::default(),
+            read_documents: Arc::default(),
+            write_documents: Arc::default(),
+            leases: Arc::default(),
         })
     }
 
@@ -48,7 +58,7 @@ impl FaultyStore {
         *self.poison.lock() = Some(Box::new(poison));
     }
 
-    fn taste(&self, deliveries: &[Delivery]) -> Result<()> {
+    fn check_poison(&self, deliveries: &[Delivery]) -> Result<()> {
         let poison = self.poison.lock();
         let Some(poison) = poison.as_ref() else { return Ok(()) };
         let found = deliveries.iter().find_map(|delivery| match &delivery.content {
@@ -63,7 +73,7 @@ impl FaultyStore {
 impl Log for FaultyStore {
     async fn append(&self, deliveries: &[Delivery]) -> Result<Appended> {
         let append = async {
-            self.taste(deliveries)?;
+            self.check_poison(deliveries)?;
             self.inner.append(deliveries).await
         };
         self.append.pass(append).await
@@ -140,10 +150,14 @@ impl DeadLetters for FaultyStore {
 
 impl LogStore for FaultyStore {
     fn documents(&self) -> Arc<dyn Documents> {
-        self.inner.documents()
+        Arc::new(FaultyDocuments {
+            inner: self.inner.documents(),
+            read: Arc::clone(&self.read_documents),
+            write: Arc::clone(&self.write_documents),
+        })
     }
 
     fn leases(&self) -> Arc<dyn Leases> {
-        self.inner.leases()
+        Arc::new(FaultyLeases { inner: self.inner.leases(), switch: Arc::clone(&self.leases) })
     }
 }

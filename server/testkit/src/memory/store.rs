@@ -51,7 +51,7 @@ impl Disk {
         self.blocks.last().map_or(Position(0), Block::last)
     }
 
-    fn bury(&mut self, letter: NewDeadLetter) {
+    fn add_dead_letter(&mut self, letter: NewDeadLetter) {
         self.last_letter += 1;
         let time = crate::records::OBSERVED + self.last_letter;
         self.letters.push(DeadLetter { id: self.last_letter, time, letter });
@@ -107,7 +107,7 @@ impl Log for MemoryStore {
                 }
                 Content::Undecodable { bytes, reason } => {
                     appended.dead += 1;
-                    disk.bury(NewDeadLetter {
+                    disk.add_dead_letter(NewDeadLetter {
                         reason: reason.clone(),
                         producer: String::new(),
                         batch_id: None,
@@ -200,7 +200,7 @@ impl DeadLetters for MemoryStore {
     async fn put_dead_letters(&self, letters: &[NewDeadLetter]) -> Result<()> {
         self.check()?;
         let mut disk = self.disk.lock();
-        letters.iter().for_each(|letter| disk.bury(letter.clone()));
+        letters.iter().for_each(|letter| disk.add_dead_letter(letter.clone()));
         Ok(())
     }
 

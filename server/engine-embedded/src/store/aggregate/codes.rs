@@ -10,7 +10,7 @@ use arrow_array::{
     types::{Int64Type, UInt8Type},
 };
 use foldhash::fast::RandomState;
-use model::{LevelClass, Nanos, Record, Severity, aggregate::Key, hex, query::Field};
+use model::{LevelClass, Nanos, Record, Severity, Value, aggregate::Key, hex, query::Field};
 use parts::{
     columns::{self, Texts},
     decode::{self, Values},
@@ -77,7 +77,13 @@ enum Coded<'a> {
     Classes,
     Buckets { first: i64, width: i64 },
     Dictionary(&'a StringArray),
-    Texts(Vec<Cow<'a, str>>),
+    Plain(Vec<Plain<'a>>),
+}
+
+enum Plain<'a> {
+    Text(Cow<'a, str>),
+    /// Formatted only once for all rows with this value.
+    Number(Value),
 }
 
 impl<'a> Codes<'a> {
@@ -100,16 +106,14 @@ impl<'a> Codes<'a> {
                 Ok(Self::of_classes(records.iter().map(|record| record.severity.class().index() as u32).collect()))
             }
             (Key::Field(field), rows) => {
-                let mut coder = Coder::new(rows.len(), distinct);
+                let mut coder = match rows {
+                    Rows::Batch(..) => Coder::new(rows.len(), distinct),
+                    // The records of a batch mostly share their values, and memory has no dictionaries.
+                    Rows::Records(_) => Coder::new(rows.len(), true),
+                };
                 match rows {
                     Rows::Batch(batch, layout) => coder.add_column(field, batch, layout)?,
-                    Rows::Records(records) => {
-                        for (row, record) in records.iter().enumerate() {
-                            if let Some(text) = field.text(record) {
-                                coder.add(row, text);
-                            }
-                        }
-                    }
+                    Rows::Records(records) => coder.add_records(field, records),
                 }
                 Ok(coder.into_codes())
             }
@@ -151,7 +155,11 @@ impl<'a> Codes<'a> {
                 encode::put_time((first + place as i64).saturating_mul(*width), bytes);
             }
             Coded::Dictionary(values) => encode::put_text(values.value(place), bytes),
-            Coded::Texts(texts) => encode::put_text(texts.get(place).map_or("", |text| text), bytes),
+            Coded::Plain(values) => match values.get(place) {
+                Some(Plain::Text(text)) => encode::put_text(text, bytes),
+                Some(Plain::Number(number)) => encode::put_number(number, bytes),
+                None => encode::put_missing(bytes),
+            },
         }
     }
 }
@@ -163,6 +171,8 @@ struct Coder<'a> {
     values: Vec<(u32, Coded<'a>)>,
     /// The code of each text, if `distinct`.
     known: Option<HashMap<Cow<'a, str>, u32, RandomState>>,
+    /// The code of each number, by its type and bits.
+    numbers: HashMap<(u8, u64), u32, RandomState>,
 }
 
 impl<'a> Coder<'a> {
@@ -172,6 +182,7 @@ impl<'a> Coder<'a> {
             next: 1,
             values: vec![(0, Coded::Missing)],
             known: distinct.then(HashMap::default),
+            numbers: HashMap::default(),
         }
     }
 
@@ -183,22 +194,43 @@ impl<'a> Coder<'a> {
         if text.is_empty() {
             return;
         }
-        let code = match self.known.as_mut().map(|known| known.get(text.as_ref()).copied()) {
-            Some(Some(code)) => code,
-            _ => {
-                let code = self.next;
-                self.next += 1;
+        let code = match self.known.as_ref().and_then(|known| known.get(text.as_ref())) {
+            Some(code) => *code,
+            None => {
                 if let Some(known) = &mut self.known {
-                    known.insert(text.clone(), code);
+                    known.insert(text.clone(), self.next);
                 }
-                match self.values.last_mut() {
-                    Some((_, Coded::Texts(texts))) => texts.push(text),
-                    _ => self.values.push((code, Coded::Texts(vec![text]))),
-                }
-                code
+                self.next_code(Plain::Text(text))
             }
         };
         self.set(row, code);
+    }
+
+    fn add_value(&mut self, row: usize, value: Value) {
+        let number = match value {
+            Value::Text(text) => return self.add(row, Cow::Owned(text.into())),
+            Value::Bool(value) => (0, u64::from(value)),
+            Value::Int(value) => (1, value.cast_unsigned()),
+            Value::Float(value) => (2, value.to_bits()),
+        };
+        let code = match self.numbers.get(&number) {
+            Some(code) => *code,
+            None => {
+                self.numbers.insert(number, self.next);
+                self.next_code(Plain::Number(value))
+            }
+        };
+        self.set(row, code);
+    }
+
+    fn next_code(&mut self, value: Plain<'a>) -> u32 {
+        let code = self.next;
+        self.next += 1;
+        match self.values.last_mut() {
+            Some((_, Coded::Plain(values))) => values.push(value),
+            _ => self.values.push((code, Coded::Plain(vec![value]))),
+        }
+        code
     }
 
     fn set(&mut self, row: usize, code: u32) {
@@ -230,6 +262,23 @@ impl<'a> Coder<'a> {
         }
     }
 
+    fn add_records(&mut self, field: &Field, records: &[&'a Record]) {
+        for (row, record) in records.iter().enumerate() {
+            match field {
+                Field::Attribute(key) => match record.attribute(key) {
+                    Some(Value::Text(text)) => self.add(row, Cow::Borrowed(text)),
+                    Some(number) => self.add_value(row, number.clone()),
+                    None => {}
+                },
+                field => {
+                    if let Some(text) = field.text(record) {
+                        self.add(row, text);
+                    }
+                }
+            }
+        }
+    }
+
     fn add_column(&mut self, field: &Field, batch: &'a RecordBatch, layout: &Columns) -> Result<()> {
         match field {
             Field::Service => self.add_texts(&Texts::named(batch, schema::SERVICE)?),
@@ -253,7 +302,7 @@ impl<'a> Coder<'a> {
                         values => {
                             for row in 0..batch.num_rows() {
                                 if let Some(value) = values.get(row) {
-                                    self.add(row, Cow::Owned(value.to_string()));
+                                    self.add_value(row, value);
                                 }
                             }
                         }
@@ -263,8 +312,8 @@ impl<'a> Coder<'a> {
                     let column = Texts::named(batch, schema::REST)?;
                     for row in 0..column.len() {
                         let Some(json) = column.get(row) else { continue };
-                        if let Some(value) = decode::rest(json)?.get(key.as_str()) {
-                            self.add(row, Cow::Owned(value.to_string()));
+                        if let Some(value) = decode::other_attributes(json)?.remove(key.as_str()) {
+                            self.add_value(row, value);
                         }
                     }
                 }

@@ -4,7 +4,9 @@
 //! tag, then the value: a text with each NUL followed by `FF`, terminated by `00 01`; a number or a time as eight
 //! big-endian bytes with the sign bit flipped.
 
-use model::{Nanos, aggregate::Cell};
+use std::io::Write;
+
+use model::{Nanos, Value, aggregate::Cell};
 
 const MISSING: u8 = 0;
 const TEXT: u8 = 1;
@@ -26,6 +28,13 @@ pub(super) fn put_text(text: &str, bytes: &mut Vec<u8>) {
             byte => bytes.push(byte),
         });
     }
+    bytes.extend([0, 1]);
+}
+
+/// Appends the text form of a number.
+pub(super) fn put_number(number: &Value, bytes: &mut Vec<u8>) {
+    bytes.push(TEXT);
+    let _ = write!(bytes, "{number}");
     bytes.extend([0, 1]);
 }
 

@@ -200,7 +200,7 @@ fn of_rest(batch: &RecordBatch, key: &str, probe: &mut Probe) -> Result<BooleanB
     let mut found = Vec::with_capacity(column.len());
     for row in 0..column.len() {
         let value = match column.get(row) {
-            Some(json) if finder.find(json.as_bytes()).is_some() => decode::rest(json)?.remove(key),
+            Some(json) if finder.find(json.as_bytes()).is_some() => decode::other_attributes(json)?.remove(key),
             _ => None,
         };
         found.push(value.is_some_and(|value| probe.attribute(value)));

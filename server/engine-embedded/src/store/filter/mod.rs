@@ -67,16 +67,16 @@ pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
     Bound::Conditions(conditions)
 }
 
-/// Calls `tell` with the number of matching rows per service and level class. The query must [depend only on
+/// Calls `add` with the number of matching rows per service and level class. The query must [depend only on
 /// these](Query::is_by_service_and_class).
-pub(crate) fn matching_totals(query: &Query, totals: &Totals, mut tell: impl FnMut(&str, LevelClass, u64)) {
+pub(crate) fn matching_totals(query: &Query, totals: &Totals, mut add: impl FnMut(&str, LevelClass, u64)) {
     let mut record = probe::blank();
     for (service, counts) in totals {
         record.service = Text::from(service.as_str());
         for (class, rows) in LevelClass::ALL.into_iter().zip(counts).filter(|(_, rows)| **rows > 0) {
             record.severity = class.lowest();
             if query.matches(&record) {
-                tell(service, class, *rows);
+                add(service, class, *rows);
             }
         }
     }

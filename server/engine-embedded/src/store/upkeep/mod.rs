@@ -84,7 +84,7 @@ impl Inner {
             snapshot.parts = Arc::new(parts);
         });
         crash_point!("upkeep::swapped");
-        removed.iter().for_each(|part| part.doom());
+        removed.iter().for_each(|part| part.delete_when_unused());
         Ok(())
     }
 }

@@ -1,0 +1,334 @@
+//! The loop of one follower: read, send, acknowledge, retry.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use model::{Nanos, Position, StoredRecord};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Definition, Outgoing, Refused, Sink, Start,
+    cursor::Cursor,
+    letters::dead_letters,
+    source::{Found, Source},
+    status::{FollowerState, Shared},
+};
+use crate::{Documents, Error, ErrorClass, Lease, Leases, Result, backoff::Backoff, clock::Clock, hold};
+
+/// How long the lease lasts without a renewal.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often a node tries to take over from another one.
+const TAKE_OVER: Duration = Duration::from_secs(5);
+/// Small batches are gathered for this long after the batch before them, so that each costs one request.
+const GATHER: Duration = Duration::from_millis(200);
+/// A batch of this size does not wait.
+const ENOUGH: usize = 1000;
+/// A cursor that passed only records that do not match is stored this often.
+const PASSED: Duration = Duration::from_secs(10);
+/// Backoff while a destination does not acknowledge.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The limit for storing the cursor at the end of a turn.
+const LAST_STORE: Duration = Duration::from_secs(5);
+
+pub(super) struct Follower {
+    pub(super) definition: Definition,
+    pub(super) source: Source,
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) leases: Arc<dyn Leases>,
+    pub(super) clock: Clock,
+    pub(super) holder: String,
+    /// The newest position when the followers were started, before any client was answered.
+    pub(super) newest: Position,
+    /// The names of the paused sinks; `None` until they are known.
+    pub(super) paused: watch::Receiver<Option<HashSet<String>>>,
+    pub(super) status: Arc<Shared>,
+}
+
+/// One turn under the lease.
+struct Turn<'a> {
+    follower: &'a mut Follower,
+    lease: Lease,
+    cursor: Cursor,
+    sink: Box<dyn Sink>,
+    /// The sink must be opened before the next batch.
+    is_closed: bool,
+    /// The cursor has moved since it was last stored.
+    has_moved: bool,
+    /// When a cursor without a batch was last stored.
+    stored: Instant,
+}
+
+impl Follower {
+    /// Runs until `stop`.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        while !stop.is_cancelled() {
+            let name = format!("sink {}", self.definition.name);
+            let (leases, holder) = (Arc::clone(&self.leases), self.holder.clone());
+            let begun = Instant::now();
+            // The turn ends at the stop, and not the task, so that the lease is given back.
+            let held = hold(&*leases, &name, &holder, LEASE, async |lease| self.turn(lease, stop).await).await;
+            if begun.elapsed() > LONGEST_WAIT {
+                backoff.reset();
+            }
+            let wait = match held {
+                Ok(Some(Ok(()))) => continue,
+                Ok(None) => {
+                    self.status.change(|progress| {
+                        progress.state = FollowerState::Elsewhere;
+                        (progress.at, progress.waiting_since, progress.error) = (None, None, None);
+                    });
+                    backoff.reset();
+                    TAKE_OVER
+                }
+                Ok(Some(Err(error))) if error.class == ErrorClass::Invalid => {
+                    tracing::error!(sink = self.definition.name, "{error}");
+                    self.status.change(|progress| {
+                        progress.state = FollowerState::Refused;
+                        progress.error = Some(error.message.clone());
+                    });
+                    return stop.cancelled().await;
+                }
+                Ok(Some(Err(error))) | Err(error) => {
+                    self.status.failed(&error);
+                    backoff.next()
+                }
+            };
+            let _ = stop.run_until_cancelled(sleep(wait)).await;
+        }
+    }
+
+    /// Follows while the lease is held, until `stop`.
+    async fn turn(&mut self, lease: Lease, stop: &CancellationToken) -> Result<()> {
+        let Some(turn) = stop.run_until_cancelled(self.begin(lease)).await else { return Ok(()) };
+        let mut turn = turn?;
+        let outcome = stop.run_until_cancelled(turn.follow()).await.unwrap_or(Ok(()));
+        // Otherwise what was acknowledged last would be sent again.
+        if turn.has_moved
+            && let Ok(Err(error)) = timeout(LAST_STORE, turn.store()).await
+        {
+            tracing::debug!(sink = turn.follower.definition.name, "cannot store the cursor: {error}");
+        }
+        outcome
+    }
+
+    async fn begin(&mut self, lease: Lease) -> Result<Turn<'_>> {
+        let cursor = match Cursor::load(&*self.documents, &self.definition).await? {
+            Some(cursor) => cursor,
+            None => {
+                let start = match self.definition.start {
+                    Start::Oldest => Position(i64::MIN),
+                    Start::Now => self.newest,
+                };
+                let cursor = Cursor::new(&self.definition, start);
+                cursor.store(&*self.documents, &self.definition.name, &lease).await?;
+                cursor
+            }
+        };
+        let sink = (self.definition.build)()?;
+        let turn =
+            Turn { follower: self, lease, cursor, sink, is_closed: true, has_moved: false, stored: Instant::now() };
+        turn.show();
+        Ok(turn)
+    }
+}
+
+impl Turn<'_> {
+    async fn follow(&mut self) -> Result<()> {
+        let mut ahead = None;
+        loop {
+            self.wait_while_paused().await;
+            let found = match (ahead.take(), self.cursor.sending()) {
+                (Some(found), _) => found,
+                (None, Some(upto)) => self.follower.source.again(self.cursor.position(), upto).await?,
+                (None, None) => {
+                    let mut paused = self.follower.paused.clone();
+                    let name = self.follower.definition.name.clone();
+                    // The records that end the wait must not be sent if the sink was paused meanwhile.
+                    tokio::select! {
+                        biased;
+                        Ok(_) = paused.wait_for(|names| names.as_ref().is_none_or(|names| names.contains(&name))) => {
+                            continue;
+                        }
+                        found = self.next() => found?,
+                    }
+                }
+            };
+            ahead = self.deliver(found).await?;
+        }
+    }
+
+    async fn wait_while_paused(&mut self) {
+        let Follower { definition, source, paused, status, .. } = &mut *self.follower;
+        loop {
+            let state = match &*paused.borrow_and_update() {
+                None => FollowerState::Starting,
+                Some(names) if names.contains(&definition.name) => FollowerState::Paused,
+                Some(_) => break,
+            };
+            status.change(|progress| progress.state = state);
+            tokio::select! {
+                Ok(()) = paused.changed() => {}
+                () = show_waiting(source, self.cursor.position(), status) => {}
+            }
+        }
+        status.change(|progress| {
+            let is_failing = progress.error.is_some();
+            progress.state = if is_failing { FollowerState::Failing } else { FollowerState::Following };
+        });
+    }
+
+    /// Waits for new records, and reads a batch of them.
+    async fn next(&mut self) -> Result<Found> {
+        let after = self.cursor.position();
+        let Follower { source, status, .. } = &mut *self.follower;
+        if source.live.newest().is_none_or(|newest| newest <= after) {
+            status.idle();
+            source.live.wait_after(after).await;
+        }
+        source.next(after).await
+    }
+
+    /// Sends a batch until it is acknowledged, moves the cursor, and returns the batch after it if there is one.
+    async fn deliver(&mut self, found: Found) -> Result<Option<Found>> {
+        let begun = Instant::now();
+        let upto = found.upto;
+        if found.records.is_empty() {
+            self.advance(upto);
+            self.follower.status.change(|progress| progress.waiting_since = None);
+            if self.stored.elapsed() >= PASSED {
+                self.store().await?;
+            }
+            self.show();
+            return Ok(None);
+        }
+        if self.cursor.sending() != Some(upto) {
+            self.cursor.set_sending(Some(upto));
+            self.store().await?;
+        }
+        let oldest = found.records.first().map(admitted);
+        self.follower.status.change(|progress| progress.waiting_since = oldest);
+        let (records, is_small) = (found.records.len(), found.records.len() < ENOUGH);
+        let refused = self.send(found.records).await?;
+        dead_letters(&*self.follower.source.store, &self.follower.definition.name, &refused).await?;
+        let lost = refused.len() as u64;
+        self.cursor.records += records as u64 - lost;
+        self.cursor.refused += lost;
+        self.advance(upto);
+        if is_small {
+            sleep_until(begun + GATHER).await;
+        }
+        // The end of the next batch is stored together with the end of this one.
+        let ahead = self.follower.source.next(upto).await?;
+        let ahead = if ahead.records.is_empty() {
+            self.advance(ahead.upto);
+            None
+        } else {
+            self.cursor.set_sending(Some(ahead.upto));
+            Some(ahead)
+        };
+        self.store().await?;
+        self.follower.status.delivered(records as u64 - lost, lost, self.follower.clock.now());
+        self.show();
+        Ok(ahead)
+    }
+
+    /// Sends all records; returns those that were refused, with the reasons.
+    async fn send(&mut self, records: Vec<StoredRecord>) -> Result<Vec<(StoredRecord, String)>> {
+        let mut refused = Vec::new();
+        // The parts still to send, the next one last. A part that is refused as a whole is halved.
+        let mut parts = vec![records];
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        while let Some(records) = parts.pop() {
+            let batch = Outgoing::new(&self.follower.definition.name, records);
+            match self.attempt(&batch).await {
+                Ok(some) => {
+                    backoff.reset();
+                    for Refused { index, reason } in some {
+                        refused.extend(batch.records.get(index).cloned().map(|stored| (stored, reason)));
+                    }
+                }
+                Err(error) if error.class == ErrorClass::Invalid => {
+                    self.is_closed = true;
+                    let mut records = batch.records;
+                    let half = records.split_off(records.len() / 2);
+                    if records.is_empty() {
+                        refused.extend(half.into_iter().map(|stored| (stored, error.message.clone())));
+                    } else {
+                        parts.extend([half, records]);
+                    }
+                }
+                Err(error) => {
+                    self.is_closed = true;
+                    self.follower.status.failed(&error);
+                    parts.push(batch.records);
+                    sleep(error.retry_after.unwrap_or_default().max(backoff.next())).await;
+                    self.wait_while_paused().await;
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn attempt(&mut self, batch: &Outgoing) -> Result<Vec<Refused>> {
+        if self.is_closed {
+            self.sink.open(self.cursor.mark.as_deref()).await.map_err(|error| match error.class {
+                // It concerns the destination, so no record may be refused for it.
+                ErrorClass::Invalid => Error { class: ErrorClass::Unavailable, ..error },
+                _ => error,
+            })?;
+            self.is_closed = false;
+        }
+        let sent = self.sink.send(batch).await?;
+        self.cursor.mark = sent.mark;
+        Ok(sent.refused)
+    }
+
+    async fn store(&mut self) -> Result<()> {
+        let Follower { documents, definition, .. } = &*self.follower;
+        self.cursor.store(&**documents, &definition.name, &self.lease).await?;
+        self.stored = Instant::now();
+        self.has_moved = false;
+        Ok(())
+    }
+
+    fn advance(&mut self, upto: Position) {
+        self.cursor.advance(upto);
+        self.has_moved = true;
+    }
+
+    fn show(&self) {
+        let Cursor { records, refused, .. } = self.cursor;
+        let at = self.cursor.position();
+        self.follower.status.change(|progress| {
+            progress.at = Some(at);
+            progress.records = records;
+            progress.refused = refused;
+        });
+    }
+}
+
+/// Shows since when the oldest record after `at` waits. Never returns.
+async fn show_waiting(source: &mut Source, mut at: Position, status: &Shared) {
+    while status.read(|progress| progress.waiting_since.is_none()) {
+        source.live.wait_after(at).await;
+        match source.next(at).await {
+            Ok(found) => {
+                at = found.upto;
+                let oldest = found.records.first().map(admitted);
+                status.change(|progress| progress.waiting_since = oldest);
+            }
+            Err(_) => sleep(LONGEST_WAIT).await,
+        }
+    }
+    std::future::pending().await
+}
+
+/// When the record was admitted, in nanoseconds.
+fn admitted(stored: &StoredRecord) -> Nanos {
+    Nanos::try_from(stored.record.id.unix_millis()).unwrap_or(0).saturating_mul(1_000_000)
+}

@@ -1,0 +1,243 @@
+//! The HTTP client of sinks: one POST, its limits, and what a status means.
+
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use chrono::DateTime;
+use flate2::{Compression, write::GzEncoder};
+use pipeline::{BatchId, Error, ErrorClass, Result};
+use reqwest::{
+    Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use url::Url;
+
+use crate::{destination::Destination, parameters::Parameters, secrets::Credentials};
+
+/// The most bytes of an answer that are read.
+const ANSWER_BYTES: usize = 16 << 20;
+/// The most characters of a destination's reason that are kept.
+const REASON: usize = 512;
+/// A destination that asks for more patience is asked again after this time.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// A client of one destination.
+pub(crate) struct Client {
+    inner: reqwest::Client,
+    /// Scheme, host and port, for errors.
+    name: String,
+    headers: HeaderMap,
+    compress: bool,
+}
+
+/// An answer of status 2xx.
+pub(crate) struct Answer {
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Bytes,
+}
+
+impl Client {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// `Invalid` if a secret cannot be sent; `Internal` if TLS is unusable.
+    pub(crate) fn new(to: &Destination, compress: bool) -> Result<Self> {
+        let name = to.url.origin().ascii_serialization();
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization(&to.credentials) {
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_| Error::invalid(format!("{name}: the secret has characters that no header can carry")))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        // Fails only if a provider is already installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let inner = reqwest::Client::builder()
+            .connect_timeout(to.timing.connect)
+            .timeout(to.timing.request)
+            // A redirected POST may arrive as a GET, and its 200 would acknowledge nothing.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("logboom/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::internal(format!("{name}: no HTTP client: {error}")))?;
+        Ok(Self { inner, name, headers, compress })
+    }
+
+    /// Adds a header to each request.
+    ///
+    /// # Errors
+    /// `Invalid` if no header can carry the value.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Result<Self> {
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| Error::invalid(format!("{}: the header {name} cannot have this value", self.name)))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// Scheme, host and port, for errors.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Posts a body, and returns the answer of status 2xx.
+    ///
+    /// # Errors
+    /// By the status, as [`Client::refusal`] has it; `Unavailable` if there is no answer in time.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        content_type: &'static str,
+        id: BatchId,
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let mut request = self
+            .inner
+            .post(url.clone())
+            .headers(self.headers.clone())
+            .header(CONTENT_TYPE, content_type)
+            .header("Idempotency-Key", id.to_string());
+        let body = if self.compress {
+            request = request.header(CONTENT_ENCODING, "gzip");
+            gzip(&body)
+        } else {
+            body
+        };
+        let response = request.body(body).send().await.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
+        let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = self.read(response).await?;
+        if status.is_success() {
+            return Ok(Answer { retry_after, body });
+        }
+        Err(self.refusal(status, retry_after, location.as_deref(), &body))
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Bytes> {
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            if body.len() + part.len() > ANSWER_BYTES {
+                return Err(unavailable(format!("{}: the answer is longer than {ANSWER_BYTES} bytes", self.name)));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body.into())
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Error {
+        let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
+        let why = root_cause(&error.without_url());
+        let name = &self.name;
+        unavailable(match (is_connect, is_timeout) {
+            (_, true) => format!("{name}: no answer in time; is it overloaded, or is the network slow?"),
+            (true, _) => format!("{name} cannot be reached: {why}; check the address, the port and TLS"),
+            _ => format!("{name}: the connection broke: {why}"),
+        })
+    }
+
+    /// The error of a status. `Overloaded` and `Unavailable` are tried again. A status that is about the sink and not
+    /// about its records, such as 401 or 404, is `Unavailable`: the records wait until the sink is corrected. Other
+    /// statuses 4xx are `Invalid`, so that the follower finds the records at fault.
+    fn refusal(&self, status: StatusCode, after: Option<Duration>, location: Option<&str>, body: &[u8]) -> Error {
+        let reason = reason(body);
+        let text = format!("{} answered {status}{}{reason}", self.name, if reason.is_empty() { "" } else { ": " });
+        match status.as_u16() {
+            408 | 425 | 429 => overloaded(text, after),
+            503 => Error { retry_after: after, ..unavailable(text) },
+            401 | 403 | 407 => unavailable(format!("{text}; check the user, the password or the token of the sink")),
+            404 | 405 | 406 | 410 | 411 | 415 | 421 | 426 => {
+                unavailable(format!("{text}; check the path and the kind of the sink"))
+            }
+            400..=499 => Error::invalid(text),
+            300..=399 => {
+                let to = location.and_then(|to| Url::parse(to).ok());
+                let to = to.map_or_else(String::new, |to| format!(" to {}", to.origin().ascii_serialization()));
+                unavailable(format!("{text}; it redirects{to}: use the address that it redirects to"))
+            }
+            _ => unavailable(text),
+        }
+    }
+}
+
+/// `compress=gzip` of a sink.
+///
+/// # Errors
+/// `Invalid` for another value.
+pub(crate) fn compress(parameters: &mut Parameters) -> Result<bool> {
+    let gzip = parameters.parse("compress", "gzip or none", |text| match text {
+        "gzip" => Some(true),
+        "none" => Some(false),
+        _ => None,
+    })?;
+    Ok(gzip.unwrap_or(false))
+}
+
+/// An error that is tried again after `after`, or with the follower's backoff.
+pub(crate) fn overloaded(message: String, after: Option<Duration>) -> Error {
+    Error { class: ErrorClass::Overloaded, message, retry_after: after }
+}
+
+/// An error that is tried again with the follower's backoff.
+pub(crate) fn unavailable(message: String) -> Error {
+    Error { class: ErrorClass::Unavailable, message, retry_after: None }
+}
+
+/// The value of the header `Authorization`.
+pub(crate) fn authorization(credentials: &Credentials) -> Option<String> {
+    match credentials {
+        Credentials::None => None,
+        Credentials::Basic { user, password } => {
+            Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))))
+        }
+        Credentials::ApiKey(key) => Some(format!("ApiKey {key}")),
+        Credentials::Bearer(token) => Some(format!("Bearer {token}")),
+    }
+}
+
+/// The deepest cause, which is the one that says what is wrong.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// At most [`REASON`] characters of a text for people, on one line.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut short: String = text.trim().chars().take(REASON + 1).collect();
+    if short.chars().count() > REASON {
+        short.pop();
+        short.push('…');
+    }
+    short.replace(|character: char| character.is_control(), " ")
+}
+
+fn reason(body: &[u8]) -> String {
+    shortened(&String::from_utf8_lossy(&body[..body.len().min(4 * REASON)]))
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
+}
+
+/// Reads seconds or a date.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let delay = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = SystemTime::from(DateTime::parse_from_rfc2822(text).ok()?);
+            date.duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(delay.min(PATIENCE))
+}

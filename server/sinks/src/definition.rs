@@ -1,0 +1,233 @@
+//! The definition of a sink: `NAME=URL`.
+
+use std::{env, fmt};
+
+use model::Query;
+use pipeline::{
+    Error, ErrorClass, Result,
+    follow::{Sink, Start},
+};
+use url::Url;
+
+use crate::{
+    destination::Destination,
+    kinds::{self, Accepts, KINDS, Kind},
+    parameters::{Parameters, decode},
+    secrets::{Credentials, Environment, UserInfo, variable_prefix},
+    via::Via,
+};
+
+/// The most characters of a name.
+const NAME: usize = 64;
+/// Parameters of network sinks that change how records are sent and not where to.
+const WAYS: &[&str] = &["compress", "action"];
+const EXAMPLE: &str = "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn";
+
+/// A sink as a user defined it, checked.
+#[derive(Clone)]
+pub struct Definition {
+    /// 1 to 64 of `a-z`, `0-9`, `-` and `_`.
+    pub name: String,
+    /// The URL without secrets, and without `query` and `from`: what the cursor belongs to.
+    pub target: String,
+    /// The filter in the query language; empty for all records.
+    pub query: String,
+    pub start: Start,
+    /// Whether the URL itself contains a password or a key.
+    pub has_plain_secret: bool,
+    kind: &'static Kind,
+    /// Without user information.
+    url: Url,
+    user_info: UserInfo,
+    /// The parameters of the kind.
+    parameters: Parameters,
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition")
+            .field("name", &self.name)
+            .field("target", &self.target)
+            .field("query", &self.query)
+            .field("start", &self.start)
+            .field("has_plain_secret", &self.has_plain_secret)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Definition {
+    /// Parses `NAME=URL`.
+    ///
+    /// # Errors
+    /// `Invalid`, with the name of the part, what is allowed, and no secret.
+    pub fn parse(text: &str) -> Result<Self> {
+        let Some((name, url)) = text.trim().split_once('=') else {
+            return Err(Error::invalid(format!("a sink is NAME=URL, as in {EXAMPLE}")));
+        };
+        check_name(name)?;
+        Self::of_url(name, url).map_err(|error| Error { message: format!("sink {name}: {}", error.message), ..error })
+    }
+
+    fn of_url(name: &str, text: &str) -> Result<Self> {
+        let kind = kind_of(text)?;
+        let wrong = |what: &str| Error::invalid(format!("{what}, as in {}", kind.example));
+        let Parts { user_info, after_user, parameters } = Parts::of(text);
+        if after_user.contains('#') || parameters.contains('#') {
+            return Err(wrong("a URL of a sink has no part after `#`; write `#` as %23"));
+        }
+        // The kinds read the URL's path only after its parameters have been taken out of it.
+        let url = Url::parse(&format!("{}://{after_user}", kind.transport))
+            .map_err(|error| wrong(&format!("the host, the port or the path of the URL cannot be read: {error}")))?;
+        if kind.transport != "file" && url.host_str().is_none_or(str::is_empty) {
+            return Err(wrong("the URL has no host"));
+        }
+        if kind.transport == "file" && url.host_str().is_some_and(|host| !host.is_empty()) {
+            return Err(wrong("a path begins with three slashes"));
+        }
+        if kind.transport != "file" && url.path().contains('@') {
+            // It may be the end of a password that contains a slash.
+            return Err(wrong(
+                "write `@` in a path as %40, and `/`, `?`, `#` and `@` in a password as %2F, %3F, %23, %40",
+            ));
+        }
+        let user_info = read_user_info(user_info)?;
+        if kind.accepts.is_empty() && user_info.user.is_some() {
+            return Err(wrong("this kind of sink takes no user and no password"));
+        }
+
+        let mut parameters = Parameters::read(parameters)?;
+        let query = parameters.take("query").unwrap_or_default();
+        Query::parse(&query).map_err(|error| Error::invalid(format!("query={query}: {error}")))?;
+        let start = parameters.parse("from", "now or start", |text| match text {
+            "now" => Some(Start::Now),
+            "start" => Some(Start::Oldest),
+            _ => None,
+        })?;
+        let rest = parameters.clone();
+        // Built once to check the parameters and the path.
+        (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
+        parameters.finish()?;
+        let ways = if kind.transport == "file" { &[] } else { WAYS };
+
+        Ok(Self {
+            name: name.to_owned(),
+            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text(ways)),
+            query,
+            start: start.unwrap_or_default(),
+            has_plain_secret: user_info.password.is_some(),
+            kind,
+            url,
+            user_info,
+            parameters: rest,
+        })
+    }
+
+    /// The host and the port of the destination; `None` for a file.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let host = self.url.host_str()?.trim_matches(['[', ']']);
+        Some((host.to_owned(), self.url.port_or_known_default()?))
+    }
+
+    /// The environment variable that can hold the password; with `_FILE` after it, the path of a file that does.
+    pub fn password_variable(&self) -> String {
+        format!("{}PASSWORD", variable_prefix(&self.name))
+    }
+
+    /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
+    pub fn wants_packets(&self) -> bool {
+        self.kind.transport == "file" && self.parameters.clone().take("format").as_deref() == Some("s2")
+    }
+
+    /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
+    /// systems add it to the attribute `logboom.via` of each record.
+    ///
+    /// # Errors
+    /// `Invalid` if a secret cannot be read.
+    pub fn build(&self, own: &str) -> Result<Box<dyn Sink>> {
+        self.build_in(own, &|name| env::var(name).ok())
+    }
+
+    fn build_in(&self, own: &str, environment: Environment<'_>) -> Result<Box<dyn Sink>> {
+        let credentials = self.user_info.credentials(&self.name, environment)?;
+        let needed = match credentials {
+            Credentials::None => None,
+            Credentials::Basic { .. } => Some((Accepts::Basic, "a user with a password")),
+            Credentials::ApiKey(_) => Some((Accepts::ApiKey, "an API key; use a token")),
+            Credentials::Bearer(_) => Some((Accepts::Bearer, "a token")),
+        };
+        if let Some((needed, text)) = needed
+            && !self.kind.accepts.contains(&needed)
+        {
+            return Err(Error::invalid(format!("sink {}: {} does not take {text}", self.name, self.kind.scheme)));
+        }
+        let destination = Destination::new(self.url.clone(), credentials);
+        let sink = (self.kind.build)(destination, &mut self.parameters.clone())
+            .map_err(|error| Error { message: format!("sink {}: {}", self.name, error.message), ..error })?;
+        Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
+    }
+}
+
+/// The parts of a URL's text after the scheme.
+struct Parts<'a> {
+    /// Without the `@`.
+    user_info: Option<&'a str>,
+    /// The host, the port and the path.
+    after_user: &'a str,
+    /// What follows `?`.
+    parameters: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Self {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = &rest[..rest.find(['/', '\\', '#']).unwrap_or(rest.len())];
+        match authority.rfind('@') {
+            Some(at) => Self { user_info: Some(&rest[..at]), after_user: &rest[at + 1..], parameters },
+            None => Self { user_info: None, after_user: rest, parameters },
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    if (1..=NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    // A URL without a name has its own `=`, and maybe a password before it.
+    let shown = if name.contains("://") || name.len() > NAME { "it".to_owned() } else { format!("`{name}`") };
+    Err(Error::invalid(format!(
+        "the name of a sink has 1 to {NAME} of a-z, 0-9, - and _; {shown} has not. A sink is NAME=URL, as in {EXAMPLE}"
+    )))
+}
+
+fn kind_of(text: &str) -> Result<&'static Kind> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.as_deref().and_then(kinds::find).ok_or_else(|| {
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.scheme).collect();
+        let shown = scheme.filter(|scheme| scheme.len() <= 32 && !scheme.contains([':', '@']));
+        let problem = match shown {
+            Some(scheme) => format!("the scheme `{scheme}` is unknown"),
+            None => "the URL has no known scheme".to_owned(),
+        };
+        Error {
+            class: ErrorClass::Invalid,
+            retry_after: None,
+            message: format!("{problem}; known: {}; as in {EXAMPLE}", known.join(", ")),
+        }
+    })
+}
+
+fn read_user_info(text: Option<&str>) -> Result<UserInfo> {
+    let Some(text) = text else { return Ok(UserInfo::default()) };
+    let (user, password) = match text.split_once(':') {
+        Some((user, password)) => (user, Some(decode(password)?)),
+        None => (text, None),
+    };
+    let user = Some(decode(user)?).filter(|user| !user.is_empty());
+    Ok(UserInfo { user, password: password.filter(|password| !password.is_empty()) })
+}
+
+#[cfg(test)]
+#[path = "definition_tests.rs"]
+mod tests;

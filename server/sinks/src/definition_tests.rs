@@ -1,0 +1,116 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Definition> {
+    Definition::parse(text)
+}
+
+#[test]
+fn a_definition_has_a_target_without_secrets() {
+    for (text, target) in [
+        (
+            "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn",
+            "elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}",
+        ),
+        ("es=elasticsearch+https://ann:s3cret@host/logs?from=start", "elasticsearch+https://host/logs"),
+        ("h=https://host/in?compress=gzip&from=now", "https://host/in"),
+        ("h=HTTP://s3cret:s3cret@[::1]:8080/in", "http://[::1]:8080/in"),
+        ("l=loki+http://host:3100", "loki+http://host:3100"),
+        ("l=loki+http://host:3100?from=now&tenant=shop", "loki+http://host:3100?tenant=shop"),
+        ("o=otlp+https://host", "otlp+https://host"),
+        ("n_1-b=logboom+http://host:4317?query=service:shop", "logboom+http://host:4317"),
+    ] {
+        let definition = parse(text).unwrap();
+        assert_eq!(definition.target, target);
+        assert_eq!(definition.has_plain_secret, text.contains("s3cret"), "{text}");
+        assert!(!format!("{definition:?}").contains("s3cret"), "{definition:?}");
+    }
+}
+
+#[test]
+fn a_query_is_plain_or_percent_encoded() {
+    for (query, read) in [
+        ("", ""),
+        ("level>=warn", "level>=warn"),
+        ("level%3E%3Dwarn%20service%3Ashop", "level>=warn service:shop"),
+        ("level>=warn service:shop", "level>=warn service:shop"),
+        ("\"50% of a+b\"", "\"50% of a+b\""),
+    ] {
+        let definition = parse(&format!("h=http://host?query={query}&from=start")).unwrap();
+        assert_eq!((definition.query.as_str(), definition.start), (read, Start::Oldest));
+    }
+    assert_eq!(parse("h=http://host").unwrap().start, Start::Now);
+}
+
+#[test]
+fn an_error_names_the_part_and_the_way_out_and_no_secret() {
+    for (text, parts) in [
+        ("http://u:s3cret@host/?x=1", &["NAME=URL", "1 to 64"][..]),
+        ("http://u:s3cret@host/", &["NAME=URL"]),
+        ("Es=http://host", &["`Es`", "a-z"]),
+        ("=http://host", &["1 to 64"]),
+        ("es=host:9200", &["no known scheme", "elasticsearch+http", "tcp+tls"]),
+        ("es=elastic://u:s3cret@host", &["`elastic`", "elasticsearch+http", "as in"]),
+        ("es=http://", &["host"]),
+        ("es=tcp://:80", &["host"]),
+        ("es=http://u:s3cret@", &["host"]),
+        ("es=http://host:port/s3cret", &["port", "as in http://host"]),
+        ("es=http://u:s3/cret@host/", &["port", "as in"]),
+        ("es=http://u:80/s3cret@host", &["%2F"]),
+        ("es=http://u:s3cret?x@host", &["port"]),
+        ("es=http://host/?s3cret@x", &["unknown", "compress"]),
+        ("es=http://host#s3cret", &["%23"]),
+        ("es=http://host?query=a&b=c", &["`b`", "query, from, compress", "%26"]),
+        ("es=http://host?from=now&from=now", &["`from` is given twice"]),
+        ("es=http://host?from=yesterday", &["from=yesterday: expected now or start"]),
+        ("es=http://host?compress=zip", &["compress=zip: expected gzip or none"]),
+        ("es=http://host?query=level>=", &["query=level>="]),
+        ("es=file://relative", &["three slashes"]),
+        ("es=tcp://u:s3cret@host:1", &["no user"]),
+        ("es=elasticsearch+http://host/logs-{day}", &["{day}", "{dd}"]),
+        ("es=elasticsearch+http://host/a%20b", &["no index"]),
+        ("es=logboom+http://host/path", &["no path"]),
+        ("es=loki+http://host?tenant=a%0Ab", &["tenant"]),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid, "{text}");
+        for part in parts {
+            assert!(error.message.contains(part), "{text}: {error}");
+        }
+        assert!(!error.message.contains("cret"), "{text}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_sink_is_built_with_the_secrets_that_its_protocol_carries() {
+    let key = |name: &str| (name == "LOGBOOM_SINK_X_API_KEY").then(|| "s3cret".to_owned());
+    let none = |_: &str| None;
+    assert!(parse("x=elasticsearch+http://host").unwrap().build_in("0000000a", &key).is_ok());
+    let error = parse("x=http://host").unwrap().build_in("0000000a", &key).err().unwrap().to_string();
+    assert!(error.contains("does not take an API key; use a token") && !error.contains("s3cret"), "{error}");
+    let error = parse("x=http://u@host").unwrap().build_in("0000000a", &none).err().unwrap().to_string();
+    assert!(error.contains("LOGBOOM_SINK_X_PASSWORD"), "{error}");
+    assert!(parse("x=logboom+https://u:p@host").unwrap().build_in("0000000a", &none).is_ok());
+}
+
+#[test]
+fn every_example_of_a_kind_reads() {
+    // The kinds `file` and `tcp` are checked where they are.
+    for kind in KINDS.iter().filter(|kind| !kind.accepts.is_empty()) {
+        let definition = parse(&format!("x={}", kind.example)).unwrap();
+        assert!(definition.target.starts_with(kind.scheme));
+    }
+    assert!(parse(EXAMPLE).is_ok());
+}
+
+#[test]
+fn only_files_in_the_form_of_s2_want_packets() {
+    for (url, wants) in [
+        ("file:///logs/all.log?format=s2", true),
+        ("file:///logs/all.log?query=level>=warn&format=s2&rotate=1MB", true),
+        ("file:///logs/all.log?format=ndjson", false),
+        ("file:///logs/all.log", false),
+        ("tcp://host:5170", false),
+    ] {
+        assert_eq!(Definition::parse(&format!("a={url}")).unwrap().wants_packets(), wants, "{url}");
+    }
+}

@@ -1,0 +1,224 @@
+//! Elasticsearch and OpenSearch: `POST /_bulk`.
+//!
+//! The id of a document is the record's id, so a record that is sent again replaces itself. With `action=create`, as
+//! data streams want it, the second one is a conflict and counts as stored. Source:
+//! <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use model::{Record, StoredRecord};
+use pipeline::{BatchId, Error, Result, follow::Refused};
+use serde::Deserialize;
+use url::Url;
+
+use crate::{
+    client::{self, Client, overloaded, unavailable},
+    destination::Destination,
+    document::{self, ELASTIC},
+    parameters::{self, Parameters},
+    parts::{Deliver, InParts, Limits, part_id},
+    template::Template,
+};
+
+/// As large as Elasticsearch's guide recommends for a start.
+const PART: Limits = Limits { records: 10_000, bytes: 5 << 20 };
+/// How often documents are sent within one call while the destination is busy.
+const ATTEMPTS: u32 = 4;
+/// The index of a URL without a path.
+const INDEX: &str = "logs-{yyyy}.{MM}.{dd}";
+/// Characters that no index has, with the space.
+const FORBIDDEN: &str = "\\/*?\"<>|,#: ";
+/// The most bytes of an index's name.
+const INDEX_BYTES: usize = 255;
+
+pub(crate) struct Elasticsearch {
+    client: Client,
+    /// The URL of `_bulk`.
+    url: Url,
+    index: Template,
+    action: Action,
+    pause: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Index,
+    Create,
+}
+
+impl Elasticsearch {
+    pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
+        let action = parameters.parse("action", "index or create", |text| match text {
+            "index" => Some(Action::Index),
+            "create" => Some(Action::Create),
+            _ => None,
+        })?;
+        // `/prefix/index`: the prefix is that of a proxy.
+        let path = parameters::decode(to.url.path())?;
+        let (prefix, index) = path.rsplit_once('/').unwrap_or(("", &path));
+        let index = if index.is_empty() { INDEX } else { index };
+        if index.contains(|character: char| FORBIDDEN.contains(character) || character.is_control()) {
+            return Err(Error::invalid(format!(
+                "the index {index:?} has one of {FORBIDDEN}: no index can; write {INDEX}"
+            )));
+        }
+        let mut url = to.url.clone();
+        url.set_path(&format!("{prefix}/_bulk"));
+        // Answers for thousands of documents are short then.
+        url.set_query(Some("filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"));
+        let inner = Self {
+            client: Client::new(to, client::compress(parameters)?)?,
+            url,
+            index: Template::parse(index)?,
+            action: action.unwrap_or(Action::Index),
+            pause: to.timing.pause,
+        };
+        Ok(InParts::new(inner, PART))
+    }
+
+    /// The name of a record's index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start.
+    fn index_of(&self, record: &Record) -> String {
+        let name = self.index.render(record).to_lowercase();
+        let name = name.trim_start_matches(['_', '-', '+']);
+        match &name[..name.floor_char_boundary(INDEX_BYTES)] {
+            "" => "logs".to_owned(),
+            name => name.to_owned(),
+        }
+    }
+
+    fn body<'a>(&self, records: impl Iterator<Item = &'a StoredRecord>) -> Vec<u8> {
+        let action: &[u8] = match self.action {
+            Action::Index => b"{\"index\":{\"_index\":",
+            Action::Create => b"{\"create\":{\"_index\":",
+        };
+        let mut body = Vec::new();
+        for StoredRecord { record, .. } in records {
+            body.extend_from_slice(action);
+            document::json(&self.index_of(record), &mut body);
+            body.extend_from_slice(b",\"_id\":");
+            document::json(&record.id.to_string(), &mut body);
+            body.extend_from_slice(b"}}\n");
+            document::write(record, &ELASTIC, &mut body);
+            body.push(b'\n');
+        }
+        body
+    }
+
+    /// # Errors
+    /// `Unavailable` if the answer is not one of `_bulk` to `count` documents.
+    fn read(&self, body: &[u8], count: usize) -> Result<Vec<Item>> {
+        let wrong = |why: &str| {
+            let name = self.client.name();
+            unavailable(format!("{name} gave no answer of Elasticsearch's _bulk: {why}; check the address of the sink"))
+        };
+        let answer: Answer = serde_json::from_slice(body).map_err(|error| wrong(&error.to_string()))?;
+        let items: Vec<Item> = answer.items.into_iter().filter_map(|item| item.into_values().next()).collect();
+        if items.len() != count {
+            return Err(wrong(&format!("it has {} results for {count} documents", items.len())));
+        }
+        Ok(items)
+    }
+
+    /// # Errors
+    /// `Unavailable` if the index or the user is at fault and not the document.
+    fn judge(&self, item: &Item) -> Result<Verdict> {
+        let reason = || item.error.as_ref().map(Reason::text).unwrap_or_else(|| format!("status {}", item.status));
+        Ok(match item.status {
+            200..=299 => Verdict::Stored,
+            409 if self.action == Action::Create => Verdict::Stored,
+            429 | 500..=599 => Verdict::Busy(reason()),
+            // A missing privilege, an index that is closed or full, or one that may not be made.
+            401 | 403 | 404 => {
+                let (name, reason) = (self.client.name(), reason());
+                return Err(unavailable(format!(
+                    "{name} refuses the index: {reason}; check its rights, state and disk"
+                )));
+            }
+            _ => Verdict::Refused(reason()),
+        })
+    }
+}
+
+enum Verdict {
+    Stored,
+    Busy(String),
+    Refused(String),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    /// By the name of the action.
+    items: Vec<HashMap<String, Item>>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    status: u16,
+    error: Option<Reason>,
+}
+
+/// Elasticsearch gives an object, some relatives a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Reason {
+    Object {
+        #[serde(default, rename = "type")]
+        kind: String,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    Text(String),
+}
+
+impl Reason {
+    fn text(&self) -> String {
+        client::shortened(&match self {
+            Self::Object { kind, reason } => format!("{kind}: {}", reason.as_deref().unwrap_or("no reason given")),
+            Self::Text(text) => text.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Deliver for Elasticsearch {
+    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
+        let mut refused = Vec::new();
+        let mut waiting: Vec<usize> = (0..records.len()).collect();
+        let mut pause = self.pause;
+        for attempt in 1.. {
+            let documents = || waiting.iter().filter_map(|index| records.get(*index));
+            let id = if waiting.len() == records.len() { id } else { part_id(id, documents()) };
+            let answer = self.client.post(&self.url, "application/x-ndjson", id, self.body(documents())).await?;
+            let mut busy = Vec::new();
+            let mut why = String::new();
+            for (index, item) in waiting.iter().copied().zip(self.read(&answer.body, waiting.len())?) {
+                match self.judge(&item)? {
+                    Verdict::Stored => {}
+                    Verdict::Busy(reason) => {
+                        busy.push(index);
+                        why = reason;
+                    }
+                    Verdict::Refused(reason) => refused.push(Refused { index, reason }),
+                }
+            }
+            if busy.is_empty() {
+                break;
+            }
+            if attempt == ATTEMPTS || answer.retry_after.is_some() {
+                return Err(self.too_busy(busy.len(), &why, answer.retry_after));
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            waiting = busy;
+        }
+        refused.sort_unstable_by_key(|refused| refused.index);
+        Ok(refused)
+    }
+}
+
+impl Elasticsearch {
+    fn too_busy(&self, count: usize, why: &str, after: Option<Duration>) -> Error {
+        overloaded(format!("{} is too busy for {count} documents: {why}", self.client.name()), after)
+    }
+}

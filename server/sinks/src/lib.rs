@@ -1,0 +1,43 @@
+//! Sinks: the destinations to which stored records go on, and their protocols.
+//!
+//! A [`Definition`] is what a user writes: a name and a URL. It builds a [`pipeline::follow::Sink`], which a follower
+//! of the pipeline feeds.
+//!
+//! | file | content |
+//! |---|---|
+//! | `definition` | the URL's grammar |
+//! | `document` | a record as a line of JSON |
+//! | `kinds` | the table of kinds: scheme and constructor |
+//! | `parameters` | the parameters of a URL |
+//! | `secrets` | passwords, keys and tokens from the URL or the environment |
+//! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
+//! | `via` | the stores that passed a record on; ends loops |
+//! | `parts` | delivers a batch in parts, and resumes after an error |
+//! | `client`, `destination` | HTTP: limits, headers, and what a status means |
+//! | `document` | a record as JSON |
+//! | `template` | names made from a record |
+//! | `http`, `elasticsearch`, `loki`, `otlp`, `logboom` | one protocol each |
+
+mod client;
+mod definition;
+mod destination;
+mod document;
+mod elasticsearch;
+#[cfg(test)]
+mod examples;
+mod file;
+mod http;
+mod kinds;
+mod logboom;
+mod loki;
+mod otlp;
+mod parameters;
+mod parts;
+mod secrets;
+mod tcp;
+mod template;
+#[cfg(test)]
+mod tests;
+mod via;
+
+pub use definition::Definition;

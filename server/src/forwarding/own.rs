@@ -1,0 +1,44 @@
+//! Whether an address is this server's own.
+
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, lookup_host};
+
+/// Whether one of this server's listeners has the address. A name that cannot be resolved now is not one.
+pub(super) async fn is_own(host: &str, port: u16, listeners: &[SocketAddr]) -> bool {
+    let with_port: Vec<&SocketAddr> = listeners.iter().filter(|address| address.port() == port).collect();
+    if with_port.is_empty() {
+        return false;
+    }
+    let Ok(resolved) = lookup_host((host, port)).await else { return false };
+    for address in resolved {
+        let is_listening =
+            with_port.iter().any(|listener| listener.ip() == address.ip() || listener.ip().is_unspecified());
+        // Only an address of this machine can be bound.
+        if is_listening && TcpListener::bind((address.ip(), 0)).await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_of_this_machine_with_a_port_of_a_listener_is_own() {
+        let listeners: Vec<SocketAddr> = ["0.0.0.0:3000", "127.0.0.1:9040"].map(|text| text.parse().unwrap()).to_vec();
+        for (host, port, own) in [
+            ("127.0.0.1", 3000, true),
+            ("localhost", 3000, true),
+            ("localhost", 9040, true),
+            ("127.0.0.1", 3001, false),
+            ("192.0.2.1", 3000, false),
+            ("127.0.0.2", 9040, false),
+            ("no-such-host.invalid", 3000, false),
+        ] {
+            assert_eq!(is_own(host, port, &listeners).await, own, "{host}:{port}");
+        }
+    }
+}
