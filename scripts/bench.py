@@ -101,8 +101,10 @@ class Server:
 class Logboom(Server):
     ready = "/readyz"
 
-    def __init__(self):
+    def __init__(self, *options):
         super().__init__("logboom")
+        # More options of the command line; may be changed before each start.
+        self.options = list(options)
         self.grpc = free_port()
         self.sockets = {name: free_port() for name in ("tcp", "syslog", "gelf", "fluent")}
         self.data = self.folder / "data" / "parts"
@@ -112,7 +114,7 @@ class Logboom(Server):
         listen = ["--listen", f"127.0.0.1:{self.port}", "--grpc-listen", f"127.0.0.1:{self.grpc}"]
         for name, port in self.sockets.items():
             listen += [f"--{name}-listen", f"127.0.0.1:{port}"]
-        return [PROGRAM, "serve", "--data", self.folder / "data", "--log", "warn", *listen]
+        return [PROGRAM, "serve", "--data", self.folder / "data", "--log", "warn", *listen, *self.options]
 
 
 class VictoriaLogs(Server):
@@ -317,4 +319,5 @@ def main():
     table(f"doors, {min(RECORDS, 1_500_000):,} records each", measure_doors(), ["records/s", "CPU µs", "peak MB"])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 # VICTORIA_LOGS=/path/to/victoria-logs, measures that as well in the same run.
 #
 #  BENCH_RECORDS=5000000   the number of records to load
+#  BENCH=sinks             only the sinks; `main` is everything else
 #  BENCH_FOLDER=/tmp       the folder for the data of the run
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -11,4 +12,6 @@ have python3 || install_packages python3
 scripts/release.sh
 cargo build --release -p loadgen
 say "measuring; this takes some minutes, and wants the machine for itself"
-LOGBOOM_PROGRAM="$target/release/logboom" LOADGEN_PROGRAM="$target/release/loadgen" exec python3 scripts/bench.py
+export LOGBOOM_PROGRAM="$target/release/logboom" LOADGEN_PROGRAM="$target/release/loadgen" PYTHONDONTWRITEBYTECODE=1
+[[ "${BENCH:-main}" != main ]] || python3 scripts/bench.py
+[[ "${BENCH:-sinks}" != sinks ]] || python3 scripts/bench_sinks.py

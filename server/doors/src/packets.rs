@@ -65,7 +65,11 @@ impl Packets {
 
     fn record(&self, packet: &[u8]) -> Result<RawRecord, String> {
         let mut record = record(packet)?;
-        if let Some(client) = &self.client {
+        // An empty record is refused, and these attributes would make it look full.
+        let is_empty = record.message.is_empty() && record.attributes.is_empty();
+        if let Some(client) = &self.client
+            && !is_empty
+        {
             client.add_to(&mut record.attributes, packet);
         }
         Ok(record)
@@ -343,6 +347,14 @@ mod tests {
                 assert_eq!(text("client.packet"), kept);
             }
         }
+    }
+
+    #[test]
+    fn an_empty_packet_stays_empty() {
+        let client: SocketAddr = "10.0.0.7:1".parse().unwrap();
+        let frame = feed(&mut Packets::of_client(client, true), b"{}\n{\"a\":1}\n", &[]).unwrap();
+        let attributes: Vec<_> = frame.records.iter().map(|record| record.attributes.len()).collect();
+        assert_eq!(attributes, [0, 4]);
     }
 
     #[test]

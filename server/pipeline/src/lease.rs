@@ -6,9 +6,13 @@
 //! checks in the transaction of the write that the token is still the newest and has not run out
 //! ([`Documents::put`](crate::Documents::put)).
 
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{Error, Result};
@@ -56,8 +60,8 @@ pub fn holder() -> String {
     format!("{}, process {}", host.trim(), std::process::id())
 }
 
-/// Acquires a lease, keeps it renewed while `work` runs, and releases it. Returns `None` without
-/// having begun if somebody else has the lease.
+/// Acquires a lease, keeps it renewed while `work` runs, and releases it, also when `work` panics.
+/// Returns `None` without having begun if somebody else has the lease.
 ///
 /// # Errors
 /// `Conflict` when the lease is lost: `work` was dropped where it stood. This is also so when
@@ -73,14 +77,15 @@ pub async fn hold<T, F: Future<Output = T>>(
     let until = Instant::now() + duration;
     let Some(lease) = leases.acquire(name, holder, duration).await? else { return Ok(None) };
     let done = tokio::select! {
-        done = work(lease.clone()) => done,
+        done = AssertUnwindSafe(work(lease.clone())).catch_unwind() => done,
         () = keep_renewed(leases, &lease, duration, until) => return Err(lease_lost(&lease)),
     };
     // Otherwise it runs out by itself.
     if let Err(error) = leases.release(&lease).await {
         tracing::debug!(lease = lease.name, "cannot release the lease now: {error}");
     }
-    Ok(Some(done))
+    // The task that panicked is started again by its supervisor, which need not wait for the lease to run out.
+    Ok(Some(done.unwrap_or_else(|panic| resume_unwind(panic))))
 }
 
 /// Ends when the lease is lost.

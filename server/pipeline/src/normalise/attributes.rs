@@ -6,6 +6,7 @@ use super::{
     finite_or_text,
     text::{bounded, prefix},
 };
+use crate::follow::VIA;
 
 type Attributes = Vec<(Text, Value)>;
 
@@ -35,11 +36,16 @@ pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String
             same
         });
     }
-    if attributes.len() > limits::ATTRIBUTES {
-        let count = attributes.len();
+    let count = attributes.len();
+    if count > limits::ATTRIBUTES && !(count == limits::ATTRIBUTES + 1 && was_passed_on(&attributes)) {
         return Err(format!("attributes: {count} attributes; the limit is {}; send fewer", limits::ATTRIBUTES));
     }
     Ok(attributes)
+}
+
+/// Whether another Logboom sent the record on. It adds one attribute, for which a full record has no room.
+fn was_passed_on(attributes: &Attributes) -> bool {
+    attributes.binary_search_by(|(name, _)| name.as_str().cmp(VIA)).is_ok()
 }
 
 /// Keeps the client's original value of a replaced field. Truncates it if it is overlong, and drops it if the record

@@ -247,6 +247,15 @@ fn what_is_past_a_limit_is_refused_and_the_reason_names_field_limit_and_way_out(
     // Values at the limits are accepted, and an original without room is dropped.
     let full = normalised(RawRecord { time: RawTime::Text("soon".into()), ..many(limits::ATTRIBUTES) });
     assert_eq!(full.attributes.len(), limits::ATTRIBUTES);
+    // A full record that another Logboom sent on is accepted with the one attribute that was added to it.
+    let passed_on = |count| {
+        let mut raw = many(count);
+        raw.attributes.push((crate::follow::VIA.into(), text("0123abcd")));
+        raw
+    };
+    assert_eq!(normalised(passed_on(limits::ATTRIBUTES)).attributes.len(), limits::ATTRIBUTES + 1);
+    let too_many = refused(passed_on(limits::ATTRIBUTES + 1));
+    assert_eq!(too_many, "attributes: 258 attributes; the limit is 256; send fewer");
     normalised(RawRecord { message: long(limits::MESSAGE_BYTES), ..raw() });
 }
 

@@ -211,7 +211,9 @@ async fn a_panic_in_a_sink_restarts_its_follower_and_the_batch_is_sent_again() {
     let mut is_first = true;
     receiver.answers(move |_| if std::mem::take(&mut is_first) { Answer::Panics } else { Answer::Stored });
     let node = Node::start(&store, vec![definition("a", &receiver), definition("b", &other)]);
+    let begun = Instant::now();
     until("the batch is sent again", || receiver.has(&store.all())).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "its lease was given back: {:?}", begun.elapsed());
     append(&store, &[records::batch(2, 10)]).await;
     node.is_idle("a").await;
     node.is_idle("b").await;
