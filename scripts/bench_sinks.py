@@ -137,4 +137,5 @@ def main():
     table("beside sinks", measure_down() | measure_ten() | measure_catch_up(), ["Logboom"])
 
 
-main()
+if __name__ == "__main__":
+    main()
