@@ -151,9 +151,12 @@ test('a sink can be paused and resumed on the page System, and its lag is shown'
     await row.getByRole('button', { name: 'Pause' }).click();
     await inState(program, name, 'paused');
     await new Api(program.url).store(...records(name, 7));
-    await page.reload();
-    await expect(row).toHaveAttribute('data-state', 'paused');
-    await expect(row).toContainText('7 ·');
+    // The page shows the state of its moment.
+    await expect(async () => {
+      await page.reload();
+      await expect(row).toHaveAttribute('data-state', 'paused');
+      await expect(row).toContainText('7 ·', { timeout: 1000 });
+    }).toPass();
     expect(await new Api(receiver.url).logs(`service:${name}`)).toHaveLength(0);
     // A pause outlives the program.
     await program.stop();
