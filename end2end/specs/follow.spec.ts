@@ -44,7 +44,7 @@ test('a busy view shows the newest at once, and has the rest when one scrolls ba
       await page.locator('.scroller').evaluate((scroller) => scroller.scrollBy(0, -400));
       await page.evaluate(() => new Promise(requestAnimationFrame));
       return seen.size;
-    }, { intervals: [10] })
+    }, { intervals: [10], timeout: 90_000 })
     .toBe(bursts * size);
   const shown = (await explore.messages.allTextContents()).map((text) => Number(text.trim().split(' ')[1]));
   expect(shown).toEqual([...shown].sort((a, b) => a - b));
