@@ -5,6 +5,7 @@ import { freePort, until } from '../fixtures/process.ts';
 import { Program } from '../fixtures/program.ts';
 import { type Fault, protocols, Receiver } from '../fixtures/receiver.ts';
 import { Rsyslog } from '../fixtures/rsyslog.ts';
+import { sink } from '../fixtures/sinks.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const BATCHES = 20;
@@ -29,14 +30,6 @@ async function push(api: Api, service: string, from: number, to: number): Promis
     const some = messages(batch * BATCH, (batch + 1) * BATCH);
     await api.push(...some.map((message) => ({ service, message })));
   }
-}
-
-type SinkView = { name: string; records: number; refused: number; state: string };
-
-async function sink(program: Program, name: string) {
-  const answer = await fetch(`${program.url}/api/v1/sinks`);
-  const sinks = (await answer.json()) as SinkView[];
-  return sinks.find((sink) => sink.name === name)!;
 }
 
 const urls: [keyof typeof protocols, (port: number) => string][] = [

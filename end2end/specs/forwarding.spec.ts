@@ -6,15 +6,8 @@ import { Api, type RecordView, stored, unique } from '../fixtures/api.ts';
 import { Doors } from '../fixtures/doors.ts';
 import { freePort, until } from '../fixtures/process.ts';
 import { loadgen, Program } from '../fixtures/program.ts';
+import { sink, type SinkView } from '../fixtures/sinks.ts';
 import { expect, test } from '../fixtures/test.ts';
-
-type SinkView = { name: string; state: string; records: number; refused: number; behind_records: number | null; error: string | null };
-
-async function sink(program: { url: string }, name: string): Promise<SinkView> {
-  const answer = await fetch(`${program.url}/api/v1/sinks`);
-  const sinks = (await answer.json()) as SinkView[];
-  return sinks.find((sink) => sink.name === name) ?? Promise.reject(new Error(`no sink ${name}`));
-}
 
 async function inState(program: { url: string }, name: string, state: string): Promise<SinkView> {
   await until(`${name} is ${state}`, async () => (await sink(program, name)).state === state);
