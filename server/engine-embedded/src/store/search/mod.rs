@@ -5,6 +5,7 @@
 //! before the last of them. Parts are opened only on their turn, so most footers are never read. A long search opens
 //! more of them in parallel, because sequential disk reads are slow.
 
+mod by_position;
 mod found;
 mod sources;
 mod window;
@@ -15,8 +16,8 @@ use model::{Query, StoredRecord, time::Nanos};
 use parts::{
     decode,
     ranges::common,
-    reader::{Group, Part},
-    reading::Reading,
+    reader::{Footer, Group, Part},
+    reading::{Condition, Reading},
     writer::PAGE_ROWS,
 };
 use pipeline::Result;
@@ -321,10 +322,15 @@ impl Scan<'_> {
         range: Range<usize>,
         found: &mut Found,
     ) -> Result<Option<Key>> {
-        let parts: Vec<(Found, Option<Key>)> = slices(&range)
+        let slices: Vec<_> = slices(&range)
             .map(|slice| common(candidates, std::slice::from_ref(&slice)))
             .filter(|rows| !rows.is_empty())
-            .collect::<Vec<_>>()
+            .collect();
+        if self.order == Order::Position {
+            self.search_by_position(group, &slices, found)?;
+            return Ok(None);
+        }
+        let parts: Vec<(Found, Option<Key>)> = slices
             .into_par_iter()
             .with_max_len(1)
             .map(|rows| {
@@ -338,15 +344,23 @@ impl Scan<'_> {
         Ok(last)
     }
 
+    /// The window and the query as conditions on rows; `None` if no row can pass.
+    fn conditions(&self, group: &Group, footer: &Footer) -> Option<Vec<Condition>> {
+        let mut conditions: Vec<_> = self.window.condition(self.order, group, &footer.columns).into_iter().collect();
+        match filter::bind(self.query, &footer.columns, self.cancel) {
+            Bound::Nothing => None,
+            Bound::Conditions(more) => {
+                conditions.extend(more);
+                Some(conditions)
+            }
+        }
+    }
+
     fn search_slice(&self, group: &GroupOfPart, rows: &[Range<usize>], found: &mut Found) -> Result<Option<Key>> {
         let GroupOfPart { part, footer, place, .. } = group;
         let Some(group) = footer.groups.get(*place) else { return Ok(None) };
         self.cancel.check()?;
-        let mut conditions: Vec<_> = self.window.condition(self.order, group, &footer.columns).into_iter().collect();
-        match filter::bind(self.query, &footer.columns, self.cancel) {
-            Bound::Nothing => return Ok(None),
-            Bound::Conditions(more) => conditions.extend(more),
-        }
+        let Some(conditions) = self.conditions(group, footer) else { return Ok(None) };
         // In the part's own order the first matching rows suffice.
         let limit = (self.order == Order::Newest).then_some(found.limit);
         let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
