@@ -40,6 +40,7 @@ pub mod live;
 pub mod log;
 pub mod normalise;
 pub mod queue;
+pub mod relay;
 pub mod store;
 pub mod supervisor;
 
