@@ -1,7 +1,7 @@
 // The agent beside an application: it takes records, keeps them on disk, and sends them on.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -236,13 +236,57 @@ test('agent check tells whether an agent works, and whether one would', async ()
   }
 });
 
+test('files are followed over rotations, truncation and kills of the agent: each line once', async ({ engines }) => {
+  const receiver = await Program.start(engines);
+  const service = unique('file');
+  const file = receiver.file(`${service}.log`);
+  const agent = await Program.agent('--to', receiver.url, '--file', receiver.file(`${service}*`));
+  try {
+    const api = new Api(receiver.url);
+    const write = (from: number, count: number, more = '') =>
+      appendFileSync(file, numbers(count, from).map((n) => `line ${n} ${more}\n`).join(''));
+    write(0, 50);
+    await stored(api, service, 50);
+    write(50, 50);
+    renameSync(file, `${file}.1`);
+    write(100, 50);
+    await agent.kill();
+    write(150, 50);
+    renameSync(`${file}.1`, `${file}.2`);
+    renameSync(file, `${file}.1`);
+    write(200, 50);
+    await agent.start();
+    await agent.kill();
+    await agent.start();
+    await until('all lines are stored', async () => (await lines()).length >= 250);
+    // As logrotate's copytruncate does. What was not read before is lost by it, so this waits.
+    truncateSync(file);
+    write(250, 50, 'longer than all that was in the file before '.repeat(5));
+    appendFileSync(file, 'line 300');
+    await until('the others, too', async () => (await lines()).length >= 300);
+    appendFileSync(file, ' is complete now\n');
+    await until('the partial line', async () => (await lines()).length >= 301);
+    expect((await lines()).sort((a, b) => a - b)).toEqual(numbers(301));
+    expect(await api.logs(`message:"line 300"`)).toMatchObject([{ message: 'line 300 is complete now', service }]);
+  } finally {
+    await agent.remove();
+    await receiver.remove();
+  }
+
+  /** The numbers of all lines that arrived. */
+  async function lines(): Promise<number[]> {
+    const found = await new Api(receiver.url).logs(`service:${service}*`, { from: '1970-01-01T00:00:00Z', limit: '1000' });
+    return found.map(({ message }) => Number(message.split(' ')[1]));
+  }
+});
+
 test('the commands of docs/agent.md work as they are', async ({ engines }) => {
   const markdown = readFileSync(resolve(import.meta.dirname, '../../docs/agent.md'), 'utf8');
   const blocks = [...markdown.matchAll(/^```sh\n(.*?)^```/gms)].map((block) => block[1]!.replaceAll('\\\n', ' ').trim());
   const [runs, puts, checks] = [/^logboom agent --to/, /^curl /, /^logboom agent check/].map((kind) =>
     blocks.filter((block) => kind.test(block)),
   );
-  expect([runs!.length, puts!.length, checks!.length, blocks.length]).toEqual([1, 1, 2, 4]);
+  expect([runs!.length, puts!.length, checks!.length, blocks.length]).toEqual([2, 1, 2, 5]);
   const receiver = await Program.start(engines);
   const [service, port] = [unique('docs'), await freePort()];
   const own = (command: string) =>
@@ -250,13 +294,23 @@ test('the commands of docs/agent.md work as they are', async ({ engines }) => {
       .replaceAll('127.0.0.1:3000', `127.0.0.1:${port}`)
       .replaceAll('http://logs.example.com:3000', receiver.url)
       .replaceAll('/var/lib/logboom-agent', receiver.file('agent'))
+      .replaceAll('/var/log/shop', receiver.file('shop'))
       .replaceAll('"shop"', `"${service}"`);
-  const agent = receiver.launch('bash', '-c', `exec ${own(runs![0]!)} --listen 127.0.0.1:${port}`);
-  try {
+  const start = async (command: string) => {
+    const agent = receiver.launch('bash', '-c', `exec ${own(command)} --listen 127.0.0.1:${port}`);
     await until('the agent is ready', () => fetch(`http://127.0.0.1:${port}/readyz`).then(({ ok }) => ok, () => false));
+    return agent;
+  };
+  let agent = await start(runs![0]!);
+  try {
     expect(await receiver.run('bash', '-c', own(puts![0]!))).toContain('{"result":"ok"}');
     await stored(new Api(receiver.url), service, 1);
     for (const command of checks!) expect(await receiver.run('bash', '-c', own(command))).not.toBe('');
+    await end(agent, 'SIGTERM');
+    mkdirSync(receiver.file('shop'));
+    writeFileSync(receiver.file(`shop/${service}-file.log`), 'from a file\n');
+    agent = await start(runs![1]!);
+    await stored(new Api(receiver.url), `${service}-file`, 1);
   } finally {
     await end(agent, 'SIGTERM');
     await receiver.remove();

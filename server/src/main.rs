@@ -10,6 +10,7 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
+mod files;
 mod forwarding;
 mod grpc;
 mod http;

@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `check` | `logboom agent check` |
 //! | `destinations` | what `--to` means |
+//! | `files` | the input `--file` |
 //! | `health` | the state as JSON, for `/healthz` and `check` |
 //! | `page` | the status page |
 //! | `routes` | `/`, `/healthz`, `/readyz`, `/metrics` |
 
 pub(crate) mod check;
 pub(crate) mod destinations;
+mod files;
 mod health;
 mod page;
 mod routes;
@@ -25,8 +27,10 @@ use pipeline::{
     normalise::Normaliser,
     relay::{self, Progress, Relay, Waiting},
 };
+use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use self::files::Files;
 use crate::{
     config::AgentOptions,
     fallback::with_fallbacks,
@@ -84,6 +88,7 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let router = with_fallbacks(http::write_routes(writes).merge(page), grpc_routes.clone(), None);
     let routers = Routers { main: router, grpc: grpc_routes, otlp: otlp_routes };
     let mut listeners = Listeners::start(receive, routers, keep_packets, &ingest, &supervisor, &stop).await?;
+    let files = start_files(&options, &ingest, &supervisor, &stop).with_context(data)?;
     announce(&options, &listeners.addresses, &relay);
 
     let signal = shutdown::requested().await;
@@ -91,6 +96,9 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     stop.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         listeners.ended().await;
+        if let Some(files) = files {
+            let _ = files.await;
+        }
         ingest.close().await;
         relay.close().await;
     });
@@ -111,6 +119,26 @@ fn when_full(options: &AgentOptions) -> String {
          The limit is --max-disk {}",
         options.max_disk
     )
+}
+
+/// Starts to follow the files of `--file`.
+fn start_files(
+    options: &AgentOptions,
+    ingest: &Ingest,
+    supervisor: &Supervisor,
+    stop: &CancellationToken,
+) -> pipeline::Result<Option<JoinHandle<()>>> {
+    if options.files.is_empty() {
+        return Ok(None);
+    }
+    let checkpoints = options.data.join("files.json");
+    let files = Arc::new(Mutex::new(Files::open(options.files.clone(), checkpoints, ingest.clone())?));
+    let ended = stop.clone();
+    let follow = move || {
+        let (files, stop) = (Arc::clone(&files), ended.clone());
+        async move { stop.run_until_cancelled(async { files.lock().await.follow().await }).await.unwrap_or(Ok(())) }
+    };
+    Ok(Some(supervisor.spawn("files", stop.clone(), follow)))
 }
 
 fn ingest_options(options: &AgentOptions, supervisor: &Supervisor, id: String) -> IngestOptions {

@@ -44,6 +44,12 @@ pub(crate) struct AgentOptions {
     )]
     pub when_full: WhenFullOption,
 
+    /// Follows files: each new line is a record, or a JSON object with one; may be given several times. A file is read
+    /// from its start, and then from where the agent was, also after rotation. Example: /var/log/nginx/*.log
+    #[arg(long = "file", env = "LOGBOOM_FILE", value_name = "GLOB", value_delimiter = '\n', value_parser = parse_glob,
+          help_heading = "Receiving")]
+    pub files: Vec<glob::Pattern>,
+
     #[command(flatten)]
     pub receive: ReceiveOptions,
     #[command(flatten)]
@@ -112,6 +118,13 @@ impl From<WhenFullOption> for WhenFull {
 /// The minimum of `--max-disk`: below it, a few large batches would be too much.
 const MAX_DISK: ByteSize = ByteSize::mib(64);
 
+fn parse_glob(text: &str) -> Result<glob::Pattern, String> {
+    let pattern = glob::Pattern::new(text)
+        .map_err(|error| format!("{text:?} is no pattern of paths: {error}; write it as /var/log/nginx/*.log"))?;
+    // A checkpoint must mean the same file in every working directory.
+    if text.starts_with('/') { Ok(pattern) } else { Err(format!("{text:?} is not absolute; begin it with /")) }
+}
+
 fn parse_max_disk(text: &str) -> Result<ByteSize, String> {
     let bytes: ByteSize = text.parse().map_err(|_| format!("{text:?} is not a size; write it as 1GiB or 500MB"))?;
     if bytes < MAX_DISK {
@@ -153,6 +166,8 @@ mod tests {
             ("logboom agent --to http://center:3000 --when-full drop", "drop-oldest"),
             ("logboom agent --to http://center:3000?query=level:error", "everything"),
             ("logboom agent --to gopher://center", "elasticsearch+http"),
+            ("logboom agent --to http://center:3000 --file log/*.log", "begin it with /"),
+            ("logboom agent --to http://center:3000 --file /log/***.log", "/var/log/nginx/*.log"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(hint), "{line}: {error}");

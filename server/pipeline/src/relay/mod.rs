@@ -39,7 +39,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    progress::Progress,
+    progress::{Progress, replace_file},
     status::{DestinationState, DestinationStatus, RelayStatus},
     waiting::Waiting,
 };

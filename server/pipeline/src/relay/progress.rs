@@ -131,7 +131,7 @@ impl Progress {
     pub(super) async fn store(&mut self) -> Result<()> {
         let bytes = serde_json::to_vec(&self.content).map_err(|error| Error::internal(error.to_string()))?;
         let path = self.path.clone();
-        let written = spawn_blocking(move || write(&path, &bytes)).await.map_err(io::Error::other).flatten();
+        let written = spawn_blocking(move || replace_file(&path, &bytes)).await.map_err(io::Error::other).flatten();
         written.map_err(|error| failure("write", &self.path, &error))?;
         self.is_stored = true;
         Ok(())
@@ -168,7 +168,11 @@ fn read(path: &Path) -> Result<Option<Content>> {
     serde_json::from_slice(&bytes).map(Some).map_err(damaged)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Replaces a file atomically and durably. Makes its folder if it is missing. Blocks.
+///
+/// # Errors
+/// The file cannot be written; then the old one is still there.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let new = path.with_extension("tmp");
