@@ -56,7 +56,8 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let queue = engine_embedded::open_relay_queue(&options.data, options.max_disk.as_u64(), &supervisor)
         .await
         .with_context(data)?;
-    let progress = Progress::open(options.data.join("queue/relay.json")).await.with_context(data)?;
+    let mut progress = Progress::open(options.data.join("queue/relay.json")).await.with_context(data)?;
+    progress.fit(queue.last());
     let id = progress.id().to_owned();
     let waiting = Arc::new(Waiting::new(Arc::clone(&queue) as Arc<dyn Queue>, when_full(&options)));
     let (held, settled, last) = (Arc::clone(&queue), progress.settled(), queue.last());

@@ -73,6 +73,20 @@ impl Progress {
         Ok(progress)
     }
 
+    /// Fits the progress to a queue whose newest delivery is `last`: new deliveries follow it, and must not count as
+    /// settled although the queue was removed and the progress was not.
+    pub fn fit(&mut self, last: Receipt) {
+        if self.content.settled > last.0 {
+            tracing::warn!(
+                settled = self.content.settled,
+                last = last.0,
+                "the queue has lost deliveries that were settled"
+            );
+            self.content.settled = last.0;
+            self.set_sending(None);
+        }
+    }
+
     /// The id of this relay: 8 hexadecimal digits, chosen at the first start. Records carry it on their way.
     pub fn id(&self) -> &str {
         &self.content.id
@@ -196,9 +210,14 @@ mod tests {
         progress.settle(Receipt(5), Counts { delivered: 3, refused: 2, dropped: 1 });
         progress.set_sending(Some(Receipt(9)));
         progress.store().await.unwrap();
-        let again = Progress::open(path.clone()).await.unwrap();
+        let mut again = Progress::open(path.clone()).await.unwrap();
         assert_eq!(again.content, progress.content);
         assert_eq!(again.id().len(), 8);
+
+        again.fit(Receipt(9));
+        assert_eq!((again.settled(), again.sending()), (Receipt(5), Some(Receipt(9))));
+        again.fit(Receipt(2));
+        assert_eq!((again.settled(), again.sending()), (Receipt(2), None));
 
         for (text, reason) in [("{\"format\":1}", "remove it"), ("{\"format\":2}", "newer program"), ("", "damaged")] {
             fs::write(&path, text).unwrap();

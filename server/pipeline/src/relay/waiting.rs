@@ -9,10 +9,13 @@ use async_trait::async_trait;
 
 use crate::{Batch, Delivery, Error, ErrorClass, Queue, QueueStatus, Receipt, Result};
 
+/// A queue whose free space is less than this part of its limit has reached it.
+const NEAR: u64 = 8;
+
 /// A queue that counts what is published and not yet settled.
 pub struct Waiting {
     inner: Arc<dyn Queue>,
-    /// The way out of a full disk, for clients.
+    /// The way out when the queue's limit is reached, for clients.
     when_full: String,
     records: AtomicI64,
     bytes: AtomicI64,
@@ -21,7 +24,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// `when_full` replaces the text of `Overloaded` errors of the queue.
+    /// `when_full` replaces the queue's own text when its limit is reached, which names another option.
     pub fn new(inner: Arc<dyn Queue>, when_full: String) -> Self {
         let (records, bytes) = (AtomicI64::new(0), AtomicI64::new(0));
         Self { inner, when_full, records, bytes, is_complete: AtomicBool::new(false) }
@@ -43,6 +46,12 @@ impl Waiting {
         self.add(-(records as i64), -(bytes as i64));
     }
 
+    /// Whether the queue has reached its own limit, and not that of the disk.
+    fn is_at_limit(&self) -> bool {
+        let space = self.inner.status().space;
+        space.is_some_and(|space| space.crowded.is_some() && space.bytes >= space.limit - space.limit / NEAR)
+    }
+
     fn add(&self, records: i64, bytes: i64) {
         self.records.fetch_add(records, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
@@ -54,7 +63,7 @@ impl Queue for Waiting {
     async fn publish(&self, batch: Arc<Batch>) -> Result<()> {
         let (records, bytes) = (batch.records.len(), batch.weight());
         self.inner.publish(batch).await.map_err(|error| match error.class {
-            ErrorClass::Overloaded => Error { message: self.when_full.clone(), ..error },
+            ErrorClass::Overloaded if self.is_at_limit() => Error { message: self.when_full.clone(), ..error },
             _ => error,
         })?;
         self.add(records as i64, bytes as i64);
@@ -74,7 +83,9 @@ impl Queue for Waiting {
     }
 
     fn status(&self) -> QueueStatus {
-        self.inner.status()
+        let status = self.inner.status();
+        let trouble = status.trouble.map(|trouble| if self.is_at_limit() { self.when_full.clone() } else { trouble });
+        QueueStatus { trouble, ..status }
     }
 
     async fn close(&self) {
