@@ -6,7 +6,7 @@ use anyhow::bail;
 use pipeline::{Error, Result, relay::Destination};
 use sinks::Definition;
 
-use crate::{config::To, forwarding};
+use crate::forwarding;
 
 /// The URL of the sink that `--to` means: `http[s]://host:port` without a path is another Logboom.
 ///
@@ -41,13 +41,13 @@ pub(crate) fn definition(index: usize, url: &str) -> Result<Definition> {
     })
 }
 
-/// All destinations, in the order of the options.
+/// All destinations, in the order of the options; each as by [`sink_url`].
 ///
 /// # Errors
 /// Two are the same, one is this agent, or a secret cannot be read.
-pub(super) async fn definitions(to: &[To], listening: &[SocketAddr]) -> anyhow::Result<Vec<Definition>> {
+pub(super) async fn definitions(urls: &[&str], listening: &[SocketAddr]) -> anyhow::Result<Vec<Definition>> {
     let mut definitions: Vec<Definition> = Vec::new();
-    for (index, To(url)) in to.iter().enumerate() {
+    for (index, url) in urls.iter().enumerate() {
         let definition = definition(index, url)?;
         if definitions.iter().any(|other| other.target == definition.target) {
             bail!("--to {} is given twice; give it once", definition.target);
@@ -99,14 +99,13 @@ mod tests {
     #[tokio::test]
     async fn the_agent_itself_and_a_destination_twice_are_refused() {
         let listening = ["127.0.0.1:3000".parse().unwrap()];
-        let to = |urls: &[&str]| urls.iter().map(|url| To((*url).to_owned())).collect::<Vec<_>>();
         for (urls, reason) in [
             (&["tcp://127.0.0.1:1", "tcp://127.0.0.1:1"][..], "twice"),
             (&["logboom+http://localhost:3000"], "this agent"),
         ] {
-            let error = definitions(&to(urls), &listening).await.unwrap_err().to_string();
+            let error = definitions(urls, &listening).await.unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
-        assert_eq!(definitions(&to(&["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]), &listening).await.unwrap().len(), 2);
+        assert_eq!(definitions(&["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"], &listening).await.unwrap().len(), 2);
     }
 }

@@ -49,7 +49,8 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let supervisor = Supervisor::default();
     let receive = &options.receive;
     let listening = receive.listen.addresses().chain(receive.streams.doors.addresses()).collect::<Vec<_>>();
-    let definitions = destinations::definitions(&options.to, &listening).await?;
+    let urls: Vec<&str> = options.to.iter().map(|to| to.0.as_str()).collect();
+    let definitions = destinations::definitions(&urls, &listening).await?;
     let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
 
     let data = || format!("--data {}", options.data.display());
