@@ -1,9 +1,10 @@
 // Stored records go on: to other Logbooms by each protocol, to files, and by TCP.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { Api, type RecordView, stored, unique } from '../fixtures/api.ts';
 import { Doors } from '../fixtures/doors.ts';
+import { Lines } from '../fixtures/lines.ts';
 import { freePort, until } from '../fixtures/process.ts';
 import { loadgen, Program } from '../fixtures/program.ts';
 import { sink, type SinkView } from '../fixtures/sinks.ts';
@@ -182,37 +183,6 @@ test('a sink to the own address, two of one name, and a wrong URL are refused at
     expect(failed).toContain(reason);
   }
 });
-
-/** A receiver of lines that can be stopped. */
-class Lines {
-  readonly lines: string[] = [];
-  private server: Server | undefined;
-  private readonly sockets = new Set<Socket>();
-
-  constructor(readonly port: number) {}
-
-  async start(): Promise<void> {
-    const server = createServer((socket) => {
-      this.sockets.add(socket);
-      let text = '';
-      socket.on('data', (data) => {
-        text += data.toString();
-        const parts = text.split('\n');
-        text = parts.pop()!;
-        this.lines.push(...parts);
-      });
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => this.sockets.delete(socket));
-    });
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.server = server;
-  }
-
-  async stop(): Promise<void> {
-    this.sockets.forEach((socket) => socket.destroy());
-    await new Promise((resolve) => this.server!.close(resolve));
-  }
-}
 
 test('lines go on by TCP, in order, and none is lost while the receiver is away', async ({ engines }) => {
   const name = unique('lines');

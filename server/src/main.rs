@@ -2,6 +2,7 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
+mod agent;
 mod callers;
 mod commands;
 mod config;
@@ -9,10 +10,12 @@ mod dashboard;
 mod engines;
 mod export;
 mod fallback;
+mod files;
 mod forwarding;
 mod grpc;
 mod http;
 mod listen;
+mod listeners;
 mod serve;
 mod shutdown;
 mod site;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::config::Command;
+use crate::config::{AgentCommand, Command};
 
 /// Records are many small texts, allocated by one thread and freed by another: against
 /// glibc's allocator this takes a tenth off the time of taking records in, and half off
@@ -40,7 +43,12 @@ const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let command = config::Cli::parse().into_command();
-    if let Command::Serve(options) = &command
+    let log = match &command {
+        Command::Serve(options) => Some(&options.log),
+        Command::Agent(options) if options.command.is_none() => Some(&options.log),
+        _ => None,
+    };
+    if let Some(options) = log
         && let Err(error) = telemetry::log(&options.log, options.log_format)
     {
         eprintln!("logboom: {error:#}");
@@ -58,6 +66,10 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }
+        Command::Agent(options) => match &options.command {
+            None => runtime.block_on(agent::run(*options)).inspect_err(|error| tracing::error!("{error:#}")),
+            Some(AgentCommand::Check(options)) => runtime.block_on(agent::check::run(options)).inspect_err(print_error),
+        },
         Command::Send(options) => runtime.block_on(commands::send::run(&options)).inspect_err(print_error),
         Command::Tail(options) => runtime.block_on(commands::tail::run(&options)).inspect_err(print_error),
         Command::Search(options) => runtime.block_on(commands::search::run(&options)).inspect_err(print_error),

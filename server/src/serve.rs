@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use axum::Router;
 use pipeline::{
     Supervisor,
     admit::{Ingest, IngestOptions},
@@ -19,22 +18,18 @@ use pipeline::{
     normalise::Normaliser,
 };
 use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    callers::Callers,
-    config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
+    config::ServeOptions,
     dashboard::Reading,
     engines,
     engines::Engines,
     fallback::with_fallbacks,
     forwarding, grpc, http,
-    listen::Listener,
+    listeners::{Addresses, Listeners, Routers, warn_if_exposed},
     shutdown,
     site::{self, Site},
-    snippets::DoorAddresses,
-    streams::{self, Distributor},
     telemetry,
 };
 
@@ -60,17 +55,14 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
     let hub_stop = CancellationToken::new();
-    let live_options = LiveOptions {
-        subscriptions: options.limits.max_tails,
-        supervisor: supervisor.clone(),
-        ..LiveOptions::default()
-    };
+    let live_options =
+        LiveOptions { subscriptions: options.max_tails, supervisor: supervisor.clone(), ..LiveOptions::default() };
     let live = LiveHub::start_with(store.clone(), hub_stop, live_options);
     let consume_stop = CancellationToken::new();
     let consuming = consume::run(Arc::clone(&queue), store.clone(), consume_stop.clone(), supervisor.clone());
     let consumer = tokio::spawn(consuming);
 
-    let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.assume_timezone };
+    let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.receive.assume_timezone };
     let reader = Reader::new(store.clone(), clock.clone());
     let recent = options.recent as usize;
     let figures = Figures::new(
@@ -93,7 +85,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         holder: pipeline::holder(),
         retention: options.retention.retention,
     };
-    let listening = options.listen.addresses().chain(options.streams.doors.addresses()).collect::<Vec<_>>();
+    let listening =
+        options.receive.listen.addresses().chain(options.receive.streams.doors.addresses()).collect::<Vec<_>>();
     let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
@@ -132,7 +125,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             patience: options.search_patience,
         }),
         site_path,
-        options.listen.listen,
+        options.receive.listen.listen,
     );
     let stop = CancellationToken::new();
     let grpc_routes = grpc::routes(&ingest, &stop)?;
@@ -142,40 +135,17 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
     let router = with_fallbacks(router, grpc_routes.clone(), Some(dashboard.not_found));
 
-    let max_connections = options.limits.max_connections;
-    let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
-    let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
-    let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
-    let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
-    let mut addresses =
-        Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
-    let mut servers = JoinSet::new();
-    servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
-    let grpc_alone = with_fallbacks(Router::new(), grpc_routes, None);
-    let otlp_alone = with_fallbacks(otlp_routes, Router::new(), None);
-    for (asked, default, name, router, bound) in [
-        (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
-        (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
-    ] {
-        for listener in listeners(asked, default, name, &router, &callers, &options).await? {
-            let address = listener.address()?;
-            bound.push(address);
-            let task = format!("{} {address}", name.to_lowercase());
-            servers.spawn(listener.serve(task, supervisor.clone(), stop.clone()));
-        }
-    }
-    let known = addresses.of_doors();
-    if let (Some(address), Some(listening)) = (options.streams.distributor.clone(), known.tcp) {
-        let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening };
-        let (supervisor, stop) = (supervisor.clone(), stop.clone());
-        servers.spawn(async move {
-            let register = || streams::register(distributor.clone(), stop.clone());
-            supervisor.run("distributor", &stop, register).await;
-        });
-    }
-    let _ = doors_known.set(known);
-    doors.serve(&mut servers, &supervisor, &stop);
-    announce(&options, &addresses, &queue.status().engine, &store.status().engine, &site);
+    let mut listeners = Listeners::start(
+        &options.receive,
+        Routers { main: router, grpc: grpc_routes, otlp: otlp_routes },
+        keep_packets,
+        &ingest,
+        &supervisor,
+        &stop,
+    )
+    .await?;
+    let _ = doors_known.set(listeners.addresses.of_doors());
+    announce(&options, &listeners.addresses, &queue.status().engine, &store.status().engine, &site);
 
     let signal = shutdown::requested().await;
     tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
@@ -184,7 +154,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     live.close();
     stop.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
-        while servers.join_next().await.is_some() {}
+        listeners.ended().await;
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
@@ -204,64 +174,13 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What answers where.
-struct Addresses {
-    main: SocketAddr,
-    grpc: Vec<SocketAddr>,
-    otlp: Vec<SocketAddr>,
-    doors: Vec<(&'static str, SocketAddr)>,
-}
-
-impl Addresses {
-    fn of_doors(&self) -> DoorAddresses {
-        let door = |wanted| self.doors.iter().find(|(name, _)| *name == wanted).map(|(_, address)| *address);
-        DoorAddresses {
-            // Both answer on the main port, too.
-            grpc: Some(self.grpc.first().copied().unwrap_or(self.main)),
-            otlp: Some(self.otlp.first().copied().unwrap_or(self.main)),
-            tcp: door("tcp"),
-            syslog: door("syslog"),
-            gelf: door("gelf"),
-            fluent: door("fluent"),
-        }
-    }
-}
-
-/// Listeners beside the main one. One that was asked for must work; the default one is a
-/// convenience, and its port may be another collector's.
-async fn listeners(
-    asked: &[SocketAddr],
-    default: SocketAddr,
-    name: &str,
-    router: &Router,
-    callers: &Arc<Callers>,
-    options: &ServeOptions,
-) -> anyhow::Result<Vec<Listener>> {
-    let max_connections = options.limits.max_connections;
-    if asked.is_empty() {
-        return Ok(match Listener::bind(default, router.clone(), Arc::clone(callers), max_connections).await {
-            Ok(listener) => vec![listener],
-            Err(error) => {
-                tracing::warn!("{error:#}; {name} answers on {} alone", options.listen.listen);
-                Vec::new()
-            }
-        });
-    }
-    let mut listeners = Vec::new();
-    for address in asked {
-        let bound = Listener::bind(*address, router.clone(), Arc::clone(callers), max_connections).await;
-        listeners.push(bound.with_context(|| name.to_owned())?);
-    }
-    Ok(listeners)
-}
-
 fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
-        normaliser: Normaliser { assume_timezone: options.assume_timezone, oldest },
-        in_flight_records: options.limits.max_in_flight,
-        body_bytes: usize::try_from(options.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        normaliser: Normaliser { assume_timezone: options.receive.assume_timezone, oldest },
+        in_flight_records: options.receive.limits.max_in_flight,
+        body_bytes: usize::try_from(options.receive.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
         store_id: Some(store_id),
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
@@ -315,10 +234,5 @@ fn announce(options: &ServeOptions, addresses: &Addresses, queue: &str, store: &
     // Where nobody reads stdout, nothing is lost by it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     tracing::info!(%address, queue, store, site = site.version(), "ready");
-    for exposed in options.listen.exposed().chain(options.streams.exposed()) {
-        tracing::warn!(
-            "{exposed} can be reached from other machines and there is no access control: \
-             anyone there can read and write every log; listen on 127.0.0.1 behind a proxy that checks who comes"
-        );
-    }
+    warn_if_exposed(&options.receive);
 }

@@ -26,6 +26,9 @@ use crate::{
     store::{EmbeddedStore, Mode},
 };
 
+/// The memory of a relay's queue for batches that are not sent yet, in bytes; the others are read from disk.
+const RELAY_MEMORY: usize = 8 << 20;
+
 /// Opens the embedded queue and the embedded store on one log: a batch is written once.
 ///
 /// # Errors
@@ -58,5 +61,19 @@ pub async fn open_queue(folder: &Path, options: Options) -> Result<Arc<dyn Queue
         &options.supervisor,
     )
     .await?;
+    Ok(Arc::new(queue))
+}
+
+/// Opens the embedded queue for a relay, which has no store. It keeps less in memory than [`open_queue`] does.
+///
+/// # Errors
+/// As [`open_queue`].
+pub async fn open_relay_queue(
+    folder: &Path,
+    disk_bytes: u64,
+    supervisor: &pipeline::Supervisor,
+) -> Result<Arc<queue::WalQueue>> {
+    let options = wal::WalOptions { memory_bytes: RELAY_MEMORY, ..wal::WalOptions::within(disk_bytes) };
+    let queue = queue::WalQueue::alone(folder.join("queue"), Arc::new(Disk), options, supervisor).await?;
     Ok(Arc::new(queue))
 }

@@ -198,6 +198,7 @@ impl Queue for RabbitQueue {
             engine: "rabbitmq".to_owned(),
             trouble: trouble.or_else(|| Some(self.state.trouble()?.text())),
             depth: self.state.ready() + self.unacked.count(),
+            space: None,
         }
     }
 

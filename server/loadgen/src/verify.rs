@@ -1,6 +1,6 @@
 //! `loadgen verify`: reads a run back through the reading API and compares record by record.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -203,7 +203,13 @@ fn difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<Str
     core_difference(sample, sample.service, &sample.message, record)
         .or_else(|| differs("trace_id", &trace_id, &record.trace_id))
         .or_else(|| differs("span_id", &span_id, &record.span_id))
-        .or_else(|| differs("attributes", &attributes, &record.attributes))
+        .or_else(|| differs("attributes", &attributes, &without_way(&record.attributes)))
+}
+
+/// The attributes without the servers and agents that passed the record on, which are added on the way.
+fn without_way(attributes: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let sent = attributes.iter().filter(|(key, _)| key.as_str() != "logboom.via");
+    sent.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn line_difference(sample: &Sample<'_>, run: &str, record: &RecordView) -> Option<String> {
@@ -293,6 +299,8 @@ mod tests {
         let mut stranger = stored(&manifest, 5);
         stranger.attributes.insert("seq".to_owned(), Value::Int(1_000));
         records.push(stranger);
+        // Added on the way.
+        records[50].attributes.insert("logboom.via".to_owned(), Value::Text("0123abcd".into()));
         let verdict = verdict_of(&manifest, &records);
         assert_eq!((verdict.lost, verdict.doubled, verdict.altered, verdict.invented), (1, 1, 3, 1), "{verdict:?}");
     }

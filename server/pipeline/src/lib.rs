@@ -40,6 +40,7 @@ pub mod live;
 pub mod log;
 pub mod normalise;
 pub mod queue;
+pub mod relay;
 pub mod store;
 pub mod supervisor;
 
@@ -53,7 +54,7 @@ pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version}
 pub use error::{Error, ErrorClass, Result};
 pub use lease::{Lease, Leases, hold, holder, lease_lost};
 pub use log::{Appended, Log, PartAside, StoreStatus};
-pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt};
+pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt, Space};
 pub use store::LogStore;
 pub use supervisor::Supervisor;
 

@@ -72,4 +72,17 @@ pub struct QueueStatus {
     pub trouble: Option<String>,
     /// Batches published and not yet acknowledged, as far as known.
     pub depth: u64,
+    /// The disk space, of a queue with a limit of its own.
+    pub space: Option<Space>,
+}
+
+/// The disk space of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// The bytes in use.
+    pub bytes: u64,
+    /// The limit of `bytes`.
+    pub limit: u64,
+    /// Set when the next batches may not fit: there is room again once everything up to this delivery is acknowledged.
+    pub crowded: Option<Receipt>,
 }

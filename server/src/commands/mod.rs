@@ -5,7 +5,6 @@ pub(crate) mod client;
 pub(crate) mod dead_letters;
 pub(crate) mod documents;
 pub(crate) mod export;
-mod follow;
 pub(crate) mod parts;
 pub(crate) mod print;
 pub(crate) mod search;

@@ -1,6 +1,10 @@
 //! `logboom send`: sends lines from the standard input or a growing file to a running server.
 
-use std::{io::Write as _, path::PathBuf, time::Duration};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -11,7 +15,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{client::Server, follow::Follow};
+use super::client::Server;
+use crate::files::Reader;
 
 /// Limits of one request: lines, bytes, and the delay of its first line.
 const LINES: usize = 1_000;
@@ -59,7 +64,7 @@ pub(crate) async fn run(options: &SendOptions) -> anyhow::Result<()> {
     let sender = Sender::new(options)?;
     let sent = match &options.file {
         None => send_all(BufReader::new(tokio::io::stdin()), &sender).await?,
-        Some(path) if options.follow => send_growing(Follow::open(path, options.from_start).await?, &sender).await?,
+        Some(path) if options.follow => send_growing(open_growing(path, options.from_start)?, &sender).await?,
         Some(path) => {
             let file = tokio::fs::File::open(path).await.with_context(|| format!("cannot read {}", path.display()))?;
             send_all(BufReader::new(file), &sender).await?
@@ -141,26 +146,36 @@ async fn send_all(mut input: impl AsyncBufRead + Unpin, sender: &Sender) -> anyh
     }
 }
 
+/// # Errors
+/// The file cannot be read.
+fn open_growing(path: &Path, from_start: bool) -> anyhow::Result<Reader> {
+    // Read in either case, so that a wrong path is an error and not a file that is waited for.
+    let at_end = Reader::from_end(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(if from_start { Reader::from_start(path) } else { at_end })
+}
+
 /// Sends lines appended to the file, until a signal.
-async fn send_growing(mut follow: Follow, sender: &Sender) -> anyhow::Result<Sent> {
+async fn send_growing(mut reader: Reader, sender: &Sender) -> anyhow::Result<Sent> {
     let mut sent = Sent::default();
     let mut stop = std::pin::pin!(crate::shutdown::requested());
     loop {
+        let read = tokio::task::spawn_blocking(move || {
+            let read = reader.lines(LINES, std::time::Instant::now());
+            (reader, read)
+        });
+        let (back, read) = read.await?;
+        reader = back;
+        let Some(read) = read.context("cannot read the file")? else {
+            tokio::select! {
+                () = tokio::time::sleep(DELAY) => continue,
+                _ = &mut stop => return Ok(sent),
+            }
+        };
         let mut lines = Lines::default();
-        while !lines.is_full() {
-            let Some(line) = follow.line().await? else { break };
-            lines.add(&line);
-        }
-        let waits = !lines.is_full();
+        read.text.split_inclusive(|byte| *byte == b'\n').for_each(|line| lines.add(line));
         tokio::select! {
             added = sender.send(lines) => sent.add(&added?),
             _ = &mut stop => return Ok(sent),
-        }
-        if waits {
-            tokio::select! {
-                () = tokio::time::sleep(DELAY) => {}
-                _ = &mut stop => return Ok(sent),
-            }
         }
     }
 }

@@ -49,10 +49,6 @@ pub(crate) struct LimitOptions {
     /// The maximum number of connections per listener.
     #[arg(long, env = "LOGBOOM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
     pub max_connections: usize,
-
-    /// The maximum number of live tails.
-    #[arg(long, env = "LOGBOOM_MAX_TAILS", value_name = "N", default_value_t = 512)]
-    pub max_tails: usize,
 }
 
 /// The minimum of `--body-memory`: one message of the largest size, and a body decompressed beside it.

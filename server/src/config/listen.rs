@@ -10,7 +10,7 @@ use crate::{callers::Origin, streams::StreamDoors};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct ListenOptions {
-    /// The address of the dashboard, the HTTP doors, health, metrics and gRPC.
+    /// The address of the dashboard (an agent's: its status page), the HTTP doors, health, metrics and gRPC.
     #[arg(long, env = "LOGBOOM_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
 

@@ -1,20 +1,25 @@
 //! The configuration: command line flags with environment variables, and their help. `--help` is the manual, so every
 //! field is documented for operators. One struct per section.
 
+mod agent;
+mod diagnosis;
 mod engines;
 mod limits;
 mod listen;
+mod receive;
 mod retention;
 mod sinks;
 
 use std::{path::PathBuf, time::Duration};
 
-use chrono::FixedOffset;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, To};
+pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
+pub(crate) use receive::ReceiveOptions;
 pub(crate) use retention::RetentionOptions;
 pub(crate) use sinks::SinkOptions;
 
@@ -57,6 +62,10 @@ pub(crate) enum Command {
     /// Run the server (the default).
     #[command(after_long_help = limits::fixed())]
     Serve(Box<ServeOptions>),
+    /// Run an agent beside an application: it takes records by the same doors, keeps them on disk, and sends them on to
+    /// a Logboom or another destination. It stores and shows nothing.
+    #[command(after_long_help = limits::fixed())]
+    Agent(Box<AgentOptions>),
     /// Send lines to a running server, from the standard input or a growing file.
     Send(SendOptions),
     /// Show new records of a running server.
@@ -82,9 +91,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
-    pub listen: ListenOptions,
-    #[command(flatten)]
-    pub streams: StreamOptions,
+    pub receive: ReceiveOptions,
     #[command(flatten)]
     pub engines: EngineOptions,
     #[command(flatten)]
@@ -92,7 +99,11 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub sinks: SinkOptions,
     #[command(flatten)]
-    pub limits: LimitOptions,
+    pub log: LogOptions,
+
+    /// The maximum number of live tails.
+    #[arg(long, env = "LOGBOOM_MAX_TAILS", value_name = "N", default_value_t = 512, help_heading = "Limits")]
+    pub max_tails: usize,
 
     /// The number of newest records with which a page and S1's stream start.
     #[arg(long, env = "LOGBOOM_RECENT", value_name = "N", default_value_t = 50,
@@ -105,39 +116,10 @@ pub(crate) struct ServeOptions {
           value_parser = humantime::parse_duration, help_heading = "Reading")]
     pub search_patience: Duration,
 
-    /// The time zone of timestamps without one, such as +09:00 or UTC.
-    #[arg(long, env = "LOGBOOM_ASSUME_TIMEZONE", value_name = "OFFSET", default_value = "UTC",
-          value_parser = parse_offset, allow_hyphen_values = true, help_heading = "Receiving")]
-    pub assume_timezone: FixedOffset,
-
-    /// The program's own log on stderr: error, warn, info, debug or trace, or a filter such as
-    /// info,engine_embedded=debug.
-    #[arg(long, env = "LOGBOOM_LOG", value_name = "FILTER", default_value = "info", help_heading = "Diagnosis")]
-    pub log: String,
-
-    /// The format of the program's own log: text or json.
-    #[arg(long, env = "LOGBOOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text", help_heading = "Diagnosis")]
-    pub log_format: LogFormat,
-
     /// The folder of the dashboard's files, for a program built without them.
     #[arg(long, env = "LOGBOOM_SITE", value_name = "DIR", hide = cfg!(feature = "embed-site"),
           help_heading = "Diagnosis")]
     pub site: Option<PathBuf>,
-}
-
-/// The format of the program's own log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-/// Parses `UTC`, `Z`, or an offset such as `+09:00`.
-fn parse_offset(text: &str) -> Result<FixedOffset, String> {
-    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
-        return FixedOffset::east_opt(0).ok_or_else(|| "no such offset".to_owned());
-    }
-    text.parse().map_err(|_| format!("{text:?} is not an offset; write it as +09:00, -05:30 or UTC"))
 }
 
 #[cfg(test)]
@@ -158,12 +140,5 @@ mod tests {
             assert!(matches!(command, Command::Serve(options) if options.recent == 7), "{line:?}");
         }
         assert!(matches!(Cli::parse_from(["logboom", "check", "--quick"]).into_command(), Command::Check(_)));
-    }
-
-    #[test]
-    fn offsets_are_read_or_refused_with_a_hint() {
-        assert_eq!(parse_offset("+09:00").map(|offset| offset.local_minus_utc()), Ok(32_400));
-        assert_eq!(parse_offset("utc").map(|offset| offset.local_minus_utc()), Ok(0));
-        assert!(parse_offset("Seoul").is_err_and(|error| error.contains("+09:00")));
     }
 }

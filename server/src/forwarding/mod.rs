@@ -21,6 +21,8 @@ use pipeline::{
 use serde::Deserialize;
 use sinks::Definition;
 
+pub(crate) use own::is_own;
+
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.
 pub(crate) const SINK: Kind =
@@ -80,7 +82,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Arc<Followers>> {
     for definition in &definitions {
         if let Some((host, port)) = definition.address()
-            && own::is_own(&host, port, addresses).await
+            && is_own(&host, port, addresses).await
         {
             bail!(
                 "the sink {} sends to {host}:{port}, which is this server: every record would return; name another \

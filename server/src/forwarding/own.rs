@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, lookup_host};
 
 /// Whether one of this server's listeners has the address. A name that cannot be resolved now is not one.
-pub(super) async fn is_own(host: &str, port: u16, listeners: &[SocketAddr]) -> bool {
+pub(crate) async fn is_own(host: &str, port: u16, listeners: &[SocketAddr]) -> bool {
     let with_port: Vec<&SocketAddr> = listeners.iter().filter(|address| address.port() == port).collect();
     if with_port.is_empty() {
         return false;

@@ -28,7 +28,7 @@ pub(crate) use self::{
 
 /// The doors as routes. Each router has the state of its group alone.
 pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
-    let ingest = write::routes().merge(write::put()).with_state(ingest);
+    let ingest = write_routes(ingest);
     let reading = Router::new()
         .merge(logs::routes())
         .merge(export::routes())
@@ -51,6 +51,11 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(metrics::routes())
         .with_state(operation);
     ingest.merge(reading).merge(operation).route("/api/{*path}", any(no_such_call))
+}
+
+/// The doors for records alone.
+pub(crate) fn write_routes(state: IngestState) -> Router {
+    write::routes().merge(write::put()).with_state(state)
 }
 
 /// What answers where OpenTelemetry looks for HTTP.

@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pipeline::{Batch, Delivery, Queue, QueueStatus, Receipt, Result, Supervisor};
+use pipeline::{Batch, Content, Delivery, Queue, QueueStatus, Receipt, Result, Space, Supervisor};
 use tokio::sync::Notify;
 
 use self::{
@@ -32,6 +32,17 @@ use crate::{
 
 /// The limit of records per delivery to the store that shares the log.
 const SHARED_RECORDS: usize = 10_000;
+
+/// The records of one step of [`WalQueue::count`].
+const COUNTED_RECORDS: usize = 10_000;
+
+/// What a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    pub records: u64,
+    /// As [`Batch::weight`].
+    pub bytes: u64,
+}
 
 /// The embedded queue.
 ///
@@ -88,6 +99,33 @@ impl WalQueue {
         queue.keeper = Some(Keeper::start(cursor, &queue.inner, supervisor));
         Ok(queue)
     }
+
+    /// The newest durable delivery.
+    pub fn last(&self) -> Receipt {
+        Receipt(self.inner.wal.last())
+    }
+
+    /// Counts what the log holds after `after` up to `last`. Reads it from disk, so it takes a while.
+    ///
+    /// # Errors
+    /// `Unavailable` if the disk cannot be read.
+    pub async fn count(&self, after: Receipt, last: Receipt) -> Result<Held> {
+        let (mut held, Receipt(mut after), Receipt(last)) = (Held::default(), after, last);
+        while after < last {
+            let frames = self.inner.wal.read_now(after, COUNTED_RECORDS).await?;
+            let Some((newest, _)) = frames.last() else { break };
+            after = *newest;
+            for (number, content) in frames {
+                if let Content::Batch(batch) = content
+                    && number <= last
+                {
+                    held.records += batch.records.len() as u64;
+                    held.bytes += batch.weight() as u64;
+                }
+            }
+        }
+        Ok(held)
+    }
 }
 
 #[async_trait]
@@ -141,7 +179,8 @@ impl Queue for WalQueue {
             Some(oldest) if self.keeper.is_some() => format!("{trouble}; {oldest}"),
             _ => trouble,
         });
-        QueueStatus { engine: "embedded".to_owned(), trouble, depth: deliveries.depth(wal.last) }
+        let space = Space { bytes: wal.bytes, limit: wal.bound, crowded: wal.crowded.map(Receipt) };
+        QueueStatus { engine: "embedded".to_owned(), trouble, depth: deliveries.depth(wal.last), space: Some(space) }
     }
 
     async fn close(&self) {

@@ -51,6 +51,38 @@ mod alone {
     }
 
     testkit::queue_contract!(harness);
+
+    #[tokio::test]
+    async fn a_crowded_queue_names_what_must_go_and_has_room_again_once_it_is_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = WalQueue::alone(folder.path(), Arc::new(Disk), small(), &Supervisor::default()).await.unwrap();
+        let crowded = || queue.status().space.unwrap().crowded;
+        let mut number = 0;
+        while crowded().is_none() {
+            // Nothing is refused before.
+            queue.publish(Arc::new(records::batch(number, 500))).await.unwrap();
+            number += 1;
+        }
+        let held = queue.count(Receipt(0), queue.last()).await.unwrap();
+        assert_eq!(held.records, number * 500);
+
+        let upto = crowded().unwrap();
+        assert!(upto < queue.last(), "{upto:?}");
+        let mut received = Vec::new();
+        while received.last().is_none_or(|last| *last < upto) {
+            received.extend(queue.receive(500).await.unwrap().into_iter().map(|delivery| delivery.receipt));
+        }
+        received.retain(|receipt| *receipt <= upto);
+        queue.acknowledge(&received).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), async {
+            while crowded().is_some() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(queue.count(upto, queue.last()).await.unwrap().records, (number - upto.0) * 500);
+    }
 }
 
 mod shared {

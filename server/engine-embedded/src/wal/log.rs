@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) missing: Option<(u64, u64)>,
     /// Why appends are refused; `None` if they are accepted.
     pub(super) trouble: Option<String>,
+    /// Appends are refused for lack of disk space.
+    pub(super) full: bool,
 }
 
 /// A former segment kept for reuse. Its blocks are already allocated and written, so a sync writes no metadata.
@@ -74,6 +76,18 @@ impl State {
     pub(super) fn bytes(&self) -> u64 {
         let segments: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
         segments + self.spares.iter().map(|spare| spare.bytes).sum::<u64>()
+    }
+
+    /// As [`WalStatus::crowded`].
+    fn crowded(&self, options: &WalOptions) -> Option<u64> {
+        let has_room = !self.spares.is_empty() || self.bytes() + options.segment_bytes <= options.disk_bytes;
+        if has_room && !self.full {
+            return None;
+        }
+        // The last segment cannot be released as a whole.
+        let candidates = self.segments.len().saturating_sub(1);
+        let oldest = self.segments.iter().take(candidates).find(|segment| !segment.is_empty())?;
+        Some(oldest.last)
     }
 }
 
@@ -105,6 +119,7 @@ impl Log {
             bound: self.options.disk_bytes,
             segments: state.segments.len(),
             trouble: state.trouble.clone(),
+            crowded: state.crowded(&self.options),
         }
     }
 }

@@ -74,4 +74,6 @@ pub struct WalStatus {
     pub segments: usize,
     /// Why appends are refused; `None` if they are accepted.
     pub trouble: Option<String>,
+    /// The last frame of the oldest segment, when the release of that segment is needed for the next one.
+    pub crowded: Option<u64>,
 }

@@ -77,8 +77,15 @@ pub(super) fn open(
         damaged_headers,
     };
     let cut = segments.back().filter(|segment| end.known && segment.bytes > segment.end).cloned();
-    let state =
-        State { segments, spares, tail: Tail::new(last, options.memory_bytes), released, missing, trouble: None };
+    let state = State {
+        segments,
+        spares,
+        tail: Tail::new(last, options.memory_bytes),
+        released,
+        missing,
+        trouble: None,
+        full: false,
+    };
     let log = Log {
         file_system,
         folder: folder.to_path_buf(),

@@ -9,6 +9,7 @@ mod consume;
 mod dead_letters;
 mod ingest;
 mod live;
+mod relay;
 mod supervisor;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -19,6 +20,8 @@ pub(crate) use consume::{
 pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
+pub use relay::describe_relay;
+pub(crate) use relay::{DestinationBack, DestinationFailed, OldestDropped, RecordsRefused, RelayFailed};
 pub(crate) use supervisor::{TaskBroken, TaskFailed, task_up};
 
 use crate::ErrorClass;

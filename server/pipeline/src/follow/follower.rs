@@ -10,29 +10,23 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Definition, Outgoing, Refused, Sink, Start,
+    Definition, Outgoing, Start,
+    attempts::{ENOUGH, FIRST_WAIT, GATHER, Halving, LAST_STORE, Opened, Refusal},
     cursor::Cursor,
     letters::dead_letters,
     source::{Found, Source},
     status::{FollowerState, Shared},
 };
-use crate::{Documents, Error, ErrorClass, Lease, Leases, Result, backoff::Backoff, clock::Clock, hold};
+use crate::{Documents, ErrorClass, Lease, Leases, Result, backoff::Backoff, clock::Clock, hold};
 
 /// How long the lease lasts without a renewal.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often a node tries to take over from another one.
 const TAKE_OVER: Duration = Duration::from_secs(5);
-/// Small batches are gathered for this long after the batch before them, so that each costs one request.
-const GATHER: Duration = Duration::from_millis(200);
-/// A batch of this size does not wait.
-const ENOUGH: usize = 1000;
 /// A cursor that passed only records that do not match is stored this often.
 const PASSED: Duration = Duration::from_secs(10);
-/// Backoff while a destination does not acknowledge.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// The longest backoff while a destination does not acknowledge.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The limit for storing the cursor at the end of a turn.
-const LAST_STORE: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
     pub(super) definition: Definition,
@@ -53,9 +47,7 @@ struct Turn<'a> {
     follower: &'a mut Follower,
     lease: Lease,
     cursor: Cursor,
-    sink: Box<dyn Sink>,
-    /// The sink must be opened before the next batch.
-    is_closed: bool,
+    sink: Opened,
     /// The cursor has moved since it was last stored.
     has_moved: bool,
     /// When a cursor without a batch was last stored.
@@ -129,9 +121,8 @@ impl Follower {
                 cursor
             }
         };
-        let sink = (self.definition.build)()?;
-        let turn =
-            Turn { follower: self, lease, cursor, sink, is_closed: true, has_moved: false, stored: Instant::now() };
+        let sink = Opened::new((self.definition.build)()?);
+        let turn = Turn { follower: self, lease, cursor, sink, has_moved: false, stored: Instant::now() };
         turn.show();
         Ok(turn)
     }
@@ -238,54 +229,25 @@ impl Turn<'_> {
     }
 
     /// Sends all records; returns those that were refused, with the reasons.
-    async fn send(&mut self, records: Vec<StoredRecord>) -> Result<Vec<(StoredRecord, String)>> {
-        let mut refused = Vec::new();
-        // The parts still to send, the next one last. A part that is refused as a whole is halved.
-        let mut parts = vec![records];
+    async fn send(&mut self, records: Vec<StoredRecord>) -> Result<Vec<Refusal>> {
+        let name = self.follower.definition.name.clone();
+        let mut halving = Halving::new(&name, Outgoing::new(&name, records));
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-        while let Some(records) = parts.pop() {
-            let batch = Outgoing::new(&self.follower.definition.name, records);
-            match self.attempt(&batch).await {
-                Ok(some) => {
+        while let Some(batch) = halving.next() {
+            match self.sink.send(batch, &mut self.cursor.mark).await {
+                Ok(refused) => {
                     backoff.reset();
-                    for Refused { index, reason } in some {
-                        refused.extend(batch.records.get(index).cloned().map(|stored| (stored, reason)));
-                    }
+                    halving.acknowledge(refused);
                 }
-                Err(error) if error.class == ErrorClass::Invalid => {
-                    self.is_closed = true;
-                    let mut records = batch.records;
-                    let half = records.split_off(records.len() / 2);
-                    if records.is_empty() {
-                        refused.extend(half.into_iter().map(|stored| (stored, error.message.clone())));
-                    } else {
-                        parts.extend([half, records]);
-                    }
-                }
+                Err(error) if error.class == ErrorClass::Invalid => halving.refuse(&error.message),
                 Err(error) => {
-                    self.is_closed = true;
                     self.follower.status.failed(&error);
-                    parts.push(batch.records);
                     sleep(error.retry_after.unwrap_or_default().max(backoff.next())).await;
                     self.wait_while_paused().await;
                 }
             }
         }
-        Ok(refused)
-    }
-
-    async fn attempt(&mut self, batch: &Outgoing) -> Result<Vec<Refused>> {
-        if self.is_closed {
-            self.sink.open(self.cursor.mark.as_deref()).await.map_err(|error| match error.class {
-                // It concerns the destination, so no record may be refused for it.
-                ErrorClass::Invalid => Error { class: ErrorClass::Unavailable, ..error },
-                _ => error,
-            })?;
-            self.is_closed = false;
-        }
-        let sent = self.sink.send(batch).await?;
-        self.cursor.mark = sent.mark;
-        Ok(sent.refused)
+        Ok(halving.into_refused())
     }
 
     async fn store(&mut self) -> Result<()> {

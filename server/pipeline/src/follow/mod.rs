@@ -7,6 +7,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `attempts` | sending one batch: what followers and the relay share |
 //! | `cursor` | the document with the progress of a follower |
 //! | `follower` | the loop: read, send, acknowledge, retry |
 //! | `followers` | all followers of this process; pausing them |
@@ -15,6 +16,7 @@
 //! | `store_id` | the id of the store, which ends loops of forwarded records |
 //! | `status` | what System, the API and `/metrics` show of each follower |
 
+pub(crate) mod attempts;
 mod cursor;
 mod follower;
 mod followers;
@@ -83,7 +85,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// The id is derived from the sink and the ids of the first and the last record.
-    fn new(sink: &str, records: Vec<StoredRecord>) -> Self {
+    pub(crate) fn new(sink: &str, records: Vec<StoredRecord>) -> Self {
         let mut digest = Sha256::new();
         digest.update(sink);
         for stored in records.first().iter().chain(&records.last()) {

@@ -129,7 +129,7 @@ impl Queue for MemoryQueue {
     }
 
     fn status(&self) -> QueueStatus {
-        QueueStatus { engine: "memory".into(), trouble: None, depth: self.depth() as u64 }
+        QueueStatus { engine: "memory".into(), depth: self.depth() as u64, ..QueueStatus::default() }
     }
 
     async fn close(&self) {

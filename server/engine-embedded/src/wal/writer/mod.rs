@@ -16,7 +16,7 @@ use std::{
 };
 
 use crash_points::crash_point;
-use pipeline::{Batch, Error, Result};
+use pipeline::{Batch, Error, ErrorClass, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use self::files::failure;
@@ -275,14 +275,18 @@ impl Writer {
 
     fn set_trouble(&mut self, error: &Error, wanted: u64) {
         self.wanted = wanted.max(1);
-        self.log.state.lock().trouble = Some(error.message.clone());
+        let mut state = self.log.state.lock();
+        state.trouble = Some(error.message.clone());
+        state.full = error.class == ErrorClass::Overloaded;
     }
 
     /// Accepts appends again, if they were refused.
     fn resume(&mut self) {
         if self.wanted > 0 {
             self.wanted = 0;
-            self.log.state.lock().trouble = None;
+            let mut state = self.log.state.lock();
+            (state.trouble, state.full) = (None, false);
+            drop(state);
             events::appends_resumed();
         }
     }

@@ -7,6 +7,7 @@ mod deliver;
 mod faults;
 mod nodes;
 mod random;
+mod relay;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

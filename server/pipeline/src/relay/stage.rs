@@ -1,0 +1,256 @@
+//! The loop: receive, form a group, send it, settle it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Backlog, Options, Progress, Waiting, WhenFull,
+    destinations::Destinations,
+    group::{self, Group, Sendable},
+    progress::Counts,
+    refused::RefusedFile,
+    status::Shared,
+};
+use crate::{
+    Content, Delivery, Queue as _, Receipt, Result,
+    backoff::Backoff,
+    clock::Clock,
+    events::{OldestDropped, RecordsRefused, RelayFailed},
+    follow::{
+        RECORDS,
+        attempts::{ENOUGH, GATHER, LAST_STORE, Refusal},
+    },
+};
+
+/// How often the disk space is looked at while a destination is waited for.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long an attempt may go on while the disk space is used up.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the rest of a group that may have been sent is waited for. It is durable, so it comes at once.
+const REST_OF_GROUP: Duration = Duration::from_secs(10);
+
+pub(super) struct Stage {
+    queue: Arc<Waiting>,
+    /// `None` once it is counted. Nothing is sent before: what is settled may leave the disk.
+    backlog: Option<Backlog>,
+    progress: Progress,
+    destinations: Destinations,
+    drops_oldest: bool,
+    refused: RefusedFile,
+    clock: Clock,
+    shared: Arc<Shared>,
+    /// Received and not settled, oldest first.
+    pending: VecDeque<Delivery>,
+    /// Settled, and to be acknowledged to the queue once the progress is stored.
+    settled: Vec<Receipt>,
+    /// Until then, small batches gather.
+    gather_until: Option<Instant>,
+}
+
+impl Stage {
+    pub(super) fn new(options: Options, shared: &Arc<Shared>) -> Self {
+        let Options { queue, backlog, progress, destinations, when_full, refused, clock, .. } = options;
+        Self {
+            queue,
+            backlog: Some(backlog),
+            progress,
+            destinations: Destinations::new(destinations, shared, clock.clone()),
+            drops_oldest: when_full == WhenFull::DropOldest,
+            refused: RefusedFile::new(refused),
+            clock,
+            shared: Arc::clone(shared),
+            pending: VecDeque::new(),
+            settled: Vec::new(),
+            gather_until: None,
+        }
+    }
+
+    /// Runs until `stop`. After a panic it continues with the first delivery that is not settled.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) {
+        let mut backoff = Backoff::of_stage();
+        while let Some(done) = stop.run_until_cancelled(self.step()).await {
+            match done {
+                Ok(()) => {
+                    backoff.reset();
+                    self.shared.set_trouble(None);
+                }
+                Err(error) => {
+                    self.shared.set_trouble(Some(&error));
+                    let wait = backoff.next();
+                    RelayFailed { error: &error, wait }.emit();
+                    let _ = stop.run_until_cancelled(sleep(wait)).await;
+                }
+            }
+        }
+        // Otherwise what was acknowledged last would be sent again.
+        if !self.progress.is_stored()
+            && let Ok(Err(error)) = timeout(LAST_STORE, self.store()).await
+        {
+            tracing::debug!("cannot store the progress: {error}");
+        }
+    }
+
+    /// One turn: receives, or sends one group.
+    async fn step(&mut self) -> Result<()> {
+        if let Some(count) = &self.backlog {
+            let (records, bytes) = count().await?;
+            self.queue.add_backlog(records, bytes);
+            self.backlog = None;
+        }
+        let sending = self.progress.sending();
+        let is_whole = sending.is_none_or(|last| self.pending.back().is_some_and(|newest| newest.receipt >= last));
+        if !is_whole {
+            let received = timeout(REST_OF_GROUP, self.receive()).await;
+            if received.is_err() {
+                tracing::warn!("the queue no longer has all of the batch that was sent last; it may be sent twice");
+                self.progress.set_sending(None);
+            }
+            return received.unwrap_or(Ok(()));
+        }
+        let Some(Group { last, deliveries, content }) = group::next(&self.pending, sending) else {
+            return self.wait_for_more().await;
+        };
+        if sending != Some(last) {
+            self.progress.set_sending(Some(last));
+            self.store().await?;
+        }
+        let batch = match content {
+            Sendable::Batch(batch) => batch,
+            Sendable::Undecodable { bytes, reason } => {
+                self.refused.append_bytes(&bytes, &reason, self.clock.now()).await?;
+                // How many records it was is unknown; at least one.
+                RecordsRefused { records: 1, reason: &reason }.emit();
+                self.settle(deliveries, Counts { refused: 1, ..Counts::default() });
+                return Ok(());
+            }
+        };
+        let (begun, records, settled) = (Instant::now(), batch.records.len(), self.progress.settled());
+        let refused = tokio::select! {
+            refused = self.destinations.deliver(batch, &mut self.progress) => refused,
+            crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
+                // The group is dropped as a whole: a rest of it would be sent under another id.
+                return self.drop_oldest(crowded.max(last)).await;
+            }
+        };
+        self.keep(&refused).await;
+        let lost = refused.len() as u64;
+        self.settle(deliveries, Counts { delivered: records as u64 - lost, refused: lost, dropped: 0 });
+        self.gather_until = (records < ENOUGH).then_some(begun + GATHER);
+        Ok(())
+    }
+
+    /// Writes refused records to their file. Repeats that alone until it works, so that the others are not sent again.
+    async fn keep(&mut self, refused: &[Refusal]) {
+        let Some((_, reason)) = refused.first() else { return };
+        RecordsRefused { records: refused.len(), reason }.emit();
+        let mut backoff = Backoff::of_stage();
+        while let Err(error) = self.refused.append(refused, self.clock.now()).await {
+            self.shared.set_trouble(Some(&error));
+            let wait = backoff.next();
+            RelayFailed { error: &error, wait }.emit();
+            sleep(wait).await;
+        }
+    }
+
+    /// Stores the progress and waits for deliveries.
+    async fn wait_for_more(&mut self) -> Result<()> {
+        if !self.progress.is_stored() || !self.settled.is_empty() {
+            self.store().await?;
+        }
+        if let Some(until) = self.gather_until.take() {
+            sleep_until(until).await;
+        }
+        self.receive().await
+    }
+
+    /// Receives deliveries; those that are settled already, before a crash, are acknowledged.
+    async fn receive(&mut self) -> Result<()> {
+        for delivery in self.queue.receive(RECORDS).await? {
+            if delivery.receipt <= self.progress.settled() {
+                self.settled.push(delivery.receipt);
+            } else {
+                self.pending.push_back(delivery);
+            }
+        }
+        self.show_oldest();
+        Ok(())
+    }
+
+    /// The first deliveries are settled.
+    fn settle(&mut self, deliveries: usize, counts: Counts) {
+        for Delivery { receipt, content } in self.pending.drain(..deliveries) {
+            if let Content::Batch(batch) = content {
+                self.queue.settled(batch.records.len(), batch.weight());
+            }
+            self.progress.settle(receipt, Counts::default());
+            self.settled.push(receipt);
+        }
+        self.progress.settle(self.progress.settled(), counts);
+        self.shared.settled(&self.progress, counts);
+        self.show_oldest();
+    }
+
+    fn show_oldest(&self) {
+        let observed = |delivery: &Delivery| match &delivery.content {
+            Content::Batch(batch) => Some(batch.observed_time),
+            Content::Undecodable { .. } => None,
+        };
+        self.shared.set_oldest(self.pending.front().and_then(observed));
+    }
+
+    /// Stores the progress, then acknowledges what is settled to the queue.
+    async fn store(&mut self) -> Result<()> {
+        self.progress.store().await?;
+        self.queue.acknowledge(&self.settled).await?;
+        self.settled.clear();
+        Ok(())
+    }
+
+    /// Drops everything up to `last`.
+    async fn drop_oldest(&mut self, last: Receipt) -> Result<()> {
+        let (mut batches, mut records) = (0, 0);
+        loop {
+            let old = self.pending.iter().take_while(|delivery| delivery.receipt <= last);
+            let (mut deliveries, mut dropped) = (0, 0);
+            for delivery in old {
+                deliveries += 1;
+                dropped += if let Content::Batch(batch) = &delivery.content { batch.records.len() } else { 0 };
+            }
+            self.settle(deliveries, Counts { dropped: dropped as u64, ..Counts::default() });
+            self.store().await?;
+            (batches, records) = (batches + deliveries, records + dropped);
+            if !self.pending.is_empty() || self.progress.settled() >= last {
+                break;
+            }
+            // The rest is durable, so it comes at once.
+            if timeout(REST_OF_GROUP, self.receive()).await.is_err() {
+                break;
+            }
+        }
+        OldestDropped { batches, records }.emit();
+        Ok(())
+    }
+}
+
+/// Waits until the disk space is used up. Returns the delivery up to which it must become free. An attempt under way
+/// gets some more time. What is settled already becomes free soon.
+async fn until_crowded(queue: &Waiting, shared: &Shared, settled: Receipt) -> Receipt {
+    let mut since = None;
+    loop {
+        sleep(LOOK).await;
+        let Some(upto) = queue.status().space.and_then(|space| space.crowded).filter(|upto| *upto > settled) else {
+            since = None;
+            continue;
+        };
+        let begun = *since.get_or_insert_with(Instant::now);
+        if !shared.in_attempt.load(Relaxed) || begun.elapsed() >= GRACE {
+            return upto;
+        }
+    }
+}

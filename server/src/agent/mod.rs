@@ -1,0 +1,181 @@
+//! `logboom agent`: takes records by every door, keeps them in the embedded queue, and relays them. It has no store and
+//! no dashboard.
+//!
+//! | file | content |
+//! |---|---|
+//! | `check` | `logboom agent check` |
+//! | `destinations` | what `--to` means |
+//! | `files` | the input `--file` |
+//! | `health` | the state as JSON, for `/healthz` and `check` |
+//! | `page` | the status page |
+//! | `routes` | `/`, `/healthz`, `/readyz`, `/metrics` |
+
+pub(crate) mod check;
+pub(crate) mod destinations;
+mod files;
+mod health;
+mod page;
+mod routes;
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use pipeline::{
+    Queue, Supervisor,
+    admit::{Ingest, IngestOptions},
+    clock::Clock,
+    normalise::Normaliser,
+    relay::{self, Progress, Relay, Waiting},
+};
+use tokio::{sync::Mutex, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use self::files::Files;
+use crate::{
+    config::AgentOptions,
+    fallback::with_fallbacks,
+    grpc, http,
+    listeners::{Addresses, Listeners, Routers, warn_if_exposed},
+    shutdown, telemetry,
+};
+
+/// How long requests in flight, and then the queue, may take to finish.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs until a signal, then finishes what is in flight. What waits to be delivered stays on disk.
+pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
+    let metrics = telemetry::metrics()?;
+    pipeline::events::describe_relay();
+    let supervisor = Supervisor::default();
+    let receive = &options.receive;
+    let listening = receive.listen.addresses().chain(receive.streams.doors.addresses()).collect::<Vec<_>>();
+    let urls: Vec<&str> = options.to.iter().map(|to| to.0.as_str()).collect();
+    let definitions = destinations::definitions(&urls, &listening).await?;
+    let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
+
+    let data = || format!("--data {}", options.data.display());
+    let queue = engine_embedded::open_relay_queue(&options.data, options.max_disk.as_u64(), &supervisor)
+        .await
+        .with_context(data)?;
+    let mut progress = Progress::open(options.data.join("queue/relay.json")).await.with_context(data)?;
+    progress.fit(queue.last());
+    let id = progress.id().to_owned();
+    let waiting = Arc::new(Waiting::new(Arc::clone(&queue) as Arc<dyn Queue>, when_full(&options)));
+    let (held, settled, last) = (Arc::clone(&queue), progress.settled(), queue.last());
+    let backlog: relay::Backlog = Arc::new(move || {
+        let held = Arc::clone(&held);
+        Box::pin(async move {
+            let held = held.count(settled, last).await?;
+            Ok((held.records, held.bytes))
+        })
+    });
+    let relay = Arc::new(Relay::start(relay::Options {
+        queue: Arc::clone(&waiting),
+        backlog,
+        progress,
+        destinations: definitions.into_iter().map(|definition| destinations::destination(definition, &id)).collect(),
+        when_full: options.when_full.into(),
+        refused: options.data.join("refused.ndjson"),
+        clock: Clock::system(),
+        supervisor: supervisor.clone(),
+    }));
+    let ingest = Ingest::start(Arc::clone(&waiting) as Arc<dyn Queue>, ingest_options(&options, &supervisor, id));
+
+    let stop = CancellationToken::new();
+    let grpc_routes = grpc::routes(&ingest, &stop)?;
+    let writes = http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() };
+    let otlp_routes = http::otlp_routes(writes.clone());
+    let state = routes::State { relay: Arc::clone(&relay), metrics, supervisor: supervisor.clone() };
+    let page = routes::routes(state).layer(axum::middleware::from_fn(http::write::handshake));
+    let router = with_fallbacks(http::write_routes(writes).merge(page), grpc_routes.clone(), None);
+    let routers = Routers { main: router, grpc: grpc_routes, otlp: otlp_routes };
+    let mut listeners = Listeners::start(receive, routers, keep_packets, &ingest, &supervisor, &stop).await?;
+    let files = start_files(&options, &ingest, &supervisor, &stop).with_context(data)?;
+    announce(&options, &listeners.addresses, &relay);
+
+    let signal = shutdown::requested().await;
+    tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
+    stop.cancel();
+    let drained = tokio::time::timeout(DRAIN, async {
+        listeners.ended().await;
+        if let Some(files) = files {
+            let _ = files.await;
+        }
+        ingest.close().await;
+        relay.close().await;
+    });
+    if drained.await.is_err() {
+        tracing::warn!("some requests did not end in time; they are cut off unanswered");
+    }
+    if tokio::time::timeout(DRAIN, queue.close()).await.is_err() {
+        tracing::warn!("the queue did not close in time; the next start recovers");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The answer to clients when the disk space is used up.
+fn when_full(options: &AgentOptions) -> String {
+    format!(
+        "the agent's disk space is used up: no destination has taken enough of what waits; retry later. \
+         The limit is --max-disk {}",
+        options.max_disk
+    )
+}
+
+/// Starts to follow the files of `--file`.
+fn start_files(
+    options: &AgentOptions,
+    ingest: &Ingest,
+    supervisor: &Supervisor,
+    stop: &CancellationToken,
+) -> pipeline::Result<Option<JoinHandle<()>>> {
+    if options.files.is_empty() {
+        return Ok(None);
+    }
+    let checkpoints = options.data.join("files.json");
+    let files = Arc::new(Mutex::new(Files::open(options.files.clone(), checkpoints, ingest.clone())?));
+    let ended = stop.clone();
+    let follow = move || {
+        let (files, stop) = (Arc::clone(&files), ended.clone());
+        async move { stop.run_until_cancelled(async { files.lock().await.follow().await }).await.unwrap_or(Ok(())) }
+    };
+    Ok(Some(supervisor.spawn("files", stop.clone(), follow)))
+}
+
+fn ingest_options(options: &AgentOptions, supervisor: &Supervisor, id: String) -> IngestOptions {
+    let receive = &options.receive;
+    IngestOptions {
+        normaliser: Normaliser { assume_timezone: receive.assume_timezone, oldest: None },
+        in_flight_records: receive.limits.max_in_flight,
+        body_bytes: usize::try_from(receive.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
+        // Ends loops: a record that passed this agent and comes back is not taken again.
+        store_id: Some(id),
+        supervisor: supervisor.clone(),
+        ..IngestOptions::default()
+    }
+}
+
+/// Prints the addresses and the destinations.
+fn announce(options: &AgentOptions, addresses: &Addresses, relay: &Relay) {
+    let mut lines = vec![("status", format!("http://{}/", addresses.main))];
+    let also = |name, more: &[std::net::SocketAddr]| {
+        let all: Vec<String> = std::iter::once(&addresses.main).chain(more).map(ToString::to_string).collect();
+        (name, all.join(", "))
+    };
+    lines.push(also("gRPC", &addresses.grpc));
+    lines.push(also("OTLP/HTTP", &addresses.otlp));
+    lines.extend(addresses.doors.iter().map(|(name, address)| (*name, address.to_string())));
+    lines.extend(relay.status().destinations.into_iter().map(|destination| ("to", destination.target)));
+    let data = std::path::absolute(&options.data).unwrap_or_else(|_| options.data.clone());
+    lines.push(("data", format!("{}, at most {}", data.display(), options.max_disk)));
+    let mut text = format!("\n  Logboom agent {} is ready\n\n", env!("CARGO_PKG_VERSION"));
+    for (name, value) in &lines {
+        text.push_str(&format!("  {name:<10} {value}\n"));
+    }
+    text.push('\n');
+    // Where nobody reads stdout, nothing is lost by it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    tracing::info!(address = %addresses.main, "ready");
+    warn_if_exposed(&options.receive);
+}

@@ -1,0 +1,71 @@
+//! `/`: the status page. `/healthz`: the state as JSON; 200 while the process runs, also while no destination answers.
+//! `/readyz`: 503 while new records are refused. `/metrics`: the Prometheus format.
+
+use std::sync::Arc;
+
+use ::metrics::gauge;
+use axum::{
+    Json, Router, extract,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use pipeline::{Supervisor, relay::Relay};
+
+use super::{health::Health, page};
+
+/// What the calls show.
+#[derive(Clone)]
+pub(super) struct State {
+    pub(super) relay: Arc<Relay>,
+    pub(super) metrics: PrometheusHandle,
+    pub(super) supervisor: Supervisor,
+}
+
+impl State {
+    fn health(&self) -> Health {
+        Health::new(self.relay.status(), &self.supervisor)
+    }
+}
+
+/// A page without scripts, of which nothing is loaded from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+pub(super) fn routes(state: State) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/readyz/write", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(state)
+}
+
+async fn page(extract::State(state): extract::State<State>) -> impl IntoResponse {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page::render(&state.health())))
+}
+
+async fn health(extract::State(state): extract::State<State>) -> Json<Health> {
+    Json(state.health())
+}
+
+async fn ready(extract::State(state): extract::State<State>) -> impl IntoResponse {
+    let health = state.health();
+    let status = if health.troubles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health))
+}
+
+async fn metrics(extract::State(state): extract::State<State>) -> impl IntoResponse {
+    let status = state.relay.status();
+    if let (Some(records), Some(bytes)) = (status.waiting_records, status.waiting_bytes) {
+        gauge!("logboom_agent_waiting_records").set(records as f64);
+        gauge!("logboom_agent_waiting_bytes").set(bytes as f64);
+    }
+    gauge!("logboom_agent_waiting_seconds").set(status.waiting_age as f64 / 1e9);
+    if let Some(space) = status.space {
+        gauge!("logboom_agent_disk_bytes").set(space.bytes as f64);
+        gauge!("logboom_agent_disk_limit_bytes").set(space.limit as f64);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
+}

@@ -1,0 +1,142 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use super::*;
+
+struct Log {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Log {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, text).unwrap();
+        Self { _folder: folder, path }
+    }
+
+    fn append(&self, text: &str) {
+        append(&self.path, text);
+    }
+
+    fn rename(&self) -> PathBuf {
+        let old = self.path.with_extension("1");
+        fs::rename(&self.path, &old).unwrap();
+        old
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn next(reader: &mut Reader) -> Option<String> {
+    reader
+        .lines(10, Instant::now() + Duration::from_secs(1))
+        .unwrap()
+        .map(|lines| String::from_utf8(lines.text).unwrap())
+}
+
+fn is(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn appended_lines_come_whole_and_a_partial_one_waits() {
+    let log = Log::new("old\n");
+    let mut reader = Reader::from_end(&log.path).unwrap();
+    assert_eq!(next(&mut reader), None);
+    log.append("one\ntwo\nth");
+    assert_eq!(next(&mut reader), is("one\ntwo\n"));
+    assert_eq!(next(&mut reader), None);
+    log.append("ree\n");
+    assert_eq!(reader.lines(1, Instant::now()).unwrap().unwrap().text, b"three\n");
+    assert_eq!(next(&mut Reader::from_start(&log.path)), is("old\none\ntwo\nthree\n"));
+}
+
+#[test]
+fn a_renamed_file_is_read_to_its_end_before_the_new_one() {
+    let log = Log::new("");
+    let mut reader = Reader::from_start(&log.path).with_quiet(Duration::ZERO);
+    log.append("one\n");
+    assert_eq!(next(&mut reader), is("one\n"));
+    let old = log.rename();
+    assert_eq!(next(&mut reader), None);
+    // The writer does not know of the rotation yet.
+    append(&old, "two\nrest");
+    log.append("three\n");
+    assert_eq!(next(&mut reader), is("two\n"));
+    assert_eq!(next(&mut reader), is("rest"));
+    assert_eq!(next(&mut reader), is("three\n"));
+    assert_eq!(next(&mut reader), None);
+}
+
+#[test]
+fn a_replaced_file_gets_some_time_for_its_last_lines() {
+    let log = Log::new("one\n");
+    let mut reader = Reader::from_start(&log.path).with_quiet(Duration::from_secs(3600));
+    assert_eq!(next(&mut reader), is("one\n"));
+    let old = log.rename();
+    log.append("three\n");
+    assert_eq!(next(&mut reader), None);
+    append(&old, "two\n");
+    assert_eq!(next(&mut reader), is("two\n"));
+    let mut reader = reader.with_quiet(Duration::ZERO);
+    assert_eq!(next(&mut reader), is("three\n"));
+}
+
+#[test]
+fn a_truncated_file_is_read_from_its_start_also_if_it_has_grown_past_the_old_offset() {
+    for text in ["4\n", "a line that is longer than all of the file was before\n"] {
+        let log = Log::new("one\ntwo\n");
+        let mut reader = Reader::from_start(&log.path);
+        assert_eq!(next(&mut reader), is("one\ntwo\n"));
+        // As copytruncate does: the same inode.
+        OpenOptions::new().write(true).truncate(true).open(&log.path).unwrap();
+        log.append(text);
+        assert_eq!(next(&mut reader), is(text));
+        assert_eq!(next(&mut reader), None);
+    }
+}
+
+#[test]
+fn a_place_is_found_again_also_in_a_renamed_file() {
+    let log = Log::new("one\ntwo\n");
+    let mut reader = Reader::from_start(&log.path);
+    assert_eq!(reader.lines(1, Instant::now()).unwrap().unwrap().text, b"one\n");
+    let json = serde_json::to_string(reader.place().unwrap()).unwrap();
+    let place = || serde_json::from_str::<Place>(&json).unwrap();
+    let resume = || Reader::resume(&log.path, place()).unwrap().with_quiet(Duration::ZERO);
+    assert_eq!(next(&mut resume()), is("two\n"));
+    assert_eq!(resume().again(8, |text| text == b"two\n").unwrap().unwrap().text, b"two\n");
+    assert!(resume().again(8, |_| false).unwrap().is_none());
+    assert!(resume().again(9, |_| true).unwrap().is_none());
+
+    log.rename();
+    log.append("three\n");
+    let mut reader = resume();
+    assert_eq!(next(&mut reader), is("two\n"));
+    assert_eq!(next(&mut reader), is("three\n"));
+
+    // Neither at the path nor in the folder.
+    fs::remove_file(log.path.with_extension("1")).unwrap();
+    assert_eq!(next(&mut resume()), is("three\n"));
+    // Truncated while nobody looked.
+    fs::write(&log.path, "four, five and six\n").unwrap();
+    assert_eq!(next(&mut resume()), is("four, five and six\n"));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_split() {
+    let log = Log::new(&"x".repeat(3 << 19));
+    let mut reader = Reader::from_start(&log.path);
+    assert_eq!(next(&mut reader).map(|text| text.len()), Some(1 << 20));
+    assert_eq!(next(&mut reader), None);
+    log.append("\n");
+    assert_eq!(next(&mut reader).map(|text| text.len()), Some((1 << 19) + 1));
+}
