@@ -77,6 +77,8 @@ enum Coded<'a> {
     Classes,
     Buckets { first: i64, width: i64 },
     Dictionary(&'a StringArray),
+    /// One code per row.
+    Column(Texts<'a>),
     Plain(Vec<Plain<'a>>),
 }
 
@@ -155,6 +157,7 @@ impl<'a> Codes<'a> {
                 encode::put_time((first + place as i64).saturating_mul(*width), bytes);
             }
             Coded::Dictionary(values) => encode::put_text(values.value(place), bytes),
+            Coded::Column(texts) => encode::put_text(texts.get(place).unwrap_or_default(), bytes),
             Coded::Plain(values) => match values.get(place) {
                 Some(Plain::Text(text)) => encode::put_text(text, bytes),
                 Some(Plain::Number(number)) => encode::put_number(number, bytes),
@@ -251,6 +254,14 @@ impl<'a> Coder<'a> {
                 }
                 self.next += values.len() as u32;
                 self.values.push((base, Coded::Dictionary(values)));
+            }
+            column if self.known.is_none() => {
+                let base = self.next;
+                for row in (0..column.len()).filter(|row| column.get(*row).is_some()) {
+                    self.set(row, base + row as u32);
+                }
+                self.next += column.len() as u32;
+                self.values.push((base, Coded::Column(*column)));
             }
             column => {
                 for row in 0..column.len() {
