@@ -242,6 +242,16 @@ fn the_model_has_no_io_no_clock_and_no_randomness() {
     }
 }
 
+#[test]
+fn make_serve_optimises_every_package_that_a_record_passes() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml")).expect("Cargo.toml");
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
+    for name in allowed["server"].iter().filter(|name| **name != "app").chain(&["server"]) {
+        let entry = format!("[profile.serve.package.{name}]\nopt-level = 3");
+        assert!(manifest.contains(&entry), "add to Cargo.toml: {entry}");
+    }
+}
+
 /// The workspace's packages by name, from `cargo metadata`; needs no network.
 fn workspace() -> BTreeMap<String, Package> {
     let output = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))

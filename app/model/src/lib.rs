@@ -21,7 +21,7 @@ pub mod trace;
 pub use id::RecordId;
 pub use query::{ParseError, Query};
 pub use range::TimeRange;
-pub use record::{Position, Record, StoredRecord, Value};
+pub use record::{Position, Record, StoredRecord, Value, attribute_place};
 pub use saved_view::SavedView;
 pub use severity::{LevelClass, LevelNumbers, Severity};
 pub use time::Nanos;

@@ -34,14 +34,16 @@ pub struct Record {
     pub span_id: Option<[u8; 8]>,
 }
 
+/// The index of the attribute named `key` in a list that is sorted by key; otherwise the index at which to insert it.
+pub fn attribute_place(attributes: &[(Text, Value)], key: &str) -> Result<usize, usize> {
+    attributes.binary_search_by(|(name, _)| name.as_str().cmp(key))
+}
+
 impl Record {
     /// The attribute named `key`, if the record has it.
     pub fn attribute(&self, key: &str) -> Option<&Value> {
-        self.attributes
-            .binary_search_by(|(name, _)| name.as_str().cmp(key))
-            .ok()
-            .and_then(|place| self.attributes.get(place))
-            .map(|(_, value)| value)
+        let place = attribute_place(&self.attributes, key).ok()?;
+        self.attributes.get(place).map(|(_, value)| value)
     }
 
     /// The approximate size in memory, in bytes. Memory limits count it.

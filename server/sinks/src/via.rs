@@ -1,7 +1,7 @@
 //! The way of a record: the Logboom stores that passed it on. It ends loops of sinks.
 
 use async_trait::async_trait;
-use model::{Record, Text, Value};
+use model::{Record, Text, Value, attribute_place};
 use pipeline::{
     Result,
     follow::{Outgoing, Refused, Sent, Sink, VIA},
@@ -72,7 +72,7 @@ fn stores(record: &Record) -> usize {
 }
 
 fn add(record: &mut Record, own: &str) {
-    match record.attributes.binary_search_by(|(name, _)| name.as_str().cmp(VIA)) {
+    match attribute_place(&record.attributes, VIA) {
         Ok(place) => {
             let value = &mut record.attributes[place].1;
             *value = match value {

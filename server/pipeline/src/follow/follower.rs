@@ -185,6 +185,8 @@ impl Turn<'_> {
     }
 
     /// Sends a batch until it is acknowledged, moves the cursor, and returns the batch after it if there is one.
+    ///
+    /// With a backlog, the next batch is read meanwhile, so a sink holds up to two batches in memory.
     async fn deliver(&mut self, found: Found) -> Result<Option<Found>> {
         let begun = Instant::now();
         let upto = found.upto;
@@ -203,8 +205,12 @@ impl Turn<'_> {
         }
         let oldest = found.records.first().map(admitted);
         self.follower.status.change(|progress| progress.waiting_since = oldest);
-        let (records, is_small) = (found.records.len(), found.records.len() < ENOUGH);
-        let refused = self.send(found.records).await?;
+        let (records, is_small, is_backlog) = (found.records.len(), found.records.len() < ENOUGH, found.is_full());
+        let mut source = self.follower.source.clone();
+        let read_meanwhile = async { if is_backlog { Some(source.next(upto).await) } else { None } };
+        let (refused, read_meanwhile) = tokio::join!(self.send(found.records), read_meanwhile);
+        let refused = refused?;
+        self.follower.source = source;
         dead_letters(&*self.follower.source.store, &self.follower.definition.name, &refused).await?;
         let lost = refused.len() as u64;
         self.cursor.records += records as u64 - lost;
@@ -214,7 +220,10 @@ impl Turn<'_> {
             sleep_until(begun + GATHER).await;
         }
         // The end of the next batch is stored together with the end of this one.
-        let ahead = self.follower.source.next(upto).await?;
+        let ahead = match read_meanwhile {
+            Some(Ok(ahead)) => ahead,
+            Some(Err(_)) | None => self.follower.source.next(upto).await?,
+        };
         let ahead = if ahead.records.is_empty() {
             self.advance(ahead.upto);
             None

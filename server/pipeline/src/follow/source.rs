@@ -14,10 +14,11 @@ use crate::{
 const FIRST_WEIGHT: usize = 64 << 10;
 /// The number of records of one read from the store, at least and at most. The upper limit bounds the memory if the
 /// records are heavier than those before them.
-const PAGE: (usize, usize) = (16, 2000);
+const PAGE: (usize, usize) = (16, 4096);
 /// The number of records examined between yields to other tasks.
 const YIELD_EVERY: usize = 4096;
 
+#[derive(Clone)]
 pub(super) struct Source {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) live: Arc<LiveHub>,
@@ -36,7 +37,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn is_full(&self) -> bool {
+    /// Whether the batch has no room for more, so more records probably wait.
+    pub(super) fn is_full(&self) -> bool {
         self.records.len() >= RECORDS || self.bytes >= BYTES
     }
 

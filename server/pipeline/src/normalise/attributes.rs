@@ -1,6 +1,6 @@
 //! Attributes: bounded, finite, sorted, with unique keys.
 
-use model::{Text, Value, limits};
+use model::{Text, Value, attribute_place, limits};
 
 use super::{
     finite_or_text,
@@ -45,7 +45,7 @@ pub(super) fn normalise(mut attributes: Attributes) -> Result<Attributes, String
 
 /// Whether another Logboom sent the record on. It adds one attribute, for which a full record has no room.
 fn was_passed_on(attributes: &Attributes) -> bool {
-    attributes.binary_search_by(|(name, _)| name.as_str().cmp(VIA)).is_ok()
+    attribute_place(attributes, VIA).is_ok()
 }
 
 /// Keeps the client's original value of a replaced field. Truncates it if it is overlong, and drops it if the record
@@ -53,7 +53,7 @@ fn was_passed_on(attributes: &Attributes) -> bool {
 pub(super) fn keep_original(attributes: &mut Attributes, key: &str, original: &str) {
     let original = prefix(original, limits::NAME_BYTES).replace('\0', "\u{fffd}");
     let value = Value::Text(original.into());
-    match attributes.binary_search_by(|(name, _)| name.as_str().cmp(key)) {
+    match attribute_place(attributes, key) {
         Ok(place) => attributes[place].1 = value,
         Err(place) if attributes.len() < limits::ATTRIBUTES => attributes.insert(place, (key.into(), value)),
         Err(_) => {}

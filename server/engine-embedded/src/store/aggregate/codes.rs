@@ -75,7 +75,10 @@ pub(super) struct Codes<'a> {
 enum Coded<'a> {
     Missing,
     Classes,
-    Buckets { first: i64, width: i64 },
+    Buckets {
+        first: i64,
+        width: i64,
+    },
     Dictionary(&'a StringArray),
     /// One code per row.
     Column(Texts<'a>),
