@@ -21,7 +21,7 @@ def sinks(server):
     return {sink["name"]: sink for sink in json.loads(server.get("/api/v1/sinks")[1])}
 
 
-def wait_for(server, name, records, seconds=300):
+def wait_for(server, name, records, seconds=120):
     """Waits until the sink has delivered so many records."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -41,7 +41,7 @@ def kinds(receiver, folder):
         "file": f"file://{folder}/{{service}}.log?from=start",
         "elasticsearch": f"elasticsearch+http://{address}/logs-{{yyyy}}.{{MM}}.{{dd}}?from=start",
         "logboom": f"logboom+http://127.0.0.1:{receiver.grpc}?from=start",
-        "http": f"http://{address}/?from=start",
+        "http": f"http://{address}/api/v1/push?from=start",
         "otlp": f"otlp+http://{address}?from=start",
         "loki": f"loki+http://{address}?from=start",
         "tcp": f"tcp://127.0.0.1:{receiver.sockets['tcp']}?from=start",
