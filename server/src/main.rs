@@ -2,6 +2,7 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
+mod announce;
 mod callers;
 mod commands;
 mod config;
@@ -17,9 +18,12 @@ mod serve;
 mod shutdown;
 mod site;
 mod snippets;
+mod sockets;
 mod streams;
+mod systemd;
 mod tasks;
 mod telemetry;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -41,7 +45,7 @@ const STACK: usize = 8 << 20;
 fn main() -> ExitCode {
     let command = config::Cli::parse().into_command();
     if let Command::Serve(options) = &command
-        && let Err(error) = telemetry::log(&options.log, options.log_format)
+        && let Err(error) = telemetry::log(&options.log, options.log_format, options.workers.worker)
     {
         eprintln!("logboom: {error:#}");
         return ExitCode::from(2);
@@ -55,6 +59,9 @@ fn main() -> ExitCode {
         }
     };
     let done = match command {
+        Command::Serve(options) if options.workers.is_supervising() => {
+            runtime.block_on(workers::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
+        }
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }

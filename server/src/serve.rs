@@ -1,7 +1,6 @@
 //! `logboom serve`: puts the parts together, runs them, and takes them down in order.
 
 use std::{
-    io::Write as _,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, OnceLock},
@@ -19,10 +18,11 @@ use pipeline::{
     normalise::Normaliser,
 };
 use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    announce::{self, Addresses},
     callers::Callers,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
     dashboard::Reading,
@@ -30,25 +30,32 @@ use crate::{
     engines::Engines,
     fallback::with_fallbacks,
     forwarding, grpc, http,
-    listen::Listener,
+    listen::{End, Listener},
     shutdown,
     site::{self, Site},
-    snippets::DoorAddresses,
+    sockets::{GRPC, HTTP, OTLP, Sockets},
     streams::{self, Distributor},
-    telemetry,
+    systemd, telemetry,
+    workers::Worker,
 };
 
 /// How long requests in flight, and then the engines, may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a worker that accepts no connection any more serves the open ones as before.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(options.workers.worker)?;
+    let (worker, sockets) = match options.workers.worker {
+        None => (None, Sockets::default()),
+        Some(_) => Worker::inherit().map(|(worker, sockets)| (Some(worker), sockets))?,
+    };
     let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
     let Engines { queue, store, documents, sinks } = tokio::select! {
         engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
-        signal = shutdown::requested() => {
+        signal = end_requested(worker.as_ref()) => {
             tracing::info!("{signal} before the engines were ready");
             return Ok(());
         }
@@ -134,8 +141,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         site_path,
         options.listen.listen,
     );
-    let stop = CancellationToken::new();
-    let grpc_routes = grpc::routes(&ingest, &stop)?;
+    let end = End::default();
+    let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let otlp_routes = http::otlp_routes(state.ingest.clone());
     let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
@@ -144,45 +151,65 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let max_connections = options.limits.max_connections;
     let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
-    let main = Listener::bind(options.listen.listen, router, Arc::clone(&callers), max_connections).await?;
+    let main = sockets.tcp(HTTP, options.listen.listen).await?;
+    let main = Listener::new(main, router, Arc::clone(&callers), max_connections);
     let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
-    let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, &ingest).await?;
+    let doors = streams::Doors::bind(&options.streams.doors, &sockets, decoding, max_connections, &ingest).await?;
     let mut addresses =
         Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
     let mut servers = JoinSet::new();
-    servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
+    servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), end.clone()));
     let grpc_alone = with_fallbacks(Router::new(), grpc_routes, None);
     let otlp_alone = with_fallbacks(otlp_routes, Router::new(), None);
     for (asked, default, name, router, bound) in [
-        (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
-        (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
+        (&options.listen.grpc_listen, DEFAULT_GRPC, GRPC, grpc_alone, &mut addresses.grpc),
+        (&options.listen.otlp_listen, DEFAULT_OTLP, OTLP, otlp_alone, &mut addresses.otlp),
     ] {
-        for listener in listeners(asked, default, name, &router, &callers, &options).await? {
+        for listener in beside(&sockets, name, asked, default, options.listen.listen).await? {
+            let listener = Listener::new(listener, router.clone(), Arc::clone(&callers), max_connections);
             let address = listener.address()?;
             bound.push(address);
             let task = format!("{} {address}", name.to_lowercase());
-            servers.spawn(listener.serve(task, supervisor.clone(), stop.clone()));
+            servers.spawn(listener.serve(task, supervisor.clone(), end.clone()));
         }
     }
     let known = addresses.of_doors();
-    if let (Some(address), Some(listening)) = (options.streams.distributor.clone(), known.tcp) {
+    // With workers, the supervising process registers their common port.
+    if let (Some(address), Some(listening), None) = (options.streams.distributor.clone(), known.tcp, &worker) {
         let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening };
-        let (supervisor, stop) = (supervisor.clone(), stop.clone());
+        let (supervisor, stop) = (supervisor.clone(), end.accepting.clone());
         servers.spawn(async move {
             let register = || streams::register(distributor.clone(), stop.clone());
             supervisor.run("distributor", &stop, register).await;
         });
     }
     let _ = doors_known.set(known);
-    doors.serve(&mut servers, &supervisor, &stop);
-    announce(&options, &addresses, &queue.status().engine, &store.status().engine, &site);
+    doors.serve(&mut servers, &supervisor, &end.accepting);
+    let (queue_name, store_name) = (queue.status().engine, store.status().engine);
+    tracing::info!(address = %addresses.main, queue = queue_name, store = store_name, site = site.version(), "ready");
+    let announcement = announce::text(&options, &addresses, &queue_name, &store_name);
+    match &worker {
+        Some(worker) => worker.ready(announcement),
+        None => {
+            announce::print(&announcement, &options);
+            systemd::ready();
+            tokio::spawn(systemd::watchdog());
+        }
+    }
 
-    let signal = shutdown::requested().await;
+    let signal = end_requested(worker.as_ref()).await;
     tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
+    end.accepting.cancel();
+    if worker.is_some() {
+        // Other workers accept. Clients that are busy move to them without meeting a closed connection.
+        tokio::time::sleep(LEAVING).await;
+    } else {
+        systemd::stopping();
+    }
     // The tails first: they never end by themselves. Then the doors, then what the doors
     // handed on, then the stage behind the queue, and the engines last.
     live.close();
-    stop.cancel();
+    end.serving.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         while servers.join_next().await.is_some() {}
         ingest.close().await;
@@ -204,55 +231,33 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What answers where.
-struct Addresses {
-    main: SocketAddr,
-    grpc: Vec<SocketAddr>,
-    otlp: Vec<SocketAddr>,
-    doors: Vec<(&'static str, SocketAddr)>,
-}
-
-impl Addresses {
-    fn of_doors(&self) -> DoorAddresses {
-        let door = |wanted| self.doors.iter().find(|(name, _)| *name == wanted).map(|(_, address)| *address);
-        DoorAddresses {
-            // Both answer on the main port, too.
-            grpc: Some(self.grpc.first().copied().unwrap_or(self.main)),
-            otlp: Some(self.otlp.first().copied().unwrap_or(self.main)),
-            tcp: door("tcp"),
-            syslog: door("syslog"),
-            gelf: door("gelf"),
-            fluent: door("fluent"),
-        }
-    }
-}
-
-/// Listeners beside the main one. One that was asked for must work; the default one is a
-/// convenience, and its port may be another collector's.
-async fn listeners(
+/// The sockets of listeners beside the main one.
+async fn beside(
+    sockets: &Sockets,
+    protocol: &str,
     asked: &[SocketAddr],
     default: SocketAddr,
-    name: &str,
-    router: &Router,
-    callers: &Arc<Callers>,
-    options: &ServeOptions,
-) -> anyhow::Result<Vec<Listener>> {
-    let max_connections = options.limits.max_connections;
+    main: SocketAddr,
+) -> anyhow::Result<Vec<TcpListener>> {
     if asked.is_empty() {
-        return Ok(match Listener::bind(default, router.clone(), Arc::clone(callers), max_connections).await {
-            Ok(listener) => vec![listener],
-            Err(error) => {
-                tracing::warn!("{error:#}; {name} answers on {} alone", options.listen.listen);
-                Vec::new()
-            }
-        });
+        return Ok(sockets.default_tcp(protocol, default, main).await.into_iter().collect());
     }
     let mut listeners = Vec::new();
     for address in asked {
-        let bound = Listener::bind(*address, router.clone(), Arc::clone(callers), max_connections).await;
-        listeners.push(bound.with_context(|| name.to_owned())?);
+        listeners.push(sockets.tcp(protocol, *address).await.with_context(|| protocol.to_owned())?);
     }
     Ok(listeners)
+}
+
+/// Completes when the program has to end; returns who asked.
+async fn end_requested(worker: Option<&Worker>) -> &'static str {
+    match worker {
+        None => shutdown::requested().await,
+        Some(worker) => tokio::select! {
+            signal = shutdown::requested() => signal,
+            supervising = worker.asked_to_end() => supervising,
+        },
+    }
 }
 
 fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
@@ -284,41 +289,4 @@ fn load_site(folder: Option<PathBuf>) -> anyhow::Result<Site> {
         tracing::warn!("no dashboard in {}: pages will not come alive; make serve builds it", folder.display());
     }
     Ok(site)
-}
-
-/// Says where to go from here.
-fn announce(options: &ServeOptions, addresses: &Addresses, queue: &str, store: &str, site: &Site) {
-    let listed = |more: &[SocketAddr]| {
-        let all: Vec<String> = std::iter::once(&addresses.main).chain(more).map(SocketAddr::to_string).collect();
-        all.join(", ")
-    };
-    let address = addresses.main;
-    let mut text = format!(
-        "\n  Logboom {} is ready\n\n  dashboard  http://{address}/\n  gRPC       {}\n  OTLP/HTTP  {}\n",
-        env!("CARGO_PKG_VERSION"),
-        listed(&addresses.grpc),
-        listed(&addresses.otlp),
-    );
-    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
-    for (name, address) in &addresses.doors {
-        line(name, &address.to_string());
-    }
-    line("queue", queue);
-    line("store", store);
-    if options.engines.queue == "embedded" || options.engines.store == "embedded" {
-        let data = std::path::absolute(&options.engines.data).unwrap_or_else(|_| options.engines.data.clone());
-        line("data", &data.display().to_string());
-    }
-    text.push_str(&format!(
-        "\n  a first log:\n    curl {address}/api/v1/push -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"
-    ));
-    // Where nobody reads stdout, nothing is lost by it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    tracing::info!(%address, queue, store, site = site.version(), "ready");
-    for exposed in options.listen.exposed().chain(options.streams.exposed()) {
-        tracing::warn!(
-            "{exposed} can be reached from other machines and there is no access control: \
-             anyone there can read and write every log; listen on 127.0.0.1 behind a proxy that checks who comes"
-        );
-    }
 }

@@ -6,6 +6,7 @@ mod limits;
 mod listen;
 mod retention;
 mod sinks;
+mod workers;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,6 +18,7 @@ pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use retention::RetentionOptions;
 pub(crate) use sinks::SinkOptions;
+pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
     check::CheckOptions,
@@ -93,6 +95,8 @@ pub(crate) struct ServeOptions {
     pub sinks: SinkOptions,
     #[command(flatten)]
     pub limits: LimitOptions,
+    #[command(flatten)]
+    pub workers: WorkerOptions,
 
     /// The number of newest records with which a page and S1's stream start.
     #[arg(long, env = "LOGBOOM_RECENT", value_name = "N", default_value_t = 50,
