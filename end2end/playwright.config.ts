@@ -41,7 +41,12 @@ export default defineConfig<Options>({
     },
   },
   projects: [
-    { name: 'embedded', use: { pair: 'embedded' } },
+    {
+      name: 'embedded',
+      use: { pair: 'embedded' },
+      // An embedded engine belongs to one process.
+      testIgnore: [/workers/],
+    },
     {
       name: 'distributed',
       use: { pair: 'distributed' },

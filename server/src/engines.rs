@@ -53,6 +53,23 @@ impl Choice {
     }
 }
 
+/// Checks that several processes can share the engines.
+///
+/// # Errors
+/// One of them is embedded.
+pub(crate) fn check_shared(options: &EngineOptions, workers: u32) -> anyhow::Result<()> {
+    for (option, url) in [("--queue", &options.queue), ("--store", &options.store)] {
+        if Choice::of(option, url)? == Choice::Embedded {
+            bail!(
+                "--workers {workers} with {option} embedded: an embedded engine keeps its files in --data for one \
+                 process alone. Use --queue amqp://… and --store postgres://…, which workers share, or --workers 1: \
+                 one process already uses all cores"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.
 pub(crate) async fn open(
     options: &EngineOptions,
@@ -133,6 +150,29 @@ async fn postgres(_: &str, _: &RetentionOptions, _: &Supervisor) -> anyhow::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_share_no_embedded_engine() {
+        #[derive(clap::Parser)]
+        struct Options {
+            #[command(flatten)]
+            engines: EngineOptions,
+        }
+        let check = |queue: &str, store: &str| {
+            let options = <Options as clap::Parser>::parse_from(["logboom", "--queue", queue, "--store", store]);
+            check_shared(&options.engines, 2).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("amqp://a", "postgres://b"), Ok(()));
+        for (queue, store, option) in [
+            ("embedded", "embedded", "--queue"),
+            ("embedded", "postgres://b", "--queue"),
+            ("amqp://a", "embedded", "--store"),
+        ] {
+            let error = check(queue, store).unwrap_err();
+            assert!(error.starts_with(&format!("--workers 2 with {option} embedded")), "{error}");
+            assert!(error.contains("amqp://") && error.contains("--workers 1"), "{error}");
+        }
+    }
 
     #[test]
     fn schemes_choose_engines_and_secrets_stay_unsaid() {

@@ -6,12 +6,11 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, StatusCode},
+    http::{HeaderValue, Request, StatusCode, Version, header},
     response::Response,
 };
 use futures::FutureExt as _;
@@ -64,13 +63,9 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Binds `addr`; serves at most `max_connections` at once, others wait.
-    pub(crate) async fn bind(addr: SocketAddr, max_connections: usize) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(addr).await.with_context(|| match addr.port() {
-            0 => format!("cannot listen on {addr}"),
-            port => format!("cannot listen on {addr}: is something else on port {port}? choose another address"),
-        })?;
-        Ok(Self { listener, most: max_connections, connections: Arc::new(Semaphore::new(max_connections)) })
+    /// Serves at most `max_connections` at once; others wait.
+    pub(crate) fn new(listener: TcpListener, max_connections: usize) -> Self {
+        Self { listener, most: max_connections, connections: Arc::new(Semaphore::new(max_connections)) }
     }
 
     /// The bound address, with the port chosen by the system for port 0.
@@ -138,6 +133,16 @@ impl Drop for ConnectionSlot {
     }
 }
 
+/// The end of the listeners, in two steps.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct End {
+    /// No connection is accepted any more. Open ones are served, and an answer over HTTP/1 asks its client to connect
+    /// anew, so that a client that is busy meets no closed connection.
+    pub(crate) accepting: CancellationToken,
+    /// Connections without a request are closed, and each other one after its requests.
+    pub(crate) serving: CancellationToken,
+}
+
 /// A port with its HTTP services.
 pub(crate) struct Listener {
     port: Port,
@@ -146,14 +151,9 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// As [`Port::bind`]; `callers` checks every call.
-    pub(crate) async fn bind(
-        addr: SocketAddr,
-        router: Router,
-        callers: Arc<Callers>,
-        max_connections: usize,
-    ) -> anyhow::Result<Self> {
-        Ok(Self { port: Port::bind(addr, max_connections).await?, router, callers })
+    /// As [`Port::new`]; `callers` checks every call.
+    pub(crate) fn new(listener: TcpListener, router: Router, callers: Arc<Callers>, max_connections: usize) -> Self {
+        Self { port: Port::new(listener, max_connections), router, callers }
     }
 
     /// As [`Port::address`].
@@ -161,28 +161,29 @@ impl Listener {
         self.port.address()
     }
 
-    /// Serves until `stop`, then finishes the requests in flight. The accept loop is a task with this name; port and
+    /// Serves until `end`, then finishes the requests in flight. The accept loop is a task with this name; port and
     /// connections survive a panic of it.
-    pub(crate) async fn serve(self, name: String, supervisor: Supervisor, stop: CancellationToken) {
+    pub(crate) async fn serve(self, name: String, supervisor: Supervisor, end: End) {
         let connections = GracefulShutdown::new();
-        supervisor.run(name, &stop, || self.accept(&connections, &stop)).await;
+        supervisor.run(name, &end.accepting, || self.accept(&connections, &end)).await;
         drop(self.port);
+        end.serving.cancelled().await;
         connections.shutdown().await;
     }
 
-    async fn accept(&self, connections: &GracefulShutdown, stop: &CancellationToken) {
-        while let Some((stream, peer, slot)) = self.port.accept(stop).await {
+    async fn accept(&self, connections: &GracefulShutdown, end: &End) {
+        while let Some((stream, peer, slot)) = self.port.accept(&end.accepting).await {
             let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), connections.watcher());
-            let (callers, stop) = (Arc::clone(&self.callers), stop.clone());
+            let (callers, end) = (Arc::clone(&self.callers), end.clone());
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
                 let begun = tokio::select! {
                     biased;
                     begins = protocol_begins(&stream) => begins,
-                    () = stop.cancelled() => false,
+                    () = end.serving.cancelled() => false,
                 };
                 if begun {
-                    let service = service(router, callers, &stream, peer);
+                    let service = service(router, callers, &stream, peer, end.accepting);
                     let stream = TokioIo::new(Gathered::new(stream));
                     let connection = builder.serve_connection(stream, service_fn(service)).into_owned();
                     if let Err(error) = watcher.watch(connection).await {
@@ -234,16 +235,18 @@ fn builder(open: usize) -> auto::Builder<TokioExecutor> {
 }
 
 /// The router as a service of one connection, with the peer address for axum and tonic. Refused calls do not reach it.
-/// A panic in a call becomes a response, and affects no other call.
+/// A panic in a call becomes a response, and affects no other call. Once `leaving`, HTTP/1 clients are sent elsewhere.
 fn service(
     router: Router,
     callers: Arc<Callers>,
     stream: &TcpStream,
     peer: SocketAddr,
+    leaving: CancellationToken,
 ) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<Response, Infallible>> + Clone + use<> {
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
     move |request: Request<Incoming>| -> futures::future::BoxFuture<'static, Result<Response, Infallible>> {
         let mut request = request.map(Body::new);
+        let request_version = request.version();
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(info.clone());
         let admission = match callers.admit(&request) {
@@ -251,7 +254,17 @@ fn service(
             Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),
         };
         let answer = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
-        Box::pin(async { answer.await.unwrap_or_else(|_| Ok(panicked())).map(|answer| admission.finish(answer)) })
+        let may_leave = (request_version < Version::HTTP_2).then(|| leaving.clone());
+        Box::pin(async move {
+            let answer = answer.await.unwrap_or_else(|_| Ok(panicked()));
+            answer.map(|answer| {
+                let mut answer = admission.finish(answer);
+                if may_leave.is_some_and(|leaving| leaving.is_cancelled()) {
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                answer
+            })
+        })
     }
 }
 
@@ -268,6 +281,16 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    async fn listener(router: Router) -> Listener {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Listener::new(listener, router, Arc::default(), 4)
+    }
+
+    fn close(end: &End) {
+        end.accepting.cancel();
+        end.serving.cancel();
+    }
 
     async fn asked(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -290,28 +313,57 @@ mod tests {
             panic!("a fault on purpose");
         }
         let router = Router::new().route("/broken", get(broken)).route("/sound", get(async || "sound"));
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router, Arc::default(), 4).await.unwrap();
+        let listener = listener(router).await;
         let address = listener.address().unwrap();
-        let stop = CancellationToken::new();
-        let server = tokio::spawn(listener.serve("http".to_owned(), Supervisor::default(), stop.clone()));
+        let end = End::default();
+        let server = tokio::spawn(listener.serve("http".to_owned(), Supervisor::default(), end.clone()));
         let broken = asked(address, "/broken").await;
         assert!(broken.starts_with("HTTP/1.0 500") && broken.contains("fault in the server"), "{broken}");
         let sound = asked(address, "/sound").await;
         assert!(sound.starts_with("HTTP/1.0 200") && sound.ends_with("sound"), "{sound}");
-        stop.cancel();
+        close(&end);
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_leaves_answers_on_open_connections_and_asks_for_new_ones() {
+        let listener = listener(Router::new().route("/", get(async || "sound"))).await;
+        let address = listener.address().unwrap();
+        let end = End::default();
+        let server = tokio::spawn(listener.serve("http".to_owned(), Supervisor::default(), end.clone()));
+        // Accepted in this order, so both are once the second one is answered.
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        let mut buffer = [0; 1024];
+        let mut heads = Vec::new();
+        for leaving in [false, true] {
+            if leaving {
+                end.accepting.cancel();
+            }
+            busy.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+            let read = busy.read(&mut buffer).await.unwrap();
+            heads.push(String::from_utf8_lossy(&buffer[..read]).into_owned());
+        }
+        assert!(heads[0].starts_with("HTTP/1.1 200") && !heads[0].contains("connection: close"), "{heads:?}");
+        assert!(heads[1].starts_with("HTTP/1.1 200") && heads[1].contains("connection: close"), "{heads:?}");
+        assert_eq!(busy.read(&mut buffer).await.unwrap(), 0);
+        // One that has sent nothing stays open for its first request.
+        assert!(tokio::time::timeout(Duration::from_millis(50), silent.read(&mut buffer)).await.is_err());
+        end.serving.cancel();
+        assert_eq!(silent.read(&mut buffer).await.unwrap(), 0);
         server.await.unwrap();
     }
 
     #[tokio::test]
     async fn a_panic_of_the_listener_costs_neither_its_connections_nor_another_listener() {
         let router = || Router::new().route("/", get(async || "sound"));
-        let (supervisor, stop) = (Supervisor::default(), CancellationToken::new());
+        let (supervisor, end) = (Supervisor::default(), End::default());
         let mut addresses = Vec::new();
         let mut servers = tokio::task::JoinSet::new();
         for name in ["one", "other"] {
-            let listener = Listener::bind(([127, 0, 0, 1], 0).into(), router(), Arc::default(), 4).await.unwrap();
+            let listener = listener(router()).await;
             addresses.push(listener.address().unwrap());
-            servers.spawn(listener.serve(name.to_owned(), supervisor.clone(), stop.clone()));
+            servers.spawn(listener.serve(name.to_owned(), supervisor.clone(), end.clone()));
         }
         let mut open = TcpStream::connect(addresses[0]).await.unwrap();
         let mut buffer = [0; 1024];
@@ -330,7 +382,7 @@ mod tests {
         let restarts: Vec<u64> = supervisor.tasks().iter().map(|task| task.restarts).collect();
         assert_eq!(restarts, [1, 0]);
         drop(open);
-        stop.cancel();
+        close(&end);
         while servers.join_next().await.is_some() {}
     }
 }

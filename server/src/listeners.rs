@@ -5,15 +5,15 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use axum::Router;
 use pipeline::{Supervisor, admit::Ingest};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     callers::Callers,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ReceiveOptions},
     fallback::with_fallbacks,
-    listen::Listener,
+    listen::{End, Listener},
     snippets::DoorAddresses,
+    sockets::{GRPC, HTTP, OTLP, Sockets},
     streams::{self, Distributor},
 };
 
@@ -40,53 +40,59 @@ pub(crate) struct Addresses {
 }
 
 impl Listeners {
-    /// Binds all addresses, then serves them until `stop`.
+    /// Binds all addresses, or takes their inherited sockets, then serves them until `end`.
     ///
     /// # Errors
-    /// An address cannot be bound.
+    /// An address cannot be bound, or was not inherited.
     pub(crate) async fn start(
         options: &ReceiveOptions,
+        sockets: &Sockets,
         routers: Routers,
         keep_packets: bool,
         ingest: &Ingest,
         supervisor: &Supervisor,
-        stop: &CancellationToken,
+        end: &End,
     ) -> anyhow::Result<Self> {
         let max_connections = options.limits.max_connections;
         let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
-        let main = Listener::bind(options.listen.listen, routers.main, Arc::clone(&callers), max_connections).await?;
+        let main = sockets.tcp(HTTP, options.listen.listen).await?;
+        let main = Listener::new(main, routers.main, Arc::clone(&callers), max_connections);
         let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
-        let doors = streams::Doors::bind(&options.streams.doors, decoding, max_connections, ingest).await?;
+        let doors = streams::Doors::bind(&options.streams.doors, sockets, decoding, max_connections, ingest).await?;
         let mut addresses =
             Addresses { main: main.address()?, grpc: Vec::new(), otlp: Vec::new(), doors: doors.addresses()? };
         let mut servers = JoinSet::new();
-        servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), stop.clone()));
+        servers.spawn(main.serve(format!("http {}", addresses.main), supervisor.clone(), end.clone()));
         let grpc_alone = with_fallbacks(Router::new(), routers.grpc, None);
         let otlp_alone = with_fallbacks(routers.otlp, Router::new(), None);
         for (asked, default, name, router, bound) in [
-            (&options.listen.grpc_listen, DEFAULT_GRPC, "gRPC", grpc_alone, &mut addresses.grpc),
-            (&options.listen.otlp_listen, DEFAULT_OTLP, "OTLP over HTTP", otlp_alone, &mut addresses.otlp),
+            (&options.listen.grpc_listen, DEFAULT_GRPC, GRPC, grpc_alone, &mut addresses.grpc),
+            (&options.listen.otlp_listen, DEFAULT_OTLP, OTLP, otlp_alone, &mut addresses.otlp),
         ] {
-            for listener in more_listeners(asked, default, name, &router, &callers, options).await? {
+            for listener in beside(sockets, name, asked, default, options.listen.listen).await? {
+                let listener = Listener::new(listener, router.clone(), Arc::clone(&callers), max_connections);
                 let address = listener.address()?;
                 bound.push(address);
                 let task = format!("{} {address}", name.to_lowercase());
-                servers.spawn(listener.serve(task, supervisor.clone(), stop.clone()));
+                servers.spawn(listener.serve(task, supervisor.clone(), end.clone()));
             }
         }
-        if let (Some(address), Some(listening)) = (options.streams.distributor.clone(), addresses.of_doors().tcp) {
+        // With workers, the supervising process registers their common port.
+        if !sockets.are_inherited()
+            && let (Some(address), Some(listening)) = (options.streams.distributor.clone(), addresses.of_doors().tcp)
+        {
             let distributor = Distributor { address, advertise: options.streams.advertise.clone(), listening };
-            let (supervisor, stop) = (supervisor.clone(), stop.clone());
+            let (supervisor, stop) = (supervisor.clone(), end.accepting.clone());
             servers.spawn(async move {
                 let register = || streams::register(distributor.clone(), stop.clone());
                 supervisor.run("distributor", &stop, register).await;
             });
         }
-        doors.serve(&mut servers, supervisor, stop);
+        doors.serve(&mut servers, supervisor, &end.accepting);
         Ok(Self { addresses, servers })
     }
 
-    /// Completes when all have ended, after the stop.
+    /// Completes when all have ended, after the end of serving.
     pub(crate) async fn ended(&mut self) {
         while self.servers.join_next().await.is_some() {}
     }
@@ -108,30 +114,20 @@ impl Addresses {
     }
 }
 
-/// Listeners beside the main one. One that was asked for must work; the default one is a
-/// convenience, and its port may be another collector's.
-async fn more_listeners(
+/// The sockets of listeners beside the main one. One that was asked for must work.
+async fn beside(
+    sockets: &Sockets,
+    protocol: &str,
     asked: &[SocketAddr],
     default: SocketAddr,
-    name: &str,
-    router: &Router,
-    callers: &Arc<Callers>,
-    options: &ReceiveOptions,
-) -> anyhow::Result<Vec<Listener>> {
-    let max_connections = options.limits.max_connections;
+    main: SocketAddr,
+) -> anyhow::Result<Vec<TcpListener>> {
     if asked.is_empty() {
-        return Ok(match Listener::bind(default, router.clone(), Arc::clone(callers), max_connections).await {
-            Ok(listener) => vec![listener],
-            Err(error) => {
-                tracing::warn!("{error:#}; {name} answers on {} alone", options.listen.listen);
-                Vec::new()
-            }
-        });
+        return Ok(sockets.default_tcp(protocol, default, main).await.into_iter().collect());
     }
     let mut listeners = Vec::new();
     for address in asked {
-        let bound = Listener::bind(*address, router.clone(), Arc::clone(callers), max_connections).await;
-        listeners.push(bound.with_context(|| name.to_owned())?);
+        listeners.push(sockets.tcp(protocol, *address).await.with_context(|| protocol.to_owned())?);
     }
     Ok(listeners)
 }

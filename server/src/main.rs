@@ -3,6 +3,7 @@
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
 mod agent;
+mod announce;
 mod callers;
 mod commands;
 mod config;
@@ -20,9 +21,12 @@ mod serve;
 mod shutdown;
 mod site;
 mod snippets;
+mod sockets;
 mod streams;
+mod systemd;
 mod tasks;
 mod telemetry;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -44,12 +48,12 @@ const STACK: usize = 8 << 20;
 fn main() -> ExitCode {
     let command = config::Cli::parse().into_command();
     let log = match &command {
-        Command::Serve(options) => Some(&options.log),
-        Command::Agent(options) if options.command.is_none() => Some(&options.log),
+        Command::Serve(options) => Some((&options.log, options.workers.worker)),
+        Command::Agent(options) if options.command.is_none() => Some((&options.log, None)),
         _ => None,
     };
-    if let Some(options) = log
-        && let Err(error) = telemetry::log(&options.log, options.log_format)
+    if let Some((options, worker)) = log
+        && let Err(error) = telemetry::log(&options.log, options.log_format, worker)
     {
         eprintln!("logboom: {error:#}");
         return ExitCode::from(2);
@@ -63,6 +67,9 @@ fn main() -> ExitCode {
         }
     };
     let done = match command {
+        Command::Serve(options) if options.workers.is_supervising() => {
+            runtime.block_on(workers::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
+        }
         Command::Serve(options) => {
             runtime.block_on(serve::run(*options)).inspect_err(|error| tracing::error!("{error:#}"))
         }

@@ -1,8 +1,6 @@
 //! `logboom serve`: puts the parts together, runs them, and takes them down in order.
 
 use std::{
-    io::Write as _,
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -21,29 +19,39 @@ use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    announce,
     config::ServeOptions,
     dashboard::Reading,
     engines,
     engines::Engines,
     fallback::with_fallbacks,
     forwarding, grpc, http,
-    listeners::{Addresses, Listeners, Routers, warn_if_exposed},
+    listen::End,
+    listeners::{Listeners, Routers},
     shutdown,
     site::{self, Site},
-    telemetry,
+    sockets::Sockets,
+    systemd, telemetry,
+    workers::Worker,
 };
 
 /// How long requests in flight, and then the engines, may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a worker that accepts no connection any more serves the open ones as before.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(options.workers.worker)?;
+    let (worker, sockets) = match options.workers.worker {
+        None => (None, Sockets::default()),
+        Some(_) => Worker::inherit().map(|(worker, sockets)| (Some(worker), sockets))?,
+    };
     let supervisor = Supervisor::default();
     let site = Arc::new(load_site(options.site.clone())?);
     let Engines { queue, store, documents, sinks } = tokio::select! {
         engines = engines::open(&options.engines, &options.retention, &supervisor) => engines?,
-        signal = shutdown::requested() => {
+        signal = end_requested(worker.as_ref()) => {
             tracing::info!("{signal} before the engines were ready");
             return Ok(());
         }
@@ -127,8 +135,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         site_path,
         options.receive.listen.listen,
     );
-    let stop = CancellationToken::new();
-    let grpc_routes = grpc::routes(&ingest, &stop)?;
+    let end = End::default();
+    let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let otlp_routes = http::otlp_routes(state.ingest.clone());
     let router = http::routes(state)
         .merge(site::routes(Arc::clone(&site)))
@@ -137,22 +145,41 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let mut listeners = Listeners::start(
         &options.receive,
+        &sockets,
         Routers { main: router, grpc: grpc_routes, otlp: otlp_routes },
         keep_packets,
         &ingest,
         &supervisor,
-        &stop,
+        &end,
     )
     .await?;
-    let _ = doors_known.set(listeners.addresses.of_doors());
-    announce(&options, &listeners.addresses, &queue.status().engine, &store.status().engine, &site);
+    let addresses = &listeners.addresses;
+    let _ = doors_known.set(addresses.of_doors());
+    let (queue_name, store_name) = (queue.status().engine, store.status().engine);
+    tracing::info!(address = %addresses.main, queue = queue_name, store = store_name, site = site.version(), "ready");
+    let announcement = announce::text(&options, addresses, &queue_name, &store_name);
+    match &worker {
+        Some(worker) => worker.ready(announcement),
+        None => {
+            announce::print(&announcement, &options);
+            systemd::ready();
+            tokio::spawn(systemd::watchdog());
+        }
+    }
 
-    let signal = shutdown::requested().await;
+    let signal = end_requested(worker.as_ref()).await;
     tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
+    end.accepting.cancel();
+    if worker.is_some() {
+        // Other workers accept. Clients that are busy move to them without meeting a closed connection.
+        tokio::time::sleep(LEAVING).await;
+    } else {
+        systemd::stopping();
+    }
     // The tails first: they never end by themselves. Then the doors, then what the doors
     // handed on, then the stage behind the queue, and the engines last.
     live.close();
-    stop.cancel();
+    end.serving.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         listeners.ended().await;
         ingest.close().await;
@@ -172,6 +199,17 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Completes when the program has to end; returns who asked.
+async fn end_requested(worker: Option<&Worker>) -> &'static str {
+    match worker {
+        None => shutdown::requested().await,
+        Some(worker) => tokio::select! {
+            signal = shutdown::requested() => signal,
+            supervising = worker.asked_to_end() => supervising,
+        },
+    }
 }
 
 fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
@@ -203,36 +241,4 @@ fn load_site(folder: Option<PathBuf>) -> anyhow::Result<Site> {
         tracing::warn!("no dashboard in {}: pages will not come alive; make serve builds it", folder.display());
     }
     Ok(site)
-}
-
-/// Says where to go from here.
-fn announce(options: &ServeOptions, addresses: &Addresses, queue: &str, store: &str, site: &Site) {
-    let listed = |more: &[SocketAddr]| {
-        let all: Vec<String> = std::iter::once(&addresses.main).chain(more).map(SocketAddr::to_string).collect();
-        all.join(", ")
-    };
-    let address = addresses.main;
-    let mut text = format!(
-        "\n  Logboom {} is ready\n\n  dashboard  http://{address}/\n  gRPC       {}\n  OTLP/HTTP  {}\n",
-        env!("CARGO_PKG_VERSION"),
-        listed(&addresses.grpc),
-        listed(&addresses.otlp),
-    );
-    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
-    for (name, address) in &addresses.doors {
-        line(name, &address.to_string());
-    }
-    line("queue", queue);
-    line("store", store);
-    if options.engines.queue == "embedded" || options.engines.store == "embedded" {
-        let data = std::path::absolute(&options.engines.data).unwrap_or_else(|_| options.engines.data.clone());
-        line("data", &data.display().to_string());
-    }
-    text.push_str(&format!(
-        "\n  a first log:\n    curl {address}/api/v1/push -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"
-    ));
-    // Where nobody reads stdout, nothing is lost by it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    tracing::info!(%address, queue, store, site = site.version(), "ready");
-    warn_if_exposed(&options.receive);
 }

@@ -35,8 +35,11 @@ use crate::{
     config::AgentOptions,
     fallback::with_fallbacks,
     grpc, http,
+    listen::End,
     listeners::{Addresses, Listeners, Routers, warn_if_exposed},
-    shutdown, telemetry,
+    shutdown,
+    sockets::Sockets,
+    systemd, telemetry,
 };
 
 /// How long requests in flight, and then the queue, may take to finish.
@@ -44,7 +47,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal, then finishes what is in flight. What waits to be delivered stays on disk.
 pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(None)?;
     pipeline::events::describe_relay();
     let supervisor = Supervisor::default();
     let receive = &options.receive;
@@ -81,21 +84,26 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     }));
     let ingest = Ingest::start(Arc::clone(&waiting) as Arc<dyn Queue>, ingest_options(&options, &supervisor, id));
 
-    let stop = CancellationToken::new();
-    let grpc_routes = grpc::routes(&ingest, &stop)?;
+    let end = End::default();
+    let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let writes = http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() };
     let otlp_routes = http::otlp_routes(writes.clone());
     let state = routes::State { relay: Arc::clone(&relay), metrics, supervisor: supervisor.clone() };
     let page = routes::routes(state).layer(axum::middleware::from_fn(http::write::handshake));
     let router = with_fallbacks(http::write_routes(writes).merge(page), grpc_routes.clone(), None);
     let routers = Routers { main: router, grpc: grpc_routes, otlp: otlp_routes };
-    let mut listeners = Listeners::start(receive, routers, keep_packets, &ingest, &supervisor, &stop).await?;
-    let files = start_files(&options, &ingest, &supervisor, &stop).with_context(data)?;
+    let mut listeners =
+        Listeners::start(receive, &Sockets::default(), routers, keep_packets, &ingest, &supervisor, &end).await?;
+    let files = start_files(&options, &ingest, &supervisor, &end.accepting).with_context(data)?;
     announce(&options, &listeners.addresses, &relay);
+    systemd::ready();
+    tokio::spawn(systemd::watchdog());
 
     let signal = shutdown::requested().await;
     tracing::info!("{signal}: finishing what is in flight, within {} s", DRAIN.as_secs());
-    stop.cancel();
+    systemd::stopping();
+    end.accepting.cancel();
+    end.serving.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         listeners.ended().await;
         if let Some(files) = files {

@@ -9,6 +9,7 @@ mod listen;
 mod receive;
 mod retention;
 mod sinks;
+mod workers;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,6 +23,7 @@ pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions
 pub(crate) use receive::ReceiveOptions;
 pub(crate) use retention::RetentionOptions;
 pub(crate) use sinks::SinkOptions;
+pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
     check::CheckOptions,
@@ -98,6 +100,8 @@ pub(crate) struct ServeOptions {
     pub retention: RetentionOptions,
     #[command(flatten)]
     pub sinks: SinkOptions,
+    #[command(flatten)]
+    pub workers: WorkerOptions,
     #[command(flatten)]
     pub log: LogOptions,
 

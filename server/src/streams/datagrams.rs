@@ -1,11 +1,10 @@
 //! UDP listeners; each datagram is a message.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use doors::stream::Frame;
 use pipeline::Supervisor;
 use rustix::net::sockopt;
@@ -32,16 +31,10 @@ pub(super) struct Datagrams {
 }
 
 impl Datagrams {
-    pub(super) async fn bind(
-        address: SocketAddr,
-        reader: Box<dyn DatagramReader>,
-        inlet: Inlet,
-    ) -> anyhow::Result<Self> {
-        let socket =
-            UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"))?;
+    pub(super) fn new(socket: UdpSocket, reader: Box<dyn DatagramReader>, inlet: Inlet) -> Self {
         // A smaller buffer is not an error; bursts lose more.
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
-        Ok(Self { socket, reader, inlet, in_flight: JoinSet::new() })
+        Self { socket, reader, inlet, in_flight: JoinSet::new() }
     }
 
     /// The task name of the receive loop.

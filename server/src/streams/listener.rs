@@ -27,15 +27,8 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) async fn bind(
-        address: SocketAddr,
-        door: Arc<dyn StreamDoor>,
-        decoding: Decoding,
-        inlet: Inlet,
-        max_connections: usize,
-    ) -> anyhow::Result<Self> {
-        let port = Port::bind(address, max_connections).await?;
-        Ok(Self { port, door, decoding, inlet, connections: JoinSet::new() })
+    pub(super) fn new(port: Port, door: Arc<dyn StreamDoor>, decoding: Decoding, inlet: Inlet) -> Self {
+        Self { port, door, decoding, inlet, connections: JoinSet::new() }
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -12,6 +12,7 @@ mod tests;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use chrono::FixedOffset;
 use pipeline::{Supervisor, admit::Ingest};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,33 @@ pub(crate) use door::{Decoding, StreamDoors};
 use inlet::Inlet;
 use listener::Streams;
 
+use crate::{
+    listen::Port,
+    sockets::{Socket, Sockets},
+};
+
+/// Binds the configured addresses, for workers to inherit.
+///
+/// # Errors
+/// An address cannot be bound.
+pub(crate) async fn bind(table: &StreamDoors, assume_timezone: FixedOffset) -> anyhow::Result<Vec<Socket>> {
+    let decoding = Decoding { assume_timezone, keep_packets: false };
+    let own = Sockets::default();
+    let mut bound = Vec::new();
+    for door in table.all() {
+        for asked in door.addresses() {
+            let listener = own.tcp(door.name(), *asked).await?;
+            // The same port, also if the system chose it.
+            let address = listener.local_addr()?;
+            bound.push(Socket::tcp(door.name(), *asked, listener)?);
+            if door.datagrams(decoding).is_some() {
+                bound.push(Socket::udp(door.name(), address, own.udp(door.name(), address).await?)?);
+            }
+        }
+    }
+    Ok(bound)
+}
+
 /// All listeners of these doors, bound but not yet served.
 pub(crate) struct Doors {
     streams: Vec<Streams>,
@@ -29,12 +57,13 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
-    /// Binds the configured addresses.
+    /// Binds the configured addresses, or takes the inherited sockets.
     ///
     /// # Errors
-    /// An address cannot be bound.
+    /// An address cannot be bound, or was not inherited.
     pub(crate) async fn bind(
         table: &StreamDoors,
+        sockets: &Sockets,
         decoding: Decoding,
         max_connections: usize,
         ingest: &Ingest,
@@ -43,11 +72,12 @@ impl Doors {
         for door in table.all() {
             for address in door.addresses() {
                 let inlet = Inlet::new(ingest.clone(), door.name());
-                let streams =
-                    Streams::bind(*address, Arc::clone(&door), decoding, inlet.clone(), max_connections).await?;
+                let port = Port::new(sockets.tcp(door.name(), *address).await?, max_connections);
+                let streams = Streams::new(port, Arc::clone(&door), decoding, inlet.clone());
                 if let Some(reader) = door.datagrams(decoding) {
                     // The same port, also if the system chose it.
-                    doors.datagrams.push(Datagrams::bind(streams.address()?, reader, inlet).await?);
+                    let socket = sockets.udp(door.name(), streams.address()?).await?;
+                    doors.datagrams.push(Datagrams::new(socket, reader, inlet));
                 }
                 doors.streams.push(streams);
             }
