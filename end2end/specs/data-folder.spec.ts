@@ -2,7 +2,7 @@
 // unchanged while the server runs.
 import { cpSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Api } from '../fixtures/api.ts';
+import { Api, stored } from '../fixtures/api.ts';
 import { Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -14,12 +14,14 @@ let program: Program;
 
 test.beforeAll(async () => {
   program = await Program.start({});
-  await new Api(program.url).push(
+  const api = new Api(program.url);
+  await api.push(
     { service: 'checkout', level: 'error', message: 'declined', duration_ms: 120 },
     { service: 'checkout', level: 'fatal', message: 'gone', duration_ms: 840, card: 'visa' },
     { service: 'search', level: 'error', message: 'slow', duration_ms: 7 },
     { service: 'search', level: 'info', message: 'fine', duration_ms: 9000 },
   );
+  for (const service of ['checkout', 'search']) await stored(api, service, 2);
   // Stopping flushes memory; the examples then run beside the running server.
   await program.stop();
   await program.start();
