@@ -18,14 +18,13 @@ pub(super) fn sinks(t: &'static ForwardingTexts, sinks: &[SinkView]) -> Option<A
     let view = view! {
         <h2 id="forwarding">{t.forwarding}</h2>
         <p class="quiet">{t.forwarding_text}</p>
-        <table class="table" data-testid="sinks">
+        <table class="table stacked" data-testid="sinks">
             <thead>
                 <tr>
                     <th scope="col">{t.sink}</th>
                     <th scope="col">{t.state}</th>
                     <th scope="col">{t.delivered}</th>
                     <th scope="col">{t.behind}</th>
-                    <th scope="col" class="wide">{t.problem}</th>
                     <th scope="col"><span class="unseen">{t.actions}</span></th>
                 </tr>
             </thead>
@@ -59,16 +58,18 @@ fn row(t: &'static ForwardingTexts, sink: &SinkView) -> AnyView {
     let since =
         sink.waiting_since.as_deref().map(|since| view! { <br />{(t.waiting_since)(&clock::full(since, false))} });
     let deleted = sink.deleted_at.as_deref().map(|at| {
-        view! { <strong role="alert">{(t.deleted_at)(&clock::full(at, false))}</strong> <br /> }
+        view! { <br /><strong role="alert">{(t.deleted_at)(&clock::full(at, false))}</strong> }
     });
+    let error = sink.error.clone().map(|error| view! { <br /><span class="bad">{error}</span> });
     let (action, label) = if is_paused { ("resume", t.resume) } else { ("pause", t.pause) };
     view! {
         <tr data-testid="sink" data-state=sink.state.clone()>
-            <td>{sink.name.clone()}<br /><span class="quiet">{sink.target.clone()}</span>{filter}</td>
-            <td>{state}</td>
-            <td>{grouped(sink.records)}{refused}</td>
-            <td>{behind}{since}</td>
-            <td class="wide">{deleted}{sink.error.clone()}</td>
+            <td class="long">
+                {sink.name.clone()}<br /><span class="quiet">{sink.target.clone()}</span>{filter}{deleted}{error}
+            </td>
+            <td data-label=t.state>{state}</td>
+            <td data-label=t.delivered>{grouped(sink.records)}{refused}</td>
+            <td data-label=t.behind>{behind}{since}</td>
             <td class="acts">
                 <form method="post" action="/system/sinks">
                     <input type="hidden" name="name" value=sink.name.clone() />

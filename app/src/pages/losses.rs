@@ -51,9 +51,9 @@ fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
         view! {
             <tr data-testid="task">
                 <td>{task.name.clone()}</td>
-                <td>{state}</td>
-                <td>{clock::full(&task.since, false)}</td>
-                <td>{grouped(task.restarts)}</td>
+                <td data-label=t.state>{state}</td>
+                <td data-label=t.since>{clock::full(&task.since, false)}</td>
+                <td data-label=t.restarts>{grouped(task.restarts)}</td>
                 <td class="wide">{task.last_error.clone()}</td>
             </tr>
         }
@@ -63,7 +63,7 @@ fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
         <h2>{t.tasks}</h2>
         <details open=!well data-testid="tasks">
             <summary>{(t.tasks_text)(tasks.len(), well)}</summary>
-            <table class="table">
+            <table class="table stacked">
                 <thead>
                     <tr>
                         <th scope="col">{t.task}</th>
@@ -109,7 +109,7 @@ fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
     let view = view! {
         <h2>{t.aside}</h2>
         <p class="banner" role="alert" data-testid="parts-aside">{(t.aside_text)(records)}</p>
-        <table class="table">
+        <table class="table stacked">
             <thead>
                 <tr>
                     <th scope="col">{t.times}</th>
@@ -179,7 +179,7 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
     });
     let rows = page.letters.iter().map(|letter| row(t, letter)).collect_view();
     view! {
-        <table class="table">
+        <table class="table stacked">
             <thead>
                 <tr>
                     <th scope="col">{t.time}</th>
@@ -233,7 +233,7 @@ fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
         <tr data-testid="dead-letter">
             <td>{clock::full(&letter.time, false)}</td>
             <td class="wide">{letter.reason.clone()}</td>
-            <td>{letter.producer.clone()}<br />{letter.services.join(", ")}</td>
+            <td class="long">{letter.producer.clone()}<br />{letter.services.join(", ")}</td>
             <td>{grouped(letter.records.into())}" · "{bytes(letter.bytes)}</td>
             <td class="acts">
                 <a href=whole download=file>{t.download}</a>

@@ -10,7 +10,6 @@ pub(crate) struct ForwardingTexts {
     pub(crate) state: &'static str,
     pub(crate) delivered: &'static str,
     pub(crate) behind: &'static str,
-    pub(crate) problem: &'static str,
     pub(crate) actions: &'static str,
     /// Takes the number of refused records.
     pub(crate) refused: fn(u64) -> String,
@@ -45,7 +44,6 @@ const ENGLISH: ForwardingTexts = ForwardingTexts {
     state: "State",
     delivered: "Delivered",
     behind: "Behind",
-    problem: "Problem",
     actions: "Actions",
     refused: |records| format!("{} refused, see dead letters", grouped(records)),
     nothing: "Nothing",
@@ -69,7 +67,6 @@ const KOREAN: ForwardingTexts = ForwardingTexts {
     state: "상태",
     delivered: "전달됨",
     behind: "남은 로그",
-    problem: "문제",
     actions: "작업",
     refused: |records| format!("{}건 거부됨, 데드 레터 참고", grouped(records)),
     nothing: "없음",
