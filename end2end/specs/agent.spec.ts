@@ -1,14 +1,12 @@
 // The agent beside an application: it takes records, keeps them on disk, and sends them on.
-import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Api, stored, unique } from '../fixtures/api.ts';
 import { Lines } from '../fixtures/lines.ts';
 import { end, freePort, until } from '../fixtures/process.ts';
-import { loadgen, Program } from '../fixtures/program.ts';
+import { Program, runLoadgen } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 type Health = {
@@ -71,26 +69,20 @@ test('agent and Logboom are killed in turns under load: nothing lost, nothing do
   try {
     const name = unique('agent');
     const manifest = agent.file('sent.json');
-    const load = spawn(loadgen, [
+    const report = runLoadgen(
       'run', '--url', agent.url, '--door', 'stream', '--run-id', name, '--out', manifest,
       '--rate', '2000', '--batch', '50', '--duration', '14',
-    ], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    load.stdout.on('data', (data) => (output += data));
-    const ended = new Promise((resolve) => load.once('close', resolve));
+    );
     for (const program of [agent, receiver, agent, receiver]) {
       await sleep(2500);
       await program.kill();
       await sleep(500);
       await program.start();
     }
-    await ended;
-    expect(JSON.parse(output)).toMatchObject({ sent: 28_000, acknowledged: 28_000, errors: 0 });
+    expect(await report).toMatchObject({ sent: 28_000, acknowledged: 28_000, errors: 0 });
     await until('nothing waits', async () => (await health(agent)).waiting.records === 0);
-    // It fails if anything is wrong; what is wrong is in its output.
-    const verify = promisify(execFile)(loadgen, ['verify', '--url', receiver.url, '--expect', manifest]);
-    const { stdout } = await verify.catch((failed) => failed);
-    expect(JSON.parse(stdout)).toMatchObject({ lost: 0, doubled: 0, altered: 0, invented: 0, found: 28_000 });
+    const verdict = await runLoadgen('verify', '--url', receiver.url, '--expect', manifest);
+    expect(verdict).toMatchObject({ lost: 0, doubled: 0, altered: 0, invented: 0, found: 28_000 });
   } finally {
     await agent.remove();
     await receiver.remove();

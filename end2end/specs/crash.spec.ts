@@ -1,21 +1,11 @@
 // The server is killed under load; no acknowledged record is lost, and none is stored twice.
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unique } from '../fixtures/api.ts';
-import { loadgen, type Program } from '../fixtures/program.ts';
+import { type Program, runLoadgen } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-/** Runs the load generator and returns its result. */
-async function run(...options: string[]): Promise<any> {
-  const child = spawn(loadgen, options, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.on('data', (chunk) => (output += chunk));
-  await new Promise((resolve) => child.once('close', resolve));
-  return JSON.parse(output);
-}
-
 async function verify(program: Program, manifest: string): Promise<any> {
-  return run('verify', '--url', program.url, '--expect', manifest);
+  return runLoadgen('verify', '--url', program.url, '--expect', manifest);
 }
 
 /** The tail showed everything, once and in order, except the records that it reported as
@@ -32,7 +22,7 @@ test('all that is sent is stored and shown, once and unaltered', async ({ progra
   for (const door of ['stream', 'push', 'send-log', 'http']) {
     const name = unique(door);
     const manifest = program.file(`${name}.json`);
-    const report = await run(
+    const report = await runLoadgen(
       'run', '--url', program.url, '--door', door, '--run-id', name, '--out', manifest,
       '--rate', '2000', '--batch', '100', '--duration', '3', '--live', '--settle', '60',
     );
@@ -45,7 +35,7 @@ test('all that is sent is stored and shown, once and unaltered', async ({ progra
 test('the server is killed twice under load: 0 lost, 0 doubled, and the tail is complete', async ({ program }) => {
   const name = unique('killed');
   const manifest = program.file(`${name}.json`);
-  const load = run(
+  const load = runLoadgen(
     'run', '--url', program.url, '--door', 'stream', '--run-id', name, '--out', manifest,
     '--rate', '2000', '--batch', '50', '--duration', '12', '--live', '--live-wait', '60', '--settle', '90',
   );

@@ -1,12 +1,11 @@
 // Stored records go on: to other Logbooms by each protocol, to files, and by TCP.
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { Api, type RecordView, stored, unique } from '../fixtures/api.ts';
 import { Doors } from '../fixtures/doors.ts';
 import { Lines } from '../fixtures/lines.ts';
 import { freePort, until } from '../fixtures/process.ts';
-import { loadgen, Program } from '../fixtures/program.ts';
+import { Program, runLoadgen } from '../fixtures/program.ts';
 import { sink, type SinkView } from '../fixtures/sinks.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -87,11 +86,10 @@ test('the server is killed under load, and another Logboom still has each record
   const program = await Program.start(engines, '--sink', `${name}=logboom+http://${receiver.grpcAddress}?query=run:${name}`);
   try {
     const manifest = program.file('sent.json');
-    const load = spawn(loadgen, [
+    const ended = runLoadgen(
       'run', '--url', program.url, '--door', 'stream', '--run-id', name, '--out', manifest,
       '--rate', '2000', '--batch', '50', '--duration', '8', '--settle', '90',
-    ]);
-    const ended = new Promise((resolve) => load.once('close', resolve));
+    );
     await until('some arrived', async () => (await sink(program, name)).records > 1000);
     await program.kill();
     await program.start();

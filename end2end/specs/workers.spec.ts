@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { unique } from '../fixtures/api.ts';
 import { python } from '../fixtures/clients.ts';
 import { end, freePort, until } from '../fixtures/process.ts';
-import { loadgen, Program } from '../fixtures/program.ts';
+import { Program, runLoadgen } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 /** Receives what the program sends to systemd, and prints it. */
@@ -54,24 +54,15 @@ test.afterEach(async ({}, testInfo) => {
   if (testInfo.status !== testInfo.expectedStatus) await testInfo.attach('server log', { path: program.logFile });
 });
 
-/** The result of a load generator; its other output goes to the log of the test. */
-async function run(...options: string[]): Promise<any> {
-  const child = spawn(loadgen, options, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.on('data', (chunk) => (output += chunk));
-  await new Promise((resolve) => child.once('close', resolve));
-  return JSON.parse(output);
-}
-
 /** A load of some seconds through one door. */
 function load(door: string, seconds: number, ...more: string[]) {
   const name = unique(door);
   const manifest = program.file(`${name}.json`);
-  const report = run(
+  const report = runLoadgen(
     'run', '--url', program.url, '--grpc-url', `http://${program.grpcAddress}`, '--door', door, '--run-id', name,
     '--out', manifest, '--batch', '10', '--duration', String(seconds), ...more,
   );
-  return { door, report, verdict: () => run('verify', '--url', program.url, '--expect', manifest, '--patience', '30') };
+  return { door, report, verdict: () => runLoadgen('verify', '--url', program.url, '--expect', manifest, '--patience', '30') };
 }
 
 /** The process ids of the workers that run. */
