@@ -15,7 +15,7 @@ use pipeline::{Supervisor, relay::Relay};
 
 use super::{health::Health, page};
 
-/// What the calls show.
+/// The state of the status page and the health calls.
 #[derive(Clone)]
 pub(super) struct State {
     pub(super) relay: Arc<Relay>,

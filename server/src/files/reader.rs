@@ -14,8 +14,8 @@ use super::Place;
 const LINE_BYTES: usize = 1 << 20;
 /// The most bytes of one reading.
 const READ_BYTES: usize = 1 << 20;
-/// How long a file that was replaced must be quiet before the new one is read. Its writer may not know of the rotation
-/// yet.
+/// A replaced file is read until nothing was appended for so long, because its writer may not know of the rotation yet.
+/// Then the new file is read.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Reads lines appended to a file. All calls block.

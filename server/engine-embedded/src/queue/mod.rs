@@ -36,7 +36,7 @@ const SHARED_RECORDS: usize = 10_000;
 /// The records of one step of [`WalQueue::count`].
 const COUNTED_RECORDS: usize = 10_000;
 
-/// What a queue holds.
+/// The content of a queue, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
     pub records: u64,

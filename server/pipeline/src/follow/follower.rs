@@ -205,12 +205,14 @@ impl Turn<'_> {
         }
         let oldest = found.records.first().map(admitted);
         self.follower.status.change(|progress| progress.waiting_since = oldest);
-        let (records, is_small, is_backlog) = (found.records.len(), found.records.len() < ENOUGH, found.is_full());
-        let mut source = self.follower.source.clone();
-        let read_meanwhile = async { if is_backlog { Some(source.next(upto).await) } else { None } };
+        let (records, is_small) = (found.records.len(), found.records.len() < ENOUGH);
+        let mut source = found.is_full().then(|| self.follower.source.clone());
+        let read_meanwhile = async { Some(source.as_mut()?.next(upto).await) };
         let (refused, read_meanwhile) = tokio::join!(self.send(found.records), read_meanwhile);
         let refused = refused?;
-        self.follower.source = source;
+        if let Some(source) = source {
+            self.follower.source = source;
+        }
         dead_letters(&*self.follower.source.store, &self.follower.definition.name, &refused).await?;
         let lost = refused.len() as u64;
         self.cursor.records += records as u64 - lost;

@@ -143,24 +143,19 @@ impl Progress {
     /// # Errors
     /// `Unavailable` if it cannot be written.
     pub(super) async fn store(&mut self) -> Result<()> {
-        let bytes = serde_json::to_vec(&self.content).map_err(|error| Error::internal(error.to_string()))?;
-        let path = self.path.clone();
-        let written = spawn_blocking(move || replace_file(&path, &bytes)).await.map_err(io::Error::other).flatten();
-        written.map_err(|error| failure("write", &self.path, &error))?;
+        replace_file("the progress file", &self.path, &self.content).await?;
         self.is_stored = true;
         Ok(())
     }
-}
-
-fn failure(doing: &str, path: &Path, error: &io::Error) -> Error {
-    Error::unavailable(format!("cannot {doing} the progress file {}: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Option<Content>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failure("read", path, &error)),
+        Err(error) => {
+            return Err(Error::unavailable(format!("cannot read the progress file {}: {error}", path.display())));
+        }
     };
     #[derive(Deserialize)]
     struct Head {
@@ -182,11 +177,18 @@ fn read(path: &Path) -> Result<Option<Content>> {
     serde_json::from_slice(&bytes).map(Some).map_err(damaged)
 }
 
-/// Replaces a file atomically and durably. Makes its folder if it is missing. Blocks.
+/// Replaces a file with the JSON of `content`, atomically and durably. Creates its folder if it is missing.
 ///
 /// # Errors
-/// The file cannot be written; then the old one is still there.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// `Unavailable` if the file cannot be written; then the old one is still there. `what` names it in the error.
+pub async fn replace_file(what: &str, path: &Path, content: &impl Serialize) -> Result<()> {
+    let bytes = serde_json::to_vec(content).map_err(|error| Error::internal(error.to_string()))?;
+    let target = path.to_owned();
+    let written = spawn_blocking(move || replace(&target, &bytes)).await.map_err(io::Error::other).flatten();
+    written.map_err(|error| Error::unavailable(format!("cannot write {what} {}: {error}", path.display())))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let new = path.with_extension("tmp");

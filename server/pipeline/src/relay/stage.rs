@@ -28,11 +28,11 @@ use crate::{
     },
 };
 
-/// How often the disk space is looked at while a destination is waited for.
+/// The interval between checks of the disk space while no destination has answered.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an attempt may go on while the disk space is used up.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the rest of a group that may have been sent is waited for. It is durable, so it comes at once.
+/// The time limit for receiving the rest of a group that may have been sent. The queue has it on disk, so it comes at once.
 const REST_OF_GROUP: Duration = Duration::from_secs(10);
 
 pub(super) struct Stage {

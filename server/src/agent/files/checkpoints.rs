@@ -1,4 +1,4 @@
-//! How far each file was read: one small file, replaced atomically.
+//! The read position of each file, in one small file that is replaced atomically.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,6 @@ use std::{
 
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
 use crate::files::Place;
 
@@ -92,12 +91,7 @@ impl Checkpoints {
     /// # Errors
     /// `Unavailable` if the file cannot be written.
     pub(super) async fn store(&mut self) -> Result<()> {
-        let bytes = serde_json::to_vec(&self.content).map_err(|error| Error::internal(error.to_string()))?;
-        let path = self.path.clone();
-        let written = spawn_blocking(move || pipeline::relay::replace_file(&path, &bytes)).await;
-        written.map_err(io::Error::other).flatten().map_err(|error| {
-            Error::unavailable(format!("cannot write the checkpoints {}: {error}", self.path.display()))
-        })?;
+        pipeline::relay::replace_file("the checkpoints", &self.path, &self.content).await?;
         self.is_stored = true;
         Ok(())
     }
