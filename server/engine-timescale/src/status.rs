@@ -86,7 +86,7 @@ impl Status {
     }
 
     /// Refreshes until `stop` is cancelled.
-    pub(crate) async fn keep(&self, pool: PgPool, layout: Layout, stop: CancellationToken) {
+    pub(crate) async fn refresh_until_stopped(&self, pool: PgPool, layout: Layout, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

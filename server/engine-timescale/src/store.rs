@@ -72,13 +72,13 @@ impl Store {
         let (upkeep, ended) = (Arc::new(Mutex::new(upkeep)), stop.clone());
         let upkeep = supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
             let (upkeep, ended) = (Arc::clone(&upkeep), ended.clone());
-            async move { upkeep.lock().await.keep(ended).await }
+            async move { upkeep.lock().await.run(ended).await }
         });
         status.refresh(&pools.write, &layout).await.map_err(classify)?;
-        let (keeper, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
+        let (sizes, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
         supervisor.spawn("postgresql-sizes", stop.clone(), move || {
-            let (keeper, pool, layout, ended) = (Arc::clone(&keeper), pool.clone(), layout.clone(), ended.clone());
-            async move { keeper.keep(pool, layout, ended).await }
+            let (sizes, pool, layout, ended) = (Arc::clone(&sizes), pool.clone(), layout.clone(), ended.clone());
+            async move { sizes.refresh_until_stopped(pool, layout, ended).await }
         });
         Ok(Self {
             pools,

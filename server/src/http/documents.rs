@@ -30,21 +30,21 @@ pub(super) fn routes() -> Router<ReadingState> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct ExportParameters {
     kind: Option<String>,
 }
 
 async fn export(
     State(state): State<ReadingState>,
-    asked: Result<Parameters<Asked>, QueryRejection>,
+    parameters: Result<Parameters<ExportParameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let text = state.transfer.export(checked(asked)?.kind.as_deref()).await?;
+    let text = state.transfer.export(checked(parameters)?.kind.as_deref()).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct ImportParameters {
     /// Overwrites documents that differ.
     #[serde(default)]
     replace: bool,
@@ -52,10 +52,10 @@ struct Wish {
 
 async fn import(
     State(state): State<ReadingState>,
-    wish: Result<Parameters<Wish>, QueryRejection>,
+    parameters: Result<Parameters<ImportParameters>, QueryRejection>,
     request: Request,
 ) -> Result<Result<Json<Imported>, Response>, Problem> {
-    let replace = checked(wish)?.replace;
+    let replace = checked(parameters)?.replace;
     // Taken before the body is read: that one body is all the memory that imports take.
     let _turn = state.transfer.admit()?;
     let body = tokio::time::timeout(BODY, Bytes::from_request(request, &()));

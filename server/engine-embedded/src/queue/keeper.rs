@@ -38,7 +38,7 @@ impl Keeper {
                 // Re-checks changes from before the panic.
                 wake.notify_one();
             }
-            keep(cursor.clone(), inner.clone(), wake.clone(), ended.clone())
+            write_positions(cursor.clone(), inner.clone(), wake.clone(), ended.clone())
         });
         Self { changed, stop, task: Mutex::new(Some(task)) }
     }
@@ -66,7 +66,7 @@ impl Drop for Keeper {
     }
 }
 
-async fn keep(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop: CancellationToken) {
+async fn write_positions(cursor: CursorFile, inner: Weak<Inner>, changed: Arc<Notify>, stop: CancellationToken) {
     let (mut written, mut warned) = (0, None);
     loop {
         let stopping = tokio::select! {

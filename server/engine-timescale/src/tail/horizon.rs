@@ -46,10 +46,10 @@ impl Horizon {
         let horizon =
             Arc::new(Self { newest: watch::Sender::new(Position(0)), refresh_requested: Notify::new(), changes });
         horizon.refresh(&pool, &status).await?;
-        let (keeping, listening) = (Arc::clone(&horizon), Arc::clone(&horizon));
-        let (pool_to_keep, ended) = (pool.clone(), stop.clone());
+        let (refreshing, listening) = (Arc::clone(&horizon), Arc::clone(&horizon));
+        let (pool_to_refresh, ended) = (pool.clone(), stop.clone());
         supervisor.spawn("postgresql-horizon", stop.clone(), move || {
-            Arc::clone(&keeping).keep(pool_to_keep.clone(), Arc::clone(&status), ended.clone())
+            Arc::clone(&refreshing).refresh_until_stopped(pool_to_refresh.clone(), Arc::clone(&status), ended.clone())
         });
         supervisor.spawn("postgresql-listen", stop.clone(), move || {
             Arc::clone(&listening).listen(pool.clone(), stop.clone())
@@ -81,7 +81,7 @@ impl Horizon {
         Ok(newest)
     }
 
-    async fn keep(self: Arc<Self>, pool: PgPool, status: Arc<Status>, stop: CancellationToken) {
+    async fn refresh_until_stopped(self: Arc<Self>, pool: PgPool, status: Arc<Status>, stop: CancellationToken) {
         let mut safety = tokio::time::interval(SAFETY);
         safety.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -68,8 +68,8 @@ impl Upkeep {
         }
     }
 
-    /// Goes on until `stop`.
-    pub(crate) async fn keep(&mut self, stop: CancellationToken) {
+    /// Runs a round of upkeep after each pause, until `stop` is cancelled.
+    pub(crate) async fn run(&mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -138,7 +138,7 @@ impl Stage {
                 return self.drop_oldest(crowded.max(last)).await;
             }
         };
-        self.keep(&refused).await;
+        self.write_refused(&refused).await;
         let lost = refused.len() as u64;
         self.settle(deliveries, Counts { delivered: records as u64 - lost, refused: lost, dropped: 0 });
         self.gather_until = (records < ENOUGH).then_some(begun + GATHER);
@@ -146,7 +146,7 @@ impl Stage {
     }
 
     /// Writes refused records to their file. Repeats that alone until it works, so that the others are not sent again.
-    async fn keep(&mut self, refused: &[Refusal]) {
+    async fn write_refused(&mut self, refused: &[Refusal]) {
         let Some((_, reason)) = refused.first() else { return };
         RecordsRefused { records: refused.len(), reason }.emit();
         let mut backoff = Backoff::of_stage();
