@@ -92,7 +92,7 @@ pub struct LettersPage {
     pub bytes: u64,
     pub dropped: u64,
     pub dropped_records: u64,
-    /// The limits, in bytes and as a text such as `30days`.
+    /// The limits, in bytes and as a text such as `30 days`.
     pub most_bytes: u64,
     pub most_age: String,
 }

@@ -74,28 +74,34 @@ pub(crate) fn of(language: Language) -> &'static LossTexts {
     }
 }
 
+/// A number with its noun in English.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 const ENGLISH: LossTexts = LossTexts {
     aside: "Damaged files",
     aside_text: |records| {
         format!(
-            "{} records are missing from all results, because their files are missing or damaged. To restore them, \
-             copy each file back from a backup and restart the server. Give up a file only if no backup has it.",
-            grouped(records)
+            "Missing from all results, because files are missing or damaged: {}. To restore them, copy \
+             each file back from a backup and restart the server. Give up a file only if no backup has it.",
+            counted(records, "record")
         )
     },
     file: "File",
     times: "From – to (UTC)",
     give_up: "Give up",
-    give_up_sure: |records| format!("Lose {} records permanently", grouped(records)),
+    give_up_sure: |records| format!("Lose {} permanently", counted(records, "record")),
     letters: "Dead letters",
     letters_text: "Batches that could not be stored, with the reason. After you fix the cause, retry them.",
     letters_none: "No dead letters.",
     letters_none_match: "No matches.",
     letters_kept: |letters, bytes, most, age| {
-        format!("{} letters, {bytes}. Limits: {most} and {age}; the oldest are deleted first.", grouped(letters))
+        format!("{}, {bytes}. Limits: {most} and {age}; the oldest are deleted first.", counted(letters, "letter"))
     },
     letters_dropped: |letters, records| {
-        format!("{} letters with {} records were deleted because of these limits.", grouped(letters), grouped(records))
+        let (letters, records) = (counted(letters, "letter"), counted(records, "record"));
+        format!("Deleted because of these limits: {letters} with {records}.")
     },
     time: "Time (UTC)",
     reason: "Reason",
@@ -118,13 +124,13 @@ const ENGLISH: LossTexts = LossTexts {
     sure: "Delete permanently",
     replayed: |letters, records, failed| {
         let stay = if failed > 0 {
-            format!("; {} letters could not be retried and remain", grouped(failed))
+            format!("; not retried, and still here: {}", counted(failed, "letter"))
         } else {
             String::new()
         };
-        format!("{} records of {} letters were queued again{stay}.", grouped(records), grouped(letters))
+        format!("Queued again: {} of {}{stay}.", counted(records, "record"), counted(letters, "letter"))
     },
-    deleted: |letters| format!("{} letters were deleted.", grouped(letters)),
+    deleted: |letters| format!("Deleted: {}.", counted(letters, "letter")),
     given_up: "The file was given up.",
     nothing: "It no longer exists.",
     tasks: "Tasks",

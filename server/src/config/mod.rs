@@ -21,7 +21,7 @@ pub(crate) use engines::EngineOptions;
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use receive::ReceiveOptions;
-pub(crate) use retention::RetentionOptions;
+pub(crate) use retention::{RetentionOptions, age_text};
 pub(crate) use sinks::SinkOptions;
 pub(crate) use workers::WorkerOptions;
 

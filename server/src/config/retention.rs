@@ -45,13 +45,24 @@ impl RetentionOptions {
 
     /// The configured retention in readable form.
     pub(crate) fn described(&self) -> RetentionView {
-        let age = |age: Duration| humantime::format_duration(age).to_string();
         RetentionView {
-            age: self.retention.map(age),
+            age: self.retention.map(age_text),
             bytes: self.retention_bytes.map(|bytes| bytes.as_u64()),
-            services: self.services.iter().map(|(service, kept)| (service.clone(), age(*kept))).collect(),
+            services: self.services.iter().map(|(service, kept)| (service.clone(), age_text(*kept))).collect(),
         }
     }
+}
+
+/// An age for people, such as `30 days` or `1 day 12 h`.
+pub(crate) fn age_text(age: Duration) -> String {
+    let mut text = String::new();
+    for letter in humantime::format_duration(age).to_string().chars() {
+        if letter.is_alphabetic() && text.ends_with(|before: char| before.is_ascii_digit()) {
+            text.push(' ');
+        }
+        text.push(letter);
+    }
+    text
 }
 
 /// The minimum age: shorter ones are likely mistakes.
@@ -93,6 +104,12 @@ mod tests {
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn ages_are_written_with_a_space_before_the_unit() {
+        assert_eq!(age_text(30 * DAY), "30 days");
+        assert_eq!(age_text(DAY + DAY / 2), "1 day 12 h");
+    }
 
     #[test]
     fn ages_sizes_and_services_are_read_or_refused_with_a_hint() {

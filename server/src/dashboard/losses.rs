@@ -4,6 +4,8 @@ use app::backend::{Done, LettersPage};
 use pipeline::{ErrorClass, Result};
 use reading::{LetterFilter, LetterPage, Letters};
 
+use crate::config::age_text;
+
 /// The parameters of the page's URL.
 pub(super) struct LossesParameters {
     pub(super) filter: LetterFilter,
@@ -53,7 +55,7 @@ pub(super) async fn letters_page(letters: &Letters, filter: &LetterFilter, befor
         dropped: status.dropped,
         dropped_records: status.dropped_records,
         most_bytes: bounds.bytes,
-        most_age: humantime::format_duration(bounds.age).to_string(),
+        most_age: age_text(bounds.age),
         ..LettersPage::default()
     };
     match letters.page(filter, before).await {
