@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use pipeline::{
     Document, Documents, LogStore, Queue, Supervisor,
-    documents::{Overlay, folder::Files},
+    documents::{Formatted, Overlay, folder::Files},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ pub(crate) struct Engines {
 impl Engines {
     fn new(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, files: Files) -> Self {
         let sinks = files.list(&SINK).cloned().collect();
-        let documents = Arc::new(Overlay::new(store.documents(), files));
+        let documents = Arc::new(Overlay::new(Arc::new(Formatted::new(store.documents())), files));
         Self { queue, store, documents, sinks }
     }
 }

@@ -306,6 +306,9 @@ pub struct QueueView {
     pub trouble: Option<String>,
     /// Number of waiting batches.
     pub depth: u64,
+    /// How many of those at hand only a newer version of Logboom reads.
+    #[serde(default)]
+    pub newer: u64,
 }
 
 /// The store.

@@ -27,7 +27,10 @@ fn content(figures: Figures) -> impl IntoView {
     let queue: &[Fact] = &[
         (t.engine, |view| view.queue.engine.clone()),
         (t.health, |view| health(view.queue.trouble.as_deref())),
-        (t.waiting_batches, |view| grouped(view.queue.depth)),
+        (t.waiting_batches, |view| match view.queue.newer {
+            0 => grouped(view.queue.depth),
+            newer => (texts().newer_batches)(&grouped(view.queue.depth), &grouped(newer)),
+        }),
     ];
     let store: &[Fact] = &[
         (t.engine, |view| view.store.engine.clone()),

@@ -162,6 +162,7 @@ pub(super) static TEXTS: Texts = Texts {
     health: "Health",
     well: "healthy",
     waiting_batches: "Waiting batches",
+    newer_batches: |all, newer| format!("{all}; {newer} need a newer version of Logboom: update this node"),
     bytes_on_disk: "On disk",
     bytes_per_record: "Bytes per record",
     kept_for: "Kept for",

@@ -166,6 +166,8 @@ pub(crate) struct Texts {
     pub(crate) health: &'static str,
     pub(crate) well: &'static str,
     pub(crate) waiting_batches: &'static str,
+    /// All waiting batches, and those that only a newer version reads.
+    pub(crate) newer_batches: fn(&str, &str) -> String,
     pub(crate) bytes_on_disk: &'static str,
     pub(crate) bytes_per_record: &'static str,
     pub(crate) kept_for: &'static str,

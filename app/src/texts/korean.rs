@@ -159,6 +159,9 @@ pub(super) static TEXTS: Texts = Texts {
     health: "상태",
     well: "정상",
     waiting_batches: "대기 중인 배치",
+    newer_batches: |all, newer| {
+        format!("{all}건 중 {newer}건은 더 새로운 Logboom 버전이 필요합니다. 이 노드를 업데이트하세요.")
+    },
     bytes_on_disk: "디스크",
     bytes_per_record: "로그당 바이트",
     kept_for: "보존 기간",

@@ -35,6 +35,8 @@ pub struct Options {
     /// queue and all confirmed messages (observed with RabbitMQ 3.10, which keeps it in Mnesia). Happens once per
     /// queue.
     pub new_queue_rest: Duration,
+    /// How long a batch of a newer version is held before it is returned to the queue for a newer node.
+    pub newer_pause: Duration,
     /// The supervisor of the engine's tasks.
     pub supervisor: Supervisor,
 }
@@ -48,6 +50,7 @@ impl Default for Options {
             prefetch_bytes: 24 << 20,
             decoded_bytes: 16 << 20,
             new_queue_rest: Duration::from_secs(3),
+            newer_pause: Duration::from_secs(1),
             supervisor: Supervisor::default(),
         }
     }

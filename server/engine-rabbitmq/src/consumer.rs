@@ -17,7 +17,9 @@ use crate::{
     config::Address,
     connection::{self, Failure},
     events,
+    flights::CONTENT_TYPE,
     inbox::Inbox,
+    newer::Newer,
     sessions::Part,
     state::State,
     topology,
@@ -42,6 +44,7 @@ pub(crate) struct Consumer {
     pub(crate) state: Arc<State>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) unacked: Arc<Unacked>,
+    pub(crate) newer: Newer,
     /// Whether the broker should deliver: false from a release until the next receive.
     pub(crate) wanted: watch::Receiver<bool>,
     pub(crate) generation: u64,
@@ -65,6 +68,8 @@ impl Part for Consumer {
         let ended = self.consume(&connection, &channel, stalled, stop).await;
         // Before the channel closes: acknowledgements on it would fail, and deliveries in the inbox become void.
         self.unacked.end().await;
+        self.newer.clear();
+        self.state.set_newer(0);
         if ended.is_ok() {
             // The channel first, because it preserves order: closing the connection may overtake and lose recent
             // acknowledgements.
@@ -92,7 +97,7 @@ impl Consumer {
     ) -> Result<(), Failure> {
         let mut connection_events = connection.events_listener();
         let mut subscription: Option<Subscription> = None;
-        let mut undecoded: VecDeque<(Receipt, Vec<u8>)> = VecDeque::new();
+        let mut undecoded: VecDeque<Undecoded> = VecDeque::new();
         loop {
             let wanted = *self.wanted.borrow_and_update();
             let held = self.unacked.bytes();
@@ -132,9 +137,15 @@ impl Consumer {
                     None => return Err(Failure::Away("the queue was deleted".to_owned())),
                 },
                 () = std::future::ready(()), if can_decode && has_room => {
-                    if let Some((receipt, bytes)) = undecoded.pop_front() {
-                        self.decode(receipt, bytes).await;
+                    if let Some(message) = undecoded.pop_front() {
+                        self.decode(message).await;
                     }
+                }
+                () = self.newer.due() => {
+                    let due = self.newer.take_due();
+                    self.state.set_newer(self.newer.count());
+                    events::newer_returned(due.len());
+                    self.unacked.release(&due).await;
                 }
                 () = self.inbox.room(), if can_decode && !has_room => {}
                 () = self.unacked.wait_settled(), if subscription.is_none() => {}
@@ -151,13 +162,25 @@ impl Consumer {
         Ok(Subscription { deliveries: connection::with_timeout(consume).await?, messages })
     }
 
-    async fn track(&mut self, message: Message) -> (Receipt, Vec<u8>) {
+    async fn track(&mut self, message: Message) -> Undecoded {
         let bytes = message.data.len() + OVERHEAD;
         self.window.arrived(bytes);
-        (self.unacked.track(message.delivery_tag, bytes).await, message.data)
+        let content_type = message.properties.content_type().as_ref();
+        Undecoded {
+            receipt: self.unacked.track(message.delivery_tag, bytes).await,
+            is_batch: content_type.is_some_and(|found| found.as_str() == CONTENT_TYPE),
+            bytes: message.data,
+        }
     }
 
-    async fn decode(&self, receipt: Receipt, bytes: Vec<u8>) {
+    async fn decode(&mut self, message: Undecoded) {
+        let Undecoded { receipt, is_batch, bytes } = message;
+        // Without the content type it is no batch, whatever its first byte is.
+        if is_batch && let Some(format) = envelope::newer_format(&bytes) {
+            self.newer.hold(receipt, format);
+            self.state.set_newer(self.newer.count());
+            return;
+        }
         let content = if bytes.len() <= QUICK_BYTES {
             decode(bytes)
         } else {
@@ -169,6 +192,14 @@ impl Consumer {
         };
         self.inbox.put(Delivery { receipt, content });
     }
+}
+
+/// A received message.
+struct Undecoded {
+    receipt: Receipt,
+    /// Whether its sender says that it is a batch.
+    is_batch: bool,
+    bytes: Vec<u8>,
 }
 
 /// A subscription and its prefetch count.

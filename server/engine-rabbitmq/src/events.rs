@@ -63,3 +63,17 @@ pub(crate) fn undecodable(bytes: usize, reason: &str) {
 pub(crate) fn acknowledgement_lost(deliveries: usize, reason: &str) {
     debug!(deliveries, "could not acknowledge, rabbitmq will redeliver: {reason}");
 }
+
+/// The queue has a batch that only a newer version reads. Logged once a minute while such batches come.
+pub(crate) fn newer(format: u8) {
+    warn!(
+        format,
+        "the queue has batches of a newer version of logboom: they wait for a newer node; update this node if there is \
+         none"
+    );
+}
+
+/// Batches of a newer version were returned to the queue.
+pub(crate) fn newer_returned(batches: usize) {
+    counter!("logboom_rabbitmq_newer_returned_total").increment(batches as u64);
+}

@@ -24,6 +24,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::connection::Failure;
 
+/// The content type of a batch.
+pub(crate) const CONTENT_TYPE: &str = "application/x-logboom-batch";
+
 /// A message to send, and its caller.
 #[derive(Debug)]
 pub(crate) struct Publication {
@@ -91,7 +94,7 @@ impl Flights {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let properties = BasicProperties::default()
                 .with_delivery_mode(2)
-                .with_content_type("application/x-logboom-batch".into())
+                .with_content_type(CONTENT_TYPE.into())
                 .with_message_id(message_id.into())
                 .with_correlation_id(id.to_string().into());
             let confirm = channel.basic_publish("".into(), queue, options, &body, properties).await?;

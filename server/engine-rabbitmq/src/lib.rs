@@ -20,6 +20,9 @@
 //! broker redelivers those messages, and the store's ledger deduplicates them. Released batches are requeued, and the
 //! consumer is cancelled until the next `receive`, so that batches do not circulate while the store is unavailable.
 //!
+//! Batches of a newer version ([`newer`]) are held for a second and then returned, so that a newer node receives them.
+//! A message counts as a batch by its content type, so foreign bytes become dead letters and do not wait.
+//!
 //! # Connections ([`connection`], [`sessions`])
 //!
 //! Both are supervised: a lost connection is reopened with exponential backoff, and the queue is declared again.
@@ -38,6 +41,7 @@ mod consumer;
 mod events;
 mod flights;
 mod inbox;
+mod newer;
 mod publisher;
 mod queue;
 mod sessions;

@@ -19,6 +19,7 @@ use crate::{
     consumer::Consumer,
     flights::{Publication, Verdict},
     inbox::Inbox,
+    newer::Newer,
     publisher::Publisher,
     sessions,
     state::{State, Trouble},
@@ -103,6 +104,7 @@ impl RabbitQueue {
             state: state.clone(),
             inbox: inbox.clone(),
             unacked: unacked.clone(),
+            newer: Newer::new(options.newer_pause),
             wanted: wanted.subscribe(),
             generation: 0,
         };
@@ -199,6 +201,7 @@ impl Queue for RabbitQueue {
             trouble: trouble.or_else(|| Some(self.state.trouble()?.text())),
             depth: self.state.ready() + self.unacked.count(),
             space: None,
+            newer: self.state.newer(),
         }
     }
 

@@ -44,12 +44,14 @@ pub(crate) struct State {
     publishing: watch::Sender<Option<Trouble>>,
     /// Messages in the queue that are not delivered to a consumer.
     ready: AtomicU64,
+    /// Batches of a newer version that this node holds.
+    newer: AtomicU64,
 }
 
 impl State {
     pub(crate) fn new() -> Self {
         let trouble = Trouble::Away("not connected yet".to_owned());
-        Self { publishing: watch::Sender::new(Some(trouble)), ready: AtomicU64::new(0) }
+        Self { publishing: watch::Sender::new(Some(trouble)), ready: AtomicU64::new(0), newer: AtomicU64::new(0) }
     }
 
     pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) {
@@ -66,6 +68,14 @@ impl State {
 
     pub(crate) fn set_ready(&self, messages: u64) {
         self.ready.store(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_newer(&self, batches: u64) {
+        self.newer.store(batches, Ordering::Relaxed);
+    }
+
+    pub(crate) fn newer(&self) -> u64 {
+        self.newer.load(Ordering::Relaxed)
     }
 
     pub(crate) fn ready(&self) -> u64 {

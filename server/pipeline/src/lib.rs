@@ -34,6 +34,7 @@ pub mod envelope;
 pub mod error;
 pub mod events;
 pub mod follow;
+mod formats;
 mod in_flight;
 pub mod lease;
 pub mod live;

@@ -74,6 +74,9 @@ pub struct QueueStatus {
     pub depth: u64,
     /// The disk space, of a queue with a limit of its own.
     pub space: Option<Space>,
+    /// Batches at hand that only a newer version of Logboom reads. They are returned to the queue, where they wait for a
+    /// newer node.
+    pub newer: u64,
 }
 
 /// The disk space of a queue.

@@ -125,7 +125,7 @@ impl Inner {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: resident(),
-            queue: QueueView { engine: queue.engine, trouble: queue.trouble, depth: queue.depth },
+            queue: QueueView { engine: queue.engine, trouble: queue.trouble, depth: queue.depth, newer: queue.newer },
             store: StoreView {
                 engine: store.engine,
                 trouble: store.trouble,

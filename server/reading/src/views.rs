@@ -12,6 +12,7 @@ const ADDRESS_BYTES: usize = 4 * limits::QUERY_BYTES;
 /// The documents of saved views. In JSON an address may take twice its bytes.
 pub(crate) const VIEW: Kind = Kind {
     name: "view",
+    format: 1,
     plural: "saved views",
     most_bytes: 2 * ADDRESS_BYTES + 100,
     most_documents: limits::VIEWS,

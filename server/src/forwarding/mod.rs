@@ -26,7 +26,7 @@ pub(crate) use own::is_own;
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.
 pub(crate) const SINK: Kind =
-    Kind { name: "sink", plural: "sinks", most_bytes: 8 << 10, most_documents: 100, check: check_document };
+    Kind { name: "sink", format: 1, plural: "sinks", most_bytes: 8 << 10, most_documents: 100, check: check_document };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

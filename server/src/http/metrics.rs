@@ -14,6 +14,7 @@ async fn render(State(state): State<OperationState>) -> impl IntoResponse {
     let queue = state.queue.status();
     let store = state.store.status();
     gauge!("logboom_queue_depth_batches").set(queue.depth as f64);
+    gauge!("logboom_queue_newer_batches").set(queue.newer as f64);
     gauge!("logboom_queue_up").set(f64::from(u8::from(queue.trouble.is_none())));
     gauge!("logboom_store_records").set(store.records as f64);
     gauge!("logboom_store_bytes").set(store.bytes as f64);

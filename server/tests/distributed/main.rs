@@ -22,3 +22,4 @@ mod proxy;
 mod repetitions;
 mod tail;
 mod tls;
+mod upgrade;

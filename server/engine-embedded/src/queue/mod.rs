@@ -180,7 +180,8 @@ impl Queue for WalQueue {
             _ => trouble,
         });
         let space = Space { bytes: wal.bytes, limit: wal.bound, crowded: wal.crowded.map(Receipt) };
-        QueueStatus { engine: "embedded".to_owned(), trouble, depth: deliveries.depth(wal.last), space: Some(space) }
+        let depth = deliveries.depth(wal.last);
+        QueueStatus { engine: "embedded".to_owned(), trouble, depth, space: Some(space), newer: 0 }
     }
 
     async fn close(&self) {

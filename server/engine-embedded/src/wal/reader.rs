@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Content, Result, envelope};
+use pipeline::{Content, Error, Result, envelope};
 
 use super::{
     events, io_error,
@@ -18,7 +18,8 @@ const LOST_BYTES: usize = 1 << 20;
 /// The durable frames after `after`, up to about `max_records` records.
 ///
 /// # Errors
-/// `Unavailable` if the disk cannot be read. Damage is not an error but a delivery.
+/// `Unavailable` if the disk cannot be read, or if the next frame has a batch that only a newer version reads: it and all
+/// later ones wait for that version. Damage is not an error but a delivery.
 pub(super) fn read(log: &Log, after: u64, max_records: usize) -> Result<Vec<(u64, Content)>> {
     let mut found = Found { frames: Vec::new(), records: 0, bytes: 0 };
     let missing = log.state.lock().missing.filter(|(_, last)| after < *last);
@@ -29,8 +30,13 @@ pub(super) fn read(log: &Log, after: u64, max_records: usize) -> Result<Vec<(u64
     }
     while !found.is_full(max_records) {
         let Some(view) = log.view(after) else { break };
-        read_segment(&view, after, max_records, &mut found).map_err(|error| io_error("read", &log.folder, &error))?;
-        after = view.last;
+        let newer = read_segment(&view, after, max_records, &mut found)
+            .map_err(|error| io_error("read", &log.folder, &error))?;
+        match newer {
+            None => after = view.last,
+            Some(newer) if found.frames.is_empty() => return Err(newer.error()),
+            Some(_) => break,
+        }
     }
     Ok(found.frames)
 }
@@ -53,13 +59,33 @@ impl Found {
     }
 }
 
-fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) -> std::io::Result<()> {
+/// A frame with a batch that only a newer version reads.
+struct Newer {
+    frame: u64,
+    format: u8,
+}
+
+impl Newer {
+    fn error(&self) -> Error {
+        let Self { frame, format } = self;
+        Error::unavailable(format!(
+            "frame {frame} of the write-ahead log has a batch of format {format}, which a newer version of Logboom has \
+             written; start that version again. Nothing is lost: this batch and all after it wait"
+        ))
+    }
+}
+
+/// Reads until `found` is full, or up to a frame of a newer version, which is returned.
+fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) -> std::io::Result<Option<Newer>> {
     let View { file, header, start, .. } = view;
     let mut walk = Walk::new(file.as_ref(), header.salt, start.number, start.offset, view.end, Some(view.last));
     while !found.is_full(max_records) {
         match walk.next()? {
             Some(Piece::Frame { frame, offset }) if frame.number > after => {
                 let payload = walk.payload(&frame, offset)?;
+                if let Some(format) = envelope::newer_format(payload) {
+                    return Ok(Some(Newer { frame: frame.number, format }));
+                }
                 let content = match envelope::decode(payload) {
                     Ok(batch) => Content::Batch(Arc::new(batch)),
                     Err(error) => Content::Undecodable { bytes: payload.to_vec(), reason: error.message },
@@ -76,7 +102,7 @@ fn read_segment(view: &View, after: u64, max_records: usize, found: &mut Found) 
             None => break,
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The delivery that replaces the frames `first..=last`.

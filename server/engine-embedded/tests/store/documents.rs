@@ -6,7 +6,8 @@ use pipeline::{Documents, Expected, Json, Kind, Version, documents::unchecked};
 
 use crate::support::in_memory;
 
-const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 100, most_documents: 9, check: unchecked };
+const NOTE: Kind =
+    Kind { name: "note", format: 1, plural: "notes", most_bytes: 100, most_documents: 9, check: unchecked };
 
 /// Starts a call and drops it.
 async fn abandon(call: impl Future) {

@@ -15,7 +15,8 @@ const STORED: u64 = 12;
 const QUEUED: u64 = 5;
 /// The first format with documents, and the one that its folder holds.
 const DOCUMENTS: u32 = 4;
-const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 100, most_documents: 1, check: unchecked };
+const NOTE: Kind =
+    Kind { name: "note", format: 1, plural: "notes", most_bytes: 100, most_documents: 1, check: unchecked };
 const NOTE_TEXT: &str = "{\"b\": 1.10, \"a\": \"\\u0000 로그\"}";
 
 /// Records whose every byte is written here: no random numbers, whose making may change.
@@ -92,7 +93,8 @@ async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
 /// that had a table of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn views_that_were_saved_before_there_were_documents_are_documents_now() {
-    const VIEW: Kind = Kind { name: "view", plural: "views", most_bytes: 1_000, most_documents: 5, check: unchecked };
+    const VIEW: Kind =
+        Kind { name: "view", format: 1, plural: "views", most_bytes: 1_000, most_documents: 5, check: unchecked };
     let scratch = tempfile::tempdir().unwrap();
     copied(&folder("3-views"), scratch.path());
     // The second time nothing is left to migrate.

@@ -7,8 +7,10 @@ use sqlx::{PgPool, Row};
 
 use crate::support::{fresh_database, open, session};
 
-const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 1_000, most_documents: 5, check: unchecked };
-const VIEW: Kind = Kind { name: "view", plural: "saved views", most_bytes: 1_000, most_documents: 5, check: unchecked };
+const NOTE: Kind =
+    Kind { name: "note", format: 1, plural: "notes", most_bytes: 1_000, most_documents: 5, check: unchecked };
+const VIEW: Kind =
+    Kind { name: "view", format: 1, plural: "saved views", most_bytes: 1_000, most_documents: 5, check: unchecked };
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3_600);

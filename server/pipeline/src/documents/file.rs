@@ -125,8 +125,10 @@ mod tests {
     use super::*;
     use crate::documents::unchecked;
 
-    const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 40, most_documents: 2, check: text_only };
-    const LIST: Kind = Kind { name: "list", plural: "lists", most_bytes: 40, most_documents: 2, check: unchecked };
+    const NOTE: Kind =
+        Kind { name: "note", format: 1, plural: "notes", most_bytes: 40, most_documents: 2, check: text_only };
+    const LIST: Kind =
+        Kind { name: "list", format: 1, plural: "lists", most_bytes: 40, most_documents: 2, check: unchecked };
 
     fn text_only(_: &str, body: &Json) -> Result<()> {
         body.read::<String>().map(drop)

@@ -127,7 +127,8 @@ mod tests {
     use super::*;
     use crate::documents::unchecked;
 
-    const NOTE: Kind = Kind { name: "note", plural: "notes", most_bytes: 40, most_documents: 2, check: unchecked };
+    const NOTE: Kind =
+        Kind { name: "note", format: 1, plural: "notes", most_bytes: 40, most_documents: 2, check: unchecked };
 
     fn file(names: &[&str]) -> String {
         let documents: Vec<String> =

@@ -10,6 +10,7 @@
 //! | `file` | the format of exports, imports and configuration files |
 //! | `folder` | documents that are given as files at start (`--config-dir`) |
 //! | `overlay` | those files laid over a store of documents |
+//! | `formatted` | the format number in the stored text, for clusters of two versions |
 //!
 //! Each change of a kind gets the next number, and that number is the version of the kind and of
 //! the document. So a version is never used twice, also not by a document that was deleted and
@@ -17,6 +18,7 @@
 
 pub mod file;
 pub mod folder;
+mod formatted;
 mod json;
 mod overlay;
 
@@ -25,7 +27,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use model::limits;
 
-pub use self::{json::Json, overlay::Overlay};
+pub use self::{formatted::Formatted, json::Json, overlay::Overlay};
 use crate::{Error, Lease, Result};
 
 /// A store of documents.
@@ -73,6 +75,9 @@ pub trait Documents: Send + Sync + 'static {
 pub struct Kind {
     /// In files and in the store. It never changes.
     pub name: &'static str,
+    /// The format of the bodies, from 1 on. It grows with a change that older versions could not read: see
+    /// [`Formatted`].
+    pub format: u32,
     /// Several of them, in errors, such as `saved views`.
     pub plural: &'static str,
     /// The most bytes of one document as JSON.
@@ -219,7 +224,8 @@ mod tests {
     use super::*;
     use crate::ErrorClass;
 
-    const KIND: Kind = Kind { name: "note", plural: "notes", most_bytes: 10, most_documents: 2, check: unchecked };
+    const KIND: Kind =
+        Kind { name: "note", format: 1, plural: "notes", most_bytes: 10, most_documents: 2, check: unchecked };
 
     #[test]
     fn an_error_about_a_limit_names_the_kind_the_limit_and_the_way_out() {

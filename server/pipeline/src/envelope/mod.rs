@@ -2,7 +2,7 @@
 //!
 //! One format byte, then a protobuf message of columns over a dictionary of words
 //! (`proto/logboom/internal/envelope.proto`), compressed if that saves space. The format byte allows a new codec while
-//! old batches stay readable.
+//! old batches stay readable, and an older node leaves newer batches in the queue ([`newer_format`]).
 //!
 //! Encoding is on the path of every record: it makes one pass, copies each text once, and reuses one compressor per
 //! thread. Decoding treats its input as untrusted: it checks sizes before it allocates, and every index and length.
@@ -13,7 +13,7 @@ mod dictionary;
 mod read;
 mod write;
 
-use crate::{Batch, Error, Result};
+use crate::{Batch, Error, Result, formats::generation};
 
 /// The limit of a decoded batch in bytes: of the protobuf message, and of [`Batch::weight`]. The admit stage limits a
 /// batch to [`ADMITTED_WEIGHT`], so every encoded batch can be decoded.
@@ -37,6 +37,12 @@ pub fn encode(batch: &Batch) -> Vec<u8> {
 pub fn decode(bytes: &[u8]) -> Result<Batch> {
     let envelope = codec::unpack(bytes).map_err(corrupt)?;
     read::batch(envelope).map_err(corrupt)
+}
+
+/// The format of a batch that only a newer version of Logboom reads; `None` for a batch of this version and for bytes
+/// that are no batch. Such a batch must stay in the queue for a newer node.
+pub fn newer_format(bytes: &[u8]) -> Option<u8> {
+    codec::newer_format(generation(), bytes)
 }
 
 fn corrupt(reason: String) -> Error {

@@ -2,8 +2,8 @@ use model::{Record, RecordId, Severity, Text, Value, limits};
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::{codec, decode, encode, write};
-use crate::{Batch, BatchId, ErrorClass};
+use super::{codec, decode, encode, newer_format, write};
+use crate::{Batch, BatchId, ErrorClass, formats::Generation};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -174,9 +174,25 @@ fn a_few_bytes_cannot_name_a_long_word_often_enough_to_fill_the_memory() {
 }
 
 #[test]
-fn an_unknown_format_says_that_a_newer_version_may_have_written_it() {
-    let error = decode(&[9, 1, 2, 3]).unwrap_err();
+fn batches_of_a_newer_version_are_told_from_bytes_that_are_no_batch() {
+    let envelope = write::columns(&plain_batch(40, "a"));
+    let [previous, current, next] = [Generation::Previous, Generation::Current, Generation::Next]
+        .map(|generation| codec::pack_as(generation, &envelope));
+    assert!(previous.len() > current.len(), "only the current one is compressed");
+    for bytes in [&previous, &current] {
+        assert_eq!((newer_format(bytes), codec::unpack(bytes).as_ref()), (None, Ok(&envelope)));
+    }
+    assert_eq!(newer_format(&next), Some(2));
+    let error = decode(&next).unwrap_err();
     assert!(error.message.contains("newer version"), "{error}");
+    assert_eq!(codec::newer_format(Generation::Next, &next), None);
+    for bytes in [&previous, &current, &next] {
+        assert_eq!(codec::unpack_as(Generation::Next, bytes).as_ref(), Ok(&envelope));
+    }
+    for (bytes, newer) in [(&b"\x1f"[..], Some(31)), (b" no batch", None), (b"{}", None), (b"", None)] {
+        assert_eq!(newer_format(bytes), newer);
+        assert!(decode(bytes).is_err());
+    }
 }
 
 /// A benchmark, not a test: `cargo test -p pipeline --release -- --ignored --nocapture`.

@@ -7,8 +7,14 @@ use super::Definition;
 use crate::{Documents, Error, Expected, Json, Kind, Lease, Result, documents::unchecked};
 
 /// The cursors. They belong to the store's positions, so they are neither exported nor imported.
-pub const CURSOR: Kind =
-    Kind { name: "sink-cursor", plural: "sink cursors", most_bytes: 8 << 10, most_documents: 1000, check: unchecked };
+pub const CURSOR: Kind = Kind {
+    name: "sink-cursor",
+    format: 1,
+    plural: "sink cursors",
+    most_bytes: 8 << 10,
+    most_documents: 1000,
+    check: unchecked,
+};
 
 /// What a follower has delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,8 +21,14 @@ use crate::{
 };
 
 /// The paused sinks: a document with the name of each.
-pub const PAUSE: Kind =
-    Kind { name: "sink-pause", plural: "paused sinks", most_bytes: 1024, most_documents: 1000, check: unchecked };
+pub const PAUSE: Kind = Kind {
+    name: "sink-pause",
+    format: 1,
+    plural: "paused sinks",
+    most_bytes: 1024,
+    most_documents: 1000,
+    check: unchecked,
+};
 
 /// What followers need.
 #[derive(Clone)]

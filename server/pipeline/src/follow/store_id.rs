@@ -4,7 +4,7 @@ use crate::{Documents, Expected, Json, Kind, Result, documents::unchecked};
 
 /// The id of the store: one document. All nodes of a store share it.
 const STORE: Kind =
-    Kind { name: "store", plural: "ids of the store", most_bytes: 64, most_documents: 1, check: unchecked };
+    Kind { name: "store", format: 1, plural: "ids of the store", most_bytes: 64, most_documents: 1, check: unchecked };
 const NAME: &str = "id";
 
 /// The id of the store: 8 hexadecimal digits, chosen at the first call.

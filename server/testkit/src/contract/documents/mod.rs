@@ -10,10 +10,10 @@ pub use keeping::*;
 
 /// A kind of the suite's own.
 const NOTE: Kind =
-    Kind { name: "contract-note", plural: "notes", most_bytes: 1_000, most_documents: 20, check: unchecked };
+    Kind { name: "contract-note", format: 1, plural: "notes", most_bytes: 1_000, most_documents: 20, check: unchecked };
 /// Another one, to see that kinds do not meet.
 const OTHER: Kind =
-    Kind { name: "contract-other", plural: "others", most_bytes: 10, most_documents: 2, check: unchecked };
+    Kind { name: "contract-other", format: 1, plural: "others", most_bytes: 10, most_documents: 2, check: unchecked };
 
 /// Instantiates the suite; see [`crate::contract`].
 #[macro_export]
