@@ -41,6 +41,7 @@ pub mod log;
 pub mod normalise;
 pub mod queue;
 pub mod relay;
+pub mod replay;
 pub mod store;
 pub mod supervisor;
 
