@@ -130,6 +130,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             parts,
             views,
             followers: Arc::clone(&followers),
+            replays: Arc::clone(&replays),
             supervisor: supervisor.clone(),
             recent,
             doors: Arc::clone(&doors_known),
