@@ -12,7 +12,7 @@ use leptos::server_fn::{
 #[cfg(feature = "ssr")]
 use model::api::{
     ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PartAsideView,
-    PatternsView, SavedView, SinkView, SnippetView, TaskView,
+    PatternsView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,8 @@ pub struct Losses {
     pub aside: Vec<PartAsideView>,
     pub letters: LettersPage,
     pub sinks: Vec<SinkView>,
+    /// The newest replays first.
+    pub replays: Vec<ReplayView>,
     /// The long-running tasks of the server.
     pub tasks: Vec<TaskView>,
     /// The outcome of the user's last action.

@@ -5,7 +5,7 @@ import { freePort, until } from '../fixtures/process.ts';
 import { Program } from '../fixtures/program.ts';
 import { type Fault, protocols, Receiver } from '../fixtures/receiver.ts';
 import { Rsyslog } from '../fixtures/rsyslog.ts';
-import { sink } from '../fixtures/sinks.ts';
+import { inStore, sink } from '../fixtures/sinks.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const BATCHES = 20;
@@ -15,15 +15,6 @@ const FAULTS: Fault[] = ['is slow', 'is full', 'accepts', 'dies', 'is too busy',
 const messages = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `order ${from + n}`);
 /** Few enough to be found by halving. */
 const isRefused = (message: string) => /^order \d*[27]999$/.test(message) || message === 'order 0';
-
-/** All records of a service in the order of the store. Several nodes of one store take batches from one queue, so it may
- * differ from the order in which they were pushed. */
-async function inStore(api: Api, service: string): Promise<{ id: string; message: string }[]> {
-  const answer = await api.get('/api/v1/export', { query: `service:${service}`, from: '1970-01-01T00:00:00Z' });
-  const lines = (await answer.text()).split('\n').filter(Boolean);
-  const records = lines.map((line) => JSON.parse(line) as { id: string; position: string; message: string });
-  return records.sort((a, b) => (BigInt(a.position) < BigInt(b.position) ? -1 : 1));
-}
 
 async function push(api: Api, service: string, from: number, to: number): Promise<void> {
   for (let batch = from; batch < to; batch += 1) {

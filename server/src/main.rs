@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Command::DeadLetters(options) => {
             runtime.block_on(commands::dead_letters::run(&options)).inspect_err(print_error)
         }
-        Command::Replay(options) => runtime.block_on(commands::dead_letters::replay(&options)).inspect_err(print_error),
+        Command::Replay(options) => runtime.block_on(commands::replay::run(&options)).inspect_err(print_error),
         Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
     };

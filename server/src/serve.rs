@@ -80,7 +80,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Arc::clone(&live),
         options.retention.described(),
     );
-    let letters = Letters::new(store.clone(), ingest.clone(), clock, options.retention.dead_letters());
+    let letters = Letters::new(store.clone(), ingest.clone(), clock.clone(), options.retention.dead_letters());
     let parts = Parts::new(store.clone());
     let views = Views::new(Arc::clone(&documents));
     let transfer = Transfer::new(Arc::clone(&documents));
@@ -95,6 +95,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     };
     let listening =
         options.receive.listen.addresses().chain(options.receive.streams.doors.addresses()).collect::<Vec<_>>();
+    let replays = forwarding::start_replays(&definitions, &store_id, &follow_options)?;
     let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
@@ -110,6 +111,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             letters: letters.clone(),
             parts: parts.clone(),
             followers: Arc::clone(&followers),
+            replays: Arc::clone(&replays),
+            clock,
             live: Arc::clone(&live),
             queue: Arc::clone(&queue),
             store: store.clone(),
@@ -127,6 +130,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             parts,
             views,
             followers: Arc::clone(&followers),
+            replays: Arc::clone(&replays),
             supervisor: supervisor.clone(),
             recent,
             doors: Arc::clone(&doors_known),
@@ -185,7 +189,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
-        followers.close().await;
+        tokio::join!(followers.close(), replays.close());
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");

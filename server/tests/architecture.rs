@@ -77,7 +77,8 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
 const NOT_IN_MODEL: [&str; 7] = ["tokio", "futures", "rand", "getrandom", "uuid", "reqwest", "web-sys"];
 
 /// The store's methods that answer a question about records.
-const READING_METHODS: [&str; 7] = ["search", "aggregate", "get", "context", "read_after", "newest", "follow"];
+const READING_METHODS: [&str; 8] =
+    ["search", "aggregate", "get", "context", "read_after", "read_range", "newest", "follow"];
 
 /// The ports to what is stored, and the files of the program that may name them: the one that
 /// opens a store, and the state of health and metrics, which wants the status and no records.

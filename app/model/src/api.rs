@@ -274,6 +274,39 @@ pub struct SinkView {
     pub error: Option<String>,
 }
 
+/// A replay: records that are sent to a sink once more.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReplayView {
+    pub id: String,
+    /// The day in UTC, such as `2026-11-19`; `null` for other times.
+    pub day: Option<String>,
+    /// The times of the records, in RFC 3339; `to_time` is exclusive.
+    pub from: String,
+    pub to_time: String,
+    /// The name of the sink.
+    pub to: String,
+    /// The destination, without secrets.
+    pub target: String,
+    /// A filter beside that of the sink; empty for all records.
+    pub query: String,
+    /// `running`, `done`, `failed` or `cancelled`.
+    pub state: String,
+    /// Delivered records.
+    pub sent: u64,
+    /// Records that the destination refused; they are dead letters of the sink.
+    pub refused: u64,
+    /// An estimate of the number of all records; `null` until they are counted.
+    pub total: Option<u64>,
+    /// The position of the last delivered record; `null` before the first.
+    pub position: Option<String>,
+    /// When it was started, in RFC 3339.
+    pub started: String,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// Why it failed, or the last error of the destination.
+    pub error: Option<String>,
+}
+
 /// The state and traffic of the server at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FiguresView {

@@ -6,13 +6,14 @@
 use leptos::prelude::*;
 use model::api::{DeadLetterView, PartAsideView, TaskView};
 
-use super::{forwarding::sinks, system::bytes};
+use super::{forwarding::sinks, replays::replays, system::bytes};
 use crate::{
     backend::{Done, LettersPage, Losses},
     state::{clock, histogram::grouped, url},
     texts::{
         Language, forwarding,
         losses::{LossTexts, of},
+        replays as replay_texts,
     },
 };
 
@@ -28,6 +29,7 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
     view! {
         {aside(t, &losses.aside)}
         {sinks(forwarding::of(language), &losses.sinks)}
+        {replays(replay_texts::of(language), &losses.sinks, &losses.replays)}
         <h2 id="dead-letters">{t.letters}</h2>
         <p class="quiet">{t.letters_text}</p>
         <p role="status" data-testid="replayed">{done}</p>
@@ -286,6 +288,7 @@ mod tests {
                 aside: vec![aside.clone()],
                 letters: letters.clone(),
                 sinks: Vec::new(),
+                replays: Vec::new(),
                 tasks: Vec::new(),
                 done: Some(Done::Deleted(2)),
             };

@@ -10,6 +10,8 @@ mod lazy;
 mod losses;
 mod not_found;
 mod overview;
+#[cfg(feature = "ssr")]
+mod replays;
 mod system;
 
 use leptos::prelude::*;

@@ -10,6 +10,8 @@ pub(crate) mod forwarding;
 mod korean;
 #[cfg(feature = "ssr")]
 pub(crate) mod losses;
+#[cfg(feature = "ssr")]
+pub(crate) mod replays;
 
 use leptos::prelude::*;
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use model::{
-    Position, Query, RecordId, StoredRecord,
+    Position, Query, RecordId, StoredRecord, TimeRange,
     aggregate::{Aggregation, Table},
 };
 use pipeline::{
@@ -177,7 +177,18 @@ impl Log for Store {
         query: &Query,
         limit: usize,
     ) -> Result<Vec<StoredRecord>> {
-        read::read_after(&self.pools.read, after, upto, query, limit).await
+        read::read_by_position(&self.pools.read, None, (after, upto), query, limit).await
+    }
+
+    async fn read_range(
+        &self,
+        range: TimeRange,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        read::read_by_position(&self.pools.read, Some(range), (after, upto), query, limit).await
     }
 
     fn status(&self) -> StoreStatus {

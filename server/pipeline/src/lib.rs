@@ -42,6 +42,7 @@ pub mod log;
 pub mod normalise;
 pub mod queue;
 pub mod relay;
+pub mod replay;
 pub mod store;
 pub mod supervisor;
 

@@ -1,7 +1,7 @@
 //! The port to the stored records as a log: append, follow, status.
 
 use async_trait::async_trait;
-use model::{Position, Query, StoredRecord, time::Nanos};
+use model::{Position, Query, StoredRecord, TimeRange, time::Nanos};
 
 use crate::{Block, DeadLettersStatus, Delivery, Result};
 
@@ -30,6 +30,16 @@ pub trait Log: Send + Sync + 'static {
     /// means that there are no more.
     async fn read_after(
         &self,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>>;
+
+    /// As [`Log::read_after`], with only the records whose time is in `range`.
+    async fn read_range(
+        &self,
+        range: TimeRange,
         after: Position,
         upto: Position,
         query: &Query,

@@ -1,6 +1,6 @@
 //! The clock of requests, and time ranges in text form.
 
-use chrono::FixedOffset;
+use chrono::{FixedOffset, NaiveDate, NaiveTime};
 use model::{time, time::Nanos};
 use pipeline::{Error, Result, TimeRange};
 
@@ -23,6 +23,25 @@ impl Clock {
                 "{name} is {text:?}, which is not a time; write it as -15m, now, 2026-01-02T03:04:05Z or epoch milliseconds"
             ))
         })
+    }
+}
+
+impl Clock {
+    /// Parses a day in UTC, such as `2026-11-19`, that has begun.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field.
+    pub fn day(&self, name: &str, text: &str) -> Result<TimeRange> {
+        let day = Some(text).filter(|text| text.len() == 10).and_then(|text| text.parse::<NaiveDate>().ok());
+        let start = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_nanos_opt();
+        let range = day.and_then(|day| Some(TimeRange { from: start(day)?, to: start(day.succ_opt()?)? }));
+        let range = range.ok_or_else(|| {
+            Error::invalid(format!("{name} is {text:?}, which is not a day in UTC; write it as 2026-11-19"))
+        })?;
+        if range.from > self.now() {
+            return Err(Error::invalid(format!("{name} is {text}, which has not begun in UTC; name a day that has")));
+        }
+        Ok(range)
     }
 }
 

@@ -138,6 +138,16 @@ impl Definition {
         self.kind.transport == "file" && self.parameters.clone().take("format").as_deref() == Some("s2")
     }
 
+    /// The definition for a replay: the same destination, except that a file sink writes files of its own, whose names
+    /// end in `.replay-ID`. Two writers of one file would damage each other's lines.
+    pub fn for_replay(&self, id: &str) -> Self {
+        let mut definition = self.clone();
+        if self.kind.transport == "file" {
+            definition.url.set_path(&format!("{}.replay-{id}", self.url.path()));
+        }
+        definition
+    }
+
     /// Builds the sink. Connects to nothing yet. `own` is the id of this store, 8 hexadecimal digits; sinks to other
     /// systems add it to the attribute `logboom.via` of each record.
     ///

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, header::CONTENT_TYPE};
 use url::Url;
 
 /// The server to call.
@@ -36,7 +36,7 @@ impl Server {
         self.send(method, path, parameters, Vec::new()).await
     }
 
-    /// Calls the server with a body; otherwise like [`Server::call`].
+    /// Calls the server with a body of JSON; otherwise like [`Server::call`].
     ///
     /// # Errors
     /// As [`Server::call`].
@@ -51,6 +51,7 @@ impl Server {
         url.query_pairs_mut().extend_pairs(parameters);
         let response = Self::client()
             .request(method, url)
+            .header(CONTENT_TYPE, "application/json")
             .body(body)
             .send()
             .await

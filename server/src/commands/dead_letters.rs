@@ -1,4 +1,4 @@
-//! `logboom dead-letters` and `logboom replay`: lists, deletes and replays batches that could not be stored.
+//! `logboom dead-letters`: lists, deletes and replays batches that could not be stored.
 
 use std::io::Write as _;
 
@@ -210,9 +210,7 @@ async fn delete(options: &SomeOptions) -> anyhow::Result<()> {
     each(options, Method::DELETE, "", "deleted").await
 }
 
-/// # Errors
-/// The server cannot be reached, or a letter cannot be replayed; the others are.
-pub(crate) async fn replay(options: &SomeOptions) -> anyhow::Result<()> {
+async fn replay(options: &SomeOptions) -> anyhow::Result<()> {
     each(options, Method::POST, "/replay", "replayed").await
 }
 

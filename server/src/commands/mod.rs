@@ -7,6 +7,7 @@ pub(crate) mod documents;
 pub(crate) mod export;
 pub(crate) mod parts;
 pub(crate) mod print;
+pub(crate) mod replay;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod tail;

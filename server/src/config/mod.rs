@@ -26,14 +26,8 @@ pub(crate) use sinks::SinkOptions;
 pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
-    check::CheckOptions,
-    dead_letters::{DeadLetterOptions, SomeOptions},
-    documents::DocumentsOptions,
-    export::ExportOptions,
-    parts::PartsOptions,
-    search::SearchOptions,
-    send::SendOptions,
-    tail::TailOptions,
+    check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions, export::ExportOptions,
+    parts::PartsOptions, replay::ReplayOptions, search::SearchOptions, send::SendOptions, tail::TailOptions,
 };
 
 /// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
@@ -83,8 +77,9 @@ pub(crate) enum Command {
     /// List the batches that a running server could not store, newest first: id, time, records, sender and reason;
     /// show, download, delete or replay them.
     DeadLetters(Box<DeadLetterOptions>),
-    /// Store dead letters of a running server again: `dead-letters replay`.
-    Replay(SomeOptions),
+    /// Send the records of a day to a sink of a running server once more, after the destination lost them; list and
+    /// cancel such replays. Dead letters have their own command, `dead-letters replay`.
+    Replay(Box<ReplayOptions>),
     /// Export the documents of a running server, such as saved views, or import them.
     Documents(DocumentsOptions),
 }

@@ -18,7 +18,7 @@ use model::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, Supervisor, TimeRange, follow::Followers};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange, follow::Followers, replay::Replays};
 use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
 
 use self::losses::{LossesParameters, letters_page};
@@ -28,6 +28,9 @@ use crate::{
     tasks::tasks,
 };
 
+/// The number of replays on the page System.
+const REPLAYS: usize = 20;
+
 /// The reader for the dashboard: an invalid query is searched as text, and a range with a missing end is open.
 pub(crate) struct Reading {
     pub(crate) reader: Reader,
@@ -36,6 +39,7 @@ pub(crate) struct Reading {
     pub(crate) parts: Parts,
     pub(crate) views: Views,
     pub(crate) followers: Arc<Followers>,
+    pub(crate) replays: Arc<Replays>,
     pub(crate) supervisor: Supervisor,
     /// The number of newest records on the first page.
     pub(crate) recent: usize,
@@ -128,7 +132,9 @@ impl Backend for Reading {
         let LossesParameters { filter, before, done } = LossesParameters::read(parameters);
         let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
         let sinks = forwarding::views(&self.followers);
-        Ok(Losses { aside: self.parts.aside(), letters, sinks, tasks: tasks(&self.supervisor), done })
+        let replays = self.replays.list().await.map_err(to_backend_error)?;
+        let replays = replays.into_iter().take(REPLAYS).map(forwarding::replay_view).collect();
+        Ok(Losses { aside: self.parts.aside(), letters, sinks, replays, tasks: tasks(&self.supervisor), done })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

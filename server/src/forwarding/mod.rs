@@ -3,8 +3,10 @@
 //! | file | content |
 //! |---|---|
 //! | `own` | whether an address is this server's own |
+//! | `replays` | sending the records of a day once more |
 
 mod own;
+mod replays;
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
@@ -22,6 +24,7 @@ use serde::Deserialize;
 use sinks::Definition;
 
 pub(crate) use own::is_own;
+pub(crate) use replays::{NewReplay, replay_view, start_replays};
 
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.

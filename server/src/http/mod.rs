@@ -11,6 +11,7 @@ mod logs;
 mod metrics;
 mod parts;
 pub(crate) mod problem;
+mod replays;
 mod s1;
 mod sinks;
 mod state;
@@ -47,6 +48,8 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(tasks::routes())
         .merge(sinks::routes())
         .merge(sinks::forms())
+        .merge(replays::routes())
+        .merge(replays::forms())
         .merge(health::routes())
         .merge(metrics::routes())
         .with_state(operation);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub};
-use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
+use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub, replay::Replays};
+use reading::{Clock, Figures, Letters, Parts, Reader, Transfer, Views};
 
 use super::write::IngestState;
 
@@ -34,6 +34,9 @@ pub(crate) struct OperationState {
     pub parts: Parts,
     /// The sinks.
     pub followers: Arc<Followers>,
+    pub replays: Arc<Replays>,
+    /// For the days of replays.
+    pub clock: Clock,
     /// The stream of figures ends with the live tails.
     pub live: Arc<LiveHub>,
     /// These two for their status alone: records are read by way of [`ReadingState`].

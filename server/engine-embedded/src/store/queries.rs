@@ -57,8 +57,19 @@ impl Log for EmbeddedStore {
         query: &Query,
         limit: usize,
     ) -> Result<Vec<StoredRecord>> {
+        self.read_range(TimeRange::ALL, after, upto, query, limit).await
+    }
+
+    async fn read_range(
+        &self,
+        range: TimeRange,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
         let query = query.clone();
-        let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
+        let window = Window { after: after.0, upto: upto.0, ..Window::of_time(range) };
         self.scan(&self.inner.searches, move |snapshot, cancel| {
             search(snapshot, &query, window, Order::Position, limit, cancel)
         })

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use engine_embedded::Options;
 use model::{
-    Position, Query, RecordId, StoredRecord,
+    Position, Query, RecordId, StoredRecord, TimeRange,
     aggregate::{Aggregation, Table},
 };
 use parking_lot::Mutex;
@@ -115,6 +115,17 @@ impl Log for Pair {
         limit: usize,
     ) -> Result<Vec<StoredRecord>> {
         self.store.read_after(after, upto, query, limit).await
+    }
+
+    async fn read_range(
+        &self,
+        range: TimeRange,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        self.store.read_range(range, after, upto, query, limit).await
     }
 
     fn status(&self) -> StoreStatus {

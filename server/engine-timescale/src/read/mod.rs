@@ -12,7 +12,7 @@ use sqlx::PgPool;
 pub(crate) use aggregate::aggregate;
 pub(crate) use neighbours::{context, get};
 pub(crate) use row::stored_record;
-pub(crate) use search::{read_after, search};
+pub(crate) use search::{read_by_position, search};
 
 /// The connections and layout for reads.
 #[derive(Debug, Clone)]

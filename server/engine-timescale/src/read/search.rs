@@ -174,11 +174,11 @@ fn partial(records: Vec<StoredRecord>, cursor: Option<Cursor>, range: TimeRange)
     SearchPage { records, next: cursor, searched_back_to }
 }
 
-/// See [`pipeline::Log::read_after`].
-pub(crate) async fn read_after(
+/// See [`pipeline::Log::read_after`] and [`pipeline::Log::read_range`].
+pub(crate) async fn read_by_position(
     pool: &PgPool,
-    after: Position,
-    upto: Position,
+    range: Option<TimeRange>,
+    (after, upto): (Position, Position),
     query: &Query,
     limit: usize,
 ) -> Result<Vec<StoredRecord>> {
@@ -190,6 +190,10 @@ pub(crate) async fn read_after(
     let mut after = after;
     loop {
         let mut statement = Statement::matching(query);
+        if let Some(range) = range {
+            // PostgreSQL then reads only the chunks of the range.
+            statement = statement.within(range);
+        }
         let exact = statement.exact;
         let missing = limit - records.len();
         let examined = if exact { missing } else { missing.max(VERIFIED_ROWS) };

@@ -10,6 +10,7 @@ mod dead_letters;
 mod ingest;
 mod live;
 mod relay;
+mod replay;
 mod supervisor;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -22,6 +23,7 @@ pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, Submissio
 pub(crate) use live::{FollowFailed, LiveMeters};
 pub use relay::describe_relay;
 pub(crate) use relay::{DestinationBack, DestinationFailed, OldestDropped, RecordsRefused, RelayFailed};
+pub(crate) use replay::{ReplayMeters, ReplayRunning};
 pub(crate) use supervisor::{TaskBroken, TaskFailed, task_up};
 
 use crate::ErrorClass;
@@ -84,6 +86,10 @@ pub fn describe() {
     );
     describe_histogram!("logboom_append_seconds", Unit::Seconds, "Duration of a store transaction.");
     describe_histogram!("logboom_append_records", Unit::Count, "Records of a store transaction.");
+    describe_gauge!("logboom_replays_running", Unit::Count, "Replays that this process runs.");
+    describe_counter!("logboom_replay_records_total", Unit::Count, "Records that replays delivered, by sink.");
+    describe_counter!("logboom_replay_refused_total", Unit::Count, "Records of replays that the sink refused.");
+    describe_counter!("logboom_replay_failures_total", Unit::Count, "Failed attempts of replays to send, by sink.");
     describe_gauge!("logboom_live_subscriptions", Unit::Count, "Open live tails.");
     describe_histogram!(
         "logboom_live_lag_seconds",

@@ -16,7 +16,7 @@ pub fn is_of_sink(producer: &str) -> bool {
 }
 
 /// Writes the refused records, with the reasons.
-pub(super) async fn dead_letters(
+pub(crate) async fn dead_letters(
     store: &(impl DeadLetters + ?Sized),
     sink: &str,
     refused: &[(StoredRecord, String)],

@@ -20,8 +20,8 @@ pub(crate) mod attempts;
 mod cursor;
 mod follower;
 mod followers;
-mod letters;
-mod source;
+pub(crate) mod letters;
+pub(crate) mod source;
 mod status;
 mod store_id;
 

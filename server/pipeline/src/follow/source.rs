@@ -23,22 +23,37 @@ pub(super) struct Source {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) live: Arc<LiveHub>,
     pub(super) query: Query,
-    /// The average weight of the records read last. It bounds the bytes of a read from the store.
+    pages: Pages,
+}
+
+/// Reads of the store, bounded in bytes by the average weight of the records read last.
+#[derive(Clone)]
+pub(crate) struct Pages {
     weight: usize,
 }
 
 /// The matching records of a range of positions.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) records: Vec<StoredRecord>,
+pub(crate) struct Found {
+    pub(crate) records: Vec<StoredRecord>,
     bytes: usize,
     /// Everything up to here was examined.
-    pub(super) upto: Position,
+    pub(crate) upto: Position,
 }
 
 impl Found {
+    /// Nothing yet, examined up to `after`.
+    pub(crate) fn after(after: Position) -> Self {
+        Self { upto: after, ..Self::default() }
+    }
+
+    /// A batch that was read before.
+    pub(crate) fn again(records: Vec<StoredRecord>, upto: Position) -> Self {
+        Self { records, bytes: 0, upto }
+    }
+
     /// Whether the batch has no room for more, so more records probably wait.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.records.len() >= RECORDS || self.bytes >= BYTES
     }
 
@@ -50,18 +65,22 @@ impl Found {
 
 impl Source {
     pub(super) fn new(store: Arc<dyn LogStore>, live: Arc<LiveHub>, query: Query) -> Self {
-        Self { store, live, query, weight: FIRST_WEIGHT }
+        Self { store, live, query, pages: Pages::default() }
     }
 
     /// The matching records from `after` on; empty with `upto == after` if there is nothing new.
     pub(super) async fn next(&mut self, after: Position) -> Result<Found> {
-        let mut found = Found { upto: after, ..Found::default() };
+        let mut found = Found::after(after);
         let newest = self.live.newest();
         while !found.is_full() && newest.is_some_and(|newest| found.upto < newest) {
             match self.live.read(found.upto) {
                 Read::Blocks(blocks) if blocks.is_empty() => break,
                 Read::Blocks(blocks) => self.take(&blocks, &mut found).await,
-                Read::Before(floor) => self.read_store(floor, &mut found).await?,
+                Read::Before(floor) => {
+                    let (store, query) = (&self.store, &self.query);
+                    let page = |after, limit| store.read_after(after, floor, query, limit);
+                    self.pages.read(floor, &mut found, page).await?;
+                }
             }
         }
         Ok(found)
@@ -70,7 +89,7 @@ impl Source {
     /// All matching records of `after..=upto`, which made one batch before.
     pub(super) async fn again(&mut self, after: Position, upto: Position) -> Result<Found> {
         let records = self.store.read_after(after, upto, &self.query, RECORDS).await?;
-        Ok(Found { bytes: 0, records, upto })
+        Ok(Found::again(records, upto))
     }
 
     async fn take(&self, blocks: &[Block], found: &mut Found) {
@@ -95,12 +114,29 @@ impl Source {
             }
         }
     }
+}
 
-    /// Reads one page. Records beyond the limits of the batch are dropped, and read again for the next one.
-    async fn read_store(&mut self, upto: Position, found: &mut Found) -> Result<()> {
+impl Default for Pages {
+    fn default() -> Self {
+        Self { weight: FIRST_WEIGHT }
+    }
+}
+
+impl Pages {
+    /// Reads one page by `page`, which takes the position to start after and the number of records. Records beyond the
+    /// limits of the batch are dropped, and read again for the next one.
+    pub(crate) async fn read<F>(
+        &mut self,
+        upto: Position,
+        found: &mut Found,
+        page: impl FnOnce(Position, usize) -> F,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<Vec<StoredRecord>>>,
+    {
         let room = BYTES.saturating_sub(found.bytes) / self.weight.max(1);
         let limit = room.clamp(PAGE.0, PAGE.1).min(RECORDS - found.records.len());
-        let records = self.store.read_after(found.upto, upto, &self.query, limit).await?;
+        let records = page(found.upto, limit).await?;
         let (read, before) = (records.len(), found.bytes);
         let mut records = records.into_iter();
         while !found.is_full()

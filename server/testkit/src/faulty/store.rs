@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::{
-    Position, Query, RecordId, StoredRecord,
+    Position, Query, RecordId, StoredRecord, TimeRange,
     aggregate::{Aggregation, Table},
 };
 use parking_lot::Mutex;
@@ -95,6 +95,17 @@ impl Log for FaultyStore {
         limit: usize,
     ) -> Result<Vec<StoredRecord>> {
         self.read.pass(self.inner.read_after(after, upto, query, limit)).await
+    }
+
+    async fn read_range(
+        &self,
+        range: TimeRange,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
+        self.read.pass(self.inner.read_range(range, after, upto, query, limit)).await
     }
 
     async fn give_up_part(&self, name: &str) -> Result<bool> {

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    Position, Query, RecordId, StoredRecord,
+    Position, Query, RecordId, StoredRecord, TimeRange,
     aggregate::{Aggregation, Table, evaluate},
 };
 use parking_lot::Mutex;
@@ -144,8 +144,21 @@ impl Log for MemoryStore {
         query: &Query,
         limit: usize,
     ) -> Result<Vec<StoredRecord>> {
+        self.read_range(TimeRange::ALL, after, upto, query, limit).await
+    }
+
+    async fn read_range(
+        &self,
+        range: TimeRange,
+        after: Position,
+        upto: Position,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>> {
         self.check()?;
-        let within = |stored: &StoredRecord| after < stored.position && stored.position <= upto;
+        let within = |stored: &StoredRecord| {
+            after < stored.position && stored.position <= upto && range.contains(stored.record.time)
+        };
         let matching = self.all().into_iter().filter(|stored| within(stored) && query.matches(&stored.record));
         Ok(matching.take(limit).collect())
     }

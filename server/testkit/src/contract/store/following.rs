@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Position, Query, StoredRecord};
+use model::{Position, Query, StoredRecord, TimeRange};
 use pipeline::{Block, ErrorClass, LogStore};
 
 use super::{Feeder, assert_in_order, assert_same, everything, records, records_of};
@@ -99,6 +99,20 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
         assert_same(&records(&seen), &expected, text);
         // Records after `upto` are not returned.
         if let Some(middle) = seen.get(seen.len() / 2) {
+            // A range of time leaves the order as it is.
+            let range = TimeRange { from: middle.record.time, to: middle.record.time + 3600 * 1_000_000_000 };
+            let expected: Vec<_> = seen.iter().filter(|stored| range.contains(stored.record.time)).cloned().collect();
+            let (mut after, mut ranged) = (Position(0), Vec::new());
+            loop {
+                let page = store.read_range(range, after, newest, &query, 5).await.unwrap();
+                let is_last = page.len() < 5;
+                after = page.last().map_or(after, |last| last.position);
+                ranged.extend(page);
+                if is_last {
+                    break;
+                }
+            }
+            assert!(ranged == expected, "{text}: within an hour");
             let half = store.read_after(Position(0), middle.position, &query, 10_000).await.unwrap();
             assert!(half == seen[..=seen.len() / 2], "{text}: up to the middle");
         }

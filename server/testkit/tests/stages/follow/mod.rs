@@ -8,6 +8,7 @@ mod faults;
 mod nodes;
 mod random;
 mod relay;
+mod replay;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

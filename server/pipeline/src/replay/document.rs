@@ -1,0 +1,116 @@
+//! A replay as it is stored.
+
+use model::{Nanos, Position, TimeRange};
+use serde::{Deserialize, Serialize};
+
+use super::KEPT;
+use crate::{Document, Error, Kind, Result, documents::unchecked};
+
+/// The replays. They belong to the store's positions, so they are neither exported nor imported.
+pub(super) const REPLAY: Kind =
+    Kind { name: "replay", plural: "replays", most_bytes: 32 << 10, most_documents: KEPT, check: unchecked };
+
+/// The most characters of [`Replay::error`].
+const ERROR: usize = 1000;
+
+/// The state of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayState {
+    /// It sends, or waits for a node or for its destination.
+    Running,
+    /// All records were acknowledged or refused.
+    Done,
+    /// It cannot go on; [`Replay::error`] has the reason.
+    Failed,
+    /// A user ended it.
+    Cancelled,
+}
+
+impl ReplayState {
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A replay with its progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// 8 hexadecimal digits.
+    #[serde(skip)]
+    pub id: String,
+    /// The first time, in nanoseconds since the Unix epoch.
+    pub(super) from: Nanos,
+    /// The end of the range, exclusive.
+    pub(super) until: Nanos,
+    /// The name of the sink.
+    pub sink: String,
+    /// The destination of the sink at the start, without secrets.
+    pub target: String,
+    /// A filter beside that of the sink; empty for all records.
+    pub query: String,
+    pub state: ReplayState,
+    pub started: Nanos,
+    pub ended: Option<Nanos>,
+    /// The number of matching records at the start; `None` if it is not known.
+    pub total: Option<u64>,
+    /// Acknowledged records.
+    pub sent: u64,
+    /// Refused records; they are dead letters of the sink.
+    pub refused: u64,
+    /// Everything up to here was delivered.
+    pub(super) position: i64,
+    /// The newest position at the start, where the replay ends.
+    pub(super) upto: i64,
+    /// The last position of the batch that may have been sent without an acknowledgement.
+    pub(super) sending: Option<i64>,
+    /// [`crate::follow::Sent::mark`] of the last acknowledged batch.
+    pub(super) mark: Option<String>,
+    /// Why it failed, or the last error of the destination; `None` if the last attempt succeeded.
+    pub error: Option<String>,
+}
+
+impl Replay {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is not a replay.
+    pub(super) fn read(document: &Document) -> Result<Self> {
+        let replay: Self = document
+            .body
+            .read()
+            .map_err(|error| Error::corrupt(format!("the replay {} cannot be read: {error}", document.name)))?;
+        Ok(Self { id: document.name.clone(), ..replay })
+    }
+
+    /// Only records of these times are sent.
+    pub fn range(&self) -> TimeRange {
+        TimeRange { from: self.from, to: self.until }
+    }
+
+    /// The position of the last delivered record.
+    pub fn position(&self) -> Position {
+        Position(self.position)
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.state != ReplayState::Running
+    }
+
+    /// Ends it.
+    pub(super) fn end(&mut self, state: ReplayState, now: Nanos, error: Option<&str>) {
+        self.state = state;
+        self.ended = Some(now);
+        self.set_error(error);
+    }
+
+    pub(super) fn set_error(&mut self, error: Option<&str>) {
+        self.error = error.map(|error| error.chars().take(ERROR).collect());
+    }
+}

@@ -1,0 +1,61 @@
+//! Replays: the stored records of a range of time are sent once more to a sink, after its destination lost them.
+//!
+//! A replay is a document. It names the range, the sink and the filter, and holds the progress. One node at a time runs
+//! it, under a lease of its own, and each write of the progress is fenced by the lease. The records go in the order of
+//! positions, up to the newest position at the start of the replay. So the order is that of the first delivery, and one
+//! number is enough to resume. The progress moves only after the destination has acknowledged a batch, and the end of a
+//! batch is stored before it is sent: a repetition has the same records and the same id.
+//!
+//! A replay has its own instance of the sink. It neither moves the cursor of the sink nor delays new records.
+//!
+//! | file | content |
+//! |---|---|
+//! | `document` | a replay as it is stored |
+//! | `progress` | the fenced writes of a running replay |
+//! | `replays` | starting, listing and cancelling |
+//! | `run` | the loop: read, send, acknowledge, retry |
+//! | `shared` | what the tasks that run replays share |
+//! | `slots` | these tasks, and the leases |
+//! | `source` | where the records come from |
+
+mod document;
+mod progress;
+mod replays;
+mod run;
+mod shared;
+mod slots;
+mod source;
+
+use std::{fmt, sync::Arc};
+
+use model::Query;
+
+pub use self::{
+    document::{Replay, ReplayState},
+    replays::{Replays, Request},
+};
+use crate::{Result, follow::Sink};
+
+/// The maximum number of replays that are not finished.
+pub const UNFINISHED: usize = 4;
+/// The number of replays that are kept; a new one removes the oldest finished one past it.
+pub const KEPT: usize = 100;
+
+/// A sink that replays can send to.
+#[derive(Clone)]
+pub struct Target {
+    /// The name of the sink.
+    pub name: String,
+    /// The destination without secrets. A replay ends if it changes under the same name.
+    pub target: String,
+    /// The filter of the sink, which a replay applies too.
+    pub query: Query,
+    /// Builds an instance of the sink for the replay with this id.
+    pub build: Arc<dyn Fn(&str) -> Result<Box<dyn Sink>> + Send + Sync>,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({} to {})", self.name, self.target)
+    }
+}

@@ -1,0 +1,192 @@
+//! Starting, listing and cancelling replays.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Position, Query, TimeRange};
+use tokio::{sync::Mutex, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    KEPT, Target, UNFINISHED,
+    document::{REPLAY, Replay, ReplayState},
+    shared::Shared,
+    slots::slot,
+    source::Stored,
+};
+use crate::{Error, ErrorClass, Expected, Json, Result, Version, follow::Options, hold};
+
+/// The lease under which a replay is started, so that two nodes do not exceed the limit together.
+const START: &str = "start of a replay";
+const START_LEASE: Duration = Duration::from_secs(15);
+/// When to try again while another node starts a replay.
+const START_RETRY: Duration = Duration::from_secs(1);
+/// When to try again while too many replays are unfinished.
+const FULL_RETRY: Duration = Duration::from_secs(60);
+/// A cancellation is repeated this many times if the replay moves on meanwhile.
+const CANCELLATIONS: usize = 50;
+
+/// A replay to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The name of the sink.
+    pub sink: String,
+    /// The times of the records.
+    pub range: TimeRange,
+    /// A filter beside that of the sink; empty for all records. At most [`model::limits::QUERY_BYTES`].
+    pub query: String,
+}
+
+/// All replays of the store, and the tasks of this process that run them.
+pub struct Replays {
+    shared: Arc<Shared>,
+    /// The names of the sinks, in the order of their definitions.
+    sinks: Vec<String>,
+    starting: Mutex<()>,
+    stop: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Replays {
+    /// Starts the tasks that run replays; none without a sink. Names of targets must be unique.
+    pub fn start(targets: Vec<Target>, options: &Options) -> Arc<Self> {
+        let sinks: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        let shared = Arc::new(Shared::new(targets, Arc::new(Stored(Arc::clone(&options.store))), options));
+        let stop = CancellationToken::new();
+        let slots = if sinks.is_empty() { 0 } else { UNFINISHED };
+        let spawn = |number| {
+            let (shared, until) = (Arc::clone(&shared), stop.clone());
+            options.supervisor.spawn(format!("replays {number}"), stop.clone(), move || {
+                let (shared, until) = (Arc::clone(&shared), until.clone());
+                async move { slot(&shared, &until).await }
+            })
+        };
+        let tasks = (1..=slots).map(spawn).collect();
+        Arc::new(Self { shared, sinks, starting: Mutex::default(), stop, tasks: Mutex::new(tasks) })
+    }
+
+    /// Stops the tasks, and gives their leases back. Another node goes on, or the next start does.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        for task in self.tasks.lock().await.drain(..) {
+            let _ = task.await;
+        }
+    }
+
+    /// Starts a replay up to the newest record stored now. Returns once it is stored.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown sink, an empty range, or a query that does not parse. `Overloaded` while
+    /// [`UNFINISHED`] replays are not finished.
+    pub async fn add(&self, request: Request) -> Result<Replay> {
+        let Request { sink, range, query } = request;
+        let Some(target) = self.shared.targets.get(&sink) else { return Err(self.no_such_sink(&sink)) };
+        if range.from >= range.to {
+            return Err(Error::invalid("the range of times is empty; from must be before its end"));
+        }
+        Query::parse(&query)
+            .map_err(|error| Error::invalid(format!("query is {query:?}: {error}; an example is level>=warn")))?;
+        let _starting = self.starting.lock().await;
+        let Position(upto) = self.shared.store.newest().await?;
+        let replay = Replay {
+            id: format!("{:08x}", rand::random::<u32>()),
+            from: range.from,
+            until: range.to,
+            sink,
+            target: target.target.clone(),
+            query,
+            state: ReplayState::Running,
+            started: self.shared.clock.now(),
+            ended: None,
+            total: None,
+            sent: 0,
+            refused: 0,
+            position: i64::MIN,
+            upto,
+            sending: None,
+            mark: None,
+            error: None,
+        };
+        let leases = &*self.shared.leases;
+        let stored = hold(leases, START, &self.shared.holder, START_LEASE, async |_| self.put(&replay).await).await?;
+        stored.unwrap_or_else(|| Err(Error::overloaded("another replay is being started; try again", START_RETRY)))?;
+        tracing::info!(replay = replay.id, sink = replay.sink, query = replay.query, "a replay starts");
+        Ok(replay)
+    }
+
+    fn no_such_sink(&self, sink: &str) -> Error {
+        if self.sinks.is_empty() {
+            return Error::invalid(format!("to is {sink:?}, and this server has no sink; define one by --sink first"));
+        }
+        Error::invalid(format!("to is {sink:?}, which is not a sink; the sinks are {}", self.sinks.join(", ")))
+    }
+
+    /// Stores a new replay within the limits.
+    async fn put(&self, replay: &Replay) -> Result<()> {
+        let documents = &self.shared.documents;
+        let (mut replays, _) = self.shared.list().await?;
+        if replays.iter().filter(|(_, replay)| !replay.is_finished()).count() >= UNFINISHED {
+            let limit = format!("{UNFINISHED} replays are unfinished, which is the limit");
+            return Err(Error::overloaded(format!("{limit}; wait for one to end, or cancel one"), FULL_RETRY));
+        }
+        let excess = (replays.len() + 1).saturating_sub(KEPT);
+        replays.retain(|(_, replay)| replay.is_finished());
+        for (version, old) in replays.into_iter().take(excess) {
+            documents.delete(&REPLAY, &old.id, Expected::Version(version), None).await?;
+        }
+        documents.put(&REPLAY, &replay.id, &Json::from_value(replay)?, Expected::Absent, None).await?;
+        Ok(())
+    }
+
+    /// All replays, newest first.
+    pub async fn list(&self) -> Result<Vec<Replay>> {
+        let (replays, _) = self.shared.list().await?;
+        Ok(replays.into_iter().rev().map(|(_, replay)| self.shown(replay)).collect())
+    }
+
+    /// One replay.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such replay.
+    pub async fn get(&self, id: &str) -> Result<Replay> {
+        Ok(self.shown(self.read(id).await?.1))
+    }
+
+    /// Ends a replay on whichever node runs it. The batch under way may still arrive.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such replay. `Conflict` if it is finished.
+    pub async fn cancel(&self, id: &str) -> Result<Replay> {
+        for _ in 0..CANCELLATIONS {
+            let (version, mut replay) = self.read(id).await?;
+            if replay.is_finished() {
+                let state = replay.state.name();
+                return Err(Error::conflict(format!("the replay {id} is {state} already; there is nothing to cancel")));
+            }
+            let error = replay.error.take();
+            replay.end(ReplayState::Cancelled, self.shared.clock.now(), error.as_deref());
+            let body = Json::from_value(&replay)?;
+            match self.shared.documents.put(&REPLAY, id, &body, Expected::Version(version), None).await {
+                Ok(_) => return Ok(replay),
+                // The replay moved on.
+                Err(error) if error.class == ErrorClass::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::overloaded(format!("the replay {id} moves too fast to be cancelled now; try again"), START_RETRY))
+    }
+
+    async fn read(&self, id: &str) -> Result<(Version, Replay)> {
+        let missing = || Error::not_found(format!("there is no replay {id:?}; GET /api/v1/replays lists them"));
+        let document = self.shared.documents.get(&REPLAY, id).await?.ok_or_else(missing)?;
+        Ok((document.version, Replay::read(&document)?))
+    }
+
+    /// The replay with a reason why this node does not run it.
+    fn shown(&self, mut replay: Replay) -> Replay {
+        if !replay.is_finished() && !self.sinks.contains(&replay.sink) {
+            let reason = format!("this node has no sink {}; define it, or cancel the replay", replay.sink);
+            replay.set_error(Some(&reason));
+        }
+        replay
+    }
+}

@@ -1,0 +1,202 @@
+//! The loop of one replay: read, send, acknowledge, retry.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Query, StoredRecord};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Target,
+    document::{REPLAY, ReplayState},
+    progress::Progress,
+    shared::Shared,
+    source::Batches,
+};
+use crate::{
+    Documents, Error, ErrorClass, Lease, LogStore, Result, Version,
+    backoff::Backoff,
+    events::ReplayMeters,
+    follow::{
+        Outgoing,
+        attempts::{FIRST_WAIT, Halving, LAST_STORE, Opened, Refusal},
+        letters::dead_letters,
+        source::{Found, Pages},
+    },
+};
+
+/// The longest backoff while a destination does not acknowledge.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long the records are counted before the replay begins without their number.
+const COUNT: Duration = Duration::from_secs(30);
+/// The pause between two looks at whether the replay was cancelled.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A replay under its lease.
+struct Run {
+    store: Arc<dyn LogStore>,
+    batches: Batches,
+    sink: Opened,
+    progress: Progress,
+    meters: ReplayMeters,
+}
+
+/// Runs a replay until it is finished, is cancelled, or `stop`.
+///
+/// # Errors
+/// `Conflict` if the lease is lost. Errors of the store. The replay goes on from its last acknowledged batch.
+pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &CancellationToken) -> Result<()> {
+    let documents = Arc::clone(&shared.documents);
+    let Some(mut progress) = Progress::load(id, lease, documents, shared.clock.clone()).await? else { return Ok(()) };
+    let Some(target) = shared.targets.get(&progress.replay.sink) else { return Ok(()) };
+    let (query, sink) = match prepare(&progress, target) {
+        Ok(prepared) => prepared,
+        Err(error) => return progress.end(ReplayState::Failed, Some(&error.message)).await,
+    };
+    let replay = &progress.replay;
+    let batches = Batches {
+        source: Arc::clone(&shared.source),
+        range: replay.range(),
+        upto: model::Position(replay.upto),
+        query,
+        pages: Pages::default(),
+    };
+    let meters = ReplayMeters::register(&replay.sink);
+    let mut run = Run { store: Arc::clone(&shared.store), batches, sink, progress, meters };
+    let outcome = tokio::select! {
+        outcome = run.send_all() => outcome,
+        () = stop.cancelled() => Ok(()),
+        () = finished(&*shared.documents, id) => Ok(()),
+    };
+    // Otherwise what was acknowledged last would be sent again.
+    if run.progress.has_moved
+        && let Ok(Err(error)) = timeout(LAST_STORE, run.progress.store()).await
+    {
+        tracing::debug!(replay = id, "cannot store the progress: {error}");
+    }
+    outcome
+}
+
+/// The filter and the sink of a replay.
+///
+/// # Errors
+/// `Invalid`: only another replay can help.
+fn prepare(progress: &Progress, target: &Target) -> Result<(Query, Opened)> {
+    let replay = &progress.replay;
+    if replay.target != target.target {
+        return Err(Error::invalid(format!(
+            "the sink {} sends to {} now, and the replay was started for {}; start another one",
+            target.name, target.target, replay.target
+        )));
+    }
+    let query = Query::parse(&replay.query).map_err(|error| Error::invalid(format!("query: {error}")))?;
+    let sink = (target.build)(&replay.id)?;
+    Ok((target.query.clone().and(query), Opened::new(sink)))
+}
+
+/// Returns once the replay is finished or gone, as after a user has cancelled it.
+async fn finished(documents: &dyn Documents, id: &str) {
+    let mut seen = Version::default();
+    loop {
+        let look = async {
+            seen = documents.watch(&REPLAY, seen).await?;
+            documents.get(&REPLAY, id).await
+        };
+        match look.await {
+            Ok(None) => return,
+            Ok(Some(document)) if super::Replay::read(&document).is_ok_and(|replay| replay.is_finished()) => return,
+            Ok(Some(_)) | Err(_) => sleep(LOOK).await,
+        }
+    }
+}
+
+impl Run {
+    async fn send_all(&mut self) -> Result<()> {
+        self.count().await;
+        let mut ahead = None;
+        loop {
+            let after = self.progress.replay.position();
+            let found = match (ahead.take(), self.progress.sending()) {
+                (Some(found), _) => found,
+                (None, Some(upto)) => self.batches.again(after, upto).await?,
+                (None, None) => self.batches.next(after).await?,
+            };
+            if found.records.is_empty() {
+                self.progress.advance(found.upto, 0, 0);
+                if found.upto >= self.batches.upto {
+                    return self.progress.end(ReplayState::Done, None).await;
+                }
+                continue;
+            }
+            ahead = self.deliver(found).await?;
+        }
+    }
+
+    /// Counts the records once. The number is an estimate for display, so an error is no reason to wait.
+    async fn count(&mut self) {
+        if self.progress.replay.total.is_some() {
+            return;
+        }
+        match timeout(COUNT, self.batches.count()).await {
+            Ok(Ok(total)) => self.progress.replay.total = Some(total),
+            Ok(Err(error)) => tracing::debug!("cannot count the records of a replay: {error}"),
+            Err(_) => tracing::debug!("counting the records of a replay took longer than {COUNT:?}"),
+        }
+    }
+
+    /// Sends a batch until it is acknowledged, stores the progress, and returns the batch after it, read meanwhile.
+    async fn deliver(&mut self, found: Found) -> Result<Option<Found>> {
+        let upto = found.upto;
+        if self.progress.sending() != Some(upto) {
+            self.progress.set_sending(upto);
+            self.progress.store().await?;
+        }
+        let records = found.records.len() as u64;
+        let Self { batches, sink, progress, store, meters } = self;
+        let (refused, ahead) = tokio::join!(send(sink, progress, meters, found.records), batches.next(upto));
+        let refused = refused?;
+        dead_letters(&**store, &progress.replay.sink, &refused).await?;
+        let lost = refused.len() as u64;
+        progress.advance(upto, records - lost, lost);
+        meters.delivered(records - lost, lost);
+        // The end of the next batch is stored together with the end of this one.
+        if let Ok(ahead) = &ahead
+            && !ahead.records.is_empty()
+        {
+            progress.set_sending(ahead.upto);
+        }
+        progress.store().await?;
+        ahead.map(Some)
+    }
+}
+
+/// Sends all records; returns those that were refused, with the reasons.
+async fn send(
+    sink: &mut Opened,
+    progress: &mut Progress,
+    meters: &ReplayMeters,
+    records: Vec<StoredRecord>,
+) -> Result<Vec<Refusal>> {
+    // The ids of the batches belong to the replay: a receiver that lost its records may still know the ids of the
+    // batches that brought them.
+    let name = format!("{} replay {}", progress.replay.sink, progress.replay.id);
+    let mut halving = Halving::new(&name, Outgoing::new(&name, records));
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    let mut mark = progress.replay.mark.clone();
+    while let Some(batch) = halving.next() {
+        match sink.send(batch, &mut mark).await {
+            Ok(refused) => {
+                backoff.reset();
+                halving.acknowledge(refused);
+            }
+            Err(error) if error.class == ErrorClass::Invalid => halving.refuse(&error.message),
+            Err(error) => {
+                meters.failed();
+                progress.failed(&error).await?;
+                sleep(error.retry_after.unwrap_or_default().max(backoff.next())).await;
+            }
+        }
+    }
+    progress.replay.mark = mark;
+    Ok(halving.into_refused())
+}

@@ -1,0 +1,110 @@
+//! Replays: sending the records of a day to a sink once more.
+
+use std::sync::Arc;
+
+use model::{Nanos, Query, api::ReplayView, time::format_rfc3339};
+use pipeline::{
+    Error, Result, TimeRange, follow,
+    replay::{Replay, Replays, Request, Target},
+};
+use reading::Clock;
+use serde::Deserialize;
+use sinks::Definition;
+
+/// A day in nanoseconds.
+const DAY: Nanos = 86_400_000_000_000;
+/// The destination of a replay that needs an archive.
+const STORE: &str = "store";
+
+/// A replay as a user asks for it: a day, or a range of times.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewReplay {
+    day: Option<String>,
+    from: Option<String>,
+    to_time: Option<String>,
+    to: String,
+    #[serde(default)]
+    query: String,
+}
+
+impl NewReplay {
+    /// Checks the fields.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field.
+    pub(crate) async fn request(self, clock: &Clock) -> Result<Request> {
+        if self.to == STORE {
+            return Err(Error::invalid(
+                "to is \"store\", and `--to store` needs an archive, which this server does not have; name a sink",
+            ));
+        }
+        let range = match (&self.day, &self.from, &self.to_time) {
+            (Some(day), None, None) => clock.day("day", day)?,
+            (None, Some(from), Some(to)) => time_range(clock, from, to)?,
+            (Some(_), ..) => return Err(Error::invalid("day is given with from or to_time; give one of both")),
+            (None, ..) => {
+                return Err(Error::invalid(
+                    "the records are not named; give a day, such as \"day\": \"2026-11-19\", or from and to_time",
+                ));
+            }
+        };
+        reading::parse_query(Some(&self.query))
+            .await
+            .map_err(|error| Error { message: format!("{}; an example is level>=warn", error.message), ..error })?;
+        Ok(Request { sink: self.to, range, query: self.query })
+    }
+}
+
+fn time_range(clock: &Clock, from: &str, to: &str) -> Result<TimeRange> {
+    let instant = |name, text: &str| clock.instant(name, text.trim());
+    let range = TimeRange { from: instant("from", from)?, to: instant("to_time", to)? };
+    if range.from >= range.to {
+        return Err(Error::invalid("from is not before to_time; swap them, or name a later to_time"));
+    }
+    Ok(range)
+}
+
+/// Starts the tasks that run replays to the sinks.
+///
+/// # Errors
+/// `Invalid` if the filter of a sink does not parse.
+pub(crate) fn start_replays(
+    definitions: &[Definition],
+    store_id: &str,
+    options: &follow::Options,
+) -> Result<Arc<Replays>> {
+    let targets = definitions.iter().map(|definition| target(definition, store_id.to_owned()));
+    Ok(Replays::start(targets.collect::<Result<_>>()?, options))
+}
+
+fn target(definition: &Definition, own: String) -> Result<Target> {
+    let query = Query::parse(&definition.query).map_err(|error| Error::invalid(error.to_string()))?;
+    let (name, target) = (definition.name.clone(), definition.target.clone());
+    let definition = definition.clone();
+    Ok(Target { name, target, query, build: Arc::new(move |id| definition.for_replay(id).build(&own)) })
+}
+
+/// A replay for the API and the page System.
+pub(crate) fn replay_view(replay: Replay) -> ReplayView {
+    let (range, position) = (replay.range(), replay.position());
+    let is_day = range.from % DAY == 0 && range.to.checked_sub(range.from) == Some(DAY);
+    let from = format_rfc3339(range.from);
+    ReplayView {
+        id: replay.id,
+        day: is_day.then(|| from.chars().take(10).collect()),
+        from,
+        to_time: format_rfc3339(range.to),
+        to: replay.sink,
+        target: replay.target,
+        query: replay.query,
+        state: replay.state.name().to_owned(),
+        sent: replay.sent,
+        refused: replay.refused,
+        total: replay.total,
+        position: Some(position).filter(|position| position.0 >= 0).map(|position| position.to_string()),
+        started: format_rfc3339(replay.started),
+        ended: replay.ended.map(format_rfc3339),
+        error: replay.error,
+    }
+}
