@@ -114,6 +114,8 @@ setup_test() {
     setup_rabbitmq
     setup_postgresql
     setup_rsyslog
+    setup_logrotate
+    setup_journal
     setup_haproxy
     setup_docker
     setup_busybox

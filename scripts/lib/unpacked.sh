@@ -105,6 +105,26 @@ setup_rsyslog() {
     add_program rsyslog usr/sbin/rsyslogd -M "$(compgen -G "$unpacked/rsyslog/root/usr/lib/*/rsyslog")"
 }
 
+setup_logrotate() {
+    [[ ! -x /usr/sbin/logrotate ]] && ! has_program logrotate logrotate || return 0
+    unpack_packages logrotate logrotate
+    add_program logrotate usr/sbin/logrotate
+}
+
+# setup_journal: the program that reads the systemd journal, and one that writes journals for the tests.
+setup_journal() {
+    if have journalctl && [[ -x /lib/systemd/systemd-journal-remote ]]; then return 0; fi
+    ! has_program journal systemd-journal-remote || return 0
+    local root="$unpacked/journal/root" packages=(systemd-journal-remote) shared
+    have journalctl || packages+=(systemd)
+    unpack_packages journal "${packages[@]}"
+    # Their common library is in a folder of its own.
+    shared="$(find "$root" -name 'libsystemd-shared-*.so' | head -n 1)"
+    [[ -z "$shared" ]] || ln -sf "$shared" "$(dirname "$(dirname "$shared")")/"
+    add_program journal lib/systemd/systemd-journal-remote
+    have journalctl || add_program journal "$(cd "$root" && compgen -G '*bin/journalctl' || printf usr/bin/journalctl)"
+}
+
 setup_haproxy() {
     [[ ! -x /usr/sbin/haproxy ]] && ! has_program haproxy haproxy || return 0
     unpack_packages haproxy haproxy

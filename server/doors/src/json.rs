@@ -3,7 +3,7 @@
 //! A body is one object, an array of objects, or one object per line. An invalid record is refused with its place and
 //! the reason; the others are kept.
 
-use pipeline::{Error, Result};
+use pipeline::{Error, Result, normalise::RawRecord};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -61,6 +61,11 @@ pub fn decode_text(body: &[u8], mapping: &Mapping) -> Result<Decoded> {
     Ok(decoded)
 }
 
+/// Parses one text, also of several lines: an object with a message becomes the record; any other text is the message.
+pub fn decode_record(text: String, mapping: &Mapping) -> RawRecord {
+    fields::read_line(text, mapping)
+}
+
 /// Whether a body is an array of objects, or one object over several lines. Browsers send JSON as plain text by
 /// default.
 fn is_json_as_a_whole(body: &[u8]) -> bool {
@@ -106,6 +111,13 @@ mod tests {
             assert_eq!(decoded.records.iter().map(|record| &record.message).collect::<Vec<_>>(), messages);
         }
         assert!(decode_text(b" \n", &Mapping::usual()).is_err());
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_one_record() {
+        let record = |text: &str| decode_record(text.to_owned(), &Mapping::usual()).message;
+        assert_eq!(record("failed\n  at a"), "failed\n  at a");
+        assert_eq!(record("{\"msg\":\n\"b\"}"), "b");
     }
 
     #[test]

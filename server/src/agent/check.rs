@@ -12,7 +12,7 @@ use rustix::fs::{Access, access};
 use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 
-use super::{destinations::definition, health::Health};
+use super::{destinations::definition, health::Health, inputs};
 use crate::{
     commands::client::Server,
     config::{AgentCheckOptions, To},
@@ -49,6 +49,11 @@ async fn running(url: &Url) -> anyhow::Result<()> {
         let error = destination.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         print(&format!("{} is {}{error}", destination.to, destination.state));
     }
+    for input in &health.inputs {
+        let lag = input.lag_bytes.map(|bytes| format!(", {bytes} bytes not read yet")).unwrap_or_default();
+        let error = input.error.as_deref().map(|error| format!("; {error}")).unwrap_or_default();
+        print(&format!("--{}: {} sources, {} records{lag}{error}", input.input, input.sources, input.records));
+    }
     for trouble in &health.troubles {
         print(trouble);
     }
@@ -58,7 +63,7 @@ async fn running(url: &Url) -> anyhow::Result<()> {
 }
 
 async fn configured(options: &AgentCheckOptions) -> anyhow::Result<()> {
-    let (mut reachable, mut broken) = (0, 0);
+    let (mut reachable, mut broken, mut unreadable) = (0, 0, 0);
     match writable(&options.data) {
         Ok(()) => print(&format!("--data {} can be written", options.data.display())),
         Err(error) => {
@@ -86,10 +91,15 @@ async fn configured(options: &AgentCheckOptions) -> anyhow::Result<()> {
             Err(error) => print(&format!("{target} cannot be reached: {error}")),
         }
     }
+    for finding in inputs::check(&options.inputs).await {
+        unreadable += usize::from(!finding.is_well);
+        print(&finding.text);
+    }
     ensure!(broken == 0, "the data folder cannot be written; name another by --data");
     if reachable == 0 {
         bail!("no destination can be reached; check --to");
     }
+    ensure!(unreadable == 0, "an input cannot be read; see above");
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use model::time;
 use pipeline::{Supervisor, relay::RelayStatus, supervisor::TaskState};
 use serde::{Deserialize, Serialize};
 
+use super::status::InputView;
+
 /// The answer of `/healthz`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Health {
@@ -15,6 +17,9 @@ pub(super) struct Health {
     pub dropped: u64,
     pub waiting: WaitingView,
     pub destinations: Vec<DestinationView>,
+    /// What the agent reads by itself. Older agents send none.
+    #[serde(default)]
+    pub inputs: Vec<InputView>,
     /// Why new records are refused now, or why none is delivered; empty if all is well.
     pub troubles: Vec<String>,
 }
@@ -46,7 +51,7 @@ pub(super) struct DestinationView {
 }
 
 impl Health {
-    pub(super) fn new(status: RelayStatus, supervisor: &Supervisor) -> Self {
+    pub(super) fn new(status: RelayStatus, supervisor: &Supervisor, inputs: Vec<InputView>) -> Self {
         let broken = supervisor.tasks().into_iter().filter(|task| task.state == TaskState::Broken);
         let broken = broken.map(|task| format!("{}: {}", task.name, task.last_error.unwrap_or_default()));
         let troubles = status.queue_trouble.into_iter().chain(status.trouble).chain(broken).collect();
@@ -70,6 +75,7 @@ impl Health {
                 disk_limit: space.map_or(0, |space| space.limit),
             },
             destinations: destinations.collect(),
+            inputs,
             troubles,
         }
     }

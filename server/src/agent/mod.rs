@@ -4,18 +4,32 @@
 //! | file | content |
 //! |---|---|
 //! | `check` | `logboom agent check` |
+//! | `checkpoints` | how far the sources of an input were read |
 //! | `destinations` | what `--to` means |
-//! | `files` | the input `--file` |
+//! | `docker` | the input `--docker` |
+//! | `files` | the inputs `--file` and `--kubernetes` |
 //! | `health` | the state as JSON, for `/healthz` and `check` |
+//! | `inputs` | starts the inputs, and looks at what they would read |
+//! | `journal` | the input `--journald` |
 //! | `page` | the status page |
+//! | `records` | records from the texts of a file or a container |
 //! | `routes` | `/`, `/healthz`, `/readyz`, `/metrics` |
+//! | `status` | the state of the inputs |
+//! | `window` | what an input received and has not sent yet |
 
 pub(crate) mod check;
+mod checkpoints;
 pub(crate) mod destinations;
+mod docker;
 mod files;
 mod health;
+mod inputs;
+mod journal;
 mod page;
+mod records;
 mod routes;
+mod status;
+mod window;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -27,10 +41,8 @@ use pipeline::{
     normalise::Normaliser,
     relay::{self, Progress, Relay, Waiting},
 };
-use tokio::{sync::Mutex, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
 
-use self::files::Files;
+use self::{inputs::Context as InputContext, status::Inputs};
 use crate::{
     config::AgentOptions,
     fallback::with_fallbacks,
@@ -88,13 +100,16 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let writes = http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() };
     let otlp_routes = http::otlp_routes(writes.clone());
-    let state = routes::State { relay: Arc::clone(&relay), metrics, supervisor: supervisor.clone() };
+    let inputs = Inputs::default();
+    let state =
+        routes::State { relay: Arc::clone(&relay), metrics, supervisor: supervisor.clone(), inputs: inputs.clone() };
     let page = routes::routes(state).layer(axum::middleware::from_fn(http::write::handshake));
     let router = with_fallbacks(http::write_routes(writes).merge(page), grpc_routes.clone(), None);
     let routers = Routers { main: router, grpc: grpc_routes, otlp: otlp_routes };
     let mut listeners =
         Listeners::start(receive, &Sockets::default(), routers, keep_packets, &ingest, &supervisor, &end).await?;
-    let files = start_files(&options, &ingest, &supervisor, &end.accepting).with_context(data)?;
+    let context = InputContext { data: &options.data, ingest: &ingest, supervisor: &supervisor, stop: &end.accepting };
+    let reading = inputs::start(&options.inputs, &context, &inputs).await.with_context(data)?;
     announce(&options, &listeners.addresses, &relay);
     systemd::ready();
     tokio::spawn(systemd::watchdog());
@@ -106,9 +121,7 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     end.serving.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         listeners.ended().await;
-        if let Some(files) = files {
-            let _ = files.await;
-        }
+        futures::future::join_all(reading).await;
         ingest.close().await;
         relay.close().await;
     });
@@ -129,26 +142,6 @@ fn when_full(options: &AgentOptions) -> String {
          The limit is --max-disk {}",
         options.max_disk
     )
-}
-
-/// Starts to follow the files of `--file`.
-fn start_files(
-    options: &AgentOptions,
-    ingest: &Ingest,
-    supervisor: &Supervisor,
-    stop: &CancellationToken,
-) -> pipeline::Result<Option<JoinHandle<()>>> {
-    if options.files.is_empty() {
-        return Ok(None);
-    }
-    let checkpoints = options.data.join("files.json");
-    let files = Arc::new(Mutex::new(Files::open(options.files.clone(), checkpoints, ingest.clone())?));
-    let ended = stop.clone();
-    let follow = move || {
-        let (files, stop) = (Arc::clone(&files), ended.clone());
-        async move { stop.run_until_cancelled(async { files.lock().await.follow().await }).await.unwrap_or(Ok(())) }
-    };
-    Ok(Some(supervisor.spawn("files", stop.clone(), follow)))
 }
 
 fn ingest_options(options: &AgentOptions, supervisor: &Supervisor, id: String) -> IngestOptions {

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use bytesize::ByteSize;
 
-use super::health::{DestinationView, Health};
+use super::{
+    health::{DestinationView, Health},
+    status::InputView,
+};
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="en">
@@ -65,9 +68,34 @@ pub(super) fn render(health: &Health) -> String {
             escape(to)
         );
     }
-    page.push_str("</table>\n<p><a href=\"/metrics\">Metrics</a> · <a href=\"/healthz\">State as JSON</a></p>\n");
+    page.push_str("</table>\n");
+    if !health.inputs.is_empty() {
+        inputs(&mut page, &health.inputs);
+    }
+    page.push_str("<p><a href=\"/metrics\">Metrics</a> · <a href=\"/healthz\">State as JSON</a></p>\n");
     page.push_str("</body>\n</html>\n");
     page
+}
+
+fn inputs(page: &mut String, inputs: &[InputView]) {
+    page.push_str("<table>\n<tr><th scope=\"col\">Input</th><th scope=\"col\">Files or containers</th>");
+    page.push_str("<th scope=\"col\">Records since the start</th><th scope=\"col\">Not read yet</th></tr>\n");
+    for InputView { input, sources, records, lag_bytes, lag_seconds, error } in inputs {
+        let lag = match (lag_bytes, lag_seconds) {
+            (Some(bytes), _) => ByteSize(*bytes).to_string(),
+            (None, Some(seconds)) => format!("{seconds:.1} s behind"),
+            (None, None) => "unknown".to_owned(),
+        };
+        let error = error.as_deref().map(|error| format!("<br><span class=\"failing\">{}</span>", escape(error)));
+        let _ = writeln!(
+            page,
+            "<tr data-testid=\"input\"><td>{}{}</td><td class=\"number\">{sources}</td>\
+             <td class=\"number\">{records}</td><td class=\"number\">{lag}</td></tr>",
+            escape(input),
+            error.unwrap_or_default()
+        );
+    }
+    page.push_str("</table>\n");
 }
 
 fn escape(text: &str) -> String {
@@ -90,10 +118,12 @@ mod tests {
             acknowledged: None,
         };
         let troubles = vec!["a & b".into()];
-        let health =
-            Health { delivered: 1, refused: 2, dropped: 3, waiting, destinations: vec![destination], troubles };
+        let input = InputView { input: "file".into(), sources: 2, lag_bytes: Some(2048), ..InputView::default() };
+        let (destinations, inputs) = (vec![destination], vec![input]);
+        let health = Health { delivered: 1, refused: 2, dropped: 3, waiting, destinations, inputs, troubles };
         let page = render(&health);
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;") && page.contains("tcp://&lt;b&gt;"));
         assert!(page.contains("a &amp; b") && page.contains("being counted") && page.contains("1.0 GiB"), "{page}");
+        assert!(page.contains("2.0 KiB"), "{page}");
     }
 }

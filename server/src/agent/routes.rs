@@ -13,7 +13,7 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{Supervisor, relay::Relay};
 
-use super::{health::Health, page};
+use super::{health::Health, page, status::Inputs};
 
 /// The state of the status page and the health calls.
 #[derive(Clone)]
@@ -21,11 +21,12 @@ pub(super) struct State {
     pub(super) relay: Arc<Relay>,
     pub(super) metrics: PrometheusHandle,
     pub(super) supervisor: Supervisor,
+    pub(super) inputs: Inputs,
 }
 
 impl State {
     fn health(&self) -> Health {
-        Health::new(self.relay.status(), &self.supervisor)
+        Health::new(self.relay.status(), &self.supervisor, self.inputs.views())
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use pipeline::relay::WhenFull;
 use url::Url;
 
-use super::{LogOptions, ReceiveOptions};
+use super::{InputOptions, LogOptions, ReceiveOptions};
 use crate::agent::destinations;
 
 /// The options of `logboom agent`.
@@ -44,12 +44,8 @@ pub(crate) struct AgentOptions {
     )]
     pub when_full: WhenFullOption,
 
-    /// Follows files: each new line is a record, or a JSON object with one; may be given several times. A file is read
-    /// from its start, and then from where the agent was, also after rotation. Example: /var/log/nginx/*.log
-    #[arg(long = "file", env = "LOGBOOM_FILE", value_name = "GLOB", value_delimiter = '\n', value_parser = parse_glob,
-          help_heading = "Receiving")]
-    pub files: Vec<glob::Pattern>,
-
+    #[command(flatten)]
+    pub inputs: InputOptions,
     #[command(flatten)]
     pub receive: ReceiveOptions,
     #[command(flatten)]
@@ -78,6 +74,9 @@ pub(crate) struct AgentCheckOptions {
     /// The data folder of an agent that is to run: whether it can be written.
     #[arg(long, value_name = "DIR", default_value = "./agent")]
     pub data: PathBuf,
+
+    #[command(flatten)]
+    pub inputs: InputOptions,
 }
 
 /// The URL of a destination, checked. Its text may contain a password.
@@ -118,13 +117,6 @@ impl From<WhenFullOption> for WhenFull {
 /// The minimum of `--max-disk`: below it, a few large batches would be too much.
 const MAX_DISK: ByteSize = ByteSize::mib(64);
 
-fn parse_glob(text: &str) -> Result<glob::Pattern, String> {
-    let pattern = glob::Pattern::new(text)
-        .map_err(|error| format!("{text:?} is no pattern of paths: {error}; write it as /var/log/nginx/*.log"))?;
-    // A checkpoint must mean the same file in every working directory.
-    if text.starts_with('/') { Ok(pattern) } else { Err(format!("{text:?} is not absolute; begin it with /")) }
-}
-
 fn parse_max_disk(text: &str) -> Result<ByteSize, String> {
     let bytes: ByteSize = text.parse().map_err(|_| format!("{text:?} is not a size; write it as 1GiB or 500MB"))?;
     if bytes < MAX_DISK {
@@ -153,6 +145,9 @@ mod tests {
         let options = parse("logboom agent --to http://center:3000 --to tcp://host:5000 --max-disk 64MiB").unwrap();
         assert_eq!(options.to[0].0, "logboom+http://center:3000");
         assert_eq!((options.to.len(), options.max_disk, options.when_full), (2, MAX_DISK, WhenFullOption::Block));
+        let options = parse("logboom agent --to http://center:3000 --kubernetes --multiline start:^[0-9]").unwrap();
+        assert_eq!(options.inputs.kubernetes.unwrap().as_str(), "/var/log/pods/*/*/*.log");
+        assert!(options.inputs.multiline.is_some());
         let check = parse("logboom agent check --server http://127.0.0.1:3000").unwrap();
         assert!(matches!(check.command, Some(AgentCommand::Check(AgentCheckOptions { server: Some(_), .. }))));
     }
@@ -168,6 +163,9 @@ mod tests {
             ("logboom agent --to gopher://center", "elasticsearch+http"),
             ("logboom agent --to http://center:3000 --file log/*.log", "begin it with /"),
             ("logboom agent --to http://center:3000 --file /log/***.log", "/var/log/nginx/*.log"),
+            ("logboom agent --to http://center:3000 --file /log/* --multiline ruby", "start:REGEX"),
+            ("logboom agent --to http://center:3000 --docker tcp://host:2375", "unix:///var/run/docker.sock"),
+            ("logboom agent --to http://center:3000 --kubernetes pods/*.log", "begin it with /"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(hint), "{line}: {error}");

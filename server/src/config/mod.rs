@@ -4,6 +4,7 @@
 mod agent;
 mod diagnosis;
 mod engines;
+mod inputs;
 mod limits;
 mod listen;
 mod receive;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, To};
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
+pub(crate) use inputs::{InputOptions, JournalFolder};
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use receive::ReceiveOptions;

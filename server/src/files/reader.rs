@@ -1,32 +1,38 @@
 //! The lines appended to the file at a path.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::FileExt as _,
+    fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use super::Place;
+use super::{
+    Place,
+    entries::{Format, LINE_BYTES},
+    source::{Source, is_gzip},
+};
 
-/// The most bytes of a line; a longer one is split.
-const LINE_BYTES: usize = 1 << 20;
 /// The most bytes of one reading.
 const READ_BYTES: usize = 1 << 20;
 /// A replaced file is read until nothing was appended for so long, because its writer may not know of the rotation yet.
 /// Then the new file is read.
 const QUIET: Duration = Duration::from_secs(2);
+/// A record of several lines is complete when nothing was appended for so long.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Reads lines appended to a file. All calls block.
 #[derive(Debug)]
 pub(crate) struct Reader {
     path: PathBuf,
     /// `None` while there is no file at the path.
-    open: Option<(File, Place)>,
+    open: Option<(Source, Place)>,
     /// Since when another file is at the path and this one is quiet.
     replaced: Option<Instant>,
     quiet: Duration,
+    format: Format,
+    /// The length of the file at the last look, and since when it has it.
+    length: Option<(u64, Instant)>,
+    settled: Duration,
 }
 
 /// Some lines of one file.
@@ -41,7 +47,20 @@ pub(crate) struct Lines {
 impl Reader {
     /// A reader that begins with the first line.
     pub(crate) fn from_start(path: &Path) -> Self {
-        Self { path: path.to_owned(), open: None, replaced: None, quiet: QUIET }
+        Self {
+            path: path.to_owned(),
+            open: None,
+            replaced: None,
+            quiet: QUIET,
+            format: Format::default(),
+            length: None,
+            settled: SETTLED,
+        }
+    }
+
+    /// Returns only lines that are whole records of this format.
+    pub(crate) fn with_format(self, format: Format) -> Self {
+        Self { format, ..self }
     }
 
     /// A reader that begins after what the file has now.
@@ -57,14 +76,14 @@ impl Reader {
         Ok(reader)
     }
 
-    /// A reader that goes on at `place`, also if the file was renamed within its folder since. Begins with the first
+    /// A reader that goes on at `place`, also if the file was renamed or compressed within its folder since. Begins with the first
     /// line if the file was truncated or is gone.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub(crate) fn resume(path: &Path, place: Place) -> io::Result<Self> {
         let mut reader = Self::from_start(path);
-        reader.open = find(path, &place)?.map(|file| (file, place));
+        reader.open = find(path, &place)?;
         Ok(reader)
     }
 
@@ -74,9 +93,21 @@ impl Reader {
         Self { quiet, ..self }
     }
 
+    /// Takes a record of several lines for complete after this time.
+    #[cfg(test)]
+    pub(super) fn with_settled(self, settled: Duration) -> Self {
+        Self { settled, ..self }
+    }
+
     /// The place after the last line returned; `None` while there is no file.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.open.as_ref().map(|(_, place)| place)
+    }
+
+    /// The bytes that were not read yet; 0 while there is no file.
+    pub(crate) fn lag(&self) -> u64 {
+        let Some((file, place)) = &self.open else { return 0 };
+        file.length().map_or(0, |length| length.saturating_sub(place.offset))
     }
 
     /// The same file under its new path.
@@ -101,17 +132,21 @@ impl Reader {
                 }
                 continue;
             };
-            let bytes = read_at(file, place.offset)?;
+            let bytes = file.read(place.offset, READ_BYTES)?;
             // After the reading, so that what was read is from before a truncation.
             if !place.is_in(file)? {
                 *place = Place::start_of(&file.metadata()?);
                 self.replaced = None;
                 continue;
             }
-            let length = complete(&bytes, most);
+            let is_settled = is_settled(&mut self.length, place.offset + bytes.len() as u64, self.settled);
+            let length = self.format.complete(&bytes, most, is_settled);
             if length > 0 {
                 self.replaced = None;
                 return Ok(Some(self.take(bytes, length)?));
+            }
+            if !bytes.is_empty() && file.is_last(place.offset + bytes.len() as u64) {
+                return Ok(Some(self.take_all(bytes)?));
             }
             if !is_replaced(&self.path, place)? {
                 self.replaced = None;
@@ -136,16 +171,13 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn again(&mut self, end: u64, is_same: impl Fn(&[u8]) -> bool) -> io::Result<Option<Lines>> {
-        let Some((file, place)) = &self.open else { return Ok(None) };
-        let length =
-            usize::try_from(end.saturating_sub(place.offset)).unwrap_or(usize::MAX).min(READ_BYTES + LINE_BYTES);
-        let mut bytes = vec![0; length];
-        match file.read_exact_at(&mut bytes, place.offset) {
-            Ok(()) if is_same(&bytes) => Ok(Some(self.take_all(bytes)?)),
-            Ok(()) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
+        let Some((file, place)) = &mut self.open else { return Ok(None) };
+        let length = usize::try_from(end.saturating_sub(place.offset)).unwrap_or(usize::MAX);
+        let bytes = file.read(place.offset, length.min(READ_BYTES + LINE_BYTES))?;
+        if bytes.len() < length || !is_same(&bytes) {
+            return Ok(None);
         }
+        Ok(Some(self.take_all(bytes)?))
     }
 
     fn take_all(&mut self, bytes: Vec<u8>) -> io::Result<Lines> {
@@ -162,28 +194,47 @@ impl Reader {
     }
 }
 
-fn open(path: &Path) -> io::Result<(File, Place)> {
-    let file = File::open(path)?;
+fn open(path: &Path) -> io::Result<(Source, Place)> {
+    let file = Source::open(path)?;
     let place = Place::start_of(&file.metadata()?);
     Ok((file, place))
 }
 
-/// The file of the place: at the path, or renamed within its folder.
-fn find(path: &Path, place: &Place) -> io::Result<Option<File>> {
-    let is_it = |path: &Path| -> Option<File> {
+/// The file of the place: at the path, or renamed or compressed within its folder. If the path is a symbolic link, the
+/// folder is that of the file to which it leads.
+fn find(path: &Path, place: &Place) -> io::Result<Option<(Source, Place)>> {
+    let is_it = |path: &Path| -> Option<(Source, Place)> {
         let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && place.is_of(metadata));
-        let file = metadata.and_then(|_| File::open(path).ok())?;
-        place.is_in(&file).is_ok_and(|is_in| is_in).then_some(file)
+        let file = metadata.and_then(|_| Source::open(path).ok())?;
+        place.is_in(&file).is_ok_and(|is_in| is_in).then(|| (file, place.clone()))
     };
-    if let Some(file) = is_it(path) {
-        return Ok(Some(file));
+    if let Some(found) = is_it(path) {
+        return Ok(Some(found));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,
     };
-    Ok(entries.flatten().find_map(|entry| is_it(&entry.path())))
+    let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    if let Some(found) = paths.iter().find_map(|path| is_it(path)) {
+        return Ok(Some(found));
+    }
+    let copies = paths.iter().filter(|copy| is_gzip(copy) && are_related(&target, copy));
+    Ok(copies.into_iter().find_map(|copy| {
+        let place = place.compressed(copy).ok().flatten()?;
+        Some((Source::open(copy).ok()?, place))
+    }))
+}
+
+/// Whether one file may be a rotation of the other, by their names up to the first dot, dash or underscore.
+pub(crate) fn are_related(left: &Path, right: &Path) -> bool {
+    let stem = |path: &Path| -> Option<String> {
+        let name = path.file_name()?.to_str()?;
+        Some(name.split(['.', '-', '_']).next().unwrap_or_default().to_owned())
+    };
+    stem(left).is_some() && stem(left) == stem(right)
 }
 
 /// Whether another file is at the path.
@@ -195,26 +246,13 @@ fn is_replaced(path: &Path, place: &Place) -> io::Result<bool> {
     }
 }
 
-fn read_at(file: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let available = file.metadata()?.len().saturating_sub(offset);
-    let mut bytes = vec![0; usize::try_from(available).unwrap_or(usize::MAX).min(READ_BYTES)];
-    let mut length = 0;
-    while length < bytes.len() {
-        match file.read_at(&mut bytes[length..], offset + length as u64)? {
-            0 => break,
-            read => length += read,
+/// Whether the length is the same for some time.
+fn is_settled(last: &mut Option<(u64, Instant)>, length: u64, settled: Duration) -> bool {
+    match last {
+        Some((known, since)) if *known == length => since.elapsed() >= settled,
+        _ => {
+            *last = Some((length, Instant::now()));
+            settled.is_zero()
         }
-    }
-    bytes.truncate(length);
-    Ok(bytes)
-}
-
-/// The length of the first complete lines, `most` of them at most.
-fn complete(bytes: &[u8], most: usize) -> usize {
-    match memchr::memchr_iter(b'\n', bytes).take(most).last() {
-        Some(last) => last + 1,
-        // A line that is too long is split.
-        None if bytes.len() >= LINE_BYTES => LINE_BYTES,
-        None => 0,
     }
 }

@@ -140,3 +140,80 @@ fn a_line_that_is_too_long_is_split() {
     log.append("\n");
     assert_eq!(next(&mut reader).map(|text| text.len()), Some((1 << 19) + 1));
 }
+
+#[test]
+fn a_record_of_several_lines_is_returned_whole_and_again_after_a_restart() {
+    let log = Log::new("one\n");
+    let java = || Format { multiline: Some("java".parse().unwrap()), ..Format::default() };
+    let mut reader = Reader::from_start(&log.path).with_format(java()).with_settled(Duration::from_secs(3600));
+    assert_eq!(next(&mut reader), None);
+    log.append("two\n\tat a\n");
+    assert_eq!(next(&mut reader), is("one\n"));
+    assert_eq!(reader.lag(), 14 - 4);
+    // Nothing of the record is read before it is complete.
+    let place = reader.place().unwrap().clone();
+    assert_eq!(place.offset, 4);
+    log.append("\tat b\n");
+    assert_eq!(next(&mut reader), None);
+    let mut reader = Reader::resume(&log.path, place).unwrap().with_format(java()).with_settled(Duration::ZERO);
+    assert_eq!(next(&mut reader), is("two\n\tat a\n\tat b\n"));
+    assert_eq!(next(&mut reader), None);
+}
+
+#[test]
+fn a_renamed_file_is_found_through_a_symbolic_link() {
+    let log = Log::new("one\ntwo\n");
+    let links = tempfile::tempdir().unwrap();
+    let link = links.path().join("link.log");
+    std::os::unix::fs::symlink(&log.path, &link).unwrap();
+    let mut reader = Reader::from_start(&link);
+    assert_eq!(reader.lines(1, Instant::now()).unwrap().unwrap().text, b"one\n");
+    let place = reader.place().unwrap().clone();
+    log.rename();
+    log.append("three\n");
+    let mut reader = Reader::resume(&link, place).unwrap().with_quiet(Duration::ZERO);
+    assert_eq!(next(&mut reader), is("two\n"));
+    assert_eq!(next(&mut reader), is("three\n"));
+}
+
+fn gzip(path: &Path) -> PathBuf {
+    assert!(std::process::Command::new("gzip").arg(path).status().unwrap().success());
+    PathBuf::from(format!("{}.gz", path.display()))
+}
+
+#[test]
+fn a_compressed_file_is_inflated_and_its_last_line_needs_no_end() {
+    let lines: String =
+        (0..200_000).map(|line| format!("line {line} of a file that has more than one reading\n")).collect();
+    let log = Log::new(&format!("{lines}last"));
+    let mut reader = Reader::from_start(&gzip(&log.path));
+    let mut text = String::new();
+    while let Some(lines) = reader.lines(10_000, Instant::now()).unwrap() {
+        text.push_str(std::str::from_utf8(&lines.text).unwrap());
+    }
+    assert!(text == format!("{lines}last"), "{} bytes", text.len());
+    assert_eq!((next(&mut reader), reader.lag()), (None, 0));
+}
+
+#[test]
+fn a_file_that_was_rotated_and_compressed_is_read_from_its_place_on() {
+    let log = Log::new("one\ntwo\nthree\n");
+    let mut reader = Reader::from_start(&log.path);
+    assert_eq!(reader.lines(1, Instant::now()).unwrap().unwrap().text, b"one\n");
+    let place = reader.place().unwrap().clone();
+    let compressed = gzip(&log.rename());
+    // Another compressed file is not taken for it.
+    let other = log.path.with_extension("0");
+    fs::write(&other, "other\n").unwrap();
+    gzip(&other);
+    log.append("four\n");
+    let mut reader = Reader::resume(&log.path, place.clone()).unwrap().with_quiet(Duration::ZERO);
+    assert_eq!(reader.again(8, |text| text == b"two\n").unwrap().unwrap().text, b"two\n");
+    assert_eq!(next(&mut reader), is("three\n"));
+    assert_eq!(next(&mut reader), is("four\n"));
+
+    // What is cut off is an error until the file has another length.
+    let bytes = fs::read(&compressed).unwrap();
+    fs::write(&compressed, &bytes[..bytes.len() - 10]).unwrap();
+    assert_eq!(place.compressed(&compressed).unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+}

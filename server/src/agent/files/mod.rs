@@ -1,32 +1,37 @@
-//! The input of an agent from files: `--file`.
+//! The inputs of an agent from files: `--file` and `--kubernetes`.
 //!
 //! Lines are read in batches. Before a batch goes to the queue, its end and its id are written to the checkpoints; after
 //! the queue has made it durable, the place behind it is. After a crash the same bytes are read again under the same id,
 //! so a destination that knows ids stores them once.
 
-mod checkpoints;
 mod followed;
+mod kubernetes;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use metrics::{counter, gauge};
+use model::Text;
 use pipeline::{
     Error, Result,
     admit::{Ingest, Submission},
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
-use self::{
-    checkpoints::Checkpoints,
-    followed::{Followed, Read},
+use self::followed::{Followed, Read};
+use super::{
+    checkpoints::{Checkpoint, Checkpoints},
+    records::Origin,
+    status::Input,
 };
+use crate::files::{Format, Place, are_related, is_gzip};
 
 /// How often files are looked at, and how often new ones are looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -36,11 +41,40 @@ const FILES: usize = 1000;
 /// The bytes of all files that are on their way at once.
 const ROUND_BYTES: usize = 4 << 20;
 
+/// The attribute with the path of the file, as in OpenTelemetry.
+const PATH: &str = "log.file.path";
+
+/// What distinguishes one input from files from another.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// The name of its option.
+    pub(super) name: &'static str,
+    pub(super) patterns: Vec<glob::Pattern>,
+    pub(super) format: Format,
+    /// The node of records that name none.
+    pub(super) node: Text,
+    /// What all records of the file at a path have in common.
+    pub(super) origin: fn(&Path) -> Origin,
+}
+
+impl Settings {
+    /// `--file`: the service is the name of the file.
+    pub(super) fn files(patterns: Vec<glob::Pattern>, format: Format, node: Text) -> Self {
+        Self { name: "file", patterns, format, node, origin: file_origin }
+    }
+
+    /// `--kubernetes`: the service is the container.
+    pub(super) fn kubernetes(pattern: glob::Pattern, format: Format, node: Text) -> Self {
+        Self { name: "kubernetes", patterns: vec![pattern], format, node, origin: kubernetes::origin }
+    }
+}
+
 /// All files that match.
 pub(super) struct Files {
-    patterns: Vec<glob::Pattern>,
+    settings: Settings,
     ingest: Ingest,
-    checkpoints: Checkpoints,
+    status: Arc<Input>,
+    checkpoints: Checkpoints<Place>,
     /// By path. Taken out while it is read.
     followed: BTreeMap<PathBuf, Followed>,
     searched: Option<Instant>,
@@ -53,9 +87,10 @@ impl Files {
     ///
     /// # Errors
     /// `Corrupt` if they are damaged, `Unavailable` if they cannot be read.
-    pub(super) fn open(patterns: Vec<glob::Pattern>, checkpoints: PathBuf, ingest: Ingest) -> Result<Self> {
+    pub(super) fn open(settings: Settings, checkpoints: PathBuf, ingest: Ingest, status: Arc<Input>) -> Result<Self> {
         let checkpoints = Checkpoints::open(checkpoints)?;
-        Ok(Self { patterns, ingest, checkpoints, followed: BTreeMap::new(), searched: None, is_too_many: false })
+        let followed = BTreeMap::new();
+        Ok(Self { settings, ingest, status, checkpoints, followed, searched: None, is_too_many: false })
     }
 
     /// Follows the files. Never ends without an error.
@@ -64,9 +99,10 @@ impl Files {
     /// The checkpoints cannot be written.
     pub(super) async fn follow(&mut self) -> Result<()> {
         // From the checkpoints, also after an error: what was read and is not in the queue must be read again.
+        let format = &self.settings.format;
         let resume = |(path, checkpoint): (&String, _)| {
             let path = PathBuf::from(path);
-            (path.clone(), Followed::resume(path, checkpoint))
+            (path.clone(), Followed::resume(path, checkpoint, format))
         };
         self.followed = self.checkpoints.all().map(resume).collect();
         self.searched = None;
@@ -86,7 +122,7 @@ impl Files {
     async fn search(&mut self) -> Result<()> {
         // Before the search: what is replaced later may have a new name that it does not find.
         let searched = Instant::now();
-        let patterns = self.patterns.clone();
+        let patterns = self.settings.patterns.clone();
         let found =
             spawn_blocking(move || search(&patterns)).await.map_err(|error| Error::internal(error.to_string()))?;
         let is_gone =
@@ -94,7 +130,7 @@ impl Files {
         let gone: Vec<PathBuf> = self.followed.iter_mut().filter_map(is_gone).collect();
         for path in gone {
             self.followed.remove(&path);
-            self.checkpoints.remove(&path);
+            self.checkpoints.remove(text(&path));
         }
         let mut new: Vec<PathBuf> = found.into_iter().filter(|path| !self.followed.contains_key(path)).collect();
         while let Some(path) = new.pop() {
@@ -103,17 +139,24 @@ impl Files {
                 if let Some(followed) = self.followed.remove(&old) {
                     self.followed.insert(path.clone(), followed.renamed(&path));
                 }
-                if let Some(checkpoint) = self.checkpoints.remove(&old) {
-                    self.checkpoints.set(&path, checkpoint);
+                if let Some(checkpoint) = self.checkpoints.remove(text(&old)) {
+                    self.checkpoints.set(text(&path), checkpoint);
                 }
                 new.push(old);
+            } else if is_gzip(&path) && self.takes_over(&path, &mut new) {
+                continue;
             } else if self.followed.len() < FILES {
-                self.followed.insert(path.clone(), Followed::new(path));
+                self.followed.insert(path.clone(), Followed::new(path, &self.settings.format));
             } else if !std::mem::replace(&mut self.is_too_many, true) {
-                tracing::warn!("--file: more than {FILES} files match; the others are not read: {}", path.display());
+                let (name, path) = (self.settings.name, path.display());
+                tracing::warn!("--{name}: more than {FILES} files match; the others are not read: {path}");
             }
         }
-        gauge!("logboom_agent_files").set(self.followed.len() as f64);
+        if self.settings.name == "file" {
+            gauge!("logboom_agent_files").set(self.followed.len() as f64);
+        }
+        self.status.followed(self.followed.len());
+        self.status.lag_bytes(self.followed.values().map(Followed::lag).sum());
         self.searched = Some(searched);
         Ok(())
     }
@@ -126,6 +169,36 @@ impl Files {
             place.is_some_and(|place| fs::metadata(old).map_or(true, |other| !place.is_of(&other)))
         };
         self.followed.iter().find(is_same).map(|(old, _)| old.clone())
+    }
+
+    /// Whether the compressed file at `path` is a copy of a file that is followed, or is still being written. It is
+    /// followed in place of the file once that is gone; then what is at the path of the file is new.
+    fn takes_over(&mut self, path: &Path, new: &mut Vec<PathBuf>) -> bool {
+        let related = self.followed.iter().filter(|(old, _)| are_related(old, path) && old.as_path() != path);
+        for (old, followed) in related {
+            let Some(place) = followed.place() else { continue };
+            let copy = match place.compressed(path) {
+                Ok(Some(copy)) => copy,
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return true,
+                // Following it logs the error.
+                Err(_) => return false,
+            };
+            let is_there = fs::metadata(old).is_ok_and(|metadata| place.is_of(&metadata));
+            if !is_there && let Some(Checkpoint { sending, .. }) = self.checkpoints.get(text(old)).cloned() {
+                let (old, checkpoint) = (old.clone(), Checkpoint { place: copy, sending });
+                let followed = Followed::resume(path.to_owned(), &checkpoint, &self.settings.format);
+                self.followed.remove(&old);
+                self.followed.insert(path.to_owned(), followed);
+                self.checkpoints.remove(text(&old));
+                self.checkpoints.set(text(path), checkpoint);
+                if old.is_file() {
+                    new.push(old);
+                }
+            }
+            return true;
+        }
+        false
     }
 
     /// Reads every file once; returns whether there was something.
@@ -145,7 +218,7 @@ impl Files {
             let Some(read) = read else { continue };
             any = true;
             bytes += read.text.len();
-            self.checkpoints.set(&path, read.sending.clone());
+            self.checkpoints.set(text(&path), read.sending.clone());
             reads.push((path, read));
             if bytes >= ROUND_BYTES {
                 self.submit(std::mem::take(&mut reads)).await?;
@@ -162,32 +235,46 @@ impl Files {
             return Ok(());
         }
         self.checkpoints.store().await?;
-        let submissions = reads.iter().map(|(path, read)| deliver(&self.ingest, path, read));
+        let submissions = reads.iter().map(|(path, read)| self.deliver(path, read));
         for delivered in futures::future::join_all(submissions).await {
             delivered?;
         }
         for (path, read) in reads {
-            self.checkpoints.set(&path, read.after);
+            self.checkpoints.set(text(&path), read.after);
+        }
+        Ok(())
+    }
+
+    /// Hands the records to the queue, and waits until it has them.
+    async fn deliver(&self, path: &Path, read: &Read) -> Result<()> {
+        let Settings { name, format, node, origin, .. } = &self.settings;
+        let origin = origin(path).with(PATH, text(path));
+        let (records, mut refused) = origin.records(format, node, &read.text);
+        let mut reason = None;
+        if !records.is_empty() {
+            let submission = Submission { batch_id: Some(read.id), producer: (*name).into(), records };
+            let accepted = self.ingest.deliver(submission).await?;
+            self.status.delivered(accepted.accepted);
+            refused += accepted.rejected.len();
+            reason = accepted.rejected.into_iter().next().map(|rejection| rejection.reason);
+        }
+        if refused > 0 {
+            counter!("logboom_messages_refused_total", "door" => *name).increment(refused as u64);
+            tracing::warn!(file = %path.display(), refused, reason, "lines were refused");
         }
         Ok(())
     }
 }
 
-/// Hands the records to the queue, and waits until it has them.
-async fn deliver(ingest: &Ingest, path: &Path, read: &Read) -> Result<()> {
-    let (records, mut refused) = read.records(path);
-    let mut reason = None;
-    if !records.is_empty() {
-        let submission = Submission { batch_id: Some(read.id), producer: "file".into(), records };
-        let accepted = ingest.deliver(submission).await?;
-        refused += accepted.rejected.len();
-        reason = accepted.rejected.into_iter().next().map(|rejection| rejection.reason);
-    }
-    if refused > 0 {
-        counter!("logboom_messages_refused_total", "door" => "file").increment(refused as u64);
-        tracing::warn!(file = %path.display(), refused, reason, "lines were refused");
-    }
-    Ok(())
+/// The name of a file in the checkpoints. Only paths that are text are followed.
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
+
+/// What all lines of a file have in common. The service is the same for `shop.log` and `shop.log.1`.
+fn file_origin(path: &Path) -> Origin {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Origin::new(name.split('.').find(|part| !part.is_empty()).unwrap_or(name))
 }
 
 /// The files that match.

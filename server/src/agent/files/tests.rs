@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pipeline::{BatchId, Content, Queue as _, admit::IngestOptions, normalise::RawRecord};
+use pipeline::{BatchId, Content, Queue as _, admit::IngestOptions};
 use testkit::{
     faulty::{FaultyQueue, Mode},
     memory::MemoryQueue,
 };
 
 use super::*;
+use crate::agent::status::Inputs;
 
 struct Machine {
     folder: tempfile::TempDir,
@@ -19,13 +20,14 @@ struct Machine {
     faulty: Arc<FaultyQueue>,
     /// Ids of batches, with the messages.
     received: Vec<(BatchId, Vec<String>)>,
+    multiline: Option<&'static str>,
 }
 
 impl Machine {
     fn new() -> Self {
         let queue = Arc::new(MemoryQueue::new());
         let faulty = FaultyQueue::new(queue.clone());
-        Self { folder: tempfile::tempdir().unwrap(), queue, faulty, received: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), queue, faulty, received: Vec::new(), multiline: None }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -41,7 +43,10 @@ impl Machine {
     async fn run_until(&mut self, holds: impl Fn(&[String]) -> bool) {
         let ingest = Ingest::start(self.faulty.clone(), IngestOptions::default());
         let pattern = glob::Pattern::new(self.path("log*").to_str().unwrap()).unwrap();
-        let mut files = Files::open(vec![pattern], self.path("checkpoints.json"), ingest).unwrap();
+        let format = Format { multiline: self.multiline.map(|rule| rule.parse().unwrap()), ..Format::default() };
+        let settings = Settings::files(vec![pattern], format, "host".into());
+        let status = Inputs::default().add("file");
+        let mut files = Files::open(settings, self.path("checkpoints.json"), ingest, status).unwrap();
         let (queue, begun) = (self.queue.clone(), Instant::now());
         let mut follow = std::pin::pin!(files.follow());
         loop {
@@ -112,15 +117,58 @@ async fn a_batch_whose_confirmation_was_lost_is_sent_again_under_its_id() {
     assert_eq!(machine.messages(), ["one", "two", "three"]);
 }
 
+fn gzip(path: &Path) {
+    assert!(std::process::Command::new("gzip").arg(path).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_compressed_file_replaces_the_file_that_it_was_made_from() {
+    let mut machine = Machine::new();
+    machine.append("log", "one\n");
+    machine.run_until(has(1)).await;
+    // Compressed while the agent is away, and then renamed.
+    machine.append("log", "two\n");
+    std::fs::rename(machine.path("log"), machine.path("log.1")).unwrap();
+    gzip(&machine.path("log.1"));
+    machine.append("log", "three\n");
+    machine.run_until(has(3)).await;
+    std::fs::rename(machine.path("log.1.gz"), machine.path("log.2.gz")).unwrap();
+    std::fs::rename(machine.path("log"), machine.path("log.1")).unwrap();
+    gzip(&machine.path("log.1"));
+    machine.append("log", "four\n");
+    machine.run_until(has(4)).await;
+    // A process that goes on finds nothing new in them.
+    machine.append("log", "five\n");
+    machine.run_until(has(5)).await;
+    let mut messages = machine.messages();
+    messages.sort();
+    assert_eq!(messages, ["five", "four", "one", "three", "two"]);
+}
+
+#[tokio::test]
+async fn records_of_several_lines_come_once_and_whole_over_restarts() {
+    let mut machine = Machine { multiline: Some("java"), ..Machine::new() };
+    machine.append("log", "one\ntwo\n\tat a\n");
+    machine.run_until(has(1)).await;
+    // The process has ended before the second record was complete.
+    machine.append("log", "\tat b\nthree\n");
+    machine.faulty.publish.set(Mode::LoseAnswer(Error::unavailable("lost")));
+    machine.run_until(has(2)).await;
+    machine.faulty.publish.set(Mode::Healthy);
+    machine.run_until(has(3)).await;
+    assert_eq!(machine.messages(), ["one", "two\n\tat a\n\tat b", "three"]);
+}
+
 #[test]
-fn a_record_has_the_name_and_the_path_of_its_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shop.log");
-    std::fs::write(&path, "plain\n\n{\"message\":\"json\",\"service\":\"own\"}\n").unwrap();
-    let read = Followed::new(path.clone()).read(Instant::now()).unwrap();
-    let (records, refused) = read.records(&path);
-    let seen: Vec<_> =
-        records.iter().map(|RawRecord { service, message, .. }| (service.as_str(), message.as_str())).collect();
+fn the_service_is_the_name_of_the_file() {
+    for (path, service) in [("/var/log/shop.log", "shop"), ("/var/log/shop.log.1", "shop"), ("/a/.hidden", "hidden")] {
+        assert_eq!(file_origin(Path::new(path)).service, service);
+    }
+    let records = |text: &str| {
+        Origin::new("shop").with(PATH, "/a/b").records(&Format::default(), &"host".into(), text.as_bytes())
+    };
+    let (records, refused) = records("plain\n\n{\"message\":\"json\",\"service\":\"own\"}\n");
+    let seen: Vec<_> = records.iter().map(|record| (record.service.as_str(), record.message.as_str())).collect();
     assert_eq!((seen, refused), (vec![("shop", "plain"), ("own", "json")], 0));
-    assert!(records.iter().all(|record| record.attributes.iter().any(|(name, _)| name == "log.file.path")));
+    assert!(records.iter().all(|record| record.node == "host" && record.attributes.len() == 1));
 }
