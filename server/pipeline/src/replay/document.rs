@@ -8,7 +8,7 @@ use crate::{Document, Error, Kind, Result, documents::unchecked};
 
 /// The replays. They belong to the store's positions, so they are neither exported nor imported.
 pub(super) const REPLAY: Kind =
-    Kind { name: "replay", plural: "replays", most_bytes: 32 << 10, most_documents: KEPT, check: unchecked };
+    Kind { name: "replay", format: 1, plural: "replays", most_bytes: 32 << 10, most_documents: KEPT, check: unchecked };
 
 /// The most characters of [`Replay::error`].
 const ERROR: usize = 1000;
