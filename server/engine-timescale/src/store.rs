@@ -9,7 +9,8 @@ use model::{
 };
 use pipeline::{
     Appended, Ask, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
+    StoreStatus,
 };
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -175,7 +176,7 @@ impl Log for Store {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         read::read_by_position(&self.pools.read, None, (after, upto), query, limit).await
     }
@@ -186,7 +187,7 @@ impl Log for Store {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         read::read_by_position(&self.pools.read, Some(range), (after, upto), query, limit).await
     }

@@ -55,7 +55,7 @@ pub use dead_letters::{
 pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version};
 pub use error::{Error, ErrorClass, Result};
 pub use lease::{Lease, Leases, hold, holder, lease_lost};
-pub use log::{Appended, Log, PartAside, StoreStatus};
+pub use log::{Appended, Log, PartAside, ReadLimit, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt, Space};
 pub use store::LogStore;
 pub use supervisor::Supervisor;

@@ -26,14 +26,14 @@ pub trait Log: Send + Sync + 'static {
     /// at the newest end, where the live hub reads.
     async fn follow(&self, after: Position) -> Result<Vec<Block>>;
 
-    /// The matching records with `after < position <= upto`, in position order, at most `limit`. Fewer than `limit`
-    /// means that there are no more.
+    /// The first matching records with `after < position <= upto`, in position order. Records that do not reach the limit
+    /// ([`ReadLimit::is_reached`]) are all there are.
     async fn read_after(
         &self,
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>>;
 
     /// As [`Log::read_after`], with only the records whose time is in `range`.
@@ -43,7 +43,7 @@ pub trait Log: Send + Sync + 'static {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>>;
 
     /// Gives up a part that is set aside ([`StoreStatus::aside`]): removes it from the list and deletes the rest of its
@@ -57,6 +57,33 @@ pub trait Log: Send + Sync + 'static {
 
     /// Flushes memory to durable storage and stops the engine.
     async fn close(&self);
+}
+
+/// How much [`Log::read_after`] returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// The maximum number of records.
+    pub records: usize,
+    /// No record follows once all together weigh this many bytes ([`model::Record::weight`]).
+    pub bytes: usize,
+}
+
+impl ReadLimit {
+    /// At most so many records, whatever they weigh.
+    pub const fn of_records(records: usize) -> Self {
+        Self { records, bytes: usize::MAX }
+    }
+
+    /// Whether so many records of so many bytes leave no room for another one.
+    pub const fn is_reached(self, records: usize, bytes: usize) -> bool {
+        records >= self.records || bytes >= self.bytes
+    }
+
+    /// Whether a result of [`Log::read_after`] may have ended early.
+    pub fn is_reached_by(self, records: &[StoredRecord]) -> bool {
+        let bytes: usize = records.iter().map(|stored| stored.record.weight()).sum();
+        self.is_reached(records.len(), bytes)
+    }
 }
 
 /// The result of [`Log::append`].

@@ -15,7 +15,7 @@ use model::{
     query::Field,
     time,
 };
-use pipeline::{Ask, Cursor, Error, Log, LogStore, Result, SearchRequest, TimeRange, ask};
+use pipeline::{Ask, Cursor, Error, Log, LogStore, ReadLimit, Result, SearchRequest, TimeRange, ask};
 
 use crate::{
     cursor,
@@ -120,7 +120,8 @@ impl Reader {
     pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
         let before = Position(position.0.saturating_sub(1));
         let newest = self.log.newest().await?;
-        let found = self.log.read_after(before, newest.max(before), &Query::default(), 1).await?;
+        let found =
+            self.log.read_after(before, newest.max(before), &Query::default(), ReadLimit::of_records(1)).await?;
         Ok(match found.first() {
             Some(stored) => Cursor { time: stored.record.time, position: stored.position },
             None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },

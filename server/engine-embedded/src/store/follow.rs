@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Position, Query, StoredRecord};
 use parts::frame_of;
-use pipeline::{Batch, BatchId, Block, Error, Result};
+use pipeline::{Batch, BatchId, Block, Error, ReadLimit, Result};
 
 use super::{
     Inner,
@@ -53,7 +53,7 @@ impl Inner {
                 .searches
                 .run(move |cancel| {
                     let window = Window { after: after.0, upto: upto.0, ..Window::ALL };
-                    search(&parts, &Query::default(), window, Order::Position, RECORDS, cancel)
+                    search(&parts, &Query::default(), window, Order::Position, ReadLimit::of_records(RECORDS), cancel)
                 })
                 .await?;
             if !records.is_empty() {

@@ -11,7 +11,8 @@ use model::{
 };
 use pipeline::{
     Appended, Ask, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters, Delivery,
-    Documents, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus, TimeRange, ask,
+    Documents, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest, StoreStatus,
+    TimeRange, ask,
 };
 
 use super::{
@@ -55,7 +56,7 @@ impl Log for EmbeddedStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.read_range(TimeRange::ALL, after, upto, query, limit).await
     }
@@ -66,7 +67,7 @@ impl Log for EmbeddedStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         let query = query.clone();
         let window = Window { after: after.0, upto: upto.0, ..Window::of_time(range) };
@@ -141,9 +142,16 @@ impl Ask for EmbeddedStore {
                 Window { beyond: Some((time, stored.position.0)), ..window }
             };
             let until = beyond(Nanos::MIN, time.saturating_add(1));
-            let mut older = search(snapshot, &query, until, Order::Newest, before, cancel)?;
+            let mut older = search(snapshot, &query, until, Order::Newest, ReadLimit::of_records(before), cancel)?;
             older.reverse();
-            let newer = search(snapshot, &query, beyond(time, Nanos::MAX), Order::Oldest, after, cancel)?;
+            let newer = search(
+                snapshot,
+                &query,
+                beyond(time, Nanos::MAX),
+                Order::Oldest,
+                ReadLimit::of_records(after),
+                cancel,
+            )?;
             Ok(Some(Context { before: older, record: stored, after: newer }))
         })
         .await
@@ -200,7 +208,7 @@ fn get(snapshot: &Snapshot, id: RecordId, cancel: &Cancel) -> Result<Option<Stor
         snapshot.parts.iter().filter(|part| (part.info.min_id..=part.info.max_id).contains(&id)).cloned().collect();
     let parts = Snapshot { tables: Vec::new(), parts: Arc::new(parts), newest: snapshot.newest };
     let window = Window { id: Some(id), ..Window::ALL };
-    Ok(search(&parts, &query, window, Order::Newest, 1, cancel)?.pop())
+    Ok(search(&parts, &query, window, Order::Newest, ReadLimit::of_records(1), cancel)?.pop())
 }
 
 /// The records of the same service and node.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use model::{Position, Query};
+use pipeline::ReadLimit;
 use tempfile::TempDir;
 use testkit::oracle::Oracle;
 
@@ -121,7 +122,10 @@ impl Judge {
                 ids(*number).for_each(|id| oracle.acknowledged(id.to_string()));
             }
             let newest = store.newest().await.unwrap();
-            let found = store.read_after(Position(0), newest, &Query::default(), 1_000_000).await.unwrap();
+            let found = store
+                .read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(1_000_000))
+                .await
+                .unwrap();
             for stored in &found {
                 oracle.found(stored.record.id.0.to_string());
                 self.record_position(stored.position.0, stored.record.id.0);

@@ -8,7 +8,7 @@ use model::{
     aggregate::{Aggregation, Grouping, Key, Measure},
     query::Field,
 };
-use pipeline::{Ask as _, Log as _, LogStore, SearchRequest, TimeRange, ask};
+use pipeline::{Ask as _, Log as _, LogStore, ReadLimit, SearchRequest, TimeRange, ask};
 use proptest::prelude::*;
 use testkit::{
     memory::MemoryStore,
@@ -195,10 +195,11 @@ async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &
     compare_tables(store, reference, text, Aggregation { query: query.clone(), range: narrow, groupings }).await;
 
     let newest = store.newest().await.unwrap();
-    let in_order = store.read_after(Default::default(), newest, query, 100_000).await.unwrap();
+    let in_order = store.read_after(Default::default(), newest, query, ReadLimit::of_records(100_000)).await.unwrap();
     assert!(in_order.is_sorted_by_key(|stored| stored.position));
     let newest = reference.newest().await.unwrap();
-    let expected = reference.read_after(Default::default(), newest, query, 100_000).await.unwrap();
+    let expected =
+        reference.read_after(Default::default(), newest, query, ReadLimit::of_records(100_000)).await.unwrap();
     assert_eq!(bare(in_order), bare(expected), "read_after {text}");
 }
 

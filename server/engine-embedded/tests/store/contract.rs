@@ -11,8 +11,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Leases, Log, LogStore, NewDeadLetter, Queue, Receipt, Result, SearchPage, SearchRequest,
-    StoreStatus,
+    Delivery, Documents, Leases, Log, LogStore, NewDeadLetter, Queue, ReadLimit, Receipt, Result, SearchPage,
+    SearchRequest, StoreStatus,
 };
 use testkit::contract::StoreHarness;
 
@@ -112,7 +112,7 @@ impl Log for Pair {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.store.read_after(after, upto, query, limit).await
     }
@@ -123,7 +123,7 @@ impl Log for Pair {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.store.read_range(range, after, upto, query, limit).await
     }

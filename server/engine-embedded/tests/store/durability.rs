@@ -7,7 +7,7 @@ use std::{
 };
 
 use model::{Position, Query};
-use pipeline::{TimeRange, ask};
+use pipeline::{ReadLimit, TimeRange, ask};
 use testkit::records;
 
 use crate::support::{copy_folder, delivery, everything, flushed, flushing_at, in_memory, pump};
@@ -30,7 +30,11 @@ async fn a_closed_pair_opens_with_the_same_records_and_goes_on_behind_them() {
     pump(&*queue, &*store, records::corpus(2, 3)).await;
     assert!(store.newest().await.unwrap() > newest);
     assert_eq!(
-        store.read_after(Position(0), newest, &Query::default(), usize::MAX - 1).await.unwrap().len(),
+        store
+            .read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(usize::MAX - 1))
+            .await
+            .unwrap()
+            .len(),
         before.len()
     );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine_embedded::Options;
 use model::{Position, Query, Record, RecordId, Severity, StoredRecord};
-use pipeline::{Batch, BatchId, LogStore, SearchRequest, TimeRange};
+use pipeline::{Batch, BatchId, LogStore, ReadLimit, SearchRequest, TimeRange};
 
 use crate::support::{delivery, flushing_at};
 
@@ -102,7 +102,7 @@ async fn orders_agree(options: Options) {
         for (limit, most) in [(7, 70), (100, all), (665, 700), (10_000, all)] {
             let found = ids(&newest(&*store, &query, limit, most).await);
             assert!(found.len() >= most && found == by_time[..found.len()], "{text} by {limit}");
-            let found = store.read_after(Position(-1), upto, &query, limit).await.unwrap();
+            let found = store.read_after(Position(-1), upto, &query, ReadLimit::of_records(limit)).await.unwrap();
             assert!(ids(&found) == by_position[..limit.min(all)], "{text}, the first {limit}");
         }
     }

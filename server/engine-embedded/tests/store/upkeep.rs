@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use engine_embedded::{Options, inspect};
 use model::{Query, Record, RecordId, Severity, Text, Value};
-use pipeline::{Batch, BatchId, LogStore, TimeRange, ask};
+use pipeline::{Batch, BatchId, LogStore, ReadLimit, TimeRange, ask};
 
 use crate::support::{compacting_at, delivery, everything, flushed, sequence};
 
@@ -197,8 +197,10 @@ async fn a_service_with_a_shorter_time_is_taken_out_and_the_others_stay() {
     wait_until_left(&*store, 30).await;
     assert_eq!(sequence(&everything(&*store).await), (10..40).collect::<Vec<_>>());
     // Positions, the resume points of tails, are unchanged.
-    let in_order =
-        store.read_after(Default::default(), store.newest().await.unwrap(), &Query::default(), 100).await.unwrap();
+    let in_order = store
+        .read_after(Default::default(), store.newest().await.unwrap(), &Query::default(), ReadLimit::of_records(100))
+        .await
+        .unwrap();
     assert_eq!(in_order.len(), 30);
     assert!(in_order.is_sorted_by_key(|stored| stored.position));
     store.close().await;

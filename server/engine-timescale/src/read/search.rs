@@ -4,7 +4,7 @@ use model::{
     Position, Query, StoredRecord,
     query::{Expr, Field, Test},
 };
-use pipeline::{Cursor, Result, SearchPage, SearchRequest, TimeRange};
+use pipeline::{Cursor, ReadLimit, Result, SearchPage, SearchRequest, TimeRange};
 use sqlx::{PgPool, postgres::PgRow};
 
 use super::{
@@ -15,6 +15,10 @@ use crate::{session::Session, sql::Statement};
 
 /// The number of rows per statement if they have to be verified.
 const VERIFIED_ROWS: usize = 8_000;
+/// The rows of a statement of [`read_after`] with a limit of bytes: at least, and at most.
+const PAGE_ROWS: (usize, usize) = (16, 4096);
+/// The assumed weight of a record before any was read.
+const FIRST_WEIGHT: usize = 8 << 10;
 
 /// See [`pipeline::Ask::search`].
 ///
@@ -180,10 +184,10 @@ pub(crate) async fn read_by_position(
     range: Option<TimeRange>,
     (after, upto): (Position, Position),
     query: &Query,
-    limit: usize,
+    limit: ReadLimit,
 ) -> Result<Vec<StoredRecord>> {
-    let mut records = Vec::new();
-    if after >= upto || limit == 0 {
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    if after >= upto || limit.is_reached(0, 0) {
         return Ok(records);
     }
     let mut session = Session::open(pool).await?;
@@ -195,7 +199,7 @@ pub(crate) async fn read_by_position(
             statement = statement.within(range);
         }
         let exact = statement.exact;
-        let missing = limit - records.len();
+        let missing = page(limit, records.len(), bytes);
         let examined = if exact { missing } else { missing.max(VERIFIED_ROWS) };
         let (from, to) = (statement.parameters.bind(after.0), statement.parameters.bind(upto.0));
         let examined_parameter = statement.parameters.bind(examined as i64);
@@ -205,13 +209,24 @@ pub(crate) async fn read_by_position(
         for row in &rows {
             let stored = stored_record(row)?;
             after = stored.position;
-            if records.len() < limit && (exact || query.matches(&stored.record)) {
+            if !limit.is_reached(records.len(), bytes) && (exact || query.matches(&stored.record)) {
+                bytes += stored.record.weight();
                 records.push(stored);
             }
         }
-        if rows.len() < examined || records.len() == limit {
+        if rows.len() < examined || limit.is_reached(records.len(), bytes) {
             session.end();
             return Ok(records);
         }
     }
+}
+
+/// The number of rows to read next, so that they exceed the limit of bytes little: estimated from the records so far.
+fn page(limit: ReadLimit, records: usize, bytes: usize) -> usize {
+    let missing = limit.records - records;
+    if limit.bytes == usize::MAX {
+        return missing;
+    }
+    let weight = bytes.checked_div(records).unwrap_or(FIRST_WEIGHT).max(1);
+    missing.min((limit.bytes.saturating_sub(bytes) / weight).clamp(PAGE_ROWS.0, PAGE_ROWS.1))
 }

@@ -206,7 +206,7 @@ impl Turn<'_> {
         let oldest = found.records.first().map(admitted);
         self.follower.status.change(|progress| progress.waiting_since = oldest);
         let (records, is_small) = (found.records.len(), found.records.len() < ENOUGH);
-        let mut source = found.is_full().then(|| self.follower.source.clone());
+        let mut source = found.is_full().then(|| self.follower.source.take());
         let read_meanwhile = async { Some(source.as_mut()?.next(upto).await) };
         let (refused, read_meanwhile) = tokio::join!(self.send(found.records), read_meanwhile);
         let refused = refused?;

@@ -1,35 +1,36 @@
 //! Batches of matching records: from memory near the newest end, otherwise from the store.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use model::{Position, Query, StoredRecord};
 
 use super::{BYTES, RECORDS};
 use crate::{
-    Block, LogStore, Result,
+    Block, LogStore, ReadLimit, Result,
     live::{LiveHub, Read},
 };
 
-/// The assumed weight of a record before any was read.
-const FIRST_WEIGHT: usize = 64 << 10;
-/// The number of records of one read from the store, at least and at most. The upper limit bounds the memory if the
-/// records are heavier than those before them.
-const PAGE: (usize, usize) = (16, 4096);
+/// How much is read from the store at once. A read by position decodes whole pages of a part for the few of its records
+/// that come next, so large reads decode each page fewer times.
+const READ_AHEAD: ReadLimit = ReadLimit { records: 3 * RECORDS, bytes: 2 * BYTES };
 /// The number of records examined between yields to other tasks.
 const YIELD_EVERY: usize = 4096;
 
-#[derive(Clone)]
 pub(super) struct Source {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) live: Arc<LiveHub>,
     pub(super) query: Query,
-    pages: Pages,
+    ahead: Ahead,
 }
 
-/// Reads of the store, bounded in bytes by the average weight of the records read last.
-#[derive(Clone)]
-pub(crate) struct Pages {
-    weight: usize,
+/// Matching records that were read ahead and not yet returned.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    records: VecDeque<StoredRecord>,
+    /// The position after which they follow.
+    after: Position,
+    /// Everything up to here was examined.
+    upto: Position,
 }
 
 /// The matching records of a range of positions.
@@ -65,21 +66,38 @@ impl Found {
 
 impl Source {
     pub(super) fn new(store: Arc<dyn LogStore>, live: Arc<LiveHub>, query: Query) -> Self {
-        Self { store, live, query, pages: Pages::default() }
+        Self { store, live, query, ahead: Ahead::default() }
+    }
+
+    /// Takes over what was read ahead, so that a task can read on while this one is borrowed.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            live: Arc::clone(&self.live),
+            query: self.query.clone(),
+            ahead: std::mem::take(&mut self.ahead),
+        }
     }
 
     /// The matching records from `after` on; empty with `upto == after` if there is nothing new.
     pub(super) async fn next(&mut self, after: Position) -> Result<Found> {
         let mut found = Found::after(after);
         let newest = self.live.newest();
-        while !found.is_full() && newest.is_some_and(|newest| found.upto < newest) {
+        self.ahead.start_after(after);
+        while !found.is_full() {
+            if self.ahead.add_to(&mut found) {
+                continue;
+            }
+            if newest.is_none_or(|newest| newest <= found.upto) {
+                break;
+            }
             match self.live.read(found.upto) {
                 Read::Blocks(blocks) if blocks.is_empty() => break,
-                Read::Blocks(blocks) => self.take(&blocks, &mut found).await,
+                Read::Blocks(blocks) => self.examine(&blocks, &mut found).await,
                 Read::Before(floor) => {
                     let (store, query) = (&self.store, &self.query);
-                    let page = |after, limit| store.read_after(after, floor, query, limit);
-                    self.pages.read(floor, &mut found, page).await?;
+                    let read = |after, limit| store.read_after(after, floor, query, limit);
+                    self.ahead.read(found.upto, floor, read).await?;
                 }
             }
         }
@@ -88,11 +106,11 @@ impl Source {
 
     /// All matching records of `after..=upto`, which made one batch before.
     pub(super) async fn again(&mut self, after: Position, upto: Position) -> Result<Found> {
-        let records = self.store.read_after(after, upto, &self.query, RECORDS).await?;
+        let records = self.store.read_after(after, upto, &self.query, ReadLimit::of_records(RECORDS)).await?;
         Ok(Found::again(records, upto))
     }
 
-    async fn take(&self, blocks: &[Block], found: &mut Found) {
+    async fn examine(&self, blocks: &[Block], found: &mut Found) {
         let mut examined = 0;
         for block in blocks {
             for (place, record) in block.batch.records.iter().enumerate() {
@@ -116,42 +134,48 @@ impl Source {
     }
 }
 
-impl Default for Pages {
-    fn default() -> Self {
-        Self { weight: FIRST_WEIGHT }
+impl Ahead {
+    /// Forgets what does not follow `after`.
+    pub(crate) fn start_after(&mut self, after: Position) {
+        if self.after != after {
+            *self = Self { after, upto: after, ..Self::default() };
+        }
     }
-}
 
-impl Pages {
-    /// Reads one page by `page`, which takes the position to start after and the number of records. Records beyond the
-    /// limits of the batch are dropped, and read again for the next one.
-    pub(crate) async fn read<F>(
-        &mut self,
-        upto: Position,
-        found: &mut Found,
-        page: impl FnOnce(Position, usize) -> F,
-    ) -> Result<()>
-    where
-        F: Future<Output = Result<Vec<StoredRecord>>>,
-    {
-        let room = BYTES.saturating_sub(found.bytes) / self.weight.max(1);
-        let limit = room.clamp(PAGE.0, PAGE.1).min(RECORDS - found.records.len());
-        let records = page(found.upto, limit).await?;
-        let (read, before) = (records.len(), found.bytes);
-        let mut records = records.into_iter();
+    /// Moves records to the batch until it is full. Returns whether there was anything to move, or to skip.
+    pub(crate) fn add_to(&mut self, found: &mut Found) -> bool {
+        if found.upto >= self.upto {
+            return false;
+        }
         while !found.is_full()
-            && let Some(stored) = records.next()
+            && let Some(stored) = self.records.pop_front()
         {
             found.upto = stored.position;
             found.add(stored);
         }
-        let kept = read - records.len();
-        if let Some(weight) = (found.bytes - before).checked_div(kept) {
-            self.weight = weight;
+        if self.records.is_empty() {
+            found.upto = self.upto;
         }
-        if kept == read && read < limit {
-            found.upto = upto;
-        }
+        self.after = found.upto;
+        true
+    }
+
+    /// Reads records after `after` up to `upto` by `read`, which takes the position to start after and the limit.
+    pub(crate) async fn read<F>(
+        &mut self,
+        after: Position,
+        upto: Position,
+        read: impl FnOnce(Position, ReadLimit) -> F,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<Vec<StoredRecord>>>,
+    {
+        let records = read(after, READ_AHEAD).await?;
+        let upto = match records.last() {
+            Some(last) if READ_AHEAD.is_reached_by(&records) => last.position,
+            _ => upto,
+        };
+        *self = Self { records: records.into(), after, upto };
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use model::{Position, Query, StoredRecord};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{LiveEvent, Shared, ring::Read};
-use crate::{Block, backoff::Backoff, events::FollowFailed};
+use crate::{Block, ReadLimit, backoff::Backoff, events::FollowFailed};
 
 /// The page size in records of reads from the store.
 const PAGE: usize = 500;
@@ -145,7 +145,7 @@ impl Subscriber {
     /// Reads a page of records older than the ring; ends early if the reader is gone.
     async fn read_page(&self, at: Position, floor: Position) -> Result<crate::Result<Vec<StoredRecord>>, ReaderGone> {
         tokio::select! {
-            page = self.shared.store.read_after(at, floor, &self.query, PAGE) => Ok(page),
+            page = self.shared.store.read_after(at, floor, &self.query, ReadLimit::of_records(PAGE)) => Ok(page),
             () = self.outbox.events.closed() => Err(ReaderGone),
         }
     }

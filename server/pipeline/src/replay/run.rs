@@ -21,7 +21,7 @@ use crate::{
         Outgoing,
         attempts::{FIRST_WAIT, Halving, LAST_STORE, Opened, Refusal},
         letters::dead_letters,
-        source::{Found, Pages},
+        source::{Ahead, Found},
     },
 };
 
@@ -59,7 +59,7 @@ pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &Cancella
         range: replay.range(),
         upto: model::Position(replay.upto),
         query,
-        pages: Pages::default(),
+        ahead: Ahead::default(),
     };
     let meters = ReplayMeters::register(&replay.sink);
     let mut run = Run { store: Arc::clone(&shared.store), batches, sink, progress, meters };

@@ -6,25 +6,25 @@ use async_trait::async_trait;
 use model::{Position, Query, StoredRecord, TimeRange};
 
 use crate::{
-    LogStore, Result, ask,
+    LogStore, ReadLimit, Result, ask,
     follow::{
         RECORDS,
-        source::{Found, Pages},
+        source::{Ahead, Found},
     },
 };
 
 /// Records by position. The store is the first source; an archive can be another one.
 #[async_trait]
 pub(super) trait Source: Send + Sync + 'static {
-    /// The matching records of the range with `after < position <= upto`, in position order, at most `limit`. Fewer
-    /// than `limit` means that there are no more.
+    /// The first matching records of the range with `after < position <= upto`, in position order. Records that do not
+    /// reach the limit are all there are.
     async fn read(
         &self,
         range: TimeRange,
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>>;
 
     /// The number of matching records of the range.
@@ -42,7 +42,7 @@ impl Source for Stored {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.0.read_range(range, after, upto, query, limit).await
     }
@@ -58,7 +58,7 @@ pub(super) struct Batches {
     pub(super) range: TimeRange,
     pub(super) upto: Position,
     pub(super) query: Query,
-    pub(super) pages: Pages,
+    pub(super) ahead: Ahead,
 }
 
 impl Batches {
@@ -66,16 +66,20 @@ impl Batches {
     pub(super) async fn next(&mut self, after: Position) -> Result<Found> {
         let mut found = Found::after(after);
         let (source, range, upto, query) = (&self.source, self.range, self.upto, &self.query);
+        self.ahead.start_after(after);
         while !found.is_full() && found.upto < upto {
-            let page = |after, limit| source.read(range, after, upto, query, limit);
-            self.pages.read(upto, &mut found, page).await?;
+            if !self.ahead.add_to(&mut found) {
+                let read = |after, limit| source.read(range, after, upto, query, limit);
+                self.ahead.read(found.upto, upto, read).await?;
+            }
         }
         Ok(found)
     }
 
     /// The matching records of `after..=upto`, which made one batch before.
     pub(super) async fn again(&self, after: Position, upto: Position) -> Result<Found> {
-        Ok(Found::again(self.source.read(self.range, after, upto, &self.query, RECORDS).await?, upto))
+        let limit = ReadLimit::of_records(RECORDS);
+        Ok(Found::again(self.source.read(self.range, after, upto, &self.query, limit).await?, upto))
     }
 
     /// The number of all matching records of the range.

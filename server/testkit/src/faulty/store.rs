@@ -10,7 +10,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
+    StoreStatus,
 };
 
 use super::{
@@ -92,7 +93,7 @@ impl Log for FaultyStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.read.pass(self.inner.read_after(after, upto, query, limit)).await
     }
@@ -103,7 +104,7 @@ impl Log for FaultyStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.read.pass(self.inner.read_range(range, after, upto, query, limit)).await
     }

@@ -16,7 +16,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, Result, SearchPage, SearchRequest, StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
+    StoreStatus,
 };
 use tokio::sync::watch;
 
@@ -142,7 +143,7 @@ impl Log for MemoryStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.read_range(TimeRange::ALL, after, upto, query, limit).await
     }
@@ -153,14 +154,23 @@ impl Log for MemoryStore {
         after: Position,
         upto: Position,
         query: &Query,
-        limit: usize,
+        limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
         self.check()?;
         let within = |stored: &StoredRecord| {
             after < stored.position && stored.position <= upto && range.contains(stored.record.time)
         };
         let matching = self.all().into_iter().filter(|stored| within(stored) && query.matches(&stored.record));
-        Ok(matching.take(limit).collect())
+        let mut bytes = 0;
+        let mut read = Vec::new();
+        for stored in matching {
+            if limit.is_reached(read.len(), bytes) {
+                break;
+            }
+            bytes += stored.record.weight();
+            read.push(stored);
+        }
+        Ok(read)
     }
 
     fn status(&self) -> StoreStatus {

@@ -36,23 +36,27 @@ impl Scan<'_> {
             .map(|rows| self.matching_positions(group, rows, found))
             .collect::<Result<_>>()?;
         let mut all = positions.concat();
-        if all.len() > found.limit {
-            let (_, last, _) = all.select_nth_unstable(found.limit - 1);
+        let most = found.limit.records;
+        if all.len() > most {
+            let (_, last, _) = all.select_nth_unstable(most - 1);
             let last = *last;
             positions.iter_mut().for_each(|positions| positions.retain(|position| *position <= last));
         }
-        let parts: Vec<Found> = slices
-            .par_iter()
-            .zip(positions)
-            .with_max_len(1)
-            .filter(|(_, positions)| !positions.is_empty())
-            .map(|(rows, positions)| {
-                let mut own = found.fork();
-                self.take(group, rows, positions, &mut own)?;
-                Ok(own)
-            })
-            .collect::<Result<_>>()?;
-        parts.into_iter().for_each(|own| found.merge(own));
+        let mut wanted: Vec<_> = slices.iter().zip(positions).filter(|(_, positions)| !positions.is_empty()).collect();
+        // In rounds, because the records of each slice may reach the limit of bytes.
+        while !wanted.is_empty() {
+            let round = wanted.split_off(wanted.len().saturating_sub(rayon::current_num_threads()));
+            let parts: Vec<Found> = round
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|(rows, positions)| {
+                    let mut own = found.fork();
+                    self.take(group, rows, positions, &mut own)?;
+                    Ok(own)
+                })
+                .collect::<Result<_>>()?;
+            parts.into_iter().for_each(|own| found.merge(own));
+        }
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-use model::StoredRecord;
-use pipeline::Block;
+use model::{Record, StoredRecord};
+use pipeline::{Block, ReadLimit};
 
 use super::window::Key;
 
@@ -12,9 +12,21 @@ pub(super) enum Candidate {
     Part(Box<StoredRecord>),
 }
 
-/// The best records so far, at most `limit`.
+impl Candidate {
+    /// In bytes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Memory(block, place) => block.batch.records.get(*place).map_or(0, Record::weight),
+            Self::Part(stored) => stored.record.weight(),
+        }
+    }
+}
+
+/// The best records so far, within the limit.
 pub(super) struct Found {
-    pub(super) limit: usize,
+    pub(super) limit: ReadLimit,
+    /// The weight of all of them; not counted without a limit of bytes.
+    bytes: usize,
     /// Only records before it are accepted.
     bar: Option<Key>,
     /// Indexes into `candidates` by key, the worst on top.
@@ -23,23 +35,26 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
+    pub(super) fn new(limit: ReadLimit) -> Self {
+        Self { limit, bytes: 0, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
 
-    /// The remaining capacity.
+    /// The remaining capacity in records.
     pub(super) fn room(&self) -> usize {
-        self.limit - self.heap.len()
+        self.limit.records - self.heap.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit.is_reached(self.heap.len(), self.bytes)
     }
 
     /// An empty copy with the same acceptance bound.
     pub(super) fn fork(&self) -> Self {
-        let full = self.heap.len() >= self.limit;
-        let last = self.heap.peek().filter(|_| full).map(|(last, _)| *last);
+        let last = self.heap.peek().filter(|_| self.is_full()).map(|(last, _)| *last);
         Self { bar: last.or(self.bar), ..Self::new(self.limit) }
     }
 
@@ -54,26 +69,57 @@ impl Found {
     }
 
     pub(super) fn wants(&self, key: Key) -> bool {
-        let room = self.heap.len() < self.limit || self.heap.peek().is_some_and(|(last, _)| key < *last);
+        let room = !self.is_full() || self.heap.peek().is_some_and(|(last, _)| key < *last);
         room && self.bar.is_none_or(|bar| key < bar)
     }
 
     /// Whether every record of a source with this bound would be rejected.
     pub(super) fn is_closed(&self, bound: i64) -> bool {
-        self.heap.len() >= self.limit && self.heap.peek().is_some_and(|(last, _)| bound > last.0)
+        self.is_full() && self.heap.peek().is_some_and(|(last, _)| bound > last.0)
     }
 
     pub(super) fn add(&mut self, key: Key, candidate: Candidate) {
-        let place = if self.heap.len() < self.limit {
+        if self.counts_bytes() {
+            self.bytes += candidate.weight();
+        }
+        let place = if self.heap.len() < self.limit.records {
             self.candidates.push(None);
             self.candidates.len() - 1
         } else {
-            self.heap.pop().map_or(0, |(_, place)| place)
+            self.pop().unwrap_or(0)
         };
         if let Some(slot) = self.candidates.get_mut(place) {
             *slot = Some(candidate);
             self.heap.push((key, place));
         }
+        // The last one may exceed the limit, as long as those before it do not reach it.
+        while self.counts_bytes()
+            && let Some((_, place)) = self.heap.peek()
+            && self.bytes.saturating_sub(self.weight(*place)) >= self.limit.bytes
+        {
+            self.pop();
+        }
+    }
+
+    fn counts_bytes(&self) -> bool {
+        self.limit.bytes < usize::MAX
+    }
+
+    /// Removes the worst record, and accepts none after it any more. Returns its place.
+    fn pop(&mut self) -> Option<usize> {
+        let (key, place) = self.heap.pop()?;
+        if self.counts_bytes() {
+            self.bytes = self.bytes.saturating_sub(self.weight(place));
+            self.bar = Some(self.bar.map_or(key, |bar| bar.min(key)));
+        }
+        if let Some(slot) = self.candidates.get_mut(place) {
+            *slot = None;
+        }
+        Some(place)
+    }
+
+    fn weight(&self, place: usize) -> usize {
+        self.candidates.get(place).and_then(Option::as_ref).map_or(0, Candidate::weight)
     }
 
     /// Drops records at or after this bound.

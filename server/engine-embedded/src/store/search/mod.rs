@@ -20,7 +20,7 @@ use parts::{
     reading::{Condition, Reading},
     writer::PAGE_ROWS,
 };
-use pipeline::Result;
+use pipeline::{ReadLimit, Result};
 use rayon::prelude::*;
 
 pub(crate) use self::window::{Order, Window};
@@ -49,10 +49,10 @@ pub(crate) fn search(
     query: &Query,
     window: Window,
     order: Order,
-    limit: usize,
+    limit: ReadLimit,
     cancel: &Cancel,
 ) -> Result<Vec<StoredRecord>> {
-    if limit == 0 {
+    if limit.is_reached(0, 0) {
         return Ok(Vec::new());
     }
     let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
@@ -73,7 +73,7 @@ pub(crate) fn search_newest(
 ) -> Result<(Vec<StoredRecord>, Option<Nanos>)> {
     let order = Order::Newest;
     let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
-    let mut found = Found::new(limit);
+    let mut found = Found::new(ReadLimit::of_records(limit));
     let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     // Stops only after progress: otherwise the next call would start at the same place.
     let has_progress = |bound: i64| searched_back_to(bound) < window.time.to.saturating_sub(1);
@@ -362,7 +362,7 @@ impl Scan<'_> {
         self.cancel.check()?;
         let Some(conditions) = self.conditions(group, footer) else { return Ok(None) };
         // In the part's own order the first matching rows suffice.
-        let limit = (self.order == Order::Newest).then_some(found.limit);
+        let limit = (self.order == Order::Newest).then_some(found.limit.records);
         let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
         let mut last = None;
         for batch in part.read(footer, *place, rows, reading)? {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{Position, Query, StoredRecord, TimeRange};
-use pipeline::{Block, ErrorClass, LogStore};
+use pipeline::{Block, ErrorClass, LogStore, ReadLimit};
 
 use super::{Feeder, assert_in_order, assert_same, everything, records, records_of};
 use crate::{contract::StoreHarness, records as corpora};
@@ -85,7 +85,7 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
         let query = Query::parse(text).unwrap();
         let (mut after, mut seen) = (Position(0), Vec::new());
         loop {
-            let page = store.read_after(after, newest, &query, 17).await.unwrap();
+            let page = store.read_after(after, newest, &query, ReadLimit::of_records(17)).await.unwrap();
             assert!(page.len() <= 17);
             let is_last = page.len() < 17;
             after = page.last().map_or(after, |last| last.position);
@@ -97,6 +97,24 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
         assert_in_order(&seen);
         let expected: Vec<_> = records_of(&corpus).into_iter().filter(|record| query.matches(record)).collect();
         assert_same(&records(&seen), &expected, text);
+        // With a limit of bytes, a page ends with the record that reaches it.
+        for bytes in [1, 3_000, 40_000, usize::MAX - 1] {
+            let limit = ReadLimit { records: 50, bytes };
+            let mut read = Vec::new();
+            loop {
+                let after = read.last().map_or(Position(0), |last: &StoredRecord| last.position);
+                let page = store.read_after(after, newest, &query, limit).await.unwrap();
+                let weights: Vec<usize> = page.iter().map(|stored| stored.record.weight()).collect();
+                let before_the_last = weights.split_last().map_or(0, |(_, before)| before.iter().sum());
+                assert!(page.len() <= 50 && before_the_last < bytes, "{text}: {weights:?} of {bytes}");
+                let is_last = !limit.is_reached_by(&page);
+                read.extend(page);
+                if is_last {
+                    break;
+                }
+            }
+            assert!(read == seen, "{text}: {bytes} bytes a page");
+        }
         // Records after `upto` are not returned.
         if let Some(middle) = seen.get(seen.len() / 2) {
             // A range of time leaves the order as it is.
@@ -104,7 +122,7 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
             let expected: Vec<_> = seen.iter().filter(|stored| range.contains(stored.record.time)).cloned().collect();
             let (mut after, mut ranged) = (Position(0), Vec::new());
             loop {
-                let page = store.read_range(range, after, newest, &query, 5).await.unwrap();
+                let page = store.read_range(range, after, newest, &query, ReadLimit::of_records(5)).await.unwrap();
                 let is_last = page.len() < 5;
                 after = page.last().map_or(after, |last| last.position);
                 ranged.extend(page);
@@ -113,7 +131,8 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
                 }
             }
             assert!(ranged == expected, "{text}: within an hour");
-            let half = store.read_after(Position(0), middle.position, &query, 10_000).await.unwrap();
+            let half =
+                store.read_after(Position(0), middle.position, &query, ReadLimit::of_records(10_000)).await.unwrap();
             assert!(half == seen[..=seen.len() / 2], "{text}: up to the middle");
         }
     }

@@ -16,7 +16,7 @@ use std::sync::{
 };
 
 use model::{Position, Query, Record, StoredRecord};
-use pipeline::{Batch, Content, Delivery, LogStore, Receipt};
+use pipeline::{Batch, Content, Delivery, LogStore, ReadLimit, Receipt};
 
 pub use appending::*;
 pub use asking::*;
@@ -100,7 +100,7 @@ impl Feeder {
 /// Everything the store holds, in order of position.
 async fn everything(store: &dyn LogStore) -> Vec<StoredRecord> {
     let newest = store.newest().await.unwrap();
-    store.read_after(Position(0), newest, &Query::default(), usize::MAX >> 1).await.unwrap()
+    store.read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(usize::MAX >> 1)).await.unwrap()
 }
 
 fn records_of(batches: &[Batch]) -> Vec<Record> {
