@@ -52,7 +52,7 @@ pub struct Written {
 
 impl Archive {
     /// Writes the records of `pages`, which come newest first, as parts of up to 200,000 records or 64 MiB in memory.
-    /// Each part is read back and compared. The manifest is written last, after `fence` has returned.
+    /// Each part is read back and compared. The manifest is written last, after `fence` has completed.
     ///
     /// `fence` confirms that the caller still holds its lease.
     ///
@@ -63,7 +63,7 @@ impl Archive {
         &self,
         new: NewDay,
         pages: impl Stream<Item = Result<Vec<StoredRecord>>>,
-        fence: impl AsyncFnOnce() -> Result<()>,
+        fence: impl Future<Output = Result<()>>,
     ) -> Result<Written> {
         let NewDay { day, store, upto, previous, now } = new;
         self.delete_unlisted(day, previous.as_ref()).await?;
@@ -96,7 +96,7 @@ impl Archive {
         let mut parts = previous.map(|manifest| manifest.parts).unwrap_or_default();
         parts.extend(entries);
         let manifest = Manifest::new(day, version, store, upto.0, now, parts);
-        fence().await?;
+        fence.await?;
         self.put_manifest(&manifest).await?;
         Ok(Written { manifest: Some(manifest), records, seen })
     }

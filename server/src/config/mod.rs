@@ -2,6 +2,7 @@
 //! field is documented for operators. One struct per section.
 
 mod agent;
+mod archive;
 mod diagnosis;
 mod engines;
 mod limits;
@@ -15,6 +16,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::archive::ArchiveOptions;
 pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, To};
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
@@ -26,6 +28,7 @@ pub(crate) use sinks::SinkOptions;
 pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
+    archive::ArchiveCommand,
     check::CheckOptions,
     dead_letters::{DeadLetterOptions, SomeOptions},
     documents::DocumentsOptions,
@@ -85,6 +88,9 @@ pub(crate) enum Command {
     DeadLetters(Box<DeadLetterOptions>),
     /// Store dead letters of a running server again: `dead-letters replay`.
     Replay(SomeOptions),
+    /// Verify or list an archive (see --archive).
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// Export the documents of a running server, such as saved views, or import them.
     Documents(DocumentsOptions),
 }
@@ -100,6 +106,8 @@ pub(crate) struct ServeOptions {
     pub retention: RetentionOptions,
     #[command(flatten)]
     pub sinks: SinkOptions,
+    #[command(flatten)]
+    pub archive: ArchiveOptions,
     #[command(flatten)]
     pub workers: WorkerOptions,
     #[command(flatten)]
