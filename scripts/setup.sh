@@ -92,6 +92,17 @@ setup_lint() {
     fi
 }
 
+# setup_python NAME REQUIREMENTS: installs Python packages in an environment of their own.
+setup_python() {
+    local environment=$tools/$1 requirements=$2
+    ! cmp -s "$requirements" "$environment/.installed-from" || return 0
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
+    say "installing the Python packages of $requirements"
+    python3 -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$environment/.installed-from"
+}
+
 # setup_winston_client: builds our winston transport, to which the tests link.
 setup_winston_client() {
     local client=clients/winston built=clients/winston/dist/index.js
@@ -120,14 +131,10 @@ setup_test() {
     setup_docker
     setup_busybox
 
-    # Readers of the data folder, and logging clients, in a separate Python environment.
-    if ! cmp -s end2end/requirements.txt "$tools/python/.installed-from"; then
-        python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
-        say "installing the end-to-end tests' Python packages"
-        python3 -m venv --clear "$tools/python"
-        "$tools/python/bin/pip" install --quiet --disable-pip-version-check -r end2end/requirements.txt
-        cp end2end/requirements.txt "$tools/python/.installed-from"
-    fi
+    # Readers of the data folder, and logging clients.
+    setup_python python end2end/requirements.txt
+    # A server that speaks S3. It needs other versions of the same packages.
+    setup_python moto scripts/moto-requirements.txt
 
     have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
     setup_winston_client

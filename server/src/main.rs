@@ -4,6 +4,7 @@
 
 mod agent;
 mod announce;
+mod archiving;
 mod callers;
 mod commands;
 mod config;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         }
         Command::Replay(options) => runtime.block_on(commands::replay::run(&options)).inspect_err(print_error),
         Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
+        Command::Archive(command) => runtime.block_on(commands::archive::run(&command)).inspect_err(print_error),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
     };
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

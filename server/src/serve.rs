@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     announce,
+    archiving::{self, Archiving},
     config::ServeOptions,
     dashboard::Reading,
     engines,
@@ -42,6 +43,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
+    options.archive.check(&options.retention)?;
     let metrics = telemetry::metrics(options.workers.worker)?;
     let (worker, sockets) = match options.workers.worker {
         None => (None, Sockets::default()),
@@ -97,6 +99,16 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         options.receive.listen.addresses().chain(options.receive.streams.doors.addresses()).collect::<Vec<_>>();
     let replays = forwarding::start_replays(&definitions, &store_id, &follow_options)?;
     let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
+    let archiving = Archiving::start(
+        &options.archive,
+        &options.engines.data,
+        archiving::Needs {
+            leases: store.leases(),
+            reader: reader.clone(),
+            store_id: store_id.clone(),
+            supervisor: supervisor.clone(),
+        },
+    );
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState {
@@ -189,7 +201,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
-        tokio::join!(followers.close(), replays.close());
+        tokio::join!(followers.close(), replays.close(), archiving.close());
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");

@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
@@ -31,6 +31,8 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("crash-points", &[]),
     // The file format: what is in a file, and nothing of when one is written.
     ("parts", &["crash-points", "model", "pipeline"]),
+    // Days as files in a folder or a bucket.
+    ("archive", &["model", "parts", "pipeline"]),
     ("engine-embedded", &["crash-points", "model", "parts", "pipeline"]),
     ("engine-rabbitmq", &["model", "pipeline"]),
     ("engine-timescale", &["model", "pipeline"]),
@@ -45,6 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         "server",
         &[
             "app",
+            "archive",
             "doors",
             "engine-embedded",
             "engine-rabbitmq",
@@ -62,7 +65,8 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
 const FOR_TESTS: [(&str, &str); 1] = [("sinks", "doors")];
 
 /// Crates that only the packages named with them may import.
-const ONLY_IN: [(&str, &[&str]); 5] = [
+const ONLY_IN: [(&str, &[&str]); 6] = [
+    ("object_store", &["archive"]),
     ("lapin", &["engine-rabbitmq"]),
     // The store keeps Parquet, and an export may be Parquet.
     ("parquet", &["engine-embedded", "parts", "server"]),
@@ -88,7 +92,7 @@ const STORE_PORTS: [(&str, &str); 6] = [
     ("Ask", ""),
     ("DeadLetters", ""),
     ("Documents", "engines.rs"),
-    ("Leases", ""),
+    ("Leases", "archiving/mod.rs"),
 ];
 
 /// The kinds of targets whose files are the package's own code.

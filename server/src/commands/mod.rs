@@ -1,5 +1,6 @@
 //! The commands of the program other than `serve`.
 
+pub(crate) mod archive;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod dead_letters;

@@ -2,6 +2,7 @@
 //! field is documented for operators. One struct per section.
 
 mod agent;
+mod archive;
 mod diagnosis;
 mod engines;
 mod inputs;
@@ -16,6 +17,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::archive::ArchiveOptions;
 pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, To};
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
@@ -28,8 +30,9 @@ pub(crate) use sinks::SinkOptions;
 pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
-    check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions, export::ExportOptions,
-    parts::PartsOptions, replay::ReplayOptions, search::SearchOptions, send::SendOptions, tail::TailOptions,
+    archive::ArchiveCommand, check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions,
+    export::ExportOptions, parts::PartsOptions, replay::ReplayOptions, search::SearchOptions, send::SendOptions,
+    tail::TailOptions,
 };
 
 /// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
@@ -82,6 +85,9 @@ pub(crate) enum Command {
     /// Send the records of a day to a sink of a running server once more, after the destination lost them; list and
     /// cancel such replays. Dead letters have their own command, `dead-letters replay`.
     Replay(Box<ReplayOptions>),
+    /// Verify or list an archive (see --archive).
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// Export the documents of a running server, such as saved views, or import them.
     Documents(DocumentsOptions),
 }
@@ -97,6 +103,8 @@ pub(crate) struct ServeOptions {
     pub retention: RetentionOptions,
     #[command(flatten)]
     pub sinks: SinkOptions,
+    #[command(flatten)]
+    pub archive: ArchiveOptions,
     #[command(flatten)]
     pub workers: WorkerOptions,
     #[command(flatten)]

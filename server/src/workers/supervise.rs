@@ -33,6 +33,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     tokio::pin!(end);
     let workers = options.workers.workers;
     engines::check_shared(&options.engines, workers)?;
+    options.archive.check(&options.retention)?;
     let sockets = bind(&options).await?;
     let tcp = tcp_address(&sockets)?;
     let program = std::env::current_exe().context("the path of the program")?;
