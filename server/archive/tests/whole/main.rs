@@ -1,5 +1,7 @@
 //! An archive as a whole: in a folder, in memory, and in a real S3 server.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod days;
 mod failing;
 mod s3;

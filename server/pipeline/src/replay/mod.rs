@@ -41,6 +41,9 @@ pub const UNFINISHED: usize = 4;
 /// The number of replays that are kept; a new one removes the oldest finished one past it.
 pub const KEPT: usize = 100;
 
+/// Builds an instance of a sink for the replay with this id.
+pub type Build = Arc<dyn Fn(&str) -> Result<Box<dyn Sink>> + Send + Sync>;
+
 /// A sink that replays can send to.
 #[derive(Clone)]
 pub struct Target {
@@ -50,8 +53,7 @@ pub struct Target {
     pub target: String,
     /// The filter of the sink, which a replay applies too.
     pub query: Query,
-    /// Builds an instance of the sink for the replay with this id.
-    pub build: Arc<dyn Fn(&str) -> Result<Box<dyn Sink>> + Send + Sync>,
+    pub build: Build,
 }
 
 impl fmt::Debug for Target {
