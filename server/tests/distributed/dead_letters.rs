@@ -62,7 +62,7 @@ async fn dead_letters_are_listed_and_replayed_by_command() {
     assert_eq!(downloaded[1], shown);
 
     // The one is stored; the other stays, and the command says why and fails.
-    let replayed = logboom(&node, &["replay", "--all"]);
+    let replayed = logboom(&node, &["dead-letters", "replay", "--all"]);
     assert!(!replayed.status.success());
     assert!(String::from_utf8_lossy(&replayed.stderr).contains("contains no valid batch"), "{replayed:?}");
     let id = lines[1].split('\t').next().unwrap();
@@ -79,7 +79,7 @@ async fn dead_letters_are_listed_and_replayed_by_command() {
 
     by_filter(&node).await;
 
-    let unknown = logboom(&node, &["replay", "123456789"]);
+    let unknown = logboom(&node, &["dead-letters", "replay", "123456789"]);
     assert!(!unknown.status.success());
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no dead letter has the id"), "{unknown:?}");
     node.stop().await;

@@ -118,7 +118,9 @@ impl Followed {
         Some(Read {
             id,
             text,
-            sending: Checkpoint { place: from, sending: Some(sending) },
+            // With the fingerprint of the bytes that are on their way: if the file is compressed after a crash, its copy
+            // is recognised, also if these are its first bytes.
+            sending: Checkpoint { place: after.at(from.offset), sending: Some(sending) },
             after: Checkpoint { place: after, sending: None },
         })
     }
