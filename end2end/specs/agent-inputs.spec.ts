@@ -52,7 +52,9 @@ test('stack traces are one record each, also when the agent is killed within one
     await arrive(receiver, service, numbers(20).map(trace));
     expect(await inputs(agent)).toMatchObject([{ input: 'file', sources: 1, error: null }]);
     expect(await (await fetch(agent.url)).text()).toContain('data-testid="input"');
-    expect(await (await fetch(`${agent.url}/metrics`)).text()).toContain('logboom_agent_input_lag_bytes{input="file"} 0');
+    // The lag is measured once a second.
+    const metrics = async () => (await fetch(`${agent.url}/metrics`)).text();
+    await until('nothing is left to read', async () => (await metrics()).includes('logboom_agent_input_lag_bytes{input="file"} 0'));
   } finally {
     await agent.remove();
     await receiver.remove();
