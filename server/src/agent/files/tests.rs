@@ -58,17 +58,24 @@ impl Machine {
         let status = Inputs::default().add("file");
         let mut files = Files::open(settings, self.path("checkpoints.json"), ingest, status).unwrap();
         let (queue, begun) = (self.queue.clone(), Instant::now());
-        let mut follow = std::pin::pin!(files.follow());
-        loop {
-            tokio::select! {
-                ended = &mut follow => panic!("{ended:?}"),
-                deliveries = queue.receive(1) => self.take(deliveries.unwrap()),
-                () = sleep(Duration::from_millis(50)) => {}
+        // The supervisor starts it again after an error: the process before it may still be replacing the checkpoints.
+        'started: loop {
+            let mut follow = std::pin::pin!(files.follow());
+            loop {
+                tokio::select! {
+                    ended = &mut follow => {
+                        let error = ended.unwrap_err();
+                        assert!(error.message.contains("checkpoints"), "{error}");
+                        continue 'started;
+                    }
+                    deliveries = queue.receive(1) => self.take(deliveries.unwrap()),
+                    () = sleep(Duration::from_millis(50)) => {}
+                }
+                if holds(&self.messages()) {
+                    return;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", self.received);
             }
-            if holds(&self.messages()) {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", self.received);
         }
     }
 
