@@ -4,7 +4,7 @@
 //! a batch in its first byte ([`crate::envelope`]), a document in its text ([`crate::documents::Formatted`]). A version
 //! reads all formats up to its own. What is newer waits for a newer node and is never dropped.
 
-/// How this process compares with the version that it was built from.
+/// The formats of one version of Logboom, relative to this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "only tests run other generations"))]
 pub(crate) enum Generation {

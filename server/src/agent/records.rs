@@ -9,7 +9,7 @@ use crate::files::{Entry, Format};
 /// The attribute with `stdout` or `stderr`.
 const STREAM: &str = "stream";
 
-/// What all records of a source have in common.
+/// The service and the attributes that all records of a source share.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Origin {
     /// For records that name no service.

@@ -19,7 +19,7 @@ pub(super) struct Window {
     bytes: Vec<u8>,
     /// When the last ones arrived.
     changed: Instant,
-    /// What may be in the queue since before a crash.
+    /// The bytes that were sent before a crash, so they may be in the queue already.
     sending: Option<Sending>,
 }
 

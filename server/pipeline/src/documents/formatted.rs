@@ -20,8 +20,8 @@ const FRAME_BYTES: usize = BEGIN.len() + 10 + MIDDLE.len() + END.len();
 
 /// A store of documents that marks each text with the format of its kind ([`Kind::format`]).
 ///
-/// A document of a newer format belongs to newer nodes: reading it is an error that says so, so that a follower leaves
-/// its work to one of them; lists leave it out; and it is not overwritten. Format 1 has no mark.
+/// Reading a document of a newer format is an error that can be retried, so a follower leaves its work to a newer node.
+/// Lists leave the document out, and it is not overwritten. Format 1 has no mark.
 pub struct Formatted {
     stored: Arc<dyn Documents>,
     generation: Generation,

@@ -10,7 +10,7 @@ use crate::{
     live::{LiveHub, Read},
 };
 
-/// How much is read from the store at once. A read by position decodes whole pages of a part for the few of its records
+/// The limit of one read from the store. A read by position decodes whole pages of a part for the few of its records
 /// that come next, so large reads decode each page fewer times.
 const READ_AHEAD: ReadLimit = ReadLimit { records: 3 * RECORDS, bytes: 2 * BYTES };
 /// The number of records examined between yields to other tasks.
