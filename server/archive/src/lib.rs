@@ -11,6 +11,7 @@
 //! | `day`, `manifest` | a UTC day; the list of its parts |
 //! | `place` | [`Archive`]: its objects, and which days it holds |
 //! | `write` | writes a day, or the late records of a day |
+//! | `known` | which records a day has already |
 //! | `fetch`, `local` | downloads a part; decodes the downloaded file |
 //! | `check`, `read`, `expire` | verifies, reads and deletes days |
 //!
@@ -25,6 +26,7 @@ mod check;
 mod day;
 mod expire;
 mod fetch;
+mod known;
 mod local;
 mod location;
 mod manifest;

@@ -81,13 +81,11 @@ impl Archive {
                     waiting.push(stored);
                 }
                 if waiting.is_full() {
-                    entries.push(self.write_part(day, waiting.take()).await?);
+                    entries.extend(self.write_new(day, previous.as_ref(), waiting.take()).await?);
                 }
             }
         }
-        if !waiting.records.is_empty() {
-            entries.push(self.write_part(day, waiting.take()).await?);
-        }
+        entries.extend(self.write_new(day, previous.as_ref(), waiting.take()).await?);
         let records = entries.iter().map(|entry| entry.records).sum();
         if entries.is_empty() {
             return Ok(Written { manifest: None, records, seen });
@@ -99,6 +97,22 @@ impl Archive {
         fence.await?;
         self.put_manifest(&manifest).await?;
         Ok(Written { manifest: Some(manifest), records, seen })
+    }
+
+    /// Writes the records that the day does not have as one part; `None` if there are none.
+    async fn write_new(
+        &self,
+        day: Day,
+        previous: Option<&Manifest>,
+        mut records: Vec<StoredRecord>,
+    ) -> Result<Option<PartEntry>> {
+        if let Some(manifest) = previous {
+            self.remove_known(manifest, &mut records).await?;
+        }
+        if records.is_empty() {
+            return Ok(None);
+        }
+        self.write_part(day, Arc::new(records)).await.map(Some)
     }
 
     /// Writes one part, and compares it with the records after reading it back.
@@ -153,10 +167,10 @@ impl Waiting {
     }
 
     /// In the order of a part.
-    fn take(&mut self) -> Arc<Vec<StoredRecord>> {
+    fn take(&mut self) -> Vec<StoredRecord> {
         let Self { mut records, .. } = std::mem::take(self);
         records.sort_by_key(|stored| Reverse((stored.record.time, stored.position)));
-        Arc::new(records)
+        records
     }
 }
 

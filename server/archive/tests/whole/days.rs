@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use archive::{Archive, Day, NewDay, Written};
 use futures::{TryStreamExt as _, stream};
-use model::{Position, StoredRecord};
+use model::{Nanos, Position, StoredRecord};
 use pipeline::Result;
 use testkit::records;
 
@@ -34,8 +34,13 @@ pub(crate) fn some_records(first: i64, count: usize) -> Vec<StoredRecord> {
 
 /// Writes the day as a store with these records would.
 pub(crate) async fn write(archive: &Archive, records: &[StoredRecord], upto: i64) -> Result<Written> {
+    write_at(archive, records, upto, 7).await
+}
+
+/// As [`write`], at the time `now`.
+pub(crate) async fn write_at(archive: &Archive, records: &[StoredRecord], upto: i64, now: Nanos) -> Result<Written> {
     let previous = archive.manifest(day()).await?;
-    let new = NewDay { day: day(), store: "store".to_owned(), upto: Position(upto), previous, now: 7 };
+    let new = NewDay { day: day(), store: "store".to_owned(), upto: Position(upto), previous, now };
     let pages = records.chunks(50).map(|page| Ok(page.to_vec()));
     archive.write(new, stream::iter(pages.collect::<Vec<_>>()), async { Ok(()) }).await
 }

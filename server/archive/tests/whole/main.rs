@@ -14,11 +14,12 @@ use std::{
 
 use archive::{Archive, Location};
 use futures::TryStreamExt as _;
+use model::{Position, StoredRecord};
 use object_store::{ObjectStore, memory::InMemory};
 use pipeline::ErrorClass;
 use tempfile::TempDir;
 
-use self::days::{day, oldest_first, read, some_records, write};
+use self::days::{day, oldest_first, read, some_records, write, write_at};
 use self::failing::Failing;
 
 struct Folder {
@@ -90,6 +91,25 @@ async fn late_records_are_added_once() {
     assert_eq!(read(&folder.archive).await.unwrap(), both);
     let again = write(&folder.archive, &newest_first, 1200).await.unwrap();
     assert_eq!((again.records, again.seen, again.manifest), (0, 500, None));
+}
+
+#[tokio::test]
+async fn records_that_were_stored_again_are_not_added() {
+    let folder = Folder::new();
+    let records = some_records(1, 300);
+    write_at(&folder.archive, &records, 300, i64::MAX).await.unwrap();
+    // A part of them at new positions, and late ones.
+    let again = records
+        .iter()
+        .step_by(3)
+        .map(|stored| StoredRecord { position: Position(stored.position.0 + 1000), ..stored.clone() });
+    let late = some_records(2001, 50);
+    let both = oldest_first(again.chain(late.clone()).collect());
+    let newest_first: Vec<_> = both.iter().rev().cloned().collect();
+    let written = write(&folder.archive, &newest_first, 3000).await.unwrap();
+    assert_eq!((written.records, written.seen), (50, 150));
+    assert_eq!(folder.problems().await, [""; 0]);
+    assert_eq!(read(&folder.archive).await.unwrap(), oldest_first([records, late].concat()));
 }
 
 #[tokio::test]
