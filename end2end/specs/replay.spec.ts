@@ -178,7 +178,7 @@ test('a replay that cannot be started is refused with the field, and at most fou
     const { name } = bench;
     const future = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10);
     for (const [body, reason] of [
-      [{ day: DAY, to: 'nowhere' }, `to is "nowhere", which is not a sink; the sinks are ${name}`],
+      [{ day: DAY, to: 'nowhere' }, `to is "nowhere", which is not a sink; replays go to ${name}`],
       [{ day: DAY, to: 'store' }, '`--to store` needs an archive'],
       [{ day: '19.11.2026', to: name }, 'day is "19.11.2026", which is not a day in UTC; write it as 2026-11-19'],
       [{ day: '2026-02-30', to: name }, 'which is not a day in UTC'],

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     announce,
-    archiving::{self, Archiving},
+    archiving::{self, Archiving, Days},
     config::ServeOptions,
     dashboard::Reading,
     engines,
@@ -97,7 +97,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     };
     let listening =
         options.receive.listen.addresses().chain(options.receive.streams.doors.addresses()).collect::<Vec<_>>();
-    let replays = forwarding::start_replays(&definitions, &store_id, &follow_options)?;
+    let archived = options.archive.archive.clone().map(|location| Days::new(location, &options.engines.data));
+    let restoring = forwarding::Restoring { queue: Arc::clone(&queue), archive: archived };
+    let replays = forwarding::start_replays(&definitions, restoring, &store_id, &follow_options)?;
     let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let archiving = Archiving::start(
         &options.archive,

@@ -274,8 +274,8 @@ pub struct SinkView {
     pub error: Option<String>,
 }
 
-/// A replay: records that are sent to a sink once more.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// A replay: records that are sent to a sink once more, or stored again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReplayView {
     pub id: String,
     /// The day in UTC, such as `2026-11-19`; `null` for other times.
@@ -283,7 +283,9 @@ pub struct ReplayView {
     /// The times of the records, in RFC 3339; `to_time` is exclusive.
     pub from: String,
     pub to_time: String,
-    /// The name of the sink.
+    /// Where the records come from: `store` or `archive`.
+    pub source: String,
+    /// The name of the sink, or `store`.
     pub to: String,
     /// The destination, without secrets.
     pub target: String,
@@ -291,13 +293,18 @@ pub struct ReplayView {
     pub query: String,
     /// `running`, `done`, `failed` or `cancelled`.
     pub state: String,
-    /// Delivered records.
+    /// Delivered records, without the skipped ones.
     pub sent: u64,
+    /// Records that were not stored again, because the store had them.
+    pub skipped: u64,
     /// Records that the destination refused; they are dead letters of the sink.
     pub refused: u64,
-    /// An estimate of the number of all records; `null` until they are counted.
+    /// An estimate of the number of all records; `null` until they are counted, and for a filter on the archive.
     pub total: Option<u64>,
-    /// The position of the last delivered record; `null` before the first.
+    /// The examined part of the records, from 0 to 1; `null` if it is not known.
+    pub fraction: Option<f64>,
+    /// The position of the last delivered record in the store; in the archive, its number within the day. `null` before
+    /// the first.
     pub position: Option<String>,
     /// When it was started, in RFC 3339.
     pub started: String,

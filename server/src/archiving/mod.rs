@@ -1,10 +1,12 @@
-//! Archiving: takes closed days from the store to the archive, on one node at a time.
+//! Archiving: takes closed days from the store to the archive, on one node at a time. Replays read them from there.
 //!
 //! | file | content |
 //! |---|---|
+//! | `days` | the archive as the source of replays |
 //! | `round` | one look at the days that are due |
 //! | `events` | log lines and metrics |
 
+mod days;
 mod events;
 mod round;
 
@@ -21,6 +23,7 @@ use reading::Reader;
 use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::days::Days;
 use self::{events::Health, round::Round};
 use crate::config::ArchiveOptions;
 

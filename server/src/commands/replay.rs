@@ -1,4 +1,4 @@
-//! `logboom replay`: sends the records of a day to a sink of a running server once more.
+//! `logboom replay`: sends the records of a day to a sink of a running server once more, or stores them again.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -18,6 +18,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often it is printed where the output is not a terminal.
 const PRINT: Duration = Duration::from_secs(10);
 const PATH: &str = "/api/v1/replays";
+/// The destination that is no sink.
+const STORE: &str = "store";
 
 /// A replay to start; or an action on replays.
 #[derive(Debug, Args)]
@@ -32,7 +34,7 @@ pub(crate) struct ReplayOptions {
 /// The actions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReplayCommand {
-    /// List the replays, newest first: id, state, day or range, sink, records and error.
+    /// List the replays, newest first: id, state, day or range, source and destination, query, records and error.
     List(ListOptions),
     /// End a replay. What it has sent stays where it is.
     Cancel(CancelOptions),
@@ -53,9 +55,15 @@ pub(crate) struct StartOptions {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to_time: Option<String>,
 
-    /// The name of the sink. A sink of files gets files of its own, ending in .replay-ID.
-    #[arg(long, value_name = "SINK")]
+    /// The name of the sink, or store. A sink of files gets files of its own, ending in .replay-ID. The store gets what
+    /// it no longer has, from the archive.
+    #[arg(long, value_name = "SINK|store")]
     pub to: Option<String>,
+
+    /// Where the records come from. By default the archive if it has more records of the day than the store, otherwise
+    /// the store. The archive is read a day at a time.
+    #[arg(long, value_name = "SOURCE", value_parser = ["store", "archive"])]
+    pub source: Option<String>,
 
     /// Only matching records, such as 'level>=warn'. The query of the sink applies, too.
     #[arg(long, value_name = "QUERY", default_value = "")]
@@ -117,13 +125,14 @@ async fn start(options: &StartOptions) -> anyhow::Result<()> {
     let has_range = options.day.is_some() || options.from.is_some() && options.to_time.is_some();
     if !has_range || options.all || !options.letters.is_empty() {
         bail!(
-            "replay sends the records of a day to a sink: name the day by --day 2026-11-19, or times by --from and \
+            "replay sends the records of a day to a sink, or stores them again: name the day by --day 2026-11-19, or times by --from and \
              --to-time; to store dead letters again, use `logboom dead-letters replay`"
         );
     }
-    let Some(to) = &options.to else { bail!("name the sink that gets the records by --to SINK") };
+    let Some(to) = &options.to else { bail!("name what gets the records by --to SINK or --to store") };
     let mut body = json!({"to": to, "query": options.query});
-    for (name, value) in [("day", &options.day), ("from", &options.from), ("to_time", &options.to_time)] {
+    let StartOptions { day, from, to_time, source, .. } = options;
+    for (name, value) in [("day", day), ("from", from), ("to_time", to_time), ("source", source)] {
         if let Some(value) = value {
             body[name] = json!(value);
         }
@@ -158,8 +167,9 @@ async fn watch(server: &Server, id: &str) -> anyhow::Result<()> {
     loop {
         let answer = server.call(Method::GET, &format!("{PATH}/{id}"), &[]).await?;
         let replay: ReplayView = serde_json::from_slice(&answer.bytes().await?)?;
-        let first = *first.get_or_insert(replay.sent);
-        let rate = (replay.sent - first) as f64 / begun.elapsed().as_secs_f64().max(0.001);
+        let done = replay.sent + replay.skipped;
+        let first = *first.get_or_insert(done);
+        let rate = done.saturating_sub(first) as f64 / begun.elapsed().as_secs_f64().max(0.001);
         let line = progress(&replay, rate);
         let is_finished = replay.state != "running";
         if is_terminal {
@@ -185,10 +195,16 @@ async fn watch(server: &Server, id: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Such as `40000 of about 120000 records sent, 9500/s`.
+/// Such as `33%: 40000 of about 120000 records sent, 9500/s`.
 fn progress(replay: &ReplayView, rate: f64) -> String {
     let total = replay.total.map(|total| format!(" of about {total}")).unwrap_or_default();
-    let mut line = format!("{}{total} records sent, {rate:.0}/s", replay.sent);
+    let share = replay.fraction.map(|fraction| format!("{:.0}%: ", 100.0 * fraction)).unwrap_or_default();
+    let mut line =
+        format!("{share}{}{total} records {}", replay.sent, if replay.to == STORE { "stored" } else { "sent" });
+    if replay.skipped > 0 {
+        line.push_str(&format!(", {} were there", replay.skipped));
+    }
+    line.push_str(&format!(", {rate:.0}/s"));
     if replay.refused > 0 {
         line.push_str(&format!(", {} refused", replay.refused));
     }
@@ -207,11 +223,11 @@ async fn list(options: &ListOptions) -> anyhow::Result<()> {
             writeln!(output, "{}", serde_json::to_string(&replay)?)?;
             continue;
         }
-        let ReplayView { id, state, day, from, to_time, to, query, sent, total, error, .. } = replay;
+        let ReplayView { id, state, day, from, to_time, source, to, query, sent, total, error, .. } = replay;
         let total = total.map(|total| format!(" of about {total}")).unwrap_or_default();
         let error = error.unwrap_or_default();
         let times = day.unwrap_or_else(|| format!("{from} to {to_time}"));
-        writeln!(output, "{id}\t{state}\t{times}\t{to}\t{query}\t{sent}{total} records\t{error}")?;
+        writeln!(output, "{id}\t{state}\t{times}\t{source} to {to}\t{query}\t{sent}{total} records\t{error}")?;
     }
     Ok(())
 }
@@ -252,5 +268,8 @@ mod tests {
         replay.total = Some(120);
         replay.error = Some("the receiver is away".into());
         assert_eq!(progress(&replay, 0.0), "40 of about 120 records sent, 0/s; the receiver is away, retrying");
+        let part =
+            ReplayView { to: "store".into(), sent: 40, skipped: 5, fraction: Some(0.25), ..ReplayView::default() };
+        assert_eq!(progress(&part, 9.0), "25%: 40 records stored, 5 were there, 9/s");
     }
 }

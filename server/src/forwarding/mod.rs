@@ -24,7 +24,7 @@ use serde::Deserialize;
 use sinks::Definition;
 
 pub(crate) use own::is_own;
-pub(crate) use replays::{NewReplay, replay_view, start_replays};
+pub(crate) use replays::{NewReplay, Restoring, replay_view, start_replays};
 
 /// Sinks in the files of `--config-dir`: `{"url": "…"}`. They are not stored, so neither the API nor the dashboard can
 /// define one.

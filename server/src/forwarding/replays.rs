@@ -1,20 +1,20 @@
-//! Replays: sending the records of a day to a sink once more.
+//! Replays: sending the records of a day to a sink once more, or storing them again.
 
 use std::sync::Arc;
 
 use model::{Nanos, Query, api::ReplayView, time::format_rfc3339};
 use pipeline::{
-    Error, Result, TimeRange, follow,
-    replay::{Replay, Replays, Request, Target},
+    Error, Queue, Result, TimeRange, follow,
+    replay::{ArchivedDays, Origin, Replay, Replays, Request, STORE, Target, store_target},
 };
 use reading::Clock;
 use serde::Deserialize;
 use sinks::Definition;
 
+use crate::archiving::Days;
+
 /// A day in nanoseconds.
 const DAY: Nanos = 86_400_000_000_000;
-/// The destination of a replay that needs an archive.
-const STORE: &str = "store";
 
 /// A replay as a user asks for it: a day, or a range of times.
 #[derive(Debug, Default, Deserialize)]
@@ -24,8 +24,18 @@ pub(crate) struct NewReplay {
     from: Option<String>,
     to_time: Option<String>,
     to: String,
+    /// `store` or `archive`; empty or missing for the one that has more of the records.
+    #[serde(default)]
+    source: String,
     #[serde(default)]
     query: String,
+}
+
+/// What replays to the store, and from the archive, need.
+pub(crate) struct Restoring {
+    pub(crate) queue: Arc<dyn Queue>,
+    /// `None` without `--archive`.
+    pub(crate) archive: Option<Days>,
 }
 
 impl NewReplay {
@@ -34,11 +44,16 @@ impl NewReplay {
     /// # Errors
     /// `Invalid`, naming the field.
     pub(crate) async fn request(self, clock: &Clock) -> Result<Request> {
-        if self.to == STORE {
-            return Err(Error::invalid(
-                "to is \"store\", and `--to store` needs an archive, which this server does not have; name a sink",
-            ));
-        }
+        let source = match self.source.as_str() {
+            "" => None,
+            "store" => Some(Origin::Store),
+            "archive" => Some(Origin::Archive),
+            other => {
+                return Err(Error::invalid(format!(
+                    "source is {other:?}; write store or archive, or leave it out for the one that has more of the day"
+                )));
+            }
+        };
         let range = match (&self.day, &self.from, &self.to_time) {
             (Some(day), None, None) => clock.day("day", day)?,
             (None, Some(from), Some(to)) => time_range(clock, from, to)?,
@@ -52,7 +67,7 @@ impl NewReplay {
         reading::parse_query(Some(&self.query))
             .await
             .map_err(|error| Error { message: format!("{}; an example is level>=warn", error.message), ..error })?;
-        Ok(Request { sink: self.to, range, query: self.query })
+        Ok(Request { sink: self.to, source, range, query: self.query })
     }
 }
 
@@ -65,29 +80,39 @@ fn time_range(clock: &Clock, from: &str, to: &str) -> Result<TimeRange> {
     Ok(range)
 }
 
-/// Starts the tasks that run replays to the sinks.
+/// Starts the tasks that run replays to the sinks, and with an archive to the store.
 ///
 /// # Errors
 /// `Invalid` if the filter of a sink does not parse.
 pub(crate) fn start_replays(
     definitions: &[Definition],
+    restoring: Restoring,
     store_id: &str,
     options: &follow::Options,
 ) -> Result<Arc<Replays>> {
-    let targets = definitions.iter().map(|definition| target(definition, store_id.to_owned()));
-    Ok(Replays::start(targets.collect::<Result<_>>()?, options))
+    let of_sinks = definitions.iter().map(|definition| target(definition, store_id.to_owned()));
+    let mut targets = of_sinks.collect::<Result<Vec<_>>>()?;
+    let Restoring { queue, archive } = restoring;
+    let archive = archive.map(|days| Arc::new(days) as Arc<dyn ArchivedDays>);
+    // The name of the store takes precedence over that of a sink.
+    targets.retain(|target| target.name != STORE);
+    if archive.is_some() {
+        targets.push(store_target(Arc::clone(&options.store), queue, options.holder.clone()));
+    }
+    Ok(Replays::start(targets, archive, options))
 }
 
 fn target(definition: &Definition, own: String) -> Result<Target> {
     let query = Query::parse(&definition.query).map_err(|error| Error::invalid(error.to_string()))?;
     let (name, target) = (definition.name.clone(), definition.target.clone());
     let definition = definition.clone();
-    Ok(Target { name, target, query, build: Arc::new(move |id| definition.for_replay(id).build(&own)) })
+    Ok(Target { name, target, query, build: Arc::new(move |replay| definition.for_replay(&replay.id).build(&own)) })
 }
 
 /// A replay for the API and the page System.
 pub(crate) fn replay_view(replay: Replay) -> ReplayView {
-    let (range, position) = (replay.range(), replay.position());
+    let (range, position, skipped) = (replay.range(), replay.position(), replay.skipped());
+    let (source, fraction) = (replay.source().name().to_owned(), replay.fraction());
     let is_day = range.from % DAY == 0 && range.to.checked_sub(range.from) == Some(DAY);
     let from = format_rfc3339(range.from);
     ReplayView {
@@ -95,13 +120,16 @@ pub(crate) fn replay_view(replay: Replay) -> ReplayView {
         day: is_day.then(|| from.chars().take(10).collect()),
         from,
         to_time: format_rfc3339(range.to),
+        source,
         to: replay.sink,
         target: replay.target,
         query: replay.query,
         state: replay.state.name().to_owned(),
-        sent: replay.sent,
+        sent: replay.sent.saturating_sub(skipped),
+        skipped,
         refused: replay.refused,
         total: replay.total,
+        fraction,
         position: Some(position).filter(|position| position.0 >= 0).map(|position| position.to_string()),
         started: format_rfc3339(replay.started),
         ended: replay.ended.map(format_rfc3339),

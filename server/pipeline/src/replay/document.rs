@@ -3,7 +3,7 @@
 use model::{Nanos, Position, TimeRange};
 use serde::{Deserialize, Serialize};
 
-use super::KEPT;
+use super::{KEPT, Origin, STORE, archived::ArchivedDay, restore};
 use crate::{Document, Error, Kind, Result, documents::unchecked};
 
 /// The replays. They belong to the store's positions, so they are neither exported nor imported.
@@ -49,7 +49,10 @@ pub struct Replay {
     pub(super) from: Nanos,
     /// The end of the range, exclusive.
     pub(super) until: Nanos,
-    /// The name of the sink.
+    /// The day in the archive that the records come from; `None` for the store.
+    #[serde(default)]
+    pub(super) archived: Option<ArchivedDay>,
+    /// The name of the sink, or [`STORE`].
     pub sink: String,
     /// The destination of the sink at the start, without secrets.
     pub target: String,
@@ -64,11 +67,11 @@ pub struct Replay {
     pub sent: u64,
     /// Refused records; they are dead letters of the sink.
     pub refused: u64,
-    /// Everything up to here was delivered.
+    /// Everything up to here was delivered: a position of the store, or the number of a record in the archive.
     pub(super) position: i64,
-    /// The newest position at the start, where the replay ends.
+    /// The newest position at the start, where a replay from the store ends.
     pub(super) upto: i64,
-    /// The last position of the batch that may have been sent without an acknowledgement.
+    /// The end of the batch that may have been sent without an acknowledgement.
     pub(super) sending: Option<i64>,
     /// [`crate::follow::Sent::mark`] of the last acknowledged batch.
     pub(super) mark: Option<String>,
@@ -94,9 +97,34 @@ impl Replay {
         TimeRange { from: self.from, to: self.until }
     }
 
-    /// The position of the last delivered record.
+    /// Where the records come from.
+    pub fn source(&self) -> Origin {
+        if self.archived.is_some() { Origin::Archive } else { Origin::Store }
+    }
+
+    /// The position of the last delivered record in the store; in the archive, its number within the day.
     pub fn position(&self) -> Position {
         Position(self.position)
+    }
+
+    /// The newest position at the start.
+    pub fn newest(&self) -> Position {
+        Position(self.upto)
+    }
+
+    /// Records that the store had, of a replay to the store. They are also counted as sent.
+    pub fn skipped(&self) -> u64 {
+        if self.sink == STORE { restore::skipped(self.mark.as_deref()) } else { 0 }
+    }
+
+    /// The examined part of the records, from 0 to 1; `None` if it is not known.
+    pub fn fraction(&self) -> Option<f64> {
+        let (done, all) = match (self.state, self.archived) {
+            (ReplayState::Done, _) => return Some(1.0),
+            (_, Some(day)) => (u64::try_from(self.position).unwrap_or(0), day.records),
+            (_, None) => (self.sent + self.refused, self.total?),
+        };
+        Some(if all == 0 { 0.0 } else { (done as f64 / all as f64).min(1.0) })
     }
 
     pub fn is_finished(&self) -> bool {

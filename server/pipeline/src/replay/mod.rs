@@ -1,26 +1,34 @@
-//! Replays: the stored records of a range of time are sent once more to a sink, after its destination lost them.
+//! Replays: the records of a range of time are sent once more to a sink, after its destination lost them.
+//!
+//! The records come from the store, or a day's from the archive. The destination is a sink, or the store itself.
 //!
 //! A replay is a document. It names the range, the sink and the filter, and holds the progress. One node at a time runs
-//! it, under a lease of its own, and each write of the progress is fenced by the lease. The records go in the order of
-//! positions, up to the newest position at the start of the replay. So the order is that of the first delivery, and one
-//! number is enough to resume. The progress moves only after the destination has acknowledged a batch, and the end of a
+//! it, under a lease of its own, and each write of the progress is fenced by the lease. Records of the store go in
+//! the order of positions, up to the newest position at the start of the replay. So the order is that of the first
+//! delivery. Records of the archive go in the order of times, and count. In both cases, one number is enough to resume. The progress moves only after the destination has acknowledged a batch, and the end of a
 //! batch is stored before it is sent: a repetition has the same records and the same id.
 //!
 //! A replay has its own instance of the sink. It neither moves the cursor of the sink nor delays new records.
 //!
 //! | file | content |
 //! |---|---|
+//! | `archived` | the port to the archive, and reading from it |
 //! | `document` | a replay as it is stored |
+//! | `origin` | whether the records come from the store or from the archive |
 //! | `progress` | the fenced writes of a running replay |
 //! | `replays` | starting, listing and cancelling |
+//! | `restore` | the store as the destination |
 //! | `run` | the loop: read, send, acknowledge, retry |
 //! | `shared` | what the tasks that run replays share |
 //! | `slots` | these tasks, and the leases |
-//! | `source` | where the records come from |
+//! | `source` | the batches of one replay |
 
+mod archived;
 mod document;
+mod origin;
 mod progress;
 mod replays;
+mod restore;
 mod run;
 mod shared;
 mod slots;
@@ -31,8 +39,11 @@ use std::{fmt, sync::Arc};
 use model::Query;
 
 pub use self::{
+    archived::{ArchivedDay, ArchivedDays},
     document::{Replay, ReplayState},
+    origin::Origin,
     replays::{Replays, Request},
+    restore::{STORE, store_target},
 };
 use crate::{Result, follow::Sink};
 
@@ -41,13 +52,13 @@ pub const UNFINISHED: usize = 4;
 /// The number of replays that are kept; a new one removes the oldest finished one past it.
 pub const KEPT: usize = 100;
 
-/// Builds an instance of a sink for the replay with this id.
-pub type Build = Arc<dyn Fn(&str) -> Result<Box<dyn Sink>> + Send + Sync>;
+/// Builds an instance of a sink for a replay.
+pub type Build = Arc<dyn Fn(&Replay) -> Result<Box<dyn Sink>> + Send + Sync>;
 
 /// A sink that replays can send to.
 #[derive(Clone)]
 pub struct Target {
-    /// The name of the sink.
+    /// The name of the sink, or [`STORE`].
     pub name: String,
     /// The destination without secrets. A replay ends if it changes under the same name.
     pub target: String,

@@ -47,14 +47,14 @@ impl Progress {
         self.store().await
     }
 
-    /// Stores an error of the destination, if it is another one than before.
+    /// Stores an error of the destination or of the archive, if it is another one than before.
     pub(super) async fn failed(&mut self, error: &Error) -> Result<()> {
         let before = self.replay.error.take();
         self.replay.set_error(Some(&error.message));
         if before == self.replay.error {
             return Ok(());
         }
-        tracing::warn!(replay = self.replay.id, sink = self.replay.sink, %error, "a replay cannot send, retrying");
+        tracing::warn!(replay = self.replay.id, sink = self.replay.sink, %error, "a replay cannot go on, retrying");
         self.store().await
     }
 

@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Position, Query, TimeRange};
+use model::{Nanos, Position, Query, TimeRange, time::format_rfc3339};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    KEPT, Target, UNFINISHED,
+    ArchivedDays, KEPT, Origin, STORE, Target, UNFINISHED,
     document::{REPLAY, Replay, ReplayState},
+    origin::origin,
     shared::Shared,
     slots::slot,
-    source::Stored,
 };
 use crate::{Error, ErrorClass, Expected, Json, Result, Version, follow::Options, hold};
 
@@ -28,8 +28,11 @@ const CANCELLATIONS: usize = 50;
 /// A replay to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The name of the sink.
+    /// The name of the sink, or [`STORE`].
     pub sink: String,
+    /// Where the records come from; `None` for the archive if it has more of the day's records than the store, and for
+    /// the store otherwise. A replay to the store reads the archive.
+    pub source: Option<Origin>,
     /// The times of the records.
     pub range: TimeRange,
     /// A filter beside that of the sink; empty for all records. At most [`model::limits::QUERY_BYTES`].
@@ -39,7 +42,7 @@ pub struct Request {
 /// All replays of the store, and the tasks of this process that run them.
 pub struct Replays {
     shared: Arc<Shared>,
-    /// The names of the sinks, in the order of their definitions.
+    /// The names of the destinations, in the order of their definitions.
     sinks: Vec<String>,
     starting: Mutex<()>,
     stop: CancellationToken,
@@ -48,9 +51,9 @@ pub struct Replays {
 
 impl Replays {
     /// Starts the tasks that run replays; none without a sink. Names of targets must be unique.
-    pub fn start(targets: Vec<Target>, options: &Options) -> Arc<Self> {
+    pub fn start(targets: Vec<Target>, archive: Option<Arc<dyn ArchivedDays>>, options: &Options) -> Arc<Self> {
         let sinks: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-        let shared = Arc::new(Shared::new(targets, Arc::new(Stored(Arc::clone(&options.store))), options));
+        let shared = Arc::new(Shared::new(targets, archive, options));
         let stop = CancellationToken::new();
         let slots = if sinks.is_empty() { 0 } else { UNFINISHED };
         let spawn = |number| {
@@ -64,6 +67,11 @@ impl Replays {
         Arc::new(Self { shared, sinks, starting: Mutex::default(), stop, tasks: Mutex::new(tasks) })
     }
 
+    /// Whether replays can read an archive.
+    pub fn has_archive(&self) -> bool {
+        self.shared.archive.is_some()
+    }
+
     /// Stops the tasks, and gives their leases back. Another node goes on, or the next start does.
     pub async fn close(&self) {
         self.stop.cancel();
@@ -75,22 +83,29 @@ impl Replays {
     /// Starts a replay up to the newest record stored now. Returns once it is stored.
     ///
     /// # Errors
-    /// `Invalid` for an unknown sink, an empty range, or a query that does not parse. `Overloaded` while
-    /// [`UNFINISHED`] replays are not finished.
+    /// `Invalid` for an unknown sink, an empty range, a query that does not parse, a day that the archive does not have,
+    /// and records for the store that are older than its retention. `Overloaded` while [`UNFINISHED`] replays are not
+    /// finished. Errors of the store and of the archive.
     pub async fn add(&self, request: Request) -> Result<Replay> {
-        let Request { sink, range, query } = request;
-        let Some(target) = self.shared.targets.get(&sink) else { return Err(self.no_such_sink(&sink)) };
+        let Request { sink, range, query, .. } = &request;
+        let Some(target) = self.shared.targets.get(sink) else { return Err(self.no_such_sink(sink)) };
         if range.from >= range.to {
             return Err(Error::invalid("the range of times is empty; from must be before its end"));
         }
-        Query::parse(&query)
+        Query::parse(query)
             .map_err(|error| Error::invalid(format!("query is {query:?}: {error}; an example is level>=warn")))?;
+        if sink == STORE {
+            self.check_retention(range.from)?;
+        }
+        let archived = origin(&self.shared, &request).await?;
+        let Request { sink, range, query, .. } = request;
         let _starting = self.starting.lock().await;
         let Position(upto) = self.shared.store.newest().await?;
         let replay = Replay {
             id: format!("{:08x}", rand::random::<u32>()),
             from: range.from,
             until: range.to,
+            archived,
             sink,
             target: target.target.clone(),
             query,
@@ -113,11 +128,35 @@ impl Replays {
         Ok(replay)
     }
 
+    /// # Errors
+    /// `Invalid` if the store would delete records of this time at once.
+    fn check_retention(&self, from: Nanos) -> Result<()> {
+        let Some(retention) = self.shared.retention else { return Ok(()) };
+        let age = i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = self.shared.clock.now().saturating_sub(age);
+        if from >= oldest {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the records begin at {}, and --retention {} deletes what is older than {}: the store would not keep them; \
+             start the server with a longer --retention, or name later times by from and to_time",
+            format_rfc3339(from),
+            days_and_hours(retention),
+            format_rfc3339(oldest)
+        )))
+    }
+
     fn no_such_sink(&self, sink: &str) -> Error {
+        if sink == STORE {
+            return Error::invalid(
+                "to is \"store\", and `--to store` needs an archive, which this server does not have; start it with \
+                 --archive, or name a sink",
+            );
+        }
         if self.sinks.is_empty() {
             return Error::invalid(format!("to is {sink:?}, and this server has no sink; define one by --sink first"));
         }
-        Error::invalid(format!("to is {sink:?}, which is not a sink; the sinks are {}", self.sinks.join(", ")))
+        Error::invalid(format!("to is {sink:?}, which is not a sink; replays go to {}", self.sinks.join(", ")))
     }
 
     /// Stores a new replay within the limits.
@@ -183,10 +222,20 @@ impl Replays {
 
     /// The replay with a reason why this node does not run it.
     fn shown(&self, mut replay: Replay) -> Replay {
-        if !replay.is_finished() && !self.sinks.contains(&replay.sink) {
-            let reason = format!("this node has no sink {}; define it, or cancel the replay", replay.sink);
+        if !replay.is_finished()
+            && let Some(reason) = self.shared.lacks(&replay)
+        {
             replay.set_error(Some(&reason));
         }
         replay
+    }
+}
+
+/// As in the option: `7d`, `36h` or `90s`.
+fn days_and_hours(age: Duration) -> String {
+    match age.as_secs() {
+        seconds if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+        seconds if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        seconds => format!("{seconds}s"),
     }
 }

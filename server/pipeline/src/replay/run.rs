@@ -7,11 +7,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Target,
+    Replay, Target,
+    archived::ArchivedBatches,
     document::{REPLAY, ReplayState},
     progress::Progress,
     shared::Shared,
-    source::Batches,
+    source::{Batches, StoredBatches},
 };
 use crate::{
     Documents, Error, ErrorClass, Lease, LogStore, Result, Version,
@@ -54,13 +55,7 @@ pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &Cancella
         Err(error) => return progress.end(ReplayState::Failed, Some(&error.message)).await,
     };
     let replay = &progress.replay;
-    let batches = Batches {
-        source: Arc::clone(&shared.source),
-        range: replay.range(),
-        upto: model::Position(replay.upto),
-        query,
-        ahead: Ahead::default(),
-    };
+    let Some(batches) = batches(shared, replay, query) else { return Ok(()) };
     let meters = ReplayMeters::register(&replay.sink);
     let mut run = Run { store: Arc::clone(&shared.store), batches, sink, progress, meters };
     let outcome = tokio::select! {
@@ -77,6 +72,24 @@ pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &Cancella
     outcome
 }
 
+/// The records of a replay; `None` if they are in an archive that this node does not have.
+fn batches(shared: &Shared, replay: &Replay, query: Query) -> Option<Batches> {
+    let range = replay.range();
+    Some(match replay.archived {
+        Some(day) => {
+            let archive = Arc::clone(shared.archive.as_ref()?);
+            Batches::Archived(ArchivedBatches::new(archive, day, range, query))
+        }
+        None => Batches::Stored(StoredBatches {
+            store: Arc::clone(&shared.store),
+            range,
+            upto: replay.newest(),
+            query,
+            ahead: Ahead::default(),
+        }),
+    })
+}
+
 /// The filter and the sink of a replay.
 ///
 /// # Errors
@@ -90,7 +103,7 @@ fn prepare(progress: &Progress, target: &Target) -> Result<(Query, Opened)> {
         )));
     }
     let query = Query::parse(&replay.query).map_err(|error| Error::invalid(format!("query: {error}")))?;
-    let sink = (target.build)(&replay.id)?;
+    let sink = (target.build)(replay)?;
     Ok((target.query.clone().and(query), Opened::new(sink)))
 }
 
@@ -104,7 +117,7 @@ async fn finished(documents: &dyn Documents, id: &str) {
         };
         match look.await {
             Ok(None) => return,
-            Ok(Some(document)) if super::Replay::read(&document).is_ok_and(|replay| replay.is_finished()) => return,
+            Ok(Some(document)) if Replay::read(&document).is_ok_and(|replay| replay.is_finished()) => return,
             Ok(Some(_)) | Err(_) => sleep(LOOK).await,
         }
     }
@@ -117,18 +130,34 @@ impl Run {
         loop {
             let after = self.progress.replay.position();
             let found = match (ahead.take(), self.progress.sending()) {
-                (Some(found), _) => found,
-                (None, Some(upto)) => self.batches.again(after, upto).await?,
-                (None, None) => self.batches.next(after).await?,
+                (Some(found), _) => Ok(found),
+                (None, Some(upto)) => self.batches.again(after, upto).await,
+                (None, None) => self.batches.next(after).await,
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => return self.unreadable(error).await,
             };
             if found.records.is_empty() {
                 self.progress.advance(found.upto, 0, 0);
-                if found.upto >= self.batches.upto {
+                if found.upto >= self.batches.end() {
                     return self.progress.end(ReplayState::Done, None).await;
                 }
                 continue;
             }
             ahead = self.deliver(found).await?;
+        }
+    }
+
+    /// An error of the archive is shown, and one that stays ends the replay.
+    async fn unreadable(&mut self, error: Error) -> Result<()> {
+        match self.batches {
+            Batches::Archived(_) if error.is_retryable() => {
+                self.progress.failed(&error).await?;
+                Err(error)
+            }
+            Batches::Archived(_) => self.progress.end(ReplayState::Failed, Some(&error.message)).await,
+            Batches::Stored(_) => Err(error),
         }
     }
 
@@ -138,7 +167,7 @@ impl Run {
             return;
         }
         match timeout(COUNT, self.batches.count()).await {
-            Ok(Ok(total)) => self.progress.replay.total = Some(total),
+            Ok(Ok(total)) => self.progress.replay.total = total,
             Ok(Err(error)) => tracing::debug!("cannot count the records of a replay: {error}"),
             Err(_) => tracing::debug!("counting the records of a replay took longer than {COUNT:?}"),
         }
@@ -166,7 +195,8 @@ impl Run {
             progress.set_sending(ahead.upto);
         }
         progress.store().await?;
-        ahead.map(Some)
+        // An error occurs again, at the next read.
+        Ok(ahead.ok())
     }
 }
 

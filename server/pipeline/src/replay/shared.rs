@@ -10,9 +10,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    Target,
+    ArchivedDays, Target,
     document::{REPLAY, Replay},
-    source::Source,
 };
 use crate::{Documents, Leases, LogStore, Result, Version, clock::Clock};
 
@@ -22,12 +21,14 @@ pub(super) const TAKE_OVER: Duration = Duration::from_secs(5);
 /// The ports, the sinks, and which replays are taken.
 pub(super) struct Shared {
     pub(super) store: Arc<dyn LogStore>,
-    pub(super) source: Arc<dyn Source>,
+    pub(super) archive: Option<Arc<dyn ArchivedDays>>,
     pub(super) documents: Arc<dyn Documents>,
     pub(super) leases: Arc<dyn Leases>,
     pub(super) targets: HashMap<String, Target>,
     pub(super) clock: Clock,
     pub(super) holder: String,
+    /// The age at which the store deletes records.
+    pub(super) retention: Option<Duration>,
     /// The replays that a slot of this process has taken.
     taken: Mutex<HashSet<String>>,
     /// When another node was last seen to run a replay.
@@ -35,15 +36,20 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(targets: Vec<Target>, source: Arc<dyn Source>, options: &crate::follow::Options) -> Self {
+    pub(super) fn new(
+        targets: Vec<Target>,
+        archive: Option<Arc<dyn ArchivedDays>>,
+        options: &crate::follow::Options,
+    ) -> Self {
         Self {
             store: Arc::clone(&options.store),
-            source,
+            archive,
             documents: Arc::clone(&options.documents),
             leases: options.store.leases(),
             targets: targets.into_iter().map(|target| (target.name.clone(), target)).collect(),
             clock: options.clock.clone(),
             holder: options.holder.clone(),
+            retention: options.retention,
             taken: Mutex::default(),
             elsewhere: Mutex::default(),
         }
@@ -61,6 +67,15 @@ impl Shared {
         }
         replays.sort_by(|(_, a), (_, b)| (a.started, &a.id).cmp(&(b.started, &b.id)));
         Ok((replays, listing.version))
+    }
+
+    /// Why this node cannot run the replay; `None` if it can.
+    pub(super) fn lacks(&self, replay: &Replay) -> Option<String> {
+        if !self.targets.contains_key(&replay.sink) {
+            return Some(format!("this node has no sink {}; define it, or cancel the replay", replay.sink));
+        }
+        let lacks_archive = replay.archived.is_some() && self.archive.is_none();
+        lacks_archive.then(|| "this node has no archive; start it with --archive, or cancel the replay".to_owned())
     }
 
     /// Notes that another node runs the replay.

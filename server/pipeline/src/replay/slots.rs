@@ -51,7 +51,7 @@ pub(super) async fn slot(shared: &Shared, stop: &CancellationToken) {
 async fn run_one(shared: &Shared, stop: &CancellationToken) -> Result<Option<Version>> {
     let (replays, version) = shared.list().await?;
     for (_, replay) in replays.into_iter().filter(|(_, replay)| !replay.is_finished()) {
-        if !shared.targets.contains_key(&replay.sink) || shared.is_elsewhere(&replay.id) {
+        if shared.lacks(&replay).is_some() || shared.is_elsewhere(&replay.id) {
             continue;
         }
         let Some(_taken) = shared.take(&replay.id) else { continue };

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use model::{Position, Query, StoredRecord, TimeRange};
+use model::{Position, Query, TimeRange};
 
+use super::archived::ArchivedBatches;
 use crate::{
     LogStore, ReadLimit, Result, ask,
     follow::{
@@ -13,63 +13,64 @@ use crate::{
     },
 };
 
-/// Records by position. The store is the first source; an archive can be another one.
-#[async_trait]
-pub(super) trait Source: Send + Sync + 'static {
-    /// The first matching records of the range with `after < position <= upto`, in position order. Records that do not
-    /// reach the limit are all there are.
-    async fn read(
-        &self,
-        range: TimeRange,
-        after: Position,
-        upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>>;
-
-    /// The number of matching records of the range.
-    async fn count(&self, range: TimeRange, query: &Query) -> Result<u64>;
-}
-
-/// The records that the store has.
-pub(super) struct Stored(pub(super) Arc<dyn LogStore>);
-
-#[async_trait]
-impl Source for Stored {
-    async fn read(
-        &self,
-        range: TimeRange,
-        after: Position,
-        upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        self.0.read_range(range, after, upto, query, limit).await
-    }
-
-    async fn count(&self, range: TimeRange, query: &Query) -> Result<u64> {
-        ask::count(&*self.0, query, range).await
-    }
-}
-
 /// Reads the batches of one replay.
-pub(super) struct Batches {
-    pub(super) source: Arc<dyn Source>,
+pub(super) enum Batches {
+    Stored(StoredBatches),
+    Archived(ArchivedBatches),
+}
+
+impl Batches {
+    /// Where the replay ends.
+    pub(super) fn end(&self) -> Position {
+        match self {
+            Self::Stored(batches) => batches.upto,
+            Self::Archived(batches) => batches.end(),
+        }
+    }
+
+    /// The batch after `after`. It may be empty before the end.
+    pub(super) async fn next(&mut self, after: Position) -> Result<Found> {
+        match self {
+            Self::Stored(batches) => batches.next(after).await,
+            Self::Archived(batches) => batches.next(after).await,
+        }
+    }
+
+    /// The matching records of `after..=upto`, which made one batch before.
+    pub(super) async fn again(&mut self, after: Position, upto: Position) -> Result<Found> {
+        match self {
+            Self::Stored(batches) => batches.again(after, upto).await,
+            Self::Archived(batches) => batches.again(after, upto).await,
+        }
+    }
+
+    /// The number of all matching records; `None` if all records would have to be read for it.
+    pub(super) async fn count(&mut self) -> Result<Option<u64>> {
+        match self {
+            Self::Stored(batches) => batches.count().await.map(Some),
+            Self::Archived(batches) => Ok(batches.count()),
+        }
+    }
+}
+
+/// Reads the batches of one replay from the store, in the order of positions.
+pub(super) struct StoredBatches {
+    pub(super) store: Arc<dyn LogStore>,
     pub(super) range: TimeRange,
     pub(super) upto: Position,
     pub(super) query: Query,
     pub(super) ahead: Ahead,
 }
 
-impl Batches {
+impl StoredBatches {
     /// The batch after `after`; empty at the end.
-    pub(super) async fn next(&mut self, after: Position) -> Result<Found> {
+    async fn next(&mut self, after: Position) -> Result<Found> {
         let mut found = Found::after(after);
-        let (source, range, upto, query) = (&self.source, self.range, self.upto, &self.query);
+        let (store, range, upto, query) = (&self.store, self.range, self.upto, &self.query);
         self.ahead.start_after(after);
         while !found.is_full() && found.upto < upto {
             if !self.ahead.add_to(&mut found) {
-                let read = |after, limit| source.read(range, after, upto, query, limit);
+                let read = |after, limit| store.read_range(range, after, upto, query, limit);
                 self.ahead.read(found.upto, upto, read).await?;
             }
         }
@@ -77,13 +78,13 @@ impl Batches {
     }
 
     /// The matching records of `after..=upto`, which made one batch before.
-    pub(super) async fn again(&self, after: Position, upto: Position) -> Result<Found> {
+    async fn again(&self, after: Position, upto: Position) -> Result<Found> {
         let limit = ReadLimit::of_records(RECORDS);
-        Ok(Found::again(self.source.read(self.range, after, upto, &self.query, limit).await?, upto))
+        Ok(Found::again(self.store.read_range(self.range, after, upto, &self.query, limit).await?, upto))
     }
 
     /// The number of all matching records of the range.
-    pub(super) async fn count(&self) -> Result<u64> {
-        self.source.count(self.range, &self.query).await
+    async fn count(&self) -> Result<u64> {
+        ask::count(&*self.store, &self.query, self.range).await
     }
 }

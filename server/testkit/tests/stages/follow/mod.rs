@@ -3,12 +3,14 @@
 //! A [`Receiver`] is the destination. It outlives the nodes, and a script decides its answers. A [`Node`] is a process
 //! with a hub and followers over a store that several nodes share.
 
+mod archived;
 mod deliver;
 mod faults;
 mod nodes;
 mod random;
 mod relay;
 mod replay;
+mod restore;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -3,15 +3,15 @@
 use model::{Nanos, TimeRange};
 use pipeline::{
     DeadLetterRequest, DeadLetters as _, ErrorClass, follow,
-    replay::{KEPT, Replay, ReplayState, Replays, Request, Target, UNFINISHED},
+    replay::{ArchivedDays, KEPT, Replay, ReplayState, Replays, Request, Target, UNFINISHED},
 };
 
 use super::*;
 
 /// A process that runs replays, and no followers unless they are given.
-struct ReplayNode {
-    node: Node,
-    replays: Arc<Replays>,
+pub(super) struct ReplayNode {
+    pub(super) node: Node,
+    pub(super) replays: Arc<Replays>,
 }
 
 impl ReplayNode {
@@ -20,15 +20,25 @@ impl ReplayNode {
     }
 
     fn start_beside(shared: &Arc<MemoryStore>, targets: Vec<Target>, definitions: Vec<Definition>) -> Self {
+        Self::start_with(shared, definitions, |options| (targets, None, options))
+    }
+
+    /// `make` gives the destinations and the archive.
+    pub(super) fn start_with(
+        shared: &Arc<MemoryStore>,
+        definitions: Vec<Definition>,
+        make: impl FnOnce(Options) -> (Vec<Target>, Option<Arc<dyn ArchivedDays>>, Options),
+    ) -> Self {
         let mut replays = None;
         let node = Node::start_with(shared, definitions, LiveOptions::default(), |options| {
-            replays = Some(Replays::start(targets, &options));
+            let (targets, archive, options) = make(options);
+            replays = Some(Replays::start(targets, archive, &options));
             options
         });
         Self { node, replays: replays.unwrap() }
     }
 
-    async fn ends(&self, id: &str) -> Replay {
+    pub(super) async fn ends(&self, id: &str) -> Replay {
         for _ in 0..100_000 {
             let replay = self.replays.get(id).await.unwrap();
             if replay.is_finished() {
@@ -40,18 +50,18 @@ impl ReplayNode {
     }
 
     /// The records of a whole range are sent.
-    async fn sends(&self, request: Request) -> Replay {
+    pub(super) async fn sends(&self, request: Request) -> Replay {
         let id = self.replays.add(request).await.unwrap().id;
         self.ends(&id).await
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.replays.close().await;
         self.node.stop().await;
     }
 }
 
-fn target(name: &str, receiver: &Receiver) -> Target {
+pub(super) fn target(name: &str, receiver: &Receiver) -> Target {
     let definition = definition(name, receiver);
     Target {
         name: definition.name,
@@ -62,7 +72,7 @@ fn target(name: &str, receiver: &Receiver) -> Target {
 }
 
 fn request(range: TimeRange, query: &str) -> Request {
-    Request { sink: "a".into(), range, query: query.into() }
+    Request { sink: "a".into(), source: None, range, query: query.into() }
 }
 
 fn everything() -> Request {
@@ -266,7 +276,7 @@ async fn what_cannot_be_started_is_refused_with_the_reason() {
     let node = ReplayNode::start(&store, vec![target("a", &receiver), target("b", &receiver)]);
     let empty = TimeRange { from: 5, to: 5 };
     for (request, reason) in [
-        (Request { sink: "c".into(), ..everything() }, "the sinks are a, b"),
+        (Request { sink: "c".into(), ..everything() }, "replays go to a, b"),
         (request(empty, ""), "the range of times is empty"),
         (request(TimeRange::ALL, "(level"), "an example is level>=warn"),
     ] {
