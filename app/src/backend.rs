@@ -71,6 +71,10 @@ pub struct Losses {
     pub sinks: Vec<SinkView>,
     /// The newest replays first.
     pub replays: Vec<ReplayView>,
+    /// Replays can read the archive, and store its records again.
+    pub has_archive: bool,
+    /// Why the last form of a replay was refused.
+    pub replay_error: Option<String>,
     /// The long-running tasks of the server.
     pub tasks: Vec<TaskView>,
     /// The outcome of the user's last action.

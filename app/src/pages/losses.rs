@@ -29,7 +29,7 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
     view! {
         {aside(t, &losses.aside)}
         {sinks(forwarding::of(language), &losses.sinks)}
-        {replays(replay_texts::of(language), &losses.sinks, &losses.replays)}
+        {replays(replay_texts::of(language), losses)}
         <h2 id="dead-letters">{t.letters}</h2>
         <p class="quiet">{t.letters_text}</p>
         <p role="status" data-testid="replayed">{done}</p>
@@ -288,7 +288,6 @@ mod tests {
                 aside: vec![aside.clone()],
                 letters: letters.clone(),
                 sinks: Vec::new(),
-                replays: Vec::new(),
                 tasks: Vec::new(),
                 done: Some(Done::Deleted(2)),
             };

@@ -1,36 +1,53 @@
 //! The replays of the page System as HTML: a form that starts one, their progress, and cancelling.
 
 use leptos::prelude::*;
-use model::api::{ReplayView, SinkView};
+use model::api::ReplayView;
 
 use crate::{
+    backend::Losses,
     state::{clock, histogram::grouped},
     texts::replays::ReplayTexts,
 };
 
-/// Renders the section; nothing without sinks and replays.
-pub(super) fn replays(t: &'static ReplayTexts, sinks: &[SinkView], replays: &[ReplayView]) -> Option<AnyView> {
-    if sinks.is_empty() && replays.is_empty() {
+/// The destination that is no sink.
+const STORE: &str = "store";
+
+/// Renders the section; nothing without sinks, an archive and replays.
+pub(super) fn replays(t: &'static ReplayTexts, losses: &Losses) -> Option<AnyView> {
+    let can_start = !losses.sinks.is_empty() || losses.has_archive;
+    if !can_start && losses.replays.is_empty() {
         return None;
     }
-    let form = (!sinks.is_empty()).then(|| form(t, sinks));
-    let table = (!replays.is_empty()).then(|| table(t, replays));
+    let form = can_start.then(|| form(t, losses));
+    let error = losses.replay_error.clone().map(|error| {
+        view! { <p class="banner" role="alert" data-testid="replay-error">{error}</p> }
+    });
+    let table = (!losses.replays.is_empty()).then(|| table(t, &losses.replays));
     let view = view! {
         <h2 id="replays">{t.replays}</h2>
         <p class="quiet">{t.replays_text}</p>
+        {error}
         {form}
         {table}
     };
     Some(view.into_any())
 }
 
-fn form(t: &'static ReplayTexts, sinks: &[SinkView]) -> AnyView {
-    let sink = |sink: &SinkView| view! { <option>{sink.name.clone()}</option> };
-    let sinks = sinks.iter().map(sink).collect_view();
+fn form(t: &'static ReplayTexts, losses: &Losses) -> AnyView {
+    let option = |name: &str, text: &str| view! { <option value=name.to_owned()>{text.to_owned()}</option> };
+    let sinks = losses.sinks.iter().filter(|sink| sink.name != STORE);
+    let sinks = sinks.map(|sink| option(&sink.name, &sink.name)).collect_view();
+    let store = losses.has_archive.then(|| option(STORE, t.store));
+    let source = losses.has_archive.then(|| {
+        let names = [("", t.source_fuller), (STORE, t.source_store), ("archive", t.source_archive)];
+        let sources = names.map(|(name, text)| option(name, text)).collect_view();
+        view! { <label><span class="quiet">{t.source}</span> <select name="source">{sources}</select></label> }
+    });
     view! {
         <form class="acts" method="post" action="/system/replays" data-testid="replay-form">
             <label><span class="quiet">{t.day}</span> <input type="date" name="day" required=true /></label>
-            <label><span class="quiet">{t.sink}</span> <select name="to">{sinks}</select></label>
+            {source}
+            <label><span class="quiet">{t.destination}</span> <select name="to">{sinks} {store}</select></label>
             <label><span class="quiet">{t.query}</span> <input name="query" placeholder="level>=warn" /></label>
             <button class="button" name="action" value="start">{t.start}</button>
         </form>
@@ -73,11 +90,13 @@ fn row(t: &'static ReplayTexts, replay: &ReplayView) -> AnyView {
     let filter = (!replay.query.is_empty()).then(|| view! { <br /><code>{replay.query.clone()}</code> });
     let error = replay.error.clone().map(|error| view! { <br /><span class="bad">{error}</span> });
     let refused = (replay.refused > 0).then(|| view! { <br />{(t.refused)(replay.refused)} });
+    let skipped = (replay.skipped > 0).then(|| view! { <br />{(t.skipped)(replay.skipped)} });
     let total = replay.total.map(|total| (t.of_about)(total));
-    let (value, most) = (replay.sent + replay.refused, replay.total.unwrap_or(0).max(1));
-    let bar = is_running.then(|| {
-        view! { <progress aria-label=t.sent value=value.to_string() max=most.to_string()></progress><br /> }
-    });
+    // Without a value, the bar shows that the end is not known.
+    let value = replay.fraction.map(|fraction| format!("{fraction:.3}"));
+    let bar = is_running.then(|| view! { <progress aria-label=t.sent value=value max="1"></progress><br /> });
+    let source = if replay.source == STORE { t.source_store } else { t.source_archive };
+    let destination = if replay.to == STORE { t.store } else { &replay.to };
     let cancel = is_running.then(|| {
         view! {
             <form method="post" action="/system/replays">
@@ -89,11 +108,11 @@ fn row(t: &'static ReplayTexts, replay: &ReplayView) -> AnyView {
     view! {
         <tr data-testid="replay" data-state=replay.state.clone()>
             <td class="long">
-                {format!("{times} → {}", replay.to)}<br />
+                {format!("{times} · {source} → {destination}")}<br />
                 <span class="quiet">{replay.id.clone()}</span>{filter}{error}
             </td>
             <td data-label=t.state>{state}</td>
-            <td data-label=t.sent>{bar}{grouped(replay.sent)}{total}{refused}</td>
+            <td data-label=t.sent>{bar}{grouped(replay.sent)}{total}{skipped}{refused}</td>
             <td data-label=t.started>{clock::full(&replay.started, false)}</td>
             <td class="acts">{cancel}</td>
         </tr>
@@ -103,6 +122,8 @@ fn row(t: &'static ReplayTexts, replay: &ReplayView) -> AnyView {
 
 #[cfg(test)]
 mod tests {
+    use model::api::SinkView;
+
     use super::*;
     use crate::texts::{Language, replays::of};
 
@@ -112,29 +133,43 @@ mod tests {
         let replay = ReplayView {
             id: "3f2a9c01".to_owned(),
             day: Some("2026-11-19".to_owned()),
+            source: "archive".to_owned(),
             to: "es".to_owned(),
             query: "message:<b>".to_owned(),
             state: "running".to_owned(),
             sent: 1_234,
+            skipped: 6_789,
             refused: 5,
             total: Some(5_678),
+            fraction: Some(0.25),
             started: "2026-11-20T03:04:05.678000000Z".to_owned(),
             error: Some("<script>".to_owned()),
             ..ReplayView::default()
         };
         for language in [Language::English, Language::Korean] {
             let t = of(language);
-            let html = |replay: &ReplayView| {
-                replays(t, std::slice::from_ref(&sink), std::slice::from_ref(replay)).unwrap().to_html()
+            let losses = |replay: &ReplayView| Losses {
+                sinks: vec![sink.clone()],
+                replays: vec![replay.clone()],
+                has_archive: true,
+                replay_error: Some("<i>".to_owned()),
+                ..Losses::default()
             };
+            let html = |replay: &ReplayView| replays(t, &losses(replay)).unwrap().to_html();
             let running = html(&replay);
-            for part in ["1,234", "5,678", "2026-11-19 → es", "<progress", "value=\"1239\"", "value=\"cancel\""] {
+            for part in ["1,234", "5,678", "6,789", "→ es", "<progress", "value=\"0.250\"", "value=\"cancel\""] {
                 assert!(running.contains(part), "{part} in {running}");
             }
-            assert!(!["<script", "<b>"].iter().any(|raw| running.contains(raw)), "{running}");
+            assert!(!["<script", "<b>", "<i>"].iter().any(|raw| running.contains(raw)), "{running}");
             let done = html(&ReplayView { state: "done".to_owned(), ..replay.clone() });
             assert!(!done.contains("<progress") && !done.contains("value=\"cancel\""), "{done}");
-            assert!(replays(t, &[], &[]).is_none());
+            for part in ["value=\"es\"", "value=\"store\"", "value=\"archive\"", "role=\"alert\""] {
+                assert!(running.contains(part), "{part} in {running}");
+            }
+            let without_archive = Losses { has_archive: false, ..losses(&replay) };
+            let plain = replays(t, &without_archive).unwrap().to_html();
+            assert!(!plain.contains("value=\"archive\"") && !plain.contains("value=\"store\""), "{plain}");
+            assert!(replays(t, &Losses::default()).is_none());
         }
     }
 }

@@ -7,7 +7,13 @@ pub(crate) struct ReplayTexts {
     pub(crate) replays: &'static str,
     pub(crate) replays_text: &'static str,
     pub(crate) day: &'static str,
-    pub(crate) sink: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) source_fuller: &'static str,
+    pub(crate) source_store: &'static str,
+    pub(crate) source_archive: &'static str,
+    pub(crate) destination: &'static str,
+    /// The store as a destination.
+    pub(crate) store: &'static str,
     pub(crate) query: &'static str,
     pub(crate) start: &'static str,
     pub(crate) records: &'static str,
@@ -15,6 +21,8 @@ pub(crate) struct ReplayTexts {
     pub(crate) sent: &'static str,
     /// Takes the estimate of the number of records. It follows the number of sent records.
     pub(crate) of_about: fn(u64) -> String,
+    /// Takes the number of records that the store had.
+    pub(crate) skipped: fn(u64) -> String,
     /// Takes the number of refused records.
     pub(crate) refused: fn(u64) -> String,
     pub(crate) started: &'static str,
@@ -37,16 +45,22 @@ pub(crate) fn of(language: Language) -> &'static ReplayTexts {
 
 const ENGLISH: ReplayTexts = ReplayTexts {
     replays: "Replays",
-    replays_text: "Sends the stored records of a day to a sink once more, after its destination lost them. New records \
-                   are not delayed.",
+    replays_text: "Sends the records of a day to a sink once more, after its destination lost them. With an archive, also \
+                   stores records again that the store lost. New records are not delayed.",
     day: "Day (UTC)",
-    sink: "Sink",
+    source: "Source",
+    source_fuller: "the one with more records",
+    source_store: "store",
+    source_archive: "archive",
+    destination: "Destination",
+    store: "the store",
     query: "Query",
     start: "Send again",
     records: "Records",
     state: "State",
     sent: "Sent",
     of_about: |records| format!(" of about {}", grouped(records)),
+    skipped: |records| format!("{} were there", grouped(records)),
     refused: |records| format!("{} refused, see dead letters", grouped(records)),
     started: "Started",
     actions: "Actions",
@@ -60,15 +74,22 @@ const ENGLISH: ReplayTexts = ReplayTexts {
 
 const KOREAN: ReplayTexts = ReplayTexts {
     replays: "재전송",
-    replays_text: "대상이 잃어버린 하루의 로그를 저장소에서 다시 전송합니다. 새 로그는 지연되지 않습니다.",
+    replays_text: "대상이 잃어버린 하루의 로그를 다시 전송합니다. 아카이브가 있으면 저장소가 잃어버린 로그도 다시 저장합니다. \
+                   새 로그는 지연되지 않습니다.",
     day: "날짜 (UTC)",
-    sink: "대상",
+    source: "원본",
+    source_fuller: "로그가 더 많은 쪽",
+    source_store: "저장소",
+    source_archive: "아카이브",
+    destination: "대상",
+    store: "저장소",
     query: "검색어",
     start: "다시 전송",
     records: "로그",
     state: "상태",
     sent: "전송됨",
     of_about: |records| format!(" / 약 {}", grouped(records)),
+    skipped: |records| format!("{}건은 이미 있음", grouped(records)),
     refused: |records| format!("{}건 거부됨, 데드 레터 참고", grouped(records)),
     started: "시작 시각",
     actions: "작업",

@@ -6,6 +6,9 @@ use reading::{LetterFilter, LetterPage, Letters};
 
 use crate::config::age_text;
 
+/// The most characters of an error in the page's URL.
+const REPLAY_ERROR: usize = 500;
+
 /// The parameters of the page's URL.
 pub(super) struct LossesParameters {
     pub(super) filter: LetterFilter,
@@ -13,13 +16,15 @@ pub(super) struct LossesParameters {
     pub(super) before: Option<i64>,
     /// The result of the last form action.
     pub(super) done: Option<Done>,
+    /// Why the last form of a replay was refused.
+    pub(super) replay_error: Option<String>,
 }
 
 impl LossesParameters {
     /// Parses a URL query. Unknown parameters are ignored.
     pub(super) fn read(parameters: &str) -> Self {
         let mut filter = LetterFilter::default();
-        let (mut before, mut done, mut numbers) = (None, None, Vec::new());
+        let (mut before, mut done, mut numbers, mut replay_error) = (None, None, Vec::new(), None);
         for (name, value) in url::form_urlencoded::parse(parameters.trim_start_matches('?').as_bytes()) {
             let text = || Some(value.clone().into_owned());
             match &*name {
@@ -30,6 +35,7 @@ impl LossesParameters {
                 "to" => filter.to = text(),
                 "before" => before = value.parse().ok(),
                 "done" => done = text(),
+                "replay-error" => replay_error = Some(value.chars().take(REPLAY_ERROR).collect()),
                 "number" => numbers.extend(value.parse::<u64>()),
                 _ => {}
             }
@@ -41,7 +47,7 @@ impl LossesParameters {
             (Some("nothing"), []) => Some(Done::Nothing),
             _ => None,
         };
-        Self { filter, before, done }
+        Self { filter, before, done, replay_error }
     }
 }
 

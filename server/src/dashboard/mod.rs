@@ -129,12 +129,21 @@ impl Backend for Reading {
     }
 
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
-        let LossesParameters { filter, before, done } = LossesParameters::read(parameters);
+        let LossesParameters { filter, before, done, replay_error } = LossesParameters::read(parameters);
         let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
         let sinks = forwarding::views(&self.followers);
         let replays = self.replays.list().await.map_err(to_backend_error)?;
         let replays = replays.into_iter().take(REPLAYS).map(forwarding::replay_view).collect();
-        Ok(Losses { aside: self.parts.aside(), letters, sinks, replays, tasks: tasks(&self.supervisor), done })
+        Ok(Losses {
+            aside: self.parts.aside(),
+            letters,
+            sinks,
+            replays,
+            has_archive: self.replays.has_archive(),
+            replay_error,
+            tasks: tasks(&self.supervisor),
+            done,
+        })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {

@@ -1,5 +1,5 @@
-//! `/api/v1/replays`: sends the records of a day to a sink once more. `/system/replays`: the same for the forms of the
-//! page System.
+//! `/api/v1/replays`: sends the records of a day to a sink once more, or stores them again. `/system/replays`: the same
+//! for the forms of the page System.
 
 use axum::{
     Form, Json, Router,
@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use model::api::ReplayView;
-use pipeline::{Error, replay::Replay};
+use pipeline::{Error, ErrorClass, replay::Replay};
 use serde::Deserialize;
 
 use super::{problem::Problem, state::OperationState};
@@ -67,9 +67,19 @@ async fn handle_form(
     form: Result<Form<ReplayForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let Err(error) = act(&state, form).await else { return Ok(Redirect::to("/system#replays")) };
+    if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) {
+        return Err(error.into());
+    }
+    // The page shows the error beside the form.
+    let error =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("replay-error", &error.message).finish();
+    Ok(Redirect::to(&format!("/system?{error}#replays")))
+}
+
+async fn act(state: &OperationState, form: ReplayForm) -> Result<Replay, Error> {
     match form {
-        ReplayForm::Start(asked) => state.replays.add(asked.request(&state.clock).await?).await?,
-        ReplayForm::Cancel { id } => state.replays.cancel(&id).await?,
-    };
-    Ok(Redirect::to("/system#replays"))
+        ReplayForm::Start(asked) => state.replays.add(asked.request(&state.clock).await?).await,
+        ReplayForm::Cancel { id } => state.replays.cancel(&id).await,
+    }
 }
