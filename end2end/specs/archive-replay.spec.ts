@@ -69,8 +69,9 @@ class Bench {
     await this.program.stop();
     this.program.environment.LOGBOOM_RETENTION_SERVICE = services.map((service) => `${service}=60s`).join(',');
     await this.program.start();
-    const query = services.map((service) => `service:${service}`).join(' or ');
-    await until('the records are deleted', async () => (await this.count(query)) === 0, 120);
+    for (const service of services) {
+      await until('the records are deleted', async () => (await this.count(`service:${service}`)) === 0, 120);
+    }
     await this.program.stop();
     delete this.program.environment.LOGBOOM_RETENTION_SERVICE;
     await this.program.start();

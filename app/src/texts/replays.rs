@@ -49,7 +49,7 @@ const ENGLISH: ReplayTexts = ReplayTexts {
                    stores records again that the store lost. New records are not delayed.",
     day: "Day (UTC)",
     source: "Source",
-    source_fuller: "the one with more records",
+    source_fuller: "whichever has more",
     source_store: "store",
     source_archive: "archive",
     destination: "Destination",
