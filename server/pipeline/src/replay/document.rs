@@ -3,7 +3,7 @@
 use model::{Nanos, Position, TimeRange};
 use serde::{Deserialize, Serialize};
 
-use super::{KEPT, Origin, STORE, archived::ArchivedDay, restore};
+use super::{KEPT, STORE, archived::ArchivedDay};
 use crate::{Document, Error, Kind, Result, documents::unchecked};
 
 /// The replays. They belong to the store's positions, so they are neither exported nor imported.
@@ -37,6 +37,28 @@ impl ReplayState {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// Where the records of a replay come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Store,
+    Archive,
+}
+
+impl Origin {
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+/// The number of skipped records of the mark of a replay to the store.
+pub(super) fn skipped(mark: Option<&str>) -> u64 {
+    mark.and_then(|mark| mark.parse().ok()).unwrap_or(0)
 }
 
 /// A replay with its progress.
@@ -114,7 +136,7 @@ impl Replay {
 
     /// Records that the store had, of a replay to the store. They are also counted as sent.
     pub fn skipped(&self) -> u64 {
-        if self.sink == STORE { restore::skipped(self.mark.as_deref()) } else { 0 }
+        if self.sink == STORE { skipped(self.mark.as_deref()) } else { 0 }
     }
 
     /// The examined part of the records, from 0 to 1; `None` if it is not known.

@@ -40,10 +40,9 @@ use model::Query;
 
 pub use self::{
     archived::{ArchivedDay, ArchivedDays},
-    document::{Replay, ReplayState},
-    origin::Origin,
+    document::{Origin, Replay, ReplayState},
     replays::{Replays, Request},
-    restore::{STORE, store_target},
+    restore::store_target,
 };
 use crate::{Result, follow::Sink};
 
@@ -51,6 +50,9 @@ use crate::{Result, follow::Sink};
 pub const UNFINISHED: usize = 4;
 /// The number of replays that are kept; a new one removes the oldest finished one past it.
 pub const KEPT: usize = 100;
+
+/// The name of the store as a destination.
+pub const STORE: &str = "store";
 
 /// Builds an instance of a sink for a replay.
 pub type Build = Arc<dyn Fn(&Replay) -> Result<Box<dyn Sink>> + Send + Sync>;

@@ -6,8 +6,8 @@ use model::{Query, TimeRange, time::format_rfc3339};
 use tokio::time::timeout;
 
 use super::{
-    Request, STORE,
     archived::{ArchivedDay, day_of},
+    document::Origin,
     shared::Shared,
 };
 use crate::{Error, Result, ask};
@@ -16,40 +16,27 @@ use crate::{Error, Result, ask};
 const COUNT: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Where the records of a replay come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    Store,
-    Archive,
-}
-
-impl Origin {
-    /// The name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::Archive => "archive",
-        }
-    }
-}
-
 /// The day in the archive that the records come from; `None` for the store.
 ///
-/// Without a choice in the request it is the archive if that has more records of the day than the store has.
+/// `source` is the choice of the user. Without one it is the archive if that has more records of the day than the store.
 ///
 /// # Errors
 /// `Invalid` if the choice is impossible. `Overloaded` if counting the records takes too long. Errors of the archive and
 /// of the store.
-pub(super) async fn origin(shared: &Shared, request: &Request) -> Result<Option<ArchivedDay>> {
-    let is_to_store = request.sink == STORE;
-    match request.source {
+pub(super) async fn origin(
+    shared: &Shared,
+    source: Option<Origin>,
+    is_to_store: bool,
+    range: TimeRange,
+) -> Result<Option<ArchivedDay>> {
+    match source {
         Some(Origin::Store) if is_to_store => Err(Error::invalid(
             "source is store, and to is store, too; records are stored again from the archive: leave source out",
         )),
         Some(Origin::Store) => Ok(None),
-        Some(Origin::Archive) => archived(shared, request.range).await.map(Some),
-        None if is_to_store => archived(shared, request.range).await.map(Some),
-        None => fuller(shared, request.range).await,
+        Some(Origin::Archive) => archived(shared, range).await.map(Some),
+        None if is_to_store => archived(shared, range).await.map(Some),
+        None => fuller(shared, range).await,
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ArchivedDays, KEPT, Origin, STORE, Target, UNFINISHED,
-    document::{REPLAY, Replay, ReplayState},
+    ArchivedDays, KEPT, STORE, Target, UNFINISHED,
+    document::{Origin, REPLAY, Replay, ReplayState},
     origin::origin,
     shared::Shared,
     slots::slot,
@@ -97,7 +97,7 @@ impl Replays {
         if sink == STORE {
             self.check_retention(range.from)?;
         }
-        let archived = origin(&self.shared, &request).await?;
+        let archived = origin(&self.shared, request.source, sink == STORE, *range).await?;
         let Request { sink, range, query, .. } = request;
         let _starting = self.starting.lock().await;
         let Position(upto) = self.shared.store.newest().await?;

@@ -23,16 +23,16 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Replay, Target};
+use super::{
+    STORE, Target,
+    document::{Replay, skipped},
+};
 use crate::{
     Batch, BatchId, Error, Leases, LogStore, Queue, ReadLimit, Result,
     backoff::Backoff,
     follow::{BYTES, Outgoing, RECORDS, Sent, Sink},
     hold,
 };
-
-/// The name of the destination.
-pub const STORE: &str = "store";
 
 /// The lease of the batch that is restored.
 const NAME: &str = "replay to the store";
@@ -122,11 +122,6 @@ impl Sink for Restorer {
         self.skipped += done.map_err(|error| Error::internal(format!("storing a batch failed: {error}")))??;
         Ok(Sent { refused: Vec::new(), mark: Some(self.skipped.to_string()) })
     }
-}
-
-/// The number of skipped records of a mark.
-pub(super) fn skipped(mark: Option<&str>) -> u64 {
-    mark.and_then(|mark| mark.parse().ok()).unwrap_or(0)
 }
 
 impl Way {
