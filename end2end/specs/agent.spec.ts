@@ -30,7 +30,7 @@ async function put(agent: { url: string }, body: unknown): Promise<Response> {
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, n) => n + from);
 const orders = (receiver: Lines) => receiver.lines.map((line) => JSON.parse(line).order as number);
 
-test('POST /put while the receiver by TCP is away: delivered oldest first when it is back, none lost', async () => {
+test('S3: holds logs while the downstream (Logstash by TCP, or a database) is down and delivers them when it is back, oldest first, none lost: by TCP', async () => {
   const receiver = new Lines(await freePort());
   const agent = await Program.agent('--to', `tcp://127.0.0.1:${receiver.port}`);
   try {

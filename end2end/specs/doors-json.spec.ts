@@ -100,7 +100,7 @@ test('JSON is JSON also where a client that says nothing of it sends it as plain
   expect((await stored(doors.api, service, 3)).map(({ message }) => message).sort()).toEqual(['one', 'three', 'two']);
 });
 
-test('POST /put answers as it always did, to pages of localhost', async () => {
+test('S3: `POST /put` takes JSON and answers {"result":"ok"} once buffered (it survives a kill; pages of localhost may call it)', async () => {
   const service = unique('put');
   const headers = { origin: 'http://localhost:8080', 'content-type': 'application/json' };
   const asked = await fetch(`${doors.url}/put`, {
@@ -114,6 +114,8 @@ test('POST /put answers as it always did, to pages of localhost', async () => {
   expect(answer.status).toBe(200);
   expect(answer.headers.get('access-control-allow-origin')).toBe('http://localhost:8080');
   expect(await answer.json()).toEqual({ result: 'ok' });
+  const other = await fetch(`${doors.url}/put`, { method: 'POST', headers, body: 'no JSON' });
+  expect([other.status, await other.text()]).toEqual([400, expect.not.stringContaining('"ok"')]);
   // Success means durable.
   await doors.program.kill();
   await doors.program.start();

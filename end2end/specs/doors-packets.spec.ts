@@ -37,7 +37,7 @@ async function connected(): Promise<Socket> {
   return socket;
 }
 
-test('registers with the distributor, again when that is back, and takes what a service then sends', async () => {
+test('S2: a TCP listener whose packets are JSON objects, each ended by `¶` (from a service that finds it by the distributor, also in pieces)', async () => {
   const place = { port: tcpPort, name: 'logs', urls: ['POST/logs'], host: 'localhost' };
   expect(await distributor.next()).toEqual({ registered: place });
   await distributor.stop();

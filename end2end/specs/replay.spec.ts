@@ -94,7 +94,7 @@ function once(arrivals: { id?: string; message: string }[]): { id?: string; mess
   return arrivals.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-test('a day is sent again in the order of the store, under the same ids, and --query filters', async ({ engines }) => {
+test('S3: a day can be re-sent after the downstream lost it (in the order of the store, under the same ids, and --query filters)', async ({ engines }) => {
   const bench = await Bench.start(engines, 2500);
   try {
     const day = await bench.ofTheDay();

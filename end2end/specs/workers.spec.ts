@@ -1,10 +1,10 @@
 // Several workers share the ports. One is killed under load, and all are replaced under load.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unique } from '../fixtures/api.ts';
 import { python } from '../fixtures/clients.ts';
-import { end, freePort, until } from '../fixtures/process.ts';
+import { children, end, freePort, isRunning, until } from '../fixtures/process.ts';
 import { Program, runLoadgen } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -65,22 +65,7 @@ function load(door: string, seconds: number, ...more: string[]) {
   return { door, report, verdict: () => runLoadgen('verify', '--url', program.url, '--expect', manifest, '--patience', '30') };
 }
 
-/** The process ids of the workers that run. */
-function workers(): number[] {
-  // The kernel lists children by the thread that started them.
-  const tasks = `/proc/${program.pid}/task`;
-  const children = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/children`, 'utf8'));
-  return children.join(' ').split(/\s+/).filter(Boolean).map(Number).filter(isRunning);
-}
-
-/** Whether a process runs; an ended one may remain as a zombie. */
-function isRunning(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.startsWith('Z');
-  } catch {
-    return false;
-  }
-}
+const workers = () => children(program.pid);
 
 /** A call over a connection of its own, which any worker may accept. */
 function call(path: string): Promise<Response> {
@@ -105,7 +90,7 @@ async function bothReady(): Promise<void> {
     [...(await metric('logboom_workers_ready')).values()].every((ready) => ready === 2));
 }
 
-test('two workers share the ports for HTTP, gRPC and TCP', async () => {
+test('S4: several workers share the load (by HTTP, gRPC and TCP, on the same ports)', async () => {
   const accepted = 'logboom_records_accepted_total';
   const doors: [string, ...string[]][] = [
     ['http'],
@@ -129,7 +114,7 @@ test('two workers share the ports for HTTP, gRPC and TCP', async () => {
   for (const number of [1, 2]) expect(log).toMatch(new RegExp(`^worker ${number} .* ready `, 'm'));
 });
 
-test('one that is killed under load is replaced within a second: 0 lost, 0 doubled', async () => {
+test('S4: one that dies is replaced and the others go on (killed under load, within a second: 0 lost, 0 doubled)', async () => {
   const loads = [
     load('http', 6, '--rate', '500', '--live', '--live-wait', '60'),
     load('stream', 6, '--rate', '500'),

@@ -1,5 +1,6 @@
 // A service that finds the log server through the distributor and logs the lines of its parent
-// process; without a log server, it logs to its console.
+// process; without a log server, it logs to its console. When the connection ends, it connects to
+// the place that the distributor announces next.
 //
 //   node members.mjs DISTRIBUTOR_PORT
 import { connect } from 'node:net';
@@ -16,6 +17,8 @@ read(distributor, ({ params }) => {
   logs = connect(place.port, place.host);
   logs.setNoDelay(true);
   logs.on('connect', () => process.send({ place }));
+  logs.on('error', () => {});
+  logs.on('close', () => (logs = undefined));
 });
 
 const line = (params) => packet('/logs', 'POST', 0, params);
