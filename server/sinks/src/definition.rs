@@ -133,6 +133,11 @@ impl Definition {
         format!("{}PASSWORD", variable_prefix(&self.name))
     }
 
+    /// Whether the destination is another Logboom, which recognises batches by their ids and orders records by time.
+    pub fn is_logboom(&self) -> bool {
+        self.kind.scheme.starts_with("logboom+")
+    }
+
     /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
     pub fn wants_packets(&self) -> bool {
         self.kind.transport == "file" && self.parameters.clone().take("format").as_deref() == Some("s2")

@@ -33,18 +33,18 @@ mod window;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use pipeline::{
     Queue, Supervisor,
     admit::{Ingest, IngestOptions},
     clock::Clock,
     normalise::Normaliser,
-    relay::{self, Progress, Relay, Waiting},
+    relay::{self, FreshShare, Progress, Relay, Waiting},
 };
 
 use self::{inputs::Context as InputContext, status::Inputs};
 use crate::{
-    config::AgentOptions,
+    config::{AgentOptions, BacklogOption},
     fallback::with_fallbacks,
     grpc, http,
     listen::End,
@@ -84,12 +84,14 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
             Ok((held.records, held.bytes))
         })
     });
+    let fresh = has_fresh_share(options.backlog, &definitions)?.then(|| fresh_share(&queue));
     let relay = Arc::new(Relay::start(relay::Options {
         queue: Arc::clone(&waiting),
         backlog,
         progress,
         destinations: definitions.into_iter().map(|definition| destinations::destination(definition, &id)).collect(),
         when_full: options.when_full.into(),
+        fresh,
         refused: options.data.join("refused.ndjson"),
         clock: Clock::system(),
         supervisor: supervisor.clone(),
@@ -133,6 +135,34 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Whether what is new gets a share of the bandwidth while old records wait.
+///
+/// # Errors
+/// It is asked for, and a destination is no Logboom.
+fn has_fresh_share(asked: Option<BacklogOption>, definitions: &[sinks::Definition]) -> anyhow::Result<bool> {
+    let other = definitions.iter().find(|definition| !definition.is_logboom());
+    match (asked, other) {
+        (Some(BacklogOption::FreshShare), Some(other)) => bail!(
+            "--backlog fresh-share: {} is no other Logboom, and gets records in the order of their arrival; use \
+             --backlog oldest-first",
+            other.target
+        ),
+        (Some(BacklogOption::OldestFirst), _) | (None, Some(_)) => Ok(false),
+        (Some(BacklogOption::FreshShare) | None, None) => Ok(true),
+    }
+}
+
+fn fresh_share(queue: &Arc<engine_embedded::queue::WalQueue>) -> FreshShare {
+    let (newest, read) = (Arc::clone(queue), Arc::clone(queue));
+    FreshShare {
+        last: Arc::new(move || newest.last()),
+        read: Arc::new(move |after, most| {
+            let queue = Arc::clone(&read);
+            Box::pin(async move { queue.peek(after, most).await })
+        }),
+    }
 }
 
 /// The answer to clients when the disk space is used up.

@@ -44,6 +44,11 @@ pub(crate) struct AgentOptions {
     )]
     pub when_full: WhenFullOption,
 
+    /// In which order records go when old ones wait. [default: fresh-share if all destinations are another Logboom, else
+    /// oldest-first]
+    #[arg(long, env = "LOGBOOM_BACKLOG", value_name = "ORDER", help_heading = "Delivering")]
+    pub backlog: Option<BacklogOption>,
+
     #[command(flatten)]
     pub inputs: InputOptions,
     #[command(flatten)]
@@ -112,6 +117,16 @@ impl From<WhenFullOption> for WhenFull {
             WhenFullOption::DropOldest => Self::DropOldest,
         }
     }
+}
+
+/// The order of records when old ones wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BacklogOption {
+    /// Strictly oldest first.
+    OldestFirst,
+    /// A third of the bandwidth goes to what is new, as soon as the oldest record has waited for 5 s. Only for
+    /// destinations that are another Logboom, which puts records in order by their times.
+    FreshShare,
 }
 
 /// The minimum of `--max-disk`: below it, a few large batches would be too much.

@@ -18,7 +18,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::archive::ArchiveOptions;
-pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, To};
+pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, BacklogOption, To};
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
 pub(crate) use inputs::{InputOptions, JournalFolder};

@@ -105,6 +105,16 @@ impl WalQueue {
         Receipt(self.inner.wal.last())
     }
 
+    /// Reads the frames after `after` that are durable now, about so many records, without delivering them.
+    ///
+    /// # Errors
+    /// As [`WalQueue::count`].
+    pub async fn peek(&self, after: Receipt, max_records: usize) -> Result<Vec<Delivery>> {
+        let frames = self.inner.wal.read_now(after.0, max_records).await?;
+        let delivery = |(number, content)| Delivery { receipt: Receipt(number), content };
+        Ok(frames.into_iter().map(delivery).collect())
+    }
+
     /// Counts what the log holds after `after` up to `last`. Reads it from disk, so it takes a while.
     ///
     /// # Errors

@@ -37,8 +37,9 @@ pub(super) enum Sendable {
     },
 }
 
-/// The next group; `None` if nothing waits. `sending` is the last delivery of a group that may have been sent.
-pub(super) fn next(pending: &VecDeque<Delivery>, sending: Option<Receipt>) -> Option<Group> {
+/// The next group; `None` if nothing waits. `sending` is the last delivery of a group that may have been sent. No
+/// delivery after `most` joins others.
+pub(super) fn next(pending: &VecDeque<Delivery>, sending: Option<Receipt>, most: Option<Receipt>) -> Option<Group> {
     let first = pending.front()?;
     let batch = match &first.content {
         Content::Batch(batch) => batch,
@@ -59,7 +60,8 @@ pub(super) fn next(pending: &VecDeque<Delivery>, sending: Option<Receipt>) -> Op
             Some(sending) => *receipt <= sending,
             None => records.len() + batch.records.len() <= RECORDS && heavier <= BYTES,
         };
-        if batch.client_id || (deliveries > 0 && !fits) {
+        let is_beyond = most.is_some_and(|most| *receipt > most);
+        if batch.client_id || (deliveries > 0 && (!fits || is_beyond)) {
             break;
         }
         records.extend(stored(*receipt, batch));

@@ -4,7 +4,7 @@
 //! doors → admit → QUEUE → relay → the first destination that answers
 //! ```
 //!
-//! One loop takes batches from the queue, oldest first, and hands groups of them to a [`Sink`]. What must always hold:
+//! One loop takes batches from the queue, oldest first or with a share for fresh ones, and hands groups of them to a [`Sink`]. What must always hold:
 //!
 //! - A group is acknowledged to the queue only after a destination has acknowledged it.
 //! - Before a group is sent, its last delivery is written to the progress file. After a crash the same records are sent
@@ -17,6 +17,7 @@
 //! | file | content |
 //! |---|---|
 //! | `destinations` | which destination gets a group: the first that answers |
+//! | `fresh` | the lane of what is new, beside the backlog |
 //! | `group` | the deliveries that are sent as one batch |
 //! | `progress` | the file with what was delivered and what may have been sent |
 //! | `refused` | the file of refused records |
@@ -25,6 +26,7 @@
 //! | `waiting` | counts what waits in the queue |
 
 mod destinations;
+mod fresh;
 mod group;
 mod progress;
 mod refused;
@@ -39,6 +41,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    fresh::{FreshShare, ReadFresh},
     progress::{Progress, replace_file},
     status::{DestinationState, DestinationStatus, RelayStatus},
     waiting::Waiting,
@@ -83,6 +86,9 @@ pub struct Options {
     /// At least one, in the order of preference.
     pub destinations: Vec<Destination>,
     pub when_full: WhenFull,
+    /// How a third of the bandwidth goes to what is new while old batches wait; `None`: strictly oldest first. Only for
+    /// destinations that recognise a batch by its id.
+    pub fresh: Option<FreshShare>,
     /// The file of refused records.
     pub refused: PathBuf,
     pub clock: Clock,

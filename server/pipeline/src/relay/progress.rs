@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 
 use crate::{Error, Receipt, Result};
 
-/// The format that this program writes, and the newest one that it reads.
-const FORMAT: u32 = 1;
+/// The newest format that this program reads. It writes it only with a fresh lane, which format 1 does not have.
+const FORMAT: u32 = 2;
 
 /// What was delivered, and what may have been sent.
 #[derive(Debug)]
@@ -31,11 +31,43 @@ struct Content {
     settled: u64,
     /// The last delivery of the group that may have been sent and is not acknowledged.
     sending: Option<u64>,
+    /// The fresh lane, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fresh: Option<Fresh>,
     /// [`Sent::mark`](crate::follow::Sent::mark) of each destination's last acknowledged batch.
     marks: BTreeMap<String, String>,
     delivered: u64,
     refused: u64,
     dropped: u64,
+}
+
+/// The part of the queue that was delivered ahead of older deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fresh {
+    /// The deliveries after this one, up to `upto`, are settled.
+    from: u64,
+    upto: u64,
+    /// As [`Content::sending`], of this lane.
+    sending: Option<u64>,
+}
+
+impl Fresh {
+    pub(super) fn from(self) -> Receipt {
+        Receipt(self.from)
+    }
+
+    pub(super) fn upto(self) -> Receipt {
+        Receipt(self.upto)
+    }
+
+    pub(super) fn sending(self) -> Option<Receipt> {
+        self.sending.map(Receipt)
+    }
+
+    /// Whether the delivery is one of those that are settled.
+    pub(super) fn contains(self, receipt: Receipt) -> bool {
+        self.from < receipt.0 && receipt.0 <= self.upto
+    }
 }
 
 /// Records since the first start.
@@ -44,6 +76,14 @@ pub(super) struct Counts {
     pub(super) delivered: u64,
     pub(super) refused: u64,
     pub(super) dropped: u64,
+}
+
+impl Content {
+    fn add(&mut self, counts: Counts) {
+        self.delivered += counts.delivered;
+        self.refused += counts.refused;
+        self.dropped += counts.dropped;
+    }
 }
 
 impl Progress {
@@ -57,10 +97,11 @@ impl Progress {
             spawn_blocking(move || read(&reading)).await.map_err(|error| Error::internal(error.to_string()))??;
         let is_new = read.is_none();
         let content = read.unwrap_or_else(|| Content {
-            format: FORMAT,
+            format: 1,
             id: format!("{:08x}", rand::random::<u32>()),
             settled: 0,
             sending: None,
+            fresh: None,
             marks: BTreeMap::new(),
             delivered: 0,
             refused: 0,
@@ -85,6 +126,9 @@ impl Progress {
             self.content.settled = last.0;
             self.set_sending(None);
         }
+        if self.content.fresh.is_some_and(|fresh| fresh.upto > last.0) {
+            self.set_fresh(None);
+        }
     }
 
     /// The id of this relay: 8 hexadecimal digits, chosen at the first start. Records carry it on their way.
@@ -106,6 +150,40 @@ impl Progress {
         self.is_stored = false;
     }
 
+    pub(super) fn fresh(&self) -> Option<Fresh> {
+        self.content.fresh
+    }
+
+    /// Begins a fresh lane after this delivery.
+    pub(super) fn begin_fresh(&mut self, after: Receipt) {
+        self.set_fresh(Some(Fresh { from: after.0, upto: after.0, sending: None }));
+    }
+
+    pub(super) fn set_fresh_sending(&mut self, last: Option<Receipt>) {
+        let sending = last.map(|receipt| receipt.0);
+        self.set_fresh(self.content.fresh.map(|fresh| Fresh { sending, ..fresh }));
+    }
+
+    /// The fresh lane has delivered everything up to `last`. Adds to the counts.
+    pub(super) fn settle_fresh(&mut self, last: Receipt, counts: Counts) {
+        self.set_fresh(self.content.fresh.map(|fresh| Fresh { upto: fresh.upto.max(last.0), sending: None, ..fresh }));
+        self.content.add(counts);
+    }
+
+    /// The old lane has reached the fresh one: everything up to the end of that is settled.
+    pub(super) fn join_fresh(&mut self) {
+        if let Some(fresh) = self.content.fresh {
+            self.content.settled = self.content.settled.max(fresh.upto);
+            self.set_fresh(None);
+        }
+    }
+
+    fn set_fresh(&mut self, fresh: Option<Fresh>) {
+        self.content.fresh = fresh;
+        self.content.format = if fresh.is_some() { FORMAT } else { 1 };
+        self.is_stored = false;
+    }
+
     pub(super) fn mark(&self, target: &str) -> Option<String> {
         self.content.marks.get(target).cloned()
     }
@@ -122,9 +200,7 @@ impl Progress {
     pub(super) fn settle(&mut self, last: Receipt, counts: Counts) {
         self.content.settled = self.content.settled.max(last.0);
         self.content.sending = None;
-        self.content.delivered += counts.delivered;
-        self.content.refused += counts.refused;
-        self.content.dropped += counts.dropped;
+        self.content.add(counts);
         self.is_stored = false;
     }
 
@@ -211,6 +287,8 @@ mod tests {
         progress.set_mark("file:///x", Some("17".into()));
         progress.settle(Receipt(5), Counts { delivered: 3, refused: 2, dropped: 1 });
         progress.set_sending(Some(Receipt(9)));
+        progress.begin_fresh(Receipt(6));
+        progress.settle_fresh(Receipt(8), Counts { delivered: 1, ..Counts::default() });
         progress.store().await.unwrap();
         let mut again = Progress::open(path.clone()).await.unwrap();
         assert_eq!(again.content, progress.content);
@@ -218,10 +296,12 @@ mod tests {
 
         again.fit(Receipt(9));
         assert_eq!((again.settled(), again.sending()), (Receipt(5), Some(Receipt(9))));
+        assert!(again.fresh().is_some_and(|fresh| fresh.contains(Receipt(8)) && !fresh.contains(Receipt(6))));
+        assert_eq!(again.counts(), Counts { delivered: 4, refused: 2, dropped: 1 });
         again.fit(Receipt(2));
-        assert_eq!((again.settled(), again.sending()), (Receipt(2), None));
+        assert_eq!((again.settled(), again.sending(), again.fresh()), (Receipt(2), None, None));
 
-        for (text, reason) in [("{\"format\":1}", "remove it"), ("{\"format\":2}", "newer program"), ("", "damaged")] {
+        for (text, reason) in [("{\"format\":1}", "remove it"), ("{\"format\":3}", "newer program"), ("", "damaged")] {
             fs::write(&path, text).unwrap();
             let error = Progress::open(path.clone()).await.unwrap_err();
             assert!(error.message.contains(reason), "{text}: {error}");

@@ -6,14 +6,16 @@ use std::{
     time::Duration,
 };
 
+use model::Nanos;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Backlog, Options, Progress, Waiting, WhenFull,
     destinations::Destinations,
+    fresh::{BEHIND, Lane, records_of, weight_of},
     group::{self, Group, Sendable},
-    progress::Counts,
+    progress::{Counts, Fresh},
     refused::RefusedFile,
     status::Shared,
 };
@@ -45,6 +47,8 @@ pub(super) struct Stage {
     refused: RefusedFile,
     clock: Clock,
     shared: Arc<Shared>,
+    /// `None`: strictly oldest first.
+    fresh: Option<Lane>,
     /// Received and not settled, oldest first.
     pending: VecDeque<Delivery>,
     /// Settled, and to be acknowledged to the queue once the progress is stored.
@@ -55,7 +59,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(options: Options, shared: &Arc<Shared>) -> Self {
-        let Options { queue, backlog, progress, destinations, when_full, refused, clock, .. } = options;
+        let Options { queue, backlog, progress, destinations, when_full, fresh, refused, clock, .. } = options;
         Self {
             queue,
             backlog: Some(backlog),
@@ -65,6 +69,7 @@ impl Stage {
             refused: RefusedFile::new(refused),
             clock,
             shared: Arc::clone(shared),
+            fresh: fresh.map(Lane::new),
             pending: VecDeque::new(),
             settled: Vec::new(),
             gather_until: None,
@@ -113,7 +118,11 @@ impl Stage {
             }
             return received.unwrap_or(Ok(()));
         }
-        let Some(Group { last, deliveries, content }) = group::next(&self.pending, sending) else {
+        if self.join_lanes() || self.send_fresh().await? {
+            return Ok(());
+        }
+        let most = self.progress.fresh().map(Fresh::from);
+        let Some(Group { last, deliveries, content }) = group::next(&self.pending, sending, most) else {
             return self.wait_for_more().await;
         };
         if sending != Some(last) {
@@ -131,6 +140,9 @@ impl Stage {
             }
         };
         let (begun, records, settled) = (Instant::now(), batch.records.len(), self.progress.settled());
+        if let Some(lane) = &mut self.fresh {
+            lane.old_sent(self.pending.iter().take(deliveries).map(weight_of).sum());
+        }
         let refused = tokio::select! {
             refused = self.destinations.deliver(batch, &mut self.progress) => refused,
             crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
@@ -143,6 +155,77 @@ impl Stage {
         self.settle(deliveries, Counts { delivered: records as u64 - lost, refused: lost, dropped: 0 });
         self.gather_until = (records < ENOUGH).then_some(begun + GATHER);
         Ok(())
+    }
+
+    /// Ends the fresh lane once the old one has reached it. Returns whether it has.
+    fn join_lanes(&mut self) -> bool {
+        let (Some(lane), Some(fresh)) = (&mut self.fresh, self.progress.fresh()) else { return false };
+        let is_reached = self.pending.front().is_some_and(|oldest| oldest.receipt > fresh.from());
+        if !is_reached || fresh.sending().is_some() || self.progress.sending().is_some() {
+            return false;
+        }
+        lane.clear();
+        self.progress.join_fresh();
+        // Counted when they were delivered.
+        while let Some(delivery) = self.pending.pop_front_if(|oldest| fresh.contains(oldest.receipt)) {
+            self.settled.push(delivery.receipt);
+        }
+        self.show_oldest();
+        true
+    }
+
+    /// Sends the next group of the fresh lane, if it is its turn. Returns whether it was.
+    async fn send_fresh(&mut self) -> Result<bool> {
+        let Some(lane) = &mut self.fresh else { return Ok(false) };
+        if self.progress.fresh().is_none() {
+            let oldest = self.pending.front().and_then(observed);
+            if oldest.is_none_or(|oldest| self.clock.now() - oldest < BEHIND) {
+                return Ok(false);
+            }
+            self.progress.begin_fresh(lane.begin());
+        }
+        let Some(fresh) = self.progress.fresh() else { return Ok(false) };
+        let Some(Group { last, deliveries, content }) = lane.next(fresh.upto(), fresh.sending()).await? else {
+            if fresh.sending().is_some() {
+                tracing::warn!("the queue no longer has the batch that was sent last; it may be sent twice");
+                self.progress.set_fresh_sending(None);
+            }
+            return Ok(fresh.sending().is_some());
+        };
+        if fresh.sending() != Some(last) {
+            self.progress.set_fresh_sending(Some(last));
+            self.store().await?;
+        }
+        let counts = match content {
+            Sendable::Batch(batch) => {
+                let (records, settled) = (batch.records.len() as u64, self.progress.settled());
+                let refused = tokio::select! {
+                    refused = self.destinations.deliver(batch, &mut self.progress) => refused,
+                    crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
+                        // A group of the old lane that may have been sent is dropped as a whole.
+                        let last = self.progress.sending().map_or(crowded, |sending| crowded.max(sending));
+                        self.drop_oldest(last).await?;
+                        return Ok(true);
+                    }
+                };
+                self.write_refused(&refused).await;
+                let lost = refused.len() as u64;
+                Counts { delivered: records - lost, refused: lost, dropped: 0 }
+            }
+            Sendable::Undecodable { bytes, reason } => {
+                self.refused.append_bytes(&bytes, &reason, self.clock.now()).await?;
+                RecordsRefused { records: 1, reason: &reason }.emit();
+                Counts { refused: 1, ..Counts::default() }
+            }
+        };
+        if let Some(lane) = &mut self.fresh {
+            for delivery in lane.settle(deliveries) {
+                self.queue.settled(records_of(&delivery), weight_of(&delivery));
+            }
+        }
+        self.progress.settle_fresh(last, counts);
+        self.shared.settled(&self.progress, counts);
+        Ok(true)
     }
 
     /// Writes refused records to their file. Repeats that alone until it works, so that the others are not sent again.
@@ -184,12 +267,14 @@ impl Stage {
 
     /// The first deliveries are settled.
     fn settle(&mut self, deliveries: usize, counts: Counts) {
-        for Delivery { receipt, content } in self.pending.drain(..deliveries) {
-            if let Content::Batch(batch) = content {
-                self.queue.settled(batch.records.len(), batch.weight());
+        let fresh = self.progress.fresh();
+        for delivery in self.pending.drain(..deliveries) {
+            // What the fresh lane has delivered was counted then.
+            if fresh.is_none_or(|fresh| !fresh.contains(delivery.receipt)) {
+                self.queue.settled(records_of(&delivery), weight_of(&delivery));
             }
-            self.progress.settle(receipt, Counts::default());
-            self.settled.push(receipt);
+            self.progress.settle(delivery.receipt, Counts::default());
+            self.settled.push(delivery.receipt);
         }
         self.progress.settle(self.progress.settled(), counts);
         self.shared.settled(&self.progress, counts);
@@ -197,10 +282,6 @@ impl Stage {
     }
 
     fn show_oldest(&self) {
-        let observed = |delivery: &Delivery| match &delivery.content {
-            Content::Batch(batch) => Some(batch.observed_time),
-            Content::Undecodable { .. } => None,
-        };
         self.shared.set_oldest(self.pending.front().and_then(observed));
     }
 
@@ -215,12 +296,14 @@ impl Stage {
     /// Drops everything up to `last`.
     async fn drop_oldest(&mut self, last: Receipt) -> Result<()> {
         let (mut batches, mut records) = (0, 0);
+        let fresh = self.progress.fresh();
+        let is_delivered = |receipt: Receipt| fresh.is_some_and(|fresh| fresh.contains(receipt));
         loop {
             let old = self.pending.iter().take_while(|delivery| delivery.receipt <= last);
             let (mut deliveries, mut dropped) = (0, 0);
             for delivery in old {
                 deliveries += 1;
-                dropped += if let Content::Batch(batch) = &delivery.content { batch.records.len() } else { 0 };
+                dropped += if is_delivered(delivery.receipt) { 0 } else { records_of(delivery) };
             }
             self.settle(deliveries, Counts { dropped: dropped as u64, ..Counts::default() });
             self.store().await?;
@@ -233,8 +316,20 @@ impl Stage {
                 break;
             }
         }
+        if fresh.is_some_and(|fresh| self.progress.settled() > fresh.from()) {
+            // Also of a group that may have been sent, nothing is left.
+            self.progress.join_fresh();
+            self.fresh.iter_mut().for_each(Lane::clear);
+        }
         OldestDropped { batches, records }.emit();
         Ok(())
+    }
+}
+
+fn observed(delivery: &Delivery) -> Option<Nanos> {
+    match &delivery.content {
+        Content::Batch(batch) => Some(batch.observed_time),
+        Content::Undecodable { .. } => None,
     }
 }
 

@@ -64,6 +64,24 @@ impl MemoryQueue {
         self.news.notify_one();
     }
 
+    /// The newest delivery.
+    pub fn last(&self) -> Receipt {
+        Receipt(self.disk.lock().next)
+    }
+
+    /// The unacknowledged batches after this one, oldest first, without delivering them.
+    pub fn peek(&self, after: Receipt) -> Vec<Delivery> {
+        let disk = self.disk.lock();
+        let waiting = disk.waiting.iter().map(|(number, content)| (number, content));
+        let mut found: Vec<Delivery> = waiting
+            .chain(&disk.delivered)
+            .filter(|(number, _)| **number > after.0)
+            .map(|(number, content)| Delivery { receipt: Receipt(*number), content: content.clone() })
+            .collect();
+        found.sort_by_key(|delivery| delivery.receipt);
+        found
+    }
+
     /// The number of unacknowledged batches.
     pub fn depth(&self) -> usize {
         let disk = self.disk.lock();

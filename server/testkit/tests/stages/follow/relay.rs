@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pipeline::{
     Queue, QueueStatus, Space,
-    relay::{self, Destination, DestinationState, Progress, Relay, RelayStatus, Waiting, WhenFull},
+    relay::{self, Destination, DestinationState, FreshShare, Progress, Relay, RelayStatus, Waiting, WhenFull},
 };
 use testkit::memory::MemoryQueue;
 
@@ -53,6 +53,21 @@ struct Agent {
 
 impl Agent {
     async fn start(queue: MemoryQueue, folder: &Path, when_full: WhenFull, to: &[&Receiver]) -> Self {
+        Self::start_with(queue, folder, when_full, to, false).await
+    }
+
+    /// An agent for which all batches are old, so that what comes next is fresh.
+    async fn with_fresh_share(queue: MemoryQueue, folder: &Path, to: &Receiver) -> Self {
+        Self::start_with(queue, folder, WhenFull::Block, &[to], true).await
+    }
+
+    async fn start_with(
+        queue: MemoryQueue,
+        folder: &Path,
+        when_full: WhenFull,
+        to: &[&Receiver],
+        has_share: bool,
+    ) -> Self {
         let backlog = queue.depth() as u64;
         let queue = Arc::new(Crowded { inner: queue, upto: Mutex::new(None) });
         let waiting = Arc::new(Waiting::new(queue.clone(), "--max-disk".into()));
@@ -60,14 +75,24 @@ impl Agent {
             let receiver = (*receiver).clone();
             Destination { target: format!("test://{n}"), build: Arc::new(move || Ok(receiver.sink())) }
         };
+        let (newest, read) = (queue.clone(), queue.clone());
+        let share = FreshShare {
+            last: Arc::new(move || newest.inner.last()),
+            read: Arc::new(move |after, _| {
+                let found = read.inner.peek(after);
+                Box::pin(async move { Ok(found) })
+            }),
+        };
+        let now = records::OBSERVED + if has_share { 10_000_000_000 } else { 0 };
         let relay = Relay::start(relay::Options {
             queue: waiting.clone(),
             backlog: Arc::new(move || Box::pin(async move { Ok((backlog, 0)) })),
             progress: Progress::open(folder.join("relay.json")).await.unwrap(),
             destinations: to.iter().enumerate().map(destination).collect(),
             when_full,
+            fresh: has_share.then_some(share),
             refused: folder.join("refused.ndjson"),
-            clock: Clock::from_fn(|| records::OBSERVED),
+            clock: Clock::from_fn(move || now),
             supervisor: Supervisor::default(),
         });
         Self { waiting, queue, relay }
@@ -224,4 +249,70 @@ async fn a_destination_that_hangs_does_not_keep_the_oldest_when_they_are_to_be_d
     until("it hangs", || !receiver.attempts().is_empty()).await;
     *agent.queue.upto.lock() = Some(Receipt(1));
     until("it is dropped", || agent.status().dropped == 3).await;
+}
+
+/// Batches that are a group of their own each, and do not wait for more.
+fn large(first: u64, count: u64) -> Vec<Batch> {
+    (first..first + count).map(|n| Batch { client_id: true, ..records::batch(n, 1_000) }).collect()
+}
+
+#[tokio::test]
+async fn while_old_batches_wait_a_third_of_what_is_sent_is_fresh_and_each_goes_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new();
+    receiver.answers(|_| Answer::Fails(Error::unavailable("away")));
+    let agent = Agent::with_fresh_share(MemoryQueue::new(), folder.path(), &receiver).await;
+    let (old, fresh) = (large(0, 14), large(14, 5));
+    agent.publish(&old).await;
+    until("it is away", || agent.status().destinations[0].state == DestinationState::Failing).await;
+    agent.publish(&fresh).await;
+    receiver.answers(|_| Answer::Stored);
+    until("nothing waits", || agent.status().waiting_records == Some(0)).await;
+    let sent: Vec<_> = receiver.batches().iter().map(|batch| batch.id).collect();
+    let place = |batch: &Batch| sent.iter().position(|id| *id == batch.id).unwrap();
+    assert_eq!(sent.len(), 19, "each once");
+    for lane in [&old, &fresh] {
+        assert!(lane.iter().map(place).is_sorted(), "each lane keeps its order");
+    }
+    let places: Vec<usize> = fresh.iter().map(place).collect();
+    assert!(places.windows(2).all(|pair| pair[1] - pair[0] == 3), "two old ones between two fresh ones: {places:?}");
+    // There is one lane again.
+    let next = large(19, 1);
+    agent.publish(&next).await;
+    until("it is there", || receiver.batches().last().is_some_and(|batch| batch.id == next[0].id)).await;
+    until("nothing waits", || agent.status().waiting_records == Some(0)).await;
+    assert_eq!(agent.status().delivered, 20_000);
+    agent.relay.close().await;
+    assert_eq!(agent.queue.inner.depth(), 0);
+}
+
+#[tokio::test]
+async fn kills_between_the_lanes_lose_and_double_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new();
+    let mut queue = MemoryQueue::new();
+    let all = [batches(0, 40), large(40, 6), batches(46, 10)].concat();
+    let mut rest = all.chunks(7);
+    for round in 0..20 {
+        // Some are stored, and the answer is lost with the process.
+        receiver.answers(move |batch| match batch.id.0[15] as usize % 4 {
+            lost if lost == round % 4 && round < 19 => Answer::Unanswered(Error::unavailable("lost")),
+            _ => Answer::Stored,
+        });
+        let agent = Agent::with_fresh_share(queue, folder.path(), &receiver).await;
+        agent.publish(rest.next().unwrap_or_default()).await;
+        if round == 19 {
+            until("nothing waits", || agent.status().waiting_records == Some(0)).await;
+            agent.relay.close().await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(5 * (round as u64 % 4))).await;
+        }
+        queue = agent.kill();
+    }
+    let mut received = texts(&receiver.received_once());
+    let mut expected = messages(&all);
+    received.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(received.len(), expected.len());
+    assert!(received == expected);
 }
