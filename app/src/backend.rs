@@ -11,8 +11,8 @@ use leptos::server_fn::{
 };
 #[cfg(feature = "ssr")]
 use model::api::{
-    ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PartAsideView,
-    PatternsView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
+    CanaryView, ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LedgerSummaryView,
+    LogsPage, PartAsideView, PatternsView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,10 @@ pub trait Backend: Send + Sync {
 #[derive(Debug, Clone, Default)]
 pub struct Losses {
     pub aside: Vec<PartAsideView>,
+    /// `None` while the store cannot be read.
+    pub ledger: Option<LedgerSummaryView>,
+    /// The doors that the canary tries; empty if it is off.
+    pub canary: Vec<CanaryView>,
     pub letters: LettersPage,
     pub sinks: Vec<SinkView>,
     /// The newest replays first.

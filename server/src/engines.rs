@@ -1,6 +1,6 @@
 //! Chooses the queue and the store by URL scheme: the one place where engines meet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use pipeline::{
@@ -68,6 +68,15 @@ pub(crate) fn check_shared(options: &EngineOptions, workers: u32) -> anyhow::Res
         }
     }
     Ok(())
+}
+
+/// How long a queue that seems empty may hide batches which another node has taken and not stored yet. An embedded
+/// queue has no other node.
+pub(crate) fn queue_slack(options: &EngineOptions) -> anyhow::Result<Duration> {
+    Ok(match Choice::of("--queue", &options.queue)? {
+        Choice::Embedded => Duration::ZERO,
+        _ => Duration::from_secs(10),
+    })
 }
 
 /// Opens or connects both engines; waits, saying so, for a server that is not there yet.

@@ -6,6 +6,7 @@ mod agent;
 mod announce;
 mod archiving;
 mod callers;
+mod canary;
 mod commands;
 mod config;
 mod dashboard;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         }
         Command::Replay(options) => runtime.block_on(commands::replay::run(&options)).inspect_err(print_error),
         Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
+        Command::Ledger(options) => runtime.block_on(commands::ledger::run(&options)).inspect_err(print_error),
         Command::Archive(command) => runtime.block_on(commands::archive::run(&command)).inspect_err(print_error),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
     };

@@ -13,14 +13,16 @@ use pipeline::{
     clock::Clock,
     consume, follow,
     live::{LiveHub, LiveOptions},
+    loss_ledger::{self, Auditor, LossLedger},
     normalise::Normaliser,
 };
-use reading::{Figures, Letters, Parts, Reader, Transfer, Views};
+use reading::{Figures, Letters, Losses, Parts, Reader, Transfer, Views};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     announce,
     archiving::{self, Archiving, Days},
+    canary::Canary,
     config::ServeOptions,
     dashboard::Reading,
     engines,
@@ -63,13 +65,18 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
     let store_id = follow::store_id(&*documents).await?;
 
-    let ingest = Ingest::start(Arc::clone(&queue), ingest_options(&options, &supervisor, store_id.clone()));
+    let slack = engines::queue_slack(&options.engines)?;
+    let loss_ledger = LossLedger::new(Arc::clone(&queue), slack, Clock::system());
+    let ledger_keeper = loss_ledger::Keeper::start(loss_ledger.clone(), Arc::clone(&documents), &supervisor);
+    let ingest_options = ingest_options(&options, &supervisor, store_id.clone(), loss_ledger.clone());
+    let ingest = Ingest::start(Arc::clone(&queue), ingest_options);
     let hub_stop = CancellationToken::new();
     let live_options =
         LiveOptions { subscriptions: options.max_tails, supervisor: supervisor.clone(), ..LiveOptions::default() };
     let live = LiveHub::start_with(store.clone(), hub_stop, live_options);
     let consume_stop = CancellationToken::new();
-    let consuming = consume::run(Arc::clone(&queue), store.clone(), consume_stop.clone(), supervisor.clone());
+    let consuming =
+        consume::run(Arc::clone(&queue), store.clone(), loss_ledger.clone(), consume_stop.clone(), supervisor.clone());
     let consumer = tokio::spawn(consuming);
 
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: options.receive.assume_timezone };
@@ -84,6 +91,16 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     );
     let letters = Letters::new(store.clone(), ingest.clone(), clock.clone(), options.retention.dead_letters());
     let parts = Parts::new(store.clone());
+    let auditor = Auditor::new(loss_ledger::Needs {
+        ledger: loss_ledger,
+        store: store.clone(),
+        documents: Arc::clone(&documents),
+        kept: options.retention.kept(),
+        holder: pipeline::holder(),
+    });
+    let audit_stop = CancellationToken::new();
+    let auditing = auditor.start(&supervisor, audit_stop.clone());
+    let losses = Losses::new(auditor, clock.clone());
     let views = Views::new(Arc::clone(&documents));
     let transfer = Transfer::new(Arc::clone(&documents));
     let follow_options = follow::Options {
@@ -111,6 +128,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             supervisor: supervisor.clone(),
         },
     );
+    let canary = Arc::new(OnceLock::new());
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: http::ReadingState {
@@ -124,6 +142,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             figures: figures.clone(),
             letters: letters.clone(),
             parts: parts.clone(),
+            losses: losses.clone(),
+            canary: Arc::clone(&canary),
             followers: Arc::clone(&followers),
             replays: Arc::clone(&replays),
             clock,
@@ -138,10 +158,12 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let site_path = app::SitePath(format!("/v/{}", site.version()));
     let dashboard = app::dashboard(
         Arc::new(Reading {
-            reader,
+            reader: reader.clone(),
             figures,
             letters,
             parts,
+            losses,
+            canary: Arc::clone(&canary),
             views,
             followers: Arc::clone(&followers),
             replays: Arc::clone(&replays),
@@ -173,6 +195,10 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     .await?;
     let addresses = &listeners.addresses;
     let _ = doors_known.set(addresses.of_doors());
+    if let Some(every) = options.canary.canary {
+        let started = Canary::start(every, addresses, reader, Arc::clone(&live), &supervisor, &end.accepting).await;
+        let _ = canary.set(started);
+    }
     let (queue_name, store_name) = (queue.status().engine, store.status().engine);
     tracing::info!(address = %addresses.main, queue = queue_name, store = store_name, site = site.version(), "ready");
     let announcement = announce::text(&options, addresses, &queue_name, &store_name);
@@ -203,7 +229,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
-        tokio::join!(followers.close(), replays.close(), archiving.close());
+        audit_stop.cancel();
+        let _ = auditing.await;
+        tokio::join!(followers.close(), replays.close(), archiving.close(), ledger_keeper.close());
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");
@@ -230,7 +258,12 @@ async fn end_requested(worker: Option<&Worker>) -> &'static str {
     }
 }
 
-fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: String) -> IngestOptions {
+fn ingest_options(
+    options: &ServeOptions,
+    supervisor: &Supervisor,
+    store_id: String,
+    loss_ledger: LossLedger,
+) -> IngestOptions {
     // Without it, records of any age are taken.
     let oldest = options.retention.retention;
     IngestOptions {
@@ -238,6 +271,7 @@ fn ingest_options(options: &ServeOptions, supervisor: &Supervisor, store_id: Str
         in_flight_records: options.receive.limits.max_in_flight,
         body_bytes: usize::try_from(options.receive.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
         store_id: Some(store_id),
+        loss_ledger: Some(loss_ledger),
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
     }

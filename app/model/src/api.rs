@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LevelClass, Severity, StoredRecord, Value, hex, query, time, time::Nanos};
 
-pub use crate::saved_view::SavedView;
+pub use crate::{
+    loss_ledger::{LedgerLossView, LedgerNumbers, LedgerRowView, LedgerSummaryView, LedgerView},
+    saved_view::SavedView,
+};
 
 /// A snippet of code or configuration that sends a first log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -311,6 +314,26 @@ pub struct ReplayView {
     /// When it ended.
     pub ended: Option<String>,
     /// Why it failed, or the last error of the destination.
+    pub error: Option<String>,
+}
+
+/// What became of the canary's records that one door has taken.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CanaryView {
+    pub door: String,
+    pub sent: u64,
+    /// Found by a search and shown by a tail.
+    pub arrived: u64,
+    /// Not taken by the door.
+    pub failed: u64,
+    /// Neither arrived nor failed after 30 s, until now.
+    pub missing: u64,
+    pub doubled: u64,
+    /// Shown by a tail after more than 5 s.
+    pub late: u64,
+    /// How long the newest arrival took until a tail showed it, in milliseconds.
+    pub last_ms: Option<f64>,
+    /// Why the newest record was not taken.
     pub error: Option<String>,
 }
 

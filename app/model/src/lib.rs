@@ -9,6 +9,7 @@ pub mod api;
 pub mod hex;
 pub mod id;
 pub mod limits;
+mod loss_ledger;
 pub mod pattern;
 pub mod query;
 mod range;

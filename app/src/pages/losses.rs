@@ -6,12 +6,17 @@
 use leptos::prelude::*;
 use model::api::{DeadLetterView, PartAsideView, TaskView};
 
-use super::{forwarding::sinks, replays::replays, system::bytes};
+use super::{
+    forwarding::sinks,
+    ledger::{canary, ledger},
+    replays::replays,
+    system::bytes,
+};
 use crate::{
     backend::{Done, LettersPage, Losses},
     state::{clock, histogram::grouped, url},
     texts::{
-        Language, forwarding,
+        Language, forwarding, ledger as ledger_texts,
         losses::{LossTexts, of},
         replays as replay_texts,
     },
@@ -28,6 +33,8 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
     });
     view! {
         {aside(t, &losses.aside)}
+        {ledger(ledger_texts::of(language), losses.ledger.as_ref())}
+        {canary(ledger_texts::of(language), &losses.canary)}
         {sinks(forwarding::of(language), &losses.sinks)}
         {replays(replay_texts::of(language), losses)}
         <h2 id="dead-letters">{t.letters}</h2>
@@ -287,9 +294,8 @@ mod tests {
             let losses = Losses {
                 aside: vec![aside.clone()],
                 letters: letters.clone(),
-                sinks: Vec::new(),
-                tasks: Vec::new(),
                 done: Some(Done::Deleted(2)),
+                ..Losses::default()
             };
             let html = html(language, &losses);
             for raw in ["<script", "<i>", "<b>"] {

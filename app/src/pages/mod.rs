@@ -7,6 +7,8 @@ mod figures;
 mod forwarding;
 mod lazy;
 #[cfg(feature = "ssr")]
+mod ledger;
+#[cfg(feature = "ssr")]
 mod losses;
 mod not_found;
 mod overview;

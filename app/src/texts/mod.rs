@@ -9,6 +9,8 @@ mod fields;
 pub(crate) mod forwarding;
 mod korean;
 #[cfg(feature = "ssr")]
+pub(crate) mod ledger;
+#[cfg(feature = "ssr")]
 pub(crate) mod losses;
 #[cfg(feature = "ssr")]
 pub(crate) mod replays;

@@ -19,6 +19,7 @@ use crate::{
     events::{IngestCounters, SubmissionRefused},
     follow::VIA,
     in_flight::InFlight,
+    loss_ledger::{LossLedger, Tally},
     normalise::{Normaliser, RawRecord, Rejection},
 };
 
@@ -60,6 +61,8 @@ pub struct IngestOptions {
     /// The id of this store. A record whose attribute [`VIA`] contains it was sent on by this store and has come back:
     /// it is accepted and not stored again.
     pub store_id: Option<String>,
+    /// Where it is noted what is received and refused. `None` without a store.
+    pub loss_ledger: Option<LossLedger>,
     pub clock: Clock,
     pub supervisor: Supervisor,
 }
@@ -75,6 +78,7 @@ impl Default for IngestOptions {
             publish_timeout: Duration::from_secs(30),
             body_bytes: 64 << 20,
             store_id: None,
+            loss_ledger: None,
             clock: Clock::system(),
             supervisor: Supervisor::default(),
         }
@@ -103,19 +107,23 @@ struct Stage {
 }
 
 /// The valid records of a submission.
+#[derive(Default)]
 struct Admitted {
     records: Vec<Record>,
     weight: usize,
     rejected: Vec<Rejection>,
-    /// The number of records that this store has already.
-    returned: usize,
+    /// The services of the rejected records.
+    rejected_services: Vec<Text>,
+    /// The records that this store has already.
+    returned: Tally,
 }
 
 impl Ingest {
     /// Starts the stage. Must be called within a Tokio runtime, and after the metrics recorder is installed. Its tasks
     /// end with the last clone.
     pub fn start(queue: Arc<dyn Queue>, options: IngestOptions) -> Self {
-        let publisher = Publisher::new(queue, options.publish_timeout, options.clock.clone());
+        let publisher =
+            Publisher::new(queue, options.publish_timeout, options.clock.clone(), options.loss_ledger.clone());
         let supervisor = &options.supervisor;
         let in_flight = InFlight::new(options.in_flight_bytes, options.in_flight_records);
         let retrying = publisher.retrying(in_flight.closing());
@@ -189,6 +197,13 @@ impl Ingest {
         (records, rejected)
     }
 
+    /// Notes records that a door could not decode, and about which it has told the client if the protocol can.
+    pub fn undecoded(&self, records: usize) {
+        if let Some(loss_ledger) = &self.stage.options.loss_ledger {
+            loss_ledger.undecoded(records);
+        }
+    }
+
     /// Publishes a batch unchanged, under its own id: the replay of a dead letter.
     ///
     /// If the ledger knows the id, nothing is stored, so a replay may be repeated. The writer of a dead letter must
@@ -231,14 +246,15 @@ impl Stage {
             )));
         }
         self.in_flight.check()?;
-        let Admitted { records, weight, rejected, returned } = self.normalise(records);
+        let admitted = self.normalise(records);
+        let weight = admitted.weight;
         if batch_id.is_some() && weight > ADMITTED_WEIGHT {
             return Err(Error::invalid(format!(
                 "batch: its records take {weight} bytes; the limit is {ADMITTED_WEIGHT}; send it in parts"
             )));
         }
+        let (records, rejected, returned) = self.noted(admitted);
         let accepted = records.len();
-        self.counters.rejected(rejected.len());
         if accepted > 0 {
             self.publish(batch_id, producer, records, weight).await?;
             self.counters.accepted(accepted);
@@ -248,8 +264,7 @@ impl Stage {
 
     async fn deliver(&self, submission: Submission) -> Result<Accepted> {
         let Submission { batch_id, producer, records } = submission;
-        let Admitted { records, rejected, returned, .. } = self.normalise(records);
-        self.counters.rejected(rejected.len());
+        let (records, rejected, returned) = self.noted(self.normalise(records));
         let accepted = records.len();
         if accepted > 0 {
             let most_records = limits::RECORDS_PER_BATCH.min(self.in_flight.most_records());
@@ -274,21 +289,40 @@ impl Stage {
         Ok(Accepted { accepted: accepted + returned, rejected })
     }
 
+    /// Counts what will not be published. Returns the valid records, the rejections, and the number of records that
+    /// came back.
+    fn noted(&self, admitted: Admitted) -> (Vec<Record>, Vec<Rejection>, usize) {
+        let Admitted { records, rejected, rejected_services, returned, .. } = admitted;
+        let came_back = returned.records() as usize;
+        self.counters.rejected(rejected.len());
+        self.counters.returned(came_back);
+        if let Some(loss_ledger) = &self.options.loss_ledger {
+            loss_ledger.returned(&returned);
+            for (service, rejection) in rejected_services.iter().zip(&rejected) {
+                loss_ledger.rejected(service, &rejection.reason);
+            }
+        }
+        (records, rejected, came_back)
+    }
+
     fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
         let observed_time = self.options.clock.now();
-        let mut admitted =
-            Admitted { records: Vec::with_capacity(raw.len()), weight: 0, rejected: Vec::new(), returned: 0 };
+        let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), ..Admitted::default() };
         for (index, raw) in raw.into_iter().enumerate() {
+            let service = raw.service.clone();
             match self.options.normaliser.record(raw, observed_time).and_then(check_weight) {
-                Ok((record, _)) if self.has_returned(&record) => admitted.returned += 1,
+                Ok((record, _)) if self.has_returned(&record) => admitted.returned.add(&record),
                 Ok((record, weight)) => {
                     admitted.weight += weight;
                     admitted.records.push(record);
                 }
-                Err(reason) => admitted.rejected.push(Rejection { index, reason }),
+                Err(reason) => {
+                    admitted.rejected.push(Rejection { index, reason });
+                    let is_name = service.len() <= limits::NAME_BYTES;
+                    admitted.rejected_services.push(if is_name { service } else { Text::default() });
+                }
             }
         }
-        self.counters.returned(admitted.returned);
         admitted
     }
 

@@ -21,6 +21,7 @@ use crate::{
     events::{
         AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
     },
+    loss_ledger::LossLedger,
 };
 
 /// The approximate number of records per store transaction: large enough to amortise its fixed cost, small enough for
@@ -34,11 +35,18 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 const INTERNAL_RETRIES: u32 = 2;
 
 /// Stores and acknowledges the deliveries of the queue until `stop` is cancelled. Deliveries received by then are
-/// stored, or released if the store stays unavailable.
-pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: CancellationToken, supervisor: Supervisor) {
+/// stored, or released if the store stays unavailable. What is not stored is noted in the loss ledger.
+pub async fn run(
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn LogStore>,
+    loss_ledger: LossLedger,
+    stop: CancellationToken,
+    supervisor: Supervisor,
+) {
     let consumer = Mutex::new(Consumer {
         queue,
         store,
+        loss_ledger,
         stop: stop.clone(),
         meters: AppendMeters::register(),
         pending: Vec::new(),
@@ -52,6 +60,7 @@ pub async fn run(queue: Arc<dyn Queue>, store: Arc<dyn LogStore>, stop: Cancella
 struct Consumer {
     queue: Arc<dyn Queue>,
     store: Arc<dyn LogStore>,
+    loss_ledger: LossLedger,
     stop: CancellationToken,
     meters: AppendMeters,
     /// Deliveries received and not yet settled; released after a panic.
@@ -145,6 +154,7 @@ impl Consumer {
         match self.retry(part.len(), || self.store.append(part)).await {
             Outcome::Done(appended) => {
                 self.meters.appended(&appended, started.elapsed());
+                self.loss_ledger.appended(&appended);
                 Outcome::Done(())
             }
             Outcome::Refused(error) => Outcome::Refused(error),
@@ -209,6 +219,9 @@ impl Consumer {
         match self.retry(1, || self.store.put_dead_letters(&letters)).await {
             Outcome::Done(()) => {
                 DeliveryBuried { receipt: delivery.receipt, records, error: reason }.emit();
+                if let Content::Batch(batch) = &delivery.content {
+                    self.loss_ledger.buried(batch);
+                }
                 self.acknowledge(std::slice::from_ref(delivery)).await;
             }
             Outcome::Refused(error) => {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Batch, BatchId, Error, Queue, Result, Supervisor, backoff::Backoff, clock::Clock, envelope::ADMITTED_WEIGHT,
-    events::PublishMeters, in_flight::Reservation,
+    events::PublishMeters, in_flight::Reservation, loss_ledger::LossLedger,
 };
 
 /// The target size of a batch: from here on its fixed cost is small.
@@ -153,13 +153,14 @@ pub(crate) struct Publisher {
     timeout: Duration,
     clock: Clock,
     meters: Arc<PublishMeters>,
+    loss_ledger: Option<LossLedger>,
     /// Cancelled on close. If set, a batch is retried until the queue confirms it, or until close.
     retry_until: Option<CancellationToken>,
 }
 
 impl Publisher {
-    pub(crate) fn new(queue: Arc<dyn Queue>, timeout: Duration, clock: Clock) -> Self {
-        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()), retry_until: None }
+    pub(crate) fn new(queue: Arc<dyn Queue>, timeout: Duration, clock: Clock, loss_ledger: Option<LossLedger>) -> Self {
+        Self { queue, timeout, clock, meters: Arc::new(PublishMeters::register()), loss_ledger, retry_until: None }
     }
 
     /// Returns a publisher that retries a batch under its id until the queue confirms it. A try whose confirmation was
@@ -253,7 +254,12 @@ impl Publisher {
             ))),
         };
         match &result {
-            Ok(()) => self.meters.published(records, started.elapsed()),
+            Ok(()) => {
+                self.meters.published(records, started.elapsed());
+                if let Some(loss_ledger) = &self.loss_ledger {
+                    loss_ledger.received(batch);
+                }
+            }
             Err(error) => self.meters.failed(id, records, error),
         }
         result

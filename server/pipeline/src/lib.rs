@@ -19,6 +19,8 @@
 //!   caller gets [`ErrorClass::Overloaded`].
 //! - C5: what cannot be stored becomes a [`DeadLetter`], counted and listed.
 //! - C6: a failing batch is retried or set aside; the loop goes on.
+//! - C10: what was received and is not stored, nor a duplicate, refused or dead, is missing, and
+//!   the [`loss_ledger`] says so.
 
 pub mod admit;
 pub mod ask;
@@ -39,6 +41,7 @@ mod in_flight;
 pub mod lease;
 pub mod live;
 pub mod log;
+pub mod loss_ledger;
 pub mod normalise;
 pub mod queue;
 pub mod relay;

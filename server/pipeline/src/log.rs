@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::{Position, Query, StoredRecord, TimeRange, time::Nanos};
 
-use crate::{Block, DeadLettersStatus, Delivery, Result};
+use crate::{Batch, Block, DeadLettersStatus, Delivery, Result, loss_ledger::Tally};
 
 /// The stored records in position order, and the ledger of their batches.
 ///
@@ -95,6 +95,30 @@ pub struct Appended {
     pub duplicates: u64,
     /// Dead letters written.
     pub dead: u64,
+    /// Records of batches with a client's id that the ledger already knew: the client has sent them again. Redelivered
+    /// batches without such an id are not in it.
+    pub deduplicated: Tally,
+    /// Records in the dead letters.
+    pub buried: Tally,
+}
+
+impl Appended {
+    /// Counts a batch that the ledger already knew.
+    pub fn duplicate(&mut self, batch: &Batch) {
+        self.duplicates += 1;
+        if batch.client_id {
+            self.deduplicated.add_batch(batch);
+        }
+    }
+
+    /// Adds the result of another call.
+    pub fn append(&mut self, other: Self) {
+        self.records += other.records;
+        self.duplicates += other.duplicates;
+        self.dead += other.dead;
+        self.deduplicated.append(other.deduplicated);
+        self.buried.append(other.buried);
+    }
 }
 
 /// The state of a store.

@@ -7,6 +7,7 @@
 //! | `patterns` | the kinds of messages, and which of them are new |
 //! | `figures` | the state of the server and its traffic, once or as a stream |
 //! | `letters` | dead letters: list, show, replay, delete |
+//! | `loss_ledger` | what became of the received records, by hour and service |
 //! | `parts` | parts that are set aside because they are damaged |
 //! | `views` | saved views |
 //! | `kinds` | which kinds of documents there are |
@@ -26,6 +27,7 @@ mod figures;
 mod histogram;
 mod kinds;
 mod letters;
+mod loss_ledger;
 mod parts;
 mod patterns;
 mod query;
@@ -37,6 +39,7 @@ mod views;
 pub use figures::Figures;
 pub use kinds::KINDS;
 pub use letters::{LetterFilter, LetterPage, Letters, Replayed, WholeLetter};
+pub use loss_ledger::Losses;
 pub use parts::Parts;
 pub use query::{compiled, hints, parse_query};
 pub use range::{Clock, DefaultRange, RangeText};

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod dead_letters;
 pub(crate) mod documents;
 pub(crate) mod export;
+pub(crate) mod ledger;
 pub(crate) mod parts;
 pub(crate) mod print;
 pub(crate) mod replay;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod archive;
+mod canary;
 mod diagnosis;
 mod engines;
 mod inputs;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::archive::ArchiveOptions;
 pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, BacklogOption, To};
+pub(crate) use canary::CanaryOptions;
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
 pub(crate) use inputs::{InputOptions, JournalFolder};
@@ -31,8 +33,8 @@ pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
     archive::ArchiveCommand, check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions,
-    export::ExportOptions, parts::PartsOptions, replay::ReplayOptions, search::SearchOptions, send::SendOptions,
-    tail::TailOptions,
+    export::ExportOptions, ledger::LedgerOptions, parts::PartsOptions, replay::ReplayOptions, search::SearchOptions,
+    send::SendOptions, tail::TailOptions,
 };
 
 /// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     /// Send the records of a day to a sink of a running server once more, after the destination lost them; list and
     /// cancel such replays. Dead letters have their own command, `dead-letters replay`.
     Replay(Box<ReplayOptions>),
+    /// Show what became of the records that a running server received, by hour and service: stored, deduplicated,
+    /// rejected, dead, in flight. Fails if records are missing.
+    Ledger(LedgerOptions),
     /// Verify or list an archive (see --archive).
     #[command(subcommand)]
     Archive(ArchiveCommand),
@@ -109,6 +114,8 @@ pub(crate) struct ServeOptions {
     pub workers: WorkerOptions,
     #[command(flatten)]
     pub log: LogOptions,
+    #[command(flatten)]
+    pub canary: CanaryOptions,
 
     /// The maximum number of live tails.
     #[arg(long, env = "LOGBOOM_MAX_TAILS", value_name = "N", default_value_t = 512, help_heading = "Limits")]

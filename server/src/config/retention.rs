@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 use model::api::RetentionView;
-use pipeline::DeadLetterBounds;
+use pipeline::{DeadLetterBounds, loss_ledger::Kept};
 
 /// Retention options.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +41,11 @@ impl RetentionOptions {
     /// The limits of dead letters.
     pub(crate) fn dead_letters(&self) -> DeadLetterBounds {
         DeadLetterBounds { bytes: self.dead_letter_bytes.as_u64(), age: self.dead_letter_age }
+    }
+
+    /// What the store is meant to keep, for the loss ledger.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept { age: self.retention, services: self.services.clone(), bytes: self.retention_bytes.is_some() }
     }
 
     /// The configured retention in readable form.

@@ -23,6 +23,7 @@ use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, c
 
 use self::losses::{LossesParameters, letters_page};
 use crate::{
+    canary::Canary,
     forwarding,
     snippets::{self, DoorAddresses},
     tasks::tasks,
@@ -37,6 +38,8 @@ pub(crate) struct Reading {
     pub(crate) figures: Figures,
     pub(crate) letters: Letters,
     pub(crate) parts: Parts,
+    pub(crate) losses: reading::Losses,
+    pub(crate) canary: Arc<OnceLock<Canary>>,
     pub(crate) views: Views,
     pub(crate) followers: Arc<Followers>,
     pub(crate) replays: Arc<Replays>,
@@ -134,8 +137,12 @@ impl Backend for Reading {
         let sinks = forwarding::views(&self.followers);
         let replays = self.replays.list().await.map_err(to_backend_error)?;
         let replays = replays.into_iter().take(REPLAYS).map(forwarding::replay_view).collect();
+        let ledger = self.losses.summary().await.ok();
+        let canary = self.canary.get().map(Canary::views).unwrap_or_default();
         Ok(Losses {
             aside: self.parts.aside(),
+            ledger,
+            canary,
             letters,
             sinks,
             replays,

@@ -2,11 +2,13 @@
 //!
 //! The folder is the URL space: one file per call or group of calls.
 
+mod canary;
 mod dead_letters;
 mod documents;
 mod export;
 mod figures;
 mod health;
+mod ledger;
 mod logs;
 mod metrics;
 mod parts;
@@ -50,6 +52,8 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(sinks::forms())
         .merge(replays::routes())
         .merge(replays::forms())
+        .merge(canary::routes())
+        .merge(ledger::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .with_state(operation);

@@ -1,12 +1,13 @@
 //! What the calls work on, in three groups. A call sees its own group and no other.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub, replay::Replays};
-use reading::{Clock, Figures, Letters, Parts, Reader, Transfer, Views};
+use reading::{Clock, Figures, Letters, Losses, Parts, Reader, Transfer, Views};
 
 use super::write::IngestState;
+use crate::canary::Canary;
 
 /// What all calls together work on.
 pub(crate) struct State {
@@ -32,6 +33,9 @@ pub(crate) struct OperationState {
     pub figures: Figures,
     pub letters: Letters,
     pub parts: Parts,
+    pub losses: Losses,
+    /// Set once the doors are bound, if it is on.
+    pub canary: Arc<OnceLock<Canary>>,
     /// The sinks.
     pub followers: Arc<Followers>,
     pub replays: Arc<Replays>,

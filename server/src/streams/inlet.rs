@@ -49,6 +49,7 @@ impl Inlet {
 
     /// Counts refused messages and logs the first reason, because no client receives it.
     pub(super) fn refused(&self, peer: IpAddr, frame: &Frame) {
+        self.ingest.undecoded(frame.refused);
         if let Some(reason) = frame.reasons.first() {
             self.log_refused(peer, frame.refused, reason);
         }

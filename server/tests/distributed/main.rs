@@ -15,6 +15,7 @@ mod damage;
 mod database;
 mod dead_letters;
 mod documents;
+mod ledger;
 mod load;
 mod node;
 mod nodes;

@@ -105,18 +105,23 @@ impl Inner {
         let mut letters = Vec::new();
         let mut batches = Vec::new();
         for (frame, content) in frames {
+            // A try before this one may have written the letters up to here.
+            let is_written = frame <= appender.dead;
             match content {
                 Content::Batch(batch) => match refusal(&batch) {
-                    Some(reason) => letters.push((frame, dead_letter(&batch, reason))),
+                    Some(_) if is_written => {}
+                    Some(reason) => {
+                        total.buried.add_batch(&batch);
+                        letters.push(dead_letter(&batch, reason));
+                    }
                     None if known.insert(batch.id) => batches.push((frame, batch)),
-                    None => total.duplicates += 1,
+                    None => total.duplicate(&batch),
                 },
-                Content::Undecodable { bytes, reason } => letters.push((frame, undecodable(bytes, reason))),
+                Content::Undecodable { .. } if is_written => {}
+                Content::Undecodable { bytes, reason } => letters.push(undecodable(bytes, reason)),
             }
         }
-        letters.retain(|(frame, _)| *frame > appender.dead);
         if !letters.is_empty() {
-            let letters: Vec<NewDeadLetter> = letters.into_iter().map(|(_, letter)| letter).collect();
             self.catalogue.put_dead_letters(&letters, Some(last), self.options.dead_letters).await?;
             appender.dead = appender.dead.max(last);
             total.dead += letters.len() as u64;
@@ -136,9 +141,12 @@ impl Inner {
         for delivery in deliveries {
             match &delivery.content {
                 Content::Batch(batch) => match refusal(batch) {
-                    Some(reason) => letters.push(dead_letter(batch, reason)),
+                    Some(reason) => {
+                        total.buried.add_batch(batch);
+                        letters.push(dead_letter(batch, reason));
+                    }
                     None if known.insert(batch.id) => batches.push(batch.clone()),
-                    None => total.duplicates += 1,
+                    None => total.duplicate(batch),
                 },
                 Content::Undecodable { bytes, reason } => letters.push(undecodable(bytes.clone(), reason.clone())),
             }

@@ -170,7 +170,7 @@ impl Inner {
             }
         }
         if total.records > 0 || total.dead > 0 {
-            let Appended { records, duplicates, dead } = total;
+            let Appended { records, duplicates, dead, .. } = total;
             tracing::info!(records, duplicates, dead, "recovered from the write-ahead log");
         }
         Ok(())

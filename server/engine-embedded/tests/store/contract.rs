@@ -78,9 +78,7 @@ impl Log for Pair {
                     let appended = self.store.append(&again).await?;
                     let receipts: Vec<_> = again.drain(..).map(|delivery| delivery.receipt).collect();
                     self.queue.acknowledge(&receipts).await?;
-                    total.records += appended.records;
-                    total.duplicates += appended.duplicates;
-                    total.dead += appended.dead;
+                    total.append(appended);
                 }
                 // The log only ever holds what was a batch once.
                 Content::Undecodable { bytes, reason } => {

@@ -47,9 +47,7 @@ pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Del
         };
         let stored = stored.map_err(classify)?;
         session.end();
-        outcome.appended.records += stored.appended.records;
-        outcome.appended.duplicates += stored.appended.duplicates;
-        outcome.appended.dead += stored.appended.dead;
+        outcome.appended.append(stored.appended);
         outcome.blocks.extend(stored.blocks);
     }
     Ok(outcome)
@@ -60,8 +58,8 @@ pub(crate) async fn append(pool: &PgPool, days: Option<&Days>, deliveries: &[Del
 struct Part {
     /// Without duplicates.
     batches: Vec<Arc<Batch>>,
-    /// The number of duplicates of these batches.
-    repeated: u64,
+    /// Duplicates of these batches.
+    repeated: Vec<Arc<Batch>>,
     letters: Vec<NewDeadLetter>,
     records: usize,
 }
@@ -79,7 +77,7 @@ fn parts(deliveries: &[Delivery]) -> Vec<Part> {
         }
         let Some(part) = parts.last_mut() else { continue };
         match &delivery.content {
-            Content::Batch(batch) if !seen.insert(batch.id) => part.repeated += 1,
+            Content::Batch(batch) if !seen.insert(batch.id) => part.repeated.push(Arc::clone(batch)),
             Content::Batch(batch) => {
                 part.records += records;
                 part.batches.push(Arc::clone(batch));
@@ -101,7 +99,9 @@ async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sql
     let mut transaction = connection.begin().await?;
     let new = insert_ledger(&mut transaction, &part.batches).await?;
     let mut outcome = Outcome::default();
-    outcome.appended.duplicates = part.repeated + (part.batches.len() - new.len()) as u64;
+    let new_ids: HashSet<BatchId> = new.iter().map(|batch| batch.id).collect();
+    let known = part.batches.iter().filter(|batch| !new_ids.contains(&batch.id));
+    known.chain(&part.repeated).for_each(|batch| outcome.appended.duplicate(batch));
     let mut letters = part.letters.clone();
 
     let mut runs = Vec::new();
@@ -112,6 +112,10 @@ async fn store(connection: &mut PgConnection, part: &Part, careful: bool) -> sql
         if careful {
             let refused = careful::store_valid(&mut transaction, &plan).await?;
             letters.extend(refused.letters);
+            for (batch, place) in &refused.places {
+                let record = new.get(*batch).and_then(|batch| batch.records.get(*place));
+                record.into_iter().for_each(|record| outcome.appended.buried.add(record));
+            }
             runs = plan.runs(|batch, place| refused.places.contains(&(batch, place)));
         } else {
             insert::store(&mut transaction, &plan.pieces()).await?;

@@ -9,6 +9,7 @@ mod consume;
 mod dead_letters;
 mod ingest;
 mod live;
+mod loss_ledger;
 mod relay;
 mod replay;
 mod supervisor;
@@ -21,6 +22,7 @@ pub(crate) use consume::{
 pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
+pub(crate) use loss_ledger::{LedgerGauges, LossFound};
 pub use relay::describe_relay;
 pub(crate) use relay::{DestinationBack, DestinationFailed, OldestDropped, RecordsRefused, RelayFailed};
 pub(crate) use replay::{ReplayMeters, ReplayRunning};
@@ -105,6 +107,22 @@ pub fn describe() {
         "logboom_follow_failures_total",
         Unit::Count,
         "Failed calls that follow or read the store for live tails, by class."
+    );
+    describe_gauge!(
+        "logboom_ledger_records",
+        Unit::Count,
+        "Records of the last 31 days by what became of them, as the loss ledger last counted."
+    );
+    describe_gauge!("logboom_ledger_hours", Unit::Count, "Hours that the loss ledger has counted.");
+    describe_gauge!(
+        "logboom_ledger_uncertain_hours",
+        Unit::Count,
+        "Hours that were not compared with what was received, because a process was killed."
+    );
+    describe_gauge!(
+        "logboom_ledger_counted_timestamp_seconds",
+        Unit::Seconds,
+        "When the loss ledger last counted an hour."
     );
     describe_gauge!("logboom_task_up", "1 while a long task runs, 0 while it waits for its restart or has ended.");
     describe_counter!("logboom_task_restarts_total", Unit::Count, "Failures after which a long task is started again.");

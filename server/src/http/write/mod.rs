@@ -87,6 +87,7 @@ async fn store(
     decoded: Decoded,
 ) -> Result<Outcome, Error> {
     let Decoded { records, places, rejections } = decoded;
+    state.ingest.undecoded(rejections.len());
     let mut outcome = push(state, headers, door, records).await?;
     // Converts the pipeline's indexes to places in the body.
     for rejection in &mut outcome.rejected {

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    Position, Query, RecordId, StoredRecord, TimeRange,
+    Position, Query, Record, RecordId, StoredRecord, TimeRange,
     aggregate::{Aggregation, Table, evaluate},
 };
 use parking_lot::Mutex;
@@ -87,6 +87,16 @@ impl MemoryStore {
         disk.blocks.iter().flat_map(|block| (0..).map_while(|place| block.stored(place))).collect()
     }
 
+    /// Loses the newest record, as a fault of a disk would. Returns it.
+    pub fn lose_newest(&self) -> Option<Record> {
+        let mut disk = self.disk.lock();
+        let block = disk.blocks.last_mut()?;
+        let mut batch = block.batch.as_ref().clone();
+        let record = batch.records.pop()?;
+        block.batch = Arc::new(batch);
+        Some(record)
+    }
+
     fn check(&self) -> Result<()> {
         if self.is_closed.load(Ordering::SeqCst) { Err(closed()) } else { Ok(()) }
     }
@@ -100,7 +110,7 @@ impl Log for MemoryStore {
         let mut disk = self.disk.lock();
         for delivery in deliveries {
             match &delivery.content {
-                Content::Batch(batch) if !disk.ledger.insert(batch.id) => appended.duplicates += 1,
+                Content::Batch(batch) if !disk.ledger.insert(batch.id) => appended.duplicate(batch),
                 Content::Batch(batch) => {
                     appended.records += batch.records.len() as u64;
                     let first = Position(disk.newest().0 + GAP);

@@ -12,7 +12,7 @@ use testkit::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{soon, until};
+use super::{loss_ledger, soon, until};
 
 struct Bench {
     memory_queue: Arc<MemoryQueue>,
@@ -36,7 +36,13 @@ impl Bench {
     }
 
     fn run(&self) -> JoinHandle<()> {
-        tokio::spawn(consume::run(self.queue.clone(), self.store.clone(), self.stop.clone(), Supervisor::default()))
+        tokio::spawn(consume::run(
+            self.queue.clone(),
+            self.store.clone(),
+            loss_ledger(self.queue.clone()),
+            self.stop.clone(),
+            Supervisor::default(),
+        ))
     }
 
     async fn publish(&self, batches: &[Batch]) {
@@ -127,8 +133,13 @@ async fn every_passing_failure_is_outlived_and_nothing_is_stored_twice() {
 
     // Another process receives the unacknowledged deliveries, and the ledger knows them.
     let (queue, stop) = (Arc::new(bench.memory_queue.reopen()), CancellationToken::new());
-    let running =
-        tokio::spawn(consume::run(queue.clone(), bench.memory_store.clone(), stop.clone(), Supervisor::default()));
+    let running = tokio::spawn(consume::run(
+        queue.clone(),
+        bench.memory_store.clone(),
+        loss_ledger(queue.clone()),
+        stop.clone(),
+        Supervisor::default(),
+    ));
     until("the queue is empty", || queue.depth() == 0).await;
     stop.cancel();
     soon("stop", running).await.unwrap();

@@ -10,12 +10,13 @@ mod follow;
 mod ingest;
 mod lease;
 mod live;
+mod losses;
 mod supervision;
 mod whole;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use pipeline::normalise::RawRecord;
+use pipeline::{Queue, clock::Clock, loss_ledger::LossLedger, normalise::RawRecord};
 
 /// Far more than anything here needs on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +33,11 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Ends what does not end by itself.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// A loss ledger over the queue. It is not written to documents.
+fn loss_ledger(queue: Arc<dyn Queue>) -> LossLedger {
+    LossLedger::new(queue, Duration::ZERO, Clock::system())
 }
 
 fn raw(message: impl Into<String>) -> RawRecord {

@@ -18,7 +18,7 @@ use testkit::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{raw, soon, until};
+use super::{loss_ledger, raw, soon, until};
 
 const STAGES: [&str; 4] = ["enqueue", "enqueue-streams", "consume", "live"];
 
@@ -46,7 +46,8 @@ async fn each_stage_begins_again_and_what_comes_meanwhile_is_stored_and_shown_on
     let ingest = Ingest::start(queue.clone(), options);
     let options = LiveOptions { supervisor: supervisor.clone(), ..LiveOptions::default() };
     let hub = LiveHub::start_with(store.clone(), stop.clone(), options);
-    let running = tokio::spawn(consume::run(queue, store.clone(), stop.clone(), supervisor.clone()));
+    let running =
+        tokio::spawn(consume::run(queue.clone(), store.clone(), loss_ledger(queue), stop.clone(), supervisor.clone()));
     let mut tail = hub.subscribe(Query::default(), Some(Position(0))).unwrap();
 
     let mut sent = BTreeSet::new();
@@ -99,7 +100,13 @@ async fn what_the_consumer_had_in_hand_is_delivered_again_and_stored_once() {
     for batch in &batches {
         queue.publish(Arc::new(batch.clone())).await.unwrap();
     }
-    let running = tokio::spawn(consume::run(queue.clone(), store.clone(), stop.clone(), supervisor.clone()));
+    let running = tokio::spawn(consume::run(
+        queue.clone(),
+        store.clone(),
+        loss_ledger(queue.clone()),
+        stop.clone(),
+        supervisor.clone(),
+    ));
     soon("append", store.append.called(1)).await;
     panicked(&supervisor, "consume").await;
     store.append.set(Mode::Healthy);

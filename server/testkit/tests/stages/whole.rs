@@ -17,7 +17,7 @@ use testkit::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{raw, soon, until};
+use super::{loss_ledger, raw, soon, until};
 
 async fn inject_faults(switches: &[&Switch]) {
     let away = || Error::unavailable("away");
@@ -39,7 +39,13 @@ async fn nothing_acknowledged_is_lost_or_doubled_while_queue_and_store_fail() {
     let store = FaultyStore::new(memory_store.clone());
     let (oracle, stop) = (Arc::new(Oracle::new()), CancellationToken::new());
     let ingest = Ingest::start(queue.clone(), IngestOptions::default());
-    let consumer = tokio::spawn(consume::run(queue.clone(), store.clone(), stop.clone(), Supervisor::default()));
+    let consumer = tokio::spawn(consume::run(
+        queue.clone(),
+        store.clone(),
+        loss_ledger(queue.clone()),
+        stop.clone(),
+        Supervisor::default(),
+    ));
     let hub = LiveHub::start(store.clone(), stop.clone());
     let mut tail = hub.subscribe(Query::default(), Some(Position(0))).unwrap();
 

@@ -74,6 +74,8 @@ pub async fn a_batch_given_twice_in_one_call_is_stored_once(harness: &dyn StoreH
     let twice = [&corpus[0], &corpus[1], &corpus[0], &resent, &corpus[2]].map(|batch| feeder.delivery(batch));
     let appended = store.append(&twice).await.unwrap();
     assert_eq!(appended.duplicates, 2);
+    // The other one is a redelivery: its client has sent it once.
+    assert_eq!(appended.deduplicated.records(), resent.records.len() as u64);
     let stored = everything(&*store).await;
     assert_same(&records(&stored), &records_of(&corpus[..3]), "everything");
     store.close().await;

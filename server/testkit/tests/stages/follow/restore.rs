@@ -18,7 +18,8 @@ use super::{
 /// Moves batches from the queue to the store until the end of the test.
 fn consume(queue: &Arc<dyn Queue>, store: &Arc<MemoryStore>) -> CancellationToken {
     let stop = CancellationToken::new();
-    tokio::spawn(consume::run(Arc::clone(queue), store.clone(), stop.clone(), Supervisor::default()));
+    let ledger = crate::loss_ledger(Arc::clone(queue));
+    tokio::spawn(consume::run(Arc::clone(queue), store.clone(), ledger, stop.clone(), Supervisor::default()));
     stop
 }
 

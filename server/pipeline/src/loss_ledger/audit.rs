@@ -1,0 +1,276 @@
+//! Counts the store again and again, and compares.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{Nanos, TimeRange};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    COUNT, Hour, Kept, Line, LossLedger, SHEET, State, Summary, Totals,
+    balance::compare,
+    counting::{hours_of_store, stored_in},
+    document::{Count, Sheet, counts, hour_of_sheet, sheets},
+};
+use crate::{
+    Documents, Expected, Json, LogStore, Result, Supervisor,
+    events::{LedgerGauges, LossFound},
+    hold,
+};
+
+/// The pause between two rounds, at least.
+const PAUSE: Duration = Duration::from_secs(15);
+/// A round is followed by a pause of at least this many times its length, so that it takes little of the machine.
+const SHARE: u32 = 20;
+/// The limit of hours of a round.
+const HOURS: usize = 24;
+/// An hour is counted once nothing was noted of it for so long,
+const QUIET: Nanos = 20 * 1_000_000_000;
+/// or, while records of it keep coming, this long after its last count.
+const BUSY: Nanos = 600 * 1_000_000_000;
+/// An hour that does not change is counted again after this time.
+const AGAIN: Nanos = 6 * Hour::WIDTH;
+/// The lease runs out so long after its holder is gone.
+const LEASE: Duration = Duration::from_secs(60);
+const LEASE_NAME: &str = "loss-ledger";
+/// The hours of one question to the store.
+const SPAN: i64 = 24;
+
+/// What an [`Auditor`] works with.
+#[derive(Clone)]
+pub struct Needs {
+    pub ledger: LossLedger,
+    pub store: Arc<dyn LogStore>,
+    pub documents: Arc<dyn Documents>,
+    pub kept: Kept,
+    /// This process, for people.
+    pub holder: String,
+}
+
+/// Compares what was received with what the store has.
+#[derive(Clone)]
+pub struct Auditor {
+    needs: Arc<Needs>,
+}
+
+impl Auditor {
+    pub fn new(needs: Needs) -> Self {
+        Self { needs: Arc::new(needs) }
+    }
+
+    /// Starts the task `loss-audit`, which ends with `stop`. Of all nodes of a store, one at a time counts.
+    pub fn start(&self, supervisor: &Supervisor, stop: CancellationToken) -> JoinHandle<()> {
+        let (auditor, token) = (self.clone(), stop.clone());
+        supervisor.spawn("loss-audit", stop, move || {
+            let (auditor, token) = (auditor.clone(), token.clone());
+            async move { auditor.run(&token).await }
+        })
+    }
+
+    /// The lines of the hours from `from` up to and without `to`, counted now.
+    ///
+    /// # Errors
+    /// `Invalid` for hours with too many services together.
+    pub async fn lines(&self, from: Hour, to: Hour) -> Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        let mut next = from.max(Hour::oldest(self.now()));
+        let notes = self.notes(|hour| next <= hour && hour < to).await?;
+        while next < to {
+            let end = Hour(next.0 + SPAN).min(to);
+            lines.extend(self.compare(&notes, next, end).await?);
+            next = end;
+        }
+        Ok(lines)
+    }
+
+    /// What the newest counts say. Counts nothing.
+    pub async fn summary(&self) -> Result<Summary> {
+        Ok(Summary::of(&counts(&*self.needs.documents).await?))
+    }
+
+    fn now(&self) -> Nanos {
+        self.needs.ledger.shared.clock.now()
+    }
+
+    async fn run(&self, stop: &CancellationToken) {
+        let gauges = LedgerGauges::register();
+        let mut known = Known::default();
+        loop {
+            let started = Instant::now();
+            let round = stop.run_until_cancelled(self.round(&mut known, &gauges));
+            match round.await {
+                None => return,
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::debug!("the loss ledger is not compared now: {error}"),
+            }
+            let pause = PAUSE.max(started.elapsed() * SHARE);
+            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn round(&self, known: &mut Known, gauges: &LedgerGauges) -> Result<()> {
+        let Needs { store, holder, documents, .. } = &*self.needs;
+        let leases = store.leases();
+        if let Some(audited) = hold(&*leases, LEASE_NAME, holder, LEASE, |_| self.audit(known)).await? {
+            audited?;
+        }
+        gauges.set(&Summary::of(&counts(&**documents).await?));
+        Ok(())
+    }
+
+    /// Counts the hours that are due, and notes the results.
+    async fn audit(&self, known: &mut Known) -> Result<()> {
+        let now = self.now();
+        if known.refreshed.is_none_or(|time| now - time >= AGAIN) {
+            known.hours = hours_of_store(&*self.needs.store, now).await?;
+            known.refreshed = Some(now);
+            self.forget(Hour::oldest(now)).await?;
+        }
+        let notes = self.notes(|_| true).await?;
+        let Notes { sheets, counts, .. } = &notes;
+        let mut due: Vec<(Nanos, Hour)> = Vec::new();
+        let hours: BTreeSet<Hour> = known.hours.iter().chain(sheets.keys()).chain(counts.keys()).copied().collect();
+        let is_kept = |hour: &Hour| *hour >= Hour::oldest(now) && self.needs.kept.keeps(*hour, "", now);
+        for hour in hours.into_iter().filter(is_kept) {
+            let counted = counts.get(&hour).map_or(0, |count| count.counted);
+            let noted = sheets.get(&hour).and_then(|sheets| sheets.iter().map(last_note).max()).unwrap_or(0);
+            let wait = if noted < counted { AGAIN } else { BUSY };
+            if now - counted >= wait || (noted >= counted && now - noted >= QUIET) {
+                due.push((counted, hour));
+            }
+        }
+        due.sort_unstable();
+        for (_, hour) in due.into_iter().take(HOURS) {
+            let lines = self.compare(&notes, hour, hour.next()).await?;
+            self.keep(hour, &lines, counts.get(&hour), now).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the count of the hour.
+    async fn keep(&self, hour: Hour, lines: &[Line], before: Option<&Count>, now: Nanos) -> Result<()> {
+        let compared = || lines.iter().filter(|line| line.state != State::Expired);
+        if compared().next().is_none() {
+            // What was missing before retention came stays known.
+            return Ok(());
+        }
+        let count = Count {
+            counted: now,
+            most: compared().map(|line| (line.service.clone(), line.most)).collect(),
+            totals: Totals::of(compared()),
+            uncertain: lines.iter().any(|line| line.state == State::Uncertain),
+        };
+        let (missing, known) = (count.totals.missing, before.map_or(0, |count| count.totals.missing));
+        if missing > known {
+            LossFound { hour, missing, lines }.emit();
+        }
+        let body = Json::from_value(&count)?;
+        self.needs.documents.put(&COUNT, &hour.to_string(), &body, Expected::Any, None).await?;
+        Ok(())
+    }
+
+    /// Everything that was noted and counted about these hours. It must be read before the store is counted: what arrives
+    /// meanwhile is then stored and not noted, which is a surplus and no loss.
+    async fn notes(&self, wanted: impl Fn(Hour) -> bool) -> Result<Notes> {
+        let now = self.now();
+        let sheets = self.sheets(wanted).await?;
+        let counts = counts(&*self.needs.documents).await?;
+        let kept_from = self.kept_from(&sheets, &counts, now).await?;
+        Ok(Notes { now, sheets, counts, kept_from })
+    }
+
+    /// Counts the hours from `from` up to and without `to`, and compares.
+    async fn compare(&self, notes: &Notes, from: Hour, to: Hour) -> Result<Vec<Line>> {
+        let range = TimeRange { from: from.start(), to: to.start() };
+        let mut stored = stored_in(&*self.needs.store, range).await?;
+        let mut lines = Vec::new();
+        for hour in (from.0..to.0).map(Hour) {
+            let sheets = notes.sheets.get(&hour).map(Vec::as_slice).unwrap_or_default();
+            let most = notes.counts.get(&hour).map(|count| count.most.clone()).unwrap_or_default();
+            let mut kept = self.needs.kept.clone();
+            if hour < notes.kept_from {
+                kept.age = Some(Duration::ZERO);
+            }
+            let stored = stored.remove(&hour).unwrap_or_default();
+            lines.extend(compare(hour, sheets, stored, &most, &kept, notes.now));
+        }
+        Ok(lines)
+    }
+
+    /// The sheets of all nodes by hour; of this process, what is in memory.
+    async fn sheets(&self, wanted: impl Fn(Hour) -> bool) -> Result<BTreeMap<Hour, Vec<Sheet>>> {
+        let Needs { ledger, documents, .. } = &*self.needs;
+        let settled = ledger.settle();
+        let own = ledger.shared.pages.lock().sheets(settled, &wanted);
+        let written = sheets(&**documents, &wanted).await?;
+        let by_name: BTreeMap<String, (Hour, Sheet)> =
+            written.into_iter().chain(own).map(|(hour, name, sheet)| (name, (hour, sheet))).collect();
+        let mut by_hour: BTreeMap<Hour, Vec<Sheet>> = BTreeMap::new();
+        for (hour, sheet) in by_name.into_values() {
+            by_hour.entry(hour).or_default().push(sheet);
+        }
+        Ok(by_hour)
+    }
+
+    /// The hour before which retention by bytes may have deleted records.
+    async fn kept_from(
+        &self,
+        sheets: &BTreeMap<Hour, Vec<Sheet>>,
+        counts: &BTreeMap<Hour, Count>,
+        now: Nanos,
+    ) -> Result<Hour> {
+        let beginning = Hour(i64::MIN);
+        if !self.needs.kept.bytes {
+            return Ok(beginning);
+        }
+        let Some(oldest) = hours_of_store(&*self.needs.store, now).await?.first().copied() else {
+            return Ok(Hour::of(now).next());
+        };
+        let was_older = sheets.keys().chain(counts.keys()).any(|hour| *hour < oldest);
+        // Whole days are deleted, so the oldest one that is left may be a part of what it was.
+        Ok(if was_older { Hour((oldest.0.div_euclid(24) + 1) * 24) } else { beginning })
+    }
+
+    /// Deletes the documents of older hours.
+    async fn forget(&self, oldest: Hour) -> Result<()> {
+        let documents = &self.needs.documents;
+        for (kind, hour_of) in [(&SHEET, hour_of_sheet as fn(&str) -> Option<Hour>), (&COUNT, Hour::parse)] {
+            for document in documents.list(kind).await?.documents {
+                if hour_of(&document.name).is_none_or(|hour| hour < oldest) {
+                    documents.delete(kind, &document.name, Expected::Any, None).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hours of which the store has records.
+#[derive(Debug, Default)]
+struct Known {
+    hours: BTreeSet<Hour>,
+    refreshed: Option<Nanos>,
+}
+
+/// What is known before the store is counted.
+struct Notes {
+    now: Nanos,
+    /// Of all nodes.
+    sheets: BTreeMap<Hour, Vec<Sheet>>,
+    counts: BTreeMap<Hour, Count>,
+    /// Before it, retention by bytes may have deleted records.
+    kept_from: Hour,
+}
+
+fn last_note(sheet: &Sheet) -> Nanos {
+    sheet.services.values().chain(&sheet.others).map(|entry| entry.last).max().unwrap_or(0)
+}

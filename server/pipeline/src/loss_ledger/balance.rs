@@ -1,0 +1,210 @@
+//! Compares what was received with what is stored.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::Nanos;
+
+use super::{Hour, Line, State, document::Sheet, entry::Entry};
+
+/// A difference that has not settled is in flight for so long after the row's last change. Later it is uncertain: the
+/// process that noted it was killed.
+const IN_FLIGHT: Nanos = 600 * 1_000_000_000;
+/// Retention may delete an hour this long before its age is reached.
+const MARGIN: Nanos = Hour::WIDTH;
+/// Stands for all services of an hour that has too many of them.
+pub(super) const ALL: &str = "*";
+
+/// What the store is meant to keep.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// The retention; `None`: for ever.
+    pub age: Option<Duration>,
+    /// The retention of single services, where it is shorter.
+    pub services: Vec<(String, Duration)>,
+    /// Whether the oldest records are deleted for their space.
+    pub bytes: bool,
+}
+
+impl Kept {
+    /// Whether retention leaves records of the hour and the service alone.
+    pub(super) fn keeps(&self, hour: Hour, service: &str, now: Nanos) -> bool {
+        let services = self.services.iter().filter(|(name, _)| name == service || service == ALL);
+        let ages = self.age.iter().chain(services.map(|(_, age)| age));
+        ages.map(|age| Nanos::try_from(age.as_nanos()).unwrap_or(Nanos::MAX))
+            .all(|age| hour.start().saturating_sub(MARGIN) >= now.saturating_sub(age))
+    }
+}
+
+/// Compares an hour, by service. `most` is the largest number ever counted, by service.
+pub(super) fn compare(
+    hour: Hour,
+    sheets: &[Sheet],
+    stored: BTreeMap<String, u64>,
+    most: &BTreeMap<String, u64>,
+    kept: &Kept,
+    now: Nanos,
+) -> Vec<Line> {
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for sheet in sheets {
+        for (service, entry) in &sheet.services {
+            rows.entry(service.clone()).or_default().add(entry, sheet.settled);
+        }
+        if let Some(others) = &sheet.others {
+            rows.entry(ALL.to_owned()).or_default().add(others, sheet.settled);
+        }
+    }
+    for (service, count) in stored {
+        rows.entry(service).or_default().stored += count;
+    }
+    for (service, count) in most {
+        rows.entry(service.clone()).or_default().most += count;
+    }
+    if sheets.iter().any(|sheet| sheet.others.is_some()) {
+        rows = BTreeMap::from([(ALL.to_owned(), rows.into_values().fold(Row::default(), Row::joined))]);
+    }
+    rows.into_iter().map(|(service, row)| row.line(hour, service, kept, now)).collect()
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    noted: Entry,
+    /// Whether a sheet had not settled when it was written.
+    unsettled: bool,
+    stored: u64,
+    most: u64,
+}
+
+impl Row {
+    fn add(&mut self, entry: &Entry, settled: Nanos) {
+        self.noted.add(entry);
+        self.unsettled |= entry.last >= settled;
+    }
+
+    fn joined(mut self, other: Self) -> Self {
+        self.noted.add(&other.noted);
+        self.unsettled |= other.unsettled;
+        self.stored += other.stored;
+        self.most += other.most;
+        self
+    }
+
+    fn line(self, hour: Hour, service: String, kept: &Kept, now: Nanos) -> Line {
+        let Self { noted, unsettled, stored, most } = self;
+        // Records that the store must have, as far as was noted.
+        let due = noted.accepted.saturating_sub(noted.deduplicated + noted.dead);
+        let state = match () {
+            () if !kept.keeps(hour, &service, now) => State::Expired,
+            () if !unsettled => State::Settled,
+            () if noted.last > now.saturating_sub(IN_FLIGHT) => State::InFlight,
+            () => State::Uncertain,
+        };
+        let expected = match state {
+            State::Settled => due.max(most),
+            State::InFlight | State::Uncertain => most,
+            State::Expired => 0,
+        };
+        let missing = expected.saturating_sub(stored);
+        let in_flight = if state == State::InFlight { due.saturating_sub(stored + missing) } else { 0 };
+        Line {
+            hour,
+            service,
+            received: noted.accepted + noted.rejected.values().sum::<u64>(),
+            stored,
+            deduplicated: noted.deduplicated,
+            rejected: noted.rejected,
+            dead: noted.dead,
+            in_flight,
+            missing,
+            surplus: (stored + missing).saturating_sub(due),
+            state,
+            most: most.max(stored),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Hour = Hour(500_000);
+    const NOW: Nanos = HOUR.start() + 60 * 1_000_000_000;
+
+    fn entry(accepted: u64, last: Nanos) -> Entry {
+        Entry { accepted, last, ..Entry::default() }
+    }
+
+    fn sheet(service: &str, entry: Entry, settled: Nanos) -> Sheet {
+        Sheet { settled, services: [(service.to_owned(), entry)].into(), others: None }
+    }
+
+    fn numbers(service: &str, count: u64) -> BTreeMap<String, u64> {
+        [(service.to_owned(), count)].into()
+    }
+
+    fn only(sheets: &[Sheet], stored: u64, most: u64, kept: &Kept, now: Nanos) -> Line {
+        let lines = compare(HOUR, sheets, numbers("a", stored), &numbers("a", most), kept, now);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn what_was_received_and_is_not_stored_is_missing_once_it_has_settled() {
+        let entry = Entry { deduplicated: 2, dead: 3, rejected: numbers("message", 4), ..entry(20, NOW - 10) };
+        let settled = [sheet("a", entry.clone(), NOW - 9)];
+        let line = only(&settled, 15, 0, &Kept::default(), NOW);
+        assert_eq!((line.received, line.missing, line.surplus, line.state), (24, 0, 0, State::Settled));
+        let line = only(&settled, 13, 0, &Kept::default(), NOW);
+        assert_eq!((line.missing, line.in_flight), (2, 0));
+        let line = only(&settled, 16, 0, &Kept::default(), NOW);
+        assert_eq!((line.missing, line.surplus), (0, 1));
+
+        let unsettled = [sheet("a", entry.clone(), NOW - 10)];
+        let line = only(&unsettled, 13, 0, &Kept::default(), NOW);
+        assert_eq!((line.missing, line.in_flight, line.state), (0, 2, State::InFlight));
+        let line = only(&unsettled, 13, 0, &Kept::default(), NOW + IN_FLIGHT);
+        assert_eq!((line.missing, line.in_flight, line.state), (0, 0, State::Uncertain));
+    }
+
+    #[test]
+    fn what_was_counted_before_is_missed_whatever_was_received() {
+        for last in [NOW - 10, NOW - 2 * IN_FLIGHT] {
+            let line = only(&[sheet("a", entry(5, last), 0)], 99, 100, &Kept::default(), NOW);
+            assert_eq!(line.missing, 1, "{line:?}");
+        }
+        assert_eq!(only(&[], 7, 9, &Kept::default(), NOW).missing, 2);
+    }
+
+    #[test]
+    fn the_sheets_of_several_processes_are_added_up_and_one_that_has_not_settled_is_waited_for() {
+        let both = [sheet("a", entry(10, NOW - 10), NOW), sheet("a", entry(5, NOW - 20), NOW - 15)];
+        assert_eq!(only(&both, 14, 0, &Kept::default(), NOW).missing, 1);
+        let one_open = [both[0].clone(), sheet("a", entry(5, NOW - 20), NOW - 20)];
+        let line = only(&one_open, 14, 0, &Kept::default(), NOW);
+        assert_eq!((line.missing, line.in_flight), (0, 1));
+    }
+
+    #[test]
+    fn nothing_is_missed_that_retention_may_delete() {
+        let settled = [sheet("a", entry(10, NOW - 10), NOW)];
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        for (kept, missing) in [
+            (Kept { age: Some(hours(1)), ..Kept::default() }, 0),
+            (Kept { age: Some(hours(3)), ..Kept::default() }, 10),
+            (Kept { services: vec![("a".to_owned(), hours(1))], ..Kept::default() }, 0),
+            (Kept { services: vec![("b".to_owned(), hours(1))], ..Kept::default() }, 10),
+        ] {
+            assert_eq!(only(&settled, 0, 10, &kept, NOW).missing, missing, "{kept:?}");
+        }
+    }
+
+    #[test]
+    fn an_hour_with_too_many_services_is_compared_as_a_whole() {
+        let mut full = sheet("a", entry(10, NOW - 10), NOW);
+        full.others = Some(entry(5, NOW - 10));
+        let other = sheet("b", entry(1, NOW - 10), NOW);
+        let stored = BTreeMap::from([("a".to_owned(), 10), ("b".to_owned(), 2), ("c".to_owned(), 3)]);
+        let lines = compare(HOUR, &[full, other], stored, &BTreeMap::new(), &Kept::default(), NOW);
+        assert_eq!(lines.len(), 1);
+        assert_eq!((lines[0].service.as_str(), lines[0].received, lines[0].missing), (ALL, 16, 1));
+    }
+}

@@ -1,0 +1,151 @@
+//! The canary: marked records through each door that is on, which must turn up in a search and in a tail (C10).
+
+mod board;
+mod events;
+mod probes;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use model::{Nanos, Position, Query, StoredRecord, TimeRange, api::CanaryView, limits};
+use parking_lot::Mutex;
+use pipeline::{
+    Result, Supervisor,
+    clock::Clock,
+    live::{LiveEvent, LiveHub},
+};
+use reading::Reader;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use self::{board::Board, probes::Probe};
+use crate::listeners::Addresses;
+
+/// The service of the records.
+const SERVICE: &str = "logboom-canary";
+/// How much earlier than its sending a record may be, by the clock of another node.
+const SLACK: Nanos = 60 * 1_000_000_000;
+/// The pause before the tail is opened again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The running canary, if it is on. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Canary {
+    shared: Option<Arc<Shared>>,
+}
+
+struct Shared {
+    /// Marks the records of this process.
+    run: String,
+    probes: Vec<Probe>,
+    board: Mutex<Board>,
+    reader: Reader,
+    live: Arc<LiveHub>,
+    clock: Clock,
+}
+
+impl Canary {
+    /// Starts the tasks `canary` and `canary-tail`.
+    pub(crate) async fn start(
+        every: Duration,
+        addresses: &Addresses,
+        reader: Reader,
+        live: Arc<LiveHub>,
+        supervisor: &Supervisor,
+        stop: &CancellationToken,
+    ) -> Self {
+        events::describe();
+        let probes = probes::probes(addresses);
+        let board = Mutex::new(Board::new(probes.iter().map(|probe| probe.name().to_owned())));
+        // Before the first record is sent. Without it, the tail begins at the newest record when it is opened.
+        let newest = reader.newest().await.ok();
+        let run = format!("{:016x}", rand::random::<u64>());
+        let shared = Arc::new(Shared { run, probes, board, reader, live, clock: Clock::system() });
+        let (tailing, token) = (Arc::clone(&shared), stop.clone());
+        supervisor.spawn("canary-tail", stop.clone(), move || {
+            let (shared, stop) = (Arc::clone(&tailing), token.clone());
+            async move { shared.tail(newest, &stop).await }
+        });
+        let (sending, token) = (Arc::clone(&shared), stop.clone());
+        supervisor.spawn("canary", stop.clone(), move || {
+            let (shared, stop) = (Arc::clone(&sending), token.clone());
+            async move { shared.send(every, &stop).await }
+        });
+        Self { shared: Some(shared) }
+    }
+
+    /// What became of the records, by door; empty if the canary is off.
+    pub(crate) fn views(&self) -> Vec<CanaryView> {
+        self.shared.as_ref().map(|shared| shared.board.lock().views()).unwrap_or_default()
+    }
+}
+
+impl Shared {
+    async fn send(&self, every: Duration, stop: &CancellationToken) {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            // What was sent in the round before, and all that is still missing.
+            if let Err(error) = self.search().await {
+                tracing::debug!("the canary cannot search now: {error}");
+            }
+            self.board.lock().check(self.clock.now());
+            let sends = self.probes.iter().enumerate().map(|(door, probe)| self.send_one(door, probe));
+            if stop.run_until_cancelled(join_all(sends)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn send_one(&self, door: usize, probe: &Probe) {
+        let number = self.board.lock().send(door, self.clock.now());
+        if let Err(error) = probe.send(&format!("canary {} {number} by {}", self.run, probe.name())).await {
+            tracing::warn!(door = probe.name(), "the canary cannot send: {error:#}");
+            self.board.lock().failed(number, format!("{error:#}"));
+        }
+    }
+
+    async fn search(&self) -> Result<()> {
+        let Some(oldest) = self.board.lock().oldest() else { return Ok(()) };
+        let range = TimeRange { from: oldest.saturating_sub(SLACK), to: Nanos::MAX };
+        let records = self.reader.search(self.query(), range, limits::PAGE_RECORDS, None).await?;
+        let mut found: BTreeMap<u64, u64> = BTreeMap::new();
+        for number in records.iter().filter_map(|record| self.number(record)) {
+            *found.entry(number).or_default() += 1;
+        }
+        self.board.lock().found(&found);
+        Ok(())
+    }
+
+    async fn tail(&self, mut after: Option<Position>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.live.subscribe(self.query(), after) {
+                Ok(mut tail) => {
+                    while let Some(Some(event)) = stop.run_until_cancelled(tail.next()).await {
+                        after = Some(match event {
+                            LiveEvent::Record(stored) => {
+                                if let Some(number) = self.number(&stored) {
+                                    self.board.lock().tailed(number, self.clock.now());
+                                }
+                                stored.position
+                            }
+                            LiveEvent::Skipped { position, .. } => position,
+                        });
+                    }
+                }
+                Err(error) => tracing::debug!("the canary cannot tail now: {error}"),
+            }
+            let _ = stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+        }
+    }
+
+    /// The records of this process.
+    fn query(&self) -> Query {
+        Query::contains(&format!("canary {}", self.run))
+    }
+
+    fn number(&self, stored: &StoredRecord) -> Option<u64> {
+        let rest = stored.record.message.strip_prefix("canary ")?.strip_prefix(self.run.as_str())?;
+        rest.trim_start().split(' ').next()?.parse().ok()
+    }
+}
