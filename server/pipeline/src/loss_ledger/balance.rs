@@ -6,8 +6,8 @@ use model::Nanos;
 
 use super::{Hour, Line, State, document::Sheet, entry::Entry};
 
-/// A difference that has not settled is in flight for so long after the row's last change. Later it is uncertain: the
-/// process that noted it was killed.
+/// A difference that has not settled, and that another process has noted, is in flight for so long after the row's last
+/// change. Later it is uncertain: that process was killed.
 const IN_FLIGHT: Nanos = 600 * 1_000_000_000;
 /// Retention may delete an hour this long before its age is reached.
 const MARGIN: Nanos = Hour::WIDTH;
@@ -47,10 +47,10 @@ pub(super) fn compare(
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     for sheet in sheets {
         for (service, entry) in &sheet.services {
-            rows.entry(service.clone()).or_default().add(entry, sheet.settled);
+            rows.entry(service.clone()).or_default().add(entry, sheet);
         }
         if let Some(others) = &sheet.others {
-            rows.entry(ALL.to_owned()).or_default().add(others, sheet.settled);
+            rows.entry(ALL.to_owned()).or_default().add(others, sheet);
         }
     }
     for (service, count) in stored {
@@ -70,32 +70,37 @@ struct Row {
     noted: Entry,
     /// Whether a sheet had not settled when it was written.
     unsettled: bool,
+    /// Whether a sheet of this process has not settled.
+    waits_here: bool,
     stored: u64,
     most: u64,
 }
 
 impl Row {
-    fn add(&mut self, entry: &Entry, settled: Nanos) {
+    fn add(&mut self, entry: &Entry, sheet: &Sheet) {
+        let is_open = entry.last >= sheet.settled;
         self.noted.add(entry);
-        self.unsettled |= entry.last >= settled;
+        self.unsettled |= is_open;
+        self.waits_here |= is_open && sheet.is_own;
     }
 
     fn joined(mut self, other: Self) -> Self {
         self.noted.add(&other.noted);
         self.unsettled |= other.unsettled;
+        self.waits_here |= other.waits_here;
         self.stored += other.stored;
         self.most += other.most;
         self
     }
 
     fn line(self, hour: Hour, service: String, kept: &Kept, now: Nanos) -> Line {
-        let Self { noted, unsettled, stored, most } = self;
+        let Self { noted, unsettled, waits_here, stored, most } = self;
         // Records that the store must have, as far as was noted.
         let due = noted.accepted.saturating_sub(noted.deduplicated + noted.dead);
         let state = match () {
             () if !kept.keeps(hour, &service, now) => State::Expired,
             () if !unsettled => State::Settled,
-            () if noted.last > now.saturating_sub(IN_FLIGHT) => State::InFlight,
+            () if waits_here || noted.last > now.saturating_sub(IN_FLIGHT) => State::InFlight,
             () => State::Uncertain,
         };
         let expected = match state {
@@ -134,7 +139,7 @@ mod tests {
     }
 
     fn sheet(service: &str, entry: Entry, settled: Nanos) -> Sheet {
-        Sheet { settled, services: [(service.to_owned(), entry)].into(), others: None }
+        Sheet { settled, services: [(service.to_owned(), entry)].into(), ..Sheet::default() }
     }
 
     fn numbers(service: &str, count: u64) -> BTreeMap<String, u64> {
@@ -163,6 +168,9 @@ mod tests {
         assert_eq!((line.missing, line.in_flight, line.state), (0, 2, State::InFlight));
         let line = only(&unsettled, 13, 0, &Kept::default(), NOW + IN_FLIGHT);
         assert_eq!((line.missing, line.in_flight, line.state), (0, 0, State::Uncertain));
+        let own = [Sheet { is_own: true, ..unsettled[0].clone() }];
+        let line = only(&own, 13, 0, &Kept::default(), NOW + IN_FLIGHT);
+        assert_eq!((line.in_flight, line.state), (2, State::InFlight), "the queue of this process is not empty");
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub(super) struct Sheet {
     /// The services beyond the limit, together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) others: Option<Entry>,
+    /// Whether this process notes it, which therefore runs.
+    #[serde(skip)]
+    pub(super) is_own: bool,
 }
 
 /// What the store had of one hour when it was last counted.

@@ -142,7 +142,9 @@ impl LossLedger {
     fn settle(&self) -> Nanos {
         // Before the look: what is noted later may still be in the queue.
         let upto = self.shared.clock.now().saturating_sub(self.shared.slack);
-        if self.shared.queue.status().depth == 0 {
+        let status = self.shared.queue.status();
+        // While the queue cannot be reached, its depth is what it was before.
+        if status.depth == 0 && status.trouble.is_none() {
             self.shared.settled.fetch_max(upto, Ordering::AcqRel);
         }
         self.shared.settled.load(Ordering::Acquire)

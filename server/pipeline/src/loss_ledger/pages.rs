@@ -106,7 +106,7 @@ impl Pages {
 impl Page {
     fn sheet(&self, hour: Hour, settled: Nanos) -> (Hour, String, Sheet) {
         let services = self.services.iter().map(|(service, entry)| (service.to_string(), entry.clone())).collect();
-        (hour, sheet_name(hour, self.id), Sheet { settled, services, others: self.others.clone() })
+        (hour, sheet_name(hour, self.id), Sheet { settled, services, others: self.others.clone(), is_own: true })
     }
 }
 
