@@ -95,7 +95,7 @@ pub struct Options {
     pub supervisor: Supervisor,
 }
 
-/// A running relay.
+/// A running relay. Dropping it without [`Relay::close`] is like killing the process.
 pub struct Relay {
     queue: Arc<Waiting>,
     shared: Arc<Shared>,
@@ -130,6 +130,14 @@ impl Relay {
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().take() {
+            task.abort();
         }
     }
 }

@@ -94,10 +94,8 @@ impl Stage {
             }
         }
         // Otherwise what was acknowledged last would be sent again.
-        if !self.progress.is_stored()
-            && let Ok(Err(error)) = timeout(LAST_STORE, self.store()).await
-        {
-            tracing::debug!("cannot store the progress: {error}");
+        if self.has_unstored() && timeout(LAST_STORE, self.store_at_last()).await.is_err() {
+            tracing::warn!("the progress cannot be stored; what was sent last is sent again");
         }
     }
 
@@ -243,7 +241,7 @@ impl Stage {
 
     /// Stores the progress and waits for deliveries.
     async fn wait_for_more(&mut self) -> Result<()> {
-        if !self.progress.is_stored() || !self.settled.is_empty() {
+        if self.has_unstored() {
             self.store().await?;
         }
         if let Some(until) = self.gather_until.take() {
@@ -283,6 +281,19 @@ impl Stage {
 
     fn show_oldest(&self) {
         self.shared.set_oldest(self.pending.front().and_then(observed));
+    }
+
+    /// Stores the progress. The step that the stop signal ended may still be writing the same file.
+    async fn store_at_last(&mut self) {
+        let mut backoff = Backoff::of_stage();
+        while let Err(error) = self.store().await {
+            tracing::debug!("cannot store the progress: {error}");
+            sleep(backoff.next()).await;
+        }
+    }
+
+    fn has_unstored(&self) -> bool {
+        !self.progress.is_stored() || !self.settled.is_empty()
     }
 
     /// Stores the progress, then acknowledges what is settled to the queue.

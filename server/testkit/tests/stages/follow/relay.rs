@@ -147,6 +147,7 @@ async fn the_first_destination_that_answers_gets_a_batch_and_a_failed_one_is_tri
     agent.publish(&more).await;
     until("the first has the others", || first.received().len() == 15).await;
     assert_eq!(texts(&first.received()), messages(&more));
+    until("nothing waits", || agent.status().waiting_records == Some(0)).await;
     agent.relay.close().await;
     assert_eq!(agent.queue.inner.depth(), 0);
 }
@@ -308,6 +309,8 @@ async fn kills_between_the_lanes_lose_and_double_nothing() {
             tokio::time::sleep(Duration::from_millis(5 * (round as u64 % 4))).await;
         }
         queue = agent.kill();
+        // A killed process writes no more, but a thread of this one may still be writing the progress.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let mut received = texts(&receiver.received_once());
     let mut expected = messages(&all);
