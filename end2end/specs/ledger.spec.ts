@@ -26,7 +26,7 @@ test('each received record is stored or rejected, on the API, by command, as a m
 
     const metrics = async () => (await fetch(`${program.url}/metrics`)).text();
     // The store of the distributed pair is shared with tests that damage theirs.
-    const missing = pair === 'embedded' ? '0' : '\\d+';
+    const missing = pair === 'embedded' ? '0' : '[\\d,]+';
     const line = new RegExp(`^logboom_ledger_records{outcome="missing"} ${missing}$`, 'm');
     await expect.poll(metrics, { timeout: 60_000 }).toMatch(line);
     await expect.poll(async () => (await summary(api)).hours, { timeout: 60_000 }).toBeGreaterThan(0);

@@ -80,7 +80,7 @@ test('the form starts a replay, shows its progress and result, and cancels it', 
       await expect(row).toHaveAttribute('data-state', 'done', { timeout: 1000 });
     }).toPass();
     await expect(row).toContainText('300 of about 300');
-    await expect(page.getByTestId('replay')).toHaveCount(2);
+    await expect(page.getByTestId('replay').filter({ hasText: `→ ${name}` })).toHaveCount(2);
     await picture(page, 'done');
   } finally {
     await receiver.stop();
