@@ -299,7 +299,7 @@ impl Stage {
         if let Some(loss_ledger) = &self.options.loss_ledger {
             loss_ledger.returned(&returned);
             for (service, rejection) in rejected_services.iter().zip(&rejected) {
-                loss_ledger.rejected(service, &rejection.reason);
+                loss_ledger.rejected(service, &rejection.reason, 1);
             }
         }
         (records, rejected, came_back)

@@ -19,8 +19,8 @@
 //!   caller gets [`ErrorClass::Overloaded`].
 //! - C5: what cannot be stored becomes a [`DeadLetter`], counted and listed.
 //! - C6: a failing batch is retried or set aside; the loop goes on.
-//! - C10: what was received and is not stored, nor a duplicate, refused or dead, is missing, and
-//!   the [`loss_ledger`] says so.
+//! - C10: the [`loss_ledger`] shows as missing what was received and is neither stored, nor a
+//!   duplicate, refused, dead or in flight.
 
 pub mod admit;
 pub mod ask;

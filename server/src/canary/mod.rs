@@ -23,15 +23,14 @@ use crate::listeners::Addresses;
 
 /// The service of the records.
 const SERVICE: &str = "logboom-canary";
-/// How much earlier than its sending a record may be, by the clock of another node.
+/// The tolerance for the clocks of other nodes, in nanoseconds.
 const SLACK: Nanos = 60 * 1_000_000_000;
 /// The pause before the tail is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The running canary, if it is on. Cheap to clone.
-#[derive(Clone, Default)]
+/// The running canary.
 pub(crate) struct Canary {
-    shared: Option<Arc<Shared>>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
@@ -71,12 +70,12 @@ impl Canary {
             let (shared, stop) = (Arc::clone(&sending), token.clone());
             async move { shared.send(every, &stop).await }
         });
-        Self { shared: Some(shared) }
+        Self { shared }
     }
 
-    /// What became of the records, by door; empty if the canary is off.
+    /// What became of the records, by door.
     pub(crate) fn views(&self) -> Vec<CanaryView> {
-        self.shared.as_ref().map(|shared| shared.board.lock().views()).unwrap_or_default()
+        self.shared.board.lock().views()
     }
 }
 

@@ -100,18 +100,16 @@ impl LossLedger {
         });
     }
 
-    /// A record was refused for its content.
-    pub(crate) fn rejected(&self, service: &Text, reason: &str) {
+    /// Records were refused for their content.
+    pub(crate) fn rejected(&self, service: &Text, reason: &str, records: u64) {
         let now = self.shared.clock.now();
-        self.shared.pages.lock().change(Hour::of(now), service, now, |entry| entry.reject(reason, 1));
+        self.shared.pages.lock().change(Hour::of(now), service, now, |entry| entry.reject(reason, records));
     }
 
     /// Records could not be decoded, so their service is not known.
     pub(crate) fn undecoded(&self, records: usize) {
         if records > 0 {
-            let now = self.shared.clock.now();
-            let mut pages = self.shared.pages.lock();
-            pages.change(Hour::of(now), &Text::default(), now, |entry| entry.reject(UNDECODED, records as u64));
+            self.rejected(&Text::default(), UNDECODED, records as u64);
         }
     }
 

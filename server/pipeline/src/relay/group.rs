@@ -37,6 +37,16 @@ pub(super) enum Sendable {
     },
 }
 
+impl Sendable {
+    /// The number of records; `None` if it is unknown.
+    pub(super) fn records(&self) -> Option<usize> {
+        match self {
+            Self::Batch(batch) => Some(batch.records.len()),
+            Self::Undecodable { .. } => None,
+        }
+    }
+}
+
 /// The next group; `None` if nothing waits. `sending` is the last delivery of a group that may have been sent. No
 /// delivery after `most` joins others.
 pub(super) fn next(pending: &VecDeque<Delivery>, sending: Option<Receipt>, most: Option<Receipt>) -> Option<Group> {

@@ -47,7 +47,7 @@ pub(super) struct Fresh {
     /// The deliveries after this one, up to `upto`, are settled.
     from: u64,
     upto: u64,
-    /// As [`Content::sending`], of this lane.
+    /// The last delivery of a group of this lane that may have been sent and is not acknowledged.
     sending: Option<u64>,
 }
 

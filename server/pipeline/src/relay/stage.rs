@@ -127,32 +127,43 @@ impl Stage {
             self.progress.set_sending(Some(last));
             self.store().await?;
         }
+        if let Some(lane) = &mut self.fresh {
+            lane.old_sent(self.pending.iter().take(deliveries).map(weight_of).sum());
+        }
+        let (begun, records) = (Instant::now(), content.records());
+        let Some(counts) = self.deliver(content).await? else { return Ok(()) };
+        self.settle(deliveries, counts);
+        if let Some(records) = records {
+            self.gather_until = (records < ENOUGH).then_some(begun + GATHER);
+        }
+        Ok(())
+    }
+
+    /// Sends a group until it is acknowledged, or keeps what no destination can get. Returns `None` if the oldest
+    /// deliveries were dropped instead.
+    async fn deliver(&mut self, content: Sendable) -> Result<Option<Counts>> {
         let batch = match content {
             Sendable::Batch(batch) => batch,
             Sendable::Undecodable { bytes, reason } => {
                 self.refused.append_bytes(&bytes, &reason, self.clock.now()).await?;
                 // How many records it was is unknown; at least one.
                 RecordsRefused { records: 1, reason: &reason }.emit();
-                self.settle(deliveries, Counts { refused: 1, ..Counts::default() });
-                return Ok(());
+                return Ok(Some(Counts { refused: 1, ..Counts::default() }));
             }
         };
-        let (begun, records, settled) = (Instant::now(), batch.records.len(), self.progress.settled());
-        if let Some(lane) = &mut self.fresh {
-            lane.old_sent(self.pending.iter().take(deliveries).map(weight_of).sum());
-        }
+        let (records, settled) = (batch.records.len() as u64, self.progress.settled());
         let refused = tokio::select! {
             refused = self.destinations.deliver(batch, &mut self.progress) => refused,
             crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
-                // The group is dropped as a whole: a rest of it would be sent under another id.
-                return self.drop_oldest(crowded.max(last)).await;
+                // A group of the old lane is dropped as a whole: a rest of it would be sent under another id.
+                let last = self.progress.sending().map_or(crowded, |sending| crowded.max(sending));
+                self.drop_oldest(last).await?;
+                return Ok(None);
             }
         };
         self.write_refused(&refused).await;
         let lost = refused.len() as u64;
-        self.settle(deliveries, Counts { delivered: records as u64 - lost, refused: lost, dropped: 0 });
-        self.gather_until = (records < ENOUGH).then_some(begun + GATHER);
-        Ok(())
+        Ok(Some(Counts { delivered: records - lost, refused: lost, dropped: 0 }))
     }
 
     /// Ends the fresh lane once the old one has reached it. Returns whether it has.
@@ -194,28 +205,7 @@ impl Stage {
             self.progress.set_fresh_sending(Some(last));
             self.store().await?;
         }
-        let counts = match content {
-            Sendable::Batch(batch) => {
-                let (records, settled) = (batch.records.len() as u64, self.progress.settled());
-                let refused = tokio::select! {
-                    refused = self.destinations.deliver(batch, &mut self.progress) => refused,
-                    crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
-                        // A group of the old lane that may have been sent is dropped as a whole.
-                        let last = self.progress.sending().map_or(crowded, |sending| crowded.max(sending));
-                        self.drop_oldest(last).await?;
-                        return Ok(true);
-                    }
-                };
-                self.write_refused(&refused).await;
-                let lost = refused.len() as u64;
-                Counts { delivered: records - lost, refused: lost, dropped: 0 }
-            }
-            Sendable::Undecodable { bytes, reason } => {
-                self.refused.append_bytes(&bytes, &reason, self.clock.now()).await?;
-                RecordsRefused { records: 1, reason: &reason }.emit();
-                Counts { refused: 1, ..Counts::default() }
-            }
-        };
+        let Some(counts) = self.deliver(content).await? else { return Ok(true) };
         if let Some(lane) = &mut self.fresh {
             for delivery in lane.settle(deliveries) {
                 self.queue.settled(records_of(&delivery), weight_of(&delivery));

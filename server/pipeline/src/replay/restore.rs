@@ -74,7 +74,7 @@ pub fn store_target(store: Arc<dyn LogStore>, queue: Arc<dyn Queue>, holder: Str
     }
 }
 
-/// What leads into the store.
+/// The ports that a batch passes on its way into the store.
 #[derive(Clone)]
 struct Way {
     store: Arc<dyn LogStore>,
