@@ -35,7 +35,7 @@ const HOURS: usize = 24;
 const QUIET: Nanos = 20 * 1_000_000_000;
 /// or, while records of it keep coming, this long after its last count.
 const BUSY: Nanos = 600 * 1_000_000_000;
-/// An hour that does not change is counted again after this time.
+/// An hour that does not change is counted at the first round of a process, and again after this time.
 const AGAIN: Nanos = 6 * Hour::WIDTH;
 /// The lease runs out so long after its holder is gone.
 const LEASE: Duration = Duration::from_secs(60);
@@ -104,11 +104,8 @@ impl Auditor {
         let mut known = Known::default();
         loop {
             let started = Instant::now();
-            let round = stop.run_until_cancelled(self.round(&mut known, &gauges));
-            match round.await {
-                None => return,
-                Some(Ok(())) => {}
-                Some(Err(error)) => tracing::debug!("the loss ledger is not compared now: {error}"),
+            if let Err(error) = self.round(&mut known, &gauges, stop).await {
+                tracing::debug!("the loss ledger is not compared now: {error}");
             }
             let pause = PAUSE.max(started.elapsed() * SHARE);
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
@@ -117,10 +114,12 @@ impl Auditor {
         }
     }
 
-    async fn round(&self, known: &mut Known, gauges: &LedgerGauges) -> Result<()> {
+    async fn round(&self, known: &mut Known, gauges: &LedgerGauges, stop: &CancellationToken) -> Result<()> {
         let Needs { store, holder, documents, .. } = &*self.needs;
         let leases = store.leases();
-        if let Some(audited) = hold(&*leases, LEASE_NAME, holder, LEASE, |_| self.audit(known)).await? {
+        // A round that is stopped gives its lease back, so that the next process need not wait for it to run out.
+        let audit = async |_| stop.run_until_cancelled(self.audit(known)).await;
+        if let Some(Some(audited)) = hold(&*leases, LEASE_NAME, holder, LEASE, audit).await? {
             audited?;
         }
         gauges.set(&Summary::of(&counts(&**documents).await?));
@@ -130,6 +129,7 @@ impl Auditor {
     /// Counts the hours that are due, and notes the results.
     async fn audit(&self, known: &mut Known) -> Result<()> {
         let now = self.now();
+        let first = *known.first.get_or_insert(now);
         if known.refreshed.is_none_or(|time| now - time >= AGAIN) {
             known.hours = hours_of_store(&*self.needs.store, now).await?;
             known.refreshed = Some(now);
@@ -144,7 +144,7 @@ impl Auditor {
             let counted = counts.get(&hour).map_or(0, |count| count.counted);
             let noted = sheets.get(&hour).and_then(|sheets| sheets.iter().map(last_note).max()).unwrap_or(0);
             let wait = if noted < counted { AGAIN } else { BUSY };
-            if now - counted >= wait || (noted >= counted && now - noted >= QUIET) {
+            if counted < first || now - counted >= wait || (noted >= counted && now - noted >= QUIET) {
                 due.push((counted, hour));
             }
         }
@@ -254,11 +254,15 @@ impl Auditor {
     }
 }
 
-/// The hours of which the store has records.
+/// What the rounds of this process know.
 #[derive(Debug, Default)]
 struct Known {
+    /// Of which the store has records.
     hours: BTreeSet<Hour>,
     refreshed: Option<Nanos>,
+    /// The time of this process's first round. What became of records while no process looked is not known, so hours
+    /// that were counted before are due.
+    first: Option<Nanos>,
 }
 
 /// What is known before the store is counted.

@@ -7,7 +7,7 @@ use pipeline::{
     admit::{Ingest, IngestOptions, Submission},
     clock::Clock,
     consume,
-    loss_ledger::{Auditor, Hour, Keeper, Kept, Line, LossLedger, Needs, State, Totals},
+    loss_ledger::{Auditor, Hour, Keeper, Kept, Line, LossLedger, Needs, State, Summary, Totals},
     normalise::RawRecord,
 };
 use testkit::memory::{MemoryQueue, MemoryStore};
@@ -165,19 +165,26 @@ async fn a_killed_process_is_no_loss_and_what_was_counted_before_is_still_missed
     let line = totals(&process.lines().await, "a");
     assert_eq!((line.stored, line.missing), (15, 0), "{line:?}");
 
-    let (stop, supervisor) = (CancellationToken::new(), Supervisor::default());
-    let auditing = process.auditor.start(&supervisor, stop.clone());
-    let counted = async {
-        while process.auditor.summary().await.unwrap().hours == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    soon("the first count", counted).await;
-    stop.cancel();
-    soon("the end of the audit", auditing).await.unwrap();
+    audited_until(&process, |summary| summary.hours > 0).await;
     process.kill();
     store.lose_newest().unwrap();
     let process = Process::start(&queue, &store);
     assert_eq!(totals(&process.lines().await, "a").missing, 1);
+    // A process counts at its start what another one had counted already.
+    audited_until(&process, |summary| summary.totals.missing == 1).await;
     process.stop().await;
+}
+
+/// Runs the audit until its newest summary passes.
+async fn audited_until(process: &Process, passes: impl Fn(&Summary) -> bool) {
+    let (stop, supervisor) = (CancellationToken::new(), Supervisor::default());
+    let auditing = process.auditor.start(&supervisor, stop.clone());
+    let counted = async {
+        while !passes(&process.auditor.summary().await.unwrap()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon("the count", counted).await;
+    stop.cancel();
+    soon("the end of the audit", auditing).await.unwrap();
 }
