@@ -1,9 +1,15 @@
-//! A protobuf codec for gRPC with small buffers.
+//! Protobuf codecs for gRPC: with small buffers, and for requests that are already encoded.
 
 use std::marker::PhantomData;
 
-use prost::Message;
-use tonic::codec::{BufferSettings, Codec};
+use prost::{
+    Message,
+    bytes::{BufMut as _, Bytes},
+};
+use tonic::{
+    Status,
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 /// The initial size of the two buffers of a call, in bytes. A record or an acknowledgement fits; a batch grows them.
@@ -43,4 +49,56 @@ where
 /// The settings, also for other codecs of the same messages.
 pub fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
+
+/// Sends raw bytes and decodes responses of type `T`.
+pub struct Encoded<T>(PhantomData<T>);
+
+impl<T> Default for Encoded<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Message + Default + Send + 'static> Codec for Encoded<T> {
+    type Encode = Bytes;
+    type Decode = T;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self::default()
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> Encoder for Encoded<T> {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.reserve(item.len());
+        buffer.put(item);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        settings()
+    }
+}
+
+impl<T: Message + Default> Decoder for Encoded<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<T>, Status> {
+        T::decode(buffer).map(Some).map_err(|error| Status::internal(format!("an answer cannot be read: {error}")))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        settings()
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use chrono::DateTime;
-use flate2::{Compression, write::GzEncoder};
+use flate2::write::GzEncoder;
 use pipeline::{BatchId, Error, ErrorClass, Result};
 use reqwest::{
     Response, StatusCode,
@@ -32,7 +32,23 @@ pub(crate) struct Client {
     /// Scheme, host and port, for errors.
     name: String,
     headers: HeaderMap,
-    compress: bool,
+    compression: Compression,
+}
+
+/// How the bodies of requests are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    None,
+    Gzip,
+}
+
+impl Compression {
+    pub(crate) fn apply(self, body: Vec<u8>) -> Bytes {
+        match self {
+            Self::None => body.into(),
+            Self::Gzip => gzip(&body).into(),
+        }
+    }
 }
 
 /// An answer of status 2xx.
@@ -46,7 +62,7 @@ impl Client {
     ///
     /// # Errors
     /// `Invalid` if a secret cannot be sent; `Internal` if TLS is unusable.
-    pub(crate) fn new(to: &Destination, compress: bool) -> Result<Self> {
+    pub(crate) fn new(to: &Destination, compression: Compression) -> Result<Self> {
         let name = to.url.origin().ascii_serialization();
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization(&to.credentials) {
@@ -65,7 +81,7 @@ impl Client {
             .user_agent(concat!("logboom/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::internal(format!("{name}: no HTTP client: {error}")))?;
-        Ok(Self { inner, name, headers, compress })
+        Ok(Self { inner, name, headers, compression })
     }
 
     /// Adds a header to each request.
@@ -84,29 +100,20 @@ impl Client {
         &self.name
     }
 
-    /// Posts a body, and returns the answer of status 2xx.
+    /// Posts a body to which [`Compression::apply`] was applied, and returns the answer of status 2xx.
     ///
     /// # Errors
     /// By the status, as [`Client::refusal`] has it; `Unavailable` if there is no answer in time.
-    pub(crate) async fn post(
-        &self,
-        url: &Url,
-        content_type: &'static str,
-        id: BatchId,
-        body: Vec<u8>,
-    ) -> Result<Answer> {
+    pub(crate) async fn post(&self, url: &Url, content_type: &'static str, id: BatchId, body: Bytes) -> Result<Answer> {
         let mut request = self
             .inner
             .post(url.clone())
             .headers(self.headers.clone())
             .header(CONTENT_TYPE, content_type)
             .header("Idempotency-Key", id.to_string());
-        let body = if self.compress {
+        if self.compression == Compression::Gzip {
             request = request.header(CONTENT_ENCODING, "gzip");
-            gzip(&body)
-        } else {
-            body
-        };
+        }
         let response = request.body(body).send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
@@ -168,13 +175,13 @@ impl Client {
 ///
 /// # Errors
 /// `Invalid` for another value.
-pub(crate) fn compress(parameters: &mut Parameters) -> Result<bool> {
-    let gzip = parameters.parse("compress", "gzip or none", |text| match text {
-        "gzip" => Some(true),
-        "none" => Some(false),
+pub(crate) fn compress(parameters: &mut Parameters) -> Result<Compression> {
+    let compression = parameters.parse("compress", "gzip or none", |text| match text {
+        "gzip" => Some(Compression::Gzip),
+        "none" => Some(Compression::None),
         _ => None,
     })?;
-    Ok(gzip.unwrap_or(false))
+    Ok(compression.unwrap_or(Compression::None))
 }
 
 /// An error that is tried again after `after`, or with the follower's backoff.
@@ -223,7 +230,7 @@ fn reason(body: &[u8]) -> String {
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
     // Writing to memory does not fail.
     let _ = encoder.write_all(body);
     encoder.finish().unwrap_or_default()

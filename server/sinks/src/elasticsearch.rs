@@ -4,20 +4,21 @@
 //! data streams want it, the second one is a conflict and counts as stored. Source:
 //! <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>.
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, io::Write as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use model::{Record, StoredRecord};
+use bytes::Bytes;
+use model::StoredRecord;
 use pipeline::{BatchId, Error, Result, follow::Refused};
 use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    client::{self, Client, overloaded, unavailable},
+    client::{self, Client, Compression, overloaded, unavailable},
     destination::Destination,
     document::{self, ELASTIC},
     parameters::{self, Parameters},
-    parts::{Deliver, InParts, Limits, part_id},
+    parts::{Deliver, Encode, InParts, Limits, part_id},
     template::Template,
 };
 
@@ -36,9 +37,15 @@ pub(crate) struct Elasticsearch {
     client: Client,
     /// The URL of `_bulk`.
     url: Url,
+    documents: Arc<Documents>,
+    pause: Duration,
+}
+
+/// Encodes records as pairs of an action and a document.
+struct Documents {
     index: Template,
     action: Action,
-    pause: Duration,
+    compression: Compression,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,42 +74,12 @@ impl Elasticsearch {
         url.set_path(&format!("{prefix}/_bulk"));
         // Answers for thousands of documents are short then.
         url.set_query(Some("filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"));
-        let inner = Self {
-            client: Client::new(to, client::compress(parameters)?)?,
-            url,
-            index: Template::parse(index)?,
-            action: action.unwrap_or(Action::Index),
-            pause: to.timing.pause,
-        };
-        Ok(InParts::new(inner, PART))
-    }
-
-    /// The name of a record's index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start.
-    fn index_of(&self, record: &Record) -> String {
-        let name = self.index.render(record).to_lowercase();
-        let name = name.trim_start_matches(['_', '-', '+']);
-        match &name[..name.floor_char_boundary(INDEX_BYTES)] {
-            "" => "logs".to_owned(),
-            name => name.to_owned(),
-        }
-    }
-
-    fn body<'a>(&self, records: impl Iterator<Item = &'a StoredRecord>) -> Vec<u8> {
-        let action: &[u8] = match self.action {
-            Action::Index => b"{\"index\":{\"_index\":",
-            Action::Create => b"{\"create\":{\"_index\":",
-        };
-        let mut body = Vec::new();
-        for StoredRecord { record, .. } in records {
-            body.extend_from_slice(action);
-            document::json(&self.index_of(record), &mut body);
-            body.extend_from_slice(b",\"_id\":");
-            document::json(&record.id.to_string(), &mut body);
-            body.extend_from_slice(b"}}\n");
-            document::write(record, &ELASTIC, &mut body);
-            body.push(b'\n');
-        }
-        body
+        let compression = client::compress(parameters)?;
+        let index = Template::parse(index)?;
+        let documents = Arc::new(Documents { index, action: action.unwrap_or(Action::Index), compression });
+        let client = Client::new(to, compression)?;
+        let inner = Self { client, url, documents: Arc::clone(&documents), pause: to.timing.pause };
+        Ok(InParts::new(inner, documents, PART))
     }
 
     /// # Errors
@@ -113,7 +90,7 @@ impl Elasticsearch {
             unavailable(format!("{name} gave no answer of Elasticsearch's _bulk: {why}; check the address of the sink"))
         };
         let answer: Answer = serde_json::from_slice(body).map_err(|error| wrong(&error.to_string()))?;
-        let items: Vec<Item> = answer.items.into_iter().filter_map(|item| item.into_values().next()).collect();
+        let items: Vec<Item> = answer.items.into_iter().map(|outcome| outcome.item).collect();
         if items.len() != count {
             return Err(wrong(&format!("it has {} results for {count} documents", items.len())));
         }
@@ -126,7 +103,7 @@ impl Elasticsearch {
         let reason = || item.error.as_ref().map(Reason::text).unwrap_or_else(|| format!("status {}", item.status));
         Ok(match item.status {
             200..=299 => Verdict::Stored,
-            409 if self.action == Action::Create => Verdict::Stored,
+            409 if self.documents.action == Action::Create => Verdict::Stored,
             429 | 500..=599 => Verdict::Busy(reason()),
             // A missing privilege, an index that is closed or full, or one that may not be made.
             401 | 403 | 404 => {
@@ -140,6 +117,52 @@ impl Elasticsearch {
     }
 }
 
+impl Documents {
+    fn body<'a>(&self, records: impl Iterator<Item = &'a StoredRecord>) -> Bytes {
+        let action: &[u8] = match self.action {
+            Action::Index => b"{\"index\":{\"_index\":",
+            Action::Create => b"{\"create\":{\"_index\":",
+        };
+        let mut body = Vec::new();
+        let mut index = String::new();
+        for StoredRecord { record, .. } in records {
+            body.extend_from_slice(action);
+            index.clear();
+            self.index.render_into(record, &mut index);
+            document::json(&*index_name(&index), &mut body);
+            // Writing to memory does not fail, and an id has nothing to escape.
+            let _ = write!(body, ",\"_id\":\"{}\"}}}}\n", record.id);
+            document::write(record, &ELASTIC, &mut body);
+            body.push(b'\n');
+        }
+        self.compression.apply(body)
+    }
+}
+
+impl Encode for Documents {
+    fn encode(&self, _: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
+        Ok(self.body(records.iter()))
+    }
+}
+
+/// The name of an index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start.
+fn index_name(name: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    let cut = |name: &str| {
+        let name = name.trim_start_matches(['_', '-', '+']);
+        match &name[..name.floor_char_boundary(INDEX_BYTES)] {
+            "" => "logs".to_owned(),
+            name => name.to_owned(),
+        }
+    };
+    match name.as_bytes() {
+        [first, ..] if !b"_-+".contains(first) && name.len() <= INDEX_BYTES && name.bytes().all(is_lower) => {
+            Cow::Borrowed(name)
+        }
+        _ => Cow::Owned(cut(&name.to_lowercase())),
+    }
+}
+
 enum Verdict {
     Stored,
     Busy(String),
@@ -148,8 +171,14 @@ enum Verdict {
 
 #[derive(Deserialize)]
 struct Answer {
-    /// By the name of the action.
-    items: Vec<HashMap<String, Item>>,
+    items: Vec<Outcome>,
+}
+
+/// An item below the name of its action.
+#[derive(Deserialize)]
+struct Outcome {
+    #[serde(rename = "index", alias = "create")]
+    item: Item,
 }
 
 #[derive(Deserialize)]
@@ -182,14 +211,18 @@ impl Reason {
 
 #[async_trait]
 impl Deliver for Elasticsearch {
-    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
+    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
         let mut refused = Vec::new();
         let mut waiting: Vec<usize> = (0..records.len()).collect();
         let mut pause = self.pause;
         for attempt in 1.. {
             let documents = || waiting.iter().filter_map(|index| records.get(*index));
-            let id = if waiting.len() == records.len() { id } else { part_id(id, documents()) };
-            let answer = self.client.post(&self.url, "application/x-ndjson", id, self.body(documents())).await?;
+            let (id, body) = if waiting.len() == records.len() {
+                (id, body.clone())
+            } else {
+                (part_id(id, documents()), self.documents.body(documents()))
+            };
+            let answer = self.client.post(&self.url, "application/x-ndjson", id, body).await?;
             let mut busy = Vec::new();
             let mut why = String::new();
             for (index, item) in waiting.iter().copied().zip(self.read(&answer.body, waiting.len())?) {

@@ -2,18 +2,21 @@
 //!
 //! The header `Idempotency-Key` is the same for the same records, so a receiver that knows it stores them once.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::StoredRecord;
 use pipeline::{BatchId, Error, Result, follow::Refused};
 use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    client::{self, Client},
+    client::{self, Client, Compression},
     destination::Destination,
     document::{self, PLAIN},
     parameters::Parameters,
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, Encode, InParts, Limits},
 };
 
 /// Half of what Logboom's own door takes; other receivers have similar limits.
@@ -26,8 +29,23 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
-        let client = Client::new(to, client::compress(parameters)?)?;
-        Ok(InParts::new(Self { client, url: to.url.clone() }, PART))
+        let compression = client::compress(parameters)?;
+        let client = Client::new(to, compression)?;
+        Ok(InParts::new(Self { client, url: to.url.clone() }, Arc::new(Lines(compression)), PART))
+    }
+}
+
+/// JSON lines.
+struct Lines(Compression);
+
+impl Encode for Lines {
+    fn encode(&self, _: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
+        let mut body = Vec::new();
+        for stored in records {
+            document::write(&stored.record, &PLAIN, &mut body);
+            body.push(b'\n');
+        }
+        Ok(self.0.apply(body))
     }
 }
 
@@ -47,12 +65,7 @@ struct Rejection {
 
 #[async_trait]
 impl Deliver for Http {
-    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
-        let mut body = Vec::new();
-        for stored in records {
-            document::write(&stored.record, &PLAIN, &mut body);
-            body.push(b'\n');
-        }
+    async fn deliver(&mut self, id: BatchId, _: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
         let answer = self.client.post(&self.url, "application/x-ndjson", id, body).await?;
         let Ok(answer) = serde_json::from_slice::<Answer>(&answer.body) else { return Ok(Vec::new()) };
         if answer.rejected > answer.rejections.len() {

@@ -13,11 +13,13 @@
 //! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
 //! | `via` | the stores that passed a record on; ends loops |
 //! | `parts` | delivers a batch in parts, and resumes after an error |
+//! | `ahead` | what was prepared for the next batch |
 //! | `client`, `destination` | HTTP: limits, headers, and what a status means |
 //! | `document` | a record as JSON |
 //! | `template` | names made from a record |
 //! | `http`, `elasticsearch`, `loki`, `otlp`, `logboom` | one protocol each |
 
+mod ahead;
 mod client;
 mod definition;
 mod destination;

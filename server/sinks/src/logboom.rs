@@ -2,36 +2,46 @@
 //!
 //! The id of the batch goes along, so the receiver stores a batch once, however often it is sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::{Record, StoredRecord, Value, limits};
 use pipeline::{BatchId, Error, Result, follow::Refused};
+use prost::Message as _;
 use tonic::{
     Code, Request, Status,
+    client::Grpc,
     codec::CompressionEncoding,
+    codegen::http::uri::PathAndQuery,
     metadata::{Ascii, MetadataValue},
     transport::{Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_types::StatusExt as _;
-use wire::v1::{self, PushRequest, attribute, log_service_client::LogServiceClient};
+use wire::{
+    codec::Encoded,
+    v1::{self, PushRequest, PushResponse, attribute},
+};
 
 use crate::{
     client::{self, overloaded, unavailable},
     destination::Destination,
     parameters::Parameters,
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, Encode, InParts, Limits},
 };
 
 /// Half of what the server takes, because the sizes are estimates.
 const PART: Limits = Limits { records: limits::RECORDS_PER_BATCH, bytes: limits::BATCH_BYTES / 2 };
+const PUSH: &str = "/logboom.v1.LogService/Push";
+/// The number of the field `records` in [`PushRequest`].
+const RECORDS: u32 = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Logboom {
     endpoint: Endpoint,
     compression: Option<CompressionEncoding>,
     /// Made with the first batch, because it needs a runtime and a definition is parsed without one.
-    client: Option<LogServiceClient<Channel>>,
+    client: Option<Grpc<Channel>>,
     /// Scheme, host and port, for errors.
     name: String,
     authorization: Option<MetadataValue<Ascii>>,
@@ -71,15 +81,23 @@ impl Logboom {
         }
         let compression = compression.flatten();
         let inner = Self { endpoint, compression, client: None, name, authorization, timeout: to.timing.request };
-        Ok(InParts::new(inner, PART))
+        Ok(InParts::new(inner, Arc::new(Requests), PART))
     }
 
-    fn client(&mut self) -> &mut LogServiceClient<Channel> {
+    fn client(&mut self) -> &mut Grpc<Channel> {
         let (endpoint, compression) = (&self.endpoint, self.compression);
         self.client.get_or_insert_with(|| {
-            let client = LogServiceClient::new(endpoint.connect_lazy());
-            compression.into_iter().fold(client, LogServiceClient::send_compressed)
+            let client = Grpc::new(endpoint.connect_lazy());
+            compression.into_iter().fold(client, Grpc::send_compressed)
         })
+    }
+
+    async fn push(&mut self, request: Request<Bytes>) -> std::result::Result<PushResponse, Status> {
+        let client = self.client();
+        let not_ready = |error: tonic::transport::Error| Status::from_error(error.into());
+        client.ready().await.map_err(not_ready)?;
+        let answer = client.unary(request, PathAndQuery::from_static(PUSH), Encoded::<PushResponse>::default()).await?;
+        Ok(answer.into_inner())
     }
 
     /// The error of a status. The server's own texts name the way out.
@@ -105,46 +123,68 @@ impl Logboom {
     }
 }
 
+/// [`PushRequest`].
+struct Requests;
+
+impl Encode for Requests {
+    fn encode(&self, id: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
+        let mut body = PushRequest { batch_id: id.0.to_vec(), ..PushRequest::default() }.encode_to_vec();
+        // One message for all records: making each of them anew cost as much as encoding it.
+        let mut message = v1::Record::default();
+        for stored in records {
+            fill(&mut message, &stored.record);
+            prost::encoding::message::encode(RECORDS, &message, &mut body);
+        }
+        Ok(body.into())
+    }
+}
+
 #[async_trait]
 impl Deliver for Logboom {
-    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
-        let mut request = Request::new(PushRequest {
-            batch_id: id.0.to_vec(),
-            records: records.iter().map(|stored| wire_record(&stored.record)).collect(),
-            ..PushRequest::default()
-        });
+    async fn deliver(&mut self, _: BatchId, _: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
+        let mut request = Request::new(body);
         if let Some(value) = &self.authorization {
             request.metadata_mut().insert("authorization", value.clone());
         }
-        let answer = tokio::time::timeout(self.timeout, self.client().push(request))
+        let answer = tokio::time::timeout(self.timeout, self.push(request))
             .await
             .map_err(|_| unavailable(format!("{}: no answer in {:?}; is it overloaded?", self.name, self.timeout)))?
             .map_err(|status| self.refusal(&status))?;
-        let rejected = answer.into_inner().rejected.into_iter();
+        let rejected = answer.rejected.into_iter();
         let refused = |v1::Rejection { index, reason }| Refused { index: index as usize, reason };
         Ok(rejected.map(refused).collect())
     }
 }
 
-fn wire_record(record: &Record) -> v1::Record {
-    let attribute = |(key, value): &(model::Text, Value)| v1::Attribute {
-        key: key.to_string(),
-        value: Some(match value {
-            Value::Bool(value) => attribute::Value::Boolean(*value),
-            Value::Int(value) => attribute::Value::Integer(*value),
-            Value::Float(value) => attribute::Value::Number(*value),
-            Value::Text(text) => attribute::Value::Text(text.to_string()),
-        }),
-    };
-    v1::Record {
-        time_unix_nano: record.time,
-        severity: record.severity.number().into(),
-        level: record.level.to_string(),
-        service: record.service.to_string(),
-        node: record.node.to_string(),
-        message: record.message.clone(),
-        attributes: record.attributes.iter().map(attribute).collect(),
-        trace_id: record.trace_id.map(Vec::from).unwrap_or_default(),
-        span_id: record.span_id.map(Vec::from).unwrap_or_default(),
+/// Replaces the fields of a message by those of a record, and keeps its allocations.
+fn fill(message: &mut v1::Record, record: &Record) {
+    message.time_unix_nano = record.time;
+    message.severity = record.severity.number().into();
+    let texts = [
+        (&mut message.level, record.level.as_str()),
+        (&mut message.service, record.service.as_str()),
+        (&mut message.node, record.node.as_str()),
+        (&mut message.message, record.message.as_str()),
+    ];
+    for (to, text) in texts {
+        text.clone_into(to);
     }
+    message.attributes.resize_with(record.attributes.len(), v1::Attribute::default);
+    for (to, (key, value)) in message.attributes.iter_mut().zip(&record.attributes) {
+        key.as_str().clone_into(&mut to.key);
+        to.value = Some(match (value, to.value.take()) {
+            (Value::Bool(value), _) => attribute::Value::Boolean(*value),
+            (Value::Int(value), _) => attribute::Value::Integer(*value),
+            (Value::Float(value), _) => attribute::Value::Number(*value),
+            (Value::Text(text), Some(attribute::Value::Text(mut to))) => {
+                text.as_str().clone_into(&mut to);
+                attribute::Value::Text(to)
+            }
+            (Value::Text(text), _) => attribute::Value::Text(text.to_string()),
+        });
+    }
+    message.trace_id.clear();
+    message.trace_id.extend(record.trace_id.into_iter().flatten());
+    message.span_id.clear();
+    message.span_id.extend(record.span_id.into_iter().flatten());
 }

@@ -4,9 +4,10 @@
 //! own. Ids and attributes are structured metadata. Its names have letters, digits and `_` only, because LogQL reads
 //! no others. Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::{Record, StoredRecord, hex};
 use pipeline::{
     BatchId, Error, Result,
@@ -16,10 +17,10 @@ use prost::Message as _;
 use url::Url;
 
 use crate::{
-    client::Client,
+    client::{Client, Compression},
     destination::Destination,
     parameters::Parameters,
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, Encode, InParts, Limits},
 };
 
 /// Well below the burst of 6 MB that Loki allows by default.
@@ -37,11 +38,11 @@ pub(crate) struct Loki {
 
 impl Loki {
     pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
-        let mut client = Client::new(to, false)?;
+        let mut client = Client::new(to, Compression::None)?;
         if let Some(tenant) = parameters.parse("tenant", "a name", |text| is_tenant(text).then(|| text.to_owned()))? {
             client = client.with_header(TENANT, &tenant)?;
         }
-        Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, PART))
+        Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, Arc::new(Requests), PART))
     }
 }
 
@@ -51,13 +52,21 @@ fn is_tenant(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte))
 }
 
+/// [`PushRequest`], compressed.
+struct Requests;
+
+impl Encode for Requests {
+    fn encode(&self, _: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
+        let plain = push(records).encode_to_vec();
+        let body = snap::raw::Encoder::new().compress_vec(&plain);
+        let body = body.map_err(|error| Error::invalid(format!("the request cannot be compressed: {error}")))?;
+        Ok(body.into())
+    }
+}
+
 #[async_trait]
 impl Deliver for Loki {
-    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
-        let plain = push(records).encode_to_vec();
-        let body = snap::raw::Encoder::new()
-            .compress_vec(&plain)
-            .map_err(|error| Error::invalid(format!("the request cannot be compressed: {error}")))?;
+    async fn deliver(&mut self, id: BatchId, _: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
         self.client.post(&self.url, "application/x-protobuf", id, body).await?;
         Ok(Vec::new())
     }

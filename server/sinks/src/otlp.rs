@@ -5,7 +5,10 @@
 //! some of them may be stored at the collector too, and none is lost. Requests are small for that reason.
 //! Source: <https://opentelemetry.io/docs/specs/otlp/#partial-success>.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::{Record, StoredRecord, Value};
 use opentelemetry_proto::tonic::{
     collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
@@ -18,10 +21,10 @@ use prost::Message as _;
 use url::Url;
 
 use crate::{
-    client::{self, Client, unavailable},
+    client::{self, Client, Compression, unavailable},
     destination::Destination,
     parameters::Parameters,
-    parts::{Deliver, InParts, Limits},
+    parts::{Deliver, Encode, InParts, Limits},
 };
 
 const PART: Limits = Limits { records: 500, bytes: 2 << 20 };
@@ -34,15 +37,24 @@ pub(crate) struct Otlp {
 
 impl Otlp {
     pub(crate) fn new(to: &Destination, parameters: &mut Parameters) -> Result<InParts<Self>> {
-        let client = Client::new(to, client::compress(parameters)?)?;
-        Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, PART))
+        let compression = client::compress(parameters)?;
+        let client = Client::new(to, compression)?;
+        Ok(InParts::new(Self { client, url: to.url_with_path(PATH) }, Arc::new(Requests(compression)), PART))
+    }
+}
+
+/// `ExportLogsServiceRequest`.
+struct Requests(Compression);
+
+impl Encode for Requests {
+    fn encode(&self, _: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
+        Ok(self.0.apply(request(records).encode_to_vec()))
     }
 }
 
 #[async_trait]
 impl Deliver for Otlp {
-    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord]) -> Result<Vec<Refused>> {
-        let body = request(records).encode_to_vec();
+    async fn deliver(&mut self, id: BatchId, records: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
         let answer = self.client.post(&self.url, "application/x-protobuf", id, body).await?;
         let name = self.client.name();
         let answer = ExportLogsServiceResponse::decode(answer.body).map_err(|error| {

@@ -101,14 +101,7 @@ impl Template {
         }
     }
 
-    /// Fills in the fields from a record.
-    pub(crate) fn render(&self, record: &Record) -> String {
-        let mut text = String::new();
-        self.render_into(record, &mut text);
-        text
-    }
-
-    /// Like [`Template::render`], appended to a text.
+    /// Fills in the fields from a record, and appends the result to a text.
     pub(crate) fn render_into(&self, record: &Record, text: &mut String) {
         let mut time = None;
         for part in &self.parts {
@@ -181,6 +174,12 @@ mod tests {
         }
     }
 
+    fn rendered(template: &str, record: &Record) -> String {
+        let mut text = String::new();
+        Template::parse(template).unwrap().render_into(record, &mut text);
+        text
+    }
+
     #[test]
     fn fields_are_filled_in_from_the_record() {
         let record = record("goods", "web-1", "info", "2026-01-02T03:04:05+09:00");
@@ -191,7 +190,7 @@ mod tests {
             ("/var/{node}/{level}/{HH}", "/var/web-1/info/18"),
             ("{yyyy}{yyyy}", "20262026"),
         ] {
-            assert_eq!(Template::parse(template).unwrap().render(&record), text, "{template}");
+            assert_eq!(rendered(template, &record), text, "{template}");
         }
     }
 
@@ -228,7 +227,7 @@ mod tests {
             (&dots, "_"),
         ] {
             let record = record(service, "", "", "2026-01-02T03:04:05Z");
-            assert_eq!(Template::parse("{service}").unwrap().render(&record), text, "{service:?}");
+            assert_eq!(rendered("{service}", &record), text, "{service:?}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! Sending one batch: what followers and the relay share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::StoredRecord;
 
-use super::{Outgoing, Refused, Sink};
+use super::{Outgoing, Prepare, Refused, Sink};
 use crate::{Error, ErrorClass, Result};
 
 /// Small batches are gathered for this long after the batch before them, so that each costs one request.
@@ -28,6 +28,11 @@ pub(crate) struct Opened {
 impl Opened {
     pub(crate) fn new(sink: Box<dyn Sink>) -> Self {
         Self { sink, is_closed: true }
+    }
+
+    /// As [`Sink::preparer`].
+    pub(crate) fn preparer(&self) -> Option<Arc<dyn Prepare>> {
+        self.sink.preparer()
     }
 
     /// Sends the batch after the one that left `mark`, and replaces `mark`.

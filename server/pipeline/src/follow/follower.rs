@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Definition, Outgoing, Start,
+    ahead::prepared,
     attempts::{ENOUGH, FIRST_WAIT, GATHER, Halving, LAST_STORE, Opened, Refusal},
     cursor::Cursor,
     letters::dead_letters,
@@ -186,7 +187,8 @@ impl Turn<'_> {
 
     /// Sends a batch until it is acknowledged, moves the cursor, and returns the batch after it if there is one.
     ///
-    /// With a backlog, the next batch is read meanwhile, so a sink holds up to two batches in memory.
+    /// With a backlog, the next batch is read and prepared meanwhile, so a sink holds up to two batches in memory, each
+    /// also in the form in which it is sent.
     async fn deliver(&mut self, found: Found) -> Result<Option<Found>> {
         let begun = Instant::now();
         let upto = found.upto;
@@ -207,7 +209,13 @@ impl Turn<'_> {
         self.follower.status.change(|progress| progress.waiting_since = oldest);
         let (records, is_small) = (found.records.len(), found.records.len() < ENOUGH);
         let mut source = found.is_full().then(|| self.follower.source.take());
-        let read_meanwhile = async { Some(source.as_mut()?.next(upto).await) };
+        let (preparer, name) = (self.sink.preparer(), self.follower.definition.name.clone());
+        let read_meanwhile = async {
+            Some(match source.as_mut()?.next(upto).await {
+                Ok(found) => prepared(preparer, &name, found).await,
+                Err(error) => Err(error),
+            })
+        };
         let (refused, read_meanwhile) = tokio::join!(self.send(found.records), read_meanwhile);
         let refused = refused?;
         if let Some(source) = source {

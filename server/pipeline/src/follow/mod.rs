@@ -7,6 +7,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `ahead` | preparing the next batch while one is delivered |
 //! | `attempts` | sending one batch: what followers and the relay share |
 //! | `cursor` | the document with the progress of a follower |
 //! | `follower` | the loop: read, send, acknowledge, retry |
@@ -16,6 +17,7 @@
 //! | `store_id` | the id of the store, which ends loops of forwarded records |
 //! | `status` | what System, the API and `/metrics` show of each follower |
 
+pub(crate) mod ahead;
 pub(crate) mod attempts;
 mod cursor;
 mod follower;
@@ -61,6 +63,11 @@ pub trait Sink: Send + 'static {
     /// As [`Sink::send`], except that `Invalid` is retried too.
     async fn open(&mut self, mark: Option<&str>) -> Result<()>;
 
+    /// What prepares batches for this sink while it delivers another one; `None` if there is nothing to prepare.
+    fn preparer(&self) -> Option<Arc<dyn Prepare>> {
+        None
+    }
+
     /// Delivers all records in order. Returns once the destination has acknowledged them.
     ///
     /// A batch may be sent again, after an error or a crash: then with the same id, the same first record, and the
@@ -73,6 +80,16 @@ pub trait Sink: Send + 'static {
     /// a dead letter. Other classes are retried like `Unavailable`. The text names the destination without secrets,
     /// and a way out. Every wait inside has a limit.
     async fn send(&mut self, batch: &Outgoing) -> Result<Sent>;
+}
+
+/// Prepares the next batch of a sink, such as by encoding it, while the sink delivers the batch before it.
+pub trait Prepare: Send + Sync + 'static {
+    /// Prepares a batch for [`Sink::send`] and keeps the result until the batch is sent. Replaces a batch that was
+    /// prepared before and not sent, so a sink holds one prepared batch in memory besides the one under way.
+    ///
+    /// Runs on a thread for blocking work. Neither waits nor fails: what cannot be prepared is reported by
+    /// [`Sink::send`], which also takes batches that were not prepared.
+    fn prepare(&self, batch: &Outgoing);
 }
 
 /// A batch of matching records on its way to a sink: 1 to [`RECORDS`] of them, in position order.

@@ -3,10 +3,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use model::{Position, Query, StoredRecord};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{BYTES, RECORDS};
 use crate::{
-    Block, LogStore, ReadLimit, Result,
+    Block, Error, LogStore, ReadLimit, Result,
     live::{LiveHub, Read},
 };
 
@@ -21,6 +22,15 @@ pub(super) struct Source {
     pub(super) live: Arc<LiveHub>,
     pub(super) query: Query,
     ahead: Ahead,
+    /// The read after `ahead`, so that the sink does not wait for it.
+    reading: Option<Reading>,
+}
+
+/// A read from the store in a task of its own.
+struct Reading {
+    after: Position,
+    upto: Position,
+    task: AbortOnDropHandle<Result<Vec<StoredRecord>>>,
 }
 
 /// Matching records that were read ahead and not yet returned.
@@ -66,7 +76,7 @@ impl Found {
 
 impl Source {
     pub(super) fn new(store: Arc<dyn LogStore>, live: Arc<LiveHub>, query: Query) -> Self {
-        Self { store, live, query, ahead: Ahead::default() }
+        Self { store, live, query, ahead: Ahead::default(), reading: None }
     }
 
     /// Takes over what was read ahead, so that a task can read on while this one is borrowed.
@@ -76,6 +86,7 @@ impl Source {
             live: Arc::clone(&self.live),
             query: self.query.clone(),
             ahead: std::mem::take(&mut self.ahead),
+            reading: self.reading.take(),
         }
     }
 
@@ -94,11 +105,7 @@ impl Source {
             match self.live.read(found.upto) {
                 Read::Blocks(blocks) if blocks.is_empty() => break,
                 Read::Blocks(blocks) => self.examine(&blocks, &mut found).await,
-                Read::Before(floor) => {
-                    let (store, query) = (&self.store, &self.query);
-                    let read = |after, limit| store.read_after(after, floor, query, limit);
-                    self.ahead.read(found.upto, floor, read).await?;
-                }
+                Read::Before(floor) => self.read_ahead(found.upto, floor).await?,
             }
         }
         Ok(found)
@@ -108,6 +115,27 @@ impl Source {
     pub(super) async fn again(&mut self, after: Position, upto: Position) -> Result<Found> {
         let records = self.store.read_after(after, upto, &self.query, ReadLimit::of_records(RECORDS)).await?;
         Ok(Found::again(records, upto))
+    }
+
+    /// Reads from the store, and begins the read after that if there is more.
+    async fn read_ahead(&mut self, after: Position, floor: Position) -> Result<()> {
+        let reading = self.reading.take().filter(|reading| reading.after == after);
+        let upto = reading.as_ref().map_or(floor, |reading| reading.upto);
+        let (store, query) = (&self.store, &self.query);
+        let read = |after, limit| async move {
+            match reading {
+                Some(Reading { task, .. }) => task.await.map_err(|error| Error::internal(error.to_string()))?,
+                None => store.read_after(after, upto, query, limit).await,
+            }
+        };
+        self.ahead.read(after, upto, read).await?;
+        let after = self.ahead.upto;
+        if after < upto {
+            let (store, query) = (Arc::clone(store), query.clone());
+            let task = tokio::spawn(async move { store.read_after(after, floor, &query, READ_AHEAD).await });
+            self.reading = Some(Reading { after, upto: floor, task: AbortOnDropHandle::new(task) });
+        }
+        Ok(())
     }
 
     async fn examine(&self, blocks: &[Block], found: &mut Found) {

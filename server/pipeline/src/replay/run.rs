@@ -20,6 +20,7 @@ use crate::{
     events::ReplayMeters,
     follow::{
         Outgoing,
+        ahead::prepared,
         attempts::{FIRST_WAIT, Halving, LAST_STORE, Opened, Refusal},
         letters::dead_letters,
         source::{Ahead, Found},
@@ -182,7 +183,9 @@ impl Run {
         }
         let records = found.records.len() as u64;
         let Self { batches, sink, progress, store, meters } = self;
-        let (refused, ahead) = tokio::join!(send(sink, progress, meters, found.records), batches.next(upto));
+        let (preparer, name) = (sink.preparer(), batch_owner(progress));
+        let read = async { prepared(preparer, &name, batches.next(upto).await?).await };
+        let (refused, ahead) = tokio::join!(send(sink, progress, meters, found.records), read);
         let refused = refused?;
         dead_letters(&**store, &progress.replay.sink, &refused).await?;
         let lost = refused.len() as u64;
@@ -200,6 +203,12 @@ impl Run {
     }
 }
 
+/// The owner of the batch ids: the replay and not the sink. A receiver that lost its records may still know the ids of the
+/// batches that brought them.
+fn batch_owner(progress: &Progress) -> String {
+    format!("{} replay {}", progress.replay.sink, progress.replay.id)
+}
+
 /// Sends all records; returns those that were refused, with the reasons.
 async fn send(
     sink: &mut Opened,
@@ -207,9 +216,7 @@ async fn send(
     meters: &ReplayMeters,
     records: Vec<StoredRecord>,
 ) -> Result<Vec<Refusal>> {
-    // The ids of the batches belong to the replay: a receiver that lost its records may still know the ids of the
-    // batches that brought them.
-    let name = format!("{} replay {}", progress.replay.sink, progress.replay.id);
+    let name = batch_owner(progress);
     let mut halving = Halving::new(&name, Outgoing::new(&name, records));
     let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     let mut mark = progress.replay.mark.clone();

@@ -3,6 +3,7 @@
 //! A [`Receiver`] is the destination. It outlives the nodes, and a script decides its answers. A [`Node`] is a process
 //! with a hub and followers over a store that several nodes share.
 
+mod ahead;
 mod archived;
 mod deliver;
 mod faults;
