@@ -3,7 +3,7 @@
 # VICTORIA_LOGS=/path/to/victoria-logs, measures that as well in the same run.
 #
 #  BENCH_RECORDS=5000000   the number of records to load
-#  BENCH=sinks             only the sinks; `main` is everything else
+#  BENCH=sinks             only the sinks; `agent`: only an agent; `main`: everything else
 #  BENCH_FOLDER=/tmp       the folder for the data of the run
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -15,3 +15,4 @@ say "measuring; this takes some minutes, and wants the machine for itself"
 export LOGBOOM_PROGRAM="$target/release/logboom" LOADGEN_PROGRAM="$target/release/loadgen" PYTHONDONTWRITEBYTECODE=1
 [[ "${BENCH:-main}" != main ]] || python3 scripts/bench.py
 [[ "${BENCH:-sinks}" != sinks ]] || python3 scripts/bench_sinks.py
+[[ "${BENCH:-agent}" != agent ]] || python3 scripts/bench_agent.py

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Measures an agent, from outside, and prints one table. Started by scripts/bench.sh after bench_sinks.py.
+
+The destination is away: what is measured is what the agent does until records are durable on its disk.
+"""
+
+import os
+import re
+import shutil
+import sys
+import time
+
+from bench import PROGRAM, RECORDS, Logboom, free_port, load, table
+
+RECORDS = min(RECORDS, 500_000)
+# The bytes of the file that is tailed, in lines of 1 kB.
+FILE_BYTES = int(os.environ.get("BENCH_FILE_BYTES", 1_000_000_000))
+LINE_BYTES = 1000
+# How long the agent is idle before its memory is read, in seconds.
+IDLE = 5
+
+
+class Agent(Logboom):
+    def command(self):
+        return [
+            PROGRAM, "agent", "--to", f"http://127.0.0.1:{free_port()}", "--data", self.folder / "data",
+            "--log", "warn", "--listen", f"127.0.0.1:{self.port}", "--max-disk", "4GiB", *self.options,
+        ]  # fmt: skip
+
+    ready = "/healthz"
+
+    def metric(self, name):
+        found = re.search(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", self.get("/metrics")[1].decode(), re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+def measure_idle():
+    agent = Agent()
+    agent.start()
+    time.sleep(IDLE)
+    figures = {"an idle agent, memory, MB": [agent.memory("VmRSS")]}
+    agent.remove()
+    return figures
+
+
+def measure_put():
+    """One record a request, over 256 connections that are kept open."""
+    agent = Agent()
+    agent.start()
+    options = ["--records", RECORDS, "--batch", 1, "--connections", 256, "--in-flight", 1]
+    report = load(agent, "http", *options, url=f"http://127.0.0.1:{agent.port}/put")
+    figures = {
+        "POST /put, one record each, records/s": [report["records_per_second"]],
+        "… CPU of the agent, µs a record": [agent.cpu() / RECORDS * 1e6],
+        "… peak memory, MB": [agent.memory()],
+    }
+    agent.remove()
+    return figures
+
+
+def measure_file():
+    """A file of lines that is there at the start, until its last line is in the queue."""
+    agent = Agent()
+    file = agent.folder / "lines.log"
+    lines = FILE_BYTES // LINE_BYTES
+    with open(file, "w") as out:
+        for number in range(lines):
+            out.write(f"{number:09} {'request served in the usual time ' * 30}"[: LINE_BYTES - 1] + "\n")
+    agent.options = ["--file", str(file)]
+    begun = time.monotonic()
+    agent.start()
+    until = begun + 120
+    while agent.metric("logboom_agent_waiting_records") < lines:
+        if time.monotonic() > until:
+            sys.exit(f"the agent did not read {file} in time: {agent.get('/healthz')[1].decode()}")
+        time.sleep(0.02)
+    seconds = time.monotonic() - begun
+    figures = {
+        "a file of 1 kB lines, MB/s": [FILE_BYTES / seconds / 1e6],
+        "… CPU of the agent, µs a line": [agent.cpu() / lines * 1e6],
+        "… peak memory, MB": [agent.memory()],
+    }
+    agent.remove()
+    return figures
+
+
+def main():
+    table("agent", measure_idle() | measure_put() | measure_file(), ["Logboom"])
+
+
+if __name__ == "__main__":
+    main()
