@@ -1,6 +1,5 @@
 //! The doors of the server, as clients: send a batch, return its result.
 
-mod codec;
 mod http;
 mod socket;
 mod stream;

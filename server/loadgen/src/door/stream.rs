@@ -7,9 +7,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
-use wire::v1::{StreamResponse, stream_response::Event};
+use wire::{
+    codec::Encoded,
+    v1::{StreamResponse, stream_response::Event},
+};
 
-use super::{Fate, codec::Encoded};
+use super::Fate;
 
 /// An open stream.
 pub(crate) struct OpenStream {
@@ -31,7 +34,7 @@ pub(crate) async fn stream(channel: Channel) -> Result<OpenStream, Status> {
     client.ready().await.map_err(|error| Status::unavailable(format!("not connected: {error}")))?;
     let path = PathAndQuery::from_static("/logboom.v1.LogService/Stream");
     let request = Request::new(ReceiverStream::new(outgoing));
-    let mut incoming = client.streaming(request, path, Encoded::<StreamResponse>::new()).await?.into_inner();
+    let mut incoming = client.streaming(request, path, Encoded::<StreamResponse>::default()).await?.into_inner();
     let window = match incoming.message().await?.and_then(|answer| answer.event) {
         Some(Event::Window(window)) => (window.batches as usize).max(1),
         other => return Err(Status::internal(format!("the stream began with {other:?} instead of its window"))),

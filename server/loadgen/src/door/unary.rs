@@ -2,9 +2,9 @@
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
-use wire::{logger::LogResponse, v1::PushResponse};
+use wire::{codec::Encoded, logger::LogResponse, v1::PushResponse};
 
-use super::{Fate, Parcel, codec::Encoded};
+use super::{Fate, Parcel};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnaryMethod {
@@ -38,7 +38,7 @@ impl UnaryDoor {
         let path = PathAndQuery::from_static("/logboom.v1.LogService/Push");
         self.ready().await?;
         let request = Request::new(parcel.body.clone());
-        let answer = self.client.unary(request, path, Encoded::<PushResponse>::new()).await?.into_inner();
+        let answer = self.client.unary(request, path, Encoded::<PushResponse>::default()).await?.into_inner();
         Ok(Fate::Acknowledged { refused: answer.rejected.iter().map(|rejection| rejection.index).collect() })
     }
 
@@ -46,7 +46,7 @@ impl UnaryDoor {
         let path = PathAndQuery::from_static("/LoggerService.Logger/SendLog");
         self.ready().await?;
         let request = Request::new(parcel.body.clone());
-        let answer = self.client.unary(request, path, Encoded::<LogResponse>::new()).await?.into_inner();
+        let answer = self.client.unary(request, path, Encoded::<LogResponse>::default()).await?.into_inner();
         Ok(if answer.success {
             Fate::Acknowledged { refused: Vec::new() }
         } else {
@@ -58,7 +58,8 @@ impl UnaryDoor {
         let path = PathAndQuery::from_static("/opentelemetry.proto.collector.logs.v1.LogsService/Export");
         self.ready().await?;
         let request = Request::new(parcel.body.clone());
-        let answer = self.client.unary(request, path, Encoded::<ExportLogsServiceResponse>::new()).await?.into_inner();
+        let answer =
+            self.client.unary(request, path, Encoded::<ExportLogsServiceResponse>::default()).await?.into_inner();
         // The response does not identify the refused records.
         Ok(match answer.partial_success {
             None => Fate::Acknowledged { refused: Vec::new() },

@@ -4,11 +4,9 @@
 //! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so [`handshake`]
 //! recognises clients by their headers.
 
-use std::borrow::Cow;
-
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, map_response},
     response::{IntoResponse, Response},
@@ -20,7 +18,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{IngestState, Outcome, Payload, Refused, problem, store};
+use super::{
+    IngestState, Payload, Refused,
+    bulk_answer::{BulkAnswer, Created, Filter},
+    problem, store,
+};
 
 /// The reported version: the first that matches these responses.
 const VERSION: &str = "8.17.0";
@@ -189,13 +191,19 @@ async fn acknowledged(headers: HeaderMap) -> Response {
     Answer::ok(json!({ "acknowledged": true })).into_response_for(&headers)
 }
 
-async fn bulk(state: State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
-    bulk_into(state, Path(String::new()), headers, body).await
+async fn bulk(
+    state: State<IngestState>,
+    filter: Result<Query<Filter>, QueryRejection>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    bulk_into(state, Path(String::new()), filter, headers, body).await
 }
 
 async fn bulk_into(
     State(state): State<IngestState>,
     Path(index): Path<String>,
+    filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
@@ -211,123 +219,11 @@ async fn bulk_into(
     };
     match stored.await {
         Ok((outcome, actions)) => {
-            let took = began.elapsed().as_millis() as u64;
-            let answer = BulkAnswer { took, errors: !outcome.rejected.is_empty(), items: items(&actions, &outcome) };
-            Answer::ok(answer).into_response_for(&headers)
+            let is_brief = filter.is_ok_and(|Query(filter)| filter.is_brief());
+            Answer::ok(BulkAnswer::new(&actions, &outcome, began.elapsed(), is_brief)).into_response_for(&headers)
         }
         Err(error) => refused(&error, &headers),
     }
-}
-
-#[derive(Serialize)]
-struct BulkAnswer<'a> {
-    took: u64,
-    errors: bool,
-    items: Vec<Item<'a>>,
-}
-
-/// The result of an action, keyed by its kind.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Item<'a> {
-    Index(Done<'a>),
-    Create(Done<'a>),
-    Update(Done<'a>),
-    Delete(Done<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Done<'a> {
-    Created(Created<'a>),
-    Refused(RefusedItem<'a>),
-}
-
-/// The result of one document. It cannot be retrieved by this id.
-#[derive(Serialize)]
-struct Created<'a> {
-    #[serde(rename = "_index")]
-    index: &'a str,
-    #[serde(rename = "_id")]
-    id: Cow<'a, str>,
-    #[serde(rename = "_version")]
-    version: u8,
-    result: &'static str,
-    #[serde(rename = "_shards")]
-    shards: Shards,
-    #[serde(rename = "_seq_no")]
-    seq_no: u8,
-    #[serde(rename = "_primary_term")]
-    primary_term: u8,
-    status: u16,
-}
-
-#[derive(Serialize)]
-struct Shards {
-    total: u8,
-    successful: u8,
-    failed: u8,
-}
-
-#[derive(Serialize)]
-struct RefusedItem<'a> {
-    #[serde(rename = "_index")]
-    index: &'a str,
-    #[serde(rename = "_id")]
-    id: Option<&'a str>,
-    status: u16,
-    error: Reason<'a>,
-}
-
-#[derive(Serialize)]
-struct Reason<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    reason: &'a str,
-}
-
-impl<'a> Created<'a> {
-    /// `request` generates the ids of documents without one.
-    fn new(action: &'a Action, request: Uuid, place: usize) -> Self {
-        let id = match &action.id {
-            Some(id) => Cow::Borrowed(id.as_str()),
-            None => Cow::Owned(format!("{}-{place}", request.simple())),
-        };
-        let shards = Shards { total: 1, successful: 1, failed: 0 };
-        Self {
-            index: &action.index,
-            id,
-            version: 1,
-            result: "created",
-            shards,
-            seq_no: 0,
-            primary_term: 1,
-            status: 201,
-        }
-    }
-}
-
-fn items<'a>(actions: &'a [Action], outcome: &'a Outcome) -> Vec<Item<'a>> {
-    let request = Uuid::now_v7();
-    let mut rejected = outcome.rejected.iter().peekable();
-    let item = |(place, action): (usize, &'a Action)| {
-        let (item, fault): (fn(Done<'a>) -> Item<'a>, _) = match action.kind {
-            Kind::Index => (Item::Index, "document_parsing_exception"),
-            Kind::Create => (Item::Create, "document_parsing_exception"),
-            Kind::Update => (Item::Update, "illegal_argument_exception"),
-            Kind::Delete => (Item::Delete, "illegal_argument_exception"),
-        };
-        item(match rejected.next_if(|rejection| rejection.index == place) {
-            None => Done::Created(Created::new(action, request, place)),
-            Some(rejection) => Done::Refused(RefusedItem {
-                index: &action.index,
-                id: action.id.as_deref(),
-                status: 400,
-                error: Reason { kind: fault, reason: &rejection.reason },
-            }),
-        })
-    };
-    actions.iter().enumerate().map(item).collect()
 }
 
 async fn document(
@@ -402,20 +298,5 @@ mod tests {
         ] {
             assert!(!is_client(&other), "{other:?}");
         }
-    }
-
-    #[test]
-    fn an_item_answers_each_action_in_its_place() {
-        let action = |kind, id: &str| Action { kind, index: "i".into(), id: Some(id.into()) };
-        let actions = [action(Kind::Index, "a"), action(Kind::Delete, "b"), action(Kind::Create, "c")];
-        let rejected = vec![pipeline::normalise::Rejection { index: 1, reason: "no".into() }];
-        let outcome = Outcome { accepted: 2, rejected, repeated: false };
-        let items = serde_json::to_value(items(&actions, &outcome)).unwrap();
-        assert_eq!((&items[0]["index"]["status"], &items[0]["index"]["_id"]), (&json!(201), &json!("a")));
-        assert_eq!(
-            (&items[1]["delete"]["status"], &items[1]["delete"]["error"]["reason"]),
-            (&json!(400), &json!("no"))
-        );
-        assert_eq!(items[2]["create"]["result"], json!("created"));
     }
 }

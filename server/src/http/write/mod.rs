@@ -2,6 +2,7 @@
 //! records.
 
 mod body;
+mod bulk_answer;
 mod elastic;
 mod idempotency;
 mod inflate;
