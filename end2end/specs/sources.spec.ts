@@ -247,7 +247,7 @@ test('S3: keeps a second copy by day for 7 days (older days leave it, and it out
   const options = ['--archive', `file://${archive}`, '--archive-every', '1s', '--archive-grace', '0s'];
   const days = () => (existsSync(archive) ? readdirSync(archive).filter((name) => existsSync(join(archive, name, 'manifest.json'))).sort() : []);
   const closed = (count: number) => numbers(count, 1).map(day).sort();
-  // As from a time when more days were kept.
+  // Nine days are kept at first, so that a shorter limit has days to delete.
   program.configure(engines, ...options, '--archive-days', '9');
   await program.start();
   try {

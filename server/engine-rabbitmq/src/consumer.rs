@@ -105,6 +105,9 @@ impl Consumer {
                 None if wanted && self.window.has_room_beside(held) => Some(self.subscribe(channel).await?),
                 Some(subscription) if !wanted => {
                     requeue(channel, subscription).await?;
+                    // Also what was received ahead: another node may store it meanwhile.
+                    let ahead = undecoded.drain(..).map(|message| message.receipt).chain(self.inbox.empty());
+                    self.unacked.release(&ahead.collect::<Vec<_>>()).await;
                     None
                 }
                 Some(subscription)

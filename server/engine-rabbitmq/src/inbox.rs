@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
-use pipeline::{Content, Delivery};
+use pipeline::{Content, Delivery, Receipt};
 use tokio::sync::Notify;
 
 /// The overhead of a delivery besides its records.
@@ -62,6 +62,16 @@ impl Inbox {
         }
     }
 
+    /// Takes everything back. Returns its receipts.
+    pub(crate) fn empty(&self) -> Vec<Receipt> {
+        let mut waiting = self.waiting.lock();
+        waiting.weight = 0;
+        let receipts = waiting.deliveries.drain(..).map(|delivery| delivery.receipt).collect();
+        drop(waiting);
+        self.room.notify_one();
+        receipts
+    }
+
     fn take_now(&self, max_records: usize, valid: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         let mut taken = Vec::new();
         let mut records = 0;
@@ -102,8 +112,6 @@ fn count(delivery: &Delivery) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use pipeline::Receipt;
-
     use super::*;
 
     fn delivery(receipt: u64) -> Delivery {
@@ -129,6 +137,14 @@ mod tests {
         let inbox = Inbox::new(1 << 20);
         (1..=4).for_each(|receipt| inbox.put(delivery(receipt)));
         assert_eq!(receipts(&inbox.take(9, |delivery| delivery.receipt.0 > 2).await), [3, 4]);
+    }
+
+    #[tokio::test]
+    async fn gives_back_all_it_has() {
+        let inbox = Inbox::new(1);
+        (1..=3).for_each(|receipt| inbox.put(delivery(receipt)));
+        assert_eq!(inbox.empty(), [1, 2, 3].map(Receipt));
+        assert!(inbox.has_room() && inbox.empty().is_empty());
     }
 
     #[tokio::test]

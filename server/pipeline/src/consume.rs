@@ -1,7 +1,8 @@
 //! The consume stage: from the queue to the store.
 //!
 //! One loop: receive the available deliveries, store them in one transaction, acknowledge. While the store is
-//! unavailable, the loop retries with the same deliveries and receives no more; the backlog stays in the queue. A
+//! unavailable, the loop retries with the same deliveries and receives no more; the backlog stays in the queue. After
+//! some seconds it returns the deliveries to the queue, because another node may still reach the store. A
 //! transaction refused because of its data is bisected down to the invalid delivery, which becomes a dead letter; the
 //! others are stored (C5, C6). Only the stop signal ends the loop.
 //!
@@ -19,7 +20,8 @@ use crate::{
     backoff::Backoff,
     envelope,
     events::{
-        AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
+        AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveriesReturned, DeliveryBuried,
+        DeliverySetAside, ReceiveFailed,
     },
     loss_ledger::LossLedger,
 };
@@ -27,6 +29,10 @@ use crate::{
 /// The approximate number of records per store transaction: large enough to amortise its fixed cost, small enough for
 /// short waits and bounded memory.
 const RECORDS: usize = 50_000;
+
+/// How long deliveries are held while the store is unavailable. It is shorter than the time after which the loss ledger
+/// takes an empty RabbitMQ queue for settled.
+const HOLD: Duration = Duration::from_secs(5);
 
 /// The time to retry an unavailable store after the stop signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +57,7 @@ pub async fn run(
         meters: AppendMeters::register(),
         pending: Vec::new(),
         set_aside: HashSet::new(),
+        is_store_away: false,
         released: 0,
     });
     supervisor.run("consume", &stop, || async { consumer.lock().await.consume().await }).await;
@@ -67,6 +74,9 @@ struct Consumer {
     pending: Vec<Receipt>,
     /// Deliveries that could not even become dead letters, so that each is counted once.
     set_aside: HashSet<Receipt>,
+    /// Deliveries were returned because the store was unavailable. Nothing is received until it is back.
+    is_store_away: bool,
+    /// Deliveries returned after the stop signal.
     released: usize,
 }
 
@@ -75,7 +85,7 @@ enum Outcome<T> {
     Done(T),
     /// The data is invalid.
     Refused(Error),
-    /// The store was unavailable until the time limit after the stop signal.
+    /// The store was unavailable for too long.
     GivenUp,
 }
 
@@ -85,6 +95,9 @@ impl Consumer {
         self.release_pending().await;
         let mut backoff = Backoff::of_stage();
         loop {
+            if !self.until_store_is_back().await {
+                return;
+            }
             // The stop signal is polled first: otherwise a full queue could hide it.
             let received = tokio::select! {
                 biased;
@@ -139,11 +152,7 @@ impl Consumer {
                 Outcome::GivenUp => {
                     parts.push(part);
                     let receipts: Vec<_> = parts.iter().rev().flat_map(|part| receipts(part)).collect();
-                    self.released += receipts.len();
-                    if let Err(error) = catch_panic(self.queue.release(&receipts)).await {
-                        AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
-                    }
-                    return;
+                    return self.give_up(&receipts).await;
                 }
             }
         }
@@ -162,7 +171,33 @@ impl Consumer {
         }
     }
 
-    /// Calls the store until it succeeds or fails permanently.
+    /// Returns deliveries to the queue.
+    async fn give_up(&mut self, receipts: &[Receipt]) {
+        if self.stop.is_cancelled() {
+            self.released += receipts.len();
+        } else {
+            self.is_store_away = true;
+            DeliveriesReturned { deliveries: receipts.len() }.emit();
+        }
+        if let Err(error) = catch_panic(self.queue.release(receipts)).await {
+            AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
+        }
+    }
+
+    /// Waits until the store answers again after deliveries were returned. Returns false after the stop signal.
+    async fn until_store_is_back(&mut self) -> bool {
+        let mut backoff = Backoff::of_stage();
+        while self.is_store_away {
+            if catch_panic(self.store.newest()).await.is_ok() {
+                self.is_store_away = false;
+            } else if self.stop.run_until_cancelled(tokio::time::sleep(backoff.next())).await.is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Calls the store until it succeeds or fails permanently, or was unavailable for too long.
     async fn retry<T, F>(&self, deliveries: usize, call: impl Fn() -> F) -> Outcome<T>
     where
         F: Future<Output = Result<T>>,
@@ -170,6 +205,7 @@ impl Consumer {
         let mut backoff = Backoff::of_stage();
         let mut internal_retries = INTERNAL_RETRIES;
         let mut shutdown_deadline = None;
+        let begun = Instant::now();
         loop {
             let error = match catch_panic(call()).await {
                 Ok(done) => return Outcome::Done(done),
@@ -189,6 +225,9 @@ impl Consumer {
                     AppendFailed { error: &error, deliveries, next: "releasing the deliveries to the queue" }.emit();
                     return Outcome::GivenUp;
                 }
+            } else if begun.elapsed() >= HOLD {
+                AppendFailed { error: &error, deliveries, next: "returning the deliveries to the queue" }.emit();
+                return Outcome::GivenUp;
             }
             AppendFailed { error: &error, deliveries, next: "retrying" }.emit();
             self.wait(backoff.next()).await;
@@ -229,10 +268,7 @@ impl Consumer {
                 self.set_aside.insert(delivery.receipt);
             }
             Outcome::GivenUp => {
-                self.released += 1;
-                if let Err(error) = catch_panic(self.queue.release(&[delivery.receipt])).await {
-                    AcknowledgeFailed { error: &error, deliveries: 1 }.emit();
-                }
+                self.give_up(&[delivery.receipt]).await;
             }
         }
     }

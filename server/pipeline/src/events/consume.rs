@@ -72,6 +72,19 @@ impl AppendFailed<'_> {
     }
 }
 
+/// The store was unavailable for so long that deliveries went back to the queue.
+pub(crate) struct DeliveriesReturned {
+    pub(crate) deliveries: usize,
+}
+
+impl DeliveriesReturned {
+    pub(crate) fn emit(self) {
+        let deliveries = self.deliveries;
+        tracing::warn!(deliveries, "the store is unavailable; deliveries went back to the queue");
+        counter!("logboom_deliveries_returned_total").increment(deliveries as u64);
+    }
+}
+
 /// Acknowledging stored deliveries failed.
 pub(crate) struct AcknowledgeFailed<'a> {
     pub(crate) error: &'a Error,

@@ -17,7 +17,8 @@ mod supervisor;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 pub(crate) use consume::{
-    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveryBuried, DeliverySetAside, ReceiveFailed,
+    AcknowledgeFailed, AppendFailed, AppendMeters, ConsumeStopped, DeliveriesReturned, DeliveryBuried,
+    DeliverySetAside, ReceiveFailed,
 };
 pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
@@ -85,6 +86,11 @@ pub fn describe() {
         "logboom_deliveries_set_aside_total",
         Unit::Count,
         "Deliveries that can be neither stored nor buried."
+    );
+    describe_counter!(
+        "logboom_deliveries_returned_total",
+        Unit::Count,
+        "Deliveries that went back to the queue because the store was unavailable."
     );
     describe_histogram!("logboom_append_seconds", Unit::Seconds, "Duration of a store transaction.");
     describe_histogram!("logboom_append_records", Unit::Count, "Records of a store transaction.");

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{Error, Result, ask};
 
-/// How long the records of a day are counted.
+/// The time limit for counting the records of a day.
 const COUNT: Duration = Duration::from_secs(30);
+/// When the user may ask again after that.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The day in the archive that the records come from; `None` for the store.

@@ -167,6 +167,28 @@ async fn while_the_store_is_away_nothing_more_is_received_and_nothing_acknowledg
     bench.stopped(running).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_gets_nothing_more_and_its_deliveries_go_back_for_other_nodes() {
+    let bench = Bench::new();
+    for switch in [&bench.store.append, &bench.store.newest] {
+        switch.set(Mode::Fail(unavailable()));
+    }
+    let corpus = records::corpus(3, 6);
+    bench.publish(&corpus[..3]).await;
+    let running = bench.run();
+    soon("release", bench.queue.release.called(1)).await;
+    let received = bench.queue.receive.calls();
+    bench.publish(&corpus[3..]).await;
+    soon("looks whether the store is back", bench.store.newest.called(5)).await;
+    assert_eq!(bench.queue.receive.calls(), received);
+    for switch in [&bench.store.append, &bench.store.newest] {
+        switch.set(Mode::Healthy);
+    }
+    bench.drained().await;
+    bench.stopped(running).await;
+    assert!(bench.stored() == records_of(&corpus), "everything is stored once and in order");
+}
+
 #[tokio::test]
 async fn one_poison_batch_becomes_a_dead_letter_and_the_others_are_stored() {
     for error in [Error::invalid("value out of range"), Error::corrupt("bad"), Error::internal("a fault")] {
