@@ -131,7 +131,7 @@ impl Documents {
             self.index.render_into(record, &mut index);
             document::json(&*index_name(&index), &mut body);
             // Writing to memory does not fail, and an id has nothing to escape.
-            let _ = write!(body, ",\"_id\":\"{}\"}}}}\n", record.id);
+            let _ = writeln!(body, ",\"_id\":\"{}\"}}}}", record.id);
             document::write(record, &ELASTIC, &mut body);
             body.push(b'\n');
         }

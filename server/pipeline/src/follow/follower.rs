@@ -26,8 +26,9 @@ const LEASE: Duration = Duration::from_secs(15);
 const TAKE_OVER: Duration = Duration::from_secs(5);
 /// A cursor that passed only records that do not match is stored this often.
 const PASSED: Duration = Duration::from_secs(10);
-/// The longest backoff while a destination does not acknowledge.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest backoff while a destination does not acknowledge. A destination that is back has to wait for it, and an
+/// attempt every few seconds costs little.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
     pub(super) definition: Definition,
