@@ -46,8 +46,8 @@ where
     }
 }
 
-/// The settings, also for other codecs of the same messages.
-pub fn settings() -> BufferSettings {
+/// The settings of all codecs.
+fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 

@@ -1,7 +1,7 @@
 // A day of the archive comes back: into the store without doubling what is there, and to a sink, also across kills.
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Api, unique } from '../fixtures/api.ts';
+import { Api, daysAgo, unique } from '../fixtures/api.ts';
 import { until } from '../fixtures/process.ts';
 import { type Engines, Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
@@ -9,7 +9,6 @@ import { expect, test } from '../fixtures/test.ts';
 type Stored = { id: string; position: bigint; time: string; message: string };
 type Replay = { id: string; state: string; source: string; sent: number; skipped: number; fraction: number; error: string | null };
 
-const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 const DAY = daysAgo(2);
 
 /** A server whose archive has a day with records of the services NAME-a and NAME-b. */

@@ -1,7 +1,7 @@
 // The archive of closed days: written by the real program, verified and read by the commands of its document.
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Api, unique } from '../fixtures/api.ts';
+import { Api, daysAgo, metric, unique } from '../fixtures/api.ts';
 import { until } from '../fixtures/process.ts';
 import { type Engines, Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
@@ -12,7 +12,6 @@ const example = /```python\n([^]*?)```/.exec(document)![1]!;
 const python = process.env.LOGBOOM_PYTHON ?? 'python3';
 const DOCUMENTED = '/var/lib/logboom-archive';
 
-const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 const folder = (program: Program) => program.file('archive');
 const url = (program: Program) => `file://${folder(program)}`;
 
@@ -55,12 +54,6 @@ async function archived(program: Program, service: string): Promise<Record<strin
   return Object.fromEntries(rows.map(([day, , all]) => [day, all]));
 }
 
-/** The value of a metric. */
-async function metric(program: Program, name: string): Promise<number> {
-  const text = await (await fetch(`${program.url}/metrics`)).text();
-  return Number(new RegExp(`^${name}(?:\\{.*\\})? (.*)$`, 'm').exec(text)?.[1]);
-}
-
 test('closed days are archived with late records, and the documented commands list, verify and read them', async ({
   engines,
 }) => {
@@ -86,9 +79,9 @@ test('closed days are archived with late records, and the documented commands li
     expect(one!.trim().split('\n')).toEqual([expect.stringContaining(`${daysAgo(1)}\tgood\t`)]);
     expect(await program.run(python, '-c', own(program, example))).toContain(`('${service}', 120)`);
 
-    expect(await metric(program, 'logboom_archive_up')).toBe(1);
-    expect(await metric(program, 'logboom_archive_records_total')).toBeGreaterThanOrEqual(120);
-    const last = await metric(program, 'logboom_archive_last_day_timestamp_seconds');
+    expect(await metric(program.url, 'logboom_archive_up')).toBe(1);
+    expect(await metric(program.url, 'logboom_archive_records_total')).toBeGreaterThanOrEqual(120);
+    const last = await metric(program.url, 'logboom_archive_last_day_timestamp_seconds');
     expect(new Date(last * 1000).toISOString().slice(0, 10)).toBe(daysAgo(1));
   } finally {
     await program.remove();
@@ -142,12 +135,12 @@ test('a flipped byte is found, and a folder that cannot be written is shown and 
   try {
     const api = new Api(program.url);
     await push(api, service, [2], 30);
-    await until('the failure is shown', async () => (await metric(program, 'logboom_archive_up')) === 0);
-    await until('it is retried', async () => (await metric(program, 'logboom_archive_failures_total')) > 1);
+    await until('the failure is shown', async () => (await metric(program.url, 'logboom_archive_up')) === 0);
+    await until('it is retried', async () => (await metric(program.url, 'logboom_archive_failures_total')) > 1);
     await api.store({ service: unique('meanwhile'), message: 'stored all the same' });
     rmSync(program.file('disk'));
     await until('it recovers', async () => existsSync(join(program.file('disk'), 'archive', daysAgo(2), 'manifest.json')));
-    await until('this is shown', async () => (await metric(program, 'logboom_archive_up')) === 1);
+    await until('this is shown', async () => (await metric(program.url, 'logboom_archive_up')) === 1);
     const log = readFileSync(program.logFile, 'utf8');
     expect(log.match(/the archive does not take records/g)).toHaveLength(1);
     expect(log.match(/the archive takes records again/g)).toHaveLength(1);

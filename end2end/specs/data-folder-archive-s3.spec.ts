@@ -1,6 +1,6 @@
 // An archive in an S3 bucket outlives the data folder, and a new server stores its records again.
 import { readFileSync, rmSync } from 'node:fs';
-import { Api, unique } from '../fixtures/api.ts';
+import { Api, daysAgo, metric, unique } from '../fixtures/api.ts';
 import { Moto } from '../fixtures/moto.ts';
 import { until } from '../fixtures/process.ts';
 import { Program } from '../fixtures/program.ts';
@@ -9,8 +9,6 @@ import { expect, test } from '../fixtures/test.ts';
 
 const LOCATION = 's3://logs/team';
 const SECRET = 'secret-of-the-bucket';
-
-const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 
 /** Records of a day; `first` is the number in the first message. */
 const orders = (service: string, day: string, first: number, count: number) =>
@@ -29,10 +27,6 @@ test('an archive in S3 waits for its bucket, outlives the data folder, and is st
   const keys = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: SECRET };
   Object.assign(program.environment, keys, { AWS_ENDPOINT: bucket.url, AWS_ALLOW_HTTP: 'true' });
   const archive = (...command: string[]) => program.run('logboom', 'archive', ...command).catch(String);
-  const metric = async (name: string) => {
-    const text = await (await fetch(`${program.url}/metrics`)).text();
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
-  };
   await program.start();
   try {
     const api = new Api(program.url);
@@ -44,11 +38,11 @@ test('an archive in S3 waits for its bucket, outlives the data folder, and is st
 
     await bucket.cut();
     await api.push(...orders(service, older, 100, 20));
-    await until('the failure is shown', async () => (await metric('logboom_archive_up')) === 0);
+    await until('the failure is shown', async () => (await metric(program.url, 'logboom_archive_up')) === 0);
     await api.store({ service: unique('meanwhile'), message: 'stored all the same' });
     await bucket.restore();
     await expect.poll(() => archive('list', LOCATION), { timeout: 90_000 }).toMatch(has(older, 70));
-    await until('it is shown as up', async () => (await metric('logboom_archive_up')) === 1);
+    await until('it is shown as up', async () => (await metric(program.url, 'logboom_archive_up')) === 1);
     expect(await archive('check', LOCATION)).toMatch(new RegExp(`^${older}\\tgood\\t.*\n${newest}\\tgood\\t`, 'm'));
 
     // The machine is lost, and its disk with it.

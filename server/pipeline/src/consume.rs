@@ -30,8 +30,8 @@ use crate::{
 /// short waits and bounded memory.
 const RECORDS: usize = 50_000;
 
-/// How long deliveries are held while the store is unavailable. It is shorter than the time after which the loss ledger
-/// takes an empty RabbitMQ queue for settled.
+/// The time limit for holding deliveries while the store is unavailable. It is below the slack that the loss ledger
+/// gives a RabbitMQ queue.
 const HOLD: Duration = Duration::from_secs(5);
 
 /// The time to retry an unavailable store after the stop signal.
@@ -124,11 +124,8 @@ impl Consumer {
     /// Releases the deliveries that were pending at a panic. The queue skips those already acknowledged.
     async fn release_pending(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        if pending.is_empty() {
-            return;
-        }
-        if let Err(error) = catch_panic(self.queue.release(&pending)).await {
-            AcknowledgeFailed { error: &error, deliveries: pending.len() }.emit();
+        if !pending.is_empty() {
+            self.release(&pending).await;
         }
     }
 
@@ -171,7 +168,7 @@ impl Consumer {
         }
     }
 
-    /// Returns deliveries to the queue.
+    /// Returns deliveries to the queue because the store was unavailable for too long.
     async fn give_up(&mut self, receipts: &[Receipt]) {
         if self.stop.is_cancelled() {
             self.released += receipts.len();
@@ -179,6 +176,11 @@ impl Consumer {
             self.is_store_away = true;
             DeliveriesReturned { deliveries: receipts.len() }.emit();
         }
+        self.release(receipts).await;
+    }
+
+    /// Releases deliveries to the queue.
+    async fn release(&self, receipts: &[Receipt]) {
         if let Err(error) = catch_panic(self.queue.release(receipts)).await {
             AcknowledgeFailed { error: &error, deliveries: receipts.len() }.emit();
         }
@@ -205,7 +207,7 @@ impl Consumer {
         let mut backoff = Backoff::of_stage();
         let mut internal_retries = INTERNAL_RETRIES;
         let mut shutdown_deadline = None;
-        let begun = Instant::now();
+        let hold_deadline = Instant::now() + HOLD;
         loop {
             let error = match catch_panic(call()).await {
                 Ok(done) => return Outcome::Done(done),
@@ -219,14 +221,13 @@ impl Consumer {
                     return Outcome::Refused(error);
                 }
             }
-            if self.stop.is_cancelled() {
-                let until = *shutdown_deadline.get_or_insert_with(|| Instant::now() + SHUTDOWN_TIMEOUT);
-                if Instant::now() >= until {
-                    AppendFailed { error: &error, deliveries, next: "releasing the deliveries to the queue" }.emit();
-                    return Outcome::GivenUp;
-                }
-            } else if begun.elapsed() >= HOLD {
-                AppendFailed { error: &error, deliveries, next: "returning the deliveries to the queue" }.emit();
+            let deadline = if self.stop.is_cancelled() {
+                *shutdown_deadline.get_or_insert_with(|| Instant::now() + SHUTDOWN_TIMEOUT)
+            } else {
+                hold_deadline
+            };
+            if Instant::now() >= deadline {
+                AppendFailed { error: &error, deliveries, next: "releasing the deliveries to the queue" }.emit();
                 return Outcome::GivenUp;
             }
             AppendFailed { error: &error, deliveries, next: "retrying" }.emit();
@@ -267,9 +268,7 @@ impl Consumer {
                 DeliverySetAside { receipt: delivery.receipt, records, error: &error }.emit();
                 self.set_aside.insert(delivery.receipt);
             }
-            Outcome::GivenUp => {
-                self.give_up(&[delivery.receipt]).await;
-            }
+            Outcome::GivenUp => self.give_up(&[delivery.receipt]).await,
         }
     }
 }

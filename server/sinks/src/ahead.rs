@@ -1,4 +1,4 @@
-//! What was prepared for the next batch while the batch before it is delivered.
+//! Holds the prepared form of the next batch while the sink delivers the batch before it.
 
 use model::Position;
 use parking_lot::Mutex;
@@ -8,7 +8,7 @@ use pipeline::{BatchId, follow::Outgoing};
 /// records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
-    id: BatchId,
+    pub(crate) id: BatchId,
     records: usize,
     first: Option<Position>,
     last: Option<Position>,
@@ -41,7 +41,7 @@ impl<T> Ahead<T> {
         *self.0.lock() = Some((key, prepared));
     }
 
-    /// What was prepared for this batch. What was prepared for another one stays.
+    /// Removes and returns the prepared form of this batch. Leaves that of another batch in place.
     pub(crate) fn take(&self, key: Key) -> Option<T> {
         self.0.lock().take_if(|(of, _)| *of == key).map(|(_, prepared)| prepared)
     }

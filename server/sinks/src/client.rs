@@ -35,7 +35,7 @@ pub(crate) struct Client {
     compression: Compression,
 }
 
-/// How the bodies of requests are compressed.
+/// The compression of request bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,

@@ -34,7 +34,7 @@ pub(crate) trait Encode: Send + Sync + 'static {
     /// Returns the body of a request, compressed if the sink compresses. The same part always gives the same bytes.
     ///
     /// # Errors
-    /// As [`Sink::send`].
+    /// Those of [`Sink::send`].
     fn encode(&self, id: BatchId, records: &[StoredRecord]) -> Result<Bytes>;
 }
 
@@ -45,7 +45,7 @@ pub(crate) trait Deliver: Send + 'static {
     /// acknowledged the others. `id` is the same whenever the same records are sent again.
     ///
     /// # Errors
-    /// As [`Sink::send`].
+    /// Those of [`Sink::send`].
     async fn deliver(&mut self, id: BatchId, records: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>>;
 }
 
@@ -77,12 +77,11 @@ struct Part {
 /// What is acknowledged of the batch that was begun last.
 #[derive(Default)]
 struct Progress {
-    id: Option<BatchId>,
+    /// The batch, with the records that `parts` cover.
+    key: Option<Key>,
     /// The position of the last acknowledged record.
     last: Option<Position>,
     refused: Vec<(Position, String)>,
-    /// The batch that `parts` belong to.
-    key: Option<Key>,
     /// The parts that are not acknowledged.
     parts: VecDeque<Part>,
 }
@@ -106,13 +105,13 @@ impl<D: Deliver> Sink for InParts<D> {
 
     async fn send(&mut self, batch: &Outgoing) -> Result<Sent> {
         let Self { inner, encoding, progress, ahead } = self;
-        if progress.id != Some(batch.id) {
-            *progress = Progress { id: Some(batch.id), ..Progress::default() };
-        }
         let key = Key::of(batch);
+        if progress.key.is_none_or(|begun| begun.id != key.id) {
+            *progress = Progress::default();
+        }
         if progress.key != Some(key) {
             let last = progress.last;
-            // What was encoded ahead is a whole batch.
+            // A batch that is partly acknowledged is split again, because only whole batches are encoded ahead.
             let whole = if last.is_none() { ahead.take(key) } else { None };
             let from = || batch.records.partition_point(|record| Some(record.position) <= last);
             progress.parts = whole.unwrap_or_else(|| encoding.limits.split(batch, from()));

@@ -73,7 +73,7 @@ impl Canary {
         Self { shared }
     }
 
-    /// What became of the records, by door.
+    /// The outcomes of the records, by door.
     pub(crate) fn views(&self) -> Vec<CanaryView> {
         self.shared.board.lock().views()
     }

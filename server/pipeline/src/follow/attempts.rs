@@ -13,6 +13,9 @@ pub(crate) const GATHER: Duration = Duration::from_millis(200);
 pub(crate) const ENOUGH: usize = 1000;
 /// The first backoff while a destination does not acknowledge.
 pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// The longest backoff of followers and relays. A destination that is back has to wait for it, and an attempt every few
+/// seconds costs little.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The limit for storing the progress at the end.
 pub(crate) const LAST_STORE: Duration = Duration::from_secs(5);
 
@@ -38,7 +41,7 @@ impl Opened {
     /// Sends the batch after the one that left `mark`, and replaces `mark`.
     ///
     /// # Errors
-    /// As [`Sink::send`].
+    /// Those of [`Sink::send`].
     pub(crate) async fn send(&mut self, batch: &Outgoing, mark: &mut Option<String>) -> Result<Vec<Refused>> {
         if self.is_closed {
             self.sink.open(mark.as_deref()).await.map_err(|error| match error.class {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Definition, Outgoing, Start,
     ahead::prepared,
-    attempts::{ENOUGH, FIRST_WAIT, GATHER, Halving, LAST_STORE, Opened, Refusal},
+    attempts::{ENOUGH, FIRST_WAIT, GATHER, Halving, LAST_STORE, LONGEST_WAIT, Opened, Refusal},
     cursor::Cursor,
     letters::dead_letters,
     source::{Found, Source},
@@ -26,9 +26,6 @@ const LEASE: Duration = Duration::from_secs(15);
 const TAKE_OVER: Duration = Duration::from_secs(5);
 /// A cursor that passed only records that do not match is stored this often.
 const PASSED: Duration = Duration::from_secs(10);
-/// The longest backoff while a destination does not acknowledge. A destination that is back has to wait for it, and an
-/// attempt every few seconds costs little.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
     pub(super) definition: Definition,

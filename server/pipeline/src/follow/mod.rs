@@ -63,7 +63,8 @@ pub trait Sink: Send + 'static {
     /// As [`Sink::send`], except that `Invalid` is retried too.
     async fn open(&mut self, mark: Option<&str>) -> Result<()>;
 
-    /// What prepares batches for this sink while it delivers another one; `None` if there is nothing to prepare.
+    /// Returns the preparer of this sink, which works while the sink delivers the batch before; `None` if there is
+    /// nothing to prepare.
     fn preparer(&self) -> Option<Arc<dyn Prepare>> {
         None
     }

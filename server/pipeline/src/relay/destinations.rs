@@ -1,7 +1,7 @@
 //! The destinations, and which of them gets a group: the first, in the order given, that is not waiting for its next
 //! try. One that failed is tried again after a backoff, and gets what comes then.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
 
@@ -13,12 +13,10 @@ use crate::{
     events::{DestinationBack, DestinationFailed},
     follow::{
         Outgoing, Refused,
-        attempts::{FIRST_WAIT, Halving, Opened, Refusal},
+        attempts::{FIRST_WAIT, Halving, LONGEST_WAIT, Opened, Refusal},
     },
 };
 
-/// The longest backoff of a destination.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A failed destination waits at least this many times as long as its attempt took, so that one that hangs does not
 /// hold up the others.
 const REST: u32 = 3;
