@@ -20,7 +20,7 @@ use super::{
     document::{Count, Sheet, counts, hour_of_sheet, sheets},
 };
 use crate::{
-    Documents, Expected, Json, LogStore, Result, Supervisor,
+    Documents, ErrorClass, Expected, Json, LogStore, Result, Supervisor,
     events::{LedgerGauges, LossFound},
     hold,
 };
@@ -149,29 +149,51 @@ impl Auditor {
             }
         }
         due.sort_unstable();
-        for (_, hour) in due.into_iter().take(HOURS) {
-            let lines = self.compare(&notes, hour, hour.next()).await?;
-            self.keep(hour, &lines, counts.get(&hour), now).await?;
+        let mut hours: Vec<Hour> = due.into_iter().take(HOURS).map(|(_, hour)| hour).collect();
+        hours.sort_unstable();
+        // One question for consecutive hours: each one reads all parts that overlap it.
+        for span in hours.chunk_by(|before, after| before.next() == *after) {
+            match self.count(&notes, span).await {
+                Err(error) if error.class == ErrorClass::Invalid && span.len() > 1 => {
+                    for hour in span {
+                        self.count(&notes, std::slice::from_ref(hour)).await?;
+                    }
+                }
+                counted => counted?,
+            }
         }
         Ok(())
     }
 
-    /// Writes the count of the hour.
-    async fn keep(&self, hour: Hour, lines: &[Line], before: Option<&Count>, now: Nanos) -> Result<()> {
+    /// Counts consecutive hours and writes the results.
+    ///
+    /// # Errors
+    /// `Invalid` if they have too many services together.
+    async fn count(&self, notes: &Notes, span: &[Hour]) -> Result<()> {
+        let (Some(first), Some(last)) = (span.first(), span.last()) else { return Ok(()) };
+        let lines = self.compare(notes, *first, last.next()).await?;
+        for of_hour in lines.chunk_by(|before, after| before.hour == after.hour) {
+            self.keep(of_hour, notes).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the count of an hour, of which these are the lines.
+    async fn keep(&self, lines: &[Line], notes: &Notes) -> Result<()> {
         let compared = || lines.iter().filter(|line| line.state != State::Expired);
-        if compared().next().is_none() {
+        let Some(Line { hour, .. }) = compared().next() else {
             // What was missing before retention came stays known.
             return Ok(());
-        }
+        };
         let count = Count {
-            counted: now,
+            counted: notes.now,
             most: compared().map(|line| (line.service.clone(), line.most)).collect(),
             totals: Totals::of(compared()),
             uncertain: lines.iter().any(|line| line.state == State::Uncertain),
         };
-        let (missing, known) = (count.totals.missing, before.map_or(0, |count| count.totals.missing));
+        let (missing, known) = (count.totals.missing, notes.counts.get(hour).map_or(0, |count| count.totals.missing));
         if missing > known {
-            LossFound { hour, missing, lines }.emit();
+            LossFound { hour: *hour, missing, lines }.emit();
         }
         let body = Json::from_value(&count)?;
         self.needs.documents.put(&COUNT, &hour.to_string(), &body, Expected::Any, None).await?;
