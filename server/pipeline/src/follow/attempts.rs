@@ -13,8 +13,7 @@ pub(crate) const GATHER: Duration = Duration::from_millis(200);
 pub(crate) const ENOUGH: usize = 1000;
 /// The first backoff while a destination does not acknowledge.
 pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(200);
-/// The longest backoff of followers and relays. A destination that is back has to wait for it, and an attempt every few
-/// seconds costs little.
+/// The longest backoff of followers, relays and replays. A destination that is back has to wait for it.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The limit for storing the progress at the end.
 pub(crate) const LAST_STORE: Duration = Duration::from_secs(5);

@@ -15,6 +15,7 @@ use super::{
     attempts::{ENOUGH, FIRST_WAIT, GATHER, Halving, LAST_STORE, LONGEST_WAIT, Opened, Refusal},
     cursor::Cursor,
     letters::dead_letters,
+    retries::Retries,
     source::{Found, Source},
     status::{FollowerState, Shared},
 };
@@ -63,7 +64,7 @@ impl Follower {
             let begun = Instant::now();
             // The turn ends at the stop, and not the task, so that the lease is given back.
             let held = hold(&*leases, &name, &holder, LEASE, async |lease| self.turn(lease, stop).await).await;
-            if begun.elapsed() > LONGEST_WAIT {
+            if begun.elapsed() > LEASE {
                 backoff.reset();
             }
             let wait = match held {
@@ -249,17 +250,18 @@ impl Turn<'_> {
     async fn send(&mut self, records: Vec<StoredRecord>) -> Result<Vec<Refusal>> {
         let name = self.follower.definition.name.clone();
         let mut halving = Halving::new(&name, Outgoing::new(&name, records));
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut retries = Retries::new();
         while let Some(batch) = halving.next() {
+            let begun = Instant::now();
             match self.sink.send(batch, &mut self.cursor.mark).await {
                 Ok(refused) => {
-                    backoff.reset();
+                    retries.reset();
                     halving.acknowledge(refused);
                 }
                 Err(error) if error.class == ErrorClass::Invalid => halving.refuse(&error.message),
                 Err(error) => {
                     self.follower.status.failed(&error);
-                    sleep(error.retry_after.unwrap_or_default().max(backoff.next())).await;
+                    sleep(retries.after(&error, begun.elapsed())).await;
                     self.wait_while_paused().await;
                 }
             }

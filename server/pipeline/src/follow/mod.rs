@@ -23,6 +23,7 @@ mod cursor;
 mod follower;
 mod followers;
 pub(crate) mod letters;
+pub(crate) mod retries;
 pub(crate) mod source;
 mod status;
 mod store_id;

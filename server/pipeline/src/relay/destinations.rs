@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep_until};
 use super::{Destination, Progress, group::NAME, status::Shared};
 use crate::{
     Error, ErrorClass, Result,
-    backoff::Backoff,
     clock::Clock,
     events::{DestinationBack, DestinationFailed},
     follow::{
         Outgoing, Refused,
-        attempts::{FIRST_WAIT, Halving, LONGEST_WAIT, Opened, Refusal},
+        attempts::{Halving, LONGEST_WAIT, Opened, Refusal},
+        retries::Retries,
     },
 };
 
@@ -32,7 +32,7 @@ struct Tried {
     destination: Destination,
     /// `None` at first, and after an attempt that was given up: a connection in the middle of a batch is of no use.
     sink: Option<Opened>,
-    backoff: Backoff,
+    retries: Retries,
     /// Not tried before this.
     due: Instant,
 }
@@ -42,7 +42,7 @@ impl Destinations {
         let tried = |destination| Tried {
             destination,
             sink: None,
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+            retries: Retries::new(),
             due: Instant::now(),
         };
         Self { list: destinations.into_iter().map(tried).collect(), shared: Arc::clone(shared), clock }
@@ -68,7 +68,7 @@ impl Destinations {
             match sent {
                 Ok(refused) => {
                     progress.set_mark(&target, mark);
-                    tried.backoff.reset();
+                    tried.retries.reset();
                     let records = batch.records.len().saturating_sub(refused.len()) as u64;
                     if self.shared.acknowledged(index, records, self.clock.now()) {
                         DestinationBack { to: &target }.emit();
@@ -77,8 +77,8 @@ impl Destinations {
                 }
                 Err(error) if error.class == ErrorClass::Invalid => halving.refuse(&error.message),
                 Err(error) => {
-                    let wait =
-                        error.retry_after.unwrap_or_default().max(tried.backoff.next()).max(now.elapsed() * REST);
+                    let took = now.elapsed();
+                    let wait = tried.retries.after(&error, took).max(took * REST);
                     tried.due = Instant::now() + wait;
                     if self.shared.failed(index, &error) {
                         DestinationFailed { to: &target, error: &error }.emit();

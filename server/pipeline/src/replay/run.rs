@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{Query, StoredRecord};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,19 +16,17 @@ use super::{
 };
 use crate::{
     Documents, Error, ErrorClass, Lease, LogStore, Result, Version,
-    backoff::Backoff,
     events::ReplayMeters,
     follow::{
         Outgoing,
         ahead::prepared,
-        attempts::{FIRST_WAIT, Halving, LAST_STORE, Opened, Refusal},
+        attempts::{Halving, LAST_STORE, Opened, Refusal},
         letters::dead_letters,
+        retries::Retries,
         source::{Ahead, Found},
     },
 };
 
-/// The longest backoff while a destination does not acknowledge.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long the records are counted before the replay begins without their number.
 const COUNT: Duration = Duration::from_secs(30);
 /// The pause between two looks at whether the replay was cancelled.
@@ -218,19 +216,21 @@ async fn send(
 ) -> Result<Vec<Refusal>> {
     let name = batch_owner(progress);
     let mut halving = Halving::new(&name, Outgoing::new(&name, records));
-    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    let mut retries = Retries::new();
     let mut mark = progress.replay.mark.clone();
     while let Some(batch) = halving.next() {
+        let begun = Instant::now();
         match sink.send(batch, &mut mark).await {
             Ok(refused) => {
-                backoff.reset();
+                retries.reset();
                 halving.acknowledge(refused);
             }
             Err(error) if error.class == ErrorClass::Invalid => halving.refuse(&error.message),
             Err(error) => {
+                let wait = retries.after(&error, begun.elapsed());
                 meters.failed();
                 progress.failed(&error).await?;
-                sleep(error.retry_after.unwrap_or_default().max(backoff.next())).await;
+                sleep(wait).await;
             }
         }
     }

@@ -41,8 +41,8 @@ async fn a_batch_is_sent_again_unchanged_until_the_receiver_is_back_and_no_other
     }
     let attempts = receiver.attempts();
     assert!(attempts.iter().all(|(_, batch)| *batch == attempts[0].1), "the same id and the same records");
-    // Up to 5 s apart, and at least half of that.
-    assert!((120..260).contains(&attempts.len()), "{} attempts", attempts.len());
+    // Up to 1 s apart because they fail at once, and at least half of that.
+    assert!((590..1250).contains(&attempts.len()), "{} attempts", attempts.len());
     receiver.answers(|_| Answer::Stored);
     node.is_idle("a").await;
     assert!(receiver.received() == store.all());
