@@ -2,11 +2,13 @@
 //!
 //! The id of the batch goes along, so the receiver stores a batch once, however often it is sent.
 
+mod message;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Record, StoredRecord, Value, limits};
+use model::{StoredRecord, limits};
 use pipeline::{BatchId, Error, Result, follow::Refused};
 use prost::Message as _;
 use tonic::{
@@ -20,7 +22,7 @@ use tonic::{
 use tonic_types::StatusExt as _;
 use wire::{
     codec::Encoded,
-    v1::{self, PushRequest, PushResponse, attribute},
+    v1::{self, PushRequest, PushResponse},
 };
 
 use crate::{
@@ -33,8 +35,6 @@ use crate::{
 /// Half of what the server takes, because the sizes are estimates.
 const PART: Limits = Limits { records: limits::RECORDS_PER_BATCH, bytes: limits::BATCH_BYTES / 2 };
 const PUSH: &str = "/logboom.v1.LogService/Push";
-/// The number of the field `records` in [`PushRequest`].
-const RECORDS: u32 = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Logboom {
@@ -128,12 +128,13 @@ struct Requests;
 
 impl Encode for Requests {
     fn encode(&self, id: BatchId, records: &[StoredRecord]) -> Result<Bytes> {
-        let mut body = PushRequest { batch_id: id.0.to_vec(), ..PushRequest::default() }.encode_to_vec();
-        // One message for all records: making each of them anew cost as much as encoding it.
-        let mut message = v1::Record::default();
+        let size: usize = records.iter().map(|stored| message::size(&stored.record)).sum();
+        let mut body = Vec::with_capacity(size + 64);
+        PushRequest { batch_id: id.0.to_vec(), ..PushRequest::default() }
+            .encode(&mut body)
+            .map_err(|error| Error::internal(error.to_string()))?;
         for stored in records {
-            fill(&mut message, &stored.record);
-            prost::encoding::message::encode(RECORDS, &message, &mut body);
+            message::write(&stored.record, &mut body);
         }
         Ok(body.into())
     }
@@ -154,37 +155,4 @@ impl Deliver for Logboom {
         let refused = |v1::Rejection { index, reason }| Refused { index: index as usize, reason };
         Ok(rejected.map(refused).collect())
     }
-}
-
-/// Replaces the fields of a message by those of a record, and keeps its allocations.
-fn fill(message: &mut v1::Record, record: &Record) {
-    message.time_unix_nano = record.time;
-    message.severity = record.severity.number().into();
-    let texts = [
-        (&mut message.level, record.level.as_str()),
-        (&mut message.service, record.service.as_str()),
-        (&mut message.node, record.node.as_str()),
-        (&mut message.message, record.message.as_str()),
-    ];
-    for (to, text) in texts {
-        text.clone_into(to);
-    }
-    message.attributes.resize_with(record.attributes.len(), v1::Attribute::default);
-    for (to, (key, value)) in message.attributes.iter_mut().zip(&record.attributes) {
-        key.as_str().clone_into(&mut to.key);
-        to.value = Some(match (value, to.value.take()) {
-            (Value::Bool(value), _) => attribute::Value::Boolean(*value),
-            (Value::Int(value), _) => attribute::Value::Integer(*value),
-            (Value::Float(value), _) => attribute::Value::Number(*value),
-            (Value::Text(text), Some(attribute::Value::Text(mut to))) => {
-                text.as_str().clone_into(&mut to);
-                attribute::Value::Text(to)
-            }
-            (Value::Text(text), _) => attribute::Value::Text(text.to_string()),
-        });
-    }
-    message.trace_id.clear();
-    message.trace_id.extend(record.trace_id.into_iter().flatten());
-    message.span_id.clear();
-    message.span_id.extend(record.span_id.into_iter().flatten());
 }

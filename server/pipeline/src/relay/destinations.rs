@@ -39,12 +39,7 @@ struct Tried {
 
 impl Destinations {
     pub(super) fn new(destinations: Vec<Destination>, shared: &Arc<Shared>, clock: Clock) -> Self {
-        let tried = |destination| Tried {
-            destination,
-            sink: None,
-            retries: Retries::new(),
-            due: Instant::now(),
-        };
+        let tried = |destination| Tried { destination, sink: None, retries: Retries::new(), due: Instant::now() };
         Self { list: destinations.into_iter().map(tried).collect(), shared: Arc::clone(shared), clock }
     }
 
