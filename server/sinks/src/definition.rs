@@ -14,21 +14,23 @@ use crate::{
     kinds::{self, Accepts, KINDS, Kind},
     parameters::{Parameters, decode},
     secrets::{Credentials, Environment, UserInfo, variable_prefix},
+    target::target_of,
     via::Via,
 };
 
 /// The most characters of a name.
 const NAME: usize = 64;
-/// Parameters of network sinks that change how records are sent and not where to.
-const WAYS: &[&str] = &["compress", "action"];
 const EXAMPLE: &str = "es=elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}?query=level>=warn";
+/// Without a name and a query, so that [`Definition::parse_unfiltered`] accepts it, too.
+const URL_EXAMPLE: &str = "elasticsearch+http://host:9200/logs-{yyyy}.{MM}.{dd}";
 
 /// A sink as a user defined it, checked.
 #[derive(Clone)]
 pub struct Definition {
     /// 1 to 64 of `a-z`, `0-9`, `-` and `_`.
     pub name: String,
-    /// The URL without secrets, and without `query` and `from`: what the cursor belongs to.
+    /// What the cursor belongs to: the URL by [`target_of`], which leaves out secrets, `query`, `from`, and parameters
+    /// that change how records are sent.
     pub target: String,
     /// The filter in the query language; empty for all records.
     pub query: String,
@@ -65,10 +67,22 @@ impl Definition {
             return Err(Error::invalid(format!("a sink is NAME=URL, as in {EXAMPLE}")));
         };
         check_name(name)?;
-        Self::of_url(name, url).map_err(|error| Error { message: format!("sink {name}: {}", error.message), ..error })
+        Self::of_url(name, url, filter)
+            .map_err(|error| Error { message: format!("sink {name}: {}", error.message), ..error })
     }
 
-    fn of_url(name: &str, text: &str) -> Result<Self> {
+    /// Parses the URL of a destination that gets every record, from the oldest on. It takes neither `query` nor `from`.
+    /// The name is a part of the variables with the secrets; the errors do not contain it.
+    ///
+    /// # Errors
+    /// As [`Definition::parse`].
+    pub fn parse_unfiltered(name: &str, url: &str) -> Result<Self> {
+        check_name(name)?;
+        Self::of_url(name, url, |_| Ok((String::new(), Start::Oldest)))
+    }
+
+    /// `filter` takes the parameters that choose the records.
+    fn of_url(name: &str, text: &str, filter: impl FnOnce(&mut Parameters) -> Result<(String, Start)>) -> Result<Self> {
         let kind = kind_of(text)?;
         let wrong = |what: &str| Error::invalid(format!("{what}, as in {}", kind.example));
         let Parts { user_info, after_user, parameters } = Parts::of(text);
@@ -95,31 +109,30 @@ impl Definition {
             return Err(wrong("this kind of sink takes no user and no password"));
         }
 
+        let target = target_of(&format!("{}://{after_user}?{parameters}", kind.scheme));
         let mut parameters = Parameters::read(parameters)?;
-        let query = parameters.take("query").unwrap_or_default();
-        Query::parse(&query).map_err(|error| Error::invalid(format!("query={query}: {error}")))?;
-        let start = parameters.parse("from", "now or start", |text| match text {
-            "now" => Some(Start::Now),
-            "start" => Some(Start::Oldest),
-            _ => None,
-        })?;
+        let (query, start) = filter(&mut parameters)?;
         let rest = parameters.clone();
         // Built once to check the parameters and the path.
         (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
         parameters.finish()?;
-        let ways = if kind.transport == "file" { &[] } else { WAYS };
 
         Ok(Self {
             name: name.to_owned(),
-            target: format!("{}://{after_user}{}", kind.scheme, rest.to_text(ways)),
+            target,
             query,
-            start: start.unwrap_or_default(),
+            start,
             has_plain_secret: user_info.password.is_some(),
             kind,
             url,
             user_info,
             parameters: rest,
         })
+    }
+
+    /// Whether a stored target is this one, also if an earlier version stored it with more parameters.
+    pub fn is_target(&self, stored: &str) -> bool {
+        target_of(stored) == self.target
     }
 
     /// The host and the port of the destination; `None` for a file.
@@ -216,6 +229,18 @@ fn check_name(name: &str) -> Result<()> {
     )))
 }
 
+/// The parameters `query` and `from`.
+fn filter(parameters: &mut Parameters) -> Result<(String, Start)> {
+    let query = parameters.take("query").unwrap_or_default();
+    Query::parse(&query).map_err(|error| Error::invalid(format!("query={query}: {error}")))?;
+    let start = parameters.parse("from", "now or start", |text| match text {
+        "now" => Some(Start::Now),
+        "start" => Some(Start::Oldest),
+        _ => None,
+    })?;
+    Ok((query, start.unwrap_or_default()))
+}
+
 fn kind_of(text: &str) -> Result<&'static Kind> {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     scheme.as_deref().and_then(kinds::find).ok_or_else(|| {
@@ -228,7 +253,7 @@ fn kind_of(text: &str) -> Result<&'static Kind> {
         Error {
             class: ErrorClass::Invalid,
             retry_after: None,
-            message: format!("{problem}; known: {}; as in {EXAMPLE}", known.join(", ")),
+            message: format!("{problem}; known: {}; as in {URL_EXAMPLE}", known.join(", ")),
         }
     })
 }

@@ -16,6 +16,8 @@ fn a_definition_has_a_target_without_secrets() {
         ("h=HTTP://s3cret:s3cret@[::1]:8080/in", "http://[::1]:8080/in"),
         ("l=loki+http://host:3100", "loki+http://host:3100"),
         ("l=loki+http://host:3100?from=now&tenant=shop", "loki+http://host:3100?tenant=shop"),
+        ("t=tcp+tls://Host:5170?ca=/nope.pem&fields=ecs", "tcp+tls://host:5170"),
+        ("f=file:///logs/{service}.log?format=s2&rotate=1MB&compress=gzip", "file:///logs/{service}.log"),
         ("o=otlp+https://host", "otlp+https://host"),
         ("n_1-b=logboom+http://host:4317?query=service:shop", "logboom+http://host:4317"),
     ] {
@@ -24,6 +26,47 @@ fn a_definition_has_a_target_without_secrets() {
         assert_eq!(definition.has_plain_secret, text.contains("s3cret"), "{text}");
         assert!(!format!("{definition:?}").contains("s3cret"), "{definition:?}");
     }
+}
+
+#[test]
+fn a_corrected_parameter_keeps_the_target_that_a_cursor_has() {
+    // The stored targets are those of earlier versions.
+    for (url, stored, is_same) in [
+        ("tcp+tls://h:1?ca=/right.pem", "tcp+tls://h:1?ca=/nope.pem", true),
+        ("tcp+tls://h:1?ca=/right.pem&fields=ecs", "tcp+tls://H:1", true),
+        ("file:///x.log?rotate=1MB&compress=zstd", "file:///x.log?rotate=9MB&compress=gzip&format=s2", true),
+        ("file:///x.log", "file:///x.log?rotate=9MB", true),
+        ("elasticsearch+http://h/logs?action=create", "elasticsearch+http://h/logs", true),
+        ("loki+http://h?tenant=a", "loki+http://h?tenant=a", true),
+        ("loki+http://h?tenant=a", "loki+http://h?tenant=b", false),
+        ("loki+http://h?tenant=a", "loki+http://h", false),
+        ("file:///x.log?rotate=1MB", "file:///y.log?rotate=1MB", false),
+        ("tcp+tls://h:1?ca=/a.pem", "tcp+tls://h:2?ca=/a.pem", false),
+        ("elasticsearch+http://h/logs", "elasticsearch+http://h/other", false),
+    ] {
+        let definition = parse(&format!("a={url}")).unwrap();
+        assert_eq!(definition.is_target(stored), is_same, "{url} and {stored}");
+    }
+}
+
+#[test]
+fn a_destination_without_a_filter_takes_no_query_and_none_is_suggested() {
+    for (url, part) in [
+        ("tcp://host:1?query=level>=warn", "`query` is unknown here; allowed: fields"),
+        ("tcp://host:1?from=now", "`from` is unknown here; allowed: fields"),
+        ("gopher://host", "the scheme `gopher` is unknown"),
+        ("host:1", "no known scheme"),
+    ] {
+        let error = Definition::parse_unfiltered("to1", url).unwrap_err();
+        assert_eq!(error.class, ErrorClass::Invalid, "{url}");
+        assert!(error.message.contains(part), "{url}: {error}");
+        assert!(!error.message.contains("to1") && !error.message.contains("query="), "{url}: {error}");
+        if let Some((_, example)) = error.message.split_once("as in ") {
+            Definition::parse_unfiltered("to1", example).unwrap();
+        }
+    }
+    let definition = Definition::parse_unfiltered("to1", "tcp://host:1").unwrap();
+    assert_eq!((definition.query.as_str(), definition.start), ("", Start::Oldest));
 }
 
 #[test]
@@ -100,6 +143,7 @@ fn every_example_of_a_kind_reads() {
         assert!(definition.target.starts_with(kind.scheme));
     }
     assert!(parse(EXAMPLE).is_ok());
+    assert!(parse(&format!("x={URL_EXAMPLE}")).is_ok());
 }
 
 #[test]

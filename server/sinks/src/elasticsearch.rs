@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::{
     client::{self, Client, Compression, overloaded, unavailable},
+    cut::cut,
     destination::Destination,
     document::{self, ELASTIC},
     parameters::{self, Parameters},
@@ -145,21 +146,19 @@ impl Encode for Documents {
     }
 }
 
-/// The name of an index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start.
+/// The name of an index, as Elasticsearch allows it: lower case, bounded, no `_`, `-` or `+` at its start, not `.` or
+/// `..`. Source: <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>.
 fn index_name(name: &str) -> Cow<'_, str> {
     let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-    let cut = |name: &str| {
-        let name = name.trim_start_matches(['_', '-', '+']);
-        match &name[..name.floor_char_boundary(INDEX_BYTES)] {
-            "" => "logs".to_owned(),
-            name => name.to_owned(),
-        }
-    };
     match name.as_bytes() {
-        [first, ..] if !b"_-+".contains(first) && name.len() <= INDEX_BYTES && name.bytes().all(is_lower) => {
+        [first, ..] if !b"_-+.".contains(first) && name.len() <= INDEX_BYTES && name.bytes().all(is_lower) => {
             Cow::Borrowed(name)
         }
-        _ => Cow::Owned(cut(&name.to_lowercase())),
+        // Lower case may be longer.
+        _ => match name.to_lowercase().trim_start_matches(['_', '-', '+']) {
+            "" | "." | ".." => Cow::Borrowed("logs"),
+            name => Cow::Owned(cut(name, INDEX_BYTES).into_owned()),
+        },
     }
 }
 
@@ -253,5 +252,38 @@ impl Deliver for Elasticsearch {
 impl Elasticsearch {
     fn too_busy(&self, count: usize, why: &str, after: Option<Duration>) -> Error {
         overloaded(format!("{} is too busy for {count} documents: {why}", self.client.name()), after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_has_a_name_that_elasticsearch_allows() {
+        for (name, index) in [
+            ("logs-2026.01.02", "logs-2026.01.02"),
+            ("Shop", "shop"),
+            ("_-+shop", "shop"),
+            ("_", "logs"),
+            (".", "logs"),
+            ("_..", "logs"),
+            (".shop", ".shop"),
+            ("\u{130}", "i\u{307}"),
+        ] {
+            assert_eq!(index_name(name), index, "{name}");
+        }
+    }
+
+    #[test]
+    fn long_names_of_indexes_are_cut_and_stay_different() {
+        // Three fields of 100 characters, and letters whose lower case is longer.
+        for start in ["x".repeat(302), "X".repeat(302), format!("_{}", "x".repeat(302)), "\u{130}".repeat(127)] {
+            let days = ["2026.01.02", "2026.01.03"].map(|day| index_name(&format!("{start}-{day}")).into_owned());
+            assert_ne!(days[0], days[1]);
+            for day in days {
+                assert!(day.len() <= INDEX_BYTES && !day.starts_with('_') && day == day.to_lowercase(), "{day}");
+            }
+        }
     }
 }

@@ -6,21 +6,24 @@
 //! | file | content |
 //! |---|---|
 //! | `definition` | the URL's grammar |
-//! | `document` | a record as a line of JSON |
+//! | `target` | what of a URL identifies the destination |
 //! | `kinds` | the table of kinds: scheme and constructor |
 //! | `parameters` | the parameters of a URL |
 //! | `secrets` | passwords, keys and tokens from the URL or the environment |
 //! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
+//! | `cut` | names that are too long |
 //! | `via` | the stores that passed a record on; ends loops |
 //! | `parts` | delivers a batch in parts, and resumes after an error |
 //! | `ahead` | what was prepared for the next batch |
 //! | `client`, `destination` | HTTP: limits, headers, and what a status means |
 //! | `document` | a record as JSON |
-//! | `template` | names made from a record |
+//! | `file` | files on this machine |
+//! | `tcp` | lines over a connection |
 //! | `http`, `elasticsearch`, `loki`, `otlp`, `logboom` | one protocol each |
 
 mod ahead;
 mod client;
+mod cut;
 mod definition;
 mod destination;
 mod document;
@@ -36,6 +39,7 @@ mod otlp;
 mod parameters;
 mod parts;
 mod secrets;
+mod target;
 mod tcp;
 mod template;
 #[cfg(test)]
@@ -43,3 +47,4 @@ mod tests;
 mod via;
 
 pub use definition::Definition;
+pub use target::target_of;

@@ -55,9 +55,10 @@ impl Parameters {
         Ok(Some(parsed))
     }
 
-    /// The remaining parameters, except for some, as they are written after a path, with the `?`.
-    pub(crate) fn to_text(&self, except: &[&str]) -> String {
-        let parts = self.remaining.iter().filter(|(name, _)| !except.contains(&name.as_str())).enumerate();
+    /// The remaining parameters with these names, as they are written after a path, with the `?`. Their values are not
+    /// encoded.
+    pub(crate) fn to_text(&self, names: &[&str]) -> String {
+        let parts = self.remaining.iter().filter(|(name, _)| names.contains(&name.as_str())).enumerate();
         parts.map(|(n, (name, value))| format!("{}{name}={value}", if n == 0 { '?' } else { '&' })).collect()
     }
 

@@ -32,13 +32,9 @@ pub(crate) fn sink_url(text: &str) -> Result<String> {
 /// The sink of the `index`-th destination. Its name, `to1` and so on, is a part of the variables with its secrets.
 ///
 /// # Errors
-/// As [`Definition::parse`].
+/// As [`Definition::parse_unfiltered`].
 pub(crate) fn definition(index: usize, url: &str) -> Result<Definition> {
-    Definition::parse(&format!("to{}={url}", index + 1)).map_err(|error| {
-        // Users know nothing of the name.
-        let message = error.message.replace(&format!("sink to{}: ", index + 1), "");
-        Error { message, ..error }
-    })
+    Definition::parse_unfiltered(&format!("to{}", index + 1), url)
 }
 
 /// All destinations, in the order of the options; each as by [`sink_url`].
@@ -46,6 +42,7 @@ pub(crate) fn definition(index: usize, url: &str) -> Result<Definition> {
 /// # Errors
 /// Two are the same, one is this agent, or a secret cannot be read.
 pub(super) async fn definitions(urls: &[&str], listening: &[SocketAddr]) -> anyhow::Result<Vec<Definition>> {
+    let is_on_command_line = forwarding::is_on_command_line("--to");
     let mut definitions: Vec<Definition> = Vec::new();
     for (index, url) in urls.iter().enumerate() {
         let definition = definition(index, url)?;
@@ -57,10 +54,10 @@ pub(super) async fn definitions(urls: &[&str], listening: &[SocketAddr]) -> anyh
         {
             bail!("--to {host}:{port} is this agent: every record would return; name another destination");
         }
-        if definition.has_plain_secret {
+        if definition.has_plain_secret && is_on_command_line {
             tracing::warn!(
                 to = definition.target,
-                "the password is in the URL, where other users of the machine may read it; set {} instead",
+                "the password is on the command line, where other users of the machine may read it; set {} instead",
                 definition.password_variable()
             );
         }
@@ -96,12 +93,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_error_suggests_only_what_an_agent_takes() {
+        for (text, part) in [
+            ("gopher://center", "`gopher` is unknown"),
+            ("center:3000", "no known scheme"),
+            ("tcp://host:1?compres=gzip", "`compres` is unknown here; allowed: fields"),
+        ] {
+            let error = definition(0, &sink_url(text).unwrap()).unwrap_err();
+            assert!(error.message.contains(part), "{text}: {error}");
+            for part in ["query", "from", "to1", "NAME"] {
+                assert!(!error.message.contains(part), "{text}: {error}");
+            }
+            if let Some((_, example)) = error.message.split_once("as in ") {
+                definition(0, &sink_url(example).unwrap()).unwrap();
+            }
+        }
+    }
+
     #[tokio::test]
     async fn the_agent_itself_and_a_destination_twice_are_refused() {
         let listening = ["127.0.0.1:3000".parse().unwrap()];
         for (urls, reason) in [
             (&["tcp://127.0.0.1:1", "tcp://127.0.0.1:1"][..], "twice"),
+            (&["tcp://127.0.0.1:1", "tcp://127.0.0.1:1?fields=ecs"], "twice"),
             (&["logboom+http://localhost:3000"], "this agent"),
+            (&["logboom+http://0.0.0.0:3000"], "this agent"),
         ] {
             let error = definitions(urls, &listening).await.unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -2,9 +2,11 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `command_line` | whether an option was given on the command line |
 //! | `own` | whether an address is this server's own |
 //! | `replays` | sending the records of a day once more |
 
+mod command_line;
 mod own;
 mod replays;
 
@@ -21,8 +23,9 @@ use pipeline::{
     follow::{self, FollowerStatus, Followers},
 };
 use serde::Deserialize;
-use sinks::Definition;
+use sinks::{Definition, target_of};
 
+pub(crate) use command_line::is_on_command_line;
 pub(crate) use own::is_own;
 pub(crate) use replays::{NewReplay, Restoring, replay_view, start_replays};
 
@@ -63,12 +66,15 @@ pub(crate) fn definitions(flags: &[Definition], files: &[Document]) -> anyhow::R
         // Reads the secrets, so that a missing file is known at the start.
         definition.build("")?;
     }
-    for definition in flags.iter().filter(|definition| definition.has_plain_secret) {
-        tracing::warn!(
-            sink = definition.name,
-            "the password of the sink is in its URL, where other users of the machine may read it; set {} instead",
-            definition.password_variable()
-        );
+    if is_on_command_line("--sink") {
+        for definition in flags.iter().filter(|definition| definition.has_plain_secret) {
+            tracing::warn!(
+                sink = definition.name,
+                "the password of the sink is on the command line, where other users of the machine may read it; set \
+                 {} instead",
+                definition.password_variable()
+            );
+        }
     }
     Ok(definitions)
 }
@@ -76,7 +82,7 @@ pub(crate) fn definitions(flags: &[Definition], files: &[Document]) -> anyhow::R
 /// Starts the sinks.
 ///
 /// # Errors
-/// A sink sends to this server.
+/// A sink sends to this server, or the stored cursors cannot be read.
 pub(crate) async fn start(
     definitions: Vec<Definition>,
     store_id: &str,
@@ -94,16 +100,36 @@ pub(crate) async fn start(
             );
         }
     }
-    let followers =
-        definitions.into_iter().map(|definition| follower(definition, store_id.to_owned())).collect::<Result<_>>()?;
+    // A list leaves out the cursors of a newer format. Their sinks wait for a node that can read them.
+    let cursors =
+        if definitions.is_empty() { Vec::new() } else { options.documents.list(&follow::CURSOR).await?.documents };
+    let with_target = |definition: Definition| {
+        let cursor = cursors.iter().find(|cursor| cursor.name == definition.name);
+        let target = target_of_cursor(&definition, cursor);
+        follower(definition, target, store_id.to_owned())
+    };
+    let followers = definitions.into_iter().map(with_target).collect::<Result<_>>()?;
     Ok(Followers::start(followers, options).await?)
 }
 
-fn follower(definition: Definition, own: String) -> Result<follow::Definition> {
+#[derive(Deserialize)]
+struct CursorDocument {
+    target: String,
+}
+
+/// The target of a sink as its cursor has it, so that the cursor stays valid. Earlier versions stored it with more
+/// parameters, and may run beside this one on another node.
+fn target_of_cursor(definition: &Definition, cursor: Option<&Document>) -> String {
+    let stored = cursor.and_then(|cursor| cursor.body.read::<CursorDocument>().ok()).map(|cursor| cursor.target);
+    // A cursor of another destination is refused later, with a text that names both.
+    stored.filter(|stored| definition.is_target(stored)).unwrap_or_else(|| definition.target.clone())
+}
+
+fn follower(definition: Definition, target: String, own: String) -> Result<follow::Definition> {
     let query = Query::parse(&definition.query).map_err(|error| Error::invalid(error.to_string()))?;
     Ok(follow::Definition {
         name: definition.name.clone(),
-        target: definition.target.clone(),
+        target,
         query_text: definition.query.clone(),
         query,
         start: definition.start,
@@ -120,7 +146,8 @@ fn view(status: FollowerStatus) -> SinkView {
     let at = |time: Option<Nanos>| time.map(time::format_rfc3339);
     SinkView {
         name: status.name,
-        target: status.target,
+        // The cursor may have it with parameters that have changed since.
+        target: target_of(&status.target),
         query: status.query,
         state: status.state.name().to_owned(),
         records: status.records,
@@ -132,5 +159,32 @@ fn view(status: FollowerStatus) -> SinkView {
         deleted_at: at(status.deleted_at),
         acknowledged: at(status.acknowledged),
         error: status.error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Version;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_the_same_destination_stays_valid() {
+        let old = "tcp+tls://h:1?ca=/nope.pem";
+        for (cursor, target) in [
+            (None, "tcp+tls://h:1"),
+            (Some(json(r#"{"target": "tcp+tls://h:1", "position": 5}"#)), "tcp+tls://h:1"),
+            (Some(json(&format!(r#"{{"target": "{old}", "position": 5}}"#))), old),
+            (Some(json(r#"{"target": "tcp+tls://other:1", "position": 5}"#)), "tcp+tls://h:1"),
+            (Some(json(r#"{"position": 5}"#)), "tcp+tls://h:1"),
+        ] {
+            let definition = Definition::parse("a=tcp+tls://h:1?ca=/right.pem").unwrap();
+            let cursor = cursor.map(|body| Document { name: "a".into(), version: Version(1), body, file: None });
+            assert_eq!(target_of_cursor(&definition, cursor.as_ref()), target, "{cursor:?}");
+        }
+    }
+
+    fn json(text: &str) -> Json {
+        Json::parse(text).unwrap()
     }
 }

@@ -53,7 +53,7 @@ impl Lines {
         let mut current: Option<usize> = None;
         for StoredRecord { record, .. } in records {
             self.path.clear();
-            options.path.render_into(record, &mut self.path);
+            options.path_of(record, &mut self.path);
             let place = match current {
                 Some(place) if self.groups[place].path == self.path => place,
                 _ => self.place(record.time),

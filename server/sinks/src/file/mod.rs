@@ -15,13 +15,14 @@
 //! may be on both.
 //!
 //! **Rotation.** A file that a batch would grow past `rotate` is renamed first: `goods.log` to `goods~1.log`, and so
-//! on. No field of a template contains `~`, so no name of a service collides. With `compress`, renamed files are
+//! on. No field of a template contains `~`, so no name of a service collides. A name that would be too long is cut. With `compress`, renamed files are
 //! compressed in the background to `goods~1.log.zst`. A file of a past day (or hour, with `{HH}`) is renamed in the
 //! same way when no record came for an hour. Records that are even later start a new file beside it.
 //!
 //! | file | content |
 //! |---|---|
 //! | `options` | the parameters of the URL |
+//! | `names` | the file system's limits on names |
 //! | `lines` | a batch as lines, grouped by file |
 //! | `writer` | the order of the steps of a batch |
 //! | `journal` | what must be undone after a crash |
@@ -33,6 +34,7 @@ mod compression;
 mod handles;
 mod journal;
 mod lines;
+mod names;
 mod options;
 mod rotation;
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use model::Record;
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::names::{FILE_BYTES, FOLDER_BYTES, NAME_BYTES, bound};
 use crate::{
     parameters::{Parameters, decode},
     template::{Period, Template},
@@ -42,7 +44,9 @@ impl Compression {
 /// A file sink as a user defined it.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
-    pub(super) path: Template,
+    path: Template,
+    /// Whether the path has fields, so that its names may be too long.
+    has_fields: bool,
     /// The folder before the first field. The sink's own files are there.
     pub(super) folder: PathBuf,
     /// The path as the user wrote it. It names the sink's own files.
@@ -86,13 +90,45 @@ impl Options {
             _ => None,
         })?;
         let period = path.period();
+        let has_fields = text.contains('{');
+        check_names(&text, &folder, rotate.is_some() || compression.is_some())?;
         if compression.is_some() && rotate.is_none() && period.is_none() {
             return Err(Error::invalid(format!(
                 "compress applies to files that are complete: add rotate=100MB, or {{yyyy}}-{{MM}}-{{dd}} to {text}"
             )));
         }
-        Ok(Self { path, folder, text, format: format.unwrap_or_default(), rotate, compression, period })
+        Ok(Self { path, has_fields, folder, text, format: format.unwrap_or_default(), rotate, compression, period })
     }
+
+    /// Appends the path of the file of a record to an empty text.
+    pub(super) fn path_of(&self, record: &Record, path: &mut String) {
+        self.path.render_into(record, path);
+        if self.has_fields {
+            bound(path, self.folder.as_os_str().len());
+        }
+    }
+}
+
+/// Checks the names without fields. Those with fields are cut when they are too long.
+fn check_names(text: &str, folder: &Path, is_renamed: bool) -> Result<()> {
+    let bytes = folder.as_os_str().len();
+    if bytes > FOLDER_BYTES {
+        return Err(Error::invalid(format!(
+            "the folder of the files has {bytes} bytes; it may have at most {FOLDER_BYTES}: name one with a shorter path"
+        )));
+    }
+    let mut names = text.split('/').peekable();
+    while let Some(name) = names.next() {
+        let is_file = names.peek().is_none();
+        let most = if is_file && is_renamed { FILE_BYTES } else { NAME_BYTES };
+        let bytes = name.len();
+        if bytes > most && !name.contains('{') {
+            return Err(Error::invalid(format!(
+                "a name in the path of the files has {bytes} bytes; it may have at most {most}: shorten {name}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Parses a number of bytes with an optional unit, such as `100MB` or `64KiB`.
@@ -163,5 +199,26 @@ mod tests {
             assert!(found.message.contains(error), "{path}?{parameters}: {found}");
         }
         assert!(read("/a-{yyyy}-{MM}-{dd}.log", "compress=zstd").is_ok());
+    }
+
+    #[test]
+    fn fixed_names_that_no_file_system_takes_are_refused() {
+        let name = |bytes: usize| "a".repeat(bytes);
+        let folders = |count: usize| format!("{}/", name(99)).repeat(count);
+        for (path, parameters, error) in [
+            (format!("/{}", name(255)), "", None),
+            (format!("/{}", name(256)), "", Some("has 256 bytes; it may have at most 255")),
+            (format!("/{}", name(229)), "rotate=1MB", None),
+            (format!("/{}", name(230)), "rotate=1MB", Some("has 230 bytes; it may have at most 229")),
+            (format!("/{}/{{dd}}.log", name(256)), "", Some("at most 255")),
+            (format!("/{{dd}}/{}.log", name(256)), "", Some("at most 255")),
+            (format!("/{}{{dd}}.log", name(256)), "", None),
+            (format!("/{}a.log", folders(7)), "", None),
+            (format!("/{}a.log", folders(50)), "", Some("the folder of the files has 5001 bytes")),
+        ] {
+            let found = read(&path, parameters).err().map(|found| found.message);
+            assert_eq!(found.is_some(), error.is_some(), "{path}: {found:?}");
+            assert!(found.unwrap_or_default().contains(error.unwrap_or_default()), "{path}");
+        }
     }
 }

@@ -364,6 +364,33 @@ async fn s2_lines_have_the_time_the_client_and_its_packet() {
     assert_eq!((document["message"].as_str(), lines.len()), (Some("other door"), 2));
 }
 
+#[tokio::test]
+async fn a_record_with_long_fields_stops_no_sink() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = "{service}/{service}{node}{level}/{service}-{node}-{level}.log";
+    let mut sink = sink(&folder, template, "rotate=4KiB&compress=zstd");
+    sink.open(None).await.unwrap();
+    let (long, text) = ("s".repeat(200), "x".repeat(3000));
+    let of_node = |message: &str, node: &str| {
+        let long =
+            Record { node: node.repeat(200).into(), level: "l".repeat(100).into(), ..record(&long, message, TIME) };
+        [long, record("short", message, TIME)]
+    };
+    // The third batch has the file of the first one renamed and compressed.
+    for (id, message, node) in [(1, text.as_str(), "n"), (2, "2", "m"), (3, text.as_str(), "n")] {
+        send(&mut sink, &batch(id, of_node(message, node))).await;
+        compressed(&sink).await;
+    }
+    let found = messages(folder.path());
+    let (short, long): (Vec<_>, Vec<_>) = found.iter().partition(|(name, _)| name.starts_with("short/"));
+    assert_eq!(short.iter().map(|(_, messages)| messages.len()).sum::<usize>(), 3);
+    let names: Vec<_> = long.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+    assert_eq!((long.len(), names.iter().filter(|name| name.ends_with("~1.log.zst")).count()), (3, 1), "{names:?}");
+    let mut written: Vec<_> = long.into_iter().flat_map(|(_, messages)| messages.clone()).collect();
+    written.sort_unstable();
+    assert_eq!(written, ["2", text.as_str(), text.as_str()]);
+}
+
 /// A small disk.
 struct SmallDisk(PathBuf);
 
