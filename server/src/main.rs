@@ -24,6 +24,7 @@ mod shutdown;
 mod site;
 mod snippets;
 mod sockets;
+mod state;
 mod streams;
 mod systemd;
 mod tasks;

@@ -1,4 +1,4 @@
-//! `logboom serve`: puts the parts together, runs them, and takes them down in order.
+//! `logboom serve`: starts all components, and stops them in order.
 
 use std::{
     path::PathBuf,
@@ -34,13 +34,14 @@ use crate::{
     shutdown,
     site::{self, Site},
     sockets::Sockets,
+    state::{ForwardingState, LossesState, ReadingState},
     systemd, telemetry,
     workers::Worker,
 };
 
 /// How long requests in flight, and then the engines, may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long a worker that accepts no connection any more serves the open ones as before.
+/// How long a worker that accepts no new connections still serves the open ones.
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, then drains.
@@ -100,7 +101,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     });
     let audit_stop = CancellationToken::new();
     let auditing = auditor.start(&supervisor, audit_stop.clone());
-    let losses = Losses::new(auditor, clock.clone());
+    let ledger = Losses::new(auditor, clock.clone());
     let views = Views::new(Arc::clone(&documents));
     let transfer = Transfer::new(Arc::clone(&documents));
     let follow_options = follow::Options {
@@ -129,46 +130,32 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         },
     );
     let canary = Arc::new(OnceLock::new());
+    let reading = ReadingState { reader: reader.clone(), views, transfer, live: Arc::clone(&live), recent };
+    let losses = LossesState { ledger, letters, parts, canary: Arc::clone(&canary) };
+    let forwarding = ForwardingState { followers: Arc::clone(&followers), replays: Arc::clone(&replays), clock };
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
-        reading: http::ReadingState {
-            reader: reader.clone(),
-            views: views.clone(),
-            transfer,
-            live: Arc::clone(&live),
-            recent,
-        },
-        operation: http::OperationState {
-            figures: figures.clone(),
-            letters: letters.clone(),
-            parts: parts.clone(),
-            losses: losses.clone(),
-            canary: Arc::clone(&canary),
-            followers: Arc::clone(&followers),
-            replays: Arc::clone(&replays),
-            clock,
-            live: Arc::clone(&live),
+        reading: reading.clone(),
+        figures: http::FiguresState { figures: figures.clone(), live: Arc::clone(&live) },
+        losses: losses.clone(),
+        forwarding: forwarding.clone(),
+        health: http::HealthState {
             queue: Arc::clone(&queue),
             store: store.clone(),
-            metrics,
             supervisor: supervisor.clone(),
+            followers: Arc::clone(&followers),
+            metrics,
         },
     };
     let doors_known = Arc::new(OnceLock::new());
     let site_path = app::SitePath(format!("/v/{}", site.version()));
     let dashboard = app::dashboard(
         Arc::new(Reading {
-            reader: reader.clone(),
+            reading,
             figures,
-            letters,
-            parts,
             losses,
-            canary: Arc::clone(&canary),
-            views,
-            followers: Arc::clone(&followers),
-            replays: Arc::clone(&replays),
+            forwarding,
             supervisor: supervisor.clone(),
-            recent,
             doors: Arc::clone(&doors_known),
             patience: options.search_patience,
         }),
@@ -247,7 +234,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Completes when the program has to end; returns who asked.
+/// Completes when the program must end; returns the cause.
 async fn end_requested(worker: Option<&Worker>) -> &'static str {
     match worker {
         None => shutdown::requested().await,
@@ -264,7 +251,7 @@ fn ingest_options(
     store_id: String,
     loss_ledger: LossLedger,
 ) -> IngestOptions {
-    // Without it, records of any age are taken.
+    // Without a retention, records of any age are accepted.
     let oldest = options.retention.retention;
     IngestOptions {
         normaliser: Normaliser { assume_timezone: options.receive.assume_timezone, oldest },
@@ -284,7 +271,7 @@ fn load_site(_: Option<PathBuf>) -> anyhow::Result<Site> {
 
 #[cfg(not(feature = "embed-site"))]
 fn load_site(folder: Option<PathBuf>) -> anyhow::Result<Site> {
-    // `cargo leptos` tells the folder it has written by its own variable.
+    // `cargo leptos` sets `LEPTOS_SITE_ROOT` to its output folder.
     let folder = folder
         .or_else(|| std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from("target/site"));

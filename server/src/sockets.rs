@@ -1,5 +1,8 @@
 //! The sockets on which the program listens. A single process binds them itself. With workers, the supervising process
-//! binds each once, and the workers inherit it, so a socket stays open while workers come and go.
+//! binds them, and the workers inherit them, so a socket stays open while workers come and go.
+//!
+//! All workers share a TCP socket. A UDP port has one socket per worker, because a message may come in several
+//! datagrams, as in GELF: the kernel puts all datagrams of one sender into the same socket of the port.
 
 use std::{
     net::{SocketAddr, TcpListener as StdTcpListener, UdpSocket as StdUdpSocket},
@@ -8,6 +11,10 @@ use std::{
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
+use rustix::{
+    io::FdFlags,
+    net::{AddressFamily, SocketType, sockopt},
+};
 use tokio::net::{TcpListener, UdpSocket};
 
 /// The names of the listeners for HTTP and gRPC.
@@ -27,10 +34,64 @@ impl Socket {
     pub(crate) fn tcp(protocol: &str, asked: SocketAddr, listener: TcpListener) -> anyhow::Result<Self> {
         Ok(Self { name: tcp_name(protocol, asked), descriptor: listener.into_std()?.into() })
     }
+}
 
-    /// As [`Socket::tcp`], for datagrams.
-    pub(crate) fn udp(protocol: &str, asked: SocketAddr, socket: UdpSocket) -> anyhow::Result<Self> {
-        Ok(Self { name: udp_name(protocol, asked), descriptor: socket.into_std()?.into() })
+/// What the supervising process binds for its workers.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// Sockets that all workers share.
+    pub(crate) shared: Vec<Socket>,
+    /// Sockets of one worker and its replacements, by slot.
+    pub(crate) by_slot: Vec<Vec<Socket>>,
+}
+
+impl Bound {
+    /// Nothing yet, for so many workers.
+    pub(crate) fn new(workers: u32) -> Self {
+        Self { shared: Vec::new(), by_slot: (0..workers).map(|_| Vec::new()).collect() }
+    }
+
+    /// Binds one UDP socket per worker to the same address (`SO_REUSEPORT`). The kernel chooses the socket of a
+    /// datagram by a hash of the sender's address and port (socket(7)). A socket that joins or leaves changes that
+    /// choice, so the group is complete before the first worker starts, and stays open until the end.
+    ///
+    /// # Errors
+    /// The address cannot be bound, for example because another program uses the port.
+    pub(crate) fn bind_udp(&mut self, protocol: &str, address: SocketAddr) -> anyhow::Result<()> {
+        // Bound without SO_REUSEPORT, so that the kernel refuses a port in use, also by the group of another Logboom.
+        let first = StdUdpSocket::bind(address).with_context(|| udp_refused(address))?;
+        sockopt::set_socket_reuseport(&first, true)?;
+        // The same port, also if the system chose it.
+        let chosen = first.local_addr()?;
+        let mut first = Some(OwnedFd::from(first));
+        for sockets in &mut self.by_slot {
+            let descriptor = match first.take() {
+                Some(descriptor) => descriptor,
+                None => join_group(chosen).with_context(|| udp_refused(chosen))?,
+            };
+            sockets.push(Socket { name: udp_name(protocol, address), descriptor });
+        }
+        Ok(())
+    }
+}
+
+/// Binds one more UDP socket to an address whose sockets have `SO_REUSEPORT`.
+fn join_group(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket(family, SocketType::DGRAM, None)?;
+    // Workers get only what is sent to them.
+    rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    Ok(socket)
+}
+
+fn udp_refused(address: SocketAddr) -> String {
+    match address.port() {
+        0 => format!("cannot listen on {address} for datagrams"),
+        port => format!(
+            "cannot listen on {address} for datagrams: is something else on UDP port {port}? choose another address"
+        ),
     }
 }
 
@@ -101,7 +162,7 @@ impl Sockets {
     /// As [`Sockets::tcp`], for datagrams.
     pub(crate) async fn udp(&self, protocol: &str, address: SocketAddr) -> anyhow::Result<UdpSocket> {
         let Some(inherited) = &self.inherited else {
-            return UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address} for datagrams"));
+            return UdpSocket::bind(address).await.with_context(|| udp_refused(address));
         };
         let socket = StdUdpSocket::from(take(inherited, &udp_name(protocol, address))?);
         socket.set_nonblocking(true)?;
@@ -119,7 +180,11 @@ fn take(inherited: &Mutex<Vec<Socket>>, name: &str) -> anyhow::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{
+        collections::BTreeSet,
+        net::Ipv4Addr,
+        time::{Duration, Instant},
+    };
 
     use tokio::net::TcpStream;
 
@@ -137,7 +202,9 @@ mod tests {
             bound.push(listener.local_addr().unwrap());
             sockets.push(Socket::tcp(GRPC, ANY, listener).unwrap());
         }
-        sockets.push(Socket::udp("syslog", ANY, own.udp("syslog", ANY).await.unwrap()).unwrap());
+        let mut group = Bound::new(1);
+        group.bind_udp("syslog", ANY).unwrap();
+        sockets.extend(group.by_slot.into_iter().flatten());
         let inherited = Sockets::inherited(sockets);
         for address in bound {
             let listener = inherited.tcp(GRPC, ANY).await.unwrap();
@@ -148,6 +215,54 @@ mod tests {
         assert!(inherited.default_tcp(GRPC, ANY, ANY).await.is_none());
         assert!(inherited.udp("gelf", ANY).await.is_err_and(|error| error.to_string().contains("no socket gelf udp")));
         assert!(inherited.udp("syslog", ANY).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn datagrams_of_one_sender_reach_one_socket_of_the_group() {
+        const SENDERS: usize = 30;
+        const CHUNKS: usize = 5;
+        let mut group = Bound::new(3);
+        group.bind_udp("gelf", ANY).unwrap();
+        let mut sockets = Vec::new();
+        for slot in group.by_slot {
+            sockets.push(Sockets::inherited(slot).udp("gelf", ANY).await.unwrap().into_std().unwrap());
+        }
+        let address = sockets[0].local_addr().unwrap();
+        assert!(sockets.iter().all(|socket| socket.local_addr().unwrap() == address), "{sockets:?}");
+        let senders: Vec<StdUdpSocket> = (0..SENDERS).map(|_| StdUdpSocket::bind(ANY).unwrap()).collect();
+        for _ in 0..CHUNKS {
+            for sender in &senders {
+                sender.send_to(b"chunk", address).unwrap();
+            }
+        }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut pairs, mut received) = (BTreeSet::new(), 0);
+        while received < SENDERS * CHUNKS {
+            assert!(Instant::now() < deadline, "{received} datagrams");
+            for (place, socket) in sockets.iter().enumerate() {
+                while let Ok((_, sender)) = socket.recv_from(&mut [0; 16]) {
+                    pairs.insert((sender, place));
+                    received += 1;
+                }
+            }
+        }
+        assert_eq!(pairs.len(), SENDERS, "{pairs:?}");
+        let used: BTreeSet<usize> = pairs.iter().map(|(_, place)| *place).collect();
+        assert!(used.len() > 1, "{used:?}");
+    }
+
+    #[tokio::test]
+    async fn a_group_shares_its_port_with_nobody() {
+        let mut group = Bound::new(2);
+        group.bind_udp("gelf", ANY).unwrap();
+        let address = rustix::net::getsockname(&group.by_slot[0][0].descriptor).unwrap();
+        let address = SocketAddr::try_from(address).unwrap();
+        let alone = Sockets::default().udp("gelf", address).await.unwrap_err();
+        let several = Bound::new(2).bind_udp("gelf", address).unwrap_err();
+        for error in [alone, several] {
+            let error = error.to_string();
+            assert!(error.contains(&format!("UDP port {}? choose another", address.port())), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,10 @@
 
 #[path = "architecture/cycles.rs"]
 mod cycles;
+#[path = "architecture/names.rs"]
+mod names;
+#[path = "architecture/paths.rs"]
+mod paths;
 
 use std::{
     collections::BTreeMap,
@@ -80,28 +84,8 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
 /// WebAssembly and has to give the same answer everywhere.
 const NOT_IN_MODEL: [&str; 7] = ["tokio", "futures", "rand", "getrandom", "uuid", "reqwest", "web-sys"];
 
-/// The store's methods that answer a question about records.
-const READING_METHODS: [&str; 8] =
-    ["search", "aggregate", "get", "context", "read_after", "read_range", "newest", "follow"];
-
-/// The ports to what is stored, and the files of the program that may name them: the one that
-/// opens a store, and the state of health and metrics, which wants the status and no records.
-const STORE_PORTS: [(&str, &str); 6] = [
-    ("LogStore", "engines.rs"),
-    ("Log", "http/state.rs"),
-    ("Ask", ""),
-    ("DeadLetters", ""),
-    ("Documents", "engines.rs"),
-    ("Leases", "archiving/mod.rs"),
-];
-
 /// The kinds of targets whose files are the package's own code.
 const SOURCES: [&str; 4] = ["lib", "rlib", "cdylib", "bin"];
-
-/// The packages that name nothing of `model::api`, the JSON of one transport: ports and engines
-/// serve all of them.
-const WITHOUT_THE_API: [&str; 6] =
-    ["pipeline", "doors", "parts", "engine-embedded", "engine-rabbitmq", "engine-timescale"];
 
 /// The most lines of a source file, and of nine in ten.
 const MOST_LINES: usize = 500;
@@ -162,37 +146,35 @@ fn each_technology_stays_in_its_package() {
     }
 }
 
+/// The sources below a folder, without those that are tests alone: a test may hold any port.
+fn program_texts(server: &Path, folder: &str) -> impl Iterator<Item = (String, String)> {
+    let is_test =
+        |file: &str| file.ends_with("/tests.rs") || file.ends_with("_tests.rs") || file.ends_with("/panics.rs");
+    texts(server, folder).into_iter().filter(move |(file, _)| !is_test(file))
+}
+
 #[test]
-fn each_database_stays_in_its_engine() {
-    // One crate speaks to both, so the sources tell.
-    for (engine, foreign) in [("engine-embedded", "postgres"), ("engine-timescale", "sqlite")] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(engine).join("src");
-        for file in rust_files(&folder) {
-            let source = fs::read_to_string(&file).expect("a readable source file");
-            let import = format!("sqlx::{foreign}");
-            assert!(!source.contains(&import), "{} must not use {import}", file.display());
+fn sources_name_only_what_the_rules_allow() {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for rule in &names::RULES {
+        for (file, source) in rule.folders.iter().flat_map(|folder| program_texts(server, folder)) {
+            let broken = rule.broken_by(&file, &source);
+            assert!(broken.is_empty(), "{file} must not name {broken:?}: {}", rule.reason);
+        }
+        for (file, name) in rule.but {
+            let source = fs::read_to_string(server.join(file)).expect("the file of an exception");
+            assert!(rule.forbids(name, &source), "{file} does not name {name} any more: remove the exception");
         }
     }
 }
 
 #[test]
-fn the_program_reads_the_store_through_reading() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in rust_files(&sources) {
-        let source = fs::read_to_string(&file).expect("a readable source file");
-        let name = file.strip_prefix(&sources).expect("a file of the folder").to_string_lossy().into_owned();
-        for path in cycles::paths(&source) {
-            let [first, port, ..] = &path[..] else { continue };
-            let may_name = |(known, may): &(&str, &str)| port != known || name == *may;
-            let is_free = first != "pipeline" || STORE_PORTS.iter().all(may_name);
-            assert!(is_free, "{name} must not name pipeline::{port}: take the answer from package reading");
-        }
-        // A call may be spread over lines.
-        let joined: String = source.split_whitespace().collect();
-        for method in READING_METHODS {
-            for call in [format!("store.{method}("), format!("store().{method}("), format!("Log::{method}(")] {
-                assert!(!joined.contains(&call), "{name} must not call {call}…): take it from package reading");
-            }
+fn sources_call_only_what_the_rules_allow() {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for calls in &names::CALLS {
+        for (file, source) in calls.folders.iter().flat_map(|folder| program_texts(server, folder)) {
+            let made = calls.made_in(&source);
+            assert!(made.is_empty(), "{file} must not call {made:?}: {}", calls.reason);
         }
     }
 }
@@ -205,19 +187,6 @@ fn no_files_of_a_package_import_each_other() {
             files.retain(|file| file == root || !package.roots.contains(file));
             let circles = cycles::circles(root, &files);
             assert!(circles.is_empty(), "{name}: these files import each other: {circles:?}");
-        }
-    }
-}
-
-#[test]
-fn ports_and_engines_name_nothing_of_the_api() {
-    let packages = workspace();
-    for name in WITHOUT_THE_API {
-        for file in sources(&packages[name]) {
-            let source = fs::read_to_string(&file).expect("a readable source file");
-            let is_of_the_api = |path: &Vec<String>| path.starts_with(&["model".to_owned(), "api".to_owned()]);
-            let paths = cycles::paths(&source);
-            assert!(!paths.iter().any(is_of_the_api), "{} must not name model::api", file.display());
         }
     }
 }
@@ -274,6 +243,17 @@ fn workspace() -> BTreeMap<String, Package> {
 fn sources(package: &Package) -> Vec<PathBuf> {
     let folders = FOLDERS.iter().map(|folder| package.folder.join(folder));
     folders.filter(|folder| folder.is_dir()).flat_map(|folder| rust_files(&folder)).collect()
+}
+
+/// The sources of a folder, by their names as seen from `server/`.
+fn texts(server: &Path, folder: &str) -> Vec<(String, String)> {
+    let files = rust_files(&server.join(folder));
+    assert!(!files.is_empty(), "{folder} has no sources: correct the folders of the rules");
+    let read = |file: &PathBuf| {
+        let name = file.strip_prefix(server).expect("a file of the folder").to_string_lossy().into_owned();
+        (name, fs::read_to_string(file).expect("a readable source file"))
+    };
+    files.iter().map(read).collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -5,9 +5,9 @@ use leptos::prelude::*;
 use super::{Icon, IconName, LanguageToggle, Logo, ThemeToggle};
 use crate::{preferences::Theme, texts::texts};
 
-/// The pages.
+/// A page with a link in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Page {
     Logs,
     Overview,
     System,
@@ -17,13 +17,13 @@ pub(crate) enum Place {
 /// Name, navigation and tools. `help` opens the page's help, if it has one.
 #[component]
 pub(crate) fn TopBar(
-    place: Place,
+    page: Page,
     theme: RwSignal<Theme>,
     #[prop(optional)] help: Option<RwSignal<bool>>,
 ) -> impl IntoView {
     let t = texts();
-    let link = |to: Place, url: &'static str, text: &'static str| {
-        view! { <a href=url aria-current=(to == place).then_some("page")>{text}</a> }
+    let link = |to: Page, url: &'static str, text: &'static str| {
+        view! { <a href=url aria-current=(to == page).then_some("page")>{text}</a> }
     };
     let help = help.map(|help| {
         view! {
@@ -46,10 +46,10 @@ pub(crate) fn TopBar(
                 <span class="wordmark">"logboom"</span>
             </a>
             <nav class="places" aria-label=t.navigation>
-                {link(Place::Logs, "/", t.place_logs)}
-                {link(Place::Overview, "/overview", t.place_overview)}
-                {link(Place::System, "/system", t.place_system)}
-                {link(Place::Connect, "/connect", t.place_connect)}
+                {link(Page::Logs, "/", t.place_logs)}
+                {link(Page::Overview, "/overview", t.place_overview)}
+                {link(Page::System, "/system", t.place_system)}
+                {link(Page::Connect, "/connect", t.place_connect)}
             </nav>
             <div class="tools">
                 <LanguageToggle />

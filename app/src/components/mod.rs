@@ -12,7 +12,7 @@ mod spark;
 pub(crate) use awaited::{awaited, loading};
 pub(crate) use bars::{HEIGHT, bar, chart};
 pub(crate) use clipboard::copy_text;
-pub(crate) use frame::{Place, TopBar};
+pub(crate) use frame::{Page, TopBar};
 pub(crate) use icons::{Icon, IconName, Logo};
 pub(crate) use origin::origin;
 pub(crate) use preferences::{LanguageToggle, ThemeToggle, next_theme};

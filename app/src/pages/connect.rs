@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::api::SnippetView;
 
 use crate::{
-    components::{Icon, IconName, Place, TopBar, awaited, copy_text, loading, origin},
+    components::{Icon, IconName, Page, TopBar, awaited, copy_text, loading, origin},
     effect::effect,
     live::{self, First},
     preferences::Preferences,
@@ -49,7 +49,7 @@ pub(super) fn Connect() -> impl IntoView {
     };
     view! {
         <div class="page">
-            <TopBar place=Place::Connect theme />
+            <TopBar page=Page::Connect theme />
             <main class="sheet">
                 <h1>{t.connect_title}</h1>
                 <p class="quiet">{t.connect_text}</p>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::api::FiguresView;
 
 use crate::{
-    components::{Place, TopBar, awaited},
+    components::{Page, TopBar, awaited},
     effect::effect,
     live::{self, Figures},
     preferences::Preferences,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A page of figures: the server renders the first ones, the browser keeps them up to date.
-pub(super) fn page<C>(place: Place, content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static) -> AnyView
+pub(super) fn page<C>(page: Page, content: impl Fn(Figures) -> C + Copy + Send + Sync + 'static) -> AnyView
 where
     C: IntoView + 'static,
 {
@@ -41,7 +41,7 @@ where
     };
     view! {
         <div class="page">
-            <TopBar place theme />
+            <TopBar page theme />
             <main class="sheet" data-testid="sheet">
                 {awaited(|| ().into_any(), move || body().into_any())}
             </main>

@@ -1,5 +1,5 @@
 //! Pages that are opened less often than the search. With the feature `split`, the browser loads the code of each
-//! from its own file on first use. This keeps the first load small.
+//! from its own file on first use. This keeps the WebAssembly that each page loads small.
 
 use leptos::prelude::*;
 use leptos_router::LazyRoute;

@@ -8,7 +8,7 @@ use model::{
 
 use super::figures::page;
 use crate::{
-    components::{Place, chart, spark},
+    components::{Page, chart, spark},
     live::Figures,
     state::{
         clock::epoch_millis,
@@ -22,7 +22,7 @@ use crate::{
 /// The page at `/overview`.
 #[component]
 pub(super) fn Overview() -> impl IntoView {
-    page(Place::Overview, content)
+    page(Page::Overview, content)
 }
 
 fn content(figures: Figures) -> impl IntoView {

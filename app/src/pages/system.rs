@@ -6,7 +6,7 @@ use model::api::FiguresView;
 
 use super::figures::page;
 use crate::{
-    components::{Place, awaited},
+    components::{Page, awaited},
     live::Figures,
     server_functions::{self, RequestState},
     state::histogram::grouped,
@@ -16,7 +16,7 @@ use crate::{
 /// The page at `/system`.
 #[component]
 pub(super) fn System() -> impl IntoView {
-    page(Place::System, content)
+    page(Page::System, content)
 }
 
 /// A label and a live value.

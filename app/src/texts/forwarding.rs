@@ -71,7 +71,7 @@ const KOREAN: ForwardingTexts = ForwardingTexts {
     refused: |records| format!("{}건 거부됨, 데드 레터 참고", grouped(records)),
     nothing: "없음",
     waiting_since: |time| format!("{time}부터 대기 중"),
-    deleted_at: |time| format!("{time}부터 전달되지 않은 로그가 보존 기간에 따라 삭제됩니다."),
+    deleted_at: |time| format!("전달되지 않은 로그는 {time}부터 보존 기간에 따라 삭제됩니다."),
     pause: "일시 중지",
     resume: "재개",
     starting: "시작하는 중",

@@ -1,7 +1,7 @@
 //! The objects of an archive.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
     time::Duration,
@@ -47,12 +47,14 @@ impl Archive {
     /// Opens an archive to read it. `scratch` is an existing folder for temporary files of up to some hundred MiB.
     ///
     /// # Errors
-    /// `NotFound` if the folder does not exist, `Invalid` if an `AWS_*` variable is missing or wrong.
+    /// `NotFound` if the folder does not exist or is a file, `Unavailable` if it cannot be opened, `Invalid` if an
+    /// `AWS_*` variable is missing or wrong.
     pub fn open(location: &Location, scratch: impl Into<PathBuf>) -> Result<Self> {
         let (store, root, folder): (Arc<dyn ObjectStore>, _, _) = match &location.0 {
             Place::Folder(path) => {
+                check_folder(path)?;
                 let store = LocalFileSystem::new_with_prefix(path).map_err(|error| {
-                    Error::not_found(format!("cannot open the archive {}: {error}", path.display()))
+                    Error::unavailable(format!("cannot open the archive {}: {}", path.display(), cause(&error)))
                 })?;
                 let store = store.with_fsync(true).with_automatic_cleanup(true);
                 (Arc::new(store), Path::default(), Some(path.clone()))
@@ -76,7 +78,7 @@ impl Archive {
         let scratch = scratch.into();
         let failed = |path: &FilePath| {
             let path = path.to_owned();
-            move |error: std::io::Error| Error::unavailable(format!("cannot create {}: {error}", path.display()))
+            move |error: io::Error| Error::unavailable(format!("cannot create {}: {error}", path.display()))
         };
         if let Place::Folder(path) = &location.0 {
             fs::create_dir_all(path).map_err(failed(path))?;
@@ -206,8 +208,36 @@ impl Archive {
             object_store::Error::NotFound { .. } => ErrorClass::NotFound,
             _ => ErrorClass::Unavailable,
         };
-        let message = format!("cannot {verb} {path} in the archive {}: {error}", self.name);
+        let place = if path.is_empty() { String::new() } else { format!("{path} in ") };
+        let message = format!("cannot {verb} {place}the archive {}: {}", self.name, cause(error));
         Error { class, ..Error::unavailable(message) }
+    }
+}
+
+/// Checks that the folder of an archive exists.
+///
+/// # Errors
+/// `NotFound` if it does not exist or is a file, `Unavailable` if that cannot be found out.
+fn check_folder(path: &FilePath) -> Result<()> {
+    let folder = path.display();
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::not_found(format!("the archive {folder} is not a folder; check the path in its URL"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::not_found(format!(
+            "the folder of the archive {folder} does not exist; check the path in its URL, and whether its disk is \
+             mounted"
+        ))),
+        Err(error) => Err(Error::unavailable(format!(
+            "cannot open the folder of the archive {folder}: {error}; check the permissions of the folders in its path"
+        ))),
+    }
+}
+
+/// The cause of an error, without the name of the client library's store.
+fn cause(error: &object_store::Error) -> String {
+    match error {
+        object_store::Error::Generic { source, .. } => source.to_string(),
+        other => other.to_string(),
     }
 }
 

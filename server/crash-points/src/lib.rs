@@ -1,11 +1,10 @@
-//! Points at which the crash tests (`engine-embedded/tests/crash`) end the process, or fill its
-//! disk.
+//! Points at which the crash tests (`engine-embedded/tests/crash`) end the process or simulate a full disk.
 //!
-//! Without the feature `enabled` there is nothing of them in the program. With it, the
-//! environment variable `CRASH_AT` says where to end: `wal::group-synced=3` is after three
-//! other groups were synced. `FULL_AT` says where the disk is full, the next three times.
+//! Without the feature `enabled` they compile to nothing. With it, the environment variable `CRASH_AT` names the point
+//! at which to exit: `wal::group-synced=3` exits there after three earlier passes. `FULL_AT` names the point at which
+//! the disk is full, for three passes in a row.
 
-/// Ends the process here, as `kill -9` would, when a crash test asks for it.
+/// Ends the process here, like `kill -9`, if a crash test selects this point.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! crash_point {
@@ -14,14 +13,14 @@ macro_rules! crash_point {
     };
 }
 
-/// Nothing: the feature `enabled` is off.
+/// Does nothing: the feature `enabled` is off.
 #[cfg(not(feature = "enabled"))]
 #[macro_export]
 macro_rules! crash_point {
     ($name:literal) => {};
 }
 
-/// Returns from here with what `$error` makes of a full disk, when a crash test asks for it.
+/// Returns a full disk's error, converted by `$error`, if a crash test selects this point.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! full_disk_point {
@@ -32,7 +31,7 @@ macro_rules! full_disk_point {
     };
 }
 
-/// Nothing: the feature `enabled` is off.
+/// Does nothing: the feature `enabled` is off.
 #[cfg(not(feature = "enabled"))]
 #[macro_export]
 macro_rules! full_disk_point {
@@ -53,10 +52,10 @@ mod points {
         },
     };
 
-    /// How often in a row the disk is full.
+    /// The number of consecutive passes with a full disk.
     const FULL: i32 = 3;
 
-    /// A point, and how often it is still passed.
+    /// A point, and the number of passes before it takes effect.
     struct At(String, AtomicI32);
 
     impl At {
@@ -66,7 +65,7 @@ mod points {
             Some(Self(point.to_owned(), AtomicI32::new(passed.parse().ok()?)))
         }
 
-        /// How often this point will still be passed, if it is this one.
+        /// The remaining number of passes, if this is the selected point.
         fn left(&self, name: &str) -> Option<i32> {
             let Self(point, passed) = self;
             (point == name).then(|| passed.fetch_sub(1, Ordering::Relaxed))
@@ -76,7 +75,7 @@ mod points {
     pub fn reached(name: &str) {
         static AT: LazyLock<Option<At>> = LazyLock::new(|| At::read("CRASH_AT"));
         if AT.as_ref().and_then(|at| at.left(name)) == Some(0) {
-            // Runs no destructor and flushes nothing, so nothing tidies up behind it.
+            // Runs no destructor and flushes nothing, like a kill.
             std::process::abort();
         }
     }

@@ -1,15 +1,20 @@
 //! Decoders: request bodies and packets to raw records, one module per protocol.
 //!
-//! Input is bytes, output is [`RawRecord`]s. This crate opens no sockets and reads no clock; the rules for records
-//! are in the pipeline's normalise stage. Every decoder accepts arbitrary bytes: an invalid part is refused with its
-//! place and a reason for the client, the rest is kept, and memory stays within [`model::limits`].
+//! Input is bytes, output is [`RawRecord`]s. This crate opens no sockets and reads no clock; the rules for records are
+//! in the pipeline's normalise stage. The formats that an agent reads are here as well: the log stream of Docker, the
+//! export of the systemd journal, and lines of container runtimes. Every decoder accepts arbitrary bytes: an invalid
+//! part is refused with its place and a reason for the client, the rest is kept, and memory stays within
+//! [`model::limits`].
 
+pub mod cri;
+pub mod docker;
 pub mod elastic;
 #[cfg(test)]
 mod empty_success_tests;
 mod fields;
 pub mod fluent;
 pub mod gelf;
+pub mod journal;
 pub mod json;
 mod json_reader;
 mod json_text;

@@ -1,5 +1,5 @@
--- The version of the kind and its documents, by name, of one snapshot. A row without a name is
--- that of a kind without documents.
+-- The version of the kind and its documents, by name, in one snapshot. A kind without documents has one row without a
+-- name.
 select kinds.version, documents.name, documents.version, documents.body
   from (select coalesce((select version from logboom.document_kinds where kind = $1), 0) as version) as kinds
   left join logboom.documents on documents.kind = $1

@@ -1,4 +1,4 @@
-//! Reaching the server: its address, its pools, and patience.
+//! Connects to the server: its URL, the pools, and retries.
 
 use std::{str::FromStr, time::Duration};
 
@@ -16,33 +16,32 @@ use crate::{
 /// The interval of attempts to reach a server that does not answer, and of the warnings about it.
 const TRY_EVERY: Duration = Duration::from_millis(500);
 const WARN_EVERY: Duration = Duration::from_secs(3);
-/// How long one try may take.
+/// The time limit of one attempt.
 const ONE_TRY: Duration = Duration::from_secs(10);
 
-/// How long a caller waits for a connection before it is told that there is none.
+/// How long a caller waits for a free connection before its call fails.
 const ACQUIRE: Duration = Duration::from_secs(10);
-/// For storing, for the horizon and its listener, for the upkeep and its lease, and for what is
-/// small.
+/// Connections for appends, the horizon and its listener, upkeep and its lease, and small statements.
 const WRITE_CONNECTIONS: u32 = 6;
 
-/// The two ways to the server, apart so that searches never hold up storing.
+/// The connections to the server. Writes have their own pool, so that searches never delay them.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
     pub(crate) write: PgPool,
     pub(crate) read: PgPool,
-    /// Such as `15.18`.
+    /// The version of the server, such as `15.18`.
     pub(crate) version: String,
 }
 
 /// Waits for the server and connects.
 ///
 /// # Errors
-/// `Invalid` for a URL that is none, and where the server is there but will not have
-/// us: a wrong password, a database that does not exist or has another encoding.
+/// `Invalid` for a malformed URL, and if the server refuses the connection: a wrong password, or a database that does
+/// not exist or has an unsuitable encoding.
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Pools> {
     let server = parse(url)?;
     let (version, encoding) = wait_for(&server).await?;
-    // SQL_ASCII keeps bytes as they are; any other has no place for most characters.
+    // UTF8 has every character, and SQL_ASCII stores bytes unchanged. All other encodings lack most characters.
     if !matches!(encoding.as_str(), "UTF8" | "SQL_ASCII") {
         return Err(Error::invalid(format!(
             "the database's encoding is {encoding}, which cannot hold every log; make one that can: create database \
@@ -50,8 +49,7 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Pools> {
         )));
     }
     Ok(Pools {
-        // A node that vanished in the middle of storing holds back every reader, so the
-        // server is to notice soon.
+        // The open transaction of a vanished node blocks all readers, so the server must end it soon.
         write: pool(
             &server,
             WRITE_CONNECTIONS,
@@ -74,7 +72,7 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Pools> {
     })
 }
 
-/// Reads the URL. What is wrong with it is said without repeating it.
+/// Parses the URL. An error does not contain the URL, because it may hold a password.
 fn parse(url: &str) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).map_err(|_| {
         Error::invalid(
@@ -84,7 +82,7 @@ fn parse(url: &str) -> Result<PgConnectOptions> {
     Ok(options.application_name("logboom").disable_statement_logging())
 }
 
-/// How the server is called in logs: never with the password.
+/// The name of the server in logs, without the password.
 fn name(server: &PgConnectOptions) -> String {
     let database = server.get_database().unwrap_or(server.get_username());
     match server.get_socket() {
@@ -93,7 +91,7 @@ fn name(server: &PgConnectOptions) -> String {
     }
 }
 
-/// Tries until the server answers; returns its version and the database's encoding.
+/// Retries until the server answers; returns its version and the database's encoding.
 async fn wait_for(server: &PgConnectOptions) -> Result<(String, String)> {
     let name = name(server);
     let mut warned: Option<std::time::Instant> = None;
@@ -101,7 +99,7 @@ async fn wait_for(server: &PgConnectOptions) -> Result<(String, String)> {
         let failure = match tokio::time::timeout(ONE_TRY, version(server)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
-                // 28: not allowed in. 3D: no such database. Waiting does not help.
+                // 28: authentication failed. 3D: no such database. Waiting does not help.
                 if matches!(sqlstate(&error).and_then(|code| code.get(..2)), Some("28" | "3D")) {
                     return Err(Error::invalid(format!("postgresql at {name} refuses the connection: {error}")));
                 }
@@ -122,11 +120,11 @@ async fn version(server: &PgConnectOptions) -> sqlx::Result<(String, String)> {
     let version: String = sqlx::query("show server_version").fetch_one(&mut connection).await?.try_get(0)?;
     let encoding = sqlx::query("show server_encoding").fetch_one(&mut connection).await?.try_get(0)?;
     connection.close().await?;
-    // Debian adds its own after a space.
+    // Debian appends its package version after a space.
     Ok((version.split(' ').next().unwrap_or_default().to_owned(), encoding))
 }
 
-/// A pool whose connections have these settings, as far as the server knows them.
+/// A pool whose connections have these settings. Settings that the server does not know are skipped.
 fn pool(server: &PgConnectOptions, connections: u32, settings: Vec<(&'static str, String)>) -> PgPool {
     let (names, values): (Vec<_>, Vec<_>) = settings.into_iter().unzip();
     PgPoolOptions::new()

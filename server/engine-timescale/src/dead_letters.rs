@@ -1,4 +1,4 @@
-//! What could not be stored: written, listed, bounded, removed (invariant C5).
+//! Dead letters: writing, listing, limits and removal (invariant C5).
 
 use model::time::Nanos;
 use pipeline::{
@@ -33,9 +33,9 @@ pub(crate) async fn insert(connection: &mut PgConnection, letters: &[NewDeadLett
 /// See [`pipeline::LogStore::dead_letters`].
 pub(crate) async fn list(pool: &PgPool, request: &DeadLetterRequest) -> Result<Vec<DeadLetterHead>> {
     let filter = &request.filter;
-    // The server knows microseconds, and both bounds are the first ones that are in or out.
+    // The server stores microseconds. The range includes its start and excludes its end, so both are rounded up.
     let microsecond = |time: Nanos| time.div_euclid(1_000) + i64::from(time.rem_euclid(1_000) > 0);
-    // What no column can hold is in none.
+    // As on insertion: PostgreSQL cannot store NUL.
     let text = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', "\u{fffd}"));
     let rows = sqlx::query(include_str!("../queries/select_dead_letters.sql"))
         .bind(request.before.unwrap_or(i64::MAX))
@@ -103,16 +103,14 @@ pub(crate) async fn remove(pool: &PgPool, ids: &[i64]) -> Result<u64> {
     Ok(removed.rows_affected())
 }
 
-/// Drops the letters that are past the bounds. Where several nodes do so at once, each
-/// counts what it has deleted itself.
+/// Drops the letters beyond the limits. If several nodes do so at once, each counts only those that it deleted.
 pub(crate) async fn bound(connection: &mut PgConnection, bounds: DeadLetterBounds) -> sqlx::Result<()> {
     let (letters, records) = delete_past_bounds(connection, bounds).await?;
     log_dropped(letters, records);
     Ok(())
 }
 
-/// Deletes the letters that are past the bounds. Returns how many went, and how many records they
-/// had.
+/// Deletes the letters beyond the limits. Returns the number of letters and of their records.
 pub(crate) async fn delete_past_bounds(
     connection: &mut PgConnection,
     bounds: DeadLetterBounds,
@@ -126,7 +124,7 @@ pub(crate) async fn delete_past_bounds(
     Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get::<i64, _>(1)?.unsigned_abs()))
 }
 
-/// How many there are, and were.
+/// The counts of stored and of dropped letters.
 pub(crate) async fn status(pool: &PgPool) -> sqlx::Result<DeadLettersStatus> {
     let row = sqlx::query(include_str!("../queries/status_dead_letters.sql")).fetch_one(pool).await?;
     let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);

@@ -1,7 +1,7 @@
 //! Documents: small JSON values by kind and name.
 //!
-//! A change is one transaction. It locks the row of its kind first, so the versions of a kind are
-//! committed in order: who has seen one has seen all before it.
+//! A change is one transaction. It locks the row of its kind first, so the versions of a kind are committed in order. A
+//! reader that sees version N also sees all smaller ones.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{error::classify, leases::hold_lease};
 
-/// Where transactions that changed a document notify other nodes.
+/// The channel on which transactions that changed a document notify all nodes.
 pub(crate) const CHANNEL: &str = "logboom_documents";
 
-/// How often a watch looks without a notification, which is only a hint.
+/// The interval at which a watch polls, because a notification may be lost.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Wakes those who watch documents.
+/// Wakes the watches of documents.
 #[derive(Debug, Clone)]
 pub(crate) struct Changes(watch::Sender<()>);
 
@@ -28,7 +28,7 @@ impl Changes {
         Self(watch::Sender::new(()))
     }
 
-    /// Something may have changed, here or on another node.
+    /// Signals a possible change, on this node or another one.
     pub(crate) fn hint(&self) {
         self.0.send_replace(());
     }
@@ -36,7 +36,7 @@ impl Changes {
 
 /// The documents of the database.
 pub(crate) struct StoredDocuments {
-    /// That for storing: who looks up a document does not wait for searches.
+    /// The pool for writes, so that a lookup does not wait for searches.
     pool: PgPool,
     changes: Changes,
     stop: CancellationToken,
@@ -52,8 +52,7 @@ impl StoredDocuments {
         version(&query.fetch_one(&self.pool).await?, 0)
     }
 
-    /// Begins a change: under the lease, with the row of the kind locked. Returns the version of
-    /// the change as well.
+    /// Begins a change: checks the lease and locks the row of the kind. Also returns the version of the change.
     async fn begin(
         &self,
         kind: &Kind,
@@ -68,7 +67,7 @@ impl StoredDocuments {
         Ok((transaction, version))
     }
 
-    /// Commits a change and notifies those who watch.
+    /// Commits a change and notifies all watches.
     async fn commit(&self, kind: &Kind, mut transaction: Transaction<'static, Postgres>) -> sqlx::Result<()> {
         let notify = sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(kind.name);
         notify.execute(&mut *transaction).await?;
@@ -81,7 +80,7 @@ impl StoredDocuments {
 #[async_trait]
 impl Documents for StoredDocuments {
     async fn get(&self, kind: &Kind, name: &str) -> Result<Option<Document>> {
-        // PostgreSQL refuses a text with a zero byte, even to look for it.
+        // PostgreSQL refuses a text with NUL, in conditions too.
         if !is_name(name) {
             return Ok(None);
         }
@@ -158,7 +157,7 @@ impl Documents for StoredDocuments {
             if version != seen {
                 return Ok(version);
             }
-            // Whatever comes first: a change of any kind, the end of the store, or another look.
+            // Waits for a change of any kind, the end of the store, or the next poll.
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Error::unavailable("the store is closed")),
                 _ = changes.changed() => {}
@@ -168,7 +167,7 @@ impl Documents for StoredDocuments {
     }
 }
 
-/// The version of a document, and how many there are of its kind.
+/// The version of a document, and the number of documents of its kind.
 async fn state(connection: &mut PgConnection, kind: &Kind, name: &str) -> sqlx::Result<(Option<Version>, usize)> {
     let query = sqlx::query(include_str!("../queries/state_of_document.sql")).bind(kind.name).bind(name);
     let row = query.fetch_one(connection).await?;
@@ -181,7 +180,7 @@ fn version(row: &PgRow, place: usize) -> sqlx::Result<Version> {
     Ok(Version(row.try_get::<i64, _>(place)? as u64))
 }
 
-/// Reads a name, a version and a body, from this place on.
+/// Decodes a name, a version and a body, from this column on.
 fn document(row: &PgRow, place: usize) -> sqlx::Result<Document> {
     Ok(Document {
         name: row.try_get(place)?,

@@ -1,4 +1,4 @@
-//! Leases: a row for each, which runs out by the database's clock. Each action is one statement.
+//! Leases: one row each, which expires by the database's clock. Each action is one statement.
 
 use std::time::Duration;
 
@@ -51,13 +51,13 @@ impl Leases for StoredLeases {
     }
 }
 
-/// Fails where the lease is lost. Nobody else can acquire it before the transaction ends.
+/// Fails if the lease is lost. No other holder can acquire it before the transaction ends.
 pub(crate) async fn hold_lease(transaction: &mut PgConnection, lease: &Lease) -> sqlx::Result<()> {
     let hold = sqlx::query("select logboom.hold_lease($1, $2)").bind(&lease.name).bind(lease.token as i64);
     hold.execute(transaction).await.map(drop)
 }
 
-/// A lease of more than some thousand years lasts no longer than that.
+/// The duration in microseconds, limited to about three thousand years.
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).min(100_000_000_000_000_000)
 }

@@ -1,71 +1,63 @@
-//! The log store on PostgreSQL, with TimescaleDB where that is installed.
+//! The log store on PostgreSQL, with TimescaleDB if it is installed.
 //!
 //! # What is in the database
 //!
-//! All is in the schema `logboom`: `logs` has a row for each record, in a partition or a
-//! chunk for each day; `ledger` a row for each batch that is stored; `blocks` a row for
-//! each storing transaction; `runs` a row for each sequence of consecutive records of a
-//! batch; `dead_letters` what could not be stored; `documents` what people and features keep;
-//! `leases` which node may do what one node at a time may do.
+//! Everything is in the schema `logboom`: `logs` has a row for each record, in a partition or chunk per day; `ledger` a
+//! row for each stored batch; `blocks` a row for each storing transaction; `runs` a row for each sequence of
+//! consecutive records of a batch; `dead_letters` the batches that could not be stored; `documents` the documents of
+//! users and features; `leases` the holder of each task that one node at a time may do.
 //!
 //! # Storing: one transaction
 //!
-//! 1. The ids of the batches are entered into the ledger, sorted, `on conflict do
-//!    nothing`. Those that come back are new; the others are stored already, or are being
-//!    stored by another node, for whose commit this statement waits (C2).
+//! 1. The ids of the batches are inserted into the ledger, sorted, `on conflict do nothing`. The returned ids are new.
+//!    The others are already stored, or another node is storing them and this statement waits for its commit (C2).
 //! 2. `draw_block` registers the transaction and draws the number of its block.
-//! 3. The records of the new batches go in by `insert`s from arrays, a few thousand a
-//!    statement. A record's position is the block's number and the record's ordinal in it:
-//!    `block << 20 | ordinal`.
+//! 3. The records of the new batches are stored by `insert`s from arrays, a few thousand per statement. A record's
+//!    position is the block's number and the record's ordinal in it: `block << 20 | ordinal`.
 //! 4. Runs, block, dead letters and the notification to other nodes; commit.
 //!
-//! Where PostgreSQL refuses a record as data, all is rolled back and done again under
-//! savepoints, halved until the refused records stand alone: those become dead letters in
-//! the same transaction, and the others are stored (C5). Where the answer
-//! to the commit is lost, the caller tries again, and the ledger says what happened.
+//! If PostgreSQL refuses a record as data, the transaction is rolled back and repeated with savepoints. Refused pieces
+//! are bisected down to single records. These become dead letters in the same transaction, and the others are stored
+//! (C5). If the response to the commit is lost, the caller retries, and the retry finds the batch in the ledger.
 //!
-//! # Why readers see no hole (C8)
+//! # Why readers miss no block (C8)
 //!
-//! Transactions commit in another order than they draw their numbers in. A reader that
-//! has seen block 8 must know that block 7 will not appear any more.
+//! Transactions commit in another order than they draw their numbers. A reader that has seen block 8 must know that
+//! block 7 will not appear later.
 //!
 //! `draw_block`, in this order: (a) reads the newest number drawn so far, `d`; (b) takes
 //! an advisory lock named `d`, shared and held until the transaction ends; (c) draws its
 //! number `n`. Numbers grow, so `d < n`.
 //!
-//! `final_position`, in this order, each a statement with a snapshot of its own: (1) reads
-//! the newest committed block, `h`; (2) reads the lowest `d` among the locks held, or
-//! infinity; (3) takes as final all blocks up to `f = min(h, d)`.
+//! `final_position`, in this order, each as a statement with its own snapshot: (1) reads the newest committed block,
+//! `h`; (2) reads the lowest `d` among the locks held, or infinity; (3) takes as final all blocks up to the smaller
+//! one, `f = min(h, d)`.
 //!
-//! Suppose that a block `n <= f` is not visible to whoever reads after (2) and appears
-//! later. As `n <= h`, and numbers are drawn in order, `n` was drawn no later than `h`
-//! was; `h` had committed by (1); so the writer of `n` had done (b) before (1). Its lock
-//! is held until it ends, and PostgreSQL releases locks only after it has made a commit
-//! visible. Either, then, the lock was held at (2): so `f <= d < n`, against `n <= f`. Or
-//! it had been released by (2): so the transaction had ended, and its block was visible
-//! by then or never will be. There is no window between drawing and registering, because
-//! the lock comes first and covers whatever number is drawn after it.
+//! Suppose that a block `n <= f` is not visible to a reader after (2) and appears later. Since `n <= h` and numbers are
+//! drawn in order, `n` was drawn no later than `h`. `h` had committed by (1), so the writer of `n` had done (b) before
+//! (1). Its lock is held until it ends, and PostgreSQL releases locks only after it has made a commit visible. If the
+//! lock was held at (2), then `f <= d < n`, which contradicts `n <= f`. If it had been released by (2), the transaction
+//! had ended, and its block was visible by then or never will be. There is no window between drawing and registering,
+//! because the lock comes first and covers every number drawn after it.
 //!
-//! Only committed blocks count as newest, not drawn numbers: a crash may take back numbers
-//! that were drawn, but none that were committed, since the log of the sequence is flushed
-//! with the commit. So no position that a reader has seen is ever given again.
+//! The newest block is the newest committed one, not the newest number drawn. A crash may revert numbers that were
+//! drawn, but none that were committed, because the log of the sequence is flushed with the commit. So no position that
+//! a reader has seen is ever reused.
 //!
-//! What it costs: a writer that hangs in the middle holds back all readers, so the server
-//! ends sessions that are idle in a transaction for 30 s, and those of vanished peers.
+//! The cost: a writer that hangs in a transaction blocks all readers. So the server ends sessions that are idle in a
+//! transaction for 30 s, and those of vanished peers.
 //!
 //! # The tail
 //!
-//! Blocks are final a moment after they are committed. The horizon is read again after
-//! each store of this process, on a notification from another node, and once a second. A
-//! notification is only ever a hint: what is given out is read from `runs`, and from
-//! memory where this process stored it lately (C3).
+//! Blocks become final shortly after they are committed. The horizon is read again after each append of this process,
+//! on a notification from another node, and once a second. A notification is only a hint: records are read from `runs`,
+//! or from memory if this process stored them recently (C3).
 //!
 //! # Searching
 //!
-//! A query becomes SQL with parameters (see `sql`), newest first by (time, nanoseconds,
-//! position), paged by key. What SQL cannot judge as the model does is verified row by
-//! row (C7). A question that is dropped closes its connection, and the server stops
-//! working on it; one that takes too long is stopped by a statement timeout.
+//! A query becomes SQL with parameters (see `sql`), newest first by (time, nanoseconds, position), paged by key.
+//! Conditions that SQL may evaluate differently from the model are verified row by row (C7). Dropping a query closes
+//! its connection, so that the server stops working on it. A statement timeout stops one that takes too long.
 
 mod append;
 mod attributes;
@@ -95,12 +87,11 @@ use pipeline::{LogStore, Result};
 
 /// Opens the store at a `postgres://` or `postgresql://` URL.
 ///
-/// Waits for a server that is not there yet, saying so every few seconds, then brings
-/// the schema up to date. Several nodes may do so at once.
+/// Waits until the server can be reached, with a warning every few seconds, then migrates the schema. Several nodes may
+/// do so at once.
 ///
 /// # Errors
-/// `Invalid` for a URL that is none, a refused login, a database that does not exist or
-/// that a newer Logboom has used.
+/// `Invalid` for a malformed URL, a refused login, and a database that does not exist or that a newer Logboom has used.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn LogStore>> {
     Ok(Arc::new(store::Store::open(url, &options).await?))
 }

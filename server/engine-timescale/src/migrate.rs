@@ -1,17 +1,16 @@
-//! The schema, brought up to date by whichever node comes first.
+//! Migrates the schema. Nodes that start together take turns.
 //!
-//! Three tracks, each numbered for itself: `plain` is all that PostgreSQL alone needs;
-//! `timescale` goes on top where the extension is there and nothing is stored yet, and
-//! `community` on top of that, unless the extension is its Apache edition, which has no
-//! columns and no aggregates. A store that began as plain stays plain: its rows would
-//! have to be moved.
+//! There are three tracks, each with its own numbers. `plain` is all that PostgreSQL alone needs. `timescale` follows
+//! if the extension is available and nothing is stored yet. `community` follows that, unless the extension is the
+//! Apache edition, which has no columnstore and no continuous aggregates. A store that began as plain stays plain,
+//! because its rows would have to be moved.
 
 use pipeline::{Error, Result};
 use sqlx::{PgConnection, PgPool, Row};
 
 use crate::{Options, error::classify};
 
-/// One step of a track; its place in the track, from 1, is its version.
+/// A migration of a track. Its index in the track, from 1, is its version.
 struct Migration {
     name: &'static str,
     sql: &'static str,
@@ -37,27 +36,26 @@ const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timesc
 const COMMUNITY: &[Migration] =
     migrations!["community/0001_columnstore", "community/0002_minutes", "community/0003_minutes_changed"];
 
-/// Nodes that start together take turns: "LN" and a number of its own.
+/// Locks out other nodes that migrate. The key is "LN" and six zero bytes.
 const TURN: &str = "select pg_advisory_xact_lock(x'4c4e000000000000'::bigint)";
 
-/// How the records are laid out in time.
+/// How the records are divided by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Native partitions; why it is not a hypertable.
+    /// Native partitions, and why it is not a hypertable.
     Partitions { reason: String },
-    /// A hypertable of this version of TimescaleDB; whether it can do what its Apache
-    /// edition cannot.
+    /// A hypertable, the version of TimescaleDB, and whether it is the community edition.
     Hypertable { version: String, community: bool },
 }
 
 impl Layout {
-    /// Whether there is `logboom.minutes`.
+    /// Whether `logboom.minutes` exists.
     pub(crate) fn has_minutes(&self) -> bool {
         matches!(self, Self::Hypertable { community: true, .. })
     }
 }
 
-/// Applies what is missing, and says what there is then.
+/// Applies missing migrations; returns the layout.
 pub(crate) async fn migrate(pool: &PgPool, options: &Options) -> Result<Layout> {
     let extension = if options.timescale { have_extension(pool).await } else { Err("it is switched off".to_owned()) };
     bring_up(pool, extension).await.map_err(|error| match error {
@@ -79,7 +77,7 @@ impl From<sqlx::Error> for Failure {
 
 async fn bring_up(pool: &PgPool, extension: Result<Extension, String>) -> Result<Layout, Failure> {
     let mut transaction = pool.begin().await?;
-    // A migration takes the time it takes.
+    // A migration may take long.
     sqlx::query("set local statement_timeout = 0").execute(&mut *transaction).await?;
     sqlx::query(TURN).execute(&mut *transaction).await?;
     sqlx::raw_sql(include_str!("../migrations/0000_track.sql")).execute(&mut *transaction).await?;
@@ -116,7 +114,7 @@ async fn bring_up(pool: &PgPool, extension: Result<Extension, String>) -> Result
     Ok(layout)
 }
 
-/// Applies the steps of a track that are not there yet.
+/// Applies the missing migrations of a track.
 async fn apply(connection: &mut PgConnection, track: &str, migrations: &[Migration]) -> Result<(), Failure> {
     let applied: i32 = sqlx::query("select coalesce(max(version), 0) from logboom.migrations where track = $1")
         .bind(track)
@@ -147,15 +145,14 @@ async fn apply(connection: &mut PgConnection, track: &str, migrations: &[Migrati
 /// The extension as it is installed in this database.
 struct Extension {
     version: String,
-    /// Where its functions are.
+    /// The schema of its functions.
     schema: String,
     community: bool,
 }
 
-/// Installs the extension where the server has it; otherwise says why it cannot be had.
+/// Installs the extension if it is available; otherwise returns why it is not.
 ///
-/// On a connection of its own, because a server that has not preloaded the extension
-/// ends the session.
+/// Uses a connection of its own, because a server that has not preloaded the extension ends the session.
 async fn have_extension(pool: &PgPool) -> Result<Extension, String> {
     if let Some(extension) = installed(pool).await? {
         return Ok(extension);

@@ -1,4 +1,4 @@
-//! The store as the pipeline sees it: each method passes on to the file of its name.
+//! The methods of the port, each delegated to the module of its name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,27 +31,27 @@ use crate::{
     upkeep::Upkeep,
 };
 
-/// How long closing waits until the upkeep has given its lease back.
+/// How long closing waits for upkeep to release its lease.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// The store on PostgreSQL.
 pub(crate) struct Store {
     pools: Pools,
     readers: Readers,
-    /// Of the partitioned layout.
+    /// `None` with a hypertable.
     days: Option<Arc<Days>>,
     recent: Recent,
     horizon: Arc<Horizon>,
     status: Arc<Status>,
     dead_letters: DeadLetterBounds,
     changes: Changes,
-    /// Ends when the work of this node's turn is given back.
+    /// The upkeep task. It ends after it has released its lease.
     upkeep: Mutex<Option<JoinHandle<()>>>,
     stop: CancellationToken,
 }
 
 impl Store {
-    /// Connects, brings the schema up to date and starts the work in the background.
+    /// Connects, migrates the schema and starts the background tasks.
     pub(crate) async fn open(url: &str, options: &Options) -> Result<Self> {
         let pools = connect::connect(url, options).await?;
         let layout = migrate(&pools.write, options).await?;
@@ -95,7 +95,7 @@ impl Store {
         })
     }
 
-    /// Drops what is past the bounds; upkeep does, where this fails.
+    /// Drops letters past the limits. On failure, upkeep does it.
     async fn bound_dead_letters(&self) {
         let bound = async {
             let mut connection = self.pools.write.acquire().await?;
@@ -107,7 +107,7 @@ impl Store {
         self.count_dead_letters().await;
     }
 
-    /// For the status; the next look will do, where this one fails.
+    /// Reads sizes for the status. On failure, the next read updates them.
     async fn count_dead_letters(&self) {
         if let Err(error) = self.status.count_dead_letters(&self.pools.write).await {
             tracing::debug!("cannot count the dead letters now: {error}");
@@ -119,7 +119,7 @@ impl Store {
     }
 }
 
-/// Names the engine for people, and says in the log what it is built on.
+/// Returns the engine's name, and logs what it runs on.
 fn describe(version: &str, layout: &Layout) -> String {
     match layout {
         Layout::Hypertable { version: extension, community } => {
@@ -152,7 +152,7 @@ impl Log for Store {
                 if error.is_retryable() {
                     self.status.trouble(&error);
                 }
-                // What was registered is gone, which no notification tells.
+                // The failed transaction's registration has ended without a notification.
                 self.horizon.request_refresh();
                 Err(error)
             }
@@ -175,21 +175,16 @@ impl Log for Store {
         &self,
         after: Position,
         upto: Position,
+        range: TimeRange,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
-        read::read_by_position(&self.pools.read, None, (after, upto), query, limit).await
+        read::read_by_position(&self.pools.read, range, (after, upto), query, limit).await
     }
 
-    async fn read_range(
-        &self,
-        range: TimeRange,
-        after: Position,
-        upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        read::read_by_position(&self.pools.read, Some(range), (after, upto), query, limit).await
+    async fn give_up_part(&self, _name: &str) -> Result<bool> {
+        self.check_open()?;
+        Ok(false)
     }
 
     fn status(&self) -> StoreStatus {
@@ -198,11 +193,11 @@ impl Log for Store {
 
     async fn close(&self) {
         self.stop.cancel();
-        // Another node need not wait until the lease of this one runs out.
+        // Without the release, another node would wait until the lease expires.
         if let Some(upkeep) = self.upkeep.lock().await.take() {
             let _ = tokio::time::timeout(RELEASE, upkeep).await;
         }
-        // What a dropped question left is closed with its connection.
+        // The statement of a dropped query ends with its connection.
         self.pools.read.close().await;
         self.pools.write.close().await;
     }
@@ -263,7 +258,7 @@ impl LogStore for Store {
 }
 
 impl Drop for Store {
-    /// The work in the background ends with the store.
+    /// Stops the background tasks.
     fn drop(&mut self) {
         self.stop.cancel();
     }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result, Supervisor,
+    Batch, BatchId, Error, Queue, Result, Supervisor, Tally,
     bodies::Bodies,
     clock::Clock,
     enqueue::{Enqueue, Part, Publisher, split_by},
@@ -19,7 +19,7 @@ use crate::{
     events::{IngestCounters, SubmissionRefused},
     follow::VIA,
     in_flight::InFlight,
-    loss_ledger::{LossLedger, Tally},
+    loss_ledger::LossLedger,
     normalise::{Normaliser, RawRecord, Rejection},
 };
 

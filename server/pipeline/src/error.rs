@@ -1,28 +1,27 @@
-//! What can go wrong between a door and the store, by class.
+//! Errors between a door and the store, by class.
 //!
-//! The class decides what a client is told and whether trying again can help; the
-//! text says which field, limit or server it is about. Each transport turns a class
-//! into its own codes in one file.
+//! The class decides the client's status and whether a retry can help. The message names the field, limit or server.
+//! Each transport maps a class to its own codes in one file.
 
 use std::time::Duration;
 
 /// The pipeline's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The input is at fault; the same again fails again.
+    /// The input is invalid; a retry fails again.
     Invalid,
-    /// There is no such thing.
+    /// The requested item does not exist.
     NotFound,
-    /// What is stored is not what the caller expected; it has to read it again first.
+    /// The stored state is not the expected one; the caller must read it again first.
     Conflict,
-    /// A bound is reached; later it will do.
+    /// A limit is reached; a retry may succeed.
     Overloaded,
-    /// An engine cannot be reached, or is shutting down; later it will do.
+    /// An engine cannot be reached, or is shutting down; a retry may succeed.
     Unavailable,
-    /// What was stored does not read back as written.
+    /// Stored data does not read back as written.
     Corrupt,
     /// A fault of this program.
     Internal,
@@ -35,7 +34,7 @@ pub struct Error {
     pub class: ErrorClass,
     /// For the client: names the field, the limit and the way out. No secrets.
     pub message: String,
-    /// When to try again, for the classes where that helps.
+    /// When to retry, for the classes where that helps.
     pub retry_after: Option<Duration>,
 }
 

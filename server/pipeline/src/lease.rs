@@ -56,8 +56,12 @@ pub fn lease_lost(lease: &Lease) -> Error {
 
 /// The name of this process as the holder of a lease: host and process id.
 pub fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}, process {}", host.trim(), std::process::id())
+    format!("{}, process {}", host_name(), std::process::id())
+}
+
+/// The name of this host; empty if it has none, or one that is not UTF-8.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_str().unwrap_or_default().to_owned()
 }
 
 /// Acquires a lease, keeps it renewed while `work` runs, and releases it, also when `work` panics.
@@ -102,5 +106,17 @@ async fn keep_renewed(leases: &dyn Leases, lease: &Lease, duration: Duration, mu
             Ok((_, Ok(false))) | Err(_) => return,
             Ok((_, Err(error))) => tracing::debug!(lease = lease.name, "cannot renew the lease now: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_after_its_host_and_its_process() {
+        let host = host_name();
+        assert!(!host.is_empty() && host == host.trim(), "{host:?}");
+        assert_eq!(holder(), format!("{host}, process {}", std::process::id()));
     }
 }

@@ -37,6 +37,7 @@ pub mod error;
 pub mod events;
 pub mod follow;
 mod formats;
+mod hour;
 mod in_flight;
 pub mod lease;
 pub mod live;
@@ -48,6 +49,7 @@ pub mod relay;
 pub mod replay;
 pub mod store;
 pub mod supervisor;
+mod tally;
 
 pub use ask::{Ask, Context, Cursor, SearchPage, SearchRequest};
 pub use batch::{Batch, BatchId, Block};
@@ -62,5 +64,6 @@ pub use log::{Appended, Log, PartAside, ReadLimit, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt, Space};
 pub use store::LogStore;
 pub use supervisor::Supervisor;
+pub use tally::Tally;
 
 pub use model::TimeRange;

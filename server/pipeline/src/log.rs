@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::{Position, Query, StoredRecord, TimeRange, time::Nanos};
 
-use crate::{Batch, Block, DeadLettersStatus, Delivery, Result, loss_ledger::Tally};
+use crate::{Batch, Block, DeadLettersStatus, Delivery, Result, Tally};
 
 /// The stored records in position order, and the ledger of their batches.
 ///
@@ -26,31 +26,20 @@ pub trait Log: Send + Sync + 'static {
     /// at the newest end, where the live hub reads.
     async fn follow(&self, after: Position) -> Result<Vec<Block>>;
 
-    /// The first matching records with `after < position <= upto`, in position order. Records that do not reach the limit
-    /// ([`ReadLimit::is_reached`]) are all there are.
+    /// The first matching records with `after < position <= upto` and a time in `range`, in position order. Records that
+    /// do not reach the limit ([`ReadLimit::is_reached`]) are all there are.
     async fn read_after(
         &self,
         after: Position,
         upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>>;
-
-    /// As [`Log::read_after`], with only the records whose time is in `range`.
-    async fn read_range(
-        &self,
         range: TimeRange,
-        after: Position,
-        upto: Position,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>>;
 
     /// Gives up a part that is set aside ([`StoreStatus::aside`]): removes it from the list and deletes the rest of its
-    /// file. Returns whether a part of this name was set aside.
-    async fn give_up_part(&self, _name: &str) -> Result<bool> {
-        Ok(false)
-    }
+    /// file. Returns whether a part of this name was set aside; a store without parts returns `false`.
+    async fn give_up_part(&self, name: &str) -> Result<bool>;
 
     /// The state, for display and health checks. Must return at once, from memory.
     fn status(&self) -> StoreStatus;

@@ -1,6 +1,6 @@
-//! Reading: every question that the HTTP API, S1's calls and the dashboard ask of the store.
+//! Reading: the queries of the HTTP API, S1's calls and the dashboard.
 //!
-//! | file | what it answers |
+//! | file | content |
 //! |---|---|
 //! | `reader` | records: a page, all matches, one record, its neighbours, its fields' values |
 //! | `histogram` | counts over time |
@@ -12,14 +12,14 @@
 //! | `views` | saved views |
 //! | `kinds` | which kinds of documents there are |
 //! | `transfer` | documents: export and import |
-//! | `query`, `range`, `cursor` | what the questions share: the query, the range of time, the page |
+//! | `query`, `range`, `cursor` | parameters shared by the queries: the query, the time range, the page |
 //!
 //! - A door parses its protocol, calls a method here, and writes the answer in its protocol.
 //!   It never calls the store's reading methods (`server/tests/architecture.rs`), so all doors
 //!   mean the same by a query, a range and a limit.
 //! - Parameters come as text and are checked here. An error names the parameter.
-//! - Every answer is bounded: pages by [`model::limits::PAGE_RECORDS`], the rest by the
-//!   constants at the head of each file. What has no bound is a stream.
+//! - Every response is limited: pages by [`model::limits::PAGE_RECORDS`], the rest by the constants at the head of each
+//!   file. Unlimited results are streams.
 //! - Nothing here knows HTTP, gRPC or the dashboard.
 
 mod cursor;

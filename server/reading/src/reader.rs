@@ -120,8 +120,8 @@ impl Reader {
     pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
         let before = Position(position.0.saturating_sub(1));
         let newest = self.log.newest().await?;
-        let found =
-            self.log.read_after(before, newest.max(before), &Query::default(), ReadLimit::of_records(1)).await?;
+        let (upto, limit) = (newest.max(before), ReadLimit::of_records(1));
+        let found = self.log.read_after(before, upto, TimeRange::ALL, &Query::default(), limit).await?;
         Ok(match found.first() {
             Some(stored) => Cursor { time: stored.record.time, position: stored.position },
             None => Cursor { time: time::Nanos::MAX, position: Position(i64::MAX) },

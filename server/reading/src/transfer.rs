@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::KINDS;
 
-/// When to repeat an import that found another one running.
+/// When to retry an import while another one runs.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Exports and imports documents.
@@ -22,7 +22,7 @@ pub struct Transfer {
     importing: Arc<Semaphore>,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Each as `kind name`.
@@ -59,22 +59,21 @@ impl Transfer {
         file::write(&entries)
     }
 
-    /// Admits one import, which has the memory for its text as long as the permit lives.
+    /// Admits one import, which may hold its text in memory as long as the permit lives.
     ///
     /// # Errors
-    /// `Overloaded` while another one runs.
+    /// `Overloaded` while another import runs.
     pub fn admit(&self) -> Result<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.importing).try_acquire_owned();
         permit.map_err(|_| Error::overloaded("another import is running; repeat this one in a moment", RETRY_AFTER))
     }
 
-    /// Checks all documents of a file, then stores them one by one. A document that differs from
-    /// the stored one is refused, or replaces it with `replace`. What another writer changes
-    /// meanwhile is refused as well, in both cases. If it fails in the middle, the same import
-    /// again completes it.
+    /// Checks all documents of a file, then stores them one by one. A document that differs from the stored one is
+    /// refused, or replaces it with `replace`. A document that another writer changes meanwhile is refused in both
+    /// cases. If an import fails in the middle, repeating it completes it.
     ///
     /// # Errors
-    /// `Invalid`, naming the place in the file or the limit: nothing was stored.
+    /// `Invalid`, naming the place in the file or the limit; nothing was stored.
     pub async fn import(&self, text: &[u8], replace: bool) -> Result<Imported> {
         let entries = file::read(text, KINDS)?;
         let stored = self.stored(&entries).await?;
@@ -105,10 +104,10 @@ impl Transfer {
         Ok(imported)
     }
 
-    /// What is stored of the kinds of these documents, by kind and name.
+    /// The stored documents of the kinds of these entries, by kind and name.
     ///
     /// # Errors
-    /// `Invalid` where a kind would have too many documents.
+    /// `Invalid` if a kind would have too many documents.
     async fn stored(&self, entries: &[Entry]) -> Result<HashMap<&'static str, HashMap<String, Document>>> {
         let mut stored = HashMap::new();
         for kind in KINDS {
@@ -134,7 +133,7 @@ impl Transfer {
     }
 }
 
-/// The kinds that are meant.
+/// The selected kinds: all, or the named one.
 fn kinds(name: Option<&str>) -> Result<Vec<&'static Kind>> {
     let Some(name) = name else { return Ok(KINDS.to_vec()) };
     let kind = KINDS.iter().find(|kind| kind.name == name);

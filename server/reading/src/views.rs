@@ -6,10 +6,10 @@ use model::{api::SavedView, limits};
 use pipeline::{Document, Documents, Error, Expected, Json, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-/// The bytes of an address: a query and what else a page's URL holds.
+/// The maximum size of an address in bytes: a query and the rest of a page's URL.
 const ADDRESS_BYTES: usize = 4 * limits::QUERY_BYTES;
 
-/// The documents of saved views. In JSON an address may take twice its bytes.
+/// The kind of saved views. In JSON an address may take twice its bytes.
 pub(crate) const VIEW: Kind = Kind {
     name: "view",
     format: 1,
@@ -19,13 +19,13 @@ pub(crate) const VIEW: Kind = Kind {
     check,
 };
 
-/// A stored view. Fields that a newer program has added are ignored.
+/// A stored view. Fields of newer versions are ignored.
 #[derive(Serialize, Deserialize)]
 struct View {
     address: String,
 }
 
-/// A view that a person wrote, where a field that is not known is a mistake.
+/// A view that a person wrote. An unknown field is an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenView {
@@ -43,25 +43,24 @@ impl Views {
         Self { documents }
     }
 
-    /// By name.
+    /// The views, sorted by name.
     pub async fn list(&self) -> Result<Vec<SavedView>> {
         self.documents.list(&VIEW).await?.documents.into_iter().map(saved).collect()
     }
 
     /// # Errors
-    /// `NotFound` where there is none of the name, or none that may be followed.
+    /// `NotFound` if no view has the name, or its address is not a path of the dashboard.
     pub async fn address(&self, name: &str) -> Result<String> {
         let view = self.documents.get(&VIEW, name).await?.map(saved).transpose()?;
-        // What is stored may be older than this check.
+        // The stored view may be older than this check.
         let address = view.map(|view| view.address).filter(|address| is_path(address));
         address.ok_or_else(|| Error::not_found(format!("no view is saved as {name:?}")))
     }
 
-    /// Saves a view, in place of one of the same name.
+    /// Saves a view; replaces one of the same name.
     ///
     /// # Errors
-    /// `Invalid` for a name or an address that is none, and past the bound. `Conflict` for a view
-    /// that comes from a file.
+    /// `Invalid` for an invalid name or address, and past the limit. `Conflict` for a view from a file.
     pub async fn save(&self, name: &str, address: &str) -> Result<()> {
         let name = name.trim();
         check_view(name, address)?;
@@ -69,10 +68,10 @@ impl Views {
         self.documents.put(&VIEW, name, &body, Expected::Any, None).await.map(drop)
     }
 
-    /// Removes a view; one that is not there is gone already.
+    /// Removes a view. Succeeds if it does not exist.
     ///
     /// # Errors
-    /// `Conflict` for a view that comes from a file.
+    /// `Conflict` for a view from a file.
     pub async fn remove(&self, name: &str) -> Result<()> {
         self.documents.delete(&VIEW, name, Expected::Any, None).await.map(drop)
     }
@@ -86,7 +85,7 @@ fn saved(document: Document) -> Result<SavedView> {
     Ok(SavedView { name: document.name, address, read_only: document.file.is_some() })
 }
 
-/// Checks a view that is imported or given as a file.
+/// Checks a view of an import or a file.
 fn check(name: &str, body: &Json) -> Result<()> {
     let WrittenView { address } = body.read()?;
     if name != name.trim() {

@@ -120,7 +120,7 @@ async fn what_differs_is_refused_by_name_or_replaced() {
     assert_eq!(views.address("a").await.unwrap(), "/?q=new");
 }
 
-/// An import is checked as saving is.
+/// An import is checked like a saved view.
 #[tokio::test]
 async fn a_file_with_one_wrong_document_is_refused_as_a_whole() {
     let (views, transfer) = services(&[]);

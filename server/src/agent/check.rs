@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{destinations::definition, health::Health, inputs};
 use crate::{
-    commands::client::Server,
+    commands::{client::Server, printable},
     config::{AgentCheckOptions, To},
 };
 
@@ -63,6 +63,7 @@ async fn running(url: &Url) -> anyhow::Result<()> {
 }
 
 async fn configured(options: &AgentCheckOptions) -> anyhow::Result<()> {
+    inputs::validate(&options.inputs)?;
     let (mut reachable, mut broken, mut unreadable) = (0, 0, 0);
     match writable(&options.data) {
         Ok(()) => print(&format!("--data {} can be written", options.data.display())),
@@ -126,7 +127,7 @@ fn writable(folder: &Path) -> io::Result<()> {
 }
 
 fn print(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", printable::text(line));
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::Text;
-use pipeline::{Result, Supervisor, admit::Ingest};
+use pipeline::{Error, Result, Supervisor, admit::Ingest};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,26 @@ pub(super) async fn start(
         tasks.push(spawn("journald", journal, context));
     }
     Ok(tasks)
+}
+
+/// Whether each option has an input that heeds it.
+///
+/// # Errors
+/// `Invalid`: an option would have no effect.
+pub(super) fn validate(options: &InputOptions) -> Result<()> {
+    let has_lines = !options.files.is_empty() || options.kubernetes.is_some() || options.docker.is_some();
+    if options.multiline.is_some() && !has_lines {
+        return Err(Error::invalid(
+            "--multiline joins the lines of --file, --kubernetes and --docker, and none of them is given; give one, or \
+             leave --multiline out",
+        ));
+    }
+    if !options.docker_exclude.is_empty() && options.docker.is_none() {
+        return Err(Error::invalid(
+            "--docker-exclude names containers of --docker, which is not given; give it, or leave --docker-exclude out",
+        ));
+    }
+    Ok(())
 }
 
 /// The inputs from files, with the names of their tasks and of their checkpoints.
@@ -168,4 +188,43 @@ fn check_files(name: &str, pattern: &glob::Pattern) -> Finding {
         None => format!("--{name} {pattern}: {readable} files can be read"),
     };
     Finding { text, is_well: first.is_none() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use pipeline::ErrorClass;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Options {
+        #[command(flatten)]
+        inputs: InputOptions,
+    }
+
+    #[test]
+    fn an_option_without_an_input_that_heeds_it_is_refused() {
+        for (options, refused) in [
+            ("", None),
+            ("--multiline java", Some("--multiline joins the lines of --file, --kubernetes and --docker")),
+            ("--multiline java --journald", Some("--multiline joins")),
+            ("--multiline java --file /log/*", None),
+            ("--multiline java --kubernetes", None),
+            ("--multiline java --docker", None),
+            ("--docker-exclude shop --file /log/*", Some("--docker-exclude names containers of --docker")),
+            ("--docker-exclude shop --docker", None),
+        ] {
+            let words = std::iter::once("agent").chain(options.split_whitespace());
+            let found = validate(&Options::try_parse_from(words).unwrap().inputs);
+            match refused {
+                None => found.unwrap(),
+                Some(text) => {
+                    let error = found.unwrap_err();
+                    assert_eq!(error.class, ErrorClass::Invalid);
+                    assert!(error.message.starts_with(text), "{options}: {error}");
+                }
+            }
+        }
+    }
 }

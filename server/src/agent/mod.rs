@@ -26,6 +26,8 @@ mod health;
 mod inputs;
 mod journal;
 mod page;
+#[cfg(test)]
+mod panics;
 mod records;
 mod routes;
 mod status;
@@ -59,6 +61,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal, then finishes what is in flight. What waits to be delivered stays on disk.
 pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
+    inputs::validate(&options.inputs)?;
     let metrics = telemetry::metrics(None)?;
     pipeline::events::describe_relay();
     let supervisor = Supervisor::default();

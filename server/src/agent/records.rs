@@ -76,9 +76,9 @@ fn record(Entry { text, time, stream }: Entry, mapping: &Mapping) -> Option<RawR
     Some(record)
 }
 
-/// The name of this host.
+/// The name of this host; empty if unknown.
 pub(super) fn host_name() -> Text {
-    rustix::system::uname().nodename().to_str().unwrap_or_default().into()
+    pipeline::lease::host_name().into()
 }
 
 #[cfg(test)]

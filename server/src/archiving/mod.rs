@@ -9,6 +9,8 @@
 mod days;
 mod events;
 mod round;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

@@ -3,6 +3,9 @@
 mod board;
 mod events;
 mod probes;
+mod records;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -27,17 +30,23 @@ const SERVICE: &str = "logboom-canary";
 const SLACK: Nanos = 60 * 1_000_000_000;
 /// The pause before the tail is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The error of a record whose sending a restart of the task has cut off.
+const CUT_OFF: &str = "the canary was restarted before the door had answered";
 
 /// The running canary.
 pub(crate) struct Canary {
     shared: Arc<Shared>,
 }
 
+/// What survives a panic of the tasks.
 struct Shared {
     /// Marks the records of this process.
     run: String,
     probes: Vec<Probe>,
     board: Mutex<Board>,
+    /// The tail goes on after this position. A tail that began at an older one again would count what it has shown
+    /// already as doubled. `None` before the store was reached.
+    tailed: Mutex<Option<Position>>,
     reader: Reader,
     live: Arc<LiveHub>,
     clock: Clock,
@@ -57,13 +66,17 @@ impl Canary {
         let probes = probes::probes(addresses);
         let board = Mutex::new(Board::new(probes.iter().map(|probe| probe.name().to_owned())));
         // Before the first record is sent. Without it, the tail begins at the newest record when it is opened.
-        let newest = reader.newest().await.ok();
+        let tailed = Mutex::new(reader.newest().await.ok());
         let run = format!("{:016x}", rand::random::<u64>());
-        let shared = Arc::new(Shared { run, probes, board, reader, live, clock: Clock::system() });
+        Self::run(Shared { run, probes, board, tailed, reader, live, clock: Clock::system() }, every, supervisor, stop)
+    }
+
+    fn run(shared: Shared, every: Duration, supervisor: &Supervisor, stop: &CancellationToken) -> Self {
+        let shared = Arc::new(shared);
         let (tailing, token) = (Arc::clone(&shared), stop.clone());
         supervisor.spawn("canary-tail", stop.clone(), move || {
             let (shared, stop) = (Arc::clone(&tailing), token.clone());
-            async move { shared.tail(newest, &stop).await }
+            async move { shared.tail(&stop).await }
         });
         let (sending, token) = (Arc::clone(&shared), stop.clone());
         supervisor.spawn("canary", stop.clone(), move || {
@@ -98,7 +111,10 @@ impl Shared {
 
     async fn send_one(&self, door: usize, probe: &Probe) {
         let number = self.board.lock().send(door, self.clock.now());
-        if let Err(error) = probe.send(&format!("canary {} {number} by {}", self.run, probe.name())).await {
+        let sending = Sending { board: &self.board, number };
+        let sent = probe.send(&format!("canary {} {number} by {}", self.run, probe.name())).await;
+        sending.ended();
+        if let Err(error) = sent {
             tracing::warn!(door = probe.name(), "the canary cannot send: {error:#}");
             self.board.lock().failed(number, format!("{error:#}"));
         }
@@ -116,25 +132,38 @@ impl Shared {
         Ok(())
     }
 
-    async fn tail(&self, mut after: Option<Position>, stop: &CancellationToken) {
+    async fn tail(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.live.subscribe(self.query(), after) {
+            match self.live.subscribe(self.query(), self.tail_from()) {
                 Ok(mut tail) => {
                     while let Some(Some(event)) = stop.run_until_cancelled(tail.next()).await {
-                        after = Some(match event {
-                            LiveEvent::Record(stored) => {
-                                if let Some(number) = self.number(&stored) {
-                                    self.board.lock().tailed(number, self.clock.now());
-                                }
-                                stored.position
-                            }
-                            LiveEvent::Skipped { position, .. } => position,
-                        });
+                        self.show(&event);
                     }
                 }
                 Err(error) => tracing::debug!("the canary cannot tail now: {error}"),
             }
             let _ = stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+        }
+    }
+
+    /// The position after which the tail is opened. The first one is kept, so that a tail that is opened again before
+    /// its first event misses nothing.
+    fn tail_from(&self) -> Option<Position> {
+        let mut tailed = self.tailed.lock();
+        *tailed = tailed.or_else(|| self.live.newest());
+        *tailed
+    }
+
+    /// Notes what the tail has shown.
+    fn show(&self, event: &LiveEvent) {
+        let (position, number) = match event {
+            LiveEvent::Record(stored) => (stored.position, self.number(stored)),
+            LiveEvent::Skipped { position, .. } => (*position, None),
+        };
+        // First of all, so that a panic below is not repeated with the same record.
+        *self.tailed.lock() = Some(position);
+        if let Some(number) = number {
+            self.board.lock().tailed(number, self.clock.now());
         }
     }
 
@@ -146,5 +175,25 @@ impl Shared {
     fn number(&self, stored: &StoredRecord) -> Option<u64> {
         let rest = stored.record.message.strip_prefix("canary ")?.strip_prefix(self.run.as_str())?;
         rest.trim_start().split(' ').next()?.parse().ok()
+    }
+}
+
+/// A record on its way to a door. If the task is restarted meanwhile, the outcome will never be known. The record then
+/// counts as failed, and is not reported as missing.
+struct Sending<'a> {
+    board: &'a Mutex<Board>,
+    number: u64,
+}
+
+impl Sending<'_> {
+    /// The outcome is known.
+    fn ended(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.board.lock().failed(self.number, CUT_OFF.to_owned());
     }
 }

@@ -7,6 +7,8 @@ use archive::{Archive, Day, Location, Manifest};
 use clap::{Args, Subcommand};
 use model::time::format_rfc3339;
 
+use super::printable;
+
 /// Actions on an archive.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArchiveCommand {
@@ -56,6 +58,7 @@ async fn check(options: &CheckArchiveOptions) -> anyhow::Result<()> {
         Some(day) => vec![day],
         None => archive.folders().await?,
     };
+    print_if_empty(&days, &options.location);
     let mut output = std::io::stdout();
     let mut wrong = 0;
     for day in &days {
@@ -64,12 +67,12 @@ async fn check(options: &CheckArchiveOptions) -> anyhow::Result<()> {
             let what = report.manifest.as_ref().map(described).unwrap_or_default();
             let unlisted = match report.unlisted {
                 0 => String::new(),
-                files => format!(", and {files} files of an unfinished attempt"),
+                files => format!(", and {} of an unfinished attempt", printable::counted(files as u64, "file")),
             };
             writeln!(output, "{day}\tgood\t{what}{unlisted}")?;
         } else {
             wrong += 1;
-            writeln!(output, "{day}\twrong\t{}", report.problems.join("; "))?;
+            writeln!(output, "{day}\twrong\t{}", printable::field(&report.problems.join("; ")))?;
         }
     }
     ensure!(
@@ -83,8 +86,10 @@ async fn check(options: &CheckArchiveOptions) -> anyhow::Result<()> {
 
 async fn list(options: &ListArchiveOptions) -> anyhow::Result<()> {
     let archive = Archive::open(&options.location, std::env::temp_dir())?;
+    let days = archive.days().await?;
+    print_if_empty(&days, &options.location);
     let mut output = std::io::stdout();
-    for day in archive.days().await? {
+    for day in days {
         // A day may expire between the two calls.
         if let Some(manifest) = archive.manifest(day).await? {
             let Manifest { version, created_at, .. } = &manifest;
@@ -95,7 +100,16 @@ async fn list(options: &ListArchiveOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints a note if there are no days, because an empty output hides a wrong path.
+fn print_if_empty(days: &[Day], location: &Location) {
+    if days.is_empty() {
+        let _ = writeln!(std::io::stderr(), "the archive {location} has no days");
+    }
+}
+
 fn described(manifest: &Manifest) -> String {
     let bytes: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
-    format!("{} records in {} parts, {bytes} bytes", manifest.records, manifest.parts.len())
+    let (records, parts) = (manifest.records, manifest.parts.len() as u64);
+    let counted = printable::counted;
+    format!("{} in {}, {}", counted(records, "record"), counted(parts, "part"), counted(bytes, "byte"))
 }

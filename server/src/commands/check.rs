@@ -9,6 +9,8 @@ use anyhow::ensure;
 use clap::Args;
 use engine_embedded::inspect;
 
+use super::printable;
+
 /// What to verify.
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
@@ -37,7 +39,7 @@ pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
     };
     let report = |finding: String| {
         findings += 1;
-        let _ = writeln!(std::io::stdout(), "{finding}");
+        let _ = writeln!(std::io::stdout(), "{}", printable::text(&finding));
     };
     inspect::check(&options.data, options.quick, progress, report).await?;
     if is_terminal {
@@ -45,14 +47,18 @@ pub(crate) async fn run(options: &CheckOptions) -> anyhow::Result<()> {
     }
     ensure!(
         findings == 0,
-        "{findings} findings in {parts} parts; restore damaged files from a backup and start the server; or start the \
-         server, which sets them aside, and give them up with `logboom parts give-up`"
+        "{} in {}; restore damaged files from a backup and start the server; or start the \
+         server, which sets them aside, and give them up with `logboom parts give-up`",
+        printable::counted(findings, "finding"),
+        printable::counted(parts, "part")
     );
     let looked_at = if options.quick { "lengths and footers" } else { "every record" };
     writeln!(
         std::io::stdout(),
-        "the catalogue and {looked_at} of {parts} parts with {records} records are good; \
-         the write-ahead log is verified at each start of the server"
+        "the catalogue and {looked_at} of {} with {} are good; \
+         the write-ahead log is verified at each start of the server",
+        printable::counted(parts, "part"),
+        printable::counted(records, "record")
     )?;
     Ok(())
 }

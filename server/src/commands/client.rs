@@ -5,6 +5,8 @@ use clap::Args;
 use reqwest::{Method, Response, header::CONTENT_TYPE};
 use url::Url;
 
+use super::printable;
+
 /// The server to call.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
@@ -61,7 +63,8 @@ impl Server {
             let status = response.status();
             let body = response.text().await.unwrap_or_default();
             let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
-            bail!("{}", problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(status.as_str()));
+            let detail = problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(status.as_str());
+            bail!("{}", printable::text(detail));
         }
         Ok(response)
     }

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::client::Server;
+use super::{client::Server, printable};
 
 /// The number of letters per request.
 const PAGE: &str = "1000";
@@ -174,13 +174,19 @@ async fn list(options: &ListOptions) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     for letter in letters(&options.server, &options.filter).await? {
         if options.json {
-            writeln!(output, "{letter}")?;
+            writeln!(output, "{}", printable::json(&letter.to_string()))?;
             continue;
         }
-        let Letter { id, time, reason, producer, records } = serde_json::from_value(letter)?;
-        writeln!(output, "{id}\t{time}\t{records} records\t{producer}\t{reason}")?;
+        writeln!(output, "{}", row(serde_json::from_value(letter)?))?;
     }
     Ok(())
+}
+
+/// A letter as fields between tabs.
+fn row(letter: Letter) -> String {
+    let Letter { id, time, reason, producer, records } = letter;
+    let fields = [id, time, printable::counted(records, "record"), producer, reason];
+    fields.each_ref().map(|text| printable::field(text)).join("\t")
 }
 
 async fn show(options: &ShowOptions) -> anyhow::Result<()> {
@@ -191,7 +197,7 @@ async fn show(options: &ShowOptions) -> anyhow::Result<()> {
         output.write_all(&body)?;
     } else {
         let letter: serde_json::Value = serde_json::from_slice(&body)?;
-        writeln!(output, "{letter:#}")?;
+        writeln!(output, "{}", printable::json(&format!("{letter:#}")))?;
     }
     Ok(())
 }
@@ -229,7 +235,8 @@ async fn each(options: &SomeOptions, method: Method, call: &str, done: &str) -> 
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} dead letters could not be {done} and remain", ids.len());
+        let letters = printable::counted(ids.len() as u64, "dead letter");
+        bail!("{failed} of {letters} could not be {done} and remain");
     }
     Ok(())
 }
@@ -248,5 +255,23 @@ async fn letters(server: &Server, filter: &Filter) -> anyhow::Result<Vec<serde_j
             return Ok(letters);
         }
         letters.extend(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_one_line_without_controls() {
+        let letter = Letter {
+            id: "7".to_owned(),
+            time: "2026-11-19T14:00:00Z".to_owned(),
+            reason: "no\tlevel\n\x1b]0;title\x07".to_owned(),
+            producer: "http \u{2066}10.0.0.1".to_owned(),
+            records: 2,
+        };
+        let reason = "no\\tlevel\\n\u{fffd}]0;title\u{fffd}";
+        assert_eq!(row(letter), format!("7\t2026-11-19T14:00:00Z\t2 records\thttp \u{fffd}10.0.0.1\t{reason}"));
     }
 }

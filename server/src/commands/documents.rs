@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::client::Server;
+use super::{client::Server, printable};
 
 /// What to do with documents.
 #[derive(Debug, Args)]
@@ -93,16 +93,17 @@ async fn import(options: &ImportOptions) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     for (documents, outcome) in [(&added, "added"), (&changed, "changed"), (&unchanged, "unchanged")] {
         for document in documents {
-            writeln!(output, "{outcome}\t{document}")?;
+            writeln!(output, "{outcome}\t{}", printable::field(document))?;
         }
     }
     for Refused { document, reason } in &refused {
-        writeln!(std::io::stderr(), "refused\t{document}: {reason}")?;
+        writeln!(std::io::stderr(), "refused\t{}: {}", printable::field(document), printable::field(reason))?;
     }
     let (added, changed, unchanged) = (added.len(), changed.len(), unchanged.len());
     writeln!(std::io::stderr(), "{added} added, {changed} changed, {unchanged} unchanged, {} refused", refused.len())?;
     if !refused.is_empty() {
-        bail!("{} documents were refused; --replace overwrites those that differ", refused.len());
+        let refused = printable::counted(refused.len() as u64, "document");
+        bail!("the server refused {refused}; --replace overwrites those that differ");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use model::api::{LedgerRowView, LedgerView};
 use reqwest::Method;
 
-use super::client::Server;
+use super::{client::Server, printable};
 
 /// Options of the ledger.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &LedgerOptions) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     if options.json {
         for row in rows {
-            writeln!(output, "{}", serde_json::to_string(row)?)?;
+            writeln!(output, "{}", printable::json(&serde_json::to_string(row)?))?;
         }
     } else {
         write!(output, "{}", table(rows, &ledger))?;
@@ -91,8 +91,8 @@ fn table<'r>(rows: impl Iterator<Item = &'r LedgerRowView>, ledger: &LedgerView)
 fn cells(row: &LedgerRowView) -> [String; 11] {
     let numbers = &row.numbers;
     [
-        row.hour.get(..13).unwrap_or_default().to_owned(),
-        row.service.clone(),
+        printable::field(row.hour.get(..13).unwrap_or_default()).into_owned(),
+        printable::field(&row.service).into_owned(),
         numbers.received.to_string(),
         numbers.stored.to_string(),
         numbers.deduplicated.to_string(),
@@ -101,7 +101,7 @@ fn cells(row: &LedgerRowView) -> [String; 11] {
         numbers.in_flight.to_string(),
         numbers.missing.to_string(),
         numbers.surplus.to_string(),
-        row.state.replace('_', " "),
+        printable::field(&row.state).replace('_', " "),
     ]
 }
 
@@ -129,5 +129,17 @@ mod tests {
         let end = lines[0].find("RECEIVED").unwrap() + "RECEIVED".len();
         assert!(lines[1][..end].ends_with("1000") && lines[2][..end].ends_with("1000"), "{text}");
         assert!(lines[2].trim_start().starts_with("all"), "{text}");
+    }
+
+    #[test]
+    fn a_row_is_one_line_without_controls() {
+        let service = "a\n\x1b[31mRED\x07\t\u{202e}".to_owned();
+        let ledger = LedgerView {
+            rows: vec![LedgerRowView { service, state: "settled\r".to_owned(), ..LedgerRowView::default() }],
+            ..LedgerView::default()
+        };
+        let text = table(ledger.rows.iter(), &ledger);
+        assert!(text.contains("a\\n\u{fffd}[31mRED\u{fffd}\\t\u{fffd}  "), "{text:?}");
+        assert!(text.contains("settled\u{fffd}\n") && text.lines().count() == 3, "{text:?}");
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod ledger;
 pub(crate) mod parts;
 pub(crate) mod print;
+pub(crate) mod printable;
 pub(crate) mod replay;
 pub(crate) mod search;
 pub(crate) mod send;

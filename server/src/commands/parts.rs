@@ -12,7 +12,7 @@ use model::{api::PartAsideView, time::format_rfc3339};
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::Server;
+use super::{client::Server, printable};
 
 /// Options of the list.
 #[derive(Debug, Args)]
@@ -85,11 +85,12 @@ async fn list_aside(options: &AsideOptions) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     for part in aside(&options.server).await? {
         if options.json {
-            writeln!(output, "{}", serde_json::to_string(&part)?)?;
+            writeln!(output, "{}", printable::json(&serde_json::to_string(&part)?))?;
             continue;
         }
         let PartAsideView { name, reason, records, oldest, newest, .. } = part;
-        writeln!(output, "{name}\t{oldest}\t{newest}\t{records} records\t{reason}")?;
+        let fields = [name, oldest, newest, printable::counted(records, "record"), reason];
+        writeln!(output, "{}", fields.each_ref().map(|text| printable::field(text)).join("\t"))?;
     }
     Ok(())
 }

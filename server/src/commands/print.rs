@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write};
 use clap::ValueEnum;
 use model::{LevelClass, api::RecordView};
 
+use super::printable;
 use crate::export::csv;
 
 /// The output format.
@@ -61,8 +62,7 @@ impl<W: Write> Printer<W> {
             }
             Output::Json => {
                 for record in records {
-                    serde_json::to_writer(&mut self.writer, record)?;
-                    self.writer.write_all(b"\n")?;
+                    writeln!(self.writer, "{}", printable::json(&serde_json::to_string(record)?))?;
                 }
             }
             Output::Csv => {
@@ -95,29 +95,18 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
         "{quiet}{}{reset} {}{:<5}{reset} {} {}",
         record.time,
         on(color_of(record.class())),
-        record.level,
-        replace_controls(&record.service),
-        replace_controls(&record.message),
+        printable::text(&record.level),
+        printable::text(&record.service),
+        printable::text(&record.message),
     )?;
     let ids = [("trace_id", &record.trace_id), ("span_id", &record.span_id)];
     for (key, id) in ids.into_iter().filter_map(|(key, id)| Some((key, id.as_ref()?))) {
         write!(writer, " {quiet}{key}={reset}{id}")?;
     }
     for (key, value) in &record.attributes {
-        write!(writer, " {quiet}{}={reset}{}", replace_controls(key), replace_controls(&value.to_string()))?;
+        write!(writer, " {quiet}{}={reset}{}", printable::text(key), printable::text(&value.to_string()))?;
     }
     writer.write_all(b"\n")
-}
-
-/// Replaces control characters: a message must not move the terminal's cursor.
-fn replace_controls(text: &str) -> String {
-    let shown = |letter: char| match letter {
-        '\n' => "\\n".to_owned(),
-        '\t' => "\t".to_owned(),
-        letter if letter.is_control() => "\u{fffd}".to_owned(),
-        letter => letter.to_string(),
-    };
-    if text.chars().any(char::is_control) { text.chars().map(shown).collect() } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -136,7 +125,7 @@ mod tests {
             severity: 17,
             service: "shop".into(),
             node: "a1".into(),
-            message: "broken\n\x1b[2Jby \"design\"".into(),
+            message: "broken\n\x1b[2J\u{202e}by \"design\"".into(),
             trace_id: Some("ab".into()),
             span_id: None,
             attributes: [("n".to_owned(), Value::Int(7))].into(),
@@ -149,7 +138,8 @@ mod tests {
 
     #[test]
     fn text_is_a_line_a_record_and_moves_no_cursor() {
-        let line = "2026-01-02T03:04:05.000000000Z error shop broken\\n\u{fffd}[2Jby \"design\" trace_id=ab n=7\n";
+        let line =
+            "2026-01-02T03:04:05.000000000Z error shop broken\\n\u{fffd}[2J\u{fffd}by \"design\" trace_id=ab n=7\n";
         assert_eq!(printed(Output::Text, false), line.repeat(2));
         assert!(printed(Output::Text, true).contains("\x1b[31merror\x1b[0m"));
     }
@@ -158,6 +148,7 @@ mod tests {
     fn programs_get_what_they_read() {
         let json = printed(Output::Json, true);
         assert_eq!(json.lines().count(), 2);
+        assert!(json.contains("\\u202eby"), "{json}");
         assert!(serde_json::from_str::<RecordView>(json.lines().next().unwrap()).is_ok());
         let csv = printed(Output::Csv, true);
         assert!(csv.starts_with("id,time,") && csv.matches("id,time,").count() == 1, "{csv}");

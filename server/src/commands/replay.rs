@@ -11,7 +11,7 @@ use model::api::ReplayView;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::Server;
+use super::{client::Server, printable};
 
 /// How often the progress is read.
 const LOOK: Duration = Duration::from_millis(500);
@@ -140,7 +140,7 @@ async fn start(options: &StartOptions) -> anyhow::Result<()> {
     let answer = options.server.send(Method::POST, PATH, &[], body.to_string().into_bytes()).await?;
     let replay: ReplayView = serde_json::from_slice(&answer.bytes().await?)?;
     let id = replay.id;
-    writeln!(io::stdout(), "{id}")?;
+    writeln!(io::stdout(), "{}", printable::text(&id))?;
     if options.no_wait {
         return Ok(());
     }
@@ -185,11 +185,13 @@ async fn watch(server: &Server, id: &str) -> anyhow::Result<()> {
         match replay.state.as_str() {
             "running" => tokio::time::sleep(LOOK).await,
             "done" if replay.refused > 0 => {
-                bail!("{} records were refused; `logboom dead-letters` lists them", replay.refused)
+                let records = printable::counted(replay.refused, "record");
+                bail!("the destination refused {records}; see `logboom dead-letters`")
             }
             "done" => return Ok(()),
             state => {
-                bail!("the replay is {state}{}", replay.error.map(|error| format!(": {error}")).unwrap_or_default())
+                let error = replay.error.map(|error| format!(": {}", printable::text(&error))).unwrap_or_default();
+                bail!("the replay is {}{error}", printable::text(state))
             }
         }
     }
@@ -209,7 +211,7 @@ fn progress(replay: &ReplayView, rate: f64) -> String {
         line.push_str(&format!(", {} refused", replay.refused));
     }
     if let (Some(error), "running") = (&replay.error, replay.state.as_str()) {
-        line.push_str(&format!("; {error}, retrying"));
+        line.push_str(&format!("; {}, retrying", printable::text(error)));
     }
     line
 }
@@ -220,23 +222,36 @@ async fn list(options: &ListOptions) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     for replay in replays {
         if options.json {
-            writeln!(output, "{}", serde_json::to_string(&replay)?)?;
+            writeln!(output, "{}", printable::json(&serde_json::to_string(&replay)?))?;
             continue;
         }
-        let ReplayView { id, state, day, from, to_time, source, to, query, sent, total, error, .. } = replay;
-        let total = total.map(|total| format!(" of about {total}")).unwrap_or_default();
-        let error = error.unwrap_or_default();
-        let times = day.unwrap_or_else(|| format!("{from} to {to_time}"));
-        writeln!(output, "{id}\t{state}\t{times}\t{source} to {to}\t{query}\t{sent}{total} records\t{error}")?;
+        writeln!(output, "{}", row(replay))?;
     }
     Ok(())
+}
+
+/// A replay as fields between tabs.
+fn row(replay: ReplayView) -> String {
+    let ReplayView { id, state, day, from, to_time, source, to, query, sent, total, error, .. } = replay;
+    let times = day.unwrap_or_else(|| format!("{from} to {to_time}"));
+    let records = match total {
+        Some(total) => format!("{sent} of about {}", printable::counted(total, "record")),
+        None => printable::counted(sent, "record"),
+    };
+    let fields = [id, state, times, format!("{source} to {to}"), query, records, error.unwrap_or_default()];
+    fields.each_ref().map(|text| printable::field(text)).join("\t")
 }
 
 async fn cancel(options: &CancelOptions) -> anyhow::Result<()> {
     let path = format!("{PATH}/{}", options.id);
     let answer = options.server.call(Method::DELETE, &path, &[]).await?;
     let replay: ReplayView = serde_json::from_slice(&answer.bytes().await?)?;
-    writeln!(io::stdout(), "{}: cancelled after {} records", replay.id, replay.sent)?;
+    writeln!(
+        io::stdout(),
+        "{}: cancelled after {}",
+        printable::text(&replay.id),
+        printable::counted(replay.sent, "record")
+    )?;
     Ok(())
 }
 
@@ -259,6 +274,23 @@ mod tests {
             let error = run(&options).await.unwrap_err().to_string();
             assert!(error.contains("--day") && error.contains("logboom dead-letters replay"), "{line:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_replay_is_one_line_without_controls() {
+        let replay = ReplayView {
+            id: "7".into(),
+            state: "failed".into(),
+            day: Some("2026-11-19".into()),
+            source: "store".into(),
+            to: "es".into(),
+            query: "\x1b[31m\"a\tb\"".into(),
+            sent: 4,
+            error: Some("refused\n\u{202e}now".into()),
+            ..ReplayView::default()
+        };
+        let line = "7\tfailed\t2026-11-19\tstore to es\t\u{fffd}[31m\"a\\tb\"\t4 records\trefused\\n\u{fffd}now";
+        assert_eq!(row(replay), line);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use reqwest::Method;
 use super::{
     client::Server,
     print::{Color, Output, Printer},
+    printable,
 };
 
 /// Records per request.
@@ -58,7 +59,7 @@ pub(crate) async fn run(options: &SearchOptions) -> anyhow::Result<()> {
         let page: LogsPage = options.server.call(Method::GET, "/api/v1/logs", &parameters).await?.json().await?;
         records.extend(page.records);
         if records.is_empty() {
-            page.hints.iter().for_each(|hint| eprintln!("hint: {}", hint.message));
+            page.hints.iter().for_each(|hint| eprintln!("hint: {}", printable::text(&hint.message)));
         }
         cursor = page.next_cursor;
         if cursor.is_none() {

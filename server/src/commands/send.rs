@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::client::Server;
+use super::{client::Server, printable};
 use crate::files::Reader;
 
 /// Limits of one request: lines, bytes, and the delay of its first line.
@@ -71,7 +71,7 @@ pub(crate) async fn run(options: &SendOptions) -> anyhow::Result<()> {
         }
     };
     sent.print_summary();
-    if sent.refused > 0 { bail!("{} lines were refused", sent.refused) } else { Ok(()) }
+    if sent.refused > 0 { bail!("the server refused {}", printable::counted(sent.refused, "line")) } else { Ok(()) }
 }
 
 /// The result of sending.
@@ -83,8 +83,7 @@ struct Sent {
 
 impl Sent {
     fn print_summary(&self) {
-        let lines = if self.stored == 1 { "line" } else { "lines" };
-        let _ = writeln!(std::io::stderr(), "{} {lines} stored", self.stored);
+        let _ = writeln!(std::io::stderr(), "{} stored", printable::counted(self.stored, "line"));
     }
 
     fn add(&mut self, other: &Self) {
@@ -242,14 +241,14 @@ async fn outcome(answer: reqwest::Response) -> anyhow::Result<Sent> {
     let Answer { accepted, rejected, rejections, detail } =
         answer.json().await.context("the server's response cannot be parsed")?;
     if let Some(detail) = detail {
-        bail!("{detail}");
+        bail!("{}", printable::text(&detail));
     }
     for Rejection { reason } in rejections.iter().take(3) {
-        let _ = writeln!(std::io::stderr(), "logboom: a line was refused: {reason}");
+        let _ = writeln!(std::io::stderr(), "logboom: a line was refused: {}", printable::text(reason));
     }
     Ok(Sent { stored: accepted, refused: rejected })
 }
 
 fn host_name() -> Option<String> {
-    rustix::system::uname().nodename().to_str().ok().map(str::to_owned).filter(|name| !name.is_empty())
+    Some(pipeline::lease::host_name()).filter(|name| !name.is_empty())
 }

@@ -13,6 +13,7 @@ use reqwest::Method;
 use super::{
     client::Server,
     print::{Color, Output, Printer},
+    printable,
 };
 
 /// The backoff between reconnections.
@@ -97,8 +98,8 @@ impl Tail<'_> {
                         serde_json::from_str(&event.data).context("an event cannot be parsed")?;
                     let _ = writeln!(
                         std::io::stderr(),
-                        "logboom: {} records were skipped, because they arrived too fast",
-                        skipped.count
+                        "logboom: skipped {}, because they arrived too fast",
+                        printable::counted(skipped.count, "record")
                     );
                 }
                 _ => {}

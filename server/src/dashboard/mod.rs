@@ -18,14 +18,15 @@ use model::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, Supervisor, TimeRange, follow::Followers, replay::Replays};
-use reading::{DefaultRange, Figures, Letters, Parts, RangeText, Reader, Views, compiled, hints};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
+use reading::{DefaultRange, Figures, RangeText, compiled, hints};
 
 use self::losses::{LossesParameters, letters_page};
 use crate::{
     canary::Canary,
     forwarding,
     snippets::{self, DoorAddresses},
+    state::{ForwardingState, LossesState, ReadingState},
     tasks::tasks,
 };
 
@@ -34,18 +35,11 @@ const REPLAYS: usize = 20;
 
 /// The reader for the dashboard: an invalid query is searched as text, and a range with a missing end is open.
 pub(crate) struct Reading {
-    pub(crate) reader: Reader,
+    pub(crate) reading: ReadingState,
     pub(crate) figures: Figures,
-    pub(crate) letters: Letters,
-    pub(crate) parts: Parts,
-    pub(crate) losses: reading::Losses,
-    pub(crate) canary: Arc<OnceLock<Canary>>,
-    pub(crate) views: Views,
-    pub(crate) followers: Arc<Followers>,
-    pub(crate) replays: Arc<Replays>,
+    pub(crate) losses: LossesState,
+    pub(crate) forwarding: ForwardingState,
     pub(crate) supervisor: Supervisor,
-    /// The number of newest records on the first page.
-    pub(crate) recent: usize,
     /// The addresses of the doors, once they are bound.
     pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
     /// The time limit of a page of records; after it the page shows the matches so far.
@@ -58,7 +52,7 @@ impl Reading {
     }
 
     fn range(&self, from: Option<&str>, to: Option<&str>) -> Result<TimeRange, BackendError> {
-        self.reader.range(RangeText { from, to }, DefaultRange::All).map_err(to_backend_error)
+        self.reading.reader.range(RangeText { from, to }, DefaultRange::All).map_err(to_backend_error)
     }
 }
 
@@ -77,8 +71,9 @@ fn to_backend_error(error: Error) -> BackendError {
 impl Backend for Reading {
     async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        let limit = request.limit.unwrap_or(self.recent);
+        let limit = request.limit.unwrap_or(self.reading.recent);
         let mut page = self
+            .reading
             .reader
             .logs(Self::query(&request.query).await?, range, limit, request.cursor.as_deref(), self.patience)
             .await
@@ -95,7 +90,8 @@ impl Backend for Reading {
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader
+        self.reading
+            .reader
             .histogram(&Self::query(&request.query).await?, range, request.buckets)
             .await
             .map_err(to_backend_error)
@@ -104,27 +100,31 @@ impl Backend for Reading {
     async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let query = Self::query(&request.query).await?;
-        self.reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
+        self.reading.reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
     }
 
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError> {
-        self.reader.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
+        self.reading.reader.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
     }
 
     async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
+        self.reading.reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
     }
 
     async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let compare = RangeText { from: request.compare_from.as_deref(), to: request.compare_to.as_deref() };
-        let compare = self.reader.compared(compare).map_err(to_backend_error)?;
-        self.reader.patterns(&Self::query(&request.query).await?, range, compare).await.map_err(to_backend_error)
+        let compare = self.reading.reader.compared(compare).map_err(to_backend_error)?;
+        self.reading
+            .reader
+            .patterns(&Self::query(&request.query).await?, range, compare)
+            .await
+            .map_err(to_backend_error)
     }
 
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
-        self.reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
+        self.reading.reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
     }
 
     async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {
@@ -133,20 +133,18 @@ impl Backend for Reading {
 
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
         let LossesParameters { filter, before, done, replay_error } = LossesParameters::read(parameters);
-        let letters = letters_page(&self.letters, &filter, before).await.map_err(to_backend_error)?;
-        let sinks = forwarding::views(&self.followers);
-        let replays = self.replays.list().await.map_err(to_backend_error)?;
-        let replays = replays.into_iter().take(REPLAYS).map(forwarding::replay_view).collect();
-        let ledger = self.losses.summary().await.ok();
-        let canary = self.canary.get().map(Canary::views).unwrap_or_default();
+        let LossesState { ledger, letters, parts, canary } = &self.losses;
+        let ForwardingState { followers, replays, .. } = &self.forwarding;
+        let letters = letters_page(letters, &filter, before).await.map_err(to_backend_error)?;
+        let newest = replays.list().await.map_err(to_backend_error)?.into_iter().take(REPLAYS);
         Ok(Losses {
-            aside: self.parts.aside(),
-            ledger,
-            canary,
+            aside: parts.aside(),
+            ledger: ledger.summary().await.ok(),
+            canary: canary.get().map(Canary::views).unwrap_or_default(),
             letters,
-            sinks,
-            replays,
-            has_archive: self.replays.has_archive(),
+            sinks: forwarding::views(followers),
+            replays: newest.map(forwarding::replay_view).collect(),
+            has_archive: replays.has_archive(),
             replay_error,
             tasks: tasks(&self.supervisor),
             done,
@@ -154,15 +152,15 @@ impl Backend for Reading {
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {
-        self.views.list().await.map_err(to_backend_error)
+        self.reading.views.list().await.map_err(to_backend_error)
     }
 
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
-        self.views.save(&view.name, &view.address).await.map_err(to_backend_error)
+        self.reading.views.save(&view.name, &view.address).await.map_err(to_backend_error)
     }
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError> {
-        self.views.remove(&name).await.map_err(to_backend_error)
+        self.reading.views.remove(&name).await.map_err(to_backend_error)
     }
 
     async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
@@ -171,6 +169,6 @@ impl Backend for Reading {
     }
 
     fn recent(&self) -> usize {
-        self.recent
+        self.reading.recent
     }
 }

@@ -3,10 +3,9 @@
 //! The unit is a range of complete lines. [`Format::complete`] chooses its end so that no record spans it;
 //! [`Format::entries`] splits it. Both group lines in the same way, so a range that is read again has the same records.
 
-use super::{
-    cri::{self, CriLine, Stream},
-    multiline::{Multiline, RECORD_BYTES, RECORD_LINES, State},
-};
+use doors::cri::{self, CriLine, Stream};
+
+use super::multiline::{Multiline, RECORD_BYTES, RECORD_LINES, State};
 
 /// The most bytes of a line; a longer one is split. A window of this size without a complete record is split as well.
 pub(crate) const LINE_BYTES: usize = 1 << 20;
@@ -66,8 +65,7 @@ impl Format {
             return lines;
         }
         let groups = self.group(&bytes[..lines]);
-        let newest = groups.iter().filter_map(|group| group.nanos).max();
-        let is_open = |group: &&Group| !is_quiet && !self.is_complete(group, newest);
+        let is_open = |group: &&Group| !is_quiet && !self.is_complete(group, &groups);
         let open = groups.iter().filter(is_open).map(|group| group.start).min().unwrap_or(lines);
         let (mut complete, mut end) = (0, 0);
         for (index, group) in groups.iter().enumerate() {
@@ -90,10 +88,15 @@ impl Format {
         self.group(text).into_iter().map(|group| group.entry).collect()
     }
 
-    fn is_complete(&self, group: &Group, newest: Option<i64>) -> bool {
-        let is_silent = matches!((group.nanos, newest), (Some(last), Some(newest)) if newest - last > SILENCE);
+    fn is_complete(&self, group: &Group, all: &[Group]) -> bool {
         let is_whole = self.multiline.is_none() && !group.is_partial;
-        group.is_closed || is_silent || is_whole || group.is_full(0)
+        // Only by lines after it: those before it have newer times if the clock was set back. At most three records, one
+        // for each stream, come to this.
+        let is_silent = || {
+            let later = all.iter().filter(|other| other.end > group.end).filter_map(|other| other.nanos).max();
+            matches!((group.nanos, later), (Some(last), Some(later)) if later - last > SILENCE)
+        };
+        group.is_closed || is_whole || group.is_full(0) || is_silent()
     }
 
     /// All records, those at the end as if they were complete.
@@ -234,6 +237,15 @@ mod tests {
         let entry = runtime.entries(text.as_bytes()).remove(1);
         assert_eq!((entry.time.as_deref(), entry.stream), (Some("2026-11-29T10:00:01.5Z"), Some(Stream::Stderr)));
         assert_eq!(complete(&runtime, "no runtime\n{}\n", false).1, ["no runtime", "{}"]);
+    }
+
+    #[test]
+    fn a_record_is_not_ended_by_earlier_lines_with_newer_times() {
+        let runtime = format(true, None);
+        let begun = cri(&[(50, "stderr F before the clock was set back"), (1, "stdout P first ")]);
+        assert_eq!(complete(&runtime, &begun, false).1, ["before the clock was set back"]);
+        let ended = begun + &cri(&[(1, "stdout F second")]);
+        assert_eq!(complete(&runtime, &ended, false).1, ["before the clock was set back", "first second"]);
     }
 
     #[test]

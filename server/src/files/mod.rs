@@ -2,14 +2,12 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `cri` | lines of container runtimes |
 //! | `entries` | from lines to the texts of records |
 //! | `multiline` | which lines continue a record |
 //! | `place` | which file it is, and how far it was read |
 //! | `reader` | the lines of one path |
 //! | `source` | the bytes of an open file, inflated where it is compressed |
 
-mod cri;
 mod entries;
 mod multiline;
 mod place;
@@ -19,7 +17,6 @@ mod source;
 mod tests;
 
 pub(crate) use self::{
-    cri::{Stream, lines as cri_lines, nanos as cri_nanos},
     entries::{Entry, Format},
     multiline::Multiline,
     place::Place,

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -32,8 +33,13 @@ pub(crate) struct Reader {
     format: Format,
     /// The length of the file at the last look, and since when it has it.
     length: Option<(u64, Instant)>,
+    /// The file when its fingerprints were last compared.
+    compared: Option<Version>,
     settled: Duration,
 }
+
+/// Differs when a file has changed: inode, length, and the seconds and nanoseconds of the last change.
+type Version = (u64, u64, i64, i64);
 
 /// Some lines of one file.
 #[derive(Debug)]
@@ -54,6 +60,7 @@ impl Reader {
             quiet: QUIET,
             format: Format::default(),
             length: None,
+            compared: None,
             settled: SETTLED,
         }
     }
@@ -69,9 +76,9 @@ impl Reader {
     /// The file cannot be read.
     pub(crate) fn from_end(path: &Path) -> io::Result<Self> {
         let mut reader = Self::from_start(path);
-        let (file, mut place) = open(path)?;
+        let (mut file, mut place) = open(path)?;
         let length = file.metadata()?.len();
-        place.advance(&file, length)?;
+        place.advance(&mut file, length, &[])?;
         reader.open = Some((file, place));
         Ok(reader)
     }
@@ -133,11 +140,17 @@ impl Reader {
                 continue;
             };
             let bytes = file.read(place.offset, READ_BYTES)?;
-            // After the reading, so that what was read is from before a truncation.
-            if !place.is_in(file)? {
-                *place = Place::start_of(&file.metadata()?);
-                self.replaced = None;
-                continue;
+            // After the reading, so that what was read is from before a truncation. Files at rest, of which there may be
+            // a thousand, are looked at five times a second: their 2 KiB are not compared again.
+            let metadata = file.metadata()?;
+            let version = (metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec());
+            if !bytes.is_empty() || self.compared != Some(version) {
+                if !place.is_in(file)? {
+                    *place = Place::start_of(&metadata);
+                    self.replaced = None;
+                    continue;
+                }
+                self.compared = Some(version);
             }
             let is_settled = is_settled(&mut self.length, place.offset + bytes.len() as u64, self.settled);
             let length = self.format.complete(&bytes, most, is_settled);
@@ -189,7 +202,7 @@ impl Reader {
         bytes.truncate(length);
         let Some((file, place)) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
         let from = place.clone();
-        place.advance(file, from.offset + length as u64)?;
+        place.advance(file, from.offset + length as u64, &bytes)?;
         Ok(Lines { text: bytes, from })
     }
 }
@@ -205,8 +218,9 @@ fn open(path: &Path) -> io::Result<(Source, Place)> {
 fn find(path: &Path, place: &Place) -> io::Result<Option<(Source, Place)>> {
     let is_it = |path: &Path| -> Option<(Source, Place)> {
         let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && place.is_of(metadata));
-        let file = metadata.and_then(|_| Source::open(path).ok())?;
-        place.is_in(&file).is_ok_and(|is_in| is_in).then(|| (file, place.clone()))
+        let mut file = metadata.and_then(|_| Source::open(path).ok())?;
+        let is_in = place.is_in(&mut file).is_ok_and(|is_in| is_in) && has_tail(place, &mut file);
+        is_in.then(|| (file, place.clone()))
     };
     if let Some(found) = is_it(path) {
         return Ok(Some(found));
@@ -224,8 +238,14 @@ fn find(path: &Path, place: &Place) -> io::Result<Option<(Source, Place)>> {
     let copies = paths.iter().filter(|copy| is_gzip(copy) && are_related(&target, copy));
     Ok(copies.into_iter().find_map(|copy| {
         let place = place.compressed(copy).ok().flatten()?;
-        Some((Source::open(copy).ok()?, place))
+        let mut file = Source::open(copy).ok()?;
+        has_tail(&place, &mut file).then_some((file, place))
     }))
+}
+
+/// Whether the file has the last bytes before the place. An error is that of the next reading.
+fn has_tail(place: &Place, file: &mut Source) -> bool {
+    place.has_tail(file).unwrap_or(true)
 }
 
 /// Whether one file may be a rotation of the other, by their names up to the first dot, dash or underscore.

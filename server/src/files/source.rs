@@ -9,7 +9,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-/// The most bytes at the start that [`Source::start`] can return.
+/// The most bytes that [`Source::start`] and [`Source::before`] can return.
 pub(super) const START_BYTES: u64 = 1024;
 
 /// An open file. All calls block.
@@ -99,6 +99,14 @@ impl Source {
             }
             Self::Gzip(gzip) => gzip.read(offset, most),
         }
+    }
+
+    /// The last [`START_BYTES`] before `end`, or all if there are fewer; `None` if the file is shorter than `end`. A
+    /// compressed file is inflated up to there.
+    pub(super) fn before(&mut self, end: u64) -> io::Result<Option<Vec<u8>>> {
+        let length = end.min(START_BYTES);
+        let bytes = self.read(end - length, usize::try_from(length).unwrap_or_default())?;
+        Ok((bytes.len() as u64 == length).then_some(bytes))
     }
 
     /// Whether nothing comes after `end`.

@@ -104,6 +104,72 @@ fn a_truncated_file_is_read_from_its_start_also_if_it_has_grown_past_the_old_off
     }
 }
 
+/// Lines with which many files begin, longer than the fingerprint of the first bytes.
+fn banner() -> String {
+    (0..30).map(|line| format!("{line}: a line of the banner that many files have\n")).collect()
+}
+
+/// A file before it was truncated.
+fn begun() -> String {
+    banner() + &"a first line\n".repeat(20)
+}
+
+/// The file after it was truncated and has grown past its old length.
+fn truncated() -> String {
+    banner() + &"a second line\n".repeat(200)
+}
+
+fn all(reader: &mut Reader) -> String {
+    std::iter::from_fn(|| next(reader)).collect()
+}
+
+#[test]
+fn a_truncated_file_that_begins_as_before_is_read_from_its_start() {
+    // While it is followed, and while nobody looks.
+    for is_followed in [true, false] {
+        let log = Log::new(&begun());
+        let mut reader = Reader::from_start(&log.path);
+        assert_eq!(all(&mut reader), begun());
+        let json = serde_json::to_string(reader.place().unwrap()).unwrap();
+        OpenOptions::new().write(true).truncate(true).open(&log.path).unwrap();
+        log.append(&truncated());
+        if !is_followed {
+            reader = Reader::resume(&log.path, serde_json::from_str(&json).unwrap()).unwrap();
+        }
+        assert_eq!(all(&mut reader), truncated(), "followed: {is_followed}");
+        // What is the same goes on.
+        log.append("one\n");
+        reader = Reader::resume(&log.path, reader.place().unwrap().clone()).unwrap();
+        assert_eq!(all(&mut reader), "one\n");
+        log.append("two\n");
+        assert_eq!(all(&mut reader), "two\n");
+    }
+}
+
+#[test]
+fn a_file_that_is_followed_from_its_end_and_truncated_is_read_from_its_start() {
+    let log = Log::new(&begun());
+    // As `send --follow` does.
+    let mut reader = Reader::from_end(&log.path).unwrap();
+    fs::write(&log.path, truncated()).unwrap();
+    assert_eq!(all(&mut reader), truncated());
+}
+
+#[test]
+fn a_place_of_an_older_program_without_the_last_bytes_is_valid() {
+    let log = Log::new(&begun());
+    let mut reader = Reader::from_start(&log.path);
+    all(&mut reader);
+    let mut json = serde_json::to_value(reader.place().unwrap()).unwrap();
+    assert!(json.as_object_mut().unwrap().remove("tail").is_some());
+    log.append("one\n");
+    let mut reader = Reader::resume(&log.path, serde_json::from_value(json).unwrap()).unwrap();
+    assert_eq!(all(&mut reader), "one\n");
+    // From then on, it has them.
+    fs::write(&log.path, truncated()).unwrap();
+    assert_eq!(all(&mut reader), truncated());
+}
+
 #[test]
 fn a_place_is_found_again_also_in_a_renamed_file() {
     let log = Log::new("one\ntwo\n");
@@ -211,6 +277,24 @@ fn a_file_that_was_rotated_and_compressed_is_read_from_its_place_on() {
     assert_eq!(reader.again(8, |text| text == b"two\n").unwrap().unwrap().text, b"two\n");
     assert_eq!(next(&mut reader), is("three\n"));
     assert_eq!(next(&mut reader), is("four\n"));
+
+    // Neither is one that begins alike.
+    let text = |kind: &str| banner() + &kind.repeat(1000);
+    let log = Log::new(&text("this\n"));
+    let mut reader = Reader::from_start(&log.path);
+    assert_eq!(all(&mut reader), text("this\n"));
+    let alike = reader.place().unwrap().clone();
+    append(&log.path, "rest\n");
+    gzip(&log.rename());
+    for other in 2..9 {
+        let path = log.path.with_extension(other.to_string());
+        fs::write(&path, text("that\n")).unwrap();
+        let other = gzip(&path);
+        assert!(alike.compressed(&other).unwrap().is_some() && !alike.has_tail_at(&other).unwrap());
+    }
+    log.append("four\n");
+    let mut reader = Reader::resume(&log.path, alike).unwrap().with_quiet(Duration::ZERO);
+    assert_eq!(all(&mut reader), "rest\nfour\n");
 
     // What is cut off is an error until the file has another length.
     let bytes = fs::read(&compressed).unwrap();

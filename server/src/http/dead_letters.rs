@@ -18,9 +18,10 @@ use pipeline::{Error, ErrorClass};
 use reading::{LetterFilter, Replayed, WholeLetter};
 use serde::{Deserialize, Serialize};
 
-use super::{logs::checked, problem::Problem, state::OperationState};
+use super::{logs::checked, parameters::NoParameters, problem::Problem};
+use crate::state::LossesState;
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<LossesState> {
     Router::new()
         .route("/api/v1/dead-letters", get(list).delete(delete_all))
         .route("/api/v1/dead-letters/download", get(download))
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<OperationState> {
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<OperationState> {
+pub(super) fn forms() -> Router<LossesState> {
     Router::new().route("/system/dead-letters", post(handle_form))
 }
 
@@ -74,7 +75,7 @@ impl LetterParameters {
 type CheckedParameters = Result<Parameters<LetterParameters>, QueryRejection>;
 
 async fn list(
-    State(state): State<OperationState>,
+    State(state): State<LossesState>,
     parameters: CheckedParameters,
 ) -> Result<Json<Vec<DeadLetterView>>, Problem> {
     let parameters = checked(parameters)?;
@@ -82,11 +83,15 @@ async fn list(
     Ok(Json(state.letters.list(&parameters.filter(), before, limit).await?))
 }
 
-async fn show(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Json<WholeLetter>, Problem> {
+async fn show(
+    State(state): State<LossesState>,
+    _: NoParameters,
+    Path(id): Path<i64>,
+) -> Result<Json<WholeLetter>, Problem> {
     Ok(Json(state.letters.show(id).await?))
 }
 
-async fn raw(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Response, Problem> {
+async fn raw(State(state): State<LossesState>, _: NoParameters, Path(id): Path<i64>) -> Result<Response, Problem> {
     let payload = state.letters.payload(id).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -97,7 +102,7 @@ async fn raw(State(state): State<OperationState>, Path(id): Path<i64>) -> Result
 
 /// All matching letters, one JSON object per line. A failure after the start aborts the connection, so that no client
 /// takes a partial result for complete.
-async fn download(State(state): State<OperationState>, parameters: CheckedParameters) -> Result<Response, Problem> {
+async fn download(State(state): State<LossesState>, parameters: CheckedParameters) -> Result<Response, Problem> {
     let mut lines = Box::pin(state.letters.lines(&checked(parameters)?.filter())?);
     // Errors before the first line have their own status.
     let first = lines.next().await.transpose()?;
@@ -109,7 +114,7 @@ async fn download(State(state): State<OperationState>, parameters: CheckedParame
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-async fn delete(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+async fn delete(State(state): State<LossesState>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
     state.letters.delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -119,10 +124,7 @@ struct Deleted {
     deleted: u64,
 }
 
-async fn delete_all(
-    State(state): State<OperationState>,
-    parameters: CheckedParameters,
-) -> Result<Json<Deleted>, Problem> {
+async fn delete_all(State(state): State<LossesState>, parameters: CheckedParameters) -> Result<Json<Deleted>, Problem> {
     Ok(Json(Deleted { deleted: state.letters.delete_all(&checked(parameters)?.confirmed_filter()?).await? }))
 }
 
@@ -131,12 +133,12 @@ struct ReplayedOne {
     records: usize,
 }
 
-async fn replay(State(state): State<OperationState>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
+async fn replay(State(state): State<LossesState>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
     Ok(Json(ReplayedOne { records: state.letters.replay(id).await? }))
 }
 
 async fn replay_all(
-    State(state): State<OperationState>,
+    State(state): State<LossesState>,
     parameters: CheckedParameters,
 ) -> Result<Json<Replayed>, Problem> {
     Ok(Json(state.letters.replay_all(&checked(parameters)?.confirmed_filter()?).await?))
@@ -163,7 +165,7 @@ enum Action {
 }
 
 async fn handle_form(
-    State(state): State<OperationState>,
+    State(state): State<LossesState>,
     form: Result<Form<FormAction>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use super::{
     logs::checked,
     problem::{self, Problem},
-    state::ReadingState,
 };
+use crate::state::ReadingState;
 
 /// How long the body of an import may take to arrive.
 const BODY: Duration = Duration::from_secs(60);

@@ -18,9 +18,11 @@ use serde::Deserialize;
 use super::{
     logs::checked,
     problem::{Problem, parse_query},
+};
+use crate::{
+    export::{Encoder, Format},
     state::ReadingState,
 };
-use crate::export::{Encoder, Format};
 
 pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/api/v1/export", get(export))

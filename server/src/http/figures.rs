@@ -11,18 +11,18 @@ use axum::{
 use futures::StreamExt as _;
 use model::api::FiguresView;
 
-use super::{state::OperationState, tail::stream};
+use super::{parameters::NoParameters, state::FiguresState, tail::stream};
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<FiguresState> {
     Router::new().route("/api/v1/figures", get(now)).route("/api/v1/figures/live", get(live))
 }
 
-async fn now(State(state): State<OperationState>) -> Json<Arc<FiguresView>> {
+async fn now(State(state): State<FiguresState>, _: NoParameters) -> Json<Arc<FiguresView>> {
     Json(state.figures.now().await)
 }
 
 /// Ends with the server's live tails; otherwise it would block the shutdown.
-async fn live(State(state): State<OperationState>) -> Response {
+async fn live(State(state): State<FiguresState>, _: NoParameters) -> Response {
     let closed = state.live.closed();
     let figures = state.figures.watch().map(|figures| {
         let event = Event::default().event("figures");

@@ -8,9 +8,9 @@ use axum::{Json, Router, extract::State, http::StatusCode, response::IntoRespons
 use pipeline::{Supervisor, supervisor::TaskState};
 use serde::Serialize;
 
-use super::state::OperationState;
+use super::state::HealthState;
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<HealthState> {
     Router::new()
         .route("/healthz", get(process))
         .route("/readyz", get(ready))
@@ -41,24 +41,24 @@ struct Part {
     trouble: Option<String>,
 }
 
-async fn ready(State(state): State<OperationState>) -> impl IntoResponse {
+async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
     answer(Some(queue(&state)), Some(store(&state)), broken(&state.supervisor))
 }
 
-async fn ready_to_write(State(state): State<OperationState>) -> impl IntoResponse {
+async fn ready_to_write(State(state): State<HealthState>) -> impl IntoResponse {
     answer(Some(queue(&state)), None, Vec::new())
 }
 
-async fn ready_to_read(State(state): State<OperationState>) -> impl IntoResponse {
+async fn ready_to_read(State(state): State<HealthState>) -> impl IntoResponse {
     answer(None, Some(store(&state)), Vec::new())
 }
 
-fn queue(state: &OperationState) -> Part {
+fn queue(state: &HealthState) -> Part {
     let status = state.queue.status();
     Part { engine: status.engine, trouble: status.trouble }
 }
 
-fn store(state: &OperationState) -> Part {
+fn store(state: &HealthState) -> Part {
     let status = state.store.status();
     Part { engine: status.engine, trouble: status.trouble }
 }

@@ -3,35 +3,36 @@
 
 use axum::{
     Json, Router,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Query as Parameters, State, rejection::QueryRejection},
     routing::get,
 };
 use model::api::{LedgerSummaryView, LedgerView};
-use pipeline::Error;
 use reading::RangeText;
 use serde::Deserialize;
 
-use super::{problem::Problem, state::OperationState};
+use super::{logs::checked, parameters::NoParameters, problem::Problem};
+use crate::state::LossesState;
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<LossesState> {
     Router::new().route("/api/v1/ledger", get(rows)).route("/api/v1/ledger/summary", get(summary))
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Range {
     from: Option<String>,
     to: Option<String>,
 }
 
 async fn rows(
-    State(state): State<OperationState>,
-    range: Result<Query<Range>, QueryRejection>,
+    State(state): State<LossesState>,
+    range: Result<Parameters<Range>, QueryRejection>,
 ) -> Result<Json<LedgerView>, Problem> {
-    let Query(range) = range.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    let range = checked(range)?;
     let range = RangeText { from: range.from.as_deref(), to: range.to.as_deref() };
-    Ok(Json(state.losses.rows(range).await?))
+    Ok(Json(state.ledger.rows(range).await?))
 }
 
-async fn summary(State(state): State<OperationState>) -> Result<Json<LedgerSummaryView>, Problem> {
-    Ok(Json(state.losses.summary().await?))
+async fn summary(State(state): State<LossesState>, _: NoParameters) -> Result<Json<LedgerSummaryView>, Problem> {
+    Ok(Json(state.ledger.summary().await?))
 }

@@ -15,9 +15,10 @@ use reading::{DefaultRange, RangeText, hints};
 use serde::Deserialize;
 
 use super::{
+    parameters::NoParameters,
     problem::{Problem, parse_query},
-    state::ReadingState,
 };
+use crate::state::ReadingState;
 
 /// The time limit of a page, below the usual timeouts of clients and proxies.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -125,7 +126,7 @@ async fn patterns(State(state): State<ReadingState>, parameters: CheckedParamete
     Ok(Json(state.reader.patterns(&parameters.query().await?, parameters.range(&state)?, compare).await?))
 }
 
-async fn record(State(state): State<ReadingState>, Path(id): Path<String>) -> Answer<RecordView> {
+async fn record(State(state): State<ReadingState>, _: NoParameters, Path(id): Path<String>) -> Answer<RecordView> {
     Ok(Json(state.reader.record(&id).await?))
 }
 

@@ -3,14 +3,14 @@
 use ::metrics::gauge;
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 
-use super::state::OperationState;
+use super::state::HealthState;
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<HealthState> {
     Router::new().route("/metrics", get(render))
 }
 
 /// Refreshes the gauges that are not updated continuously, then renders all.
-async fn render(State(state): State<OperationState>) -> impl IntoResponse {
+async fn render(State(state): State<HealthState>) -> impl IntoResponse {
     let queue = state.queue.status();
     let store = state.store.status();
     gauge!("logboom_queue_depth_batches").set(queue.depth as f64);

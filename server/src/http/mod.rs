@@ -11,6 +11,7 @@ mod health;
 mod ledger;
 mod logs;
 mod metrics;
+mod parameters;
 mod parts;
 pub(crate) mod problem;
 mod replays;
@@ -25,12 +26,12 @@ pub(crate) mod write;
 use axum::{Router, http::StatusCode, response::Response, routing::any};
 
 pub(crate) use self::{
-    state::{OperationState, ReadingState, State},
+    state::{FiguresState, HealthState, State},
     write::IngestState,
 };
 
 /// The doors as routes. Each router has the state of its group alone.
-pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
+pub(crate) fn routes(State { ingest, reading, figures, losses, forwarding, health }: State) -> Router {
     let ingest = write_routes(ingest);
     let reading = Router::new()
         .merge(logs::routes())
@@ -41,23 +42,30 @@ pub(crate) fn routes(State { ingest, reading, operation }: State) -> Router {
         .merge(views::links())
         .merge(s1::routes())
         .with_state(reading);
-    let operation = Router::new()
-        .merge(figures::routes())
+    let figures = figures::routes().with_state(figures);
+    let losses = Router::new()
         .merge(dead_letters::routes())
         .merge(dead_letters::forms())
         .merge(parts::routes())
         .merge(parts::forms())
-        .merge(tasks::routes())
+        .merge(canary::routes())
+        .merge(ledger::routes())
+        .with_state(losses);
+    let forwarding = Router::new()
         .merge(sinks::routes())
         .merge(sinks::forms())
         .merge(replays::routes())
         .merge(replays::forms())
-        .merge(canary::routes())
-        .merge(ledger::routes())
-        .merge(health::routes())
-        .merge(metrics::routes())
-        .with_state(operation);
-    ingest.merge(reading).merge(operation).route("/api/{*path}", any(no_such_call))
+        .with_state(forwarding);
+    let health =
+        Router::new().merge(health::routes()).merge(tasks::routes()).merge(metrics::routes()).with_state(health);
+    ingest
+        .merge(reading)
+        .merge(figures)
+        .merge(losses)
+        .merge(forwarding)
+        .merge(health)
+        .route("/api/{*path}", any(no_such_call))
 }
 
 /// The doors for records alone.

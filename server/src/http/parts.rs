@@ -12,22 +12,23 @@ use model::api::PartAsideView;
 use pipeline::Error;
 use serde::Deserialize;
 
-use super::{dead_letters::back, problem::Problem, state::OperationState};
+use super::{dead_letters::back, parameters::NoParameters, problem::Problem};
+use crate::state::LossesState;
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<LossesState> {
     Router::new().route("/api/v1/parts/aside", get(list)).route("/api/v1/parts/aside/{*name}", delete(give_up))
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<OperationState> {
+pub(super) fn forms() -> Router<LossesState> {
     Router::new().route("/system/parts", post(handle_form))
 }
 
-async fn list(State(state): State<OperationState>) -> Json<Vec<PartAsideView>> {
+async fn list(State(state): State<LossesState>, _: NoParameters) -> Json<Vec<PartAsideView>> {
     Json(state.parts.aside())
 }
 
-async fn give_up(State(state): State<OperationState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+async fn give_up(State(state): State<LossesState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     if state.parts.give_up(&name).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -40,7 +41,7 @@ struct GiveUpForm {
 }
 
 async fn handle_form(
-    State(state): State<OperationState>,
+    State(state): State<LossesState>,
     form: Result<Form<GiveUpForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;

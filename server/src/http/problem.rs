@@ -24,7 +24,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Reads the query of a call. An error comes with queries to try instead.
+/// Parses the query of a request. An error comes with queries to try instead.
 pub(crate) async fn parse_query(text: Option<&str>) -> Result<Query, Problem> {
     let refused = |error| Problem { error, hints: hints(text.unwrap_or_default(), true) };
     reading::parse_query(text).await.map_err(refused)
@@ -35,12 +35,12 @@ struct Document<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    /// Queries to try instead, where the query is at fault.
+    /// Queries to try instead, if the query is invalid.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     hints: &'a [QueryHint],
 }
 
-/// The status that a class of errors is told as.
+/// The HTTP status of an error class.
 pub(crate) fn status(class: ErrorClass) -> StatusCode {
     match class {
         ErrorClass::Invalid => StatusCode::BAD_REQUEST,
@@ -52,7 +52,7 @@ pub(crate) fn status(class: ErrorClass) -> StatusCode {
     }
 }
 
-/// A problem document with a status of its own, where no class fits.
+/// A problem document with the given status, if no class fits.
 pub(crate) fn document(status: StatusCode, detail: &str) -> Response {
     document_with(status, detail, &[])
 }
@@ -77,10 +77,10 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Says when to try again, for errors where that helps.
+/// Adds the header `Retry-After` to errors for which a retry can help.
 pub(crate) fn retry_after(response: &mut Response, error: &Error) {
     let Some(delay) = error.retry_after else { return };
-    // Whole seconds, at least one: the header knows nothing finer.
+    // Whole seconds, at least one: the header has no finer unit.
     let seconds = delay.as_millis().div_ceil(1000).max(1);
     if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
         response.headers_mut().insert(header::RETRY_AFTER, value);

@@ -15,26 +15,29 @@ use model::api::ReplayView;
 use pipeline::{Error, ErrorClass, replay::Replay};
 use serde::Deserialize;
 
-use super::{problem::Problem, state::OperationState};
-use crate::forwarding::{NewReplay, replay_view};
+use super::{parameters::NoParameters, problem::Problem};
+use crate::{
+    forwarding::{NewReplay, replay_view},
+    state::ForwardingState,
+};
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<ForwardingState> {
     Router::new()
         .route("/api/v1/replays", get(list).post(start))
         .route("/api/v1/replays/{id}", get(show).delete(cancel))
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<OperationState> {
+pub(super) fn forms() -> Router<ForwardingState> {
     Router::new().route("/system/replays", post(handle_form))
 }
 
-async fn list(State(state): State<OperationState>) -> Result<Json<Vec<ReplayView>>, Problem> {
+async fn list(State(state): State<ForwardingState>, _: NoParameters) -> Result<Json<Vec<ReplayView>>, Problem> {
     Ok(Json(state.replays.list().await?.into_iter().map(replay_view).collect()))
 }
 
 async fn start(
-    State(state): State<OperationState>,
+    State(state): State<ForwardingState>,
     asked: Result<Json<NewReplay>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ReplayView>), Problem> {
     let Json(asked) = asked.map_err(|rejection| Error::invalid(rejection.body_text()))?;
@@ -42,11 +45,15 @@ async fn start(
     Ok((StatusCode::ACCEPTED, view(replay)))
 }
 
-async fn show(State(state): State<OperationState>, Path(id): Path<String>) -> Result<Json<ReplayView>, Problem> {
+async fn show(
+    State(state): State<ForwardingState>,
+    _: NoParameters,
+    Path(id): Path<String>,
+) -> Result<Json<ReplayView>, Problem> {
     Ok(view(state.replays.get(&id).await?))
 }
 
-async fn cancel(State(state): State<OperationState>, Path(id): Path<String>) -> Result<Json<ReplayView>, Problem> {
+async fn cancel(State(state): State<ForwardingState>, Path(id): Path<String>) -> Result<Json<ReplayView>, Problem> {
     Ok(view(state.replays.cancel(&id).await?))
 }
 
@@ -63,7 +70,7 @@ enum ReplayForm {
 }
 
 async fn handle_form(
-    State(state): State<OperationState>,
+    State(state): State<ForwardingState>,
     form: Result<Form<ReplayForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
@@ -77,7 +84,7 @@ async fn handle_form(
     Ok(Redirect::to(&format!("/system?{error}#replays")))
 }
 
-async fn act(state: &OperationState, form: ReplayForm) -> Result<Replay, Error> {
+async fn act(state: &ForwardingState, form: ReplayForm) -> Result<Replay, Error> {
     match form {
         ReplayForm::Start(asked) => state.replays.add(asked.request(&state.clock).await?).await,
         ReplayForm::Cancel { id } => state.replays.cancel(&id).await,

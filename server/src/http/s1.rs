@@ -19,7 +19,8 @@ use pipeline::{Error, live::LiveEvent};
 use reading::{DefaultRange, RangeText, compiled};
 use serde::{Deserialize, Serialize};
 
-use super::{logs::checked, problem::Problem, state::ReadingState, tail};
+use super::{logs::checked, problem::Problem, tail};
+use crate::state::ReadingState;
 
 pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))

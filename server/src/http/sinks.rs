@@ -12,10 +12,10 @@ use model::api::SinkView;
 use pipeline::Error;
 use serde::Deserialize;
 
-use super::{dead_letters::back, problem::Problem, state::OperationState};
-use crate::forwarding;
+use super::{dead_letters::back, parameters::NoParameters, problem::Problem};
+use crate::{forwarding, state::ForwardingState};
 
-pub(super) fn routes() -> Router<OperationState> {
+pub(super) fn routes() -> Router<ForwardingState> {
     Router::new()
         .route("/api/v1/sinks", get(list))
         .route("/api/v1/sinks/{name}/pause", post(pause))
@@ -23,20 +23,20 @@ pub(super) fn routes() -> Router<OperationState> {
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<OperationState> {
+pub(super) fn forms() -> Router<ForwardingState> {
     Router::new().route("/system/sinks", post(handle_form))
 }
 
-async fn list(State(state): State<OperationState>) -> Json<Vec<SinkView>> {
+async fn list(State(state): State<ForwardingState>, _: NoParameters) -> Json<Vec<SinkView>> {
     Json(forwarding::views(&state.followers))
 }
 
-async fn pause(State(state): State<OperationState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+async fn pause(State(state): State<ForwardingState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     state.followers.set_paused(&name, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn resume(State(state): State<OperationState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+async fn resume(State(state): State<ForwardingState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     state.followers.set_paused(&name, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -55,7 +55,7 @@ enum Action {
 }
 
 async fn handle_form(
-    State(state): State<OperationState>,
+    State(state): State<ForwardingState>,
     form: Result<Form<SinkForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;

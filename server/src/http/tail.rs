@@ -24,8 +24,8 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     logs::checked,
     problem::{Problem, parse_query},
-    state::ReadingState,
 };
+use crate::state::ReadingState;
 
 /// Below 30 s, after which common proxies close a silent connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);

@@ -11,7 +11,8 @@ use model::api::SavedView;
 use pipeline::Error;
 use serde::Deserialize;
 
-use super::{problem::Problem, state::ReadingState};
+use super::{parameters::NoParameters, problem::Problem};
+use crate::state::ReadingState;
 
 pub(super) fn routes() -> Router<ReadingState> {
     Router::new().route("/api/v1/views", get(list)).route("/api/v1/views/{name}", put(save).delete(remove))
@@ -22,7 +23,7 @@ pub(super) fn links() -> Router<ReadingState> {
     Router::new().route("/view/{name}", get(follow))
 }
 
-async fn list(State(state): State<ReadingState>) -> Result<Json<Vec<SavedView>>, Problem> {
+async fn list(State(state): State<ReadingState>, _: NoParameters) -> Result<Json<Vec<SavedView>>, Problem> {
     Ok(Json(state.views.list().await?))
 }
 

@@ -25,29 +25,28 @@ use listener::Streams;
 
 use crate::{
     listen::Port,
-    sockets::{Socket, Sockets},
+    sockets::{Bound, Socket, Sockets},
 };
 
-/// Binds the configured addresses, for workers to inherit.
+/// Binds the configured addresses, for workers to inherit: a TCP socket for all of them, and a UDP socket for each.
 ///
 /// # Errors
 /// An address cannot be bound.
-pub(crate) async fn bind(table: &StreamDoors, assume_timezone: FixedOffset) -> anyhow::Result<Vec<Socket>> {
+pub(crate) async fn bind(table: &StreamDoors, assume_timezone: FixedOffset, bound: &mut Bound) -> anyhow::Result<()> {
     let decoding = Decoding { assume_timezone, keep_packets: false };
     let own = Sockets::default();
-    let mut bound = Vec::new();
     for door in table.all() {
         for asked in door.addresses() {
             let listener = own.tcp(door.name(), *asked).await?;
             // The same port, also if the system chose it.
             let address = listener.local_addr()?;
-            bound.push(Socket::tcp(door.name(), *asked, listener)?);
+            bound.shared.push(Socket::tcp(door.name(), *asked, listener)?);
             if door.datagrams(decoding).is_some() {
-                bound.push(Socket::udp(door.name(), address, own.udp(door.name(), address).await?)?);
+                bound.bind_udp(door.name(), address)?;
             }
         }
     }
-    Ok(bound)
+    Ok(())
 }
 
 /// All listeners of these doors, bound but not yet served.

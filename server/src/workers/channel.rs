@@ -50,7 +50,7 @@ pub(super) enum Report {
 }
 
 /// Sends the sockets of a new worker. They wait in the channel until it reads them.
-pub(super) fn send_sockets(channel: &UnixStream, sockets: &[Socket]) -> io::Result<()> {
+pub(super) fn send_sockets<'a>(channel: &UnixStream, sockets: impl IntoIterator<Item = &'a Socket>) -> io::Result<()> {
     for socket in sockets {
         send_line(channel, &Order::Socket { name: socket.name.clone() }, Some(socket.descriptor.as_fd()))?;
     }

@@ -1,13 +1,17 @@
 //! Worker processes: `--workers N`.
 //!
-//! One supervising process binds every socket once and starts N processes of the same program, which inherit the
+//! One supervising process binds every socket and starts N processes of the same program, which inherit the
 //! sockets. It never accepts a connection itself. A worker that ends is replaced at once; `SIGHUP` replaces all of them
 //! in turn. As the sockets stay open in the supervising process, connections and datagrams that come meanwhile wait in
-//! them and are not refused.
+//! them and are not refused. All workers share the TCP sockets. Each has UDP sockets of its own, which its replacement
+//! inherits, because the chunks of one message must reach one process.
 //!
 //! A worker's standard input is its end of a channel. Over it the worker gets the sockets, reports that it is ready and,
 //! every second, that it is alive. Its end of file is the request to drain and end, so a worker also ends when the
 //! supervising process is killed.
+//!
+//! The slot of each worker is a supervised task. A panic of it costs no worker: the restarted slot attends the same
+//! process again.
 //!
 //! | file | content |
 //! |---|---|

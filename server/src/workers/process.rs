@@ -41,6 +41,7 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     /// The options of the supervising process, followed by those for a worker.
     pub(super) arguments: Vec<OsString>,
+    /// The sockets that all workers share.
     pub(super) sockets: Vec<Socket>,
 }
 
@@ -87,9 +88,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(launch: &Launch, number: u32) -> anyhow::Result<Self> {
+    /// Starts a worker. It gets the shared sockets, and `datagrams`, which are those of its slot.
+    pub(super) fn start(launch: &Launch, datagrams: &[Socket], number: u32) -> anyhow::Result<Self> {
         let (here, there) = StdUnixStream::pair().context("a channel to a worker")?;
-        channel::send_sockets(&here, &launch.sockets).context("the sockets of a worker")?;
+        channel::send_sockets(&here, launch.sockets.iter().chain(datagrams)).context("the sockets of a worker")?;
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)

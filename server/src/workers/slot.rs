@@ -2,9 +2,9 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use pipeline::backoff::Backoff;
+use pipeline::{Supervisor, backoff::Backoff};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -14,6 +14,7 @@ use super::{
     group::Group,
     process::{Death, Event, Launch, Process},
 };
+use crate::sockets::Socket;
 
 /// The waits before a start: short for the first death, so that it is replaced within a second, and up to half a minute
 /// for one that dies again and again.
@@ -40,6 +41,8 @@ pub(super) enum Notice {
 pub(super) struct Slot {
     pub(super) number: u32,
     pub(super) launch: Arc<Launch>,
+    /// The UDP sockets of this slot, which each of its workers inherits. Chunks of one message arrive in one of them.
+    pub(super) datagrams: Vec<Socket>,
     pub(super) group: Group,
     pub(super) rolls: mpsc::Receiver<Roll>,
     pub(super) notices: mpsc::Sender<Notice>,
@@ -63,20 +66,35 @@ struct Successor {
 }
 
 impl Slot {
-    /// Keeps the worker running until `stop`, then drains it.
-    pub(super) async fn run(mut self) {
+    /// Keeps the worker running until the stop, then drains it. After a panic the slot attends the same worker again,
+    /// which serves meanwhile.
+    pub(super) async fn supervise(self, supervisor: Supervisor) {
+        let (name, stop) = (format!("worker slot {}", self.number), self.stop.clone());
+        // Both survive a panic.
+        let state = Mutex::new((self, None::<Process>));
+        let run = || async {
+            let mut state = state.lock().await;
+            let (slot, worker) = &mut *state;
+            slot.run(worker).await;
+        };
+        supervisor.run(name, &stop, run).await;
+        // Here, and not in the task: the stop may come between a panic and the restart.
+        let (slot, worker) = state.into_inner();
+        slot.end(worker).await;
+    }
+
+    /// Keeps the worker running until the stop, or until it fails before any worker was ever ready.
+    async fn run(&mut self, worker: &mut Option<Process>) {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-        let last = loop {
-            let death = match Process::start(&self.launch, self.number) {
-                Ok(mut process) => {
-                    let death = match self.attend(&mut process).await {
-                        Next::Stop => break Some(process),
-                        Next::Restart(death) => death,
-                    };
+        loop {
+            let death = match self.started(worker) {
+                Ok(process) => {
+                    let Next::Restart(death) = self.attend(process).await else { return };
                     if process.is_ready && process.started.elapsed() >= STABLE_AFTER {
                         backoff.reset();
                     }
                     self.group.died(process.is_ready);
+                    *worker = None;
                     death
                 }
                 Err(error) => {
@@ -87,7 +105,7 @@ impl Slot {
             if death.is_failure && !self.group.was_ever_ready() {
                 let failed = Notice::Failed { number: self.number, reason: death.reason };
                 let _ = self.notices.send(failed).await;
-                break None;
+                return;
             }
             let wait = backoff.next();
             tracing::error!(
@@ -97,13 +115,29 @@ impl Slot {
                 death.reason
             );
             if self.stop.run_until_cancelled(sleep(wait)).await.is_none() {
-                break None;
+                return;
             }
+        }
+    }
+
+    /// The worker that runs already, or a new one.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    fn started<'w>(&self, worker: &'w mut Option<Process>) -> anyhow::Result<&'w mut Process> {
+        let process = match worker.take() {
+            Some(process) => process,
+            None => Process::start(&self.launch, &self.datagrams, self.number)?,
         };
-        let Self { launch, mut leaving, .. } = self;
+        Ok(worker.insert(process))
+    }
+
+    /// Drains the worker, and waits for those that were replaced.
+    async fn end(self, worker: Option<Process>) {
+        let Self { launch, datagrams, mut leaving, .. } = self;
         // The last copies of the sockets outside of the workers: from now on new connections are refused.
-        drop(launch);
-        if let Some(process) = last {
+        drop((launch, datagrams));
+        if let Some(process) = worker {
             process.drain().await;
         }
         while leaving.join_next().await.is_some() {}
@@ -164,7 +198,8 @@ impl Slot {
 
     /// Starts a new worker and waits until it is ready.
     async fn successor(&self, current: &mut Process) -> Result<Successor, String> {
-        let mut new = Process::start(&self.launch, self.number).map_err(|error| format!("{error:#}"))?;
+        let mut new =
+            Process::start(&self.launch, &self.datagrams, self.number).map_err(|error| format!("{error:#}"))?;
         let mut death = None;
         let deadline = Instant::now() + READY;
         let outcome = loop {

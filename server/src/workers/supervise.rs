@@ -20,7 +20,7 @@ use crate::{
     announce,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
     engines, shutdown,
-    sockets::{GRPC, HTTP, OTLP, Socket, Sockets},
+    sockets::{Bound, GRPC, HTTP, OTLP, Socket, Sockets},
     streams::{self, Distributor},
     systemd,
 };
@@ -34,29 +34,30 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let workers = options.workers.workers;
     engines::check_shared(&options.engines, workers)?;
     options.archive.check(&options.retention)?;
-    let sockets = bind(&options).await?;
+    let Bound { shared: sockets, by_slot } = bind(&options, workers).await?;
     let tcp = tcp_address(&sockets)?;
     let program = std::env::current_exe().context("the path of the program")?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let launch = Arc::new(Launch { program, arguments, sockets });
 
-    let (group, stop) = (Group::default(), CancellationToken::new());
+    let (group, stop, supervisor) = (Group::default(), CancellationToken::new(), Supervisor::default());
     let (notices, mut noticed) = mpsc::channel(64);
     let mut slots = JoinSet::new();
     let mut senders = Vec::new();
-    for number in 1..=workers {
+    for (number, datagrams) in (1..).zip(by_slot) {
         let (sender, rolls) = mpsc::channel(1);
         senders.push(sender);
         let slot = Slot {
             number,
             launch: Arc::clone(&launch),
+            datagrams,
             group: group.clone(),
             rolls,
             notices: notices.clone(),
             stop: stop.clone(),
             leaving: JoinSet::new(),
         };
-        slots.spawn(slot.run());
+        slots.spawn(slot.supervise(supervisor.clone()));
     }
     drop(launch);
     tracing::info!(workers, "starting {workers} workers");
@@ -75,7 +76,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
                     is_announced = true;
                     announce::print(&announcement, &options);
                     systemd::ready();
-                    register(&options, tcp, &stop);
+                    register(&options, tcp, &supervisor, &stop);
                 }
                 Notice::Ready { .. } => {}
                 Notice::Failed { number, reason } => {
@@ -135,9 +136,10 @@ fn log_roll(outcome: Result<(), String>) {
 }
 
 /// Binds everything on which the workers listen.
-async fn bind(options: &ServeOptions) -> anyhow::Result<Vec<Socket>> {
+async fn bind(options: &ServeOptions, workers: u32) -> anyhow::Result<Bound> {
     let (own, main) = (Sockets::default(), options.receive.listen.listen);
-    let mut bound = vec![Socket::tcp(HTTP, main, own.tcp(HTTP, main).await?)?];
+    let mut bound = Bound::new(workers);
+    bound.shared.push(Socket::tcp(HTTP, main, own.tcp(HTTP, main).await?)?);
     for (protocol, asked, default) in [
         (GRPC, &options.receive.listen.grpc_listen, DEFAULT_GRPC),
         (OTLP, &options.receive.listen.otlp_listen, DEFAULT_OTLP),
@@ -145,14 +147,14 @@ async fn bind(options: &ServeOptions) -> anyhow::Result<Vec<Socket>> {
         if asked.is_empty()
             && let Some(listener) = own.default_tcp(protocol, default, main).await
         {
-            bound.push(Socket::tcp(protocol, default, listener)?);
+            bound.shared.push(Socket::tcp(protocol, default, listener)?);
         }
         for address in asked {
             let listener = own.tcp(protocol, *address).await.with_context(|| protocol.to_owned())?;
-            bound.push(Socket::tcp(protocol, *address, listener)?);
+            bound.shared.push(Socket::tcp(protocol, *address, listener)?);
         }
     }
-    bound.extend(streams::bind(&options.receive.streams.doors, options.receive.assume_timezone).await?);
+    streams::bind(&options.receive.streams.doors, options.receive.assume_timezone, &mut bound).await?;
     Ok(bound)
 }
 
@@ -164,10 +166,14 @@ fn tcp_address(sockets: &[Socket]) -> anyhow::Result<Option<SocketAddr>> {
 }
 
 /// Registers the shared port with the distributor: once, and not by each worker.
-fn register(options: &ServeOptions, tcp: Option<SocketAddr>, stop: &CancellationToken) {
+fn register(options: &ServeOptions, tcp: Option<SocketAddr>, supervisor: &Supervisor, stop: &CancellationToken) {
     let (Some(address), Some(listening)) = (options.receive.streams.distributor.clone(), tcp) else { return };
     let distributor = Distributor { address, advertise: options.receive.streams.advertise.clone(), listening };
+    keep_registered(distributor, supervisor, stop);
+}
+
+/// Starts the task `distributor`.
+pub(super) fn keep_registered(distributor: Distributor, supervisor: &Supervisor, stop: &CancellationToken) {
     let again = stop.clone();
-    Supervisor::default()
-        .spawn("distributor", stop.clone(), move || streams::register(distributor.clone(), again.clone()));
+    supervisor.spawn("distributor", stop.clone(), move || streams::register(distributor.clone(), again.clone()));
 }

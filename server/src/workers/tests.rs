@@ -1,8 +1,18 @@
 //! Tests of a slot, with a shell script in place of the program.
 
-use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, UdpSocket},
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
+use pipeline::Supervisor;
 use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::TcpListener,
     sync::mpsc,
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep, timeout},
@@ -13,7 +23,9 @@ use super::{
     group::Group,
     process::Launch,
     slot::{self, Notice, Roll, Slot},
+    supervise,
 };
+use crate::{sockets::Socket, streams::Distributor};
 
 /// A worker: notes its start, is ready at once, and drains when its input ends.
 const WORKER: &str = r#"
@@ -29,10 +41,15 @@ struct Running {
     rolls: mpsc::Sender<Roll>,
     notices: mpsc::Receiver<Notice>,
     stop: CancellationToken,
+    supervisor: Supervisor,
     slot: JoinHandle<()>,
 }
 
 fn start(script: &str) -> Running {
+    start_with(script, Vec::new())
+}
+
+fn start_with(script: &str, datagrams: Vec<Socket>) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("cd {}\n{script}", folder.path().display());
     let launch =
@@ -43,19 +60,28 @@ fn start(script: &str) -> Running {
     let slot = Slot {
         number: 1,
         launch: Arc::new(launch),
+        datagrams,
         group: group.clone(),
         rolls: requested,
         notices: sender,
         stop: stop.clone(),
         leaving: JoinSet::new(),
     };
-    Running { folder, group, rolls, notices, stop, slot: tokio::spawn(slot.run()) }
+    let supervisor = Supervisor::default();
+    let slot = tokio::spawn(slot.supervise(supervisor.clone()));
+    Running { folder, group, rolls, notices, stop, supervisor, slot }
 }
 
 impl Running {
     async fn is_ready(&mut self) {
         let notice = timeout(Duration::from_secs(60), self.notices.recv()).await.expect("a notice");
         assert_eq!(notice, Some(Notice::Ready { announcement: "hello".to_owned() }));
+    }
+
+    /// Makes the slot panic, and waits until it has.
+    async fn panics(&self) {
+        assert!(self.supervisor.panic_in("worker slot 1"));
+        until("the slot panics", || self.supervisor.tasks()[0].last_error.is_some()).await;
     }
 
     /// The lines that the workers wrote: a verb and a process id.
@@ -71,6 +97,14 @@ impl Running {
         timeout(Duration::from_secs(60), self.slot).await.expect("an end").unwrap();
         let text = fs::read_to_string(log).unwrap();
         text.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    }
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
+        sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -102,6 +136,22 @@ async fn a_roll_asks_the_old_worker_to_end_once_the_new_one_is_ready() {
     let is = |at: usize, verb: &str, like: usize| log[at].0 == verb && log[at].1 == log[like].1;
     assert!(log.len() == 3 && is(0, "begins", 0) && is(1, "begins", 1) && is(2, "drains", 0), "{log:?}");
     assert_eq!(running.ends().await.len(), 4);
+}
+
+#[tokio::test]
+async fn each_worker_of_a_slot_gets_the_sockets_of_the_slot() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let socket = Socket { name: "gelf-udp".to_owned(), descriptor: socket.into() };
+    let mut running = start_with(&format!("read -r line; echo \"gets $line\" >> log\n{WORKER}"), vec![socket]);
+    running.is_ready().await;
+    let first = running.log()[1].1.clone();
+    assert!(Command::new("kill").args(["-9", &first]).status().unwrap().success());
+    running.is_ready().await;
+    assert_eq!(slot::roll(vec![running.rolls.clone()]).await, Ok(()));
+    running.is_ready().await;
+    let log = running.ends().await;
+    let got = log.iter().filter(|(verb, _)| verb == "gets").map(|(_, line)| line.as_str());
+    assert_eq!(got.collect::<Vec<_>>(), [r#"{"socket":{"name":"gelf-udp"}}"#; 3]);
 }
 
 #[tokio::test]
@@ -156,4 +206,65 @@ async fn a_worker_does_not_outlive_its_slot() {
         assert!(begun.elapsed() < Duration::from_secs(30));
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_slot_keeps_its_worker_and_its_sockets_and_the_slot_goes_on() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let socket = Socket { name: "gelf-udp".to_owned(), descriptor: socket.into() };
+    let mut running = start_with(&format!("read -r line; echo \"gets $line\" >> log\n{WORKER}"), vec![socket]);
+    running.is_ready().await;
+    running.panics().await;
+    // Also a request that comes before the restart is answered.
+    assert_eq!(slot::roll(vec![running.rolls.clone()]).await, Ok(()));
+    running.is_ready().await;
+    let tasks = running.supervisor.tasks();
+    let restarts: Vec<_> = tasks.iter().map(|task| (task.name.as_str(), task.restarts)).collect();
+    assert_eq!(restarts, [("worker slot 1", 1)]);
+    let begun = |log: &[(String, String)]| -> Vec<String> {
+        log.iter().filter(|(verb, _)| verb == "begins").map(|(_, pid)| pid.clone()).collect()
+    };
+    let workers = begun(&running.log());
+    assert_eq!(workers.len(), 2, "the panic cost no worker: {:?}", running.log());
+    assert!(Command::new("kill").args(["-9", &workers[1]]).status().unwrap().success());
+    running.is_ready().await;
+    let figures = running.group.figures();
+    assert_eq!((figures.ready, figures.deaths, figures.rolled), (1, 1, 1));
+    let log = running.ends().await;
+    assert_eq!(begun(&log).len(), 3);
+    let got = log.iter().filter(|(verb, _)| verb == "gets").map(|(_, line)| line.as_str());
+    assert_eq!(got.collect::<Vec<_>>(), [r#"{"socket":{"name":"gelf-udp"}}"#; 3]);
+}
+
+#[tokio::test]
+async fn a_worker_drains_at_a_stop_between_a_panic_and_the_restart() {
+    let mut running = start(WORKER);
+    running.is_ready().await;
+    running.panics().await;
+    let log = running.ends().await;
+    assert_eq!(log.iter().map(|(verb, _)| verb.as_str()).collect::<Vec<_>>(), ["begins", "drains"]);
+}
+
+#[tokio::test]
+async fn a_panic_in_the_registration_with_the_distributor_is_followed_by_another_registration() {
+    let (supervisor, stop) = (Supervisor::default(), CancellationToken::new());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let distributor = Distributor { address: address.to_string(), advertise: None, listening: address };
+    supervise::keep_registered(distributor, &supervisor, &stop);
+    let mut open = Vec::new();
+    for restarts in [0, 1] {
+        let (stream, _) = timeout(Duration::from_secs(60), listener.accept()).await.expect("a connection").unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut packet = Vec::new();
+        // The last byte of the packet's end.
+        stream.read_until(0xb6, &mut packet).await.unwrap();
+        let packet = String::from_utf8(packet).unwrap();
+        assert!(packet.ends_with('¶') && packet.contains("/distributes"), "{packet}");
+        open.push(stream);
+        let tasks: Vec<_> = supervisor.tasks().into_iter().map(|task| (task.name, task.restarts)).collect();
+        assert_eq!(tasks, [("distributor".to_owned(), restarts)]);
+        assert!(supervisor.panic_in("distributor"));
+    }
+    stop.cancel();
 }

@@ -8,10 +8,10 @@
 //! The rule:
 //!
 //! - Files that import each other, directly or over others, are a circle, and a circle fails.
-//! - Between a module and the modules around it (`store/search/window.rs`, `store/search/mod.rs`
-//!   and `store/mod.rs`) there are no edges in either direction. A parent names its children
-//!   to put them together, and a child may use what its parent defines for all of them.
-//! - So circles are found between siblings, and between files of different folders.
+//! - There is no edge from a module to the modules below it (`store/mod.rs`, `store/search/mod.rs`
+//!   and `store/search/window.rs`): a parent names its children to put them together.
+//! - There is one from a child to its parent, whose definitions it may use. So two files of a folder,
+//!   or of two folders, may not import each other, nor may a parent import what imports a child of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use regex::Regex;
+use super::paths::{Import, code, imported, named};
 
 /// A module by its path in its package: `["store", "search"]`; the root is empty.
 type Module = Vec<String>;
@@ -39,15 +39,15 @@ pub(crate) fn circles(root: &Path, files: &[PathBuf]) -> Vec<Vec<String>> {
     let origins: BTreeMap<Vec<String>, Vec<String>> = sources
         .iter()
         .flat_map(|(module, source)| {
-            within(imported(source), module).into_iter().map(|path| (held(module, &path), path))
+            let held = |import: Import| Some((child(module, &import.name), absolute(module, &import.path, &modules)?));
+            imported(source).into_iter().filter_map(held).collect::<Vec<_>>()
         })
         .collect();
     let edges: BTreeMap<&Module, BTreeSet<Module>> = sources
         .iter()
         .map(|(module, source)| {
             let targets = within(named(source), module).into_iter().map(|path| target(path, &modules, &origins));
-            let others = targets.filter(|target| !target.starts_with(module) && !module.starts_with(target));
-            (*module, others.collect())
+            (*module, targets.filter(|target| !target.starts_with(module)).collect())
         })
         .collect();
     let reached: BTreeMap<&Module, BTreeSet<&Module>> =
@@ -58,64 +58,6 @@ pub(crate) fn circles(root: &Path, files: &[PathBuf]) -> Vec<Vec<String>> {
         circles.insert(circle.map(|module| module.join("::")).collect());
     }
     circles.into_iter().collect()
-}
-
-/// All paths that a source names: those of `use`, and others of two names and more.
-pub(crate) fn paths(source: &str) -> Vec<Vec<String>> {
-    named(&code(source))
-}
-
-const IMPORTS: &str = r"\buse\s+([^;]+);";
-
-fn named(code: &str) -> Vec<Vec<String>> {
-    let inline = Regex::new(r"\b(?:\w+::)+\w+").expect("a pattern");
-    let rest = Regex::new(IMPORTS).expect("a pattern").replace_all(code, "").into_owned();
-    let inline = inline.find_iter(&rest).map(|path| path.as_str().split("::").map(str::to_owned).collect());
-    imported(code).into_iter().chain(inline).collect()
-}
-
-/// The paths of `use`.
-fn imported(code: &str) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    for import in Regex::new(IMPORTS).expect("a pattern").captures_iter(code) {
-        expand(&[], &import[1], &mut paths);
-    }
-    paths
-}
-
-/// The source without comments, and without the tests at its end.
-fn code(source: &str) -> String {
-    let tests = Regex::new(r"#\[cfg\(test\)\]\s*mod \w+ \{").expect("a pattern");
-    let source = tests.find(source).map_or(source, |tests| &source[..tests.start()]);
-    let lines = source.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Adds the paths of a tree such as `crate::{store::Store, wal}`.
-fn expand(before: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
-    let names = |text: &str| -> Vec<String> {
-        text.split("::").map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-    };
-    let Some((head, branches)) = tree.split_once('{') else {
-        let path = tree.split(" as ").next().unwrap_or(tree);
-        paths.push([before, &names(path)].concat());
-        return;
-    };
-    let before = [before, &names(head)].concat();
-    let (mut depth, mut branch) = (0, String::new());
-    for letter in branches.chars() {
-        match letter {
-            ',' if depth == 0 => expand(&before, &std::mem::take(&mut branch), paths),
-            '}' if depth == 0 => break,
-            _ => {
-                depth += i32::from(letter == '{') - i32::from(letter == '}');
-                branch.push(letter);
-            }
-        }
-    }
-    if !branch.trim().is_empty() {
-        expand(&before, &branch, paths);
-    }
 }
 
 fn module(folder: &Path, root: &Path, file: &Path) -> Module {
@@ -146,15 +88,15 @@ fn absolute(module: &Module, path: &[String], modules: &BTreeSet<Module>) -> Opt
             }
             absolute
         }
-        child => modules.contains(&[&module[..], &[child.to_owned()]].concat()).then(|| module.clone())?,
+        first => modules.contains(&child(module, first)).then(|| module.clone())?,
     };
     absolute.extend(names.map(str::to_owned));
     Some(absolute)
 }
 
-/// The path by which others reach what a module imports by this path.
-fn held(module: &Module, path: &[String]) -> Vec<String> {
-    module.iter().chain(path.last()).cloned().collect()
+/// The path of a name within a module.
+fn child(module: &Module, name: &str) -> Vec<String> {
+    module.iter().cloned().chain([name.to_owned()]).collect()
 }
 
 /// The module that a path leads to.
@@ -188,7 +130,7 @@ fn reachable<'a>(from: &Module, edges: &'a BTreeMap<&Module, BTreeSet<Module>>) 
 }
 
 #[test]
-fn circles_are_found_between_siblings_and_not_with_parents() {
+fn circles_are_found_between_siblings_and_over_parents() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, source: &str| {
         let file = folder.path().join(name);
@@ -212,4 +154,12 @@ fn circles_are_found_between_siblings_and_not_with_parents() {
     write("b/other.rs", "use super::inner::One;");
     write("b/inner.rs", "use crate::Other;");
     assert_eq!(circles(&root, &files), [["b::inner", "b::other"]]);
+    // A parent may import a file that imports none of its children, and only such a file.
+    write("b/mod.rs", "mod inner; mod other; use crate::a::A;");
+    write("b/inner.rs", "use super::Shared;");
+    write("b/other.rs", "");
+    write("a.rs", "use crate::Root;");
+    assert_eq!(circles(&root, &files), none);
+    write("a.rs", "use crate::b::inner::One;");
+    assert_eq!(circles(&root, &files), [["a", "b", "b::inner"]]);
 }

@@ -11,6 +11,9 @@
 mod bodies;
 mod broker;
 mod callers;
+#[path = "../tasks/covered.rs"]
+#[allow(dead_code, reason = "the tests of the table are looked up by the test program `tasks`")]
+mod covered;
 mod damage;
 mod database;
 mod dead_letters;
@@ -22,5 +25,6 @@ mod nodes;
 mod proxy;
 mod repetitions;
 mod tail;
+mod tasks;
 mod tls;
 mod upgrade;

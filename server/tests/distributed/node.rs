@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) url: String,
     /// Host and port of gRPC alone.
     pub(crate) grpc: String,
+    /// Host and port of OTLP over HTTP alone.
+    pub(crate) otlp: String,
     folder: TempDir,
 }
 
@@ -37,10 +39,10 @@ impl Node {
 
     fn spawn(queue: &str, store: &str, environment: &[(&str, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("logboom-node-").tempdir().unwrap();
-        let [address, grpc] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+        let [address, grpc, otlp] = [(); 3].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_logboom"))
-            .args(["serve", "--listen", &address, "--grpc-listen", &grpc])
+            .args(["serve", "--listen", &address, "--grpc-listen", &grpc, "--otlp-listen", &otlp])
             .args(["--queue", queue, "--store", store])
             .arg("--data")
             .arg(
@@ -57,7 +59,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .unwrap();
-        Self { child, url: format!("http://{address}"), grpc, folder }
+        Self { child, url: format!("http://{address}"), grpc, otlp, folder }
     }
 
     /// Waits until queue and store can be used.

@@ -25,6 +25,7 @@ struct HaProxy {
     child: Child,
     url: String,
     grpc: String,
+    otlp: String,
     statistics: String,
     folder: TempDir,
 }
@@ -33,8 +34,8 @@ impl HaProxy {
     fn start(nodes: &[Node; 2]) -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/haproxy.cfg");
         let mut text = std::fs::read_to_string(shipped).unwrap();
-        let ports = [(); 3].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
-        let [http, grpc, statistics] = &ports;
+        let ports = [(); 4].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+        let [http, grpc, otlp, statistics] = &ports;
         let mut put = |name: &str, address: &str| {
             assert!(text.contains(name), "{name} is in the configuration");
             text = text.replace(name, address);
@@ -42,12 +43,14 @@ impl HaProxy {
         for (node, name) in nodes.iter().zip(["node-1", "node-2"]) {
             let main = node.url.trim_start_matches("http://");
             put(&format!(" {name}:3000"), &format!(" {main}"));
-            // The checks of the gRPC port are answered on the main one.
+            // The checks of the other ports are answered on the main one.
             let port = main.rsplit(':').next().unwrap();
             put(&format!(" {name}:4317 check port 3000"), &format!(" {} check port {port}", node.grpc));
+            put(&format!(" {name}:4318 check port 3000"), &format!(" {} check port {port}", node.otlp));
         }
         put("bind :3000", &format!("bind {http}"));
         put("bind :4317", &format!("bind {grpc}"));
+        put("bind :4318", &format!("bind {otlp}"));
         text.push_str(&format!("\nlisten statistics\n    bind {statistics}\n    stats enable\n    stats uri /\n"));
         let folder = tempfile::Builder::new().prefix("logboom-haproxy-").tempdir().unwrap();
         let configuration = folder.path().join("haproxy.cfg");
@@ -65,6 +68,7 @@ impl HaProxy {
             child,
             url: format!("http://{http}"),
             grpc: format!("http://{grpc}"),
+            otlp: format!("http://{otlp}"),
             statistics: format!("http://{statistics}/;csv"),
             folder,
         }
@@ -118,20 +122,21 @@ async fn send_by_every_door(proxy: &HaProxy, service: &str) -> u64 {
     let loki = serde_json::json!({"streams": [{"stream": {"service": service}, "values": [[now, "by the proxy"]]}]});
     let bulk = format!("{}\n{one}\n", serde_json::json!({"index": {"_index": "logs"}}));
     let doors = [
-        ("/api/v1/push", one.to_string(), "application/json"),
-        ("/put", one.to_string(), "application/json"),
-        ("/v1/logs", otlp.to_string(), "application/json"),
-        ("/loki/api/v1/push", loki.to_string(), "application/json"),
-        ("/_bulk", bulk.clone(), "application/x-ndjson"),
-        ("/logs-app/_bulk", bulk.clone(), "application/x-ndjson"),
-        ("/elasticsearch/_bulk", bulk, "application/x-ndjson"),
-        ("/logs-app/_doc", one.to_string(), "application/json"),
-        ("/logs-app/_doc/7", one.to_string(), "application/json"),
-        ("/logs-app/_create/8", one.to_string(), "application/json"),
+        (&proxy.url, "/api/v1/push", one.to_string(), "application/json"),
+        (&proxy.url, "/put", one.to_string(), "application/json"),
+        (&proxy.url, "/v1/logs", otlp.to_string(), "application/json"),
+        (&proxy.otlp, "/v1/logs", otlp.to_string(), "application/json"),
+        (&proxy.url, "/loki/api/v1/push", loki.to_string(), "application/json"),
+        (&proxy.url, "/_bulk", bulk.clone(), "application/x-ndjson"),
+        (&proxy.url, "/logs-app/_bulk", bulk.clone(), "application/x-ndjson"),
+        (&proxy.url, "/elasticsearch/_bulk", bulk, "application/x-ndjson"),
+        (&proxy.url, "/logs-app/_doc", one.to_string(), "application/json"),
+        (&proxy.url, "/logs-app/_doc/7", one.to_string(), "application/json"),
+        (&proxy.url, "/logs-app/_create/8", one.to_string(), "application/json"),
     ];
     let mut sent = 0;
-    for (path, body, kind) in doors {
-        let push = http.post(format!("{}{path}", proxy.url)).header("content-type", kind).body(body);
+    for (address, path, body, kind) in doors {
+        let push = http.post(format!("{address}{path}")).header("content-type", kind).body(body);
         let answer = push.send().await.unwrap();
         let status = answer.status();
         assert!(status.is_success(), "{path}: {status} {}", answer.text().await.unwrap());
@@ -160,7 +165,7 @@ async fn behind_the_proxy_records_are_taken_while_the_database_is_away() {
     let queue = RabbitMq::shared().await.fresh_queue();
     let mut nodes = [Node::start(&queue, &store).await, Node::start(&queue, &store).await];
     let proxy = HaProxy::start(&nodes);
-    for backend in ["read", "write", "write-grpc", "grpc"] {
+    for backend in ["read", "write", "write-grpc", "grpc", "otlp"] {
         proxy.until(backend, "UP").await;
     }
     let mut sent = send_by_every_door(&proxy, "doors-of-the-proxy").await;
@@ -171,7 +176,7 @@ async fn behind_the_proxy_records_are_taken_while_the_database_is_away() {
     proxy.until("read", "DOWN").await;
     sent += send_by_every_door(&proxy, "doors-of-the-proxy").await;
     load.goes_on(500).await;
-    for backend in ["write", "write-grpc", "grpc"] {
+    for backend in ["write", "write-grpc", "grpc", "otlp"] {
         assert_eq!(proxy.states(backend).await.unwrap(), ["UP", "UP"], "{backend}");
     }
     // Where nobody can read, a node says why.

@@ -37,7 +37,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use crate::{
-    components::{Place, TopBar, awaited, loading},
+    components::{Page, TopBar, awaited, loading},
     effect::{effect, every},
     preferences::Preferences,
     server_functions::{self, RequestState},
@@ -114,7 +114,7 @@ pub(super) fn Explore() -> impl IntoView {
 
     view! {
         <div class="explore" class:wrap=move || explorer.wrap.get() style=move || columns()>
-            <TopBar place=Place::Logs theme help=explorer.help />
+            <TopBar page=Page::Logs theme help=explorer.help />
             <Head />
             <section class="overview">
                 {awaited(|| view! { <div class="histogram-space"></div> }.into_any(), move || overview().into_any())}

@@ -214,9 +214,16 @@ async fn old_days_expire_manifest_first() {
     assert!(inner.list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn an_archive_that_is_not_there_is_named() {
-    let location = Location::parse("file:///no/such/archive").unwrap();
-    let error = Archive::open(&location, "/tmp").unwrap_err();
-    assert!(error.class == ErrorClass::NotFound && error.message.contains("/no/such/archive"), "{error}");
+#[test]
+fn an_archive_that_is_not_there_is_named_with_a_way_out() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "").unwrap();
+    for (path, hint) in [(root.path().join("missing"), "does not exist; check the path"), (file, "is not a folder")] {
+        let location = Location::parse(&format!("file://{}", path.display())).unwrap();
+        let error = Archive::open(&location, "/tmp").unwrap_err();
+        assert_eq!(error.class, ErrorClass::NotFound);
+        assert!(error.message.contains(&path.display().to_string()) && error.message.contains(hint), "{error}");
+        assert!(!error.message.contains("LocalFileSystem"), "{error}");
+    }
 }

@@ -16,9 +16,9 @@ impl Catalogue {
         row.as_ref().map(document).transpose()
     }
 
-    /// By name, with the version of the kind.
+    /// The documents, sorted by name, with the version of the kind.
     pub(crate) async fn documents(&self, kind: &Kind) -> Result<Listing> {
-        // One snapshot for both.
+        // Reads both in one snapshot.
         let mut transaction = self.pool.begin().await.map_err(failed)?;
         let version = version(&mut transaction, kind).await?;
         let rows = sqlx::query(include_str!("sql/documents_list.sql"))
@@ -65,7 +65,7 @@ impl Catalogue {
         Ok(version)
     }
 
-    /// Returns whether it was there.
+    /// Returns whether the document existed.
     pub(crate) async fn delete_document(
         &self,
         kind: &Kind,
@@ -100,7 +100,7 @@ impl Catalogue {
     }
 }
 
-/// The version of a document, and how many there are of its kind.
+/// The version of a document, and the number of documents of its kind.
 async fn state(connection: &mut SqliteConnection, kind: &Kind, name: &str) -> Result<(Option<Version>, usize)> {
     let row = sqlx::query(include_str!("sql/documents_state.sql"))
         .bind(kind.name)

@@ -1,5 +1,5 @@
-//! Leases. One process has the folder, so who holds a lease is in memory; only the tokens are in
-//! the catalogue, because they grow across restarts.
+//! Leases. Only one process opens the folder, so the holders are in memory. Only the tokens are in the catalogue,
+//! because they grow across restarts.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Catalogue, failed};
 
-/// Which leases are held, by name.
+/// The held leases by name.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     held: Mutex<HashMap<String, Held>>,
@@ -25,10 +25,10 @@ struct Held {
 }
 
 impl Leases {
-    /// Checks that the lease is held. Nobody else can acquire it while the returned guard lives.
+    /// Checks that the lease is held. No other holder can acquire it while the returned guard lives.
     ///
     /// # Errors
-    /// `Conflict` where it is lost.
+    /// `Conflict` if it is lost.
     pub(super) async fn check(&self, lease: Option<&Lease>) -> Result<Option<MutexGuard<'_, impl Sized>>> {
         let Some(lease) = lease else { return Ok(None) };
         let held = self.held.lock().await;

@@ -1,4 +1,4 @@
-//! The catalogue's own format: created, moved on, or refused when newer.
+//! The catalogue's format: created, migrated, or refused if newer.
 
 use crash_points::crash_point;
 use pipeline::{Error, Result};
@@ -6,8 +6,7 @@ use sqlx::SqlitePool;
 
 use super::failed;
 
-/// One script for each version, the first for version 1. A script that was released
-/// is never changed.
+/// One script per version, the first for version 1. A released script is never changed.
 const SCRIPTS: &[&str] = &[
     include_str!("sql/0001_initial.sql"),
     include_str!("sql/0002_views.sql"),
@@ -15,11 +14,10 @@ const SCRIPTS: &[&str] = &[
     include_str!("sql/0004_documents.sql"),
 ];
 
-/// Brings the catalogue to the newest format, which it returns, each step in a transaction of
-/// its own.
+/// Migrates the catalogue to the newest format, each step in a transaction of its own; returns the format.
 ///
 /// # Errors
-/// `Corrupt` where the format is newer than this program.
+/// `Corrupt` if the format is newer than this program.
 pub(super) async fn run(pool: &SqlitePool) -> Result<i64> {
     sqlx::query(include_str!("sql/format_create.sql")).execute(pool).await.map_err(failed)?;
     crash_point!("migration::table-made");
@@ -46,7 +44,7 @@ pub(super) async fn run(pool: &SqlitePool) -> Result<i64> {
 /// The catalogue's format.
 ///
 /// # Errors
-/// `Corrupt` where it is newer than this program.
+/// `Corrupt` if it is newer than this program.
 pub(super) async fn refuse_newer(pool: &SqlitePool) -> Result<i64> {
     let found: i64 = sqlx::query_scalar(include_str!("sql/format_read.sql")).fetch_one(pool).await.map_err(failed)?;
     let newest = SCRIPTS.len() as i64;

@@ -1,10 +1,9 @@
-//! The catalogue: the one place that says what is stored.
+//! The catalogue is the authority on what is stored.
 //!
-//! A SQLite file. It lists the parts, holds the ledger of batch ids, the dead letters
-//! and the documents, and knows how far the journal is in the parts. Parts, ledger ids and the
-//! journal's cursor move in one transaction, synced before it returns (invariants C2
-//! and C8): after a crash, either the records are in parts and their frames are not
-//! read again, or the parts are nobody's and the frames are.
+//! A SQLite file. It lists the parts, holds the ledger of batch ids, the dead letters and the documents, and records
+//! which frames of the write-ahead log are in parts. Parts, ledger ids and this cursor change in one transaction,
+//! synced before it returns (invariants C2 and C8): after a crash, records are either in listed parts, or their frames
+//! are replayed and unlisted parts are deleted.
 
 pub(crate) mod aside;
 mod dead_letters;
@@ -32,29 +31,29 @@ use self::leases::Leases;
 pub(crate) struct Catalogue {
     pool: SqlitePool,
     format: i64,
-    /// As in the file.
+    /// A copy of the counts in the file.
     dead_letters: Mutex<DeadLettersStatus>,
     leases: Leases,
     /// Signals a change of documents, of any kind.
     documents_changed: watch::Sender<()>,
 }
 
-/// What a flush makes count, in one transaction.
+/// What a flush commits in one transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Commit {
     pub(crate) parts: Vec<PartInfo>,
     /// Batch ids to remember, with their day.
     pub(crate) ids: Vec<(i64, BatchId)>,
-    /// The last frame that is in the parts now.
+    /// The last frame that is in the parts.
     pub(crate) frame: u64,
 }
 
-/// How far the journal was worked off.
+/// How far the write-ahead log was processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Frames up to this one are in parts.
     pub(crate) frame: u64,
-    /// Frames up to this one have their dead letters.
+    /// Frames up to this one have their dead letters in the catalogue.
     pub(crate) dead: u64,
 }
 
@@ -62,14 +61,13 @@ impl Catalogue {
     /// Opens the catalogue, creating or migrating it.
     ///
     /// # Errors
-    /// `Corrupt` where the file is none or of a newer format, `Unavailable` where it
-    /// cannot be opened.
+    /// `Corrupt` if the file is not a catalogue or of a newer format, `Unavailable` if it cannot be opened.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // Each commit lets the journal forget frames, so each is synced.
+            // After each commit the write-ahead log releases frames, so each is synced.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
@@ -78,10 +76,10 @@ impl Catalogue {
         Ok(Self::new(pool, format, dead_letters))
     }
 
-    /// Opens the catalogue to read it, also beside a program that writes it.
+    /// Opens the catalogue for reading, even while another process writes it.
     ///
     /// # Errors
-    /// `Unavailable` where there is none, `Corrupt` where it is of a newer format.
+    /// `Unavailable` if it does not exist, `Corrupt` if it is of a newer format.
     pub(crate) async fn open_read_only(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(Error::unavailable(format!("there is no data folder here: {} is missing", path.display())));
@@ -106,7 +104,7 @@ impl Catalogue {
         self.documents_changed.subscribe()
     }
 
-    /// What SQLite finds wrong with the file.
+    /// The faults of the file that SQLite finds.
     pub(crate) async fn verify(&self) -> Result<Vec<String>> {
         let findings: Vec<String> =
             sqlx::query_scalar(include_str!("sql/verify.sql")).fetch_all(&self.pool).await.map_err(failed)?;
@@ -119,10 +117,9 @@ impl Catalogue {
         Ok(Progress { frame: number(0)?, dead: number(1)? })
     }
 
-    /// Makes a flush count.
+    /// Commits a flush.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<()> {
-        // An immediate transaction takes the write lock first: it waits its turn
-        // instead of failing in the middle.
+        // An immediate transaction takes the write lock first: it waits at the start instead of failing in the middle.
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
         add_parts(&mut transaction, &commit.parts).await?;
         crash_point!("catalogue::parts-added");
@@ -137,7 +134,7 @@ impl Catalogue {
         transaction.commit().await.map_err(failed)
     }
 
-    /// Makes some parts count instead of others.
+    /// Replaces some parts by others in the list.
     pub(crate) async fn replace(&self, removed: &[String], added: &[PartInfo]) -> Result<()> {
         let removed = serde_json::to_string(removed).map_err(|error| Error::internal(error.to_string()))?;
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
@@ -157,7 +154,7 @@ impl Catalogue {
     }
 }
 
-/// Lists parts.
+/// Adds parts to the list.
 async fn add_parts(connection: &mut SqliteConnection, parts: &[PartInfo]) -> Result<()> {
     for part in parts {
         sqlx::query(include_str!("sql/parts_add.sql"))

@@ -6,23 +6,21 @@
 //!                                             ↑ queries
 //! ```
 //!
-//! The journal is the write-ahead log. Together with the embedded queue it is the
-//! queue's own: a delivery is a durable frame already, and nothing is written twice.
-//! With another queue the store journals each batch before it answers. Either way the
-//! number of the frame, and the record's place in it, is the position (invariant C8).
+//! The journal is the write-ahead log. With the embedded queue it is the queue's own log: a delivery is already a
+//! durable frame, and nothing is written twice. With another queue the store writes each batch to its own log before it
+//! answers. In both cases, the frame's number and the record's index in the frame are the position (invariant C8).
 //!
-//! Recent records stay in memory as the very batches that the queue handed over, and
-//! not as columns. They are the allocation that the queue and the live hub hold anyway,
-//! so being searchable at once costs no copy and no second encoding; the row matcher
-//! goes through the at most 100,000 of them in some milliseconds; and the flush, which
-//! has to sort them all, is a better moment to make columns than each small append.
+//! Recent records stay in memory as the batches that the queue delivered, not as columns. The queue and the live hub
+//! hold the same allocation, so records are searchable at once without a copy or a second encoding. The row matcher
+//! tests the at most 100,000 of them in some milliseconds. The flush has to sort all of them, so it builds the columns
+//! at less cost than each small append could.
 //!
-//! A query works on one [`snapshot`] of memory and parts. A flush changes both in one
-//! swap, after the catalogue has committed, so that a record is always in exactly one
-//! place. What is in memory is in the journal; what the journal may forget is in parts.
+//! A query works on one [`snapshot`] of memory and parts. A flush replaces both in one swap, after the catalogue has
+//! committed, so a record is always in exactly one place. Records in memory are in the journal. Records whose frames
+//! the journal may release are in parts.
 //!
-//! All reading is on threads of its own, so many calls at a time, and stops soon after
-//! its caller is gone.
+//! All reads run on threads of their own, with a limit of concurrent calls. A read is cancelled when its caller is
+//! dropped.
 
 mod aggregate;
 mod append;
@@ -61,16 +59,16 @@ use crate::{
     wal::Wal,
 };
 
-/// Whose the journal is.
+/// Which component owns the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The embedded queue's: deliveries are its frames.
+    /// The embedded queue: deliveries are the journal's frames.
     Shared,
-    /// The store's own.
+    /// The store.
     Own,
 }
 
-/// The journal, by whose it is.
+/// The journal, by its owner.
 enum Journal {
     Shared(Wal),
     Own(Wal),
@@ -85,8 +83,8 @@ impl Journal {
 
 /// The embedded [`LogStore`](pipeline::LogStore).
 ///
-/// Dropping it without [`close`](pipeline::LogStore::close) is like a crash: nothing is
-/// lost, and the next open reads the journal.
+/// Dropping it without [`close`](pipeline::LogStore::close) is like a crash: nothing is lost, and the next open replays
+/// the journal.
 pub(crate) struct EmbeddedStore {
     inner: Arc<Inner>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -94,7 +92,7 @@ pub(crate) struct EmbeddedStore {
     _stop: DropGuard,
 }
 
-/// What the store's calls and its tasks share.
+/// The state shared by the store's methods and its tasks.
 struct Inner {
     folder: PathBuf,
     options: Options,
@@ -102,35 +100,34 @@ struct Inner {
     journal: Journal,
     footers: Arc<Footers>,
     snapshots: Snapshots,
-    /// The newest position; changes after the snapshot has.
+    /// The newest position; updated after the snapshot.
     newest: watch::Sender<Position>,
     appender: tokio::sync::Mutex<Appender>,
-    /// Memtables that wait to be written, oldest first.
+    /// Memtables that wait for their flush, oldest first.
     frozen: watch::Sender<VecDeque<Frozen>>,
-    /// When a memtable was written last, or the store opened.
+    /// The time of the last flush, or of opening the store.
     flushed: Mutex<Instant>,
-    /// Held by whoever flushes.
+    /// Held during a flush.
     flushing: tokio::sync::Mutex<()>,
-    /// The day for which the ledger was pruned last.
+    /// The day of the last pruning of the ledger.
     pruned: AtomicI64,
-    /// Held by whoever takes parts out of the list or replaces them.
+    /// Held while parts are removed from the list or replaced.
     listing: tokio::sync::Mutex<()>,
     /// Listed parts that cannot be used.
     aside: Mutex<Vec<Aside>>,
-    /// Why nothing can be written now.
+    /// Why writing fails now; `None` if it works.
     trouble: Mutex<Option<String>>,
-    /// Why parts are written no more; empty where they are. See [`restart`].
+    /// Why flushes have ended; empty while they run. See [`restart`].
     flush_stopped: OnceLock<String>,
     closed: watch::Sender<bool>,
-    /// For what somebody waits for, to see records.
+    /// Runs scans that return records.
     searches: Scans,
-    /// For what counts many of them, and may take longer.
+    /// Runs scans that count records, which may take longer.
     counts: Scans,
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `folder`, and the journal that it or the queue writes; that
-    /// one on `file_system`.
+    /// Opens the store in `folder`, and the journal of the store or of the queue. The journal is on `file_system`.
     pub(crate) async fn open(
         folder: &Path,
         mode: Mode,
@@ -144,7 +141,7 @@ impl EmbeddedStore {
         Ok((store, wal))
     }
 
-    /// The last frame of the journal that was taken in.
+    /// The last processed frame of the journal.
     pub(crate) async fn taken_in(&self) -> u64 {
         self.inner.appender.lock().await.frame
     }
@@ -158,7 +155,7 @@ impl Inner {
     fn status(&self) -> StoreStatus {
         let snapshot = self.snapshots.load();
         let trouble = self.trouble.lock().clone().or_else(|| match &self.journal {
-            // The queue tells of its own log.
+            // The queue reports the state of its own log.
             Journal::Shared(_) => None,
             Journal::Own(wal) => wal.status().trouble,
         });

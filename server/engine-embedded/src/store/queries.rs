@@ -55,17 +55,7 @@ impl Log for EmbeddedStore {
         &self,
         after: Position,
         upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        self.read_range(TimeRange::ALL, after, upto, query, limit).await
-    }
-
-    async fn read_range(
-        &self,
         range: TimeRange,
-        after: Position,
-        upto: Position,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
@@ -98,7 +88,7 @@ impl Ask for EmbeddedStore {
         let deadline = patience.map(|patience| Instant::now() + patience);
         let window = Window { beyond: cursor.map(|cursor| (cursor.time, cursor.position.0)), ..Window::of_time(range) };
         let window = match cursor {
-            // What is newer than the cursor need not even be looked at.
+            // Records newer than the cursor are not read.
             Some(Cursor { time, .. }) => {
                 let to = range.to.min(time.saturating_add(1));
                 Window { time: TimeRange { to, ..range }, ..window }
@@ -110,14 +100,14 @@ impl Ask for EmbeddedStore {
                 search_newest(snapshot, &query, window, limit + 1, deadline, cancel)
             })
             .await?;
-        // One more than was asked for tells whether there is a next page.
+        // One more than the limit shows whether there is a next page.
         let more = records.len() > limit;
         records.truncate(limit);
         let last =
             records.last().filter(|_| more).map(|last| Cursor { time: last.record.time, position: last.position });
-        // Not the last one's own time: the next page may begin with others of it.
+        // Not the last record's own time: the next page may begin with records of the same time.
         let searched_back_to = last.map(|last| last.time.saturating_add(1)).or(stopped);
-        // No position is smaller, so the next page begins with the times before.
+        // No position is smaller, so the next page begins with earlier times.
         let next = last.or(stopped.map(|time| Cursor { time, position: Position(i64::MIN) }));
         Ok(SearchPage { records, next, searched_back_to: searched_back_to.unwrap_or(range.from) })
     }
@@ -191,8 +181,7 @@ impl LogStore for EmbeddedStore {
     }
 }
 
-/// The record with this id. Ids order like the times of admission, so bounds on them
-/// leave few blocks and parts to look at.
+/// The record with this id. Ids are in the order of admission, so few blocks and parts have matching bounds.
 fn get(snapshot: &Snapshot, id: RecordId, cancel: &Cancel) -> Result<Option<StoredRecord>> {
     for entry in snapshot.tables.iter().flat_map(|view| view.entries()) {
         let records = &entry.block.batch.records;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::{Position, Query};
-use pipeline::ReadLimit;
+use pipeline::{ReadLimit, TimeRange};
 use tempfile::TempDir;
 use testkit::oracle::Oracle;
 
@@ -122,10 +122,8 @@ impl Judge {
                 ids(*number).for_each(|id| oracle.acknowledged(id.to_string()));
             }
             let newest = store.newest().await.unwrap();
-            let found = store
-                .read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(1_000_000))
-                .await
-                .unwrap();
+            let limit = ReadLimit::of_records(1_000_000);
+            let found = store.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
             for stored in &found {
                 oracle.found(stored.record.id.0.to_string());
                 self.record_position(stored.position.0, stored.record.id.0);

@@ -195,11 +195,11 @@ async fn ask(store: &dyn LogStore, reference: &MemoryStore, text: &str, query: &
     compare_tables(store, reference, text, Aggregation { query: query.clone(), range: narrow, groupings }).await;
 
     let newest = store.newest().await.unwrap();
-    let in_order = store.read_after(Default::default(), newest, query, ReadLimit::of_records(100_000)).await.unwrap();
+    let limit = ReadLimit::of_records(100_000);
+    let in_order = store.read_after(Default::default(), newest, TimeRange::ALL, query, limit).await.unwrap();
     assert!(in_order.is_sorted_by_key(|stored| stored.position));
     let newest = reference.newest().await.unwrap();
-    let expected =
-        reference.read_after(Default::default(), newest, query, ReadLimit::of_records(100_000)).await.unwrap();
+    let expected = reference.read_after(Default::default(), newest, TimeRange::ALL, query, limit).await.unwrap();
     assert_eq!(bare(in_order), bare(expected), "read_after {text}");
 }
 

@@ -109,21 +109,15 @@ impl Log for Pair {
         &self,
         after: Position,
         upto: Position,
+        range: TimeRange,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
-        self.store.read_after(after, upto, query, limit).await
+        self.store.read_after(after, upto, range, query, limit).await
     }
 
-    async fn read_range(
-        &self,
-        range: TimeRange,
-        after: Position,
-        upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        self.store.read_range(range, after, upto, query, limit).await
+    async fn give_up_part(&self, name: &str) -> Result<bool> {
+        self.store.give_up_part(name).await
     }
 
     fn status(&self) -> StoreStatus {

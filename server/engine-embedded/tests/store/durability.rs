@@ -31,7 +31,7 @@ async fn a_closed_pair_opens_with_the_same_records_and_goes_on_behind_them() {
     assert!(store.newest().await.unwrap() > newest);
     assert_eq!(
         store
-            .read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(usize::MAX - 1))
+            .read_after(Position(0), newest, TimeRange::ALL, &Query::default(), ReadLimit::of_records(usize::MAX - 1))
             .await
             .unwrap()
             .len(),

@@ -102,7 +102,8 @@ async fn orders_agree(options: Options) {
         for (limit, most) in [(7, 70), (100, all), (665, 700), (10_000, all)] {
             let found = ids(&newest(&*store, &query, limit, most).await);
             assert!(found.len() >= most && found == by_time[..found.len()], "{text} by {limit}");
-            let found = store.read_after(Position(-1), upto, &query, ReadLimit::of_records(limit)).await.unwrap();
+            let first = ReadLimit::of_records(limit);
+            let found = store.read_after(Position(-1), upto, TimeRange::ALL, &query, first).await.unwrap();
             assert!(ids(&found) == by_position[..limit.min(all)], "{text}, the first {limit}");
         }
     }

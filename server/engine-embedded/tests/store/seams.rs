@@ -84,8 +84,9 @@ async fn under_load(options: Options) {
         assert!(count >= least && count % RECORDS == 0, "{count} counted, {least} stored");
         assert!(numbers.len() as i64 >= least);
         let newest = store.newest().await.unwrap();
+        let limit = ReadLimit::of_records(100_000);
         let by_position =
-            store.read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(100_000)).await.unwrap();
+            store.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
         assert_eq!(sequence(&by_position), (0..by_position.len() as i64).collect::<Vec<_>>());
     }
     writer.await.unwrap();
@@ -107,10 +108,8 @@ async fn a_tail_that_starts_in_the_middle_of_a_batch_gets_the_rest_from_memory_a
         let folder = tempfile::tempdir().unwrap();
         let store = engine_embedded::open_store(folder.path(), flushing_at(flush)).await.unwrap();
         store.append(&[delivery(1, numbered(0))]).await.unwrap();
-        let all = store
-            .read_after(Position(0), store.newest().await.unwrap(), &Query::default(), ReadLimit::of_records(100))
-            .await
-            .unwrap();
+        let (newest, limit) = (store.newest().await.unwrap(), ReadLimit::of_records(100));
+        let all = store.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
         let blocks = store.follow(all[9].position).await.unwrap();
         let rest: Vec<_> = blocks.iter().flat_map(|block| (0..).map_while(|place| block.stored(place))).collect();
         assert_eq!(rest, all[10..]);

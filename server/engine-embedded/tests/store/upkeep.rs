@@ -197,10 +197,9 @@ async fn a_service_with_a_shorter_time_is_taken_out_and_the_others_stay() {
     wait_until_left(&*store, 30).await;
     assert_eq!(sequence(&everything(&*store).await), (10..40).collect::<Vec<_>>());
     // Positions, the resume points of tails, are unchanged.
-    let in_order = store
-        .read_after(Default::default(), store.newest().await.unwrap(), &Query::default(), ReadLimit::of_records(100))
-        .await
-        .unwrap();
+    let (newest, limit) = (store.newest().await.unwrap(), ReadLimit::of_records(100));
+    let in_order =
+        store.read_after(Default::default(), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
     assert_eq!(in_order.len(), 30);
     assert!(in_order.is_sorted_by_key(|stored| stored.position));
     store.close().await;

@@ -15,7 +15,7 @@ use crate::{session::Session, sql::Statement};
 
 /// The number of rows per statement if they have to be verified.
 const VERIFIED_ROWS: usize = 8_000;
-/// The rows of a statement of [`read_after`] with a limit of bytes: at least, and at most.
+/// The rows of a statement of [`read_by_position`] with a limit of bytes: at least, and at most.
 const PAGE_ROWS: (usize, usize) = (16, 4096);
 /// The assumed weight of a record before any was read.
 const FIRST_WEIGHT: usize = 8 << 10;
@@ -178,10 +178,10 @@ fn partial(records: Vec<StoredRecord>, cursor: Option<Cursor>, range: TimeRange)
     SearchPage { records, next: cursor, searched_back_to }
 }
 
-/// See [`pipeline::Log::read_after`] and [`pipeline::Log::read_range`].
+/// See [`pipeline::Log::read_after`].
 pub(crate) async fn read_by_position(
     pool: &PgPool,
-    range: Option<TimeRange>,
+    range: TimeRange,
     (after, upto): (Position, Position),
     query: &Query,
     limit: ReadLimit,
@@ -194,7 +194,7 @@ pub(crate) async fn read_by_position(
     let mut after = after;
     loop {
         let mut statement = Statement::matching(query);
-        if let Some(range) = range {
+        if range != TimeRange::ALL {
             // PostgreSQL then reads only the chunks of the range.
             statement = statement.within(range);
         }

@@ -1,4 +1,4 @@
-//! How far the store is final, kept up to date.
+//! The horizon: the newest final position, kept up to date.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,23 +19,22 @@ use crate::{
     status::Status,
 };
 
-/// Where transactions that stored something say so.
+/// The channel on which storing transactions notify all nodes.
 const CHANNEL: &str = "logboom_blocks";
-/// How often the horizon is looked at even if nothing was heard: a transaction that is
-/// rolled back says nothing, nor does a connection that is being made anew.
+/// The refresh interval without a notification. A rollback sends none, and those sent during a reconnect are lost.
 const SAFETY: Duration = Duration::from_secs(1);
 
-/// The newest final position, as a value that only ever grows.
+/// The newest final position. It never decreases.
 #[derive(Debug)]
 pub(crate) struct Horizon {
     newest: watch::Sender<Position>,
     refresh_requested: Notify,
-    /// Of documents: one connection hears of everything.
+    /// Signals changes of documents: one connection listens to both channels.
     changes: Changes,
 }
 
 impl Horizon {
-    /// Finds out where the horizon is and keeps it up to date until `stop`.
+    /// Reads the horizon and keeps it up to date until `stop`.
     pub(crate) async fn start(
         pool: PgPool,
         status: Arc<Status>,
@@ -57,7 +56,7 @@ impl Horizon {
         Ok(horizon)
     }
 
-    /// Asks for a refresh soon: this node has stored something.
+    /// Requests a refresh after an append of this node.
     pub(crate) fn request_refresh(&self) {
         self.refresh_requested.notify_one();
     }
@@ -66,12 +65,11 @@ impl Horizon {
         self.newest.subscribe()
     }
 
-    /// Asks the database.
+    /// Reads the horizon from the database.
     pub(crate) async fn refresh(&self, pool: &PgPool, status: &Status) -> sqlx::Result<Position> {
         let row = sqlx::query("select logboom.final_position()").fetch_one(pool).await?;
         let found = Position(row.try_get(0)?);
-        // What was final stays final, also while a transaction that began before it is
-        // still open and holds the answer back.
+        // A final position stays final, even if the database returns an older one because of an open transaction.
         let mut newest = found;
         self.newest.send_if_modified(|known| {
             newest = found.max(*known);
@@ -85,8 +83,7 @@ impl Horizon {
         let mut safety = tokio::time::interval(SAFETY);
         safety.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // Whatever comes first: a store of ours or of another node, the safety
-            // check, or the end.
+            // Waits for a request from this node or another one, the next interval, or the end.
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.refresh_requested.notified() => {}
@@ -118,7 +115,7 @@ impl Horizon {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen_all([CHANNEL, documents::CHANNEL]).await?;
         loop {
-            // `None` is a lost connection: something may have been missed.
+            // `None` is a lost connection: notifications may be lost, too.
             let heard = listener.try_recv().await?;
             let channel = heard.as_ref().map(PgNotification::channel);
             if channel != Some(documents::CHANNEL) {

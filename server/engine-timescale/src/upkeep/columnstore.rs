@@ -1,11 +1,10 @@
-//! Old chunks into columns: a fraction of the space, and quicker to count over.
+//! Converts old chunks to the columnstore: smaller, and faster to count.
 
 use sqlx::{PgConnection, Row};
 
 use super::turn::Turn;
 
-/// Converts the chunks that have been complete for a few hours: what comes later still
-/// is stored, only slower.
+/// Converts the chunks that ended hours ago. Later records can still be stored in them, but more slowly.
 pub(super) async fn convert(turn: &mut Turn<'_>) -> sqlx::Result<()> {
     let chunks = sqlx::query(include_str!("../../queries/select_row_chunks.sql")).fetch_all(turn.connection()).await?;
     for chunk in chunks {
@@ -18,7 +17,7 @@ pub(super) async fn convert(turn: &mut Turn<'_>) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Bytes, with its indexes and its columns.
+/// The size of a chunk in bytes, with its indexes and columns.
 async fn size(connection: &mut PgConnection, chunk: &str) -> sqlx::Result<i64> {
     sqlx::query(include_str!("../../queries/bytes_chunk.sql")).bind(chunk).fetch_one(connection).await?.try_get(0)
 }

@@ -1,29 +1,28 @@
-//! The ledger's bound.
+//! The limits of the ledger.
 
 use std::time::{Duration, Instant};
 
 use super::turn::Turn;
 
-/// How long the ledger remembers a batch. A queue may hold a batch back for as long as
-/// it cannot be reached, so the server's own ids are kept as long as those of clients.
+/// How long a batch id is kept. A queue that cannot be reached may redeliver a batch days later, so the server's own
+/// ids are kept as long as those of clients.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
-/// The days with batches that it remembers in any case: a clock that jumps ahead makes all of
-/// them old at once.
+/// The newest days with batches, which are always kept: a clock that jumps ahead makes all ids old at once.
 const REMEMBERED_DAYS: i64 = 8;
-/// How many batches the ledger remembers at most.
+/// The limit of kept ids.
 const REMEMBERED_BATCHES: i64 = 10_000_000;
 
-/// How often it is bounded: finding the oldest that may stay takes a walk over all of them.
+/// The interval of applying the limits, which reads all ids.
 const EVERY: Duration = Duration::from_secs(600);
 
-/// When the ledger was bounded.
+/// When the limits were applied last.
 #[derive(Default)]
 pub(super) struct Ledger {
     last: Option<Instant>,
 }
 
 impl Ledger {
-    /// Forgets what need not be remembered any more.
+    /// Applies the limits, if it is time to.
     pub(super) async fn bound(&mut self, turn: &mut Turn<'_>) -> sqlx::Result<()> {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
@@ -34,8 +33,7 @@ impl Ledger {
     }
 }
 
-/// Removes from the ledger what is too old and not of the newest days, or beyond the newest so
-/// many.
+/// Deletes ids that are too old and not of the newest days, or beyond the limit of ids.
 async fn forget_batches(turn: &mut Turn<'_>, age: Duration, days: i64, batches: i64) -> sqlx::Result<u64> {
     let mut forgotten = 0;
     loop {
@@ -64,7 +62,7 @@ mod tests {
         let store = crate::connect(&url, crate::Options::default()).await.unwrap();
         let mut session = PgConnection::connect(&url).await.unwrap();
         let lease = store.leases().acquire("test", "test", REMEMBERED).await.unwrap().unwrap();
-        // Every hour a batch, the newest now.
+        // One batch per hour; the newest is from now.
         let fill = "insert into logboom.ledger select int4send(n), false, now() - n * interval '1 hour' \
                     from generate_series(0, 99) as n";
         sqlx::raw_sql(fill).execute(&mut session).await.unwrap();
@@ -92,7 +90,7 @@ mod tests {
         let store = crate::connect(&url, crate::Options::default()).await.unwrap();
         let mut session = PgConnection::connect(&url).await.unwrap();
         let lease = store.leases().acquire("test", "test", REMEMBERED).await.unwrap().unwrap();
-        // Ten days of batches, and then a year without any: what a clock that jumps looks like.
+        // Ten days of batches, then a year without any, as after a jump of the clock.
         let fill = "insert into logboom.ledger select int4send(n), false, now() - interval '1 year' - n * interval '1 day' \
                     from generate_series(0, 9) as n";
         sqlx::raw_sql(fill).execute(&mut session).await.unwrap();

@@ -1,8 +1,7 @@
-//! What has to be done now and then, by one node at a time, whoever comes first.
+//! Periodic maintenance, by one node at a time.
 //!
-//! TimescaleDB could run most of this as jobs of its own. That is left to nobody but us:
-//! its Apache edition has none, some releases of PostgreSQL mark every job as failed, and
-//! what a job did not do is seen nowhere. Here it is done, looked at and said.
+//! TimescaleDB's own jobs are not used: the Apache edition has none, some PostgreSQL releases report every job as
+//! failed, and missed work is not visible.
 
 mod columnstore;
 mod ledger;
@@ -27,17 +26,17 @@ use crate::{
     status::Status,
 };
 
-/// The lease of the node that looks after the store.
+/// The name of the lease under which a node does the upkeep.
 const LEASE: &str = "upkeep";
 /// The duration of the upkeep's lease, and so the time until another node takes over from one that has vanished. A
 /// running node renews it.
 const LASTS: Duration = Duration::from_secs(30);
 
-/// Looks after a store.
+/// The upkeep of a store.
 pub(crate) struct Upkeep {
     pool: PgPool,
     layout: Layout,
-    /// Of the partitioned layout.
+    /// `None` with a hypertable.
     days: Option<Arc<Days>>,
     status: Arc<Status>,
     ledger: Ledger,
@@ -79,7 +78,7 @@ impl Upkeep {
         }
     }
 
-    /// Takes the turn, unless another node has it. At `stop` it gives it back.
+    /// Runs the steps under the lease, unless another node holds it. Releases the lease at `stop`.
     async fn round(&mut self, stop: &CancellationToken) {
         if let Some(days) = &self.days {
             tokio::select! {
@@ -104,7 +103,7 @@ impl Upkeep {
         }
     }
 
-    /// Runs every step of the upkeep. A step that fails is tried again in the next round, and the others run all the same.
+    /// Runs every step of the upkeep. A failed step does not stop the others, and is repeated in the next round.
     ///
     /// # Errors
     /// `Conflict` as soon as the lease is lost.
@@ -129,10 +128,10 @@ impl Upkeep {
     }
 }
 
-/// Logs what could not be done. The session may be gone, which the next statement tells.
+/// Logs a failed step. If the session is lost, the next statement fails.
 ///
 /// # Errors
-/// `Conflict` where the lease is lost: nothing more may be done.
+/// `Conflict` if the lease is lost: no further step may run.
 fn report(step: &str, outcome: sqlx::Result<()>) -> pipeline::Result<()> {
     match outcome {
         Ok(()) => Ok(()),
@@ -152,24 +151,23 @@ async fn bound_dead_letters(turn: &mut Turn<'_>, bounds: DeadLetterBounds) -> sq
     Ok(())
 }
 
-/// Puts whole new megabytes of records into the index of trace ids.
+/// Adds new block ranges of the table to the index of trace ids.
 async fn catch_up_indexes(turn: &mut Turn<'_>) -> sqlx::Result<()> {
     turn.execute(sqlx::query(include_str!("../../queries/summarize_trace_ids.sql"))).await.map(drop)
 }
 
-/// Tells the planner about days it knows nothing of. Until the server's own daemon does, a
-/// minute or more after, it takes a few dozen rows for what is a million, and sorts those
-/// instead of reading the newest hundred off the index.
+/// Runs `analyze` on new days. Until autovacuum does (a minute or more), the planner assumes few rows and sorts instead
+/// of using the index.
 async fn analyse(turn: &mut Turn<'_>) -> sqlx::Result<()> {
     for day in sqlx::query(include_str!("../../queries/select_unknown.sql")).fetch_all(turn.connection()).await? {
         let day: String = day.try_get(0)?;
-        // A name that the server has just quoted.
+        // The server has quoted the name.
         turn.execute(sqlx::query(sqlx::AssertSqlSafe(format!("analyze {day}"))).persistent(false)).await?;
     }
     Ok(())
 }
 
-/// The one value that a statement without parameters gives.
+/// The single value returned by a statement without parameters.
 async fn one<T>(connection: &mut PgConnection, sql: &'static str) -> sqlx::Result<T>
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,

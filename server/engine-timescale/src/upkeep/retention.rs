@@ -1,8 +1,7 @@
-//! Retention: what is too old, or too much, goes.
+//! Retention: deletes records beyond the limits of age and size.
 //!
-//! By age and by size whole days go, the oldest first, and their space is free at once;
-//! so a record may outlive its time by a day. What is no day of its own, and services
-//! with a time of their own, are deleted row by row, an hour of records at a time.
+//! Both limits drop whole days, oldest first, which frees their space at once; a record may live a day longer. Rows
+//! outside a day partition are deleted in pieces, and those of services with their own retention an hour at a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,28 +10,28 @@ use sqlx::{PgConnection, Row};
 use super::{one, turn::Turn};
 use crate::{Options, migrate::Layout, types::Instant};
 
-/// Rows of one deletion, which is a transaction.
+/// The maximum number of rows per deletion; each is a transaction.
 const ROWS: i64 = 20_000;
 
-/// What is kept, and what was deleted so far.
+/// The limits, and how far each service was cleared.
 pub(super) struct Retention {
     age: Option<Duration>,
     bytes: Option<i64>,
     services: Vec<Service>,
 }
 
-/// A service with a time of its own.
+/// A service with its own retention.
 struct Service {
     name: String,
     age: Duration,
     cleared: Option<Cleared>,
 }
 
-/// Up to where a service was cleared.
+/// How far a service was cleared.
 #[derive(Clone, Copy)]
 struct Cleared {
     end: Instant,
-    /// What was stored after it may be older than `end` all the same.
+    /// Records stored after this position may be older than `end`.
     position: i64,
 }
 
@@ -46,7 +45,7 @@ impl Retention {
         }
     }
 
-    /// Deletes what is past its time, and tells whether there was anything.
+    /// Deletes records beyond the limits. Returns whether there were any.
     pub(super) async fn keep_to(&mut self, turn: &mut Turn<'_>, layout: &Layout) -> sqlx::Result<bool> {
         let mut deleted = false;
         if let Some(age) = self.age {
@@ -69,8 +68,7 @@ impl Retention {
         Ok(deleted)
     }
 
-    /// Drops the oldest days until the others take no more than so many bytes; the newest
-    /// one stays in any case.
+    /// Drops the oldest days until the rest takes at most `most` bytes. The newest day always stays.
     async fn keep_to_size(&self, turn: &mut Turn<'_>, layout: &Layout, most: i64) -> sqlx::Result<bool> {
         let (size, oldest) = match layout {
             Layout::Hypertable { .. } => {
@@ -97,7 +95,7 @@ impl Retention {
 impl Service {
     async fn keep_to(&mut self, turn: &mut Turn<'_>, layout: &Layout) -> sqlx::Result<bool> {
         let end = before_now(self.age);
-        // There is no index by service, so only those times are read where there may be some.
+        // There is no index by service, so only times that may have expired records are read.
         let position: i64 = one(turn.connection(), "select logboom.final_position()").await?;
         let begin = match self.cleared {
             Some(cleared) => {
@@ -107,7 +105,7 @@ impl Service {
         };
         let sql = include_str!("../../queries/delete_service.sql");
         let mut deleted = 0;
-        // By hours, from the first record that is left.
+        // By hours, from the first remaining record.
         loop {
             let first: Option<Instant> = sqlx::query(include_str!("../../queries/first_of_service.sql"))
                 .bind(&self.name)
@@ -119,7 +117,7 @@ impl Service {
             let Some(first) = first else { break };
             let hour = first.later(Duration::from_secs(3_600)).min(end);
             if layout.has_minutes() {
-                // Before the records go, so that at no time the minutes count them still.
+                // Before the deletion, so that the minutes never count deleted records.
                 let changed = "insert into logboom.minutes_changed (earliest, latest) values ($1, $2)";
                 turn.execute(sqlx::query(changed).bind(first).bind(hour)).await?;
             }
@@ -138,7 +136,7 @@ async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::R
     sqlx::query(earliest).bind(position).fetch_one(connection).await?.try_get(0)
 }
 
-/// Drops the partitions or chunks that end no later than this.
+/// Drops the partitions or chunks that end at or before `end`.
 async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
     let sql = match layout {
         Layout::Hypertable { community: true, .. } => include_str!("../../queries/drop_counted_chunks.sql"),
@@ -152,7 +150,7 @@ async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::
     Ok(!dropped.is_empty())
 }
 
-/// Deletes by pieces until there is nothing left to delete.
+/// Deletes in pieces until nothing is left to delete.
 async fn delete(turn: &mut Turn<'_>, sql: &'static str, end: Instant) -> sqlx::Result<u64> {
     let mut deleted = 0;
     loop {

@@ -1,36 +1,35 @@
-//! Bringing `logboom.minutes`, how many records each minute has, up to date.
+//! Keeps `logboom.minutes`, the number of records per minute, up to date.
 
 use std::time::Instant;
 
 use super::{one, turn::Turn};
 
-/// Of the time there is, the refreshing takes at most one part in so many.
+/// The maximum share of time spent refreshing: one part in N.
 const SHARE: u32 = 10;
 
-/// When it was refreshed, and how long that took.
+/// The schedule of the refreshes.
 #[derive(Default)]
 pub(super) struct Summary {
-    /// Not before.
+    /// The earliest time of the next refresh.
     next: Option<Instant>,
 }
 
 impl Summary {
-    /// Counts the minutes that have changed, by what was stored or deleted.
+    /// Counts the minutes again in which records were stored or deleted.
     pub(super) async fn refresh(&mut self, turn: &mut Turn<'_>) -> sqlx::Result<()> {
         let begun = Instant::now();
         if self.next.is_some_and(|next| begun < next) {
             return Ok(());
         }
-        // All up to here is committed, so the refresh sees it.
+        // Everything up to here is committed, so the refresh includes it.
         let upto: i64 = one(turn.connection(), "select logboom.final_position()").await?;
         let known: i64 = one(turn.connection(), "select position from logboom.minutes_upto").await?;
         let changed: Option<i64> = one(turn.connection(), "select max(id) from logboom.minutes_changed").await?;
         if upto == known && changed.is_none() {
             return Ok(());
         }
-        // It commits as it goes, so no transaction can guard it: the lease is checked before. A node
-        // that loses it in the middle refreshes what another one refreshes as well, which changes
-        // nothing in what the minutes count.
+        // The refresh commits several times, so no transaction can guard it: the lease is checked before. If it is lost
+        // meanwhile, two nodes refresh the same minutes, which gives the same counts.
         turn.check().await?;
         sqlx::raw_sql("call refresh_continuous_aggregate('logboom.minutes', null, null)")
             .execute(turn.connection())

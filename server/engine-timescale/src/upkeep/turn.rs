@@ -1,8 +1,8 @@
-//! One node's turn at the upkeep: whatever it writes, it writes under its lease.
+//! One node's turn at the upkeep. All its writes are guarded by its lease.
 //!
-//! Each step is a transaction whose last statement checks the lease and locks its row, so another
-//! node can take over only after the commit. The check comes last because a step may take longer
-//! than the lease lasts, and would keep its own node from renewing it meanwhile.
+//! Each step is a transaction whose last statement checks the lease and locks its row, so another node can take over
+//! only after the commit. The check comes last, because a step may take longer than the lease lasts, and the locked row
+//! would block its renewal meanwhile.
 
 use pipeline::Lease;
 use sqlx::{
@@ -34,7 +34,7 @@ impl<'c> Turn<'c> {
         Ok(Step { transaction: self.connection.begin().await?, lease: &self.lease })
     }
 
-    /// A step of one statement. Returns how many rows it changed.
+    /// Runs a step of one statement. Returns the number of changed rows.
     pub(super) async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<u64> {
         let mut step = self.begin().await?;
         let rows = query.execute(&mut *step.transaction).await?.rows_affected();
@@ -42,8 +42,7 @@ impl<'c> Turn<'c> {
         Ok(rows)
     }
 
-    /// A step of one statement that wants a table to itself: it waits for others a little, and
-    /// lets them go first then.
+    /// Runs a step of one statement that needs an exclusive lock. It waits briefly, then lets other sessions proceed.
     pub(super) async fn rows_with_lock_timeout(
         &mut self,
         query: Query<'_, Postgres, PgArguments>,

@@ -1,4 +1,4 @@
-//! What every store must do, on each layout.
+//! The contract of every store, on each layout.
 
 use std::sync::Arc;
 
@@ -34,8 +34,7 @@ mod on_plain_postgresql {
     testkit::documents_contract!(harness);
 }
 
-/// Where the extension is not installed, the suite runs on plain PostgreSQL once more,
-/// and says so.
+/// Without the extension, the suite runs on plain PostgreSQL once more, and reports it.
 mod on_timescaledb {
     use super::*;
 

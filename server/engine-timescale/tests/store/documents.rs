@@ -1,4 +1,4 @@
-//! Documents and leases in a database: two nodes, and the views of earlier programs.
+//! Documents and leases in a database: two nodes, and saved views of earlier versions.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn nodes_see_the_documents_of_each_other() {
         assert_eq!(put.unwrap(), seen);
         assert_eq!(watched.get(&NOTE, "a").await.unwrap().unwrap().body, json(&number.to_string()));
     }
-    // What the other has changed meanwhile is a conflict.
+    // The other node has changed it meanwhile: a conflict.
     watched.put(&NOTE, "a", &json("0"), Expected::Version(seen), None).await.unwrap();
     let error = written.put(&NOTE, "a", &json("0"), Expected::Version(seen), None).await.unwrap_err();
     assert!(error.message.contains("version 21 now"), "{error}");
@@ -66,7 +66,7 @@ async fn of_two_nodes_one_has_a_lease_and_the_other_gets_it_when_it_has_run_out(
     other.close().await;
 }
 
-/// A holder is in the middle of a write: nobody takes over before that is committed.
+/// While a holder writes, nobody takes over before the commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_is_not_taken_over_between_its_check_and_the_commit() {
     let url = fresh_database().await;
@@ -94,7 +94,7 @@ async fn a_lease_is_not_taken_over_between_its_check_and_the_commit() {
     store.close().await;
 }
 
-/// The schema of the last program that had a table of views.
+/// Starts from the schema of the last version that had a table of views.
 #[tokio::test(flavor = "multi_thread")]
 async fn views_that_were_saved_before_there_were_documents_are_documents_now() {
     let url = fresh_database().await;
@@ -130,7 +130,7 @@ async fn views_that_were_saved_before_there_were_documents_are_documents_now() {
     }
 }
 
-/// Sets the end of a lease back, instead of waiting for it.
+/// Expires a lease without waiting.
 pub(crate) async fn run_out(url: &str, name: &str) {
     let end = sqlx::query("update logboom.leases set expires_at = now() - interval '1 second' where name = $1");
     let changed = end.bind(name).execute(&mut session(url).await).await.unwrap();

@@ -62,10 +62,8 @@ async fn every_node_follows_everything_in_one_order() {
     // A node that starts later reads the same.
     let late = open(&url).await;
     assert_eq!(seen(&follow(&late, expected).await), seen(&followed[0]));
-    let read = late
-        .read_after(Position(0), late.newest().await.unwrap(), &Query::default(), ReadLimit::of_records(10_000))
-        .await
-        .unwrap();
+    let (newest, limit) = (late.newest().await.unwrap(), ReadLimit::of_records(10_000));
+    let read = late.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
     assert_eq!(read, seen(&followed[0]));
     assert_eq!(late.status().records, expected as u64);
 }

@@ -16,13 +16,13 @@ const UPKEEP: &str = "upkeep";
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Keeps the newest dead letter alone.
+/// Keeps only the newest dead letter.
 fn busy() -> Options {
     let dead_letters = DeadLetterBounds { bytes: 1, age: LONG };
     Options { timescale: false, dead_letters, upkeep_pause: Duration::from_millis(20), ..Options::default() }
 }
 
-/// Leaves the upkeep to others.
+/// Leaves the upkeep to other nodes.
 fn idle() -> Options {
     Options { timescale: false, upkeep_pause: LONG, ..Options::default() }
 }
@@ -37,7 +37,7 @@ async fn letters(store: &Arc<dyn LogStore>) -> usize {
     store.dead_letters(&DeadLetterRequest::newest(100)).await.unwrap().len()
 }
 
-/// The server process that waits for the table of dead letters.
+/// The server process that waits for a lock on the table of dead letters.
 async fn waiting(pool: &PgPool) -> Option<i32> {
     let sql = "select pid from pg_locks where relation = 'logboom.dead_letters'::regclass and not granted";
     sqlx::query(sql).fetch_optional(pool).await.unwrap().map(|row| row.get(0))
@@ -70,7 +70,7 @@ async fn a_node_that_has_lost_its_lease_writes_nothing_more() {
     let url = fresh_database().await;
     let other = open_with(&url, idle()).await;
     put_letters(&other).await;
-    // The first node comes as far as its deletion, and waits for the table there.
+    // The first node reaches its deletion, and waits there for the table.
     let (mut blocking, looking) = (session(&url).await, PgPool::connect(&url).await.unwrap());
     let mut table = blocking.begin().await.unwrap();
     sqlx::raw_sql("lock table logboom.dead_letters in share mode").execute(&mut *table).await.unwrap();

@@ -1,5 +1,6 @@
-//! The decoders of all doors: any bytes are records or an error. The first byte says which.
+//! The decoders of all doors and of an agent: any bytes are records or an error. The first byte says which.
 
+mod agent;
 mod seeds;
 
 use std::time::Instant;
@@ -17,8 +18,6 @@ use pipeline::{
     clock::Clock,
     normalise::{Normaliser, RawId, RawRecord},
 };
-
-pub use seeds::seeds;
 
 pub fn run(bytes: &[u8]) {
     reads(bytes);
@@ -47,12 +46,28 @@ pub fn reads(bytes: &[u8]) -> bool {
         11 => feed(&mut gelf::Stream::default(), rest),
         12 => feed(&mut fluent::Forward::default(), rest),
         13 => values(&String::from_utf8_lossy(rest)),
-        _ => id(rest),
+        14 => id(rest),
+        LINES => agent::lines(rest),
+        FRAMES => agent::log_stream(rest, false),
+        TERMINAL => agent::log_stream(rest, true),
+        _ => agent::entries(rest),
     }
 }
 
+const LINES: u8 = 15;
+const FRAMES: u8 = 16;
+const TERMINAL: u8 = 17;
+const ENTRIES: u8 = 18;
+
 /// How many doors there are to choose from.
-pub const COUNT: u8 = 15;
+pub const COUNT: u8 = 19;
+
+/// What each door reads, by its number.
+pub fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = seeds::of_doors();
+    seeds.extend(agent::seeds(LINES, FRAMES, TERMINAL, ENTRIES));
+    seeds
+}
 
 /// Times and levels in any form.
 fn values(text: &str) -> bool {

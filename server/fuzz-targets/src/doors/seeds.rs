@@ -1,7 +1,7 @@
 //! Messages that the doors read.
 
 /// What each door reads, by its number. The first byte of a stream is also the length of its pieces.
-pub fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn of_doors() -> Vec<Vec<u8>> {
     let text: [(u8, &str); 24] = [
         (
             0,

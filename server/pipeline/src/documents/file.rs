@@ -16,13 +16,13 @@ use serde_json::value::RawValue;
 use super::{Json, Kind};
 use crate::{Error, Result};
 
-/// The format that this program writes, and the only one there is so far.
+/// The format that this program writes; the only one so far.
 pub const FORMAT: u32 = 1;
 
-/// The most bytes of a file or of an import.
+/// The maximum size of a file or an import in bytes.
 pub const FILE_BYTES: usize = 8 << 20;
 
-/// A document on its way out of a store or into one.
+/// A document of an export or an import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub kind: &'static Kind,
@@ -101,7 +101,7 @@ fn check(written: Written<'_>, kinds: &[&'static Kind]) -> Result<Entry> {
 /// Writes a file, each document on a line of its own, so that two files compare well.
 ///
 /// # Errors
-/// `Corrupt` for a document that is no JSON.
+/// `Corrupt` if a document is not JSON.
 pub fn write(entries: &[Entry]) -> Result<String> {
     let mut text = format!("{{\"format\": {FORMAT}, \"documents\": [");
     for (place, entry) in entries.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Documents that are given as files at start.
 //!
 //! Every `*.json` file of a folder and of the folders below it is read, in the format of exports.
-//! What begins with a dot is left out: Kubernetes mounts configuration as links into a folder
-//! `..data`, and each file would be found twice.
+//! Names that begin with a dot are skipped: Kubernetes mounts configuration as links into a folder `..data`, and each
+//! file would be found twice.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The most files of a folder.
+/// The maximum number of files in a folder.
 const FILES: usize = 1_000;
-/// The most folders that are looked at: a link may lead back up.
+/// The maximum number of folders read, because links can form a cycle.
 const FOLDERS: usize = 1_000;
 
 /// The documents of a folder, by kind and name.
@@ -33,8 +33,8 @@ impl Files {
     /// Reads a folder.
     ///
     /// # Errors
-    /// `Invalid`, naming the file and the place in it: for a file that cannot be read, past the
-    /// limits, for a kind that is not one of `kinds`, and for a document that two files have.
+    /// `Invalid`, naming the file and the place in it: for an unreadable file, past the limits, for a kind that is not
+    /// in `kinds`, and for a document that is in two files.
     pub fn read(folder: &Path, kinds: &[&'static Kind]) -> Result<Self> {
         let mut files = Self::default();
         for path in json_files(folder)? {
@@ -65,7 +65,7 @@ impl Files {
         Ok(files)
     }
 
-    /// How many documents there are.
+    /// The number of documents.
     pub fn count(&self) -> usize {
         self.documents.values().map(BTreeMap::len).sum()
     }
@@ -114,7 +114,7 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads a file, and no more of it than the limit: [`file::read`] refuses what is longer.
+/// Reads a file up to the limit: [`file::read`] refuses longer ones.
 fn content(path: &Path) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES as u64 + 1).read_to_end(&mut text));

@@ -15,7 +15,7 @@ use crate::{
 const BEGIN: &str = "{\"logboom.format\":";
 const MIDDLE: &str = ",\"body\":";
 const END: &str = "}";
-/// The bytes that these and a number take at most.
+/// The maximum size in bytes of these with a number.
 const FRAME_BYTES: usize = BEGIN.len() + 10 + MIDDLE.len() + END.len();
 
 /// A store of documents that marks each text with the format of its kind ([`Kind::format`]).

@@ -16,9 +16,9 @@ impl Json {
     /// Checks a text.
     ///
     /// # Errors
-    /// `Invalid` where it is no JSON, or is nested more than 127 deep.
+    /// `Invalid` if it is not JSON, or nested more than 127 levels deep.
     pub fn parse(text: &str) -> Result<Self> {
-        // Read in full: a lone surrogate or too deep a nesting would fail every later reader.
+        // Parsed in full: a lone surrogate or too deep a nesting would fail every later reader.
         match serde_json::from_str::<Value>(text) {
             Ok(_) => Ok(Self(text.trim().into())),
             Err(error) => Err(Error::invalid(format!("the document is not JSON: {error}"))),
@@ -28,13 +28,13 @@ impl Json {
     /// The JSON of a value.
     ///
     /// # Errors
-    /// `Internal` for a value that has no JSON.
+    /// `Internal` if the value cannot be written as JSON.
     pub fn from_value<T: Serialize>(value: &T) -> Result<Self> {
         let text = serde_json::to_string(value).map_err(|error| Error::internal(format!("no JSON: {error}")))?;
         Ok(Self(text.into()))
     }
 
-    /// Takes what a store returns. It was checked before it was stored.
+    /// Wraps a text from a store. It was checked before it was stored.
     pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
@@ -43,15 +43,15 @@ impl Json {
         &self.0
     }
 
-    /// Reads it as a value.
+    /// Deserialises it to a value.
     ///
     /// # Errors
-    /// `Invalid` where it is another value.
+    /// `Invalid` if it does not have the type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.0).map_err(|error| Error::invalid(error.to_string()))
     }
 
-    /// Whether both are the same value: spaces and the order of keys do not matter.
+    /// Whether both are the same value; spaces and the order of keys are ignored.
     pub fn is_same(&self, other: &Self) -> bool {
         let value = |json: &Self| serde_json::from_str::<Value>(&json.0).ok();
         self == other || matches!((value(self), value(other)), (Some(one), Some(other)) if one == other)

@@ -1,8 +1,7 @@
-//! The port to documents: small JSON values that people and features keep.
+//! The port to documents: small JSON values of users and features.
 //!
-//! A document has a kind, a name within its kind, and a version. Saved views are the first kind.
-//! A feature that has something to keep declares a constant [`Kind`] in its own folder and needs
-//! no method of its own here.
+//! A document has a kind, a name within its kind, and a version. Saved views are the first kind. A feature that stores
+//! documents declares a constant [`Kind`] in its own folder and needs no method of its own here.
 //!
 //! | file | what it has |
 //! |---|---|
@@ -12,9 +11,9 @@
 //! | `overlay` | those files laid over a store of documents |
 //! | `formatted` | the format number in the stored text, for clusters of two versions |
 //!
-//! Each change of a kind gets the next number, and that number is the version of the kind and of
-//! the document. So a version is never used twice, also not by a document that was deleted and
-//! made again, and a reader who knows a version can wait for a newer one.
+//! Each change of a kind gets the next number, which becomes the version of the kind and of the document. So a version
+//! is never used twice, not even by a document that was deleted and created again. A reader that knows a version can
+//! wait for a newer one.
 
 pub mod file;
 pub mod folder;
@@ -32,8 +31,8 @@ use crate::{Error, Lease, Result};
 
 /// A store of documents.
 ///
-/// Every method may be called from many tasks at once. `put` and `delete` are all or nothing.
-/// After an error of class `Unavailable` the change may have been made all the same.
+/// Every method may be called from many tasks at once. `put` and `delete` are atomic. After an error of class
+/// `Unavailable` the change may nevertheless have been made.
 #[async_trait]
 pub trait Documents: Send + Sync + 'static {
     /// One document.
@@ -58,33 +57,32 @@ pub trait Documents: Send + Sync + 'static {
         fence: Option<&Lease>,
     ) -> Result<Version>;
 
-    /// Deletes a document. Returns whether it was there. With a `fence`, only while that lease is
-    /// held.
+    /// Deletes a document. Returns whether it existed. With a `fence`, only while that lease is held.
     ///
     /// # Errors
     /// `Conflict` as in [`Documents::put`].
     async fn delete(&self, kind: &Kind, name: &str, expected: Expected, fence: Option<&Lease>) -> Result<bool>;
 
-    /// Waits until the version of the kind is another one than `seen`, and returns it. It may
-    /// return early, with `seen` itself. It never misses a change, also of another node.
+    /// Waits until the version of the kind differs from `seen`, and returns it. It may return early, with `seen`
+    /// itself. It never misses a change, including those of other nodes.
     async fn watch(&self, kind: &Kind, seen: Version) -> Result<Version>;
 }
 
 /// A kind of documents: its name and its limits.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// In files and in the store. It never changes.
+    /// The name in files and in the store. It never changes.
     pub name: &'static str,
     /// The format of the bodies, from 1 on. It grows with a change that older versions could not read: see
     /// [`Formatted`].
     pub format: u32,
-    /// Several of them, in errors, such as `saved views`.
+    /// The plural for errors, such as `saved views`.
     pub plural: &'static str,
-    /// The most bytes of one document as JSON.
+    /// The maximum size of one document as JSON, in bytes.
     pub most_bytes: usize,
-    /// The most documents that are stored.
+    /// The maximum number of stored documents.
     pub most_documents: usize,
-    /// Checks what a person wrote: an import or a file. Its error names the field and the way out.
+    /// Checks a document that a person wrote, in an import or a file. Its error names the field and the way out.
     pub check: fn(name: &str, body: &Json) -> Result<()>,
 }
 
@@ -95,7 +93,7 @@ impl fmt::Debug for Kind {
 }
 
 impl PartialEq for Kind {
-    /// Two kinds of one name are one kind.
+    /// Kinds are equal if their names are.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
@@ -143,7 +141,7 @@ impl Kind {
     }
 }
 
-/// Whether a document can have this name. One of another name is never there.
+/// Whether a document can have this name. A document with any other name never exists.
 pub fn is_name(name: &str) -> bool {
     (1..=limits::NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
@@ -166,7 +164,7 @@ pub struct Document {
     /// The version of the document's last change; 0 for a document from a file.
     pub version: Version,
     pub body: Json,
-    /// The file that it comes from. Such a document cannot be changed here.
+    /// The file that defines it. Such a document cannot be changed here.
     pub file: Option<Arc<str>>,
 }
 
@@ -180,19 +178,19 @@ pub struct Listing {
     pub documents: Vec<Document>,
 }
 
-/// What a change expects to find.
+/// The stored state that a change expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// Whatever there is.
+    /// Any state.
     Any,
-    /// No document of the name.
+    /// No document of this name.
     Absent,
     /// The document at this version.
     Version(Version),
 }
 
 impl Expected {
-    /// Compares with the version that is stored.
+    /// Compares with the stored version.
     ///
     /// # Errors
     /// `Conflict`, naming both versions.
@@ -211,7 +209,7 @@ impl Expected {
     }
 }
 
-/// A [`Kind::check`] that takes everything.
+/// A [`Kind::check`] that accepts everything.
 ///
 /// # Errors
 /// Never.

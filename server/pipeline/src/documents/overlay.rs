@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use super::{Document, Documents, Expected, Json, Kind, Listing, Version, folder::Files};
 use crate::{Error, Lease, Result};
 
-/// Shows the documents of files in front of the stored ones, and refuses to change them.
+/// Lays the documents of files over the stored ones, and refuses to change them.
 ///
-/// A stored document that has the name of one from a file stays stored. It shows again when the
-/// file is gone.
+/// A stored document with the name of one from a file is hidden until the file is removed.
 pub struct Overlay {
     stored: Arc<dyn Documents>,
     files: Files,
@@ -44,7 +43,7 @@ impl Documents for Overlay {
     async fn list(&self, kind: &Kind) -> Result<Listing> {
         let Listing { version, documents } = self.stored.list(kind).await?;
         let all = documents.iter().chain(self.files.list(kind));
-        // What comes last stays: the file's.
+        // The last one wins: the file's.
         let by_name: BTreeMap<&str, &Document> = all.map(|document| (document.name.as_str(), document)).collect();
         Ok(Listing { version, documents: by_name.into_values().cloned().collect() })
     }

@@ -10,7 +10,7 @@ const NAMED: usize = 5;
 /// One of the sums.
 type Number = fn(&Totals) -> u64;
 
-/// What the newest counts say.
+/// The totals of the newest counts.
 pub(crate) struct LedgerGauges {
     outcomes: [(Gauge, Number); 8],
     hours: Gauge,

@@ -1,9 +1,8 @@
-//! The noteworthy events of the pipeline: each writes its log line and moves its
-//! metrics, here and nowhere else, so that the two cannot tell different stories.
+//! The noteworthy events of the pipeline. Each writes its log line and updates its metrics, here and nowhere else, so
+//! that the two cannot disagree.
 //!
-//! What happens for every record has handles that are looked up once (`…Counters`,
-//! `…Meters`, `…Gauges`); they count nothing if they are made before the metrics
-//! recorder is installed. What happens seldom is a struct with `emit`.
+//! Events of every record have handles that are looked up once (`…Counters`, `…Meters`, `…Gauges`). Handles made before
+//! the metrics recorder is installed count nothing. Rare events are structs with `emit`.
 
 mod consume;
 mod dead_letters;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use model::{Position, Query, StoredRecord};
+use model::{Position, Query, StoredRecord, TimeRange};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{BYTES, RECORDS};
@@ -113,7 +113,8 @@ impl Source {
 
     /// All matching records of `after..=upto`, which made one batch before.
     pub(super) async fn again(&mut self, after: Position, upto: Position) -> Result<Found> {
-        let records = self.store.read_after(after, upto, &self.query, ReadLimit::of_records(RECORDS)).await?;
+        let limit = ReadLimit::of_records(RECORDS);
+        let records = self.store.read_after(after, upto, TimeRange::ALL, &self.query, limit).await?;
         Ok(Found::again(records, upto))
     }
 
@@ -125,14 +126,15 @@ impl Source {
         let read = |after, limit| async move {
             match reading {
                 Some(Reading { task, .. }) => task.await.map_err(|error| Error::internal(error.to_string()))?,
-                None => store.read_after(after, upto, query, limit).await,
+                None => store.read_after(after, upto, TimeRange::ALL, query, limit).await,
             }
         };
         self.ahead.read(after, upto, read).await?;
         let after = self.ahead.upto;
         if after < upto {
             let (store, query) = (Arc::clone(store), query.clone());
-            let task = tokio::spawn(async move { store.read_after(after, floor, &query, READ_AHEAD).await });
+            let read = async move { store.read_after(after, floor, TimeRange::ALL, &query, READ_AHEAD).await };
+            let task = tokio::spawn(read);
             self.reading = Some(Reading { after, upto: floor, task: AbortOnDropHandle::new(task) });
         }
         Ok(())

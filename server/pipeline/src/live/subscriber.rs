@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Position, Query, StoredRecord};
+use model::{Position, Query, StoredRecord, TimeRange};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{LiveEvent, Shared, ring::Read};
@@ -144,8 +144,9 @@ impl Subscriber {
 
     /// Reads a page of records older than the ring; ends early if the reader is gone.
     async fn read_page(&self, at: Position, floor: Position) -> Result<crate::Result<Vec<StoredRecord>>, ReaderGone> {
+        let limit = ReadLimit::of_records(PAGE);
         tokio::select! {
-            page = self.shared.store.read_after(at, floor, &self.query, ReadLimit::of_records(PAGE)) => Ok(page),
+            page = self.shared.store.read_after(at, floor, TimeRange::ALL, &self.query, limit) => Ok(page),
             () = self.outbox.events.closed() => Err(ReaderGone),
         }
     }

@@ -19,12 +19,10 @@ mod balance;
 mod counting;
 mod document;
 mod entry;
-mod hour;
 mod keeper;
 mod line;
 mod pages;
 mod summary;
-mod tally;
 
 use std::{
     fmt,
@@ -41,17 +39,24 @@ use parking_lot::Mutex;
 pub use audit::{Auditor, Needs};
 pub use balance::Kept;
 pub use document::{COUNT, SHEET};
-pub use hour::Hour;
 pub use keeper::Keeper;
 pub use line::{Line, State, Totals};
 pub use summary::Summary;
-pub use tally::Tally;
 
 use self::{entry::Entry, pages::Pages};
-use crate::{Appended, Batch, Queue, clock::Clock};
+pub use crate::hour::Hour;
+use crate::{Appended, Batch, Queue, Tally, clock::Clock};
 
 /// How far back the ledger goes. Older hours are neither noted nor compared.
 pub const REACH: Duration = Duration::from_secs(31 * 86_400);
+
+impl Hour {
+    /// The oldest hour of the ledger.
+    pub fn oldest(now: Nanos) -> Self {
+        let reach = Nanos::try_from(REACH.as_nanos()).unwrap_or(Nanos::MAX);
+        Self::of(now.saturating_sub(reach)).next()
+    }
+}
 
 /// The reason for records that a door could not decode.
 const UNDECODED: &str = "undecoded";

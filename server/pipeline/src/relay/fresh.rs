@@ -1,8 +1,9 @@
-//! The fresh lane: while old batches wait, what is new gets a third of the bandwidth ([`Options::fresh`](super::Options::fresh)).
+//! The fresh lane: while old batches wait, new ones get a third of the bandwidth
+//! ([`Options::fresh`](super::Options::fresh)).
 //!
-//! The lane begins at the newest delivery and goes on from there, beside the old lane, which goes on from the oldest. When
-//! the old lane reaches the beginning of the fresh one, everything up to the end of the fresh one is settled, and there
-//! is one lane again.
+//! The lane begins at the newest delivery and continues from there. The old lane continues from the oldest one. When it
+//! reaches the beginning of the fresh lane, everything up to the end of the fresh lane is settled, and there is one
+//! lane again.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -19,7 +20,7 @@ use crate::{
     },
 };
 
-/// The lane begins when the oldest record has waited for so long, in nanoseconds.
+/// The lane begins when the oldest record has waited this long, in nanoseconds.
 pub(super) const BEHIND: Nanos = 5 * 1_000_000_000;
 /// The old lane gets this many bytes for each byte of the fresh one.
 const OLD_SHARE: usize = 2;
@@ -51,7 +52,7 @@ impl Lane {
         Self { share, pending: VecDeque::new(), old: 0, fresh: 0, gather_until: None }
     }
 
-    /// Begins anew. Returns the newest delivery, after which the lane begins.
+    /// Starts the lane. Returns the newest delivery, after which it begins.
     pub(super) fn begin(&mut self) -> Receipt {
         self.clear();
         (self.share.last)()
@@ -68,8 +69,8 @@ impl Lane {
         self.old += bytes;
     }
 
-    /// The next group after `upto`; `None` if it is the old lane's turn or nothing is new. `sending` is the last delivery
-    /// of a group that may have been sent, which is due in any case.
+    /// The next group after `upto`; `None` if it is the old lane's turn or nothing is new. `sending` is the last
+    /// delivery of a group that may have been sent, which is due in any case.
     pub(super) async fn next(&mut self, upto: Receipt, sending: Option<Receipt>) -> Result<Option<Group>> {
         if sending.is_none() && self.fresh.saturating_mul(OLD_SHARE) > self.old {
             return Ok(None);

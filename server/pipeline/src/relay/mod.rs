@@ -4,7 +4,8 @@
 //! doors → admit → QUEUE → relay → the first destination that answers
 //! ```
 //!
-//! One loop takes batches from the queue, oldest first or with a share for fresh ones, and hands groups of them to a [`Sink`]. What must always hold:
+//! One loop takes batches from the queue, oldest first or with a share for fresh ones, and sends groups of them to a
+//! [`Sink`]. Its invariants:
 //!
 //! - A group is acknowledged to the queue only after a destination has acknowledged it.
 //! - Before a group is sent, its last delivery is written to the progress file. After a crash the same records are sent
@@ -17,7 +18,7 @@
 //! | file | content |
 //! |---|---|
 //! | `destinations` | which destination gets a group: the first that answers |
-//! | `fresh` | the lane of what is new, beside the backlog |
+//! | `fresh` | the lane of new batches, beside the backlog |
 //! | `group` | the deliveries that are sent as one batch |
 //! | `progress` | the file with what was delivered and what may have been sent |
 //! | `refused` | the file of refused records |
@@ -86,8 +87,8 @@ pub struct Options {
     /// At least one, in the order of preference.
     pub destinations: Vec<Destination>,
     pub when_full: WhenFull,
-    /// How a third of the bandwidth goes to what is new while old batches wait; `None`: strictly oldest first. Only for
-    /// destinations that recognise a batch by its id.
+    /// The lane that gets a third of the bandwidth for new batches while old ones wait; `None`: strictly oldest first.
+    /// Only for destinations that recognise a batch by its id.
     pub fresh: Option<FreshShare>,
     /// The file of refused records.
     pub refused: PathBuf,

@@ -34,12 +34,13 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an attempt may go on while the disk space is used up.
 const GRACE: Duration = Duration::from_secs(2);
-/// The time limit for receiving the rest of a group that may have been sent. The queue has it on disk, so it comes at once.
+/// The time limit for receiving the rest of a group that may have been sent. The queue has it on disk, so it comes at
+/// once.
 const REST_OF_GROUP: Duration = Duration::from_secs(10);
 
 pub(super) struct Stage {
     queue: Arc<Waiting>,
-    /// `None` once it is counted. Nothing is sent before: what is settled may leave the disk.
+    /// `None` once counted. Nothing is sent before that, because settled deliveries may be deleted.
     backlog: Option<Backlog>,
     progress: Progress,
     destinations: Destinations,
@@ -155,7 +156,7 @@ impl Stage {
         let refused = tokio::select! {
             refused = self.destinations.deliver(batch, &mut self.progress) => refused,
             crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
-                // A group of the old lane is dropped as a whole: a rest of it would be sent under another id.
+                // A group of the old lane is dropped as a whole, because the rest would get another id.
                 let last = self.progress.sending().map_or(crowded, |sending| crowded.max(sending));
                 self.drop_oldest(last).await?;
                 return Ok(None);

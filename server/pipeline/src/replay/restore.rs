@@ -195,7 +195,7 @@ impl Way {
         let mut found = HashMap::new();
         let mut after = after;
         loop {
-            let page = self.store.read_range(range, after, Position(i64::MAX), &Query::default(), READ).await?;
+            let page = self.store.read_after(after, Position(i64::MAX), range, &Query::default(), READ).await?;
             let stored = page.iter().filter(|stored| ids.contains(&stored.record.id));
             found.extend(stored.map(|stored| (stored.record.id, stored.position)));
             match page.last() {

@@ -70,7 +70,7 @@ impl StoredBatches {
         self.ahead.start_after(after);
         while !found.is_full() && found.upto < upto {
             if !self.ahead.add_to(&mut found) {
-                let read = |after, limit| store.read_range(range, after, upto, query, limit);
+                let read = |after, limit| store.read_after(after, upto, range, query, limit);
                 self.ahead.read(found.upto, upto, read).await?;
             }
         }
@@ -80,7 +80,7 @@ impl StoredBatches {
     /// The matching records of `after..=upto`, which made one batch before.
     async fn again(&self, after: Position, upto: Position) -> Result<Found> {
         let limit = ReadLimit::of_records(RECORDS);
-        Ok(Found::again(self.store.read_range(self.range, after, upto, &self.query, limit).await?, upto))
+        Ok(Found::again(self.store.read_after(after, upto, self.range, &self.query, limit).await?, upto))
     }
 
     /// The number of all matching records of the range.

@@ -120,9 +120,19 @@ impl Engine {
         self.stream("/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22start%22%5D%7D").await
     }
 
-    /// The log of a container from `since` on, in seconds with a fraction, and what it writes later.
-    pub(super) async fn logs(&self, id: &str, since: &str) -> Result<impl Stream<Item = Result<Bytes>> + use<>> {
-        self.stream(&format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1&since={since}")).await
+    /// The log of a container from `since` on, in nanoseconds since the Unix epoch, and with `follow` what it writes
+    /// later.
+    pub(super) async fn logs(
+        &self,
+        id: &str,
+        since: i64,
+        follow: bool,
+    ) -> Result<impl Stream<Item = Result<Bytes>> + use<>> {
+        // In seconds with a fraction.
+        let since = format!("{}.{:09}", since / 1_000_000_000, since % 1_000_000_000);
+        let follow = u8::from(follow);
+        self.stream(&format!("/containers/{id}/logs?follow={follow}&stdout=1&stderr=1&timestamps=1&since={since}"))
+            .await
     }
 
     async fn answer<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

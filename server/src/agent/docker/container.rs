@@ -1,17 +1,23 @@
 //! Reads the log of one container into its window.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use doors::docker::{Decoder, Part};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
-use pipeline::{ErrorClass, Result, backoff::Backoff};
-use tokio::{sync::Notify, time::sleep};
+use pipeline::{ErrorClass, Result, backoff::Backoff, clock::Clock};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use super::{
     FIRST_WAIT, LONGEST_WAIT,
     api::{Engine, Listed},
-    cursor::{Cursor, Resume},
-    frames::{Decoder, Part},
+    cursor::{Cursor, Resume, Scan},
 };
 use crate::agent::{checkpoints::Checkpoint, records::Origin, window::Window};
 
@@ -24,6 +30,8 @@ const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 const NOT_ATTRIBUTES: [&str; 4] = ["com.docker.", "org.opencontainers.", "desktop.docker.", "logboom."];
 /// The most labels that become attributes.
 const LABELS: usize = 16;
+/// The clock is looked at after this time without a line.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A container that is followed.
 pub(super) struct Container {
@@ -48,11 +56,11 @@ impl Container {
     }
 
     /// Reads from `cursor` on until the log ends. Tries again with backoff while the daemon does not answer.
-    pub(super) async fn read(&self, engine: &Engine, mut cursor: Cursor) {
+    pub(super) async fn read(&self, engine: &Engine, clock: &Clock, mut cursor: Cursor) {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let before = cursor;
-            match self.read_once(engine, &mut cursor).await {
+            match self.read_once(engine, clock, &mut cursor).await {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(error) if error.class == ErrorClass::NotFound => break,
@@ -67,14 +75,28 @@ impl Container {
     }
 
     /// Reads until the stream ends. Returns whether it was the whole log: the container did not run before.
-    async fn read_once(&self, engine: &Engine, cursor: &mut Cursor) -> Result<bool> {
+    async fn read_once(&self, engine: &Engine, clock: &Clock, cursor: &mut Cursor) -> Result<bool> {
         let inspected = engine.inspect(&self.id).await?;
-        let mut decoder = Decoder::new(inspected.config.tty);
-        let mut resume = Resume::new(*cursor);
-        let mut stream = std::pin::pin!(engine.logs(&self.id, &cursor.since()).await?);
-        while let Some(bytes) = stream.next().await {
-            decoder.add(&bytes?);
-            while let Some(Part { stream, nanos, line }) = decoder.next()? {
+        let has_terminal = inspected.config.tty;
+        let since = cursor.since(clock.now());
+        let mut resume = if since == 0 && !cursor.is_start() {
+            self.scan(engine, has_terminal, *cursor).await?
+        } else {
+            Resume::new(*cursor)
+        };
+        let mut decoder = Decoder::new(has_terminal);
+        let mut stream = std::pin::pin!(engine.logs(&self.id, since, true).await?);
+        loop {
+            let bytes = match timeout(QUIET, stream.next()).await {
+                Ok(Some(bytes)) => bytes?,
+                Ok(None) => break,
+                // The clock was set back, and a driver that compares each line with `since` leaves out what is written
+                // now. The whole log has it.
+                Err(_) if since > clock.now() => return Ok(false),
+                Err(_) => continue,
+            };
+            decoder.add(&bytes);
+            while let Some(Part { stream, nanos, line }) = decoder.next_part()? {
                 if resume.is_new(stream, nanos) {
                     self.add(&line).await;
                     cursor.advance(stream, nanos);
@@ -82,6 +104,21 @@ impl Container {
             }
         }
         Ok(!inspected.state.running)
+    }
+
+    /// Looks for the cursor in the whole log.
+    async fn scan(&self, engine: &Engine, has_terminal: bool, cursor: Cursor) -> Result<Resume> {
+        let (mut scan, mut decoder) = (Scan::new(cursor), Decoder::new(has_terminal));
+        let mut stream = std::pin::pin!(engine.logs(&self.id, 0, false).await?);
+        while !scan.is_done()
+            && let Some(bytes) = stream.next().await
+        {
+            decoder.add(&bytes?);
+            while let Some(Part { stream, nanos, .. }) = decoder.next_part()? {
+                scan.add(stream, nanos);
+            }
+        }
+        Ok(scan.resume())
     }
 
     /// Adds a line to the window; waits for room.
@@ -126,6 +163,13 @@ fn origin(listed: &Listed) -> Origin {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use axum::{Router, body::Body, http::Uri};
+    use doors::cri::{self, Stream};
+    use futures::stream;
+    use tokio::net::UnixListener;
+
     use super::*;
 
     fn listed(json: &str) -> Listed {
@@ -156,5 +200,69 @@ mod tests {
         assert!(is_excluded(&shop, &["shop".into()], "host"));
         assert!(is_excluded(&shop, &[], "0123456789ab"));
         assert!(is_excluded(&off, &[], "host"));
+    }
+
+    /// Serves one container. The driver compares the time of each line with `since`. The whole log ends, and one that
+    /// is followed from a later time on does not.
+    fn serve(socket: &Path, log: Vec<String>) {
+        let listener = UnixListener::bind(socket).unwrap();
+        let answer = move |uri: Uri| {
+            let query = uri.query().unwrap_or_default();
+            let since = query
+                .split_once("since=")
+                .map_or(0, |(_, since)| since.split('.').next().unwrap().parse::<i64>().unwrap());
+            let is_new = |line: &&String| nanos(line) / 1_000_000_000 >= since;
+            let lines: String = log.iter().filter(is_new).map(|line| format!("{line}\n")).collect();
+            let body = if query.is_empty() {
+                Body::from(r#"{"Config":{"Tty":true},"State":{"Running":false}}"#)
+            } else if since > 0 && query.contains("follow=1") {
+                let lines = stream::once(async move { Ok::<_, std::io::Error>(lines) });
+                Body::from_stream(lines.chain(stream::pending()))
+            } else {
+                Body::from(lines)
+            };
+            std::future::ready(body)
+        };
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    }
+
+    /// Ten lines, one a second.
+    fn lines(hour: u32) -> Vec<String> {
+        (0..10).map(|second| format!("2026-11-29T{hour:02}:00:{second:02}Z at {hour}, line {second}")).collect()
+    }
+
+    /// The time at the beginning of a line.
+    fn nanos(line: &str) -> i64 {
+        cri::nanos(&line[..20]).unwrap()
+    }
+
+    fn taken(container: &Container) -> Vec<String> {
+        let taken = container.window.lock().take(true, |bytes, _| bytes.len());
+        let text = taken.map(|(text, _)| String::from_utf8(text).unwrap()).unwrap_or_default();
+        text.lines().map(|line| line.replace(" stdout F", "")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_once_after_the_clock_was_set_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (lines(10), lines(9));
+        let both = [&before[..], &after[..]].concat();
+        for (case, begun, read, expected) in [
+            ("while nobody read", "2026-11-29T09:00:30Z", &before, &after[..]),
+            ("while an earlier process read", "2026-11-29T09:00:30Z", &both, &after[..0]),
+            ("while this process reads", "2026-11-29T10:00:30Z", &before, &after[..]),
+        ] {
+            let socket = folder.path().join(case);
+            serve(&socket, [&read[..], expected].concat());
+            let engine = Engine::new(&socket).unwrap();
+            let mut cursor = Cursor::default();
+            read.iter().for_each(|line| cursor.advance(Stream::Stdout, nanos(line)));
+            // The time at the start, and then another.
+            let (begun, now, is_begun) = (nanos(begun), nanos("2026-11-29T09:00:30Z"), AtomicBool::new(false));
+            let clock = Clock::from_fn(move || if is_begun.swap(true, Ordering::Relaxed) { now } else { begun });
+            let container = Container::new(&Listed::default(), Checkpoint::default());
+            timeout(Duration::from_secs(60), container.read(&engine, &clock, cursor)).await.expect(case);
+            assert_eq!(taken(&container), expected, "the clock was set back {case}");
+        }
     }
 }

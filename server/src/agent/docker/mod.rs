@@ -11,13 +11,11 @@
 //! | `container` | reads the log of one container |
 //! | `cursor` | how far a log was read |
 //! | `discovery` | which containers there are |
-//! | `frames` | from the log stream to lines |
 
 mod api;
 mod container;
 mod cursor;
 mod discovery;
-mod frames;
 
 use std::{
     path::PathBuf,

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metrics::{counter, gauge};
+use metrics::counter;
 use model::Text;
 use pipeline::{
     Error, Result,
@@ -152,9 +152,6 @@ impl Files {
                 tracing::warn!("--{name}: more than {FILES} files match; the others are not read: {path}");
             }
         }
-        if self.settings.name == "file" {
-            gauge!("logboom_agent_files").set(self.followed.len() as f64);
-        }
         self.status.followed(self.followed.len());
         self.status.lag_bytes(self.followed.values().map(Followed::lag).sum());
         self.searched = Some(searched);
@@ -174,6 +171,7 @@ impl Files {
     /// Whether the compressed file at `path` is a copy of a file that is followed, or is still being written. It is
     /// followed in place of the file once that is gone; then what is at the path of the file is new.
     fn takes_over(&mut self, path: &Path, new: &mut Vec<PathBuf>) -> bool {
+        let mut is_copy = false;
         let related = self.followed.iter().filter(|(old, _)| are_related(old, path) && old.as_path() != path);
         for (old, followed) in related {
             let Some(place) = followed.place() else { continue };
@@ -184,8 +182,17 @@ impl Files {
                 // Following it logs the error.
                 Err(_) => return false,
             };
-            let is_there = fs::metadata(old).is_ok_and(|metadata| place.is_of(&metadata));
-            if !is_there && let Some(Checkpoint { sending, .. }) = self.checkpoints.get(text(old)).cloned() {
+            // Several files may begin alike. Only the copy of a file that is gone is inflated up to its place, because
+            // this is asked at each search.
+            if fs::metadata(old).is_ok_and(|metadata| place.is_of(&metadata)) {
+                is_copy = true;
+                continue;
+            }
+            // Following it logs an error.
+            if !place.has_tail_at(path).unwrap_or(true) {
+                continue;
+            }
+            if let Some(Checkpoint { sending, .. }) = self.checkpoints.get(text(old)).cloned() {
                 let (old, checkpoint) = (old.clone(), Checkpoint { place: copy, sending });
                 let followed = Followed::resume(path.to_owned(), &checkpoint, &self.settings.format);
                 self.followed.remove(&old);
@@ -198,7 +205,7 @@ impl Files {
             }
             return true;
         }
-        false
+        is_copy
     }
 
     /// Reads every file once; returns whether there was something.

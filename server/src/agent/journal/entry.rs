@@ -2,11 +2,13 @@
 //!
 //! Field names: <https://www.freedesktop.org/software/systemd/man/latest/systemd.journal-fields.html>
 
-use doors::{json, mapping::Mapping};
+use doors::{
+    journal::{Field, fields},
+    json,
+    mapping::Mapping,
+};
 use model::{LevelNumbers, Text, Value, limits};
 use pipeline::normalise::{RawRecord, RawTime};
-
-use super::export::{Field, fields};
 
 /// The cursor of an entry, as text.
 pub(super) const CURSOR: &[u8] = b"__CURSOR";
@@ -71,12 +73,12 @@ mod tests {
     use super::*;
 
     /// Made by `journalctl --output=export --all`.
-    const JOURNAL: &[u8] = include_bytes!("example.export");
+    const JOURNAL: &[u8] = include_bytes!("../../../doors/src/journal.export");
 
     #[test]
     fn a_real_entry_becomes_a_record() {
         let mut rest = JOURNAL;
-        let records: Vec<RawRecord> = super::super::export::lengths(JOURNAL)
+        let records: Vec<RawRecord> = doors::journal::lengths(JOURNAL)
             .into_iter()
             .map(|length| {
                 let (entry, others) = rest.split_at(length);

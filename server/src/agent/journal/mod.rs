@@ -6,11 +6,9 @@
 //! | file | content |
 //! |---|---|
 //! | `entry` | from an entry to a record |
-//! | `export` | the export format |
 //! | `process` | the process `journalctl` |
 
 mod entry;
-mod export;
 mod process;
 
 use std::{
@@ -19,6 +17,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use doors::journal::{self, Decoder};
 use metrics::counter;
 use model::Text;
 use pipeline::{
@@ -27,7 +26,7 @@ use pipeline::{
 };
 use tokio::time::sleep;
 
-use self::{export::Decoder, process::Process};
+use self::process::Process;
 use super::{
     checkpoints::{Checkpoint, Checkpoints},
     status::Input,
@@ -94,7 +93,7 @@ impl Journal {
             let is_new = !window.is_full() && process.read(&mut buffer, LOOK).await?;
             decoder.add(&buffer);
             buffer.clear();
-            while let Some(entry) = decoder.next() {
+            while let Some(entry) = decoder.next_entry() {
                 window.add(&entry);
             }
             let is_taken = self.round(&mut window).await?;
@@ -110,7 +109,7 @@ impl Journal {
 
     /// Makes the next entries durable; returns whether there were some.
     async fn round(&mut self, window: &mut Window) -> Result<bool> {
-        let complete = |bytes: &[u8], _| export::lengths(bytes).into_iter().take(RECORDS).sum();
+        let complete = |bytes: &[u8], _| journal::lengths(bytes).into_iter().take(RECORDS).sum();
         let Some((text, sending)) = window.take(false, complete) else {
             self.status.lag_seconds(0.0);
             return Ok(false);
@@ -152,7 +151,7 @@ pub(super) async fn check(folder: Option<&Path>) -> Result<()> {
 
 fn entries(bytes: &[u8]) -> Vec<&[u8]> {
     let mut rest = bytes;
-    let lengths = export::lengths(bytes);
+    let lengths = journal::lengths(bytes);
     lengths
         .into_iter()
         .map(|length| {

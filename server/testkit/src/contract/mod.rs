@@ -1,6 +1,6 @@
-//! What every engine must do, written once.
+//! The contracts of the engines, written once.
 //!
-//! An engine's package says how its engine is opened and takes the whole suite:
+//! An engine's package defines how its engine is opened, and instantiates the whole suite:
 //!
 //! ```ignore
 //! // server/engine-embedded/tests/contract.rs
@@ -17,7 +17,7 @@
 //!     }
 //! }
 //!
-//! /// A fresh place for each test.
+//! /// A new folder for each test.
 //! async fn harness() -> Harness {
 //!     Harness { folder: tempfile::tempdir().unwrap() }
 //! }
@@ -25,10 +25,9 @@
 //! testkit::store_contract!(harness);
 //! ```
 //!
-//! Each case becomes a test function of its own in the module where the macro stands
-//! (two instances need two modules); it makes a fresh harness, and may open, close
-//! and open again, but never has two open at once. `testkit::documents_contract!`
-//! takes the same harness, and `testkit::queue_contract!` a [`QueueHarness`]. The instantiating package needs `tokio` with
+//! Each case becomes a test function in the module of the macro, so two instances need two modules. It creates a new
+//! harness, and may open, close and open again, but never has two open at once. `testkit::documents_contract!` takes
+//! the same harness, and `testkit::queue_contract!` a [`QueueHarness`]. The instantiating package needs `tokio` with
 //! `macros` and `rt-multi-thread`.
 
 #![allow(clippy::unwrap_used, reason = "suites are tests")]
@@ -42,38 +41,38 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pipeline::{LogStore, Queue};
 
-/// Opens one and the same store, again and again.
+/// Opens the same store repeatedly.
 #[async_trait]
 pub trait StoreHarness: Send + Sync {
-    /// Opens the store with what it held when it was last open.
+    /// Opens the store with its content from before.
     async fn open(&self) -> Arc<dyn LogStore>;
 
-    /// Whether a search without patience ends before it has looked at everything.
+    /// Whether a search without patience ends before it has examined everything.
     fn keeps_patience(&self) -> bool {
         true
     }
 
-    /// Ends the store as a crash would, as far as that can be had within a process:
-    /// without [`LogStore::close`]. Must not return before another may be opened.
+    /// Ends the store without [`LogStore::close`], as similar to a crash as a process allows. Must not return before
+    /// the store can be opened again.
     async fn crash(&self, store: Arc<dyn LogStore>) {
         drop(store);
     }
 }
 
-/// Opens one and the same queue, again and again.
+/// Opens the same queue repeatedly.
 #[async_trait]
 pub trait QueueHarness: Send + Sync {
-    /// Opens the queue with what it held when it was last open.
+    /// Opens the queue with its content from before.
     async fn open(&self) -> Arc<dyn Queue>;
 
-    /// Ends the queue as a crash would, as far as that can be had within a process:
-    /// without [`Queue::close`]. Must not return before another may be opened.
+    /// Ends the queue without [`Queue::close`], as similar to a crash as a process allows. Must not return before the
+    /// queue can be opened again.
     async fn crash(&self, queue: Arc<dyn Queue>) {
         drop(queue);
     }
 }
 
-/// Makes one test function of each case.
+/// Generates one test function per case.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_cases {

@@ -1,4 +1,4 @@
-//! A store that misbehaves.
+//! A store with injected faults.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use super::{
 
 type Poison = Box<dyn Fn(&Batch) -> Option<Error> + Send + Sync>;
 
-/// Passes everything on to another store, or does not.
+/// Forwards calls to another store, according to its switches.
 pub struct FaultyStore {
     inner: Arc<dyn LogStore>,
     poison: Mutex<Option<Poison>>,
     pub append: Switch,
     pub newest: Switch,
     pub follow: Switch,
-    /// Searching, counting and all that else only reads.
+    /// Searches, counts and all other reads.
     pub read: Switch,
     pub put_dead_letters: Switch,
-    /// Every read of documents. A call of `watch` that waits already is not affected.
+    /// Every read of documents. A `watch` that already waits is not affected.
     pub read_documents: Arc<Switch>,
     pub write_documents: Arc<Switch>,
     pub leases: Arc<Switch>,
@@ -53,8 +53,7 @@ impl FaultyStore {
         })
     }
 
-    /// From now on a transaction that holds a batch for which `poison` gives an error
-    /// fails as a whole with that error.
+    /// From now on, an append with a batch for which `poison` returns an error fails as a whole with that error.
     pub fn refuse(&self, poison: impl Fn(&Batch) -> Option<Error> + Send + Sync + 'static) {
         *self.poison.lock() = Some(Box::new(poison));
     }
@@ -92,21 +91,11 @@ impl Log for FaultyStore {
         &self,
         after: Position,
         upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        self.read.pass(self.inner.read_after(after, upto, query, limit)).await
-    }
-
-    async fn read_range(
-        &self,
         range: TimeRange,
-        after: Position,
-        upto: Position,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
-        self.read.pass(self.inner.read_range(range, after, upto, query, limit)).await
+        self.read.pass(self.inner.read_after(after, upto, range, query, limit)).await
     }
 
     async fn give_up_part(&self, name: &str) -> Result<bool> {

@@ -13,13 +13,13 @@ use tokio::{sync::watch, time::Instant};
 
 use super::closed;
 
-/// What outlives a process.
+/// The state that survives a restart.
 #[derive(Default)]
 pub(super) struct Kept {
     documents: BTreeMap<(&'static str, String), Document>,
     versions: HashMap<&'static str, u64>,
     leases: HashMap<String, Held>,
-    /// Wakes those who watch.
+    /// Wakes the watches.
     changed: watch::Sender<()>,
 }
 

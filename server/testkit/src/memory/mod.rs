@@ -1,7 +1,7 @@
-//! The reference engines: as simple as can be, so that they can be believed.
+//! The reference engines: as simple as possible, so that they are evidently correct.
 //!
-//! They live in the memory of the process. What they hold survives
-//! [`MemoryQueue::reopen`] and [`MemoryStore::reopen`], as a disk would keep it.
+//! They keep everything in memory. Their content survives [`MemoryQueue::reopen`] and [`MemoryStore::reopen`], like
+//! that of a disk.
 
 mod documents;
 mod letters;

@@ -1,4 +1,4 @@
-//! The reference store: writing, following, dead letters. Questions stand in `questions`.
+//! The reference store: appends, reads in position order and dead letters. Queries are in `questions`.
 
 use std::{
     collections::HashSet,
@@ -27,7 +27,7 @@ use super::{
     letters, questions,
 };
 
-/// Positions leave such a gap between blocks, so that nobody relies on there being none.
+/// The gap of positions between blocks, so that no test relies on consecutive ones.
 const GAP: i64 = 7;
 
 /// A store in memory.
@@ -70,7 +70,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// The store as another process would find it.
+    /// The store as opened by another process.
     pub fn reopen(&self) -> Self {
         Self::on(self.disk.clone())
     }
@@ -87,7 +87,7 @@ impl MemoryStore {
         disk.blocks.iter().flat_map(|block| (0..).map_while(|place| block.stored(place))).collect()
     }
 
-    /// Loses the newest record, as a fault of a disk would. Returns it.
+    /// Removes the newest record, like a disk fault. Returns it.
     pub fn lose_newest(&self) -> Option<Record> {
         let mut disk = self.disk.lock();
         let block = disk.blocks.last_mut()?;
@@ -139,12 +139,12 @@ impl Log for MemoryStore {
 
     async fn follow(&self, after: Position) -> Result<Vec<Block>> {
         let mut newest = self.newest.subscribe();
-        // Fails when the store is dropped; then there is nobody to ask.
+        // Fails only if the store is dropped.
         newest.wait_for(|newest| *newest > after || self.check().is_err()).await.map_err(|_| closed())?;
         self.check()?;
         let disk = self.disk.lock();
         let first = disk.blocks.partition_point(|block| block.last() <= after);
-        // Few at a time, so that callers are seen to come again.
+        // Few per call, so that callers must call again.
         Ok(disk.blocks[first..].iter().take(3).cloned().collect())
     }
 
@@ -152,17 +152,7 @@ impl Log for MemoryStore {
         &self,
         after: Position,
         upto: Position,
-        query: &Query,
-        limit: ReadLimit,
-    ) -> Result<Vec<StoredRecord>> {
-        self.read_range(TimeRange::ALL, after, upto, query, limit).await
-    }
-
-    async fn read_range(
-        &self,
         range: TimeRange,
-        after: Position,
-        upto: Position,
         query: &Query,
         limit: ReadLimit,
     ) -> Result<Vec<StoredRecord>> {
@@ -183,6 +173,11 @@ impl Log for MemoryStore {
         Ok(read)
     }
 
+    async fn give_up_part(&self, _name: &str) -> Result<bool> {
+        self.check()?;
+        Ok(false)
+    }
+
     fn status(&self) -> StoreStatus {
         let disk = self.disk.lock();
         StoreStatus {
@@ -197,7 +192,7 @@ impl Log for MemoryStore {
 
     async fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
-        // Wakes those who follow.
+        // Wakes waiting calls of `follow`.
         self.newest.send_modify(|_| {});
         self.documents.close();
     }

@@ -7,14 +7,18 @@ use pipeline::{
     admit::{Ingest, IngestOptions, Submission},
     clock::Clock,
     consume,
-    loss_ledger::{Auditor, Hour, Keeper, Kept, Line, LossLedger, Needs, State, Summary, Totals},
+    loss_ledger::{Auditor, Hour, Keeper, Kept, Line, LossLedger, Needs, SHEET, State, Summary, Totals},
     normalise::RawRecord,
 };
 use testkit::memory::{MemoryQueue, MemoryStore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{loss_ledger, raw, soon, until};
+use super::{
+    loss_ledger, raw, soon,
+    supervision::{panicked_alone, restarts},
+    until,
+};
 
 /// A process: ingest, consumer and ledger over a queue and a store that outlive it.
 struct Process {
@@ -22,6 +26,7 @@ struct Process {
     ingest: Ingest,
     keeper: Keeper,
     auditor: Auditor,
+    supervisor: Supervisor,
     stop: CancellationToken,
     consumer: JoinHandle<()>,
 }
@@ -35,8 +40,15 @@ impl Process {
             ingest: Ingest::start(queue.clone(), options),
             keeper: Keeper::start(ledger.clone(), store.documents(), &supervisor),
             auditor: auditor(ledger.clone(), store),
-            consumer: tokio::spawn(consume::run(queue.clone(), store.clone(), ledger, stop.clone(), supervisor)),
+            consumer: tokio::spawn(consume::run(
+                queue.clone(),
+                store.clone(),
+                ledger,
+                stop.clone(),
+                supervisor.clone(),
+            )),
             queue: queue.clone(),
+            supervisor,
             stop,
         }
     }
@@ -175,16 +187,53 @@ async fn a_killed_process_is_no_loss_and_what_was_counted_before_is_still_missed
     process.stop().await;
 }
 
-/// Runs the audit until its newest summary passes.
-async fn audited_until(process: &Process, passes: impl Fn(&Summary) -> bool) {
-    let (stop, supervisor) = (CancellationToken::new(), Supervisor::default());
-    let auditing = process.auditor.start(&supervisor, stop.clone());
+/// Until the newest summary of the audit passes.
+async fn summed_up(process: &Process, passes: impl Fn(&Summary) -> bool) {
     let counted = async {
         while !passes(&process.auditor.summary().await.unwrap()) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     soon("the count", counted).await;
+}
+
+/// Runs the audit until its newest summary passes.
+async fn audited_until(process: &Process, passes: impl Fn(&Summary) -> bool) {
+    let (stop, supervisor) = (CancellationToken::new(), Supervisor::default());
+    let auditing = process.auditor.start(&supervisor, stop.clone());
+    summed_up(process, passes).await;
     stop.cancel();
     soon("the end of the audit", auditing).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_keeper_or_the_audit_restarts_it_alone_and_its_work_goes_on() {
+    let (queue, store) = (Arc::new(MemoryQueue::new()), Arc::new(MemoryStore::new()));
+    let process = Process::start(&queue, &store);
+    process.push(None, of("a", 10)).await;
+    process.drained().await;
+    let auditing = process.auditor.start(&process.supervisor, process.stop.clone());
+    summed_up(&process, |summary| summary.totals.stored == 10).await;
+
+    let documents = store.documents();
+    let written = async || documents.list(&SHEET).await.unwrap().version;
+    panicked_alone(&process.supervisor, "loss-ledger").await;
+    let before = written().await;
+    process.push(None, of("b", 10)).await;
+    process.drained().await;
+    let again = async {
+        while written().await == before {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon("the next notes", again).await;
+
+    // Without a restart, the hour is not counted again before it was quiet for 20 s.
+    panicked_alone(&process.supervisor, "loss-audit").await;
+    summed_up(&process, |summary| summary.totals.stored == 20).await;
+    let restarted: Vec<_> = restarts(&process.supervisor).into_iter().filter(|(_, restarts)| *restarts > 0).collect();
+    assert_eq!(restarted.len(), 2, "{restarted:?}");
+    process.stop.cancel();
+    soon("the end of the audit", auditing).await.unwrap();
+    process.stop().await;
 }

@@ -27,15 +27,24 @@ fn submission(message: &str) -> Submission {
 }
 
 /// The number of restarts per task.
-fn restarts(supervisor: &Supervisor) -> Vec<(String, u64)> {
+pub(super) fn restarts(supervisor: &Supervisor) -> Vec<(String, u64)> {
     supervisor.tasks().into_iter().map(|task| (task.name, task.restarts)).collect()
 }
 
-async fn panicked(supervisor: &Supervisor, name: &str) {
+/// Makes a task panic, and waits until it runs again.
+pub(super) async fn panicked(supervisor: &Supervisor, name: &str) {
     let of = || restarts(supervisor).into_iter().find(|(task, _)| task == name).map(|(_, restarts)| restarts);
     let before = of();
     assert!(supervisor.panic_in(name), "no task {name}");
     until("the task runs again", || of() > before).await;
+}
+
+/// As [`panicked`], and no other task is restarted.
+pub(super) async fn panicked_alone(supervisor: &Supervisor, name: &str) {
+    let mut expected = restarts(supervisor);
+    panicked(supervisor, name).await;
+    expected.iter_mut().filter(|(task, _)| task == name).for_each(|(_, restarts)| *restarts += 1);
+    assert_eq!(restarts(supervisor), expected, "after a panic in {name}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,45 +41,46 @@ impl Probe {
         Self { query: Query { expr: Expr::Field(field.clone(), test.clone()) }, key, record: blank() }
     }
 
-    fn ask(&self) -> bool {
+    /// Whether the current value passes the test.
+    fn passes(&self) -> bool {
         self.query.matches(&self.record)
     }
 
     pub(crate) fn level(&mut self, severity: Severity, level: &str) -> bool {
         self.record.severity = severity;
         self.record.level = Text::from(level);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn service(&mut self, service: &str) -> bool {
         self.record.service = Text::from(service);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn node(&mut self, node: &str) -> bool {
         self.record.node = Text::from(node);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn message(&mut self, message: &str) -> bool {
         self.record.message.clear();
         self.record.message.push_str(message);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn trace_id(&mut self, id: [u8; 16]) -> bool {
         self.record.trace_id = Some(id);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn span_id(&mut self, id: [u8; 8]) -> bool {
         self.record.span_id = Some(id);
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn id(&mut self, id: RecordId) -> bool {
         self.record.id = id;
-        self.ask()
+        self.passes()
     }
 
     pub(crate) fn attribute(&mut self, value: Value) -> bool {
@@ -87,6 +88,6 @@ impl Probe {
             Some((_, old)) => *old = value,
             None => self.record.attributes.push((self.key.clone(), value)),
         }
-        self.ask()
+        self.passes()
     }
 }

@@ -1,8 +1,7 @@
 //! Upkeep: compaction and retention. They keep the number of parts small and delete expired records.
 //!
-//! One task on one blocking thread of low priority; it pauses while flushes are pending. Each change is one catalogue
-//! transaction and one swap of the snapshot. Replaced files are deleted when the last query that reads them ends, or at
-//! the next open.
+//! One task on one blocking thread; it pauses while flushes are pending. Each change is one catalogue transaction and
+//! one swap of the snapshot. Replaced files are deleted when the last query that reads them ends, or at the next open.
 
 mod choose;
 mod compact;

@@ -1,4 +1,4 @@
-//! Leases. One that lasts no time has run out at once, so no case waits.
+//! Leases. A lease of zero duration expires at once, so no case waits.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub async fn a_change_under_a_lost_lease_is_refused_and_writes_nothing(harness: 
     };
     let first = leases.acquire("a", "one", LONG).await.unwrap().unwrap();
     assert!(change("1", &first).await);
-    // Run out, released, taken over, and one that never was.
+    // Expired, released, taken over, and never granted.
     assert!(leases.renew(&first, Duration::ZERO).await.unwrap());
     assert!(!change("2", &first).await);
     let second = leases.acquire("a", "other", LONG).await.unwrap().unwrap();

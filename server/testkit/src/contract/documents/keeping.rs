@@ -7,11 +7,11 @@ use pipeline::{Document, Documents, ErrorClass, Expected, Json, Version};
 use super::{NOTE, OTHER, json, names, put};
 use crate::contract::StoreHarness;
 
-/// Names that a path, a query or a shell would take apart.
+/// Names with special characters of paths, queries and shells.
 const NAMES: [&str; 9] =
     ["/", "../a/b", "'quoted' \"twice\"", "a%20b?c=d#e", "\u{ac00}\u{b098}", "\u{1f9ea}", "A", "a", "z "];
 
-/// JSON that does not survive being read and written again.
+/// JSON that would change if it were parsed and written again.
 const TEXTS: [&str; 6] = [
     "null",
     "{\"b\": 1.10, \"a\":  1e400, \"a\\u0000\": \"\\u0000\"}",
@@ -100,7 +100,7 @@ pub async fn versions_grow_and_are_never_used_again(harness: &dyn StoreHarness) 
     }
 }
 
-/// Each of many adds one to a number, and begins again where another was quicker.
+/// Many writers increment one number, and retry after a conflict.
 pub async fn of_many_who_change_one_version_one_wins(harness: &dyn StoreHarness) {
     const TASKS: u64 = 8;
     const ROUNDS: u64 = 5;
@@ -173,8 +173,7 @@ pub async fn documents_keep_to_the_limits_of_their_kind(harness: &dyn StoreHarne
     store.close().await;
 }
 
-/// One watches while others change: from what it was given last it always hears of more, until it
-/// has seen everything.
+/// A watch that continues from its last version misses no change.
 pub async fn a_watch_misses_no_change(harness: &dyn StoreHarness) {
     const CHANGES: usize = 30;
     let store = harness.open().await;
@@ -198,7 +197,7 @@ pub async fn a_watch_misses_no_change(harness: &dyn StoreHarness) {
     writing.await.unwrap();
     let listed = watched.list(&NOTE).await.unwrap();
     assert_eq!((listed.version, listed.documents.len()), (seen, 2));
-    // What has changed before the call is not waited for.
+    // A change before the call is returned at once.
     assert_eq!(watched.watch(&NOTE, Version(3)).await.unwrap(), seen);
     store.close().await;
 }

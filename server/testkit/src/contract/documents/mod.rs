@@ -1,4 +1,4 @@
-//! What every store of documents and of leases must do.
+//! The contract of documents and leases.
 
 mod holding;
 mod keeping;
@@ -8,10 +8,10 @@ use pipeline::{Document, Documents, Expected, Json, Kind, Version, documents::un
 pub use holding::*;
 pub use keeping::*;
 
-/// A kind of the suite's own.
+/// A kind for the suite.
 const NOTE: Kind =
     Kind { name: "contract-note", format: 1, plural: "notes", most_bytes: 1_000, most_documents: 20, check: unchecked };
-/// Another one, to see that kinds do not meet.
+/// Another kind, to check that kinds are independent.
 const OTHER: Kind =
     Kind { name: "contract-other", format: 1, plural: "others", most_bytes: 10, most_documents: 2, check: unchecked };
 

@@ -145,6 +145,18 @@ pub async fn a_full_batch_is_stored(harness: &dyn StoreHarness) {
     store.close().await;
 }
 
+pub async fn a_part_that_is_not_set_aside_is_not_given_up(harness: &dyn StoreHarness) {
+    let store = harness.open().await;
+    Feeder::default().feed(&*store, &corpora::corpus(17, 2)).await;
+    let stored = everything(&*store).await;
+    for name in ["", "2020-01-01/other.parquet", "../lock"] {
+        assert!(!store.give_up_part(name).await.unwrap(), "{name:?}");
+    }
+    assert!(store.status().aside.is_empty());
+    assert!(everything(&*store).await == stored, "records are gone");
+    store.close().await;
+}
+
 pub async fn a_closed_store_is_unavailable(harness: &dyn StoreHarness) {
     let store = harness.open().await;
     let feeder = Feeder::default();
@@ -156,6 +168,7 @@ pub async fn a_closed_store_is_unavailable(harness: &dyn StoreHarness) {
     assert_eq!(class(store.follow(Position(i64::MAX >> 1)).await.map(drop)), ErrorClass::Unavailable);
     let undecodable = feeder.wrap(Content::Undecodable { bytes: vec![1], reason: "x".into() });
     assert_eq!(class(store.append(&[undecodable]).await.map(drop)), ErrorClass::Unavailable);
+    assert_eq!(class(store.give_up_part("2020-01-01/other.parquet").await.map(drop)), ErrorClass::Unavailable);
     // A second close is harmless, and the status stays available.
     store.close().await;
     assert!(!store.status().engine.is_empty());

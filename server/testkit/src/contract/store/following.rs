@@ -85,7 +85,8 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
         let query = Query::parse(text).unwrap();
         let (mut after, mut seen) = (Position(0), Vec::new());
         loop {
-            let page = store.read_after(after, newest, &query, ReadLimit::of_records(17)).await.unwrap();
+            let page =
+                store.read_after(after, newest, TimeRange::ALL, &query, ReadLimit::of_records(17)).await.unwrap();
             assert!(page.len() <= 17);
             let is_last = page.len() < 17;
             after = page.last().map_or(after, |last| last.position);
@@ -103,7 +104,7 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
             let mut read = Vec::new();
             loop {
                 let after = read.last().map_or(Position(0), |last: &StoredRecord| last.position);
-                let page = store.read_after(after, newest, &query, limit).await.unwrap();
+                let page = store.read_after(after, newest, TimeRange::ALL, &query, limit).await.unwrap();
                 let weights: Vec<usize> = page.iter().map(|stored| stored.record.weight()).collect();
                 let before_the_last = weights.split_last().map_or(0, |(_, before)| before.iter().sum());
                 assert!(page.len() <= 50 && before_the_last < bytes, "{text}: {weights:?} of {bytes}");
@@ -122,7 +123,7 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
             let expected: Vec<_> = seen.iter().filter(|stored| range.contains(stored.record.time)).cloned().collect();
             let (mut after, mut ranged) = (Position(0), Vec::new());
             loop {
-                let page = store.read_range(range, after, newest, &query, ReadLimit::of_records(5)).await.unwrap();
+                let page = store.read_after(after, newest, range, &query, ReadLimit::of_records(5)).await.unwrap();
                 let is_last = page.len() < 5;
                 after = page.last().map_or(after, |last| last.position);
                 ranged.extend(page);
@@ -131,8 +132,8 @@ pub async fn what_was_read_page_by_page_is_everything_once_and_in_order(harness:
                 }
             }
             assert!(ranged == expected, "{text}: within an hour");
-            let half =
-                store.read_after(Position(0), middle.position, &query, ReadLimit::of_records(10_000)).await.unwrap();
+            let limit = ReadLimit::of_records(10_000);
+            let half = store.read_after(Position(0), middle.position, TimeRange::ALL, &query, limit).await.unwrap();
             assert!(half == seen[..=seen.len() / 2], "{text}: up to the middle");
         }
     }

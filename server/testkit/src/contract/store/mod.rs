@@ -1,8 +1,7 @@
-//! What every store must do.
+//! The contract of every store.
 //!
-//! Answers are compared with those of [`MemoryStore`](crate::memory::MemoryStore) on
-//! the same batches: record by record, in the same order. Positions are the engine's
-//! own; only their order counts.
+//! Results are compared with those of [`MemoryStore`](crate::memory::MemoryStore) on the same batches: record by
+//! record, in the same order. Each engine has its own positions; only their order is compared.
 
 mod appending;
 mod asking;
@@ -15,7 +14,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use model::{Position, Query, Record, StoredRecord};
+use model::{Position, Query, Record, StoredRecord, TimeRange};
 use pipeline::{Batch, Content, Delivery, LogStore, ReadLimit, Receipt};
 
 pub use appending::*;
@@ -39,6 +38,7 @@ macro_rules! store_contract {
             awkward_records_among_many_are_stored_unchanged,
             records_of_any_time_are_stored,
             a_full_batch_is_stored,
+            a_part_that_is_not_set_aside_is_not_given_up,
             a_closed_store_is_unavailable,
             what_was_stored_is_there_after_reopening,
             a_redelivery_after_reopening_changes_nothing,
@@ -68,7 +68,7 @@ macro_rules! store_contract {
     };
 }
 
-/// Hands batches to a store as a queue would.
+/// Delivers batches to a store, like a queue.
 #[derive(Default)]
 struct Feeder {
     receipts: AtomicU64,
@@ -87,7 +87,7 @@ impl Feeder {
         batches.iter().map(|batch| self.delivery(batch)).collect()
     }
 
-    /// Appends the batches, some in one call and some in another.
+    /// Appends the batches in several calls of different sizes.
     async fn feed(&self, store: &dyn LogStore, batches: &[Batch]) {
         for group in batches.chunks(3) {
             let records: usize = group.iter().map(|batch| batch.records.len()).sum();
@@ -100,7 +100,8 @@ impl Feeder {
 /// Everything the store holds, in order of position.
 async fn everything(store: &dyn LogStore) -> Vec<StoredRecord> {
     let newest = store.newest().await.unwrap();
-    store.read_after(Position(0), newest, &Query::default(), ReadLimit::of_records(usize::MAX >> 1)).await.unwrap()
+    let limit = ReadLimit::of_records(usize::MAX >> 1);
+    store.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap()
 }
 
 fn records_of(batches: &[Batch]) -> Vec<Record> {
@@ -111,7 +112,7 @@ fn records(stored: &[StoredRecord]) -> Vec<Record> {
     stored.iter().map(|stored| stored.record.clone()).collect()
 }
 
-/// Compares lists with a message that shows only where they begin to differ.
+/// Compares two lists. The message shows only where they begin to differ.
 #[track_caller]
 fn assert_same(found: &[Record], expected: &[Record], what: &str) {
     let first = found.iter().zip(expected).position(|(found, expected)| found != expected);

@@ -8,6 +8,7 @@ mod archived;
 mod deliver;
 mod faults;
 mod nodes;
+mod panics;
 mod random;
 mod relay;
 mod replay;

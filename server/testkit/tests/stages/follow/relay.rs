@@ -11,8 +11,8 @@ use testkit::memory::MemoryQueue;
 use super::*;
 
 /// A queue whose disk space a test decides about.
-struct Crowded {
-    inner: MemoryQueue,
+pub(super) struct Crowded {
+    pub(super) inner: MemoryQueue,
     upto: Mutex<Option<Receipt>>,
 }
 
@@ -45,14 +45,15 @@ impl Queue for Crowded {
 }
 
 /// An agent's process.
-struct Agent {
+pub(super) struct Agent {
     waiting: Arc<Waiting>,
-    queue: Arc<Crowded>,
-    relay: Relay,
+    pub(super) queue: Arc<Crowded>,
+    pub(super) relay: Relay,
+    pub(super) supervisor: Supervisor,
 }
 
 impl Agent {
-    async fn start(queue: MemoryQueue, folder: &Path, when_full: WhenFull, to: &[&Receiver]) -> Self {
+    pub(super) async fn start(queue: MemoryQueue, folder: &Path, when_full: WhenFull, to: &[&Receiver]) -> Self {
         Self::start_with(queue, folder, when_full, to, false).await
     }
 
@@ -84,6 +85,7 @@ impl Agent {
             }),
         };
         let now = records::OBSERVED + if has_share { 10_000_000_000 } else { 0 };
+        let supervisor = Supervisor::default();
         let relay = Relay::start(relay::Options {
             queue: waiting.clone(),
             backlog: Arc::new(move || Box::pin(async move { Ok((backlog, 0)) })),
@@ -93,18 +95,18 @@ impl Agent {
             fresh: has_share.then_some(share),
             refused: folder.join("refused.ndjson"),
             clock: Clock::from_fn(move || now),
-            supervisor: Supervisor::default(),
+            supervisor: supervisor.clone(),
         });
-        Self { waiting, queue, relay }
+        Self { waiting, queue, relay, supervisor }
     }
 
-    async fn publish(&self, batches: &[Batch]) {
+    pub(super) async fn publish(&self, batches: &[Batch]) {
         for batch in batches {
             self.waiting.publish(Arc::new(batch.clone())).await.unwrap();
         }
     }
 
-    fn status(&self) -> RelayStatus {
+    pub(super) fn status(&self) -> RelayStatus {
         self.relay.status()
     }
 
@@ -115,15 +117,15 @@ impl Agent {
 }
 
 /// Batches of three records each.
-fn batches(first: u64, count: u64) -> Vec<Batch> {
+pub(super) fn batches(first: u64, count: u64) -> Vec<Batch> {
     (first..first + count).map(|n| Batch { client_id: false, ..records::batch(n, 3) }).collect()
 }
 
-fn messages(batches: &[Batch]) -> Vec<String> {
+pub(super) fn messages(batches: &[Batch]) -> Vec<String> {
     batches.iter().flat_map(|batch| &batch.records).map(|record| record.message.clone()).collect()
 }
 
-fn texts(records: &[StoredRecord]) -> Vec<String> {
+pub(super) fn texts(records: &[StoredRecord]) -> Vec<String> {
     records.iter().map(|stored| stored.record.message.clone()).collect()
 }
 

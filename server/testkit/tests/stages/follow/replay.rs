@@ -19,7 +19,7 @@ impl ReplayNode {
         Self::start_beside(shared, targets, Vec::new())
     }
 
-    fn start_beside(shared: &Arc<MemoryStore>, targets: Vec<Target>, definitions: Vec<Definition>) -> Self {
+    pub(super) fn start_beside(shared: &Arc<MemoryStore>, targets: Vec<Target>, definitions: Vec<Definition>) -> Self {
         Self::start_with(shared, definitions, |options| (targets, None, options))
     }
 
@@ -75,7 +75,7 @@ fn request(range: TimeRange, query: &str) -> Request {
     Request { sink: "a".into(), source: None, range, query: query.into() }
 }
 
-fn everything() -> Request {
+pub(super) fn everything() -> Request {
     request(TimeRange::ALL, "")
 }
 

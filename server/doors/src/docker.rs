@@ -1,4 +1,4 @@
-//! The log stream of the Engine API: from its bytes to lines of the CRI's format, which all of the agent reads.
+//! The log stream of Docker's Engine API: from its bytes to lines of the [CRI's format](crate::cri).
 //!
 //! Without a terminal, the stream consists of frames: one byte for the stream, three zeros, the length as 32 bits in
 //! big-endian order, and the bytes. A frame has one line, or a part of one without its end. With a terminal, it
@@ -6,7 +6,7 @@
 
 use pipeline::{Error, Result};
 
-use crate::files::{Stream, cri_nanos};
+use crate::cri::{self, Stream};
 
 /// The most bytes of a frame; Docker's have about 16 KiB.
 const FRAME_BYTES: usize = 1 << 20;
@@ -16,17 +16,17 @@ const HEADER: usize = 8;
 
 /// One line, or a part of one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) stream: Stream,
+pub struct Part {
+    pub stream: Stream,
     /// Nanoseconds since the Unix epoch.
-    pub(super) nanos: i64,
-    /// It as a line of the CRI's format, with a newline.
-    pub(super) line: Vec<u8>,
+    pub nanos: i64,
+    /// The part as a line of the CRI's format, with a newline.
+    pub line: Vec<u8>,
 }
 
 /// Decodes one log stream.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub struct Decoder {
     has_terminal: bool,
     bytes: Vec<u8>,
     /// The time of the line of a terminal that was split.
@@ -34,19 +34,21 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(has_terminal: bool) -> Self {
+    /// For the log of a container with or without a terminal: without one, it has frames.
+    pub fn new(has_terminal: bool) -> Self {
         Self { has_terminal, bytes: Vec::new(), split: None }
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    /// Adds the next bytes of the stream.
+    pub fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next part, if it is complete.
     ///
     /// # Errors
-    /// `Unavailable` if the stream has another format.
-    pub(super) fn next(&mut self) -> Result<Option<Part>> {
+    /// `Unavailable` if the stream has another format. Nothing after the error can be decoded.
+    pub fn next_part(&mut self) -> Result<Option<Part>> {
         if self.has_terminal { self.next_line() } else { self.next_frame() }
     }
 
@@ -94,7 +96,7 @@ fn split_time(bytes: &[u8]) -> Result<(String, &[u8])> {
 }
 
 fn part(stream: Stream, time: &str, text: &[u8], is_partial: bool) -> Result<Part> {
-    let nanos = cri_nanos(time).ok_or_else(|| broken("a line does not begin with a time"))?;
+    let nanos = cri::nanos(time).ok_or_else(|| broken("a line does not begin with a time"))?;
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut line = format!("{time} {} {} ", stream.name(), if is_partial { "P" } else { "F" }).into_bytes();
     // A newline within would end the line.
@@ -124,7 +126,7 @@ mod tests {
         let mut lines = Vec::new();
         for piece in bytes.chunks(size) {
             decoder.add(piece);
-            while let Some(part) = decoder.next().unwrap() {
+            while let Some(part) = decoder.next_part().unwrap() {
                 lines.push(String::from_utf8(part.line).unwrap());
             }
         }
@@ -170,10 +172,11 @@ mod tests {
             (frame(7, "2026-11-29T10:00:00Z x\n"), "stream"),
             (frame(1, "x"), "no time"),
             (frame(1, "no time\n"), "begin with a time"),
+            (frame(1, "2026-11-29T10:00:00Z\n x\n"), "begin with a time"),
         ] {
             let mut decoder = Decoder::new(false);
             decoder.add(&bytes);
-            let error = decoder.next().unwrap_err().message;
+            let error = decoder.next_part().unwrap_err().message;
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use model::{Record, Text};
 
-use super::Hour;
-use crate::Batch;
+use crate::{Batch, hour::Hour};
 
 /// Numbers of records by hour and service. It is made for every batch, so counting is cheap: no record allocates.
 #[derive(Debug, Clone, Default)]

@@ -1,11 +1,9 @@
-//! An hour of the ledger.
+//! An hour of record times.
 
 use std::fmt;
 
 use chrono::{DateTime, NaiveDateTime};
 use model::{Nanos, TimeRange};
-
-use super::REACH;
 
 const NANOS: i64 = 3_600_000_000_000;
 
@@ -22,12 +20,6 @@ impl Hour {
         Self(time.div_euclid(NANOS))
     }
 
-    /// The oldest hour of the ledger.
-    pub fn oldest(now: Nanos) -> Self {
-        let reach = Nanos::try_from(REACH.as_nanos()).unwrap_or(Nanos::MAX);
-        Self::of(now.saturating_sub(reach)).next()
-    }
-
     pub const fn start(self) -> Nanos {
         self.0.saturating_mul(NANOS)
     }
@@ -41,7 +33,7 @@ impl Hour {
     }
 
     /// Reads the form that [`fmt::Display`] writes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let time = NaiveDateTime::parse_from_str(&format!("{text}:00"), "%Y-%m-%dT%H:%M").ok()?;
         Some(Self(time.and_utc().timestamp().div_euclid(3600)))
     }

@@ -11,7 +11,7 @@ const ENTRY_BYTES: usize = 2 << 20;
 
 /// Cuts a stream into entries.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub struct Decoder {
     bytes: Vec<u8>,
     /// The fields of the entry up to now.
     entry: Vec<u8>,
@@ -23,9 +23,9 @@ pub(super) struct Decoder {
 
 /// One field of an entry.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Field<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
+pub struct Field<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
 }
 
 /// What is at the beginning of some bytes.
@@ -41,12 +41,14 @@ enum Next<'a> {
 }
 
 impl Decoder {
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    /// Adds the next bytes of the stream.
+    pub fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next complete entry in the same format, with its empty line.
-    pub(super) fn next(&mut self) -> Option<Vec<u8>> {
+    /// The next complete entry in the same format, with its empty line. Its fields have at most 1 MiB each, and 2 MiB
+    /// together.
+    pub fn next_entry(&mut self) -> Option<Vec<u8>> {
         let mut taken = 0;
         let entry = loop {
             let rest = &self.bytes[taken..];
@@ -99,7 +101,7 @@ impl Decoder {
 }
 
 /// The fields of an entry, in order.
-pub(super) fn fields(mut entry: &[u8]) -> Vec<Field<'_>> {
+pub fn fields(mut entry: &[u8]) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
     while let Next::Field(field, length) = next(entry) {
         fields.push(field);
@@ -109,7 +111,7 @@ pub(super) fn fields(mut entry: &[u8]) -> Vec<Field<'_>> {
 }
 
 /// The lengths of complete entries, one after another.
-pub(super) fn lengths(bytes: &[u8]) -> Vec<usize> {
+pub fn lengths(bytes: &[u8]) -> Vec<usize> {
     let (mut lengths, mut length, mut begin) = (Vec::new(), 0, 0);
     loop {
         match next(&bytes[begin + length..]) {
@@ -151,14 +153,14 @@ mod tests {
     use super::*;
 
     /// Made by `journalctl --output=export --all`.
-    const JOURNAL: &[u8] = include_bytes!("example.export");
+    const JOURNAL: &[u8] = include_bytes!("journal.export");
 
     fn entries(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
         let mut decoder = Decoder::default();
         let mut entries = Vec::new();
         for piece in bytes.chunks(size) {
             decoder.add(piece);
-            entries.extend(std::iter::from_fn(|| decoder.next()));
+            entries.extend(std::iter::from_fn(|| decoder.next_entry()));
         }
         entries
     }

@@ -6,27 +6,27 @@ use model::time::parse_timestamp;
 
 /// One line, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct CriLine<'a> {
-    pub(crate) time: &'a str,
+pub struct CriLine<'a> {
+    pub time: &'a str,
     /// The time in nanoseconds since the Unix epoch.
-    pub(crate) nanos: i64,
-    pub(crate) stream: Stream,
+    pub nanos: i64,
+    pub stream: Stream,
     /// The next line of the stream continues the text.
-    pub(crate) is_partial: bool,
-    pub(crate) text: &'a [u8],
+    pub is_partial: bool,
+    pub text: &'a [u8],
 }
 
 /// Where a process wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stream {
+pub enum Stream {
     Stdout,
     Stderr,
 }
 
 impl Stream {
-    pub(crate) const ALL: [Self; 2] = [Self::Stdout, Self::Stderr];
+    pub const ALL: [Self; 2] = [Self::Stdout, Self::Stderr];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -35,7 +35,7 @@ impl Stream {
 }
 
 /// Parses a line; `None` if it has another format.
-pub(crate) fn parse(line: &[u8]) -> Option<CriLine<'_>> {
+pub fn parse(line: &[u8]) -> Option<CriLine<'_>> {
     let mut parts = line.splitn(4, |byte| *byte == b' ');
     let time = std::str::from_utf8(parts.next()?).ok()?;
     let stream = parts.next()?;
@@ -50,14 +50,18 @@ pub(crate) fn parse(line: &[u8]) -> Option<CriLine<'_>> {
 }
 
 /// All lines of a text that have the format.
-pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = CriLine<'_>> {
+pub fn lines(text: &[u8]) -> impl Iterator<Item = CriLine<'_>> {
     text.split(|byte| *byte == b'\n').filter_map(parse)
 }
 
 /// The time of a line, in nanoseconds since the Unix epoch; `None` if it is none.
-pub(crate) fn nanos(time: &str) -> Option<i64> {
+pub fn nanos(time: &str) -> Option<i64> {
     // Times begin with the year. Anything else is text of another program.
     time.as_bytes().first().filter(|byte| byte.is_ascii_digit())?;
+    // `parse_timestamp` ignores white space around a time; here, a line break would end the line.
+    if !time.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
     parse_timestamp(time, chrono::Offset::fix(&chrono::Utc))
 }
 
@@ -77,6 +81,7 @@ mod tests {
             "text",
             "{\"log\":\"x\"}",
             "now stdout F x",
+            "2026-11-29T01:02:03Z\t stdout F x",
             "2026-11-29T01:02:03Z stdin F x",
             "2026-11-29T01:02:03Z stdout X x",
         ] {
