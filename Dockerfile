@@ -5,27 +5,38 @@
 #   docker run --stop-timeout 30 -v logboom:/data \
 #     -p 127.0.0.1:3000:3000 -p 127.0.0.1:4317:4317 -p 127.0.0.1:4318:4318 logboom
 
+# Layers are the only cache, and `--cache-to type=…,mode=max` exports them: the tools, the compiled
+# dependencies, our own sources. Each is built again only when what it is made of has changed.
+
+# What the dependencies are made of: the manifests without our sources. The copies of their content
+# below are the same, whatever else has changed here.
+FROM rust:1-bookworm AS manifests
+COPY . /checkout
+RUN /checkout/scripts/dependencies.sh copy /manifests \
+ # All that setup.sh reads of the lock file: the version of one tool.
+ && mkdir /tools \
+ && grep -A 1 '^name = "wasm-bindgen"$' /checkout/Cargo.lock >/tools/Cargo.lock
+
 FROM rust:1-bookworm AS build
 # Node.js and npm install the optimiser for WebAssembly.
 COPY --from=node:22-bookworm-slim /usr/local/bin/ /usr/local/bin/
 COPY --from=node:22-bookworm-slim /usr/local/lib/node_modules/ /usr/local/lib/node_modules/
 WORKDIR /logboom
 
-# The tools first: this layer stays while only sources change. The caches outlive layers, so
-# that a new version of one tool does not build the others again.
-COPY scripts/ scripts/
-COPY rust-toolchain.toml Cargo.lock ./
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,target=/root/.cache,sharing=locked \
-    scripts/setup.sh web
+COPY scripts/lib/ scripts/lib/
+COPY scripts/setup.sh scripts/
+COPY rust-toolchain.toml ./
+COPY --from=manifests /tools/ ./
+RUN scripts/setup.sh web
 
-# Compiled dependencies stay in the cache. Our own sources are compiled in each build: cargo
-# compares times of change, and those of another checkout may be older than the cache.
+COPY scripts/dependencies.sh scripts/
+COPY --from=manifests /manifests/ ./
+RUN scripts/dependencies.sh build
+
+# Cargo compares times of change, and those of a checkout may be older than the empty sources that
+# the dependencies were compiled with.
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,target=/root/.cache,sharing=locked \
-    --mount=type=cache,target=/logboom/target,sharing=locked \
-    find . -path ./target -prune -o -type f -exec touch {} + \
+RUN find . -path ./target -prune -o -type f -exec touch {} + \
  && make release \
  && cp target/release/logboom /usr/local/bin/logboom
 

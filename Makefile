@@ -2,7 +2,7 @@
 # by the scripts behind them; the second time they are quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve dev demo test soak fuzz bench release serve-distributed setup
+.PHONY: help serve dev demo test soak soak-faults fuzz bench release serve-distributed setup check-serve
 
 help:                ## Says what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test:                ## Every test: units, engines on real servers, a real brows
 soak:                ## Ten minutes of a live view under load: memory and frames stay as they were.
 	@scripts/soak.sh
 
+soak-faults:         ## Sinks and an agent under load and faults for minutes: no record is lost or doubled.
+	@scripts/soak-faults.sh
+
 fuzz:                ## Damaged logs and parts, and any bytes at every door, a minute each.
 	@scripts/fuzz.sh
 
@@ -33,6 +36,9 @@ release:             ## target/release/logboom: one file, the dashboard inside.
 
 serve-distributed:   ## Private RabbitMQ and PostgreSQL servers, and Logboom on them.
 	@scripts/serve-distributed.sh
+
+check-serve:         ## Starts a plain `cargo leptos serve`, loads a page with its files, and stops it.
+	@scripts/check-serve.sh
 
 setup:               ## Installs the tools that the targets above need, and nothing else.
 	@scripts/setup.sh web test

@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -29,10 +30,22 @@ PEER = os.environ.get("VICTORIA_LOGS")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A free port below the system's ephemeral ports, so that it is still free when a server restarts."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        if port in given_ports:
+            continue
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        given_ports.add(port)
+        return port
 
 
 class Server:

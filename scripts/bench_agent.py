@@ -21,10 +21,17 @@ IDLE = 5
 
 
 class Agent(Logboom):
+    """An agent, by default with a destination that is away."""
+
+    def __init__(self, to=None, max_disk="4GiB"):
+        super().__init__()
+        self.to = to or f"http://127.0.0.1:{free_port()}"
+        self.max_disk = max_disk
+
     def command(self):
         return [
-            PROGRAM, "agent", "--to", f"http://127.0.0.1:{free_port()}", "--data", self.folder / "data",
-            "--log", "warn", "--listen", f"127.0.0.1:{self.port}", "--max-disk", "4GiB", *self.options,
+            PROGRAM, "agent", "--to", self.to, "--data", self.folder / "data",
+            "--log", "warn", "--listen", f"127.0.0.1:{self.port}", "--max-disk", self.max_disk, *self.options,
         ]  # fmt: skip
 
     ready = "/healthz"

