@@ -6,7 +6,10 @@ import { expect, test } from '../fixtures/test.ts';
 
 type Door = { door: string; sent: number; arrived: number; failed: number; missing: number; doubled: number; error: string | null };
 
-const DOORS = ['http', 'put', 'grpc', 'otlp', 'tcp', 'syslog', 'syslog udp', 'gelf', 'gelf udp', 'fluent'];
+const DOORS = [
+  'http', 'put', 'elasticsearch', 'loki', 'otlp', 'grpc', 'grpc single', 'otlp grpc',
+  'tcp', 'syslog', 'syslog udp', 'gelf', 'gelf udp', 'fluent',
+];
 
 test('the canary sends through every door that is on, and finds its records', async ({ engines, page }) => {
   const listen: string[] = [];
@@ -18,8 +21,10 @@ test('the canary sends through every door that is on, and finds its records', as
     await expect.poll(async () => (await doors()).map(({ door }) => door)).toEqual(DOORS);
     await expect.poll(async () => Math.min(...(await doors()).map(({ arrived }) => arrived)), { timeout: 60_000 }).toBeGreaterThan(1);
     for (const door of await doors()) expect(door).toMatchObject({ failed: 0, missing: 0, doubled: 0, error: null });
-    const found = await api.logs('service:logboom-canary "by syslog udp"');
-    expect(found.length).toBeGreaterThan(1);
+    for (const door of DOORS) {
+      const found = await api.logs(`service:logboom-canary "by ${door}"`);
+      expect(found.length, door).toBeGreaterThan(1);
+    }
 
     const metrics = await (await fetch(`${program.url}/metrics`)).text();
     for (const door of DOORS) expect(metrics).toMatch(new RegExp(`^logboom_canary_sent_total{door="${door}"} [1-9]`, 'm'));
