@@ -12,6 +12,7 @@
 //! | `inputs` | starts the inputs, and looks at what they would read |
 //! | `journal` | the input `--journald` |
 //! | `page` | the status page |
+//! | `pods` | metadata of pods from the API server of Kubernetes, for `--kubernetes` |
 //! | `records` | records from the texts of a file or a container |
 //! | `routes` | `/`, `/healthz`, `/readyz`, `/metrics` |
 //! | `status` | the state of the inputs |
@@ -26,6 +27,7 @@ mod health;
 mod inputs;
 mod journal;
 mod page;
+mod pods;
 mod records;
 mod routes;
 mod status;
