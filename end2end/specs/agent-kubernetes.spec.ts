@@ -229,6 +229,25 @@ test('an API server that is down, refuses, forgets and breaks off delays no reco
   }
 });
 
+test('without the name of a node, the pods of all nodes are listed in pages', async ({ engines }) => {
+  const node = await Node.start(engines);
+  const { api } = node;
+  const name = unique('app');
+  let agent: Program | undefined;
+  try {
+    const pods = Array.from({ length: 600 }, (_, n) => pod(`${name}-${n}`, { labels: { app: name } }, `node-${n % 7}`));
+    for (const each of pods) api.put(each);
+    await api.start();
+    agent = await node.agent(...api.options.slice(0, -2));
+    await until('all pods are known', async () => (await metadata(agent!)).pods === pods.length);
+    expect(api.calls.filter(({ kind }) => kind === 'list')).toMatchObject([{ version: null }, { version: null }, { version: null }]);
+    node.write(pods.at(-1)!, `line of ${name}`);
+    expect(await node.record(`line of ${name}`)).toMatchObject({ service: name, attributes: { 'kubernetes.node': 'node-4' } });
+  } finally {
+    await node.remove(agent);
+  }
+});
+
 test('agent check asks the API server', async ({ engines }) => {
   const node = await Node.start(engines);
   const check = (...options: string[]) =>

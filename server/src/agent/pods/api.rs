@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use reqwest::{Certificate, StatusCode, redirect};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::{fs, time::timeout};
 
 use super::{
     access::Access,
+    answers::{Event, Page, RawEvent, Status, Versioned},
+    error::{ApiError, Kind},
     pod::{Object, Pod},
 };
 use crate::commands::client::Server;
@@ -39,106 +39,6 @@ pub(super) struct Api<'a> {
     access: &'a Access,
 }
 
-/// Why the API server could not be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ApiError {
-    pub(super) kind: Kind,
-    /// With the way out.
-    pub(super) message: String,
-}
-
-/// The kinds of errors; a change of the kind is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A file of the options cannot be used.
-    Options,
-    /// 401.
-    Token,
-    /// 403.
-    Forbidden,
-    /// 410: the version is too old to be watched from.
-    Gone,
-    /// No answer, or a busy server.
-    Unavailable,
-    /// An answer that is none of the API.
-    Unexpected,
-}
-
-impl Kind {
-    /// The name in the metric.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Options => "options",
-            Self::Token => "token",
-            Self::Forbidden => "forbidden",
-            Self::Gone => "gone",
-            Self::Unavailable => "unavailable",
-            Self::Unexpected => "unexpected",
-        }
-    }
-}
-
-/// A page of the list.
-#[derive(Deserialize)]
-pub(super) struct Page {
-    metadata: PageMetadata,
-    /// `null` if there is none, by some servers.
-    items: Option<Vec<Object>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    resource_version: String,
-    #[serde(default)]
-    r#continue: String,
-}
-
-impl Page {
-    /// The version of the list, the token of the next page (empty: this is the last), and the pods.
-    pub(super) fn into_parts(self) -> (String, String, impl Iterator<Item = Pod>) {
-        let PageMetadata { resource_version, r#continue } = self.metadata;
-        (resource_version, r#continue, self.items.into_iter().flatten().map(Pod::from))
-    }
-}
-
-/// An event of a watch, with the version up to which the watch has come.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A pod was added or modified.
-    Seen(Box<Pod>, String),
-    Deleted(Box<Pod>, String),
-    /// Nothing has changed up to this version.
-    Bookmark(String),
-}
-
-#[derive(Deserialize)]
-struct RawEvent<'a> {
-    r#type: String,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-/// What every object has.
-#[derive(Deserialize)]
-struct Versioned {
-    metadata: Version,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    resource_version: String,
-}
-
-/// The server's answer to what it refuses.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Status {
-    code: u16,
-    message: String,
-}
-
 impl<'a> Api<'a> {
     /// Reads the certificates. Connects to nothing yet.
     ///
@@ -157,7 +57,9 @@ impl<'a> Api<'a> {
         if let Some(path) = &access.certificates {
             let name = path.display();
             let unusable = |error: &dyn std::fmt::Display| {
-                options(format!("the certificates {name} cannot be used: {error}; check --kubernetes-ca-file"))
+                ApiError::options(format!(
+                    "the certificates {name} cannot be used: {error}; check --kubernetes-ca-file"
+                ))
             };
             let pem = fs::read(path).await.map_err(|error| unusable(&error))?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
@@ -166,7 +68,8 @@ impl<'a> Api<'a> {
             }
             builder = builder.tls_certs_only(certificates);
         }
-        let client = builder.build().map_err(|error| options(format!("no client for the API server: {error}")))?;
+        let client =
+            builder.build().map_err(|error| ApiError::options(format!("no client for the API server: {error}")))?;
         Ok(Self { client, access })
     }
 
@@ -288,7 +191,7 @@ impl<'a> Api<'a> {
         let Some(path) = &self.access.token else { return Ok(None) };
         let name = path.display();
         if self.access.url.scheme() != "https" {
-            return Err(options(format!(
+            return Err(ApiError::options(format!(
                 "the token {name} is not sent over http://, where others can read it; use https:// in --kubernetes-api, \
                  or no --kubernetes-token-file"
             )));
@@ -296,13 +199,13 @@ impl<'a> Api<'a> {
         let token = fs::read_to_string(path).await.map_err(|error| {
             let way_out = "mount the token of the ServiceAccount (automountServiceAccountToken), or name another \
                            server by --kubernetes-api";
-            options(format!("the token {name} cannot be read: {error}; {way_out}"))
+            ApiError::options(format!("the token {name} cannot be read: {error}; {way_out}"))
         })?;
         let token = token.trim();
         let is_token =
             !token.is_empty() && token.len() <= TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_token {
-            return Err(options(format!(
+            return Err(ApiError::options(format!(
                 "{name} is no token: it must have 1 to {TOKEN_BYTES} visible characters; check --kubernetes-token-file"
             )));
         }
@@ -346,10 +249,6 @@ impl<'a> Api<'a> {
     }
 }
 
-fn options(message: String) -> ApiError {
-    ApiError { kind: Kind::Options, message }
-}
-
 /// At most `limit` bytes, and whether that is all.
 async fn read(stream: impl Stream<Item = reqwest::Result<Bytes>>, limit: usize) -> Result<(Vec<u8>, bool), String> {
     let mut stream = std::pin::pin!(stream);
@@ -372,3 +271,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

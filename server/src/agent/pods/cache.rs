@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     PODS,
-    api::{ApiError, Kind},
+    error::{ApiError, Kind},
     pod::Pod,
 };
 use crate::agent::status::{Input, MetadataView};

@@ -6,14 +6,18 @@
 //! | file | content |
 //! |---|---|
 //! | `access` | the address of the API server, the token and the certificates |
-//! | `api` | the calls of the API, and the meaning of their errors |
+//! | `answers` | the answers of the API |
+//! | `api` | the calls of the API, and the meaning of their statuses |
 //! | `cache` | the known pods, by the names in the paths of log files |
+//! | `error` | why the API server could not be used |
 //! | `pod` | the attributes of a pod |
 //! | `watch` | the task: list, watch, and try again |
 
 mod access;
+mod answers;
 mod api;
 mod cache;
+mod error;
 mod pod;
 mod watch;
 

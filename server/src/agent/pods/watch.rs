@@ -15,8 +15,10 @@ use tokio::time::{sleep, timeout};
 use super::{
     FIRST_WAIT, LONGEST_WAIT, PODS,
     access::Access,
-    api::{Api, ApiError, Event, WATCH},
+    answers::Event,
+    api::{Api, WATCH},
     cache::Pods,
+    error::ApiError,
 };
 
 /// The pods of one page of the list.
