@@ -2,7 +2,7 @@
 # by the scripts behind them; the second time they are quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve dev demo test soak soak-faults fuzz bench release serve-distributed setup check-serve
+.PHONY: help serve dev demo test soak soak-faults fuzz bench release serve-distributed setup check-serve check-macos
 
 help:                ## Says what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ serve-distributed:   ## Private RabbitMQ and PostgreSQL servers, and Logboom on 
 
 check-serve:         ## Starts a plain `cargo leptos serve`, loads a page with its files, and stops it.
 	@scripts/check-serve.sh
+
+check-macos:         ## Checks that all packages compile for macOS.
+	@scripts/check-macos.sh
 
 setup:               ## Installs the tools that the targets above need, and nothing else.
 	@scripts/setup.sh web test

@@ -5,7 +5,7 @@
 #   scripts/setup.sh web test    also for the tests: a browser, RabbitMQ, PostgreSQL and clients
 #                                of other loggers
 #   scripts/setup.sh lint        what checks the dependencies, for .ci/run
-#   scripts/setup.sh macos       what checks that the code compiles for macOS, for .ci/run
+#   scripts/setup.sh macos       what checks that the code compiles for macOS
 #
 # Works as root or with sudo, on Debian and Ubuntu. Requires only rustup's Rust, Node.js and npm.
 # Sources are Debian's packages, crates.io, npm and PyPI. Never removes a package or starts a

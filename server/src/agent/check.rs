@@ -53,6 +53,9 @@ async fn running(url: &Url) -> anyhow::Result<()> {
         let lag = input.lag_bytes.map(|bytes| format!(", {bytes} bytes not read yet")).unwrap_or_default();
         let error = input.error.as_deref().map(|error| format!("; {error}")).unwrap_or_default();
         print(&format!("--{}: {} sources, {} records{lag}{error}", input.input, input.sources, input.records));
+        if let Some(metadata) = &input.metadata {
+            print(&format!("--{}: {}", input.input, metadata.text()));
+        }
     }
     for trouble in &health.troubles {
         print(trouble);
@@ -100,7 +103,7 @@ async fn configured(options: &AgentCheckOptions) -> anyhow::Result<()> {
     if reachable == 0 {
         bail!("no destination can be reached; check --to");
     }
-    ensure!(unreadable == 0, "an input cannot be read; see above");
+    ensure!(unreadable == 0, "an input cannot be read, or the metadata of pods; see above");
     Ok(())
 }
 

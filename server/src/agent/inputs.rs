@@ -16,6 +16,7 @@ use super::{
     docker::{self, Docker},
     files::{Files, Settings},
     journal::{self, Journal},
+    pods::{self, Access, Pods},
     records::host_name,
     status::Inputs,
 };
@@ -40,10 +41,28 @@ pub(super) async fn start(
     inputs: &Inputs,
 ) -> Result<Vec<JoinHandle<()>>> {
     let mut tasks = Vec::new();
-    for (settings, task, checkpoints) in from_files(options) {
-        let status = inputs.add(settings.name);
-        let files = Files::open(settings, context.data.join(checkpoints), context.ingest.clone(), status)?;
-        tasks.push(spawn(task, files, context));
+    let open = |settings, checkpoints, status| {
+        Files::open(settings, context.data.join(checkpoints), context.ingest.clone(), status)
+    };
+    if !options.files.is_empty() {
+        let settings = Settings::files(options.files.clone(), options.lines(), node(options));
+        tasks.push(spawn("files", open(settings, "files.json", inputs.add("file"))?, context));
+    }
+    if let Some(pattern) = &options.kubernetes {
+        let status = inputs.add("kubernetes");
+        let access = Access::find(options);
+        if access.is_none() {
+            tracing::info!(
+                "--kubernetes: records get no metadata of pods, because no API server is known; see --kubernetes-api"
+            );
+        }
+        let pods = access.map(|access| {
+            let pods = Pods::new(Arc::clone(&status));
+            tasks.push(pods::start(access, Arc::clone(&pods), context.supervisor, context.stop));
+            pods
+        });
+        let settings = Settings::kubernetes(pattern.clone(), options.containers(), node(options), pods);
+        tasks.push(spawn("kubernetes", open(settings, "kubernetes.json", status)?, context));
     }
     if let Some(socket) = &options.docker {
         let settings = docker::Settings {
@@ -85,20 +104,6 @@ pub(super) fn validate(options: &InputOptions) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// The inputs from files, with the names of their tasks and of their checkpoints.
-fn from_files(options: &InputOptions) -> Vec<(Settings, &'static str, &'static str)> {
-    let mut inputs = Vec::new();
-    if !options.files.is_empty() {
-        let settings = Settings::files(options.files.clone(), options.lines(), node(options));
-        inputs.push((settings, "files", "files.json"));
-    }
-    if let Some(pattern) = &options.kubernetes {
-        let settings = Settings::kubernetes(pattern.clone(), options.containers(), node(options));
-        inputs.push((settings, "kubernetes", "kubernetes.json"));
-    }
-    inputs
 }
 
 /// An input that follows its sources. Never ends without an error.
@@ -150,6 +155,14 @@ pub(super) async fn check(options: &InputOptions) -> Vec<Finding> {
     let patterns = options.files.iter().map(|pattern| ("file", pattern));
     let patterns = patterns.chain(options.kubernetes.iter().map(|pattern| ("kubernetes", pattern)));
     let mut findings: Vec<Finding> = patterns.map(|(name, pattern)| check_files(name, pattern)).collect();
+    if options.kubernetes.is_some()
+        && let Some(access) = Access::find(options)
+    {
+        findings.push(match pods::check(&access).await {
+            Ok(()) => Finding { text: format!("--kubernetes: {} lists pods", access.name()), is_well: true },
+            Err(error) => Finding { text: format!("--kubernetes: {error}"), is_well: false },
+        });
+    }
     if let Some(socket) = &options.docker {
         findings.push(match docker::version(socket).await {
             Ok(version) => {

@@ -12,6 +12,7 @@
 //! | `inputs` | starts the inputs, and looks at what they would read |
 //! | `journal` | the input `--journald` |
 //! | `page` | the status page |
+//! | `pods` | metadata of pods from the API server of Kubernetes, for `--kubernetes` |
 //! | `records` | records from the texts of a file or a container |
 //! | `routes` | `/`, `/healthz`, `/readyz`, `/metrics` |
 //! | `status` | the state of the inputs |
@@ -28,6 +29,7 @@ mod journal;
 mod page;
 #[cfg(test)]
 mod panics;
+mod pods;
 mod records;
 mod routes;
 mod status;

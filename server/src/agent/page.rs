@@ -80,19 +80,24 @@ pub(super) fn render(health: &Health) -> String {
 fn inputs(page: &mut String, inputs: &[InputView]) {
     page.push_str("<table>\n<tr><th scope=\"col\">Input</th><th scope=\"col\">Files or containers</th>");
     page.push_str("<th scope=\"col\">Records since the start</th><th scope=\"col\">Not read yet</th></tr>\n");
-    for InputView { input, sources, records, lag_bytes, lag_seconds, error } in inputs {
+    for InputView { input, sources, records, lag_bytes, lag_seconds, error, metadata } in inputs {
         let lag = match (lag_bytes, lag_seconds) {
             (Some(bytes), _) => ByteSize(*bytes).to_string(),
             (None, Some(seconds)) => format!("{seconds:.1} s behind"),
             (None, None) => "unknown".to_owned(),
         };
         let error = error.as_deref().map(|error| format!("<br><span class=\"failing\">{}</span>", escape(error)));
+        let metadata = metadata.as_ref().map(|view| {
+            let class = if view.error.is_some() { "failing" } else { "" };
+            format!("<br><span class=\"{class}\" data-testid=\"metadata\">{}</span>", escape(&view.text()))
+        });
         let _ = writeln!(
             page,
-            "<tr data-testid=\"input\"><td>{}{}</td><td class=\"number\">{sources}</td>\
+            "<tr data-testid=\"input\"><td>{}{}{}</td><td class=\"number\">{sources}</td>\
              <td class=\"number\">{records}</td><td class=\"number\">{lag}</td></tr>",
             escape(input),
-            error.unwrap_or_default()
+            error.unwrap_or_default(),
+            metadata.unwrap_or_default()
         );
     }
     page.push_str("</table>\n");
@@ -105,7 +110,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::health::WaitingView;
+    use crate::agent::{health::WaitingView, status::MetadataView};
 
     #[test]
     fn texts_of_others_are_escaped() {
@@ -118,12 +123,15 @@ mod tests {
             acknowledged: None,
         };
         let troubles = vec!["a & b".into()];
-        let input = InputView { input: "file".into(), sources: 2, lag_bytes: Some(2048), ..InputView::default() };
+        let metadata = Some(MetadataView { state: "failing".into(), pods: 7, error: Some("<i>".into()) });
+        let input =
+            InputView { input: "file".into(), sources: 2, lag_bytes: Some(2048), metadata, ..InputView::default() };
         let (destinations, inputs) = (vec![destination], vec![input]);
         let health = Health { delivered: 1, refused: 2, dropped: 3, waiting, destinations, inputs, troubles };
         let page = render(&health);
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;") && page.contains("tcp://&lt;b&gt;"));
         assert!(page.contains("a &amp; b") && page.contains("being counted") && page.contains("1.0 GiB"), "{page}");
         assert!(page.contains("2.0 KiB"), "{page}");
+        assert!(page.contains("metadata of 7 pods, API server failing: &lt;i&gt;"), "{page}");
     }
 }

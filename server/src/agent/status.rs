@@ -22,6 +22,28 @@ pub(super) struct InputView {
     /// Why it reads nothing now.
     #[serde(default)]
     pub error: Option<String>,
+    /// The state of the metadata from the API server of Kubernetes; `None` if there is none.
+    #[serde(default)]
+    pub metadata: Option<MetadataView>,
+}
+
+/// The metadata of pods.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct MetadataView {
+    /// `up`, `failing` or `connecting`.
+    pub state: String,
+    /// The pods whose metadata is known.
+    pub pods: u64,
+    /// Why records of new pods get no metadata, and the way out.
+    pub error: Option<String>,
+}
+
+impl MetadataView {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let error = self.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+        format!("metadata of {} pods, API server {}{error}", self.pods, self.state)
+    }
 }
 
 /// All inputs. Cheap to clone.
@@ -73,6 +95,10 @@ impl Input {
     pub(super) fn lag_seconds(&self, seconds: f64) {
         self.view.lock().lag_seconds = Some(seconds);
         gauge!("logboom_agent_input_lag_seconds", "input" => self.name).set(seconds);
+    }
+
+    pub(super) fn metadata(&self, view: MetadataView) {
+        self.view.lock().metadata = Some(view);
     }
 
     /// Notes why the input reads nothing, or that it reads again. Returns whether that is new.

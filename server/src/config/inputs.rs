@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use url::Url;
 
 use crate::files::{Format, Multiline};
 
@@ -19,6 +20,37 @@ pub(crate) struct InputOptions {
     #[arg(long, env = "LOGBOOM_KUBERNETES", value_name = "GLOB", num_args = 0..=1,
           default_missing_value = "/var/log/pods/*/*/*.log", value_parser = parse_glob, help_heading = "Reading")]
     pub kubernetes: Option<glob::Pattern>,
+
+    /// The API server for --kubernetes, as the source of labels, workload, node and image; by default that of the pod in
+    /// which the agent runs. Without one, or while it does not answer, records have what is in the path of their file.
+    /// "off" asks none. http:// is for `kubectl proxy`.
+    #[arg(long, env = "LOGBOOM_KUBERNETES_API", value_name = "URL", value_parser = parse_api, help_heading = "Reading")]
+    pub kubernetes_api: Option<KubernetesApi>,
+
+    /// The file with the token for the URL of --kubernetes-api. It is read again for each call.
+    #[arg(
+        long,
+        env = "LOGBOOM_KUBERNETES_TOKEN_FILE",
+        value_name = "FILE",
+        requires = "kubernetes_api",
+        help_heading = "Reading"
+    )]
+    pub kubernetes_token_file: Option<PathBuf>,
+
+    /// The file with the certificates to trust for the URL of --kubernetes-api; by default those of the system.
+    #[arg(
+        long,
+        env = "LOGBOOM_KUBERNETES_CA_FILE",
+        value_name = "FILE",
+        requires = "kubernetes_api",
+        help_heading = "Reading"
+    )]
+    pub kubernetes_ca_file: Option<PathBuf>,
+
+    /// The Kubernetes node whose pods the API server is asked for; by default the environment variable NODE_NAME, or
+    /// --node. Without a name, pods of all nodes are asked for, at most 2000.
+    #[arg(long, env = "LOGBOOM_KUBERNETES_NODE", value_name = "NAME", help_heading = "Reading")]
+    pub kubernetes_node: Option<String>,
 
     /// Follows the logs of all Docker containers, by the socket of the daemon.
     #[arg(long, env = "LOGBOOM_DOCKER", value_name = "SOCKET", num_args = 0..=1,
@@ -52,6 +84,14 @@ pub(crate) struct InputOptions {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JournalFolder(pub(crate) Option<PathBuf>);
 
+/// The API server of `--kubernetes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KubernetesApi {
+    /// None is asked.
+    Off,
+    At(Url),
+}
+
 impl InputOptions {
     /// The format of lines of files.
     pub(crate) fn lines(&self) -> Format {
@@ -69,6 +109,20 @@ fn parse_glob(text: &str) -> Result<glob::Pattern, String> {
         .map_err(|error| format!("{text:?} is no pattern of paths: {error}; write it as /var/log/nginx/*.log"))?;
     // A checkpoint must mean the same file in every working directory.
     if text.starts_with('/') { Ok(pattern) } else { Err(format!("{text:?} is not absolute; begin it with /")) }
+}
+
+fn parse_api(text: &str) -> Result<KubernetesApi, String> {
+    if text == "off" {
+        return Ok(KubernetesApi::Off);
+    }
+    match Url::parse(text) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none() =>
+        {
+            Ok(KubernetesApi::At(url))
+        }
+        _ => Err(format!("{text:?} is no address of an API server; write it as https://10.96.0.1:443, or off")),
+    }
 }
 
 fn parse_socket(text: &str) -> Result<PathBuf, String> {

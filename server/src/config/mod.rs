@@ -23,7 +23,7 @@ pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, BacklogOpt
 pub(crate) use canary::CanaryOptions;
 pub(crate) use diagnosis::{LogFormat, LogOptions};
 pub(crate) use engines::EngineOptions;
-pub(crate) use inputs::{InputOptions, JournalFolder};
+pub(crate) use inputs::{InputOptions, JournalFolder, KubernetesApi};
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use receive::ReceiveOptions;

@@ -21,6 +21,8 @@ pub(super) struct Followed {
     /// What may have gone to the queue before a crash.
     sending: Option<Sending>,
     missing: Option<Instant>,
+    /// When this process found it.
+    found: Instant,
     /// The last error, so that each is logged once.
     error: Option<String>,
 }
@@ -38,7 +40,7 @@ impl Followed {
     /// A new file, from its first line on.
     pub(super) fn new(path: PathBuf, format: &Format) -> Self {
         let reader = Reader::from_start(&path).with_format(format.clone());
-        Self { path, reader, sending: None, missing: None, error: None }
+        Self { path, reader, sending: None, missing: None, found: Instant::now(), error: None }
     }
 
     /// A known file, from its checkpoint on.
@@ -60,6 +62,11 @@ impl Followed {
     /// Where it was read up to.
     pub(super) fn place(&self) -> Option<&Place> {
         self.reader.place()
+    }
+
+    /// The time since this process found it.
+    pub(super) fn age(&self) -> Duration {
+        self.found.elapsed()
     }
 
     /// The bytes that were not read yet.

@@ -9,34 +9,47 @@ use std::path::Path;
 
 use crate::agent::records::Origin;
 
-/// What all records of the file have in common. A path of another form gives the name of the file as the service.
-pub(super) fn origin(path: &Path) -> Origin {
-    let name = |path: Option<&Path>| {
-        path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default().to_owned()
-    };
-    let (file, container) = (name(Some(path)), name(path.parent()));
-    let pod = name(path.parent().and_then(Path::parent));
-    let stem = file.split('.').next().unwrap_or_default();
-    if let [namespace, pod, uid] = pod.split('_').collect::<Vec<_>>()[..] {
-        return named(namespace, pod, &container)
-            .with("kubernetes.pod_uid", uid)
-            .with("kubernetes.restart_count", if is_number(stem) { stem } else { "" });
-    }
-    // The names of pods and namespaces have no underscore, so the pieces are certain.
-    let stem = file.strip_suffix(".log").unwrap_or(&file);
-    if let [pod, namespace, rest] = stem.split('_').collect::<Vec<_>>()[..]
-        && let Some((container, id)) = rest.rsplit_once('-')
-    {
-        return named(namespace, pod, container).with("container.id", id);
-    }
-    Origin::new(stem)
+/// The container of a log file. A part that is not in the path is empty.
+pub(super) struct ContainerLog<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) pod: &'a str,
+    pub(super) container: &'a str,
+    pub(super) uid: &'a str,
+    restarts: &'a str,
+    id: &'a str,
 }
 
-fn named(namespace: &str, pod: &str, container: &str) -> Origin {
-    Origin::new(container)
-        .with("kubernetes.namespace", namespace)
-        .with("kubernetes.pod", pod)
-        .with("kubernetes.container", container)
+impl ContainerLog<'_> {
+    /// The container is the service.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::new(self.container)
+            .with("kubernetes.namespace", self.namespace)
+            .with("kubernetes.pod", self.pod)
+            .with("kubernetes.container", self.container)
+            .with("kubernetes.pod_uid", self.uid)
+            .with("kubernetes.restart_count", self.restarts)
+            .with("container.id", self.id)
+    }
+}
+
+/// `None` if the path has another form.
+pub(super) fn container_log(path: &Path) -> Option<ContainerLog<'_>> {
+    fn name(path: Option<&Path>) -> &str {
+        path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default()
+    }
+    let (file, container) = (name(Some(path)), name(path.parent()));
+    let folder = name(path.parent().and_then(Path::parent));
+    if let [namespace, pod, uid] = folder.split('_').collect::<Vec<_>>()[..] {
+        let stem = file.split('.').next().unwrap_or_default();
+        let restarts = if is_number(stem) { stem } else { "" };
+        return Some(ContainerLog { namespace, pod, container, uid, restarts, id: "" });
+    }
+    // The names of pods and namespaces have no underscore, so the pieces are certain.
+    let [pod, namespace, rest] = file.strip_suffix(".log").unwrap_or(file).split('_').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let (container, id) = rest.rsplit_once('-')?;
+    Some(ContainerLog { namespace, pod, container, uid: "", restarts: "", id })
 }
 
 fn is_number(text: &str) -> bool {
@@ -65,11 +78,11 @@ mod tests {
                     "kubernetes.namespace=shop kubernetes.pod=web-7d9f kubernetes.container=nginx-proxy container.id={id}"
                 ),
             ),
-            ("/var/log/other.log".to_owned(), "other", String::new()),
         ] {
-            let origin = origin(Path::new(&path));
+            let origin = container_log(Path::new(&path)).unwrap().origin();
             let found: Vec<String> = origin.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
             assert_eq!((origin.service.as_str(), found.join(" ")), (service, attributes), "{path}");
         }
+        assert!(container_log(Path::new("/var/log/other.log")).is_none());
     }
 }

@@ -6,6 +6,7 @@
 
 mod followed;
 mod kubernetes;
+mod origins;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +26,13 @@ use pipeline::{
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
-use self::followed::{Followed, Read};
+use self::{
+    followed::{Followed, Read},
+    origins::Origins,
+};
 use super::{
     checkpoints::{Checkpoint, Checkpoints},
-    records::Origin,
+    pods::Pods,
     status::Input,
 };
 use crate::files::{Format, Place, are_related, is_gzip};
@@ -54,18 +58,18 @@ pub(super) struct Settings {
     /// The node of records that name none.
     pub(super) node: Text,
     /// What all records of the file at a path have in common.
-    pub(super) origin: fn(&Path) -> Origin,
+    pub(super) origins: Origins,
 }
 
 impl Settings {
     /// `--file`: the service is the name of the file.
     pub(super) fn files(patterns: Vec<glob::Pattern>, format: Format, node: Text) -> Self {
-        Self { name: "file", patterns, format, node, origin: file_origin }
+        Self { name: "file", patterns, format, node, origins: Origins::Names }
     }
 
-    /// `--kubernetes`: the service is the container.
-    pub(super) fn kubernetes(pattern: glob::Pattern, format: Format, node: Text) -> Self {
-        Self { name: "kubernetes", patterns: vec![pattern], format, node, origin: kubernetes::origin }
+    /// `--kubernetes`: with the metadata of `pods`, if there is an API server.
+    pub(super) fn kubernetes(pattern: glob::Pattern, format: Format, node: Text, pods: Option<Arc<Pods>>) -> Self {
+        Self { name: "kubernetes", patterns: vec![pattern], format, node, origins: Origins::Pods(pods) }
     }
 }
 
@@ -214,6 +218,10 @@ impl Files {
         let paths: Vec<PathBuf> = self.followed.keys().cloned().collect();
         let (mut reads, mut bytes) = (Vec::new(), 0);
         for path in paths {
+            let is_ready = |followed: &Followed| self.settings.origins.is_ready(&path, followed.age());
+            if !self.followed.get(&path).is_some_and(is_ready) {
+                continue;
+            }
             let Some(mut followed) = self.followed.remove(&path) else { continue };
             let searched = self.searched.unwrap_or_else(Instant::now);
             let read = spawn_blocking(move || {
@@ -254,9 +262,9 @@ impl Files {
 
     /// Hands the records to the queue, and waits until it has them.
     async fn deliver(&self, path: &Path, read: &Read) -> Result<()> {
-        let Settings { name, format, node, origin, .. } = &self.settings;
-        let origin = origin(path).with(PATH, text(path));
-        let (records, mut refused) = origin.records(format, node, &read.text);
+        let Settings { name, format, node, origins, .. } = &self.settings;
+        let Some(origin) = origins.of(path, &read.text) else { return Ok(()) };
+        let (records, mut refused) = origin.with(PATH, text(path)).records(format, node, &read.text);
         let mut reason = None;
         if !records.is_empty() {
             let submission = Submission { batch_id: Some(read.id), producer: (*name).into(), records };
@@ -276,12 +284,6 @@ impl Files {
 /// The name of a file in the checkpoints. Only paths that are text are followed.
 fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
-}
-
-/// What all lines of a file have in common. The service is the same for `shop.log` and `shop.log.1`.
-fn file_origin(path: &Path) -> Origin {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    Origin::new(name.split('.').find(|part| !part.is_empty()).unwrap_or(name))
 }
 
 /// The files that match.

@@ -12,7 +12,7 @@ use testkit::{
 };
 
 use super::*;
-use crate::agent::status::Inputs;
+use crate::agent::{records::Origin, status::Inputs};
 
 struct Machine {
     folder: tempfile::TempDir,
@@ -190,7 +190,7 @@ async fn records_of_several_lines_come_once_and_whole_over_restarts() {
 #[test]
 fn the_service_is_the_name_of_the_file() {
     for (path, service) in [("/var/log/shop.log", "shop"), ("/var/log/shop.log.1", "shop"), ("/a/.hidden", "hidden")] {
-        assert_eq!(file_origin(Path::new(path)).service, service);
+        assert_eq!(origins::named(Path::new(path)).service, service);
     }
     let records = |text: &str| {
         Origin::new("shop").with(PATH, "/a/b").records(&Format::default(), &"host".into(), text.as_bytes())
