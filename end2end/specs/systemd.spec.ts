@@ -1,4 +1,5 @@
-// What one process, and an agent, report to systemd, as docs/operation.md describes. For workers, see workers.spec.ts.
+// Tests the notifications to systemd of one process and of an agent (docs/operation.md). workers.spec.ts tests those of
+// workers.
 import { freePort, until } from '../fixtures/process.ts';
 import { type Engines, Program } from '../fixtures/program.ts';
 import { Systemd } from '../fixtures/systemd.ts';

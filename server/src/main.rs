@@ -29,6 +29,8 @@ mod streams;
 mod systemd;
 mod tasks;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod workers;
 
 use std::process::ExitCode;

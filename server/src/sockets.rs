@@ -87,10 +87,15 @@ fn join_group(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
 }
 
 fn udp_refused(address: SocketAddr) -> String {
+    refused(address, " for datagrams", "UDP port")
+}
+
+/// The error for an address that cannot be bound. Port 0 is never in use.
+fn refused(address: SocketAddr, purpose: &str, port_name: &str) -> String {
     match address.port() {
-        0 => format!("cannot listen on {address} for datagrams"),
+        0 => format!("cannot listen on {address}{purpose}"),
         port => format!(
-            "cannot listen on {address} for datagrams: is something else on UDP port {port}? choose another address"
+            "cannot listen on {address}{purpose}: is something else on {port_name} {port}? choose another address"
         ),
     }
 }
@@ -127,12 +132,7 @@ impl Sockets {
     /// The address cannot be bound, or was not inherited.
     pub(crate) async fn tcp(&self, protocol: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
         let Some(inherited) = &self.inherited else {
-            return TcpListener::bind(address).await.with_context(|| match address.port() {
-                0 => format!("cannot listen on {address}"),
-                port => {
-                    format!("cannot listen on {address}: is something else on port {port}? choose another address")
-                }
-            });
+            return TcpListener::bind(address).await.with_context(|| refused(address, "", "port"));
         };
         let listener = StdTcpListener::from(take(inherited, &tcp_name(protocol, address))?);
         listener.set_nonblocking(true)?;

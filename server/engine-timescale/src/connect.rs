@@ -19,7 +19,7 @@ const WARN_EVERY: Duration = Duration::from_secs(3);
 /// The time limit of one attempt.
 const ONE_TRY: Duration = Duration::from_secs(10);
 
-/// How long a caller waits for a free connection before its call fails.
+/// The time limit for a caller to get a connection from the pool; then its call fails.
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// Connections for appends, the horizon and its listener, upkeep and its lease, and small statements.
 const WRITE_CONNECTIONS: u32 = 6;

@@ -13,7 +13,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{Router, body::Body, http::Uri};
@@ -25,17 +24,14 @@ use pipeline::{
     admit::{Ingest, IngestOptions},
 };
 use testkit::memory::MemoryQueue;
-use tokio::{
-    net::UnixListener,
-    time::{Instant, sleep},
-};
+use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     inputs::{self, Context},
     status::Inputs,
 };
-use crate::config::InputOptions;
+use crate::{config::InputOptions, testing::until};
 
 const TASKS: [&str; 4] = ["files", "kubernetes", "docker", "journald"];
 const NAME: &str = "agent::panics::a_panic_restarts_one_input_and_no_line_is_lost_or_doubled";
@@ -107,14 +103,6 @@ async fn take(queue: Arc<MemoryQueue>, messages: Arc<Mutex<Vec<String>>>) {
                 messages.lock().extend(batch.records.iter().map(|record| record.message.clone()));
             }
         }
-    }
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
-        sleep(Duration::from_millis(5)).await;
     }
 }
 

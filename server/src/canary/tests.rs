@@ -6,12 +6,10 @@ use chrono::FixedOffset;
 use pipeline::{Content, Delivery, Log as _, Receipt, live::LiveOptions};
 use serde_json::Value;
 use testkit::memory::MemoryStore;
-use tokio::{
-    net::{TcpListener, UdpSocket},
-    time::{Instant, sleep},
-};
+use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
+use crate::testing::until;
 
 /// A canary with one door, and the supervisor of its tasks.
 fn start(store: &Arc<MemoryStore>, every: Duration, door: &str, address: SocketAddr) -> (Canary, Supervisor) {
@@ -43,14 +41,6 @@ async fn store_datagrams(socket: UdpSocket, store: Arc<MemoryStore>) {
         batch.records[0].time = Clock::system().now();
         let content = Content::Batch(Arc::new(batch));
         store.append(&[Delivery { receipt: Receipt(0), content }]).await.unwrap();
-    }
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
-        sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn is_on_command_line(option: &str) -> bool {
 
 fn has_option(arguments: impl Iterator<Item = OsString>, option: &str) -> bool {
     arguments
-        // What follows `--` is no option.
+        // Arguments after `--` are positional.
         .take_while(|argument| argument != "--")
         .any(|argument| {
             let rest = argument.as_encoded_bytes().strip_prefix(option.as_bytes());

@@ -25,7 +25,7 @@ use super::{
     slot::{self, Notice, Roll, Slot},
     supervise,
 };
-use crate::{sockets::Socket, streams::Distributor};
+use crate::{sockets::Socket, streams::Distributor, testing::until};
 
 /// A worker: notes its start, is ready at once, and drains when its input ends.
 const WORKER: &str = r#"
@@ -97,14 +97,6 @@ impl Running {
         timeout(Duration::from_secs(60), self.slot).await.expect("an end").unwrap();
         let text = fs::read_to_string(log).unwrap();
         text.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
-    }
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
-        sleep(Duration::from_millis(5)).await;
     }
 }
 

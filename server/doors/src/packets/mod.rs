@@ -56,7 +56,7 @@ struct Pending {
     first: Option<(usize, Ended)>,
 }
 
-/// Where packets come from.
+/// The sender of the packets: its attributes are added to each record.
 #[derive(Debug, Clone)]
 struct Client {
     address: Text,

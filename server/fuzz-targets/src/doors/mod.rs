@@ -62,7 +62,7 @@ const ENTRIES: u8 = 18;
 /// How many doors there are to choose from.
 pub const COUNT: u8 = 19;
 
-/// What each door reads, by its number.
+/// The initial inputs of the fuzzer: each is the number of a door and a message that the door reads.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = seeds::of_doors();
     seeds.extend(agent::seeds(LINES, FRAMES, TERMINAL, ENTRIES));

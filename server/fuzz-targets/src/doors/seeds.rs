@@ -1,6 +1,7 @@
 //! Messages that the doors read.
 
-/// What each door reads, by its number. The first byte of a stream is also the length of its pieces.
+/// The inputs for the doors of the server, as in [`super::seeds`]. The first byte of a stream is also the length of its
+/// pieces.
 pub(super) fn of_doors() -> Vec<Vec<u8>> {
     let text: [(u8, &str); 24] = [
         (

@@ -1,4 +1,4 @@
-//! What all records of a file have in common, by its path.
+//! Finds the service and the attributes that all records of a file share, from the path of the file.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

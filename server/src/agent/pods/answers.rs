@@ -46,7 +46,7 @@ pub(super) struct RawEvent<'a> {
     pub(super) object: &'a RawValue,
 }
 
-/// What every object has.
+/// The version, which each object of the API has in its metadata.
 #[derive(Deserialize)]
 pub(super) struct Versioned {
     pub(super) metadata: Version,

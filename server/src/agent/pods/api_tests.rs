@@ -10,7 +10,7 @@ async fn events_have_their_pod_and_their_version() {
     let api = Api::new(&access).await.unwrap();
     let pod =
         r#"{"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"7"},"spec":{"containers":[]}}"#;
-    // As servers send it.
+    // The API server sends an empty spec with the bookmark.
     let bookmark = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"9","creationTimestamp":null},
         "spec":{"containers":null},"status":{}}"#;
     let gone = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
