@@ -51,8 +51,9 @@ USER logboom
 WORKDIR /data
 VOLUME /data
 # All addresses of the container, not of the machine: what is reachable from outside is
-# decided by -p. There is no access control, hence 127.0.0.1 above; for a network, put a proxy
-# that checks who comes in front.
+# decided by -p. It starts closed, and prints an address at which the first admin is created. With
+# LOGBOOM_ADMIN_PASSWORD_FILE it creates the user `admin` with the password in that file instead; see
+# docs/access.md.
 #   3000  the dashboard, every HTTP door, gRPC, health and metrics
 #   4317  gRPC alone
 #   4318  OTLP over HTTP alone
@@ -60,8 +61,8 @@ ENV LOGBOOM_LISTEN=0.0.0.0:3000 LOGBOOM_GRPC_LISTEN=0.0.0.0:4317 LOGBOOM_OTLP_LI
     LOGBOOM_DATA=/data
 EXPOSE 3000 4317 4318
 # Is the process alive? A queue or store that is away does not make it unhealthy; /readyz has
-# that. By bash alone, because the image has no HTTP client.
+# that. With TLS, the answer to plain HTTP is enough. By bash alone, because the image has no HTTP client.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/${LOGBOOM_LISTEN##*:} && printf 'GET /healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && grep -q '^HTTP/1.[01] 200 ' <&3"]
+    "exec 3<>/dev/tcp/127.0.0.1/${LOGBOOM_LISTEN##*:} && printf 'GET /healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && grep -qE '^HTTP/1.[01] (200 |400 TLS Required)' <&3"]
 ENTRYPOINT ["logboom"]
 CMD ["serve"]

@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 
 use prost::{
     Message,
-    bytes::{BufMut as _, Bytes},
+    bytes::{Buf as _, BufMut as _, Bytes},
 };
 use tonic::{
     Status,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
-use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
+use tonic_prost::{ProstCodec, ProstEncoder};
 
 /// The initial size of the two buffers of a call, in bytes. A record or an acknowledgement fits; a batch grows them.
 /// tonic's default of 8 KiB each takes a tenth of the cost of a call with one record.
@@ -35,14 +35,37 @@ where
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;
-    type Decoder = ProstDecoder<U>;
+    type Decoder = Contiguous<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstCodec::<T, U>::raw_encoder(settings())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<T, U>::raw_decoder(settings())
+        Contiguous(PhantomData)
+    }
+}
+
+/// Decodes a message from one slice. Through tonic's buffer, each field would take several calls.
+pub struct Contiguous<T>(PhantomData<T>);
+
+impl<T: Message + Default> Decoder for Contiguous<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<T>, Status> {
+        let length = buffer.remaining();
+        let decoded = match buffer.chunk() {
+            whole if whole.len() == length => T::decode(whole),
+            _ => T::decode(buffer.copy_to_bytes(length)),
+        };
+        // The decoder may have left the bytes in the buffer.
+        buffer.advance(buffer.remaining());
+        decoded.map(Some).map_err(|error| Status::internal(format!("the message cannot be read: {error}")))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        settings()
     }
 }
 
@@ -64,14 +87,14 @@ impl<T: Message + Default + Send + 'static> Codec for Encoded<T> {
     type Encode = Bytes;
     type Decode = T;
     type Encoder = Self;
-    type Decoder = Self;
+    type Decoder = Contiguous<T>;
 
     fn encoder(&mut self) -> Self {
         Self::default()
     }
 
-    fn decoder(&mut self) -> Self {
-        Self::default()
+    fn decoder(&mut self) -> Contiguous<T> {
+        Contiguous(PhantomData)
     }
 }
 
@@ -83,19 +106,6 @@ impl<T> Encoder for Encoded<T> {
         buffer.reserve(item.len());
         buffer.put(item);
         Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        settings()
-    }
-}
-
-impl<T: Message + Default> Decoder for Encoded<T> {
-    type Item = T;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<T>, Status> {
-        T::decode(buffer).map(Some).map_err(|error| Status::internal(format!("an answer cannot be read: {error}")))
     }
 
     fn buffer_settings(&self) -> BufferSettings {

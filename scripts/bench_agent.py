@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Measures an agent, from outside, and prints one table. Started by scripts/bench.sh after bench_sinks.py.
 
-The destination is away: what is measured is what the agent does until records are durable on its disk.
+Mostly the destination is away: what is measured is what the agent does until records are durable on its disk. The last
+figure is of a destination that is back: how late fresh records come while the agent sends what waited.
 """
 
+import json
 import os
 import re
 import shutil
 import sys
 import time
+import urllib.request
 
 from bench import PROGRAM, RECORDS, Logboom, free_port, load, table
 
@@ -69,6 +72,15 @@ def measure_put():
     return figures
 
 
+def await_waiting(agent, holds, seconds, problem):
+    """Waits until `holds` is true of the number of records that wait in the agent. Ends the program otherwise."""
+    until = time.monotonic() + seconds
+    while not holds(agent.metric("logboom_agent_waiting_records")):
+        if time.monotonic() > until:
+            sys.exit(f"{problem}: {agent.get('/healthz')[1].decode()}")
+        time.sleep(0.02)
+
+
 def measure_file():
     """A file of lines that is there at the start, until its last line is in the queue."""
     agent = Agent()
@@ -80,11 +92,7 @@ def measure_file():
     agent.options = ["--file", str(file)]
     begun = time.monotonic()
     agent.start()
-    until = begun + 120
-    while agent.metric("logboom_agent_waiting_records") < lines:
-        if time.monotonic() > until:
-            sys.exit(f"the agent did not read {file} in time: {agent.get('/healthz')[1].decode()}")
-        time.sleep(0.02)
+    await_waiting(agent, lambda records: records >= lines, 120, f"the agent did not read {file} in time")
     seconds = time.monotonic() - begun
     figures = {
         "a file of 1 kB lines, MB/s": [FILE_BYTES / seconds / 1e6],
@@ -95,8 +103,47 @@ def measure_file():
     return figures
 
 
+def seconds_until_found(agent, center, message, until):
+    """Puts one record into the agent, and looks for it at the destination."""
+    body = json.dumps({"service": "fresh", "message": message}).encode()
+    put = urllib.request.Request(f"http://127.0.0.1:{agent.port}/put", body, {"content-type": "application/json"})
+    begun = time.monotonic()
+    urllib.request.urlopen(put, timeout=30).read()
+    while time.monotonic() < until:
+        if message in center.get("/api/v1/logs", query="service:fresh", limit=100)[1].decode():
+            return time.monotonic() - begun
+        time.sleep(0.02)
+    sys.exit(f"the record {message!r} did not come to the destination")
+
+
+def measure_fresh():
+    """Fresh records while the agent sends what waited, to a Logboom that is back.
+
+    The first is put after the first delivery. Before that, the agent does not know that its destination is back.
+    """
+    center = Logboom()
+    agent = Agent(to=f"http://127.0.0.1:{center.grpc}")
+    agent.start()
+    load(agent, "http", "--records", 2 * RECORDS, url=f"http://127.0.0.1:{agent.port}/")
+    center.start()
+    begun = time.monotonic()
+    problem = "the agent delivers nothing to a destination that is back"
+    await_waiting(agent, lambda records: records < 2 * RECORDS, 60, problem)
+    late = []
+    while agent.metric("logboom_agent_waiting_records") > 0:
+        late.append(seconds_until_found(agent, center, f"fresh record {len(late)}", begun + 300))
+    seconds = time.monotonic() - begun
+    agent.remove()
+    center.stop()
+    shutil.rmtree(center.folder)
+    return {
+        f"{2 * RECORDS:,} records that waited, records/s": [2 * RECORDS / seconds],
+        f"… the latest of {len(late)} fresh records came after, s": [max(late, default=float("nan"))],
+    }
+
+
 def main():
-    table("agent", measure_idle() | measure_put() | measure_file(), ["Logboom"])
+    table("agent", measure_idle() | measure_put() | measure_file() | measure_fresh(), ["Logboom"])
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ use leptos::server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 #[cfg(feature = "ssr")]
+use model::access_views::{KeyView, SessionView, UserView};
+#[cfg(feature = "ssr")]
 use model::api::{
     CanaryView, ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LedgerSummaryView,
-    LogsPage, PartAsideView, PatternsView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
+    LogsPage, PartAsideView, PatternsView, RedactionRuleView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,87 @@ pub trait Backend: Send + Sync {
 
     /// The number of records on the first page.
     fn recent(&self) -> usize;
+
+    /// What the user of the current request is and may do.
+    fn access(&self) -> AccessNote;
+
+    /// Lists people, keys and sessions, for these parameters of the page; for admins only.
+    async fn access_lists(&self, parameters: &str) -> Result<AccessLists, BackendError>;
+}
+
+/// Who looks at a page, and which actions it offers. The default offers none. The server checks each action again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccessNote {
+    /// The name of the user who has logged in.
+    pub user: Option<String>,
+    pub may_edit: bool,
+    pub may_admin: bool,
+    /// Everybody who reaches the server may do everything, beyond the local machine.
+    pub is_open: bool,
+}
+
+/// People, keys and sessions, and the outcome of the admin's last action.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Default)]
+pub struct AccessLists {
+    /// The name of the user who looks at the page.
+    pub user: Option<String>,
+    pub people: Vec<UserView>,
+    pub keys: Vec<KeyView>,
+    pub sessions: Vec<SessionView>,
+    /// The names of the doors that a key can be limited to.
+    pub doors: Vec<&'static str>,
+    pub done: Option<AccessDone>,
+    /// Why the last form was refused.
+    pub error: Option<String>,
+}
+
+/// An action that an admin has completed, with the name that it was about.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessDone {
+    pub action: AccessAction,
+    pub name: String,
+}
+
+/// The actions of the page Access.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessAction {
+    PersonAdded,
+    PersonChanged,
+    PasswordSet,
+    PersonRemoved,
+    KeyRevoked,
+    SessionRevoked,
+}
+
+#[cfg(feature = "ssr")]
+impl AccessAction {
+    const ALL: [Self; 6] = [
+        Self::PersonAdded,
+        Self::PersonChanged,
+        Self::PasswordSet,
+        Self::PersonRemoved,
+        Self::KeyRevoked,
+        Self::SessionRevoked,
+    ];
+
+    /// The action in the page's URL.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PersonAdded => "person-added",
+            Self::PersonChanged => "person-changed",
+            Self::PasswordSet => "password-set",
+            Self::PersonRemoved => "person-removed",
+            Self::KeyRevoked => "key-revoked",
+            Self::SessionRevoked => "session-revoked",
+        }
+    }
+
+    pub fn read(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.code() == code)
+    }
 }
 
 /// Losses of the store, and the server's tasks.
@@ -79,8 +162,14 @@ pub struct Losses {
     pub has_archive: bool,
     /// Why the last form of a replay was refused.
     pub replay_error: Option<String>,
+    /// The redaction rules.
+    pub redactions: Vec<RedactionRuleView>,
     /// The long-running tasks of the server.
     pub tasks: Vec<TaskView>,
+    /// Whether the user may change something; without it no form is shown.
+    pub may_edit: bool,
+    /// Whether the user may manage access.
+    pub may_admin: bool,
     /// The outcome of the user's last action.
     pub done: Option<Done>,
 }
@@ -191,6 +280,8 @@ pub enum BackendErrorClass {
     Invalid,
     /// There is no such record.
     NotFound,
+    /// The user may not do this.
+    Forbidden,
     /// The server has reached a limit; a retry may succeed.
     Overloaded,
     /// The store cannot be reached; a retry may succeed.

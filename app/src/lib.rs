@@ -14,12 +14,15 @@
 // Code that runs only in the browser is still compiled and tested for the server.
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 
+mod access_note;
 pub mod backend;
 mod components;
 mod effect;
 mod live;
 pub mod pages;
 mod preferences;
+#[cfg(feature = "ssr")]
+mod request;
 #[cfg(feature = "ssr")]
 mod router;
 mod server_functions;
@@ -31,6 +34,8 @@ mod title;
 
 pub use pages::App;
 #[cfg(feature = "ssr")]
-pub use router::{Dashboard, dashboard};
+pub use request::{Secure, request_extension};
+#[cfg(feature = "ssr")]
+pub use router::{Dashboard, Listed, dashboard, listed};
 #[cfg(feature = "ssr")]
 pub use shell::{SitePath, shell};

@@ -54,21 +54,34 @@ impl Preferences {
     /// Reads them from the current request, or from the page during hydration.
     #[cfg(feature = "ssr")]
     pub(crate) fn from_request() -> Self {
-        use http::{header, request::Parts};
-        let Some(parts) = use_context::<Parts>() else { return Self::default() };
-        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(parts) = use_context::<http::request::Parts>() else { return Self::default() };
+        let (preferences, changed) = Self::of(&parts.headers, parts.uri.query().unwrap_or_default());
+        if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+            changed.into_iter().for_each(|cookie| response.append_header(http::header::SET_COOKIE, cookie));
+        }
+        preferences
+    }
+
+    /// Reads them from a request. Also returns the cookies that keep a choice made by its query.
+    #[cfg(feature = "ssr")]
+    pub(crate) fn of(headers: &http::HeaderMap, query: &str) -> (Self, Vec<http::HeaderValue>) {
+        use http::header;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let cookies = text(header::COOKIE);
-        let asked = parts.uri.query().unwrap_or_default();
-        let theme = parameter(asked, "theme").and_then(Theme::read);
-        let language = parameter(asked, "language").and_then(Language::read);
-        remember(THEME_COOKIE, theme.map(Theme::attribute));
-        remember(LANGUAGE_COOKIE, language.map(Language::code));
-        Self {
+        let theme = parameter(query, "theme").and_then(Theme::read);
+        let language = parameter(query, "language").and_then(Language::read);
+        let preferences = Self {
             theme: theme.or_else(|| cookie(cookies, THEME_COOKIE).and_then(Theme::read)).unwrap_or_default(),
             language: language
                 .or_else(|| cookie(cookies, LANGUAGE_COOKIE).and_then(Language::read))
                 .unwrap_or_else(|| Language::accepted(text(header::ACCEPT_LANGUAGE))),
-        }
+        };
+        let chosen = [(THEME_COOKIE, theme.map(Theme::attribute)), (LANGUAGE_COOKIE, language.map(Language::code))];
+        let changed = chosen.into_iter().filter_map(|(name, value)| {
+            let text = cookie_text(name, value?);
+            http::HeaderValue::from_str(&text).ok()
+        });
+        (preferences, changed.collect())
     }
 
     #[cfg(not(feature = "ssr"))]
@@ -79,15 +92,6 @@ impl Preferences {
             theme: Theme::read(&attribute("data-theme")).unwrap_or_default(),
             language: Language::read(&attribute("lang")).unwrap_or_default(),
         }
-    }
-}
-
-/// Adds the cookie to the response.
-#[cfg(feature = "ssr")]
-fn remember(name: &str, value: Option<&str>) {
-    let (Some(value), Some(response)) = (value, use_context::<leptos_axum::ResponseOptions>()) else { return };
-    if let Ok(value) = http::HeaderValue::from_str(&cookie_text(name, value)) {
-        response.append_header(http::header::SET_COOKIE, value);
     }
 }
 

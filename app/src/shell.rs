@@ -4,24 +4,31 @@ use http::{HeaderValue, header};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
-use crate::{pages::App, preferences::Preferences, texts::texts_of, title::title_of};
+use crate::{backend::AccessNote, pages::App, preferences::Preferences, texts::texts_of, title::title_of};
 
 /// The base path of the dashboard's files, without a trailing slash; provided by the server in the context. It
 /// contains a hash of the files, so that browsers can cache them forever. Empty: the files have their plain names.
 #[derive(Debug, Clone, Default)]
 pub struct SitePath(pub String);
 
-/// Renders the document, with theme and language of the request, so that the first paint is correct.
+/// Renders the document, with theme and language of the request, so that the first paint is correct, and with what the
+/// user may do.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     restrict_content();
     let preferences = Preferences::from_request();
+    let note = AccessNote::from_request();
     let SitePath(root) = use_context().unwrap_or_default();
     let address = use_context::<http::request::Parts>().map(|parts| parts.uri).unwrap_or_default();
     let title = title_of(address.path(), address.query().unwrap_or_default(), texts_of(preferences.language));
     let style = format!("{root}/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
-        <html lang=preferences.language.code() data-theme=preferences.theme.attribute()>
+        <html
+            lang=preferences.language.code()
+            data-theme=preferences.theme.attribute()
+            data-user=note.user.clone()
+            data-may=note.rights()
+        >
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />

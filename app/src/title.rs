@@ -17,6 +17,7 @@ pub(crate) fn title_of(path: &str, query: &str, t: &Texts) -> String {
         "/" | "/dashboard" => &search,
         "/overview" => t.place_overview,
         "/system" => t.place_system,
+        "/system/access" => t.place_access,
         "/connect" => t.place_connect,
         _ => t.not_found_title,
     };
@@ -46,6 +47,7 @@ mod tests {
         assert_eq!(title("/", ""), "Logboom");
         assert_eq!(title("/", "q=level%3Aerror&range=1h"), "level:error · Logboom");
         assert_eq!(title("/system", "q=x"), "System · Logboom");
+        assert_eq!(title("/system/access", ""), "Access · Logboom");
         assert_eq!(title("/nowhere", ""), format!("{} · Logboom", texts_of(Language::English).not_found_title));
     }
 }

@@ -104,7 +104,7 @@ test('a server that is killed while it archives leaves no half day, and archives
       return ((await answer.json()) as { count: number }).count === days.length * 3000;
     });
     await program.stop();
-    program.add('--archive', url(program), '--archive-every', '1s');
+    program.add('--archive', url(program), '--archive-every', '1s', '--archive-grace', '0s');
 
     const files = () => (existsSync(folder(program)) ? readdirSync(folder(program), { recursive: true }) : []) as string[];
     for (let kill = 1; kill <= 3; kill += 1) {

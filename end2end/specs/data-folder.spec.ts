@@ -44,7 +44,8 @@ for (const [, reader, code] of examples) {
 test('check finds a folder good, and says which part is damaged', async () => {
   expect(await program.run('logboom', 'check')).toContain('are good');
   const copy = program.file('copy');
-  cpSync(program.file('data'), copy, { recursive: true });
+  // Node.js copies no sockets.
+  cpSync(program.file('data'), copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
   const part = readdirSync(join(copy, 'parts'), { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('.parquet'))!;
   // The file starts with `PAR1`, followed by column data.
   writeSync(openSync(join(copy, 'parts', part), 'r+'), 'damage, no doubt of it', 40);

@@ -43,14 +43,16 @@ test('a page whose code cannot be loaded is opened from the server', async ({ ex
 test('what was split off one version is not given to a page of another', async ({ api, page }) => {
   const loaded: string[] = [];
   page.on('response', (response) => loaded.push(new URL(response.url()).pathname));
+  // The code of the page may arrive after the frame is hydrated.
+  const arrived = page.waitForResponse((response) => response.url().includes('/split_system_page'));
   await page.goto('/system');
   await expect(page.locator(hydrated)).toBeAttached();
-  const split = loaded.find((path) => path.includes('/split_system_page'));
+  const split = new URL((await arrived).url()).pathname;
   expect(split).toMatch(/^\/v\/[0-9a-f]+\/pkg\//);
   const of = (path: string) => page.context().request.get(`${api.url}${path}`);
-  expect((await of(split ?? '')).status()).toBe(200);
+  expect((await of(split)).status()).toBe(200);
   const other = (path: string) => path.replace(/^\/v\/[0-9a-f]+/, '/v/0123456789abcdef');
-  expect((await of(other(split ?? ''))).status()).toBe(404);
+  expect((await of(other(split))).status()).toBe(404);
   // Other files exist under any version.
   const main = loaded.find((path) => path.endsWith('/logboom.js'));
   expect((await of(other(main ?? ''))).status()).toBe(200);

@@ -82,6 +82,8 @@ test('datagrams wait for the replacement of a worker that was killed (all stored
   const [killed] = workers();
   process.kill(killed!, 'SIGKILL');
   await until('it has ended', async () => !isRunning(killed!), 10, 1);
+  // A connection that it had is reset, and the next call may be on it.
+  await until('calls are answered', async () => api.get('/readyz').then(({ ok }) => ok, () => false));
   const service = unique('killed');
   await expectStored(service, await send(service, 24));
   await allReady();

@@ -1,6 +1,6 @@
 //! Chooses the queue and the store by URL scheme: the one place where engines meet.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use pipeline::{
@@ -112,6 +112,57 @@ pub(crate) async fn open(
         _ => postgres(&options.store, retention, supervisor).await.context("the store")?,
     };
     Ok(Engines::new(queue, store, files))
+}
+
+/// The documents of a store, for commands that work without a server.
+pub(crate) struct OpenDocuments {
+    pub documents: Arc<dyn Documents>,
+    /// Kept open as long as the documents.
+    _store: Option<Arc<dyn LogStore>>,
+}
+
+/// How long a command waits for the database.
+const DATABASE: Duration = Duration::from_secs(30);
+/// A command ends long before.
+#[cfg(feature = "timescale")]
+const NO_UPKEEP: Duration = Duration::from_secs(365 * 86_400);
+
+impl OpenDocuments {
+    /// Those in a data folder that no server uses.
+    ///
+    /// # Errors
+    /// As [`engine_embedded::open_documents`].
+    pub(crate) async fn in_folder(data: &Path) -> pipeline::Result<Self> {
+        let documents = engine_embedded::open_documents(data).await?;
+        Ok(Self { documents: Arc::new(Formatted::new(documents)), _store: None })
+    }
+
+    /// Those in the database of a `--store`. Servers may be using it.
+    ///
+    /// # Errors
+    /// The database does not answer, or refuses the connection.
+    pub(crate) async fn in_database(url: &str) -> anyhow::Result<Self> {
+        if Choice::of("--store", url)? != Choice::Postgres {
+            bail!("--store embedded is in the data folder; name it by --data");
+        }
+        let Ok(opened) = tokio::time::timeout(DATABASE, database(url)).await else {
+            bail!("--store: the database does not answer within {} s; check its address", DATABASE.as_secs());
+        };
+        let store = opened.context("--store")?;
+        Ok(Self { documents: Arc::new(Formatted::new(store.documents())), _store: Some(store) })
+    }
+}
+
+/// A store that changes nothing by itself.
+#[cfg(feature = "timescale")]
+async fn database(url: &str) -> anyhow::Result<Arc<dyn LogStore>> {
+    let options = engine_timescale::Options { upkeep_pause: NO_UPKEEP, ..engine_timescale::Options::default() };
+    Ok(engine_timescale::connect(url, options).await?)
+}
+
+#[cfg(not(feature = "timescale"))]
+async fn database(_: &str) -> anyhow::Result<Arc<dyn LogStore>> {
+    bail!("this program was built without PostgreSQL; build it with --features timescale, or use --data")
 }
 
 /// Reads the documents of `--config-dir`.

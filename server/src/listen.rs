@@ -4,20 +4,23 @@
 //! one takes a slot before it accepts, and sizes the window of a connection by the number of open ones. hyper and
 //! hyper-util do the rest in either case.
 
-use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderValue, Request, StatusCode, Version, header},
+    http::{HeaderValue, Request, StatusCode, Version, header, request::Parts},
     response::Response,
 };
 use futures::FutureExt as _;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulConnection, GracefulShutdown},
+    },
 };
 use metrics::gauge;
 use pipeline::Supervisor;
@@ -25,16 +28,24 @@ use rustix::net::sockopt;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt as _;
 use wire::gathered::Gathered;
 
-use crate::{callers::Callers, http::problem};
+use crate::{
+    callers::Callers,
+    gate::{self, Decision, Gate, Peer},
+    http::{problem, write},
+    tls::{Opened, Tls, Validity},
+};
 
 /// The timeout of a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long calls in flight may still take when the certificate of their client no longer counts.
+const LAST: Duration = Duration::from_secs(5);
 /// TCP keep-alive: the idle time before the first probe, the number of probes, and their interval.
 const ALIVE_AFTER: Duration = Duration::from_secs(60);
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -148,12 +159,26 @@ pub(crate) struct Listener {
     port: Port,
     router: Router,
     callers: Arc<Callers>,
+    gate: Arc<Gate>,
+    tls: Option<Tls>,
 }
 
 impl Listener {
-    /// As [`Port::new`]; `callers` checks every call.
-    pub(crate) fn new(listener: TcpListener, router: Router, callers: Arc<Callers>, max_connections: usize) -> Self {
-        Self { port: Port::new(listener, max_connections), router, callers }
+    /// As [`Port::new`]; `callers` and then `gate` check every call.
+    pub(crate) fn new(
+        listener: TcpListener,
+        router: Router,
+        callers: Arc<Callers>,
+        gate: Arc<Gate>,
+        max_connections: usize,
+    ) -> Self {
+        Self { port: Port::new(listener, max_connections), router, callers, gate, tls: None }
+    }
+
+    /// Speaks TLS alone, if there is a certificate.
+    pub(crate) fn with_tls(mut self, tls: Option<&Tls>) -> Self {
+        self.tls = tls.cloned();
+        self
     }
 
     /// As [`Port::address`].
@@ -174,25 +199,56 @@ impl Listener {
     async fn accept(&self, connections: &GracefulShutdown, end: &End) {
         while let Some((stream, peer, slot)) = self.port.accept(&end.accepting).await {
             let (builder, router, watcher) = (builder(self.port.open()), self.router.clone(), connections.watcher());
-            let (callers, end) = (Arc::clone(&self.callers), end.clone());
+            let (callers, gate) = (Arc::clone(&self.callers), Arc::clone(&self.gate));
+            let (tls, end) = (self.tls.clone(), end.clone());
             tokio::spawn(async move {
                 // Browsers open connections that they may never use.
-                let begun = tokio::select! {
+                let opened = tokio::select! {
                     biased;
-                    begins = protocol_begins(&stream) => begins,
-                    () = end.serving.cancelled() => false,
+                    opened = open(stream, tls.as_ref()) => opened,
+                    () = end.serving.cancelled() => None,
                 };
-                if begun {
-                    let service = service(router, callers, &stream, peer, end.accepting);
-                    let stream = TokioIo::new(Gathered::new(stream));
+                if let Some(opened) = opened {
+                    let service = service(router, callers, gate, &opened, peer, end.accepting);
+                    let validity = opened.validity;
+                    let stream = TokioIo::new(Gathered::new(opened.stream));
                     let connection = builder.serve_connection(stream, service_fn(service)).into_owned();
-                    if let Err(error) = watcher.watch(connection).await {
+                    if let Err(error) = served(connection, &end.serving, &validity).await {
                         tracing::debug!(%peer, %error, "connection ended");
                     }
                 }
-                drop(slot);
+                drop((watcher, slot));
             });
         }
+    }
+}
+
+/// Serves a connection until its client ends it; or, after its calls, until the end of the server or of the client's
+/// certificate.
+async fn served<C: GracefulConnection>(
+    connection: C,
+    serving: &CancellationToken,
+    validity: &Validity,
+) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        served = connection.as_mut() => return served,
+        () = serving.cancelled() => {}
+        () = validity.ended() => {
+            connection.as_mut().graceful_shutdown();
+            // Streams do not end by themselves.
+            return timeout(LAST, connection).await.unwrap_or(Ok(()));
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+/// Waits for the first bytes of a request, with TLS after the handshake; `None` if they do not come.
+async fn open(stream: TcpStream, tls: Option<&Tls>) -> Option<Opened> {
+    match tls {
+        Some(tls) => tls.open_http(stream, HEADER_TIMEOUT).await,
+        None => protocol_begins(&stream).await.then(|| Opened::plain(stream)),
     }
 }
 
@@ -239,21 +295,39 @@ fn builder(open: usize) -> auto::Builder<TokioExecutor> {
 fn service(
     router: Router,
     callers: Arc<Callers>,
-    stream: &TcpStream,
+    gate: Arc<Gate>,
+    opened: &Opened,
     peer: SocketAddr,
     leaving: CancellationToken,
 ) -> impl Fn(Request<Incoming>) -> futures::future::BoxFuture<'static, Result<Response, Infallible>> + Clone + use<> {
-    let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    let info = TcpConnectInfo { local_addr: opened.local_addr().ok(), remote_addr: Some(peer) };
+    let marks = opened.marks();
+    let connect = ConnectInfo(peer);
+    let peer = Peer {
+        source: gate::source(peer.ip(), info.local_addr),
+        certificate: opened.certificate.as_ref().map(|certificate| certificate.0.as_str().into()),
+        is_tls: opened.is_secure(),
+    };
+    let peer = Arc::new(peer);
     move |request: Request<Incoming>| -> futures::future::BoxFuture<'static, Result<Response, Infallible>> {
         let mut request = request.map(Body::new);
         let request_version = request.version();
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connect);
         request.extensions_mut().insert(info.clone());
-        let admission = match callers.admit(&request) {
+        marks.insert(request.extensions_mut());
+        let admission = match callers.admit(&request, gate.is_open()) {
             Ok(admission) => admission,
             Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),
         };
-        let answer = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
+        let (head, body) = request.into_parts();
+        // The plain session cookie does not count behind a proxy with TLS, as it does not with TLS of its own.
+        let peer = if !peer.is_tls && callers.is_proxied_https(&head.headers) {
+            Arc::new(Peer { is_tls: true, ..Peer::clone(&peer) })
+        } else {
+            Arc::clone(&peer)
+        };
+        let (router, gate) = (router.clone(), Arc::clone(&gate));
+        let answer = AssertUnwindSafe(admitted(router, gate, peer, head, body)).catch_unwind();
         let may_leave = (request_version < Version::HTTP_2).then(|| leaving.clone());
         Box::pin(async move {
             let answer = answer.await.unwrap_or_else(|_| Ok(panicked()));
@@ -265,6 +339,28 @@ fn service(
                 answer
             })
         })
+    }
+}
+
+/// Answers a call if its caller may make it.
+async fn admitted(
+    router: Router,
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    mut head: Parts,
+    mut body: Body,
+) -> Result<Response, Infallible> {
+    let admitted = match gate.decide(&mut head, &peer) {
+        Decision::Admitted => Ok(()),
+        Decision::Refused(answer) => Err(answer),
+        Decision::Unsure => gate.decide_fresh(&mut head, &peer).await,
+    };
+    match admitted {
+        Ok(()) => router.oneshot(Request::from_parts(head, body)).await,
+        Err(answer) => {
+            write::drain(head.version, &head.headers, &mut body).await;
+            Ok(*answer)
+        }
     }
 }
 
@@ -284,7 +380,7 @@ mod tests {
 
     async fn listener(router: Router) -> Listener {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        Listener::new(listener, router, Arc::default(), 4)
+        Listener::new(listener, router, Arc::default(), Arc::new(Gate::open()), 4)
     }
 
     fn close(end: &End) {

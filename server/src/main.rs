@@ -2,6 +2,7 @@
 //!
 //! The one place where the engines, the pipeline, the doors and the dashboard meet.
 
+mod admin_socket;
 mod agent;
 mod announce;
 mod archiving;
@@ -15,6 +16,7 @@ mod export;
 mod fallback;
 mod files;
 mod forwarding;
+mod gate;
 mod grpc;
 mod http;
 mod listen;
@@ -31,6 +33,7 @@ mod tasks;
 mod telemetry;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod workers;
 
 use std::process::ExitCode;
@@ -93,6 +96,10 @@ fn main() -> ExitCode {
         Command::Replay(options) => runtime.block_on(commands::replay::run(&options)).inspect_err(print_error),
         Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
         Command::Ledger(options) => runtime.block_on(commands::ledger::run(&options)).inspect_err(print_error),
+        Command::Key(options) => runtime.block_on(commands::key::run(&options)).inspect_err(print_error),
+        Command::User(options) => runtime.block_on(commands::user::run(&options)).inspect_err(print_error),
+        Command::Session(options) => runtime.block_on(commands::session::run(&options)).inspect_err(print_error),
+        Command::Redaction(command) => runtime.block_on(commands::redaction::run(&command)).inspect_err(print_error),
         Command::Archive(command) => runtime.block_on(commands::archive::run(&command)).inspect_err(print_error),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
     };

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use access::{Access, Secret};
 use anyhow::Context as _;
 use pipeline::{
     Supervisor,
@@ -20,21 +21,21 @@ use reading::{Figures, Letters, Losses, Parts, Reader, Transfer, Views};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    announce,
+    admin_socket::AdminSocket,
+    announce::{self, Notice},
     archiving::{self, Archiving, Days},
     canary::Canary,
-    config::ServeOptions,
+    config::{AdminOptions, ServeOptions, read_secret},
     dashboard::Reading,
     engines,
     engines::Engines,
-    fallback::with_fallbacks,
-    forwarding, grpc, http,
+    forwarding, gate, grpc, http,
     listen::End,
-    listeners::{Listeners, Routers},
+    listeners::{self, Listeners, Routers, Serving},
     shutdown,
     site::{self, Site},
     sockets::Sockets,
-    state::{ForwardingState, LossesState, ReadingState},
+    state::{AccessState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState},
     systemd, telemetry,
     workers::Worker,
 };
@@ -44,9 +45,13 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long a worker that accepts no new connections still serves the open ones.
 const LEAVING: Duration = Duration::from_secs(1);
 
+/// The user whom `--admin-password-file` creates.
+const ADMIN: &str = "admin";
+
 /// Serves until a signal, then drains.
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     options.archive.check(&options.retention)?;
+    listeners::check(&options.receive)?;
     let metrics = telemetry::metrics(options.workers.worker)?;
     let (worker, sockets) = match options.workers.worker {
         None => (None, Sockets::default()),
@@ -65,11 +70,23 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let definitions = forwarding::definitions(&options.sinks.sinks, &sinks)?;
     let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
     let store_id = follow::store_id(&*documents).await?;
+    let access_options = access::Options {
+        posture: options.access.posture(&options.receive),
+        anonymous: options.access.anonymous.clone(),
+        clock: Clock::system(),
+    };
+    let access_stop = CancellationToken::new();
+    let access = Access::open(Arc::clone(&documents), access_options, &supervisor, access_stop.clone()).await?;
+    ensure_admin(&options.admin, &access).await?;
 
     let slack = engines::queue_slack(&options.engines)?;
     let loss_ledger = LossLedger::new(Arc::clone(&queue), slack, Clock::system());
     let ledger_keeper = loss_ledger::Keeper::start(loss_ledger.clone(), Arc::clone(&documents), &supervisor);
-    let ingest_options = ingest_options(&options, &supervisor, store_id.clone(), loss_ledger.clone());
+    let redaction = options.receive.redaction.build()?;
+    let ingest_options = IngestOptions {
+        redaction: redaction.clone(),
+        ..ingest_options(&options, &supervisor, store_id.clone(), loss_ledger.clone())
+    };
     let ingest = Ingest::start(Arc::clone(&queue), ingest_options);
     let hub_stop = CancellationToken::new();
     let live_options =
@@ -116,7 +133,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let listening =
         options.receive.listen.addresses().chain(options.receive.streams.doors.addresses()).collect::<Vec<_>>();
     let archived = options.archive.archive.clone().map(|location| Days::new(location, &options.engines.data));
-    let restoring = forwarding::Restoring { queue: Arc::clone(&queue), archive: archived };
+    let restoring =
+        forwarding::Restoring { queue: Arc::clone(&queue), archive: archived, redaction: redaction.clone() };
     let replays = forwarding::start_replays(&definitions, restoring, &store_id, &follow_options)?;
     let followers = forwarding::start(definitions, &store_id, &listening, &follow_options).await?;
     let archiving = Archiving::start(
@@ -133,12 +151,21 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let reading = ReadingState { reader: reader.clone(), views, transfer, live: Arc::clone(&live), recent };
     let losses = LossesState { ledger, letters, parts, canary: Arc::clone(&canary) };
     let forwarding = ForwardingState { followers: Arc::clone(&followers), replays: Arc::clone(&replays), clock };
+    let site_path = app::SitePath(format!("/v/{}", site.version()));
+    let entrance = EntranceState {
+        access: access.clone(),
+        site: site_path.clone(),
+        is_public_https: options.receive.listen.has_https_url(),
+    };
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
         reading: reading.clone(),
         figures: http::FiguresState { figures: figures.clone(), live: Arc::clone(&live) },
         losses: losses.clone(),
         forwarding: forwarding.clone(),
+        access: AccessState { access: access.clone() },
+        entrance,
+        redaction: RedactionState { reader: reader.clone(), redaction: redaction.clone(), site: site_path.clone() },
         health: http::HealthState {
             queue: Arc::clone(&queue),
             store: store.clone(),
@@ -148,13 +175,14 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         },
     };
     let doors_known = Arc::new(OnceLock::new());
-    let site_path = app::SitePath(format!("/v/{}", site.version()));
     let dashboard = app::dashboard(
         Arc::new(Reading {
             reading,
             figures,
             losses,
             forwarding,
+            redaction,
+            access: access.clone(),
             supervisor: supervisor.clone(),
             doors: Arc::clone(&doors_known),
             patience: options.search_patience,
@@ -163,23 +191,23 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         options.receive.listen.listen,
     );
     let end = End::default();
+    // An embedded engine holds the lock of the data folder.
+    let has_folder = options.engines.queue == "embedded" || options.engines.store == "embedded";
+    let start_socket = || AdminSocket::start(&options.engines.data, access.clone(), &supervisor, end.accepting.clone());
+    let admin_socket = has_folder.then(start_socket).flatten();
     let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let otlp_routes = http::otlp_routes(state.ingest.clone());
-    let router = http::routes(state)
-        .merge(site::routes(Arc::clone(&site)))
-        .merge(dashboard.routes.layer(axum::middleware::from_fn(http::write::handshake)));
-    let router = with_fallbacks(router, grpc_routes.clone(), Some(dashboard.not_found));
-
-    let mut listeners = Listeners::start(
-        &options.receive,
-        &sockets,
-        Routers { main: router, grpc: grpc_routes, otlp: otlp_routes },
+    let pages = gate::pages(dashboard.routes, &dashboard.listed)
+        .layer(axum::middleware::from_fn(http::write::handshake))
+        .unless("/", http::write::is_client);
+    let routes = http::routes(state).merge(site::routes(Arc::clone(&site))).merge(pages);
+    let serving = Serving {
+        routers: Routers::new(routes, grpc_routes, otlp_routes, Some(dashboard.not_found)),
+        access: access.clone(),
+        ingest: &ingest,
         keep_packets,
-        &ingest,
-        &supervisor,
-        &end,
-    )
-    .await?;
+    };
+    let mut listeners = Listeners::start(&options.receive, &sockets, serving, &supervisor, &end).await?;
     let addresses = &listeners.addresses;
     let _ = doors_known.set(addresses.of_doors());
     if let Some(every) = options.canary.canary {
@@ -188,11 +216,17 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     }
     let (queue_name, store_name) = (queue.status().engine, store.status().engine);
     tracing::info!(address = %addresses.main, queue = queue_name, store = store_name, site = site.version(), "ready");
-    let announcement = announce::text(&options, addresses, &queue_name, &store_name);
+    let notice = Notice::new(access.clone(), Arc::clone(&listeners.gate), &options.receive, addresses);
+    let announcement = announce::text(&options, addresses, &queue_name, &store_name, &notice.now().await);
+    // Of several workers, the first one repeats it.
+    if options.workers.worker.is_none_or(|number| number == 1) {
+        notice.clone().keep(&supervisor, &end.accepting);
+    }
     match &worker {
         Some(worker) => worker.ready(announcement),
         None => {
             announce::print(&announcement, &options);
+            notice.log().await;
             systemd::ready();
             tokio::spawn(systemd::watchdog());
         }
@@ -212,16 +246,21 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     live.close();
     end.serving.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
+        if let Some(socket) = admin_socket {
+            socket.close().await;
+        }
         listeners.ended().await;
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
         audit_stop.cancel();
         let _ = auditing.await;
+        access_stop.cancel();
         tokio::join!(followers.close(), replays.close(), archiving.close(), ledger_keeper.close());
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off unanswered");
+        access_stop.cancel();
     }
     let closed = tokio::time::timeout(DRAIN, async {
         queue.close().await;
@@ -231,6 +270,17 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         tracing::warn!("the engines did not close in time; the next start recovers");
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes the first admin from the file of the options.
+async fn ensure_admin(options: &AdminOptions, access: &Access) -> anyhow::Result<()> {
+    let Some(path) = &options.admin_password_file else { return Ok(()) };
+    let password = Secret(read_secret("--admin-password-file", path)?);
+    let is_new = access.users().ensure_admin(ADMIN, password).await;
+    if is_new.with_context(|| format!("--admin-password-file {}", path.display()))? {
+        tracing::info!("the user {ADMIN} was created with the password of --admin-password-file");
+    }
     Ok(())
 }
 

@@ -14,7 +14,24 @@ pub(crate) struct DoorAddresses {
     pub(crate) syslog: Option<SocketAddr>,
     pub(crate) gelf: Option<SocketAddr>,
     pub(crate) fluent: Option<SocketAddr>,
+    /// Whether gRPC and OTLP are over TLS. The other doors here are without.
+    pub(crate) tls: bool,
 }
+
+/// What a snippet for HTTP has instead if the page is at an origin with https, besides that origin.
+const WITH_HTTPS: [(&str, &str); 2] = [
+    ("host: '127.0.0.1', port: 3000,", "host: '127.0.0.1', port: 3000, ssl: true,"),
+    ("serverport=\"3000\"", "serverport=\"3000\" usehttps=\"on\""),
+];
+
+/// What a snippet for gRPC and OTLP has instead with TLS.
+const WITH_TLS: [(&str, &str); 5] = [
+    ("http://127.0.0.1:4317", "https://127.0.0.1:4317"),
+    ("http://127.0.0.1:4318", "https://127.0.0.1:4318"),
+    (", insecure=True", ""),
+    ("address: '127.0.0.1:4317'", "address: 'https://127.0.0.1:4317'"),
+    ("get_by_endpoint(\"127.0.0.1:4317\")", "get_by_endpoint(\"127.0.0.1:4317\", ssl=True)"),
+];
 
 /// The default address of the dashboard and the HTTP doors in the files.
 const MAIN: (&str, u16) = ("127.0.0.1", 3000);
@@ -78,7 +95,11 @@ pub(crate) fn snippets(origin: &str, doors: &DoorAddresses) -> Vec<SnippetView> 
         PortMapping { port: 24224, address: doors.fluent.map(own), option: "--fluent-listen" },
     ];
     let described = |snippet: &Snippet| {
-        let (text, needs) = with_addresses(snippet.text.trim_end(), origin, &mappings);
+        let http = if origin.starts_with("https://") { &WITH_HTTPS[..] } else { &[] };
+        let grpc = if doors.tls { &WITH_TLS[..] } else { &[] };
+        let plain = snippet.text.trim_end().to_owned();
+        let text = http.iter().chain(grpc).fold(plain, |text, (plain, secure)| text.replace(plain, secure));
+        let (text, needs) = with_addresses(&text, origin, &mappings);
         SnippetView { name: snippet.name.to_owned(), title: snippet.title.to_owned(), text, needs }
     };
     SNIPPETS.iter().map(described).collect()
@@ -167,6 +188,31 @@ mod tests {
         assert!(logger.contains("--server logs --port 7002") && needs.is_none(), "{logger}");
         let (_, needs) = text(origin, &doors, "gelf-python");
         assert_eq!(needs.as_deref(), Some("--gelf-listen 127.0.0.1:12201"));
+    }
+
+    #[test]
+    fn with_tls_no_snippet_sends_in_the_open() {
+        let doors = DoorAddresses {
+            grpc: Some("10.0.0.1:7001".parse().unwrap()),
+            otlp: Some("10.0.0.1:7002".parse().unwrap()),
+            tls: true,
+            ..DoorAddresses::default()
+        };
+        for snippet in snippets("https://logs.example.com", &doors) {
+            assert!(!snippet.text.contains("http://") && !snippet.text.contains("insecure"), "{}", snippet.text);
+        }
+        for (name, part) in [
+            ("winston", "address: 'https://10.0.0.1:7001'"),
+            ("tracing", "https://10.0.0.1:7001"),
+            ("opentelemetry-python", "endpoint=\"https://10.0.0.1:7001\")"),
+            ("opentelemetry-node", "https://10.0.0.1:7002/v1/logs"),
+            ("grpc-python", "get_by_endpoint(\"10.0.0.1:7001\", ssl=True)"),
+            ("winston-http", "host: 'logs.example.com', port: 443, ssl: true"),
+            ("rsyslog-elasticsearch", "serverport=\"443\" usehttps=\"on\""),
+        ] {
+            let (text, _) = text("https://logs.example.com", &doors, name);
+            assert!(text.contains(part), "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ use tokio::net::{TcpListener, UdpSocket};
 pub(crate) const HTTP: &str = "HTTP";
 pub(crate) const GRPC: &str = "gRPC";
 pub(crate) const OTLP: &str = "OTLP over HTTP";
+/// The name of the listener that sends browsers to https.
+pub(crate) const REDIRECT: &str = "redirect";
 
 /// A bound socket, under the name by which a worker finds it.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use pipeline::{follow::Followers, live::LiveHub, replay::Replays};
+use access::Access;
+use pipeline::{follow::Followers, live::LiveHub, redact::Redaction, replay::Replays};
 use reading::{Clock, Letters, Losses, Parts, Reader, Transfer, Views};
 
 use crate::canary::Canary;
@@ -36,4 +37,30 @@ pub(crate) struct ForwardingState {
     pub(crate) replays: Arc<Replays>,
     /// Reads the days of new replays.
     pub(crate) clock: Clock,
+}
+
+/// The redaction rules, and the records to try out others.
+#[derive(Clone)]
+pub(crate) struct RedactionState {
+    pub(crate) reader: Reader,
+    /// `None` without rules.
+    pub(crate) redaction: Option<Arc<Redaction>>,
+    /// The path of the dashboard's files.
+    pub(crate) site: app::SitePath,
+}
+
+/// Who may do what: keys, users and sessions.
+#[derive(Clone)]
+pub(crate) struct AccessState {
+    pub(crate) access: Access,
+}
+
+/// The pages and forms by which people come in and admins manage access.
+#[derive(Clone)]
+pub(crate) struct EntranceState {
+    pub(crate) access: Access,
+    /// The path of the dashboard's files.
+    pub(crate) site: app::SitePath,
+    /// Whether a public URL of this server (`--public-url`) is one of HTTPS.
+    pub(crate) is_public_https: bool,
 }

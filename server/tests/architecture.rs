@@ -21,7 +21,7 @@ use std::{
 use serde_json::Value;
 
 /// Each package of the workspace and the packages of it that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("wire", &[]),
     ("model", &[]),
     ("app", &["model"]),
@@ -32,6 +32,8 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("sinks", &["model", "pipeline", "wire"]),
     // Questions to the store. It knows no transport and no page.
     ("reading", &["model", "pipeline"]),
+    // Who calls, and what a caller may. It knows no transport.
+    ("access", &["model", "pipeline"]),
     ("crash-points", &[]),
     // The file format: what is in a file, and nothing of when one is written.
     ("parts", &["crash-points", "model", "pipeline"]),
@@ -50,6 +52,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     (
         "server",
         &[
+            "access",
             "app",
             "archive",
             "doors",

@@ -8,6 +8,7 @@ use crate::{LevelClass, Severity, StoredRecord, Value, hex, query, time, time::N
 
 pub use crate::{
     loss_ledger::{LedgerLossView, LedgerNumbers, LedgerRowView, LedgerSummaryView, LedgerView},
+    redaction::{RedactionExampleView, RedactionPreviewView, RedactionRuleView, RedactionView},
     saved_view::SavedView,
 };
 
@@ -360,6 +361,10 @@ pub struct FiguresView {
     pub services: Vec<ServiceView>,
     /// Why traffic and services are out of date; `None` if they are current.
     pub trouble: Option<String>,
+    /// The caller sees only some records. Traffic and services are of these; memory, the numbers of queue and store, the
+    /// retention of single services, tails, rate and lag are left out: 0, empty or `None`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
 }
 
 /// The queue.

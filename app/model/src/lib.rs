@@ -4,6 +4,7 @@
 //! callers pass the time and fresh ids. The fields follow the OpenTelemetry log data model, flattened
 //! (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>).
 
+pub mod access_views;
 pub mod aggregate;
 pub mod api;
 pub mod hex;
@@ -14,8 +15,10 @@ pub mod pattern;
 pub mod query;
 mod range;
 pub mod record;
+mod redaction;
 mod saved_view;
 pub mod severity;
+mod sight;
 pub mod time;
 pub mod trace;
 
@@ -25,6 +28,7 @@ pub use range::TimeRange;
 pub use record::{Position, Record, StoredRecord, Value, attribute_place};
 pub use saved_view::SavedView;
 pub use severity::{LevelClass, LevelNumbers, Severity};
+pub use sight::{HiddenField, Sight, Unhideable};
 pub use time::Nanos;
 
 /// Short text, stored inline up to 24 bytes: services, nodes, levels, keys.

@@ -32,6 +32,7 @@ pub(crate) enum IconName {
     Column,
     Download,
     Fields,
+    Leave,
 }
 
 /// A line icon, 16 by 16.
@@ -49,6 +50,7 @@ pub(crate) fn Icon(name: IconName) -> impl IntoView {
         IconName::Column => "M2.4 2.8h11.2v10.4H2.4zM6.2 2.8v10.4M9.8 2.8v10.4",
         IconName::Download => "M8 2.4v7.4M4.8 6.8 8 10l3.2-3.2M2.8 13.2h10.4",
         IconName::Fields => "M2.4 3.6h11.2M4.4 8h7.2M6.4 12.4h3.2",
+        IconName::Leave => "M6.4 13.2H2.8V2.8h3.6M6.2 8h7M10.4 5.2 13.2 8l-2.8 2.8",
         IconName::ArrowDown => "M8 3v10M3.8 8.8 8 13l4.2-4.2",
     };
     view! {

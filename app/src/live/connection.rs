@@ -11,7 +11,10 @@ use leptos::prelude::*;
 use model::api::SkippedView;
 use web_sys::MessageEvent;
 
-use super::backoff::Backoff;
+use super::{
+    backoff::Backoff,
+    session::{LoggedOut, Probe},
+};
 use crate::state::{explorer::Connection, feed::Event, view::tail_url};
 
 /// How often an idle stream is checked for being open.
@@ -24,15 +27,18 @@ pub(super) async fn run(
     query: String,
     last: StoredValue<String>,
     connection: RwSignal<Connection>,
+    logged_out: Option<LoggedOut>,
     deliver: impl Fn(Event<String>),
 ) {
     let mut backoff = Backoff::new();
+    let mut probe = Probe::new(logged_out);
     connection.set(Connection::Connecting);
     loop {
-        read(&query, last, connection, &mut backoff, &deliver).await;
+        read(&query, last, connection, (&mut backoff, &mut probe), &deliver).await;
         if !matches!(connection.get_untracked(), Connection::Away { .. }) {
             connection.set(Connection::Away { since: js_sys::Date::now() as i64 });
         }
+        probe.failed().await;
         TimeoutFuture::new(backoff.next(js_sys::Math::random())).await;
     }
 }
@@ -42,7 +48,7 @@ async fn read(
     query: &str,
     last: StoredValue<String>,
     connection: RwSignal<Connection>,
-    backoff: &mut Backoff,
+    (backoff, probe): (&mut Backoff, &mut Probe),
     deliver: &impl Fn(Event<String>),
 ) {
     let url = last.with_value(|last| tail_url(query, last));
@@ -67,6 +73,7 @@ async fn read(
             State::Open if !opened => {
                 opened = true;
                 backoff.reset();
+                probe.connected();
                 connection.set(Connection::Open);
             }
             State::Open => {}

@@ -17,6 +17,7 @@ mod figures;
 mod first;
 #[cfg(target_arch = "wasm32")]
 mod pump;
+mod session;
 #[cfg(target_arch = "wasm32")]
 mod visible;
 
@@ -26,6 +27,9 @@ pub(crate) use figures::watch;
 pub(crate) use first::wait_for_first;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use pump::follow;
+pub(crate) use session::LoggedOut;
+#[cfg(not(feature = "ssr"))]
+pub(crate) use session::check_session;
 
 /// A no-op on the server.
 #[cfg(not(target_arch = "wasm32"))]

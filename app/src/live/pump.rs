@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use leptos::{html::Div, prelude::*};
 use model::api::RecordView;
 
-use super::{Tail, connection, visible::while_visible};
+use super::{Tail, connection, session::LoggedOut, visible::while_visible};
 use crate::{
     effect::{effect, every},
     state::{
@@ -46,7 +46,10 @@ pub(crate) fn follow(tail: Tail) {
     };
     let last = StoredValue::new(position);
 
-    while_visible(move || connection::run(query.clone(), last, explorer.connection, move |event| pump.deliver(event)));
+    let logged_out = use_context::<LoggedOut>();
+    while_visible(move || {
+        connection::run(query.clone(), last, explorer.connection, logged_out, move |event| pump.deliver(event))
+    });
 
     // Following means to be at the end, with no records held back.
     effect(move |_| {

@@ -6,7 +6,7 @@ use model::api::FiguresView;
 use crate::{
     components::{Page, TopBar, awaited},
     effect::effect,
-    live::{self, Figures},
+    live::{self, Figures, LoggedOut},
     preferences::Preferences,
     server_functions::{self, RequestState},
     texts::texts,
@@ -54,7 +54,11 @@ where
 #[component]
 fn Away(figures: Figures) -> impl IntoView {
     let t = texts();
+    // Without a session, the top bar shows a banner of its own.
+    let logged_out = use_context::<LoggedOut>();
+    let is_logged_out = move || logged_out.is_some_and(|LoggedOut(signal)| signal.get());
     let text = move || match figures.view.with(|view| view.trouble.clone()) {
+        _ if is_logged_out() => None,
         _ if figures.away.get() => Some(t.figures_away.to_owned()),
         Some(trouble) => Some((t.figures_old)(&trouble)),
         None => None,
@@ -65,4 +69,9 @@ fn Away(figures: Figures) -> impl IntoView {
         }}
     }
     .into_any()
+}
+
+/// A figure of all records and callers, which a caller with a limited sight does not get.
+pub(super) fn of_all(view: &FiguresView, figure: String) -> String {
+    if view.limited { texts().no_figure.to_owned() } else { figure }
 }

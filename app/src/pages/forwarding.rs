@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Renders the section; nothing without sinks.
-pub(super) fn sinks(t: &'static ForwardingTexts, sinks: &[SinkView]) -> Option<AnyView> {
+pub(super) fn sinks(t: &'static ForwardingTexts, sinks: &[SinkView], may_edit: bool) -> Option<AnyView> {
     if sinks.is_empty() {
         return None;
     }
-    let rows = sinks.iter().map(|sink| row(t, sink)).collect_view();
+    let rows = sinks.iter().map(|sink| row(t, sink, may_edit)).collect_view();
     let view = view! {
         <h2 id="forwarding">{t.forwarding}</h2>
         <p class="quiet">{t.forwarding_text}</p>
@@ -34,7 +34,7 @@ pub(super) fn sinks(t: &'static ForwardingTexts, sinks: &[SinkView]) -> Option<A
     Some(view.into_any())
 }
 
-fn row(t: &'static ForwardingTexts, sink: &SinkView) -> AnyView {
+fn row(t: &'static ForwardingTexts, sink: &SinkView, may_edit: bool) -> AnyView {
     let is_paused = sink.state == "paused";
     let state = match sink.state.as_str() {
         "following" => t.following,
@@ -62,6 +62,14 @@ fn row(t: &'static ForwardingTexts, sink: &SinkView) -> AnyView {
     });
     let error = sink.error.clone().map(|error| view! { <br /><span class="bad">{error}</span> });
     let (action, label) = if is_paused { ("resume", t.resume) } else { ("pause", t.pause) };
+    let form = may_edit.then(|| {
+        view! {
+            <form method="post" action="/system/sinks">
+                <input type="hidden" name="name" value=sink.name.clone() />
+                <button class="button" name="action" value=action>{label}</button>
+            </form>
+        }
+    });
     view! {
         <tr data-testid="sink" data-state=sink.state.clone()>
             <td class="long">
@@ -70,12 +78,7 @@ fn row(t: &'static ForwardingTexts, sink: &SinkView) -> AnyView {
             <td data-label=t.state>{state}</td>
             <td data-label=t.delivered>{grouped(sink.records)}{refused}</td>
             <td data-label=t.behind>{behind}{since}</td>
-            <td class="acts">
-                <form method="post" action="/system/sinks">
-                    <input type="hidden" name="name" value=sink.name.clone() />
-                    <button class="button" name="action" value=action>{label}</button>
-                </form>
-            </td>
+            <td class="acts">{form}</td>
         </tr>
     }
     .into_any()
@@ -104,15 +107,17 @@ mod tests {
             ..SinkView::default()
         };
         for language in [Language::English, Language::Korean] {
-            let html = sinks(of(language), std::slice::from_ref(&sink)).unwrap().to_html();
+            let html = sinks(of(language), std::slice::from_ref(&sink), true).unwrap().to_html();
             for part in ["1,234", "≥ 67,890 · 1.5 MB", "2026-01-02 03:04:05", "2026-01-03 03:04:05", "value=\"pause\""]
             {
                 assert!(html.contains(part), "{part} in {html}");
             }
             assert!(!["<script", "<i>", "<b>"].iter().any(|raw| html.contains(raw)), "{html}");
             let paused = SinkView { state: "paused".to_owned(), ..sink.clone() };
-            assert!(sinks(of(language), &[paused]).unwrap().to_html().contains("value=\"resume\""));
-            assert!(sinks(of(language), &[]).is_none());
+            let paused = [paused];
+            let html = |may_edit| sinks(of(language), &paused, may_edit).unwrap().to_html();
+            assert!(html(true).contains("value=\"resume\"") && !html(false).contains("<form"));
+            assert!(sinks(of(language), &[], true).is_none());
         }
     }
 }

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use leptos_router::LazyRoute;
 
-use super::{connect::Connect, overview::Overview, system::System};
+use super::{access::Access, connect::Connect, overview::Overview, system::System};
 
 /// Declares the route of a page whose code can be in a file of its own.
 macro_rules! lazy_page {
@@ -53,6 +53,7 @@ macro_rules! lazy_page {
 
 lazy_page!(OverviewPage, overview_page, Overview, "/overview");
 lazy_page!(SystemPage, system_page, System, "/system");
+lazy_page!(AccessPage, access_page, Access, "/system/access");
 lazy_page!(ConnectPage, connect_page, Connect, "/connect");
 
 /// Loads the page from the server if its code cannot be loaded: the network failed, or the

@@ -9,6 +9,7 @@ use model::api::{DeadLetterView, PartAsideView, TaskView};
 use super::{
     forwarding::sinks,
     ledger::{canary, ledger},
+    redaction::redaction,
     replays::replays,
     system::bytes,
 };
@@ -18,7 +19,7 @@ use crate::{
     texts::{
         Language, forwarding, ledger as ledger_texts,
         losses::{LossTexts, of},
-        replays as replay_texts,
+        redaction as redaction_texts, replays as replay_texts,
     },
 };
 
@@ -32,15 +33,16 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
         Done::Nothing => t.nothing.to_owned(),
     });
     view! {
-        {aside(t, &losses.aside)}
+        {aside(t, &losses.aside, losses.may_admin)}
         {ledger(ledger_texts::of(language), losses.ledger.as_ref())}
         {canary(ledger_texts::of(language), &losses.canary)}
-        {sinks(forwarding::of(language), &losses.sinks)}
+        {sinks(forwarding::of(language), &losses.sinks, losses.may_edit)}
         {replays(replay_texts::of(language), losses)}
+        {redaction(redaction_texts::of(language), &losses.redactions, losses.may_admin)}
         <h2 id="dead-letters">{t.letters}</h2>
         <p class="quiet">{t.letters_text}</p>
         <p role="status" data-testid="replayed">{done}</p>
-        {letters(t, &losses.letters)}
+        {letters(t, &losses.letters, losses.may_edit)}
         {tasks(t, &losses.tasks)}
     }
     .into_any()
@@ -90,7 +92,7 @@ fn tasks(t: &'static LossTexts, tasks: &[TaskView]) -> AnyView {
 }
 
 /// Damaged files, if any.
-fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
+fn aside(t: &'static LossTexts, parts: &[PartAsideView], may_give_up: bool) -> Option<AnyView> {
     if parts.is_empty() {
         return None;
     }
@@ -102,15 +104,7 @@ fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
                 <td>{times}</td>
                 <td class="wide">{part.path.clone()}<br />{part.reason.clone()}</td>
                 <td>{grouped(part.records)}" · "{bytes(part.bytes)}</td>
-                <td>
-                    <details class="sure">
-                        <summary class="button">{t.give_up}</summary>
-                        <form method="post" action="/system/parts">
-                            <input type="hidden" name="name" value=part.name.clone() />
-                            <button class="button">{(t.give_up_sure)(part.records)}</button>
-                        </form>
-                    </details>
-                </td>
+                <td>{may_give_up.then(|| give_up(t, part))}</td>
             </tr>
         }
     };
@@ -133,7 +127,20 @@ fn aside(t: &'static LossTexts, parts: &[PartAsideView]) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-fn letters(t: &'static LossTexts, page: &LettersPage) -> AnyView {
+fn give_up(t: &'static LossTexts, part: &PartAsideView) -> AnyView {
+    view! {
+        <details class="sure">
+            <summary class="button">{t.give_up}</summary>
+            <form method="post" action="/system/parts">
+                <input type="hidden" name="name" value=part.name.clone() />
+                <button class="button">{(t.give_up_sure)(part.records)}</button>
+            </form>
+        </details>
+    }
+    .into_any()
+}
+
+fn letters(t: &'static LossTexts, page: &LettersPage, may_edit: bool) -> AnyView {
     let is_filtered = !page.filter.is_empty();
     if page.count == 0 && page.dropped == 0 && !is_filtered {
         return view! { <p class="quiet" data-testid="no-dead-letters">{t.letters_none}</p> }.into_any();
@@ -161,12 +168,12 @@ fn letters(t: &'static LossTexts, page: &LettersPage) -> AnyView {
             {is_filtered.then(|| view! { <a href="/system">{t.filter_off}</a> })}
         </form>
         {error}
-        {table(t, page)}
+        {table(t, page, may_edit)}
     }
     .into_any()
 }
 
-fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
+fn table(t: &'static LossTexts, page: &LettersPage, may_edit: bool) -> AnyView {
     if page.letters.is_empty() {
         return view! { <p class="quiet" data-testid="no-dead-letters">{t.letters_none_match}</p> }.into_any();
     }
@@ -186,7 +193,7 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
     let older = page.next.as_deref().map(|next| {
         view! { <a href=link("/system", Some(("before", next))) data-testid="dead-letters-older">{t.older}</a> }
     });
-    let rows = page.letters.iter().map(|letter| row(t, letter)).collect_view();
+    let rows = page.letters.iter().map(|letter| row(t, letter, may_edit)).collect_view();
     view! {
         <table class="table stacked">
             <thead>
@@ -204,7 +211,7 @@ fn table(t: &'static LossTexts, page: &LettersPage) -> AnyView {
             <a href=link("/system", None)>{t.newer}</a>
             {older}
             <a href=link("/api/v1/dead-letters/download", None) download="dead-letters.ndjson">{t.download_all}</a>
-            {decisions(t, &all, (t.replay_all, "replay-all"), (t.delete_all, "delete-all"))}
+            {may_edit.then(|| decisions(t, &all, (t.replay_all, "replay-all"), (t.delete_all, "delete-all")))}
         </div>
     }
     .into_any()
@@ -234,7 +241,7 @@ fn decisions(
     .into_any()
 }
 
-fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
+fn row(t: &'static LossTexts, letter: &DeadLetterView, may_edit: bool) -> AnyView {
     let id = || view! { <input type="hidden" name="id" value=letter.id.clone() /> }.into_any();
     let whole = format!("/api/v1/dead-letters/{}", letter.id);
     let file = format!("dead-letter-{}.json", letter.id);
@@ -246,7 +253,7 @@ fn row(t: &'static LossTexts, letter: &DeadLetterView) -> AnyView {
             <td>{grouped(letter.records.into())}" · "{bytes(letter.bytes)}</td>
             <td class="acts">
                 <a href=whole download=file>{t.download}</a>
-                {decisions(t, &id, (t.replay, "replay"), (t.delete, "delete"))}
+                {may_edit.then(|| decisions(t, &id, (t.replay, "replay"), (t.delete, "delete")))}
             </td>
         </tr>
     }
@@ -295,6 +302,7 @@ mod tests {
                 aside: vec![aside.clone()],
                 letters: letters.clone(),
                 done: Some(Done::Deleted(2)),
+                may_edit: true,
                 ..Losses::default()
             };
             let html = html(language, &losses);
@@ -315,7 +323,9 @@ mod tests {
             count: 5,
             ..LettersPage::default()
         };
-        let html = html(Language::English, &Losses { letters, ..Losses::default() });
+        let viewed = html(Language::English, &Losses { letters: letters.clone(), ..Losses::default() });
+        assert!(!viewed.contains("method=\"post\""), "a viewer is offered no action: {viewed}");
+        let html = html(Language::English, &Losses { letters, may_edit: true, ..Losses::default() });
         for part in [
             "href=\"/system?reason=a+b&amp;from=-1d&amp;before=8\"",
             "href=\"/api/v1/dead-letters/download?reason=a+b&amp;from=-1d\"",

@@ -1,19 +1,32 @@
 //! The pages and their routes.
 
+mod access;
+#[cfg(feature = "ssr")]
+mod access_lists;
 mod connect;
 mod explore;
 mod figures;
 #[cfg(feature = "ssr")]
 mod forwarding;
+#[cfg(feature = "ssr")]
+mod key_created;
 mod lazy;
 #[cfg(feature = "ssr")]
 mod ledger;
+#[cfg(feature = "ssr")]
+mod login;
 #[cfg(feature = "ssr")]
 mod losses;
 mod not_found;
 mod overview;
 #[cfg(feature = "ssr")]
+mod quiet;
+#[cfg(feature = "ssr")]
+mod redaction;
+#[cfg(feature = "ssr")]
 mod replays;
+#[cfg(feature = "ssr")]
+mod setup;
 mod system;
 
 use leptos::prelude::*;
@@ -22,14 +35,26 @@ use leptos_router::{
     components::{FlatRoutes, Route, Router},
 };
 
+#[cfg(feature = "ssr")]
+pub use self::{
+    key_created::{KeyCreated, key_created_page},
+    login::{LoginFailure, LoginPage, login_page},
+    quiet::{QuietPage, Visit},
+    redaction::{RedactionTrial, redaction_page},
+    setup::{SetupFailure, SetupPage, setup_page},
+};
 use crate::{
+    backend::AccessNote,
     effect::effect,
+    live::LoggedOut,
     preferences::Preferences,
     texts::{Texts, texts_of},
     title::PageTitle,
 };
+#[cfg(feature = "ssr")]
+pub(crate) use access_lists::html as access_html;
 use explore::Explore;
-use lazy::{ConnectPage, OverviewPage, SystemPage};
+use lazy::{AccessPage, ConnectPage, OverviewPage, SystemPage};
 #[cfg(feature = "ssr")]
 pub(crate) use losses::html as losses_html;
 use not_found::NotFound;
@@ -39,6 +64,8 @@ use not_found::NotFound;
 pub fn App() -> impl IntoView {
     let preferences = Preferences::from_request();
     provide_context(preferences);
+    provide_context(AccessNote::from_request());
+    provide_context(LoggedOut(RwSignal::new(false)));
     provide_context::<&'static Texts>(texts_of(preferences.language));
     // Tests and styles wait for this attribute: from here on the page is interactive.
     effect(|_| {
@@ -55,6 +82,11 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
                 <Route path=StaticSegment("overview") view={Lazy::<OverviewPage>::new()} ssr=SsrMode::Async />
                 <Route path=StaticSegment("system") view={Lazy::<SystemPage>::new()} ssr=SsrMode::Async />
+                <Route
+                    path=(StaticSegment("system"), StaticSegment("access"))
+                    view={Lazy::<AccessPage>::new()}
+                    ssr=SsrMode::Async
+                />
                 <Route path=StaticSegment("connect") view={Lazy::<ConnectPage>::new()} ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

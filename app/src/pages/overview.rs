@@ -6,7 +6,7 @@ use model::{
     api::{FiguresView, ServiceView},
 };
 
-use super::figures::page;
+use super::figures::{of_all, page};
 use crate::{
     components::{Page, chart, spark},
     live::Figures,
@@ -41,13 +41,13 @@ fn content(figures: Figures) -> impl IntoView {
     view! {
         <h1 class="unseen">{t.place_overview}</h1>
         <dl class="tiles">
-            {tile(t.overview_rate, "tile-rate", |view| grouped(view.stored_per_second.round() as u64))}
+            {tile(t.overview_rate, "tile-rate", |view| of_all(view, grouped(view.stored_per_second.round() as u64)))}
             {tile(t.overview_errors, "tile-errors", error_share)}
             {tile(t.overview_lag, "tile-lag", |view| match view.lag_ms {
                 Some(lag) => format!("{lag:.0} ms"),
                 None => texts().no_figure.to_owned(),
             })}
-            {tile(t.overview_stored, "tile-stored", |view| grouped(view.store.records))}
+            {tile(t.overview_stored, "tile-stored", |view| of_all(view, grouped(view.store.records)))}
         </dl>
         <h2>{t.overview_traffic}</h2>
         <div class="chart" data-testid="traffic">{move || traffic()}</div>

@@ -14,15 +14,16 @@ const STORE: &str = "store";
 
 /// Renders the section; nothing without sinks, an archive and replays.
 pub(super) fn replays(t: &'static ReplayTexts, losses: &Losses) -> Option<AnyView> {
-    let can_start = !losses.sinks.is_empty() || losses.has_archive;
-    if !can_start && losses.replays.is_empty() {
+    let has_target = !losses.sinks.is_empty() || losses.has_archive;
+    let can_start = has_target && losses.may_edit;
+    if !has_target && losses.replays.is_empty() {
         return None;
     }
     let form = can_start.then(|| form(t, losses));
     let error = losses.replay_error.clone().map(|error| {
         view! { <p class="banner" role="alert" data-testid="replay-error">{error}</p> }
     });
-    let table = (!losses.replays.is_empty()).then(|| table(t, &losses.replays));
+    let table = (!losses.replays.is_empty()).then(|| table(t, &losses.replays, losses.may_edit));
     let view = view! {
         <h2 id="replays">{t.replays}</h2>
         <p class="quiet">{t.replays_text}</p>
@@ -55,8 +56,8 @@ fn form(t: &'static ReplayTexts, losses: &Losses) -> AnyView {
     .into_any()
 }
 
-fn table(t: &'static ReplayTexts, replays: &[ReplayView]) -> AnyView {
-    let rows = replays.iter().map(|replay| row(t, replay)).collect_view();
+fn table(t: &'static ReplayTexts, replays: &[ReplayView], may_edit: bool) -> AnyView {
+    let rows = replays.iter().map(|replay| row(t, replay, may_edit)).collect_view();
     view! {
         <table class="table stacked" data-testid="replays">
             <thead>
@@ -74,7 +75,7 @@ fn table(t: &'static ReplayTexts, replays: &[ReplayView]) -> AnyView {
     .into_any()
 }
 
-fn row(t: &'static ReplayTexts, replay: &ReplayView) -> AnyView {
+fn row(t: &'static ReplayTexts, replay: &ReplayView, may_edit: bool) -> AnyView {
     let is_running = replay.state == "running";
     let state = match replay.state.as_str() {
         "running" if replay.error.is_some() => t.retrying,
@@ -97,7 +98,7 @@ fn row(t: &'static ReplayTexts, replay: &ReplayView) -> AnyView {
     let bar = is_running.then(|| view! { <progress aria-label=t.sent value=value max="1"></progress><br /> });
     let source = if replay.source == STORE { t.source_store } else { t.source_archive };
     let destination = if replay.to == STORE { t.store } else { &replay.to };
-    let cancel = is_running.then(|| {
+    let cancel = (is_running && may_edit).then(|| {
         view! {
             <form method="post" action="/system/replays">
                 <input type="hidden" name="id" value=replay.id.clone() />
@@ -153,6 +154,7 @@ mod tests {
                 replays: vec![replay.clone()],
                 has_archive: true,
                 replay_error: Some("<i>".to_owned()),
+                may_edit: true,
                 ..Losses::default()
             };
             let html = |replay: &ReplayView| replays(t, &losses(replay)).unwrap().to_html();
@@ -169,6 +171,8 @@ mod tests {
             let without_archive = Losses { has_archive: false, ..losses(&replay) };
             let plain = replays(t, &without_archive).unwrap().to_html();
             assert!(!plain.contains("value=\"archive\"") && !plain.contains("value=\"store\""), "{plain}");
+            let viewed = replays(t, &Losses { may_edit: false, ..losses(&replay) }).unwrap().to_html();
+            assert!(viewed.contains("<progress") && !viewed.contains("<form"), "{viewed}");
             assert!(replays(t, &Losses::default()).is_none());
         }
     }

@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use model::api::FiguresView;
 
-use super::figures::page;
+use super::figures::{of_all, page};
 use crate::{
+    access_note::access_note,
     components::{Page, awaited},
     live::Figures,
     server_functions::{self, RequestState},
@@ -28,14 +29,14 @@ fn content(figures: Figures) -> impl IntoView {
         (t.engine, |view| view.queue.engine.clone()),
         (t.health, |view| health(view.queue.trouble.as_deref())),
         (t.waiting_batches, |view| match view.queue.newer {
-            0 => grouped(view.queue.depth),
+            0 => of_all(view, grouped(view.queue.depth)),
             newer => (texts().newer_batches)(&grouped(view.queue.depth), &grouped(newer)),
         }),
     ];
     let store: &[Fact] = &[
         (t.engine, |view| view.store.engine.clone()),
         (t.health, |view| health(view.store.trouble.as_deref())),
-        (t.records, |view| grouped(view.store.records)),
+        (t.records, |view| of_all(view, grouped(view.store.records))),
         (t.bytes_on_disk, |view| bytes(view.store.bytes)),
         (t.bytes_per_record, |view| match (view.store.bytes, view.store.records) {
             (0, _) | (_, 0) => texts().no_figure.to_owned(),
@@ -50,7 +51,7 @@ fn content(figures: Figures) -> impl IntoView {
         (t.version, |view| view.version.clone()),
         (t.uptime, |view| duration(view.uptime_seconds)),
         (t.memory, |view| bytes(view.memory_bytes)),
-        (t.tails, |view| grouped(view.tails)),
+        (t.tails, |view| of_all(view, grouped(view.tails))),
     ];
     // Retention per service does not change while the server runs.
     let services = figures.view.with_untracked(|view| view.retention.services.clone());
@@ -66,6 +67,9 @@ fn content(figures: Figures) -> impl IntoView {
             {card(figures, "retention", t.retention, kept, services.into_any())}
             {card(figures, "process", t.process, process, ().into_any())}
         </div>
+        {access_note().may_admin.then(|| view! {
+            <p class="index"><a class="link" href="/system/access" data-testid="to-access">{t.place_access}</a></p>
+        })}
         <Losses />
     }
 }

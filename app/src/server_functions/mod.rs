@@ -4,6 +4,8 @@
 //! [`Question`]. One server function carries them all: one for each would add a tenth to the WebAssembly bundle.
 
 #[cfg(feature = "ssr")]
+mod access;
+#[cfg(feature = "ssr")]
 mod losses;
 
 use std::{marker::PhantomData, pin::Pin};
@@ -16,7 +18,9 @@ use model::api::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 #[cfg(feature = "ssr")]
-use self::losses::LossesAsHtml as _;
+use self::{access::AccessAsHtml as _, losses::LossesAsHtml as _};
+#[cfg(not(feature = "ssr"))]
+use crate::live::{LoggedOut, check_session};
 use crate::{
     backend::{
         BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
@@ -75,6 +79,8 @@ questions! {
     save_view: SaveView(SavedView) -> ();
     /// Removes a saved view by its name.
     remove_view: RemoveView(String) -> ();
+    /// People, keys and sessions as HTML, for these parameters of the page.
+    access_page: AccessPage(String) -> String;
     /// Snippets that send a first log, for a page at this origin.
     snippets: Snippets(String) -> Vec<SnippetView>;
 }
@@ -219,7 +225,20 @@ fn send(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
     #[cfg(feature = "ssr")]
     return Box::pin(dispatch(question));
     #[cfg(not(feature = "ssr"))]
-    return Box::pin(send_question(question));
+    return Box::pin(send_from_browser(question));
+}
+
+/// A request without an answer of this protocol may have failed because the session has ended.
+#[cfg(not(feature = "ssr"))]
+fn send_from_browser(question: Question) -> impl Future<Output = Text> + Send {
+    let logged_out = use_context::<LoggedOut>();
+    async move {
+        let answer = send_question(question).await;
+        if answer.as_ref().is_err_and(|error| error.class == BackendErrorClass::Unreachable) {
+            check_session(logged_out);
+        }
+        answer
+    }
 }
 
 /// Serialises the subject of a request.

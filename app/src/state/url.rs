@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 /// Decodes `a=b&c=d` into pairs, in order. Invalid escapes stay unchanged.
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query.trim_start_matches('?').split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key), decode(value))

@@ -83,6 +83,7 @@ pub(crate) struct Texts {
     pub(crate) search_instead: &'static str,
     pub(crate) clear_query: &'static str,
     pub(crate) failed_invalid: &'static str,
+    pub(crate) failed_forbidden: &'static str,
     pub(crate) failed_later: &'static str,
     pub(crate) failed_away: &'static str,
     pub(crate) failed_fault: &'static str,
@@ -97,6 +98,11 @@ pub(crate) struct Texts {
     pub(crate) place_overview: &'static str,
     pub(crate) place_system: &'static str,
     pub(crate) place_connect: &'static str,
+    pub(crate) place_access: &'static str,
+    pub(crate) log_in: &'static str,
+    pub(crate) log_out: &'static str,
+    pub(crate) logged_out: &'static str,
+    pub(crate) open_to_all: &'static str,
 
     // Explore: search, fields, columns.
     pub(crate) suggestions: &'static str,

@@ -3,7 +3,11 @@
 //! A language is one constant of [`Texts`], so the compiler rejects a missing text. Texts with numbers or names are
 //! functions, because word order differs between languages.
 
+#[cfg(feature = "ssr")]
+pub(crate) mod access;
 mod english;
+#[cfg(feature = "ssr")]
+pub(crate) mod entrance;
 mod fields;
 #[cfg(feature = "ssr")]
 pub(crate) mod forwarding;
@@ -12,6 +16,8 @@ mod korean;
 pub(crate) mod ledger;
 #[cfg(feature = "ssr")]
 pub(crate) mod losses;
+#[cfg(feature = "ssr")]
+pub(crate) mod redaction;
 #[cfg(feature = "ssr")]
 pub(crate) mod replays;
 

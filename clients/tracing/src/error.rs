@@ -9,9 +9,15 @@ pub enum BuildError {
     /// The endpoint is not a valid address.
     #[error("endpoint {endpoint}: {reason}")]
     Endpoint {
-        /// The given endpoint.
+        /// The given endpoint, without a user and password.
         endpoint: String,
         /// The problem, and how to write an endpoint.
+        reason: String,
+    },
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used: {reason}")]
+    Tls {
+        /// The problem.
         reason: String,
     },
     /// An option is out of range.

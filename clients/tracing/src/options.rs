@@ -1,26 +1,30 @@
 //! The options, their ranges and defaults.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use tonic::transport::Endpoint;
 
 use crate::{
     Guard, LogboomLayer,
+    access::{self, Certificates, Secret},
     batch::Producer,
     buffer::Bounds,
     error::BuildError,
     fallback::{Fallback, Sink},
     host, limits,
-    sender::{self, Sender},
+    sender::{self, Sender, Target},
     shared::Shared,
 };
 
-/// Creates a builder for the address of a server's gRPC listener, such as `http://127.0.0.1:4317`.
+/// Creates a builder for the address of a server's gRPC listener, such as `http://127.0.0.1:4317`. Connections to an
+/// address of `https` are encrypted.
 ///
 /// [`Builder::build`] validates the options and connects.
 pub fn builder(endpoint: impl Into<String>) -> Builder {
     Builder {
         endpoint: endpoint.into(),
+        key: None,
+        certificates: Certificates::default(),
         service: None,
         node: None,
         bounds: Bounds {
@@ -39,6 +43,8 @@ pub fn builder(endpoint: impl Into<String>) -> Builder {
 #[must_use]
 pub struct Builder {
     endpoint: String,
+    key: Option<Secret>,
+    certificates: Certificates,
     service: Option<String>,
     node: Option<String>,
     bounds: Bounds,
@@ -47,6 +53,26 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// The key that the server asks for; 1 to 256 visible ASCII characters. Default: the environment variable
+    /// `LOGBOOM_KEY`. Without both, no key is sent. Over `http`, everybody on the way can read it.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Secret::new(key));
+        self
+    }
+
+    /// The certificate authority that an `https` server is checked against, as the text of a PEM file. Default: the
+    /// authorities of the system.
+    pub fn ca_certificate(mut self, pem: impl Into<String>) -> Self {
+        self.certificates.ca = Some(pem.into());
+        self
+    }
+
+    /// The client certificate and its private key, for an `https` server that asks for one, as the texts of PEM files.
+    pub fn client_certificate(mut self, certificate: impl Into<String>, key: impl Into<String>) -> Self {
+        self.certificates.client = Some((certificate.into(), Secret::new(key)));
+        self
+    }
+
     /// The service of the records; at most 256 bytes. Default: the name of the executable.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
@@ -99,17 +125,21 @@ impl Builder {
     /// Starts the sender's thread and returns the layer and its guard. Does not wait for a connection.
     ///
     /// # Errors
-    /// An option is out of range, the fallback file cannot be opened, or the system cannot create a thread.
+    /// An option is out of range, a certificate cannot be used, the fallback file cannot be opened, or the system cannot
+    /// create a thread.
     pub fn build(self) -> Result<(LogboomLayer, Guard), BuildError> {
         self.check()?;
         let endpoint = self.endpoint()?;
+        // What is no text is no key either.
+        let environment = env::var_os(access::VARIABLE).map(|key| key.to_string_lossy().into_owned());
+        let target = Target { endpoint, authorization: access::authorization(self.key, environment)? };
         let producer = Producer {
             service: name_option("service", self.service, host::service)?,
             node: name_option("node", self.node, host::node)?,
         };
         let fallback = Sink::open(&self.fallback)?;
         let shared = Shared::new(producer, self.bounds, fallback);
-        let sender = Sender::start(shared.clone(), endpoint).map_err(BuildError::Thread)?;
+        let sender = Sender::start(shared.clone(), target).map_err(BuildError::Thread)?;
         Ok((LogboomLayer::new(shared.clone()), Guard::new(shared, sender, self.flush_timeout)))
     }
 
@@ -132,13 +162,26 @@ impl Builder {
     }
 
     fn endpoint(&self) -> Result<Endpoint, BuildError> {
-        let refuse = |reason: &str| BuildError::Endpoint { endpoint: self.endpoint.clone(), reason: reason.to_owned() };
+        let refuse =
+            |reason: &str| BuildError::Endpoint { endpoint: masked(&self.endpoint), reason: reason.to_owned() };
         let endpoint = Endpoint::from_shared(self.endpoint.clone()).map_err(|_| refuse(HINT))?;
         match endpoint.uri().scheme_str() {
+            Some("http") if self.certificates.ca.is_some() || self.certificates.client.is_some() => {
+                Err(refuse("certificates need an encrypted connection; begin the address with https://"))
+            }
             Some("http") => Ok(sender::configured(endpoint)),
-            Some("https") => Err(refuse("this client has no TLS; send to a proxy beside it, over http")),
+            Some("https") => access::encrypted(sender::configured(endpoint), &self.certificates),
             _ => Err(refuse(HINT)),
         }
+    }
+}
+
+/// The endpoint without what is in front of an `@`, which may be a key or a password.
+fn masked(endpoint: &str) -> String {
+    let Some((before, host)) = endpoint.rsplit_once('@') else { return endpoint.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…@{host}"),
+        None => format!("…@{host}"),
     }
 }
 
@@ -175,7 +218,14 @@ mod tests {
             (builder("127.0.0.1:4317"), "endpoint 127.0.0.1:4317: write it like http://127.0.0.1:4317"),
             (builder("http://"), "endpoint http://: write it like http://127.0.0.1:4317"),
             (builder("ftp://a"), "endpoint ftp://a: write it like http://127.0.0.1:4317"),
-            (builder("https://a"), "endpoint https://a: this client has no TLS; send to a proxy beside it, over http"),
+            (builder("ftp://kim:secret@a"), "endpoint ftp://…@a: write it like http://127.0.0.1:4317"),
+            (builder("lb_secret@a"), "endpoint …@a: write it like http://127.0.0.1:4317"),
+            (
+                builder("http://a").ca_certificate("x"),
+                "endpoint http://a: certificates need an encrypted connection; begin the address with https://",
+            ),
+            (builder("https://a").ca_certificate("x"), "ca_certificate is no PEM; it may be the text of a PEM file"),
+            (good().key("a b"), "key is not a key; it may be 1 to 256 visible ASCII characters, such as lb_…"),
             (good().batch_records(0), "batch_records is 0; it may be 1 to 10000"),
             (good().batch_records(10_001), "batch_records is 10001; it may be 1 to 10000"),
             (good().batch_delay(Duration::from_secs(61)), "batch_delay is 61s; it may be up to 60s"),

@@ -36,7 +36,14 @@ pub(crate) struct Shared {
 struct Connection {
     open: bool,
     error: Option<String>,
+    /// The last reason for refusing the key, until a batch is acknowledged.
+    denied: Option<String>,
+    /// The reasons that were reported meanwhile.
+    reported: Vec<String>,
 }
+
+/// The number of different reasons that are reported until a batch is acknowledged.
+const REPORTED: usize = 8;
 
 /// Why a record goes to the fallback.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +54,18 @@ pub(crate) enum Cause {
     Refusal,
     /// The time for sending was over.
     End,
+}
+
+impl Connection {
+    /// Keeps the reason for refusing the key; whether it is to be reported.
+    fn deny(&mut self, reason: &str) -> bool {
+        self.denied = Some(reason.to_owned());
+        let is_new = self.reported.len() < REPORTED && self.reported.iter().all(|known| known != reason);
+        if is_new {
+            self.reported.push(reason.to_owned());
+        }
+        is_new
+    }
 }
 
 impl Shared {
@@ -71,6 +90,18 @@ impl Shared {
 
     pub(crate) fn acknowledged(&self, records: usize) {
         self.counters.acknowledged.add(records);
+        let mut connection = self.connection.lock();
+        connection.denied = None;
+        connection.reported.clear();
+    }
+
+    /// The server refuses the key. Reports each of the first reasons once, because the sender goes on trying: someone
+    /// may mend the key.
+    pub(crate) fn denied(&self, reason: &str) {
+        if self.connection.lock().deny(reason) {
+            // This layer ignores it, because it is of a sender's thread. Other layers show it.
+            tracing::warn!(reason, "Logboom refuses to take records; they stay in memory");
+        }
     }
 
     /// Writes records to the fallback, each with the reason.
@@ -101,11 +132,13 @@ impl Shared {
     }
 
     pub(crate) fn connected(&self) {
-        *self.connection.lock() = Connection { open: true, error: None };
+        let mut connection = self.connection.lock();
+        (connection.open, connection.error) = (true, None);
     }
 
     pub(crate) fn disconnected(&self, error: String) {
-        *self.connection.lock() = Connection { open: false, error: Some(error) };
+        let mut connection = self.connection.lock();
+        (connection.open, connection.error) = (false, Some(error));
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -121,6 +154,21 @@ impl Shared {
             lost: self.counters.lost.get(),
             connected: connection.open,
             error: connection.error.clone(),
+            denied: connection.denied.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_the_first_reasons_is_reported_once() {
+        let mut connection = Connection::default();
+        let reported = ["a", "b", "a", "b"].map(|reason| connection.deny(reason));
+        assert_eq!(reported, [true, true, false, false]);
+        assert_eq!((2..20).filter(|number| connection.deny(&number.to_string())).count(), REPORTED - 2);
+        assert_eq!(connection.denied.as_deref(), Some("19"));
     }
 }

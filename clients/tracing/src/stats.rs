@@ -28,6 +28,8 @@ pub struct Stats {
     pub connected: bool,
     /// Why there is no stream; `None` with a stream, and before the first attempt.
     pub error: Option<String>,
+    /// Why the server refuses the key, or the connection without one; `None` once a batch is acknowledged.
+    pub denied: Option<String>,
 }
 
 #[derive(Debug, Default)]

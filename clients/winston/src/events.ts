@@ -14,6 +14,11 @@ export interface Overflow {
   readonly overflowed: number;
 }
 
+/** The server refuses the key, or the connection without one. The records stay in memory. */
+export class AccessDenied extends Error {
+  override readonly name = 'AccessDenied';
+}
+
 /** The connection was lost or could not be opened. */
 export interface Disconnection {
   readonly reason: string;
@@ -29,6 +34,11 @@ export interface TransportEvents {
   refused: [refusal: Refusal];
   /** A record did not fit in the buffer, but the previous one did. */
   overflow: [overflow: Overflow];
+  /**
+   * The server refuses the key. Emitted once per reason, until the server acknowledges a batch. A
+   * logger of winston emits it as well.
+   */
+  warn: [denied: AccessDenied];
   /** The server has responded, for the first time or after a disconnection. */
   connected: [];
   /** The connection was lost, or another attempt to connect failed. */

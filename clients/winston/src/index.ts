@@ -1,5 +1,5 @@
 export type { Counters } from './delivery/counters';
-export type { Disconnection, Overflow, Refusal, TransportEvents } from './events';
+export { AccessDenied, type Disconnection, type Overflow, type Refusal, type TransportEvents } from './events';
 export type { FallbackOption, LogboomOptions, LogboomTransportOptions, TlsOptions, WinstonOptions } from './options';
 export type { Attribute, LogRecord, Value } from './record/record';
 export { LogboomTransport } from './transport';

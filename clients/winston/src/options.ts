@@ -1,6 +1,6 @@
 import type { TransportStreamOptions } from 'winston-transport';
 
-/** Certificates of an encrypted connection, as PEM. */
+/** Certificates of an encrypted connection, as PEM. The options `ca`, `cert` and `clientKey` are shorter. */
 export interface TlsOptions {
   /** The trusted certificate authorities. Default: those of Node.js. */
   readonly ca?: string | Buffer;
@@ -17,8 +17,25 @@ export type FallbackOption = 'console' | 'drop' | { readonly file: string };
 
 /** The options of the transport itself. */
 export interface LogboomOptions {
-  /** `host:port` of the server's gRPC. Default: `127.0.0.1:4317`. */
+  /**
+   * The server's gRPC: `host:port`, `http://host:port`, or `https://host:port` for an encrypted
+   * connection. Default: `127.0.0.1:4317`.
+   */
   readonly address?: string;
+  /**
+   * The key that the server asks for, 1 to 256 visible ASCII characters. Default: the environment
+   * variable `LOGBOOM_KEY`; without it, no key is sent.
+   */
+  readonly key?: string;
+  /**
+   * The trusted certificate authority of an `https` address: PEM text, or the path of a PEM file.
+   * Default: those of Node.js.
+   */
+  readonly ca?: string;
+  /** The client certificate, for servers that require one; PEM text or a path, with `clientKey`. */
+  readonly cert?: string;
+  /** The private key of `cert`; PEM text or a path. */
+  readonly clientKey?: string;
   /** The name of this service, for records without their own `service`; 1 to 256 bytes. */
   readonly service: string;
   /**
@@ -26,7 +43,10 @@ export interface LogboomOptions {
    * Default: the host name.
    */
   readonly node?: string;
-  /** Encrypts the connection. Default: `false`. */
+  /**
+   * Encrypts the connection to an address without a scheme, and names the expected server. Default:
+   * `true` for an `https` address, else `false`.
+   */
   readonly tls?: boolean | TlsOptions;
   /** The maximum number of records per batch; 1 to 10,000. Default: 500. */
   readonly batchRecords?: number;

@@ -1,11 +1,15 @@
 import { hostname } from 'node:os';
 import { inspect } from 'node:util';
+import { endpointOf } from './endpoint';
 import { BATCH_RECORDS, NAME_BYTES } from './limits';
 import type { FallbackOption, LogboomOptions, LogboomTransportOptions, TlsOptions } from './options';
+import { wrong } from './wrong';
 
 /** The validated options with defaults. */
 export interface Settings {
+  /** `host:port`. */
   readonly address: string;
+  readonly key: string | undefined;
   readonly service: string;
   readonly node: string;
   /** `undefined`: not encrypted. */
@@ -20,7 +24,6 @@ export interface Settings {
 
 const DEFAULTS = {
   address: '127.0.0.1:4317',
-  tls: false,
   batchRecords: 500,
   batchDelayMs: 100,
   maxBufferedRecords: 10_000,
@@ -31,10 +34,10 @@ const DEFAULTS = {
 
 /** winston's own options, which it validates itself. */
 const WINSTON = ['format', 'level', 'silent', 'handleExceptions', 'handleRejections'];
-const KNOWN = new Set([...Object.keys(DEFAULTS), 'service', 'node', ...WINSTON]);
+const KNOWN = new Set([...Object.keys(DEFAULTS), 'service', 'node', 'key', 'ca', 'cert', 'clientKey', 'tls', ...WINSTON]);
 
-// A host name, an IPv4 address, or an IPv6 address in brackets; then a port.
-const ADDRESS = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/;
+// What a header can carry without a change, and no blank: a blank is from copying.
+const KEY = /^[\x21-\x7e]{1,256}$/;
 
 /**
  * Validates the options.
@@ -50,10 +53,10 @@ export function settingsOf(options: LogboomTransportOptions): Settings {
   }
   const given = { ...DEFAULTS, node: hostname(), ...defined(options) };
   return {
-    address: address(given.address),
+    ...endpointOf(given),
+    key: key(given.key),
     service: name('service', given.service),
     node: name('node', given.node),
-    tls: tls(given.tls),
     batchRecords: whole('batchRecords', given.batchRecords, 1, BATCH_RECORDS),
     batchDelayMs: whole('batchDelayMs', given.batchDelayMs, 0, 60_000),
     maxBufferedRecords: whole('maxBufferedRecords', given.maxBufferedRecords, 1, 10_000_000),
@@ -68,14 +71,11 @@ function defined(options: LogboomOptions): LogboomOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as LogboomOptions;
 }
 
-function wrong(option: string, value: unknown, way: string): TypeError {
-  return new TypeError(`${option}: ${inspect(value, { depth: 1 })}; ${way}`);
-}
-
-function address(value: unknown): string {
-  const port = typeof value === 'string' ? Number(ADDRESS.exec(value)?.[1]) : NaN;
-  if (port >= 1 && port <= 65_535) return value as string;
-  throw wrong('address', value, 'give host:port, such as 127.0.0.1:4317');
+/** The key, or else the environment's. An error never has the value. */
+function key(value: unknown): string | undefined {
+  const [place, text] = value === undefined ? ['LOGBOOM_KEY', process.env.LOGBOOM_KEY || undefined] : ['key', value];
+  if (text === undefined || (typeof text === 'string' && KEY.test(text))) return text;
+  throw new TypeError(`${place}: not a key; give a text of 1 to 256 visible ASCII characters, such as lb_…`);
 }
 
 function name(option: string, value: unknown): string {
@@ -86,22 +86,6 @@ function name(option: string, value: unknown): string {
 function whole(option: string, value: unknown, least: number, most: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
   throw wrong(option, value, `give a whole number from ${least} to ${most}`);
-}
-
-function tls(value: unknown): TlsOptions | undefined {
-  if (typeof value === 'boolean') return value ? {} : undefined;
-  if (typeof value !== 'object' || value === null) throw wrong('tls', value, 'give true, false or an object of PEM texts');
-  const given = value as TlsOptions;
-  for (const [name, pem] of Object.entries({ ca: given.ca, cert: given.cert, key: given.key })) {
-    if (pem !== undefined && typeof pem !== 'string' && !Buffer.isBuffer(pem)) {
-      throw wrong(`tls.${name}`, pem, 'give PEM as a text or a Buffer');
-    }
-  }
-  if ((given.cert === undefined) !== (given.key === undefined)) {
-    throw new TypeError('tls.cert, tls.key: only one of them is there; give both or none');
-  }
-  if (given.serverName !== undefined) name('tls.serverName', given.serverName);
-  return given;
 }
 
 function fallback(value: unknown): FallbackOption {

@@ -22,8 +22,8 @@ export interface LogboomTransport {
 
 /**
  * Sends the records of winston to Logboom. It connects when there is something to send. It never
- * throws, blocks or emits `error` because of the server: records that cannot be sent wait within
- * limits, and past them go to the fallback.
+ * throws, blocks or emits `error` because of the server: records that cannot be sent, also for want
+ * of a key, wait within limits, and past them go to the fallback.
  */
 export class LogboomTransport extends Transport {
   private readonly sender: Sender;
@@ -82,14 +82,15 @@ export class LogboomTransport extends Transport {
   }
 
   private deliveryOf(settings: Settings): Delivery {
-    const { address, tls } = settings;
+    // The key goes to the connection alone, so that no object that a program may print has it.
+    const { address, tls, key, ...limits } = settings;
     const credentials = credentialsOf(tls);
     return new Delivery(
       {
-        ...settings,
+        ...limits,
         sender: this.sender,
         fallback: fallbackOf(settings.fallback),
-        connect: () => new Connection(address, credentials, tls?.serverName),
+        connect: () => new Connection(address, credentials, tls?.serverName, key),
       },
       (event, ...details) => this.emit(event, ...details),
     );

@@ -54,12 +54,13 @@ test('the installed package works by import and by require', async () => {
 test('its types hold in a strict project, and refuse what is wrong', async () => {
   const text = `
 import winston from 'winston';
-import { LogboomTransport, type LogboomTransportOptions, type Refusal } from 'logboom-winston';
-const options: LogboomTransportOptions = { service: 's', level: 'info', fallback: { file: 'x' }, tls: { ca: 'pem' } };
+import { AccessDenied, LogboomTransport, type LogboomTransportOptions, type Refusal } from 'logboom-winston';
+const options: LogboomTransportOptions = { service: 's', level: 'info', fallback: { file: 'x' }, key: 'k', tls: { ca: 'pem' } };
 const transport = new LogboomTransport(options);
 winston.createLogger({ transports: [transport] });
 transport.on('refused', (refusal: Refusal) => refusal.records[0]?.attributes);
 transport.once('overflow', ({ overflowed }) => overflowed.toFixed());
+transport.on('warn', (denied: AccessDenied) => denied.message);
 transport.on('finish', () => {}).on('error', (error) => error.message).on('other', (any: string, thing: number) => [any, thing]);
 const done: Promise<void> = transport.flush();
 // @ts-expect-error: there is no such option

@@ -37,18 +37,28 @@ after(async () => {
   await server?.remove();
 });
 
-async function acknowledged(tls: LogboomTransportOptions['tls']): Promise<number> {
-  const transport = new LogboomTransport({ address, service: 'tls', fallback: 'drop', flushTimeoutMs: 1000, ...(tls && { tls }) });
+async function acknowledged(options: Partial<LogboomTransportOptions>): Promise<number> {
+  const transport = new LogboomTransport({ address, service: 'tls', fallback: 'drop', flushTimeoutMs: 1000, ...options });
   transport.log({ level: 'info', message: 'm' }, () => {});
   await transport.close();
   return transport.counters.acknowledged;
 }
 
 test('an encrypted connection is made to the server that the certificate names, and to no other', async () => {
-  assert.equal(await acknowledged({ ca, serverName: 'logs.example' }), 1);
-  assert.equal(await acknowledged({ ca: ca.toString(), serverName: 'elsewhere.example' }), 0);
-  assert.equal(await acknowledged(true), 0);
-  assert.equal(await acknowledged(false), 0);
+  assert.equal(await acknowledged({ tls: { ca, serverName: 'logs.example' } }), 1);
+  assert.equal(await acknowledged({ tls: { ca: ca.toString(), serverName: 'elsewhere.example' } }), 0);
+  assert.equal(await acknowledged({ tls: true }), 0);
+  assert.equal(await acknowledged({ tls: false }), 0);
+});
+
+test('an address of https is encrypted, with the authorities of Node.js or the given one', async () => {
+  const https = { address: `https://${address}` };
+  const tls = { serverName: 'logs.example' };
+  for (const pem of [ca.toString(), server.file('cert.pem')]) assert.equal(await acknowledged({ ...https, ca: pem, tls }), 1);
+  // The certificate names logs.example, and not 127.0.0.1.
+  assert.equal(await acknowledged({ ...https, ca: ca.toString() }), 0);
+  assert.equal(await acknowledged({ ...https, tls }), 0);
+  assert.equal(await acknowledged({ address: `http://${address}` }), 0);
 });
 
 test('a certificate that is none is refused by name', () => {

@@ -43,7 +43,7 @@ impl Frame {
     }
 
     /// Appends another frame.
-    pub(crate) fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: Self) {
         self.records.extend(other.records);
         let room = Self::REASONS.saturating_sub(self.reasons.len());
         self.reasons.extend(other.reasons.into_iter().take(room));
@@ -79,8 +79,28 @@ fn weight(record: &RawRecord) -> usize {
     size_of::<RawRecord>() + record.message.len() + attributes
 }
 
+/// Whether a client has proven a secret of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The protocol asks for none.
+    Unneeded,
+    /// Nothing else is read before.
+    Awaited,
+    Given,
+}
+
 /// A decoder of a byte stream.
 pub trait Protocol: Send {
+    /// What the server sends first.
+    fn greeting(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Whether the client has proven a secret so far.
+    fn proof(&self) -> Proof {
+        Proof::Unneeded
+    }
+
     /// Consumes whole messages from the front of `bytes`, until there is none or the frame is full. The remaining
     /// bytes are the start of a message.
     ///

@@ -11,6 +11,7 @@
 mod catalogue;
 pub mod filesystem;
 pub mod inspect;
+mod offline;
 mod options;
 pub mod queue;
 mod store;
@@ -18,6 +19,7 @@ pub mod wal;
 
 use std::{path::Path, sync::Arc};
 
+pub use offline::open_documents;
 pub use options::Options;
 use pipeline::{LogStore, Queue, Result};
 

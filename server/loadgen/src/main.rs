@@ -8,7 +8,7 @@
 //! * `verify` reads a run back and counts lost, duplicate, altered and invented records;
 //! * `demo` simulates three small services.
 //!
-//! Each except `demo` prints one line of JSON.
+//! Each except `demo` prints one line of JSON. With `LOGBOOM_KEY`, each call over HTTP and gRPC carries that key.
 
 // The results are printed to standard output.
 #![allow(clippy::print_stdout)]
@@ -16,6 +16,7 @@
 mod corpus;
 mod demo;
 mod door;
+mod key;
 mod manifest;
 mod random;
 mod reading;
@@ -56,6 +57,7 @@ async fn main() -> ExitCode {
 
 /// Runs the command. The exit code is a failure if the server failed.
 async fn work(command: Command) -> anyhow::Result<ExitCode> {
+    key::check()?;
     match command {
         Command::Run(options) => {
             let report = run::run(*options).await?;

@@ -12,6 +12,8 @@ use model::{
 use reqwest::{Client, Response, Url, header};
 use serde::de::DeserializeOwned;
 
+use crate::key;
+
 /// The query and the time range of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
@@ -28,7 +30,8 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(url: &Url) -> Result<Self> {
-        let client = Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        let client =
+            Client::builder().connect_timeout(Duration::from_secs(5)).default_headers(key::headers()?).build()?;
         Ok(Self { client, url: url.clone() })
     }
 

@@ -4,86 +4,26 @@
 //! and passes the records to the enqueue stage. From there on a submission does not depend on its caller: its batch
 //! is published even if the client disconnects.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use model::{Record, Text, Value, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result, Supervisor, Tally,
+    Batch, BatchId, Error, Queue, Result, Tally,
     bodies::Bodies,
-    clock::Clock,
     enqueue::{Enqueue, Part, Publisher, split_by},
     envelope::ADMITTED_WEIGHT,
     events::{IngestCounters, SubmissionRefused},
     follow::VIA,
     in_flight::InFlight,
-    loss_ledger::LossLedger,
-    normalise::{Normaliser, RawRecord, Rejection},
+    normalise::{RawRecord, Rejection},
+    rates::Refused,
+    redact,
 };
 
-/// The records of one client call.
-#[derive(Debug, Clone, Default)]
-pub struct Submission {
-    /// Chosen by the client: a repeated id is acknowledged again and stored once. A submission with an id is one batch
-    /// and is never split.
-    pub batch_id: Option<BatchId>,
-    /// The door and peer, such as `http 10.0.0.7`.
-    pub producer: Text,
-    pub records: Vec<RawRecord>,
-}
-
-/// The response to a submission, when its valid records are durable.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Accepted {
-    pub accepted: usize,
-    /// In order of their index.
-    pub rejected: Vec<Rejection>,
-}
-
-/// The limits and options of the ingest stages.
-#[derive(Debug, Clone)]
-pub struct IngestOptions {
-    pub normaliser: Normaliser,
-    /// The bytes admitted and not yet durable; beyond it submissions are refused as overload.
-    pub in_flight_bytes: usize,
-    /// The records admitted and not yet durable.
-    pub in_flight_records: usize,
-    /// Submissions of fewer records than this, and without an id, are merged into common batches.
-    pub merge_below: usize,
-    /// The merged batches that are published concurrently; the second and later ones only if they have the target size.
-    pub publishes: usize,
-    /// The time limit for the queue to make a batch durable.
-    pub publish_timeout: Duration,
-    /// The bytes of undecoded bodies that doors may hold.
-    pub body_bytes: usize,
-    /// The id of this store. A record whose attribute [`VIA`] contains it was sent on by this store and has come back:
-    /// it is accepted and not stored again.
-    pub store_id: Option<String>,
-    /// Where it is noted what is received and refused. `None` without a store.
-    pub loss_ledger: Option<LossLedger>,
-    pub clock: Clock,
-    pub supervisor: Supervisor,
-}
-
-impl Default for IngestOptions {
-    fn default() -> Self {
-        Self {
-            normaliser: Normaliser::default(),
-            in_flight_bytes: 64 << 20,
-            in_flight_records: 200_000,
-            merge_below: 500,
-            publishes: 4,
-            publish_timeout: Duration::from_secs(30),
-            body_bytes: 64 << 20,
-            store_id: None,
-            loss_ledger: None,
-            clock: Clock::system(),
-            supervisor: Supervisor::default(),
-        }
-    }
-}
+pub use crate::submission::{Accepted, IngestOptions, Submission};
 
 /// The weight up to which a submission is merged, in bytes. Larger ones become batches of their own.
 const MERGE_WEIGHT: usize = 1 << 20;
@@ -116,6 +56,8 @@ struct Admitted {
     rejected_services: Vec<Text>,
     /// The records that this store has already.
     returned: Tally,
+    /// The matches of redaction rules.
+    redacted: redact::Counts,
 }
 
 impl Ingest {
@@ -163,9 +105,9 @@ impl Ingest {
     /// becomes several batches. Dropping the call does not cancel records that are already admitted.
     ///
     /// # Errors
-    /// `Invalid` if the submission as a whole is invalid; `Overloaded` beyond the limits; `Unavailable` if the queue
-    /// cannot confirm now, or on shutdown. After an error some or all of the records may still become durable: a retry
-    /// stores once only if the client chose an id.
+    /// `Invalid` if the submission as a whole is invalid; `Overloaded` beyond the limits, also those of the sender;
+    /// `Unavailable` if the queue cannot confirm now, or on shutdown. After an error some or all of the records may still
+    /// become durable: a retry stores once only if the client chose an id.
     pub async fn push(&self, submission: Submission) -> Result<Accepted> {
         let result = self.stage.push(submission).await;
         if let Err(error) = &result {
@@ -180,8 +122,12 @@ impl Ingest {
     /// Records beyond the limits of a batch or of the in-flight limit become several batches, one after another. If the
     /// submission has an id, the ids of the batches are derived from it, so that a repeated submission is stored once.
     ///
+    /// Waits at most 30 s for the rate of the sender. Beyond its limits all records of a submission without an id are
+    /// rejected. One with an id is refused as a whole: its client gets no acknowledgement, and sends it again.
+    ///
     /// # Errors
-    /// `Unavailable` on shutdown, `Internal` on a permanent failure of the queue.
+    /// `Unavailable` on shutdown, `Internal` on a permanent failure of the queue. With an id `Overloaded` beyond the
+    /// limits of the sender, and `Invalid` if it never fits into them.
     pub async fn deliver(&self, submission: Submission) -> Result<Accepted> {
         let result = self.stage.deliver(submission).await;
         if let Err(error) = &result {
@@ -204,20 +150,38 @@ impl Ingest {
         }
     }
 
-    /// Publishes a batch unchanged, under its own id: the replay of a dead letter.
+    /// A text that is about to be logged or kept, such as the reason why a door refused something, without what the
+    /// redaction rules match.
+    pub fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match &self.stage.options.redaction {
+            Some(redaction) => redaction.text(text),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// Publishes a batch under its own id: the replay of a dead letter. Only redaction changes its records, for a letter
+    /// from before a rule.
     ///
     /// If the ledger knows the id, nothing is stored, so a replay may be repeated. The writer of a dead letter must
     /// therefore choose an id that was never stored.
     ///
     /// # Errors
     /// As [`Ingest::push`].
-    pub async fn replay(&self, batch: Batch) -> Result<()> {
+    pub async fn replay(&self, mut batch: Batch) -> Result<()> {
         if batch.records.is_empty() || batch.records.len() > limits::RECORDS_PER_BATCH {
             return Err(Error::invalid(format!(
                 "batch: {} records; it must have 1 to {}",
                 batch.records.len(),
                 limits::RECORDS_PER_BATCH
             )));
+        }
+        if let Some(redaction) = self.stage.options.redaction.clone() {
+            let redact = move || {
+                batch.records.iter_mut().for_each(|record| redaction.record(record));
+                batch
+            };
+            let redacted = tokio::task::spawn_blocking(redact).await;
+            batch = redacted.map_err(|error| Error::internal(format!("the redaction of a batch failed: {error}")))?;
         }
         let reservation = self.stage.in_flight.reserve(batch.weight(), batch.records.len())?;
         let publisher = self.stage.publisher.clone();
@@ -237,7 +201,7 @@ impl Ingest {
 
 impl Stage {
     async fn push(&self, submission: Submission) -> Result<Accepted> {
-        let Submission { batch_id, producer, records } = submission;
+        let Submission { batch_id, producer, mut records, sender } = submission;
         if batch_id.is_some() && records.len() > limits::RECORDS_PER_BATCH {
             return Err(Error::invalid(format!(
                 "records: {} in one batch; the limit is {}; send them in several, each with its own id",
@@ -246,6 +210,19 @@ impl Stage {
             )));
         }
         self.in_flight.check()?;
+        let charged = sender.rates().map(|rates| (rates, rates.charge_of(&records)));
+        if let Some((rates, charge)) = charged {
+            rates.take(charge, self.options.clock.now()).map_err(Refused::into_error)?;
+        }
+        sender.apply(&mut records);
+        let result = self.admit(batch_id, producer, records).await;
+        if let (Err(_), Some((rates, charge))) = (&result, charged) {
+            rates.give_back(charge);
+        }
+        result
+    }
+
+    async fn admit(&self, batch_id: Option<BatchId>, producer: Text, records: Vec<RawRecord>) -> Result<Accepted> {
         let admitted = self.normalise(records);
         let weight = admitted.weight;
         if batch_id.is_some() && weight > ADMITTED_WEIGHT {
@@ -263,8 +240,26 @@ impl Stage {
     }
 
     async fn deliver(&self, submission: Submission) -> Result<Accepted> {
-        let Submission { batch_id, producer, records } = submission;
-        let (records, rejected, returned) = self.noted(self.normalise(records));
+        let Submission { batch_id, producer, mut records, sender } = submission;
+        let mut refused = None;
+        if let Some(rates) = sender.rates() {
+            let charge = rates.charge_of(&records);
+            let taken = rates.take_or_wait(charge, &self.options.clock, self.in_flight.closing()).await;
+            // On shutdown nobody is refused for a rate.
+            if let Err(reason) = taken {
+                self.in_flight.check_open()?;
+                if batch_id.is_some() {
+                    return Err(reason.into_error());
+                }
+                refused = Some(reason.into_reason());
+            }
+        }
+        sender.apply(&mut records);
+        let admitted = match refused {
+            Some(reason) => self.reject_all(records, &reason),
+            None => self.normalise(records),
+        };
+        let (records, rejected, returned) = self.noted(admitted);
         let accepted = records.len();
         if accepted > 0 {
             let most_records = limits::RECORDS_PER_BATCH.min(self.in_flight.most_records());
@@ -292,8 +287,11 @@ impl Stage {
     /// Counts what will not be published. Returns the valid records, the rejections, and the number of records that
     /// came back.
     fn noted(&self, admitted: Admitted) -> (Vec<Record>, Vec<Rejection>, usize) {
-        let Admitted { records, rejected, rejected_services, returned, .. } = admitted;
+        let Admitted { records, rejected, rejected_services, returned, redacted, .. } = admitted;
         let came_back = returned.records() as usize;
+        if let Some(redaction) = &self.options.redaction {
+            redaction.count(&redacted);
+        }
         self.counters.rejected(rejected.len());
         self.counters.returned(came_back);
         if let Some(loss_ledger) = &self.options.loss_ledger {
@@ -308,9 +306,17 @@ impl Stage {
     fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
         let observed_time = self.options.clock.now();
         let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), ..Admitted::default() };
-        for (index, raw) in raw.into_iter().enumerate() {
-            let service = raw.service.clone();
-            match self.options.normaliser.record(raw, observed_time).and_then(check_weight) {
+        for (index, mut raw) in raw.into_iter().enumerate() {
+            // First of all, so that no reason of a rejection and no service in the loss ledger has a secret.
+            if let Some(redaction) = &self.options.redaction {
+                redaction.raw(&mut raw, &mut admitted.redacted);
+            }
+            let service = service_of(&raw).clone();
+            let mut record = self.options.normaliser.record(raw, observed_time);
+            if let (Some(redaction), Ok(record)) = (&self.options.redaction, &mut record) {
+                redaction.originals(record, &mut admitted.redacted);
+            }
+            match record.and_then(check_weight) {
                 Ok((record, _)) if self.has_returned(&record) => admitted.returned.add(&record),
                 Ok((record, weight)) => {
                     admitted.weight += weight;
@@ -318,12 +324,21 @@ impl Stage {
                 }
                 Err(reason) => {
                     admitted.rejected.push(Rejection { index, reason });
-                    let is_name = service.len() <= limits::NAME_BYTES;
-                    admitted.rejected_services.push(if is_name { service } else { Text::default() });
+                    admitted.rejected_services.push(service_to_note(service));
                 }
             }
         }
         admitted
+    }
+
+    /// Rejects all records for one reason.
+    fn reject_all(&self, records: Vec<RawRecord>, reason: &str) -> Admitted {
+        let rejected = (0..records.len()).map(|index| Rejection { index, reason: reason.to_owned() }).collect();
+        let services = records.iter().map(|record| match &self.options.redaction {
+            Some(redaction) => service_to_note(redaction.service(&record.service, &record.node)),
+            None => service_to_note(service_of(record).clone()),
+        });
+        Admitted { rejected, rejected_services: services.collect(), ..Admitted::default() }
     }
 
     fn has_returned(&self, record: &Record) -> bool {
@@ -354,6 +369,16 @@ fn part_id(id: BatchId, first: usize, count: usize, all: usize) -> BatchId {
     }
     let place = [first as u64, count as u64].map(u64::to_be_bytes);
     BatchId::of_digest(Sha256::new_with_prefix(id.0).chain_update(place.as_flattened()))
+}
+
+/// The service that a record has after the normalise stage.
+fn service_of(raw: &RawRecord) -> &Text {
+    if raw.service.is_empty() { &raw.node } else { &raw.service }
+}
+
+/// The service of a rejected record for the loss ledger: none if it is too long for a name.
+fn service_to_note(service: Text) -> Text {
+    if service.len() <= limits::NAME_BYTES { service } else { Text::default() }
 }
 
 fn check_weight(record: Record) -> Result<(Record, usize), String> {

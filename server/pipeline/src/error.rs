@@ -13,6 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorClass {
     /// The input is invalid; a retry fails again.
     Invalid,
+    /// The caller may not have this; a retry fails again.
+    Forbidden,
     /// The requested item does not exist.
     NotFound,
     /// The stored state is not the expected one; the caller must read it again first.
@@ -45,6 +47,10 @@ impl Error {
 
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Invalid, message, None)
+    }
+
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Forbidden, message, None)
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@
 
 /// The formats of one version of Logboom, relative to this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "only tests run other generations"))]
+#[cfg_attr(not(any(test, feature = "failpoints")), expect(dead_code, reason = "only tests run other generations"))]
 pub(crate) enum Generation {
     /// Writes only what the version before could read.
     Previous,

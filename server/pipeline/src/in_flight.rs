@@ -94,10 +94,17 @@ impl InFlight {
         Ok(Reservation { account: self.clone(), bytes, records })
     }
 
-    fn admits(&self, state: &State, bytes: usize, records: usize) -> Result<()> {
+    /// # Errors
+    /// `Unavailable` on shutdown.
+    pub(crate) fn check_open(&self) -> Result<()> {
         if self.closing.is_cancelled() {
             return Err(Error::unavailable("shutting down; send to another node, or again later"));
         }
+        Ok(())
+    }
+
+    fn admits(&self, state: &State, bytes: usize, records: usize) -> Result<()> {
+        self.check_open()?;
         let full = |held: usize, wanted: usize, most: usize| held + wanted > most || held >= most;
         if full(state.records, records, self.most_records) || full(state.bytes, bytes, self.most_bytes) {
             return Err(Error::overloaded(

@@ -45,11 +45,16 @@ pub mod log;
 pub mod loss_ledger;
 pub mod normalise;
 pub mod queue;
+mod rates;
+pub mod redact;
 pub mod relay;
 pub mod replay;
+mod sender;
 pub mod store;
+mod submission;
 pub mod supervisor;
 mod tally;
+mod terms;
 
 pub use ask::{Ask, Context, Cursor, SearchPage, SearchRequest};
 pub use batch::{Batch, BatchId, Block};
@@ -62,8 +67,10 @@ pub use error::{Error, ErrorClass, Result};
 pub use lease::{Lease, Leases, hold, holder, lease_lost};
 pub use log::{Appended, Log, PartAside, ReadLimit, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt, Space};
+pub use sender::Sender;
 pub use store::LogStore;
 pub use supervisor::Supervisor;
 pub use tally::Tally;
+pub use terms::Terms;
 
 pub use model::TimeRange;

@@ -116,35 +116,18 @@ impl Supervisor {
     where
         F: Future<Output: Into<End>> + Send + 'static,
     {
-        let (supervisor, name) = (self.clone(), name.into());
-        tokio::spawn(async move { supervisor.run(name, &stop, make).await })
+        // Registered here: the list has the task before the runtime first polls it.
+        let task = self.register(name.into());
+        tokio::spawn(async move { task.run(&stop, make).await })
     }
 
     /// Runs the future of `make` until it ends normally. After a failure or a panic, makes a new one after a backoff,
     /// unless `stop` is cancelled.
-    pub async fn run<F>(&self, name: impl Into<String>, stop: &CancellationToken, mut make: impl FnMut() -> F)
+    pub async fn run<F>(&self, name: impl Into<String>, stop: &CancellationToken, make: impl FnMut() -> F)
     where
         F: Future<Output: Into<End>>,
     {
-        let task = self.register(name.into());
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-        loop {
-            let started = Instant::now();
-            let reason = match task.run_once(&mut make).await {
-                End::Done => return,
-                End::Broken(reason) => return task.broken(reason),
-                End::Failed(reason) => reason,
-            };
-            if started.elapsed() >= STABLE_AFTER {
-                backoff.reset();
-            }
-            let wait = backoff.next();
-            task.failed(reason, wait);
-            if stop.run_until_cancelled(sleep(wait)).await.is_none() {
-                return;
-            }
-            task.restarted();
-        }
+        self.register(name.into()).run(stop, make).await;
     }
 
     /// Every task that was ever started, in start order.
@@ -179,6 +162,31 @@ impl Supervisor {
 struct Registered(Arc<Task>);
 
 impl Registered {
+    /// Runs the task until it ends normally or is broken. Restarts it after each failure, until `stop` is cancelled.
+    async fn run<F>(&self, stop: &CancellationToken, mut make: impl FnMut() -> F)
+    where
+        F: Future<Output: Into<End>>,
+    {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            let started = Instant::now();
+            let reason = match self.run_once(&mut make).await {
+                End::Done => return,
+                End::Broken(reason) => return self.broken(reason),
+                End::Failed(reason) => reason,
+            };
+            if started.elapsed() >= STABLE_AFTER {
+                backoff.reset();
+            }
+            let wait = backoff.next();
+            self.failed(reason, wait);
+            if stop.run_until_cancelled(sleep(wait)).await.is_none() {
+                return;
+            }
+            self.restarted();
+        }
+    }
+
     /// Runs one future to its end. A panic in it, or in `make`, is a failure.
     async fn run_once<F>(&self, make: &mut impl FnMut() -> F) -> End
     where
@@ -270,6 +278,14 @@ mod tests {
             std::future::pending::<()>()
         });
         starts
+    }
+
+    #[tokio::test]
+    async fn a_task_is_on_the_list_before_the_runtime_first_polls_it() {
+        let supervisor = Supervisor::default();
+        let starts = spawn_counted(&supervisor, "one");
+        assert_eq!(status(&supervisor, "one").state, TaskState::Running);
+        assert_eq!(starts.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test(start_paused = true)]

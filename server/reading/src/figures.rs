@@ -7,14 +7,14 @@ use std::{
 
 use futures::Stream;
 use model::{
-    LevelClass, Nanos, Query,
+    LevelClass, Nanos, Query, Sight,
     aggregate::{self, Aggregation, Cell, Grouping, Key, Measure, Row, Table},
     api::{FiguresView, QueueView, RetentionView, ServiceView, StoreView},
     query::{Expr, Field, Test},
     time,
 };
 use pipeline::{Error, Log, Queue, Result, TimeRange, live::LiveHub};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     histogram::{Timeline, bucket_width},
@@ -31,6 +31,16 @@ const SERVICE_STEPS: u32 = 30;
 const INTERVAL: Duration = Duration::from_secs(2);
 const SHARE: u32 = 4;
 
+/// Why something does not work, for a limited sight: the reason itself may name what it does not show.
+const TROUBLE: &str = "not available; an administrator sees the reason";
+/// Why the traffic is missing or old, for a limited sight that has waited for its turn.
+const BUSY: &str = "busy with the figures of others; try again later";
+/// How long a limited sight waits for its turn.
+const TURN: Duration = Duration::from_secs(2);
+/// Limited sights for which figures are computed at once. Each has its own, so that many watchers would keep the store
+/// busy.
+const LIMITED: usize = 1;
+
 /// Computes figures while they are watched.
 #[derive(Clone)]
 pub struct Figures(Arc<Inner>);
@@ -45,6 +55,8 @@ struct Inner {
     latest: watch::Sender<Option<Arc<FiguresView>>>,
     /// Ensures that only one task computes them.
     making: tokio::sync::Mutex<Previous>,
+    /// The turns of limited sights.
+    turns: Arc<Semaphore>,
 }
 
 /// The previous values, to compute rates.
@@ -73,6 +85,28 @@ impl Figures {
             started: Instant::now(),
             latest: watch::Sender::new(None),
             making: tokio::sync::Mutex::default(),
+            turns: Arc::new(Semaphore::new(LIMITED)),
+        }))
+    }
+
+    /// The figures for a caller with this sight. A limited one gets the traffic and the services of the records that it
+    /// sees, counted for it alone; what concerns all records is left out ([`FiguresView::limited`]).
+    #[must_use]
+    pub fn seen_by(&self, sight: &Sight) -> Self {
+        if sight.is_whole() {
+            return self.clone();
+        }
+        let whole = &self.0;
+        Self(Arc::new(Inner {
+            reader: whole.reader.seen_by(sight),
+            queue: Arc::clone(&whole.queue),
+            store: Arc::clone(&whole.store),
+            live: Arc::clone(&whole.live),
+            retention: RetentionView { services: Vec::new(), ..whole.retention.clone() },
+            started: whole.started,
+            latest: watch::Sender::new(None),
+            making: tokio::sync::Mutex::default(),
+            turns: Arc::clone(&whole.turns),
         }))
     }
 
@@ -115,12 +149,34 @@ impl Figures {
 
 impl Inner {
     async fn make(&self, previous: &mut Previous) -> FiguresView {
+        let is_limited = !self.reader.sight.is_whole();
+        let mut figures = if is_limited { self.limited() } else { self.of_all(previous) };
+        let result = if is_limited { self.in_turn(&mut figures).await } else { self.traffic(&mut figures).await };
+        if let Err(error) = result {
+            figures.trouble = Some(error.message);
+            if let Some((_, made)) = &previous.made {
+                figures.traffic = made.traffic.clone();
+                figures.services = made.services.clone();
+            }
+        }
+        figures
+    }
+
+    /// The traffic for a limited sight, once it is its turn.
+    async fn in_turn(&self, figures: &mut FiguresView) -> Result<()> {
+        let turn = tokio::time::timeout(TURN, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Error::unavailable(BUSY))?;
+        self.traffic(figures).await.map_err(|_| Error::unavailable(TROUBLE))
+    }
+
+    /// The state of the server without its traffic.
+    fn of_all(&self, previous: &mut Previous) -> FiguresView {
         let (queue, store) = (self.queue.status(), self.store.status());
         let now = Instant::now();
         let since = previous.at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
         let stored = if since > 0.0 { store.records.saturating_sub(previous.records) as f64 / since } else { 0.0 };
         (previous.at, previous.records) = (Some(now), store.records);
-        let mut figures = FiguresView {
+        FiguresView {
             time: time::format_rfc3339(self.reader.clock.now()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
@@ -138,18 +194,23 @@ impl Inner {
             stored_per_second: stored,
             lag_ms: self.live.take_lag().map(|lag| lag.as_secs_f64() * 1000.0),
             ..FiguresView::default()
-        };
-        match self.traffic(&mut figures).await {
-            Ok(()) => {}
-            Err(error) => {
-                figures.trouble = Some(error.message);
-                if let Some((_, made)) = &previous.made {
-                    figures.traffic = made.traffic.clone();
-                    figures.services = made.services.clone();
-                }
-            }
         }
-        figures
+    }
+
+    /// As [`Inner::of_all`], without what concerns all records.
+    fn limited(&self) -> FiguresView {
+        let (queue, store) = (self.queue.status(), self.store.status());
+        let trouble = |trouble: Option<String>| trouble.map(|_| TROUBLE.to_owned());
+        FiguresView {
+            time: time::format_rfc3339(self.reader.clock.now()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            queue: QueueView { engine: queue.engine, trouble: trouble(queue.trouble), ..QueueView::default() },
+            store: StoreView { engine: store.engine, trouble: trouble(store.trouble), ..StoreView::default() },
+            retention: self.retention.clone(),
+            limited: true,
+            ..FiguresView::default()
+        }
     }
 
     /// Two queries, however many services there are: one for all records, one for those of the listed services.
@@ -164,6 +225,10 @@ impl Inner {
             // One more, because the records without a service are also a group.
             limit: SERVICES + 1,
         };
+        if self.reader.sight.check(&Field::Service).is_err() {
+            figures.traffic = self.reader.timeline(&Query::default(), range, width).await?.view();
+            return Ok(());
+        }
         let groupings = vec![Timeline::grouping(width), by_service];
         let all = Aggregation { query: Query::default(), range, groupings };
         let [over_time, by_service] = self.tables(&all).await?;

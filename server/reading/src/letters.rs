@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use model::{
-    Position, StoredRecord,
+    Position, Sight, StoredRecord,
     api::{DeadLetterView, RecordView},
     hex, limits, time,
 };
@@ -14,7 +14,10 @@ use pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::range::{Clock, DefaultRange, RangeText};
+use crate::{
+    range::{Clock, DefaultRange, RangeText},
+    sight::need_whole_sight,
+};
 
 /// The letters per step of a download, a deletion or a replay.
 const STEP: usize = 100;
@@ -121,6 +124,15 @@ impl Letters {
     /// `ingest` receives replays; `clock` resolves ranges; `bounds` are those of the store.
     pub fn new(store: Arc<dyn LogStore>, ingest: Ingest, clock: Clock, bounds: DeadLetterBounds) -> Self {
         Self { store, ingest, clock, bounds }
+    }
+
+    /// For a caller with this sight.
+    ///
+    /// # Errors
+    /// `Forbidden` for a limited sight: a letter is a batch of any services, or bytes that no filter reads.
+    pub fn seen_by(&self, sight: &Sight) -> Result<&Self> {
+        need_whole_sight(sight, "dead letters")?;
+        Ok(self)
     }
 
     /// A page of matching letters, newest first, with ids below `before`.

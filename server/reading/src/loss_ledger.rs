@@ -1,7 +1,7 @@
 //! What became of the received records.
 
 use model::{
-    Nanos,
+    Nanos, Sight,
     api::{LedgerLossView, LedgerNumbers, LedgerRowView, LedgerSummaryView, LedgerView},
     time,
 };
@@ -10,7 +10,7 @@ use pipeline::{
     loss_ledger::{Auditor, Hour, Line, REACH, State, Totals},
 };
 
-use crate::{Clock, DefaultRange, RangeText};
+use crate::{Clock, DefaultRange, RangeText, sight::need_whole_sight};
 
 /// The hours that are counted where none are named.
 const HOURS: i64 = 24;
@@ -27,6 +27,16 @@ pub struct Losses {
 impl Losses {
     pub fn new(auditor: Auditor, clock: Clock) -> Self {
         Self { auditor, clock }
+    }
+
+    /// For a caller with this sight.
+    ///
+    /// # Errors
+    /// `Forbidden` for a limited sight: the ledger counts by service, and no other filter applies to
+    /// what it has counted.
+    pub fn seen_by(&self, sight: &Sight) -> Result<&Self> {
+        need_whole_sight(sight, "the numbers of the loss ledger")?;
+        Ok(self)
     }
 
     /// Counts the hours that the range touches; by default the last 24.

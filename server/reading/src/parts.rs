@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{api::PartAsideView, time};
+use model::{Sight, api::PartAsideView, time};
 use pipeline::{Log, PartAside, Result};
+
+use crate::sight::need_whole_sight;
 
 /// The parts that the store has set aside.
 #[derive(Clone)]
@@ -14,6 +16,15 @@ pub struct Parts {
 impl Parts {
     pub fn new(store: Arc<dyn Log>) -> Self {
         Self { store }
+    }
+
+    /// For a caller with this sight.
+    ///
+    /// # Errors
+    /// `Forbidden` for a limited sight: a part holds records of all services.
+    pub fn seen_by(&self, sight: &Sight) -> Result<&Self> {
+        need_whole_sight(sight, "damaged parts")?;
+        Ok(self)
     }
 
     /// Newest records first.

@@ -8,7 +8,7 @@ use std::{
 
 use futures::Stream;
 use model::{
-    Position, Query, StoredRecord,
+    Position, Query, Sight, StoredRecord,
     aggregate::{Aggregation, Cell, Grouping, Key, Measure},
     api::{ContextView, CountView, FacetValue, FacetsView, FieldView, LogsPage, RecordView},
     limits,
@@ -20,6 +20,7 @@ use pipeline::{Ask, Cursor, Error, Log, LogStore, ReadLimit, Result, SearchReque
 use crate::{
     cursor,
     range::{Clock, DefaultRange, RangeText},
+    sight::Seen,
 };
 
 /// The limit of fields, and of values, per facets call.
@@ -31,17 +32,37 @@ const SAMPLE: usize = 1000;
 /// The limit of neighbours on each side of a record.
 const MOST_NEIGHBOURS: usize = 1000;
 
-/// Queries stored records.
+/// Queries stored records, as one caller sees them; without [`Reader::seen_by`] as they are. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
+    /// The store as the caller sees it. All questions go here.
     pub(crate) ask: Arc<dyn Ask>,
+    /// The store itself, for [`Reader::seen_by`] alone.
+    store: Arc<dyn Ask>,
     log: Arc<dyn Log>,
     pub(crate) clock: Clock,
+    pub(crate) sight: Sight,
 }
 
 impl Reader {
     pub fn new(store: Arc<dyn LogStore>, clock: Clock) -> Self {
-        Self { ask: store.clone(), log: store, clock }
+        Self { ask: store.clone(), store: store.clone(), log: store, clock, sight: Sight::default() }
+    }
+
+    /// The reader for a caller with this sight, within what this reader sees. A whole sight changes nothing.
+    #[must_use]
+    pub fn seen_by(&self, sight: &Sight) -> Self {
+        if sight.is_whole() {
+            return self.clone();
+        }
+        let sight = self.sight.and(sight);
+        let ask = Seen::through(Arc::clone(&self.store), sight.clone());
+        Self { ask, store: Arc::clone(&self.store), log: Arc::clone(&self.log), clock: self.clock.clone(), sight }
+    }
+
+    /// Whether the caller may see the values of this field.
+    pub fn shows_field(&self, name: &str) -> bool {
+        Field::parse_name(name).is_none_or(|field| self.sight.check(&field).is_ok())
     }
 
     /// The range of a request; `default` defines missing ends.
@@ -115,12 +136,16 @@ impl Reader {
         Ok(self.ask.search(&request).await?.records)
     }
 
-    /// The cursor of the page after the record at `position`; if that record is deleted, after the next stored one.
-    /// Beyond the newest record it is the cursor of the first page.
+    /// The cursor of the page after the record at `position`; if that record is deleted, after the next one. Beyond the
+    /// newest record it is the cursor of the first page.
+    ///
+    /// The record may be one that the caller does not see, so the cursor must not be shown. The pages after it have
+    /// only what the caller sees.
     pub async fn cursor_at(&self, position: Position) -> Result<Cursor> {
         let before = Position(position.0.saturating_sub(1));
         let newest = self.log.newest().await?;
         let (upto, limit) = (newest.max(before), ReadLimit::of_records(1));
+        // Without the filter: otherwise this would read on until a record matches, maybe through the whole log.
         let found = self.log.read_after(before, upto, TimeRange::ALL, &Query::default(), limit).await?;
         Ok(match found.first() {
             Some(stored) => Cursor { time: stored.record.time, position: stored.position },

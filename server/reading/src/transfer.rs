@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use model::Sight;
 use pipeline::{
     Document, Documents, Error, ErrorClass, Expected, Kind, Result,
     documents::file::{self, Entry},
@@ -9,7 +10,7 @@ use pipeline::{
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::KINDS;
+use crate::{KINDS, sight::need_whole_sight};
 
 /// When to retry an import while another one runs.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -43,6 +44,15 @@ pub struct Refused {
 impl Transfer {
     pub fn new(documents: Arc<dyn Documents>) -> Self {
         Self { documents, importing: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// For a caller with this sight.
+    ///
+    /// # Errors
+    /// `Forbidden` for a limited sight: documents are words of other users.
+    pub fn seen_by(&self, sight: &Sight) -> Result<&Self> {
+        need_whole_sight(sight, "documents")?;
+        Ok(self)
     }
 
     /// All documents, or those of one kind, sorted by kind and name. Those from files are

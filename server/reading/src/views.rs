@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{api::SavedView, limits};
+use model::{Sight, api::SavedView, limits};
 use pipeline::{Document, Documents, Error, Expected, Json, Kind, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::sight::need_whole_sight;
 
 /// The maximum size of an address in bytes: a query and the rest of a page's URL.
 const ADDRESS_BYTES: usize = 4 * limits::QUERY_BYTES;
@@ -36,22 +38,36 @@ struct WrittenView {
 #[derive(Clone)]
 pub struct Views {
     documents: Arc<dyn Documents>,
+    sight: Sight,
 }
 
 impl Views {
     pub fn new(documents: Arc<dyn Documents>) -> Self {
-        Self { documents }
+        Self { documents, sight: Sight::default() }
+    }
+
+    /// The views for a caller with this sight: none for a limited one. Their names and queries are words of others, and
+    /// may be of records that the caller does not see.
+    #[must_use]
+    pub fn seen_by(&self, sight: &Sight) -> Self {
+        Self { documents: Arc::clone(&self.documents), sight: self.sight.and(sight) }
     }
 
     /// The views, sorted by name.
     pub async fn list(&self) -> Result<Vec<SavedView>> {
+        if !self.sight.is_whole() {
+            return Ok(Vec::new());
+        }
         self.documents.list(&VIEW).await?.documents.into_iter().map(saved).collect()
     }
 
     /// # Errors
     /// `NotFound` if no view has the name, or its address is not a path of the dashboard.
     pub async fn address(&self, name: &str) -> Result<String> {
-        let view = self.documents.get(&VIEW, name).await?.map(saved).transpose()?;
+        let view = match self.sight.is_whole() {
+            true => self.documents.get(&VIEW, name).await?.map(saved).transpose()?,
+            false => None,
+        };
         // The stored view may be older than this check.
         let address = view.map(|view| view.address).filter(|address| is_path(address));
         address.ok_or_else(|| Error::not_found(format!("no view is saved as {name:?}")))
@@ -60,8 +76,10 @@ impl Views {
     /// Saves a view; replaces one of the same name.
     ///
     /// # Errors
-    /// `Invalid` for an invalid name or address, and past the limit. `Conflict` for a view from a file.
+    /// `Invalid` for an invalid name or address, and past the limit. `Conflict` for a view from a file. `Forbidden` for
+    /// a limited sight.
     pub async fn save(&self, name: &str, address: &str) -> Result<()> {
+        need_whole_sight(&self.sight, "saved views")?;
         let name = name.trim();
         check_view(name, address)?;
         let body = Json::from_value(&View { address: address.to_owned() })?;
@@ -71,8 +89,9 @@ impl Views {
     /// Removes a view. Succeeds if it does not exist.
     ///
     /// # Errors
-    /// `Conflict` for a view from a file.
+    /// `Conflict` for a view from a file. `Forbidden` for a limited sight.
     pub async fn remove(&self, name: &str) -> Result<()> {
+        need_whole_sight(&self.sight, "saved views")?;
         self.documents.delete(&VIEW, name, Expected::Any, None).await.map(drop)
     }
 }

@@ -5,11 +5,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::FixedOffset;
-use model::{LevelClass, Record, api::RetentionView, time};
-use pipeline::{Content, Delivery, Log as _, Receipt, clock, live::LiveHub};
+use model::{LevelClass, Query, Record, Sight, api::RetentionView, time};
+use pipeline::{Content, Delivery, Error, Log as _, Receipt, clock, live::LiveHub};
 use reading::{Clock, Figures, Reader};
 use testkit::{
-    faulty::FaultyStore,
+    faulty::{FaultyStore, Mode},
     memory::{MemoryQueue, MemoryStore},
     records::{self, OBSERVED},
 };
@@ -66,4 +66,23 @@ async fn without_records_one_call_is_enough() {
     let (figures, store, _) = figures(0).await;
     let made = figures.now().await;
     assert_eq!((store.read.calls(), made.services.len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_sight_waits_a_moment_for_its_turn_and_learns_no_reason() {
+    let (figures, store, _) = figures(1).await;
+    let limited = || figures.seen_by(&Sight::new(Some(Query::parse("level:error").unwrap()), Vec::new()));
+    store.read.set(Mode::Hang);
+    let first = tokio::spawn({
+        let figures = limited();
+        async move { figures.now().await }
+    });
+    store.read.called(1).await;
+    let second = limited().now().await;
+    assert!(second.limited && second.trouble.as_deref().unwrap().starts_with("busy"), "{second:?}");
+
+    store.read.set(Mode::Fail(Error::unavailable("the secret of another service")));
+    let trouble = first.await.unwrap().trouble.clone().unwrap();
+    assert_eq!(trouble, "not available; an administrator sees the reason");
+    assert_eq!(figures.now().await.trouble.as_deref(), Some("the secret of another service"));
 }

@@ -5,19 +5,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use chrono::DateTime;
 use flate2::write::GzEncoder;
 use pipeline::{BatchId, Error, ErrorClass, Result};
 use reqwest::{
-    Response, StatusCode,
+    Certificate, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use url::Url;
 
-use crate::{destination::Destination, parameters::Parameters, secrets::Credentials};
+use crate::{authorization::Authorization, destination::Destination, parameters::Parameters};
 
 /// The most bytes of an answer that are read.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -32,6 +31,7 @@ pub(crate) struct Client {
     /// Scheme, host and port, for errors.
     name: String,
     headers: HeaderMap,
+    authorization: Authorization,
     compression: Compression,
 }
 
@@ -61,27 +61,29 @@ impl Client {
     /// Connects to nothing yet.
     ///
     /// # Errors
-    /// `Invalid` if a secret cannot be sent; `Internal` if TLS is unusable.
+    /// `Invalid` if a secret cannot be sent or the certificates cannot be used; `Internal` if TLS is unusable.
     pub(crate) fn new(to: &Destination, compression: Compression) -> Result<Self> {
         let name = to.url.origin().ascii_serialization();
-        let mut headers = HeaderMap::new();
-        if let Some(value) = authorization(&to.credentials) {
-            let mut value = HeaderValue::try_from(value)
-                .map_err(|_| Error::invalid(format!("{name}: the secret has characters that no header can carry")))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
+        let authorization = Authorization::new(to)?;
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let inner = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .connect_timeout(to.timing.connect)
             .timeout(to.timing.request)
             // A redirected POST may arrive as a GET, and its 200 would acknowledge nothing.
             .redirect(redirect::Policy::none())
-            .user_agent(concat!("logboom/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::internal(format!("{name}: no HTTP client: {error}")))?;
-        Ok(Self { inner, name, headers, compression })
+            .user_agent(concat!("logboom/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = &to.ca {
+            let unusable =
+                |why: &str| Error::invalid(format!("{name}: the certificates of `ca` cannot be used: {why}"));
+            let certificates = Certificate::from_pem_bundle(pem).map_err(|error| unusable(&root_cause(&error)))?;
+            if certificates.is_empty() {
+                return Err(unusable("there is none in the file; name a file with certificates in PEM"));
+            }
+            builder = builder.tls_certs_only(certificates);
+        }
+        let inner = builder.build().map_err(|error| Error::internal(format!("{name}: no HTTP client: {error}")))?;
+        Ok(Self { inner, name, headers: HeaderMap::new(), authorization, compression })
     }
 
     /// Adds a header to each request.
@@ -111,6 +113,9 @@ impl Client {
             .headers(self.headers.clone())
             .header(CONTENT_TYPE, content_type)
             .header("Idempotency-Key", id.to_string());
+        if let Some(value) = self.authorization.value() {
+            request = request.header(AUTHORIZATION, value);
+        }
         if self.compression == Compression::Gzip {
             request = request.header(CONTENT_ENCODING, "gzip");
         }
@@ -121,6 +126,9 @@ impl Client {
         let body = self.read(response).await?;
         if status.is_success() {
             return Ok(Answer { retry_after, body });
+        }
+        if matches!(status.as_u16(), 401 | 403) {
+            self.authorization.refused();
         }
         Err(self.refusal(status, retry_after, location.as_deref(), &body))
     }
@@ -156,7 +164,9 @@ impl Client {
         match status.as_u16() {
             408 | 425 | 429 => overloaded(text, after),
             503 => Error { retry_after: after, ..unavailable(text) },
-            401 | 403 | 407 => unavailable(format!("{text}; check the user, the password or the token of the sink")),
+            401 | 403 | 407 => {
+                unavailable(format!("{text}; check the user, the password, the token or the key of the sink"))
+            }
             404 | 405 | 406 | 410 | 411 | 415 | 421 | 426 => {
                 unavailable(format!("{text}; check the path and the kind of the sink"))
             }
@@ -192,18 +202,6 @@ pub(crate) fn overloaded(message: String, after: Option<Duration>) -> Error {
 /// An error that is tried again with the follower's backoff.
 pub(crate) fn unavailable(message: String) -> Error {
     Error { class: ErrorClass::Unavailable, message, retry_after: None }
-}
-
-/// The value of the header `Authorization`.
-pub(crate) fn authorization(credentials: &Credentials) -> Option<String> {
-    match credentials {
-        Credentials::None => None,
-        Credentials::Basic { user, password } => {
-            Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))))
-        }
-        Credentials::ApiKey(key) => Some(format!("ApiKey {key}")),
-        Credentials::Bearer(token) => Some(format!("Bearer {token}")),
-    }
 }
 
 /// The deepest cause, which is the one that says what is wrong.

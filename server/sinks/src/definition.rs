@@ -1,19 +1,23 @@
 //! The definition of a sink: `NAME=URL`.
 
-use std::{env, fmt};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use model::Query;
 use pipeline::{
     Error, ErrorClass, Result,
     follow::{Sink, Start},
 };
-use url::Url;
+use url::{Host, Url};
 
 use crate::{
     destination::Destination,
     kinds::{self, Accepts, KINDS, Kind},
     parameters::{Parameters, decode},
-    secrets::{Credentials, Environment, UserInfo, variable_prefix},
+    secrets::{self, Credentials, Environment, Key, UserInfo, variable_prefix},
     target::target_of,
     via::Via,
 };
@@ -41,8 +45,28 @@ pub struct Definition {
     /// Without user information.
     url: Url,
     user_info: UserInfo,
+    files: Files,
+    /// For another Logboom, if nothing else proves who this is.
+    default_key: Option<Key>,
     /// The parameters of the kind.
     parameters: Parameters,
+}
+
+/// The files that a URL names.
+#[derive(Clone, Default)]
+struct Files {
+    /// `key-file`: the key or the token for the destination.
+    key: Option<PathBuf>,
+    /// `ca`: the certificates to trust instead of the system's.
+    ca: Option<PathBuf>,
+}
+
+impl Files {
+    /// Takes the parameters that all kinds over HTTP and gRPC have.
+    fn take(parameters: &mut Parameters, kind: &Kind) -> Self {
+        let mut path = |name, is_known: bool| is_known.then(|| parameters.take(name)).flatten().map(PathBuf::from);
+        Self { key: path("key-file", !kind.accepts.is_empty()), ca: path("ca", kind.transport == "https") }
+    }
 }
 
 impl fmt::Debug for Definition {
@@ -115,6 +139,7 @@ impl Definition {
         let rest = parameters.clone();
         // Built once to check the parameters and the path.
         (kind.build)(Destination::new(url.clone(), Credentials::None), &mut parameters)?;
+        let files = Files::take(&mut parameters, kind);
         parameters.finish()?;
 
         Ok(Self {
@@ -126,13 +151,10 @@ impl Definition {
             kind,
             url,
             user_info,
+            files,
+            default_key: None,
             parameters: rest,
         })
-    }
-
-    /// Whether a stored target is this one, also if an earlier version stored it with more parameters.
-    pub fn is_target(&self, stored: &str) -> bool {
-        target_of(stored) == self.target
     }
 
     /// The host and the port of the destination; `None` for a file.
@@ -149,6 +171,28 @@ impl Definition {
     /// Whether the destination is another Logboom, which recognises batches by their ids and orders records by time.
     pub fn is_logboom(&self) -> bool {
         self.kind.scheme.starts_with("logboom+")
+    }
+
+    /// Gives a key to a destination that is another Logboom and has no secret of its own. Others do not get it.
+    #[must_use]
+    pub fn with_default_key(mut self, key: Option<Key>) -> Self {
+        self.default_key = key.filter(|_| self.is_logboom());
+        self
+    }
+
+    /// Whether a secret is sent without encryption to another machine.
+    ///
+    /// # Errors
+    /// As [`Definition::build`].
+    pub fn exposes_secret(&self) -> Result<bool> {
+        let is_loopback = match self.url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => true,
+        };
+        let is_plain = self.kind.transport == "http" && !is_loopback;
+        Ok(is_plain && self.credentials(&|name| env::var(name).ok())? != Credentials::None)
     }
 
     /// Whether the sink writes the packets of the door for JSON over TCP, which the door then has to keep.
@@ -170,13 +214,42 @@ impl Definition {
     /// systems add it to the attribute `logboom.via` of each record.
     ///
     /// # Errors
-    /// `Invalid` if a secret cannot be read.
+    /// `Invalid` if a secret or the certificates cannot be read.
     pub fn build(&self, own: &str) -> Result<Box<dyn Sink>> {
         self.build_in(own, &|name| env::var(name).ok())
     }
 
     fn build_in(&self, own: &str, environment: Environment<'_>) -> Result<Box<dyn Sink>> {
-        let credentials = self.user_info.credentials(&self.name, environment)?;
+        let in_sink = |error: Error| Error { message: format!("sink {}: {}", self.name, error.message), ..error };
+        let mut destination = Destination::new(self.url.clone(), self.credentials(environment)?);
+        let definition = self.clone();
+        destination.read_again = Some(Arc::new(move || definition.credentials(&|name| env::var(name).ok())));
+        let ca = self.files.ca.as_deref();
+        destination.ca = ca.map(|path| secrets::certificates("ca", path)).transpose().map_err(in_sink)?;
+        let sink = (self.kind.build)(destination, &mut self.parameters.clone()).map_err(in_sink)?;
+        Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
+    }
+
+    /// Reads the one secret that there is.
+    ///
+    /// # Errors
+    /// `Invalid` if it cannot be read, if there are several, or if the protocol cannot carry it.
+    fn credentials(&self, environment: Environment<'_>) -> Result<Credentials> {
+        let own = self.user_info.credentials(&self.name, environment)?;
+        let in_sink = |error: Error| Error { message: format!("sink {}: {}", self.name, error.message), ..error };
+        let from_file = |path: &Path| secrets::in_file("key-file", path).map(|key| self.kind.key(key)).map_err(in_sink);
+        let credentials = match (own, &self.files.key, &self.default_key) {
+            (Credentials::None, Some(path), _) => from_file(path)?,
+            (Credentials::None, None, Some(key)) => Credentials::Bearer(key.read()?),
+            (_, Some(_), _) => {
+                let variables = variable_prefix(&self.name);
+                return Err(Error::invalid(format!(
+                    "sink {}: use one of `key-file`, a user of the URL, and the variables {variables}…, not several",
+                    self.name
+                )));
+            }
+            (own, None, _) => own,
+        };
         let needed = match credentials {
             Credentials::None => None,
             Credentials::Basic { .. } => Some((Accepts::Basic, "a user with a password")),
@@ -188,10 +261,7 @@ impl Definition {
         {
             return Err(Error::invalid(format!("sink {}: {} does not take {text}", self.name, self.kind.scheme)));
         }
-        let destination = Destination::new(self.url.clone(), credentials);
-        let sink = (self.kind.build)(destination, &mut self.parameters.clone())
-            .map_err(|error| Error { message: format!("sink {}: {}", self.name, error.message), ..error })?;
-        Ok(if self.kind.transport == "file" { sink } else { Box::new(Via::new(sink, own)) })
+        Ok(credentials)
     }
 }
 

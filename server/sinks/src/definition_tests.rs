@@ -45,7 +45,7 @@ fn a_corrected_parameter_keeps_the_target_that_a_cursor_has() {
         ("elasticsearch+http://h/logs", "elasticsearch+http://h/other", false),
     ] {
         let definition = parse(&format!("a={url}")).unwrap();
-        assert_eq!(definition.is_target(stored), is_same, "{url} and {stored}");
+        assert_eq!(target_of(stored) == definition.target, is_same, "{url} and {stored}");
     }
 }
 
@@ -133,6 +133,79 @@ async fn a_sink_is_built_with_the_secrets_that_its_protocol_carries() {
     let error = parse("x=http://u@host").unwrap().build_in("0000000a", &none).err().unwrap().to_string();
     assert!(error.contains("LOGBOOM_SINK_X_PASSWORD"), "{error}");
     assert!(parse("x=logboom+https://u:p@host").unwrap().build_in("0000000a", &none).is_ok());
+}
+
+#[tokio::test]
+async fn a_file_of_the_url_gives_the_key_that_its_protocol_carries() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "s3cret\n").unwrap();
+    let path = file.path().display();
+    let none = |_: &str| None;
+    for (scheme, credentials) in [
+        ("http", Credentials::Bearer("s3cret".into())),
+        ("loki+https", Credentials::Bearer("s3cret".into())),
+        ("otlp+http", Credentials::Bearer("s3cret".into())),
+        ("logboom+https", Credentials::Bearer("s3cret".into())),
+        ("elasticsearch+http", Credentials::ApiKey("s3cret".into())),
+    ] {
+        let definition = parse(&format!("x={scheme}://host?key-file={path}&from=start")).unwrap();
+        assert_eq!(definition.target, format!("{scheme}://host"));
+        assert!(definition.credentials(&none).unwrap() == credentials, "{scheme}");
+        assert!(definition.build_in("0000000a", &none).is_ok(), "{scheme}");
+        let token = |name: &str| (name == "LOGBOOM_SINK_X_TOKEN").then(|| "s3cret".to_owned());
+        let error = definition.credentials(&token).unwrap_err().to_string();
+        assert!(error.contains("not several") && !error.contains("s3cret"), "{error}");
+    }
+    let error = parse("x=http://host?key-file=/does/not/exist").unwrap().build_in("0000000a", &none).err().unwrap();
+    assert!(error.message.contains("key-file: the file /does/not/exist cannot be used"), "{error}");
+    let error = parse("x=tcp://host:1?key-file=/a").unwrap_err();
+    assert!(error.message.contains("`key-file` is unknown here"), "{error}");
+}
+
+#[test]
+fn the_default_key_is_for_another_logboom_without_a_secret_of_its_own() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "default").unwrap();
+    let key = || Key::given(Some(file.path()));
+    let none = |_: &str| None;
+    let token = |name: &str| (name == "LOGBOOM_SINK_TO1_TOKEN").then(|| "own".to_owned());
+    let credentials = |url: &str, environment: Environment<'_>| {
+        Definition::parse_unfiltered("to1", url).unwrap().with_default_key(key()).credentials(environment).unwrap()
+    };
+    assert!(credentials("logboom+http://host", &none) == Credentials::Bearer("default".into()));
+    assert!(credentials("logboom+http://host", &token) == Credentials::Bearer("own".into()));
+    assert!(credentials("http://host/in", &none) == Credentials::None);
+    for (url, is_exposed) in [
+        ("logboom+http://host", true),
+        ("logboom+http://192.0.2.1:3000", true),
+        ("logboom+https://host", false),
+        ("logboom+http://localhost:3000", false),
+        ("logboom+http://127.0.0.1:3000", false),
+        ("logboom+http://[::1]:3000", false),
+        ("http://host/in", false),
+    ] {
+        let definition = Definition::parse_unfiltered("to1", url).unwrap().with_default_key(key());
+        assert_eq!(definition.exposes_secret().unwrap(), is_exposed, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn certificates_of_an_authority_are_read_when_the_sink_is_built() {
+    let none = |_: &str| None;
+    let certificate = rcgen::generate_simple_self_signed(vec!["host".to_owned()]).unwrap().cert.pem();
+    for (text, is_usable) in [(certificate.as_str(), true), ("no certificate", false)] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let definition = parse(&format!("x=https://host?ca={}", file.path().display())).unwrap();
+        assert_eq!(definition.target, "https://host");
+        let built = definition.build_in("0000000a", &none);
+        assert_eq!(built.is_ok(), is_usable, "{:?}", built.err());
+    }
+    for url in ["https://host?ca=/does/not/exist", "logboom+https://host?ca=/does/not/exist"] {
+        let error = parse(&format!("x={url}")).unwrap().build_in("0000000a", &none).err().unwrap();
+        assert!(error.message.contains("ca: the file /does/not/exist cannot be used"), "{error}");
+    }
+    assert!(parse("x=http://host?ca=/a").unwrap_err().message.contains("`ca` is unknown here"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use pipeline::{Result, follow::Sink};
 
 use crate::{
     destination::Destination, elasticsearch::Elasticsearch, file::FileSink, http::Http, logboom::Logboom, loki::Loki,
-    otlp::Otlp, parameters::Parameters, tcp::TcpSink,
+    otlp::Otlp, parameters::Parameters, secrets::Credentials, tcp::TcpSink,
 };
 
 type Build = fn(Destination, &mut Parameters) -> Result<Box<dyn Sink>>;
@@ -31,6 +31,13 @@ pub(crate) enum Accepts {
 }
 
 use Accepts::{ApiKey, Basic, Bearer};
+
+impl Kind {
+    /// How the protocol carries the key of a file: as an API key where it has one, else as a token. Logboom takes both.
+    pub(crate) fn key(&self, key: String) -> Credentials {
+        if self.accepts.contains(&ApiKey) { Credentials::ApiKey(key) } else { Credentials::Bearer(key) }
+    }
+}
 
 /// All kinds, by scheme.
 pub(crate) const KINDS: [Kind; 13] = [

@@ -9,7 +9,8 @@
 //! | `target` | what of a URL identifies the destination |
 //! | `kinds` | the table of kinds: scheme and constructor |
 //! | `parameters` | the parameters of a URL |
-//! | `secrets` | passwords, keys and tokens from the URL or the environment |
+//! | `secrets` | passwords, keys and tokens from the URL, files or the environment |
+//! | `authorization` | the header with them |
 //! | `template` | names made from a record, such as `{service}-{yyyy}-{MM}-{dd}` |
 //! | `cut` | names that are too long |
 //! | `via` | the stores that passed a record on; ends loops |
@@ -22,6 +23,7 @@
 //! | `http`, `elasticsearch`, `loki`, `otlp`, `logboom` | one protocol each |
 
 mod ahead;
+mod authorization;
 mod client;
 mod cut;
 mod definition;
@@ -47,4 +49,5 @@ mod tests;
 mod via;
 
 pub use definition::Definition;
+pub use secrets::Key;
 pub use target::target_of;

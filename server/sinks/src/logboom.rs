@@ -17,7 +17,7 @@ use tonic::{
     codec::CompressionEncoding,
     codegen::http::uri::PathAndQuery,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_types::StatusExt as _;
 use wire::{
@@ -26,6 +26,7 @@ use wire::{
 };
 
 use crate::{
+    authorization::Authorization,
     client::{self, overloaded, unavailable},
     destination::Destination,
     parameters::Parameters,
@@ -44,7 +45,7 @@ pub(crate) struct Logboom {
     client: Option<Grpc<Channel>>,
     /// Scheme, host and port, for errors.
     name: String,
-    authorization: Option<MetadataValue<Ascii>>,
+    authorization: Authorization,
     /// For a whole call.
     timeout: Duration,
 }
@@ -61,12 +62,7 @@ impl Logboom {
         if to.url.path() != "/" {
             return Err(Error::invalid(format!("{name}: gRPC has no path; end the URL after the port")));
         }
-        let authorization = client::authorization(&to.credentials).map(MetadataValue::try_from).transpose();
-        let mut authorization = authorization
-            .map_err(|_| Error::invalid(format!("{name}: the secret has characters that no header can carry")))?;
-        if let Some(value) = &mut authorization {
-            value.set_sensitive(true);
-        }
+        let authorization = Authorization::new(to)?;
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let unusable = |error: tonic::transport::Error| {
@@ -77,7 +73,12 @@ impl Logboom {
             .connect_timeout(to.timing.connect)
             .http2_keep_alive_interval(KEEP_ALIVE);
         if to.url.scheme() == "https" {
-            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(unusable)?;
+            let tls = ClientTlsConfig::new();
+            let tls = match &to.ca {
+                Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+                None => tls.with_native_roots(),
+            };
+            endpoint = endpoint.tls_config(tls).map_err(unusable)?;
         }
         let compression = compression.flatten();
         let inner = Self { endpoint, compression, client: None, name, authorization, timeout: to.timing.request };
@@ -109,7 +110,8 @@ impl Logboom {
             Code::InvalidArgument | Code::OutOfRange => Error::invalid(text),
             Code::ResourceExhausted => overloaded(text, after),
             Code::Unauthenticated | Code::PermissionDenied => {
-                unavailable(format!("{text}; check the user, the password or the token of the sink"))
+                self.authorization.refused();
+                unavailable(format!("{text}; check the user, the password, the token or the key of the sink"))
             }
             Code::Unimplemented | Code::NotFound => unavailable(format!("{text}; is this the gRPC port of a Logboom?")),
             _ => match std::error::Error::source(status) {
@@ -144,8 +146,11 @@ impl Encode for Requests {
 impl Deliver for Logboom {
     async fn deliver(&mut self, _: BatchId, _: &[StoredRecord], body: Bytes) -> Result<Vec<Refused>> {
         let mut request = Request::new(body);
-        if let Some(value) = &self.authorization {
-            request.metadata_mut().insert("authorization", value.clone());
+        if let Some(value) = self.authorization.value()
+            && let Ok(mut value) = MetadataValue::<Ascii>::try_from(value.as_bytes())
+        {
+            value.set_sensitive(true);
+            request.metadata_mut().insert("authorization", value);
         }
         let answer = tokio::time::timeout(self.timeout, self.push(request))
             .await

@@ -76,8 +76,9 @@ impl Parameters {
 
 /// A parameter in an error. Text that is no plausible name may be a part of a secret, and is left out.
 fn shown(name: &str) -> String {
-    let is_plausible =
-        name.len() <= 32 && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let is_plausible = name.len() <= 32
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-".contains(&byte));
     if is_plausible { format!("parameter `{name}`") } else { "a parameter".to_owned() }
 }
 

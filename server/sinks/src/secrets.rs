@@ -1,11 +1,19 @@
-//! Secrets of a sink: from its URL, or from environment variables that belong to its name.
+//! Secrets of a sink: from its URL, from a file that the URL names, or from environment variables that belong to its
+//! name. A key for Logboom comes from a file or from `LOGBOOM_KEY`.
 
-use std::{fmt, fs};
+use std::{
+    env, fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use pipeline::{Error, Result};
 
 /// The most bytes of a file with a secret.
 const SECRET_BYTES: u64 = 64 << 10;
+/// The most bytes of a file with certificates.
+const CA_BYTES: u64 = 1 << 20;
+/// The variable with a key for Logboom; with `_FILE` after it, the path of a file with the key.
+const KEY_VARIABLE: &str = "LOGBOOM_KEY";
 
 /// The value of an environment variable, if it is set.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -88,29 +96,94 @@ fn secret(variable: &str, environment: Environment<'_>) -> Result<Option<String>
     let text = match (environment(variable), environment(&file_variable)) {
         (None, None) => return Ok(None),
         (Some(text), None) => text,
-        (None, Some(path)) => read(&path).map_err(|why| {
-            Error::invalid(format!(
-                "{file_variable}: the file {path} cannot be used: {why}; name a file with the secret"
-            ))
-        })?,
+        (None, Some(path)) => return in_file(&file_variable, Path::new(&path)).map(Some),
         (Some(_), Some(_)) => {
             return Err(Error::invalid(format!("{variable} and {file_variable} are both set; set one of them")));
         }
     };
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.is_empty() || text.contains(|character: char| character.is_control()) {
-        return Err(Error::invalid(format!("the secret of {variable} is empty or has more than one line")));
-    }
-    Ok(Some(text.to_owned()))
+    one_line(variable, &text).map(Some)
 }
 
-fn read(path: &str) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > SECRET_BYTES {
-        return Err(format!("it is longer than {SECRET_BYTES} bytes"));
+/// The secret in a file, without the newline at its end. `option` names what holds the path.
+pub(crate) fn in_file(option: &str, path: &Path) -> Result<String> {
+    let text = read(path, SECRET_BYTES)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
+        .map_err(|why| unusable(option, path, &why, "the secret"))?;
+    one_line(option, &text)
+}
+
+/// Certificates in a file, as PEM.
+pub(crate) fn certificates(option: &str, path: &Path) -> Result<Vec<u8>> {
+    read(path, CA_BYTES).map_err(|why| unusable(option, path, &why, "certificates in PEM"))
+}
+
+fn unusable(option: &str, path: &Path, why: &str, what: &str) -> Error {
+    Error::invalid(format!("{option}: the file {} cannot be used: {why}; name a file with {what}", path.display()))
+}
+
+fn one_line(source: &str, text: &str) -> Result<String> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() || text.contains(|character: char| character.is_control()) {
+        return Err(Error::invalid(format!("the secret of {source} is empty or has more than one line")));
     }
-    fs::read_to_string(path).map_err(|error| error.to_string())
+    Ok(text.to_owned())
+}
+
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > most {
+        return Err(format!("it is longer than {most} bytes"));
+    }
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+/// Where a key for Logboom comes from. Its value is read when it is needed, so a corrected file counts without a
+/// restart.
+#[derive(Debug, Clone)]
+pub struct Key(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// The file of an option.
+    File(PathBuf),
+    /// `LOGBOOM_KEY`, or the file of `LOGBOOM_KEY_FILE`.
+    Variable,
+}
+
+impl Key {
+    /// The key in the file of the option `--key-file`; without the option the one of `LOGBOOM_KEY` or
+    /// `LOGBOOM_KEY_FILE`; `None` without any of them.
+    pub fn given(key_file: Option<&Path>) -> Option<Self> {
+        Self::given_in(key_file, &|name| env::var(name).ok())
+    }
+
+    fn given_in(key_file: Option<&Path>, environment: Environment<'_>) -> Option<Self> {
+        if let Some(path) = key_file {
+            return Some(Self(Source::File(path.to_owned())));
+        }
+        let is_set = |name: &str| environment(name).is_some_and(|value| !value.is_empty());
+        (is_set(KEY_VARIABLE) || is_set(&format!("{KEY_VARIABLE}_FILE"))).then_some(Self(Source::Variable))
+    }
+
+    /// The key itself.
+    ///
+    /// # Errors
+    /// `Invalid` if it cannot be read or is not one line; the error names the option, never the key.
+    pub fn read(&self) -> Result<String> {
+        self.read_in(&|name| env::var(name).ok())
+    }
+
+    fn read_in(&self, environment: Environment<'_>) -> Result<String> {
+        match &self.0 {
+            Source::File(path) => in_file("--key-file", path),
+            Source::Variable => {
+                let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+                secret(KEY_VARIABLE, &set)?
+                    .ok_or_else(|| Error::invalid(format!("{KEY_VARIABLE} is empty; set it, or use --key-file")))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +239,33 @@ mod tests {
             let error = found.unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_key_comes_from_the_option_or_a_variable_and_is_never_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "lb_file\r\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let none = |_: &str| None;
+        let plain = |name: &str| (name == "LOGBOOM_KEY").then(|| "lb_variable".to_owned());
+        let in_file = |name: &str| (name == "LOGBOOM_KEY_FILE").then(|| path.to_owned());
+        // Compose files set variables to nothing.
+        let empty = |name: &str| (name == "LOGBOOM_KEY").then(String::new);
+        assert!(Key::given_in(None, &none).is_none());
+        assert!(Key::given_in(None, &empty).is_none());
+        let cases: [(Option<&Path>, Environment<'_>, &str); 3] =
+            [(Some(file.path()), &plain, "lb_file"), (None, &plain, "lb_variable"), (None, &in_file, "lb_file")];
+        for (option, environment, expected) in cases {
+            let key = Key::given_in(option, environment).unwrap();
+            assert_eq!(key.read_in(environment).unwrap(), expected);
+            assert!(!format!("{key:?}").contains("lb_"), "{key:?}");
+        }
+        let both = |name: &str| plain(name).or_else(|| in_file(name));
+        let error = Key::given_in(None, &both).unwrap().read_in(&both).unwrap_err().to_string();
+        assert!(error.contains("LOGBOOM_KEY and LOGBOOM_KEY_FILE are both set"), "{error}");
+        let missing = Key::given_in(Some(Path::new("/does/not/exist")), &none).unwrap();
+        let error = missing.read_in(&none).unwrap_err().to_string();
+        assert!(error.contains("--key-file: the file /does/not/exist cannot be used"), "{error}");
     }
 
     #[test]

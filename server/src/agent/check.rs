@@ -8,13 +8,18 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use reqwest::StatusCode;
 use rustix::fs::{Access, access};
 use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 
-use super::{destinations::definition, health::Health, inputs};
+use super::{
+    destinations::definition,
+    health::{Health, Readiness},
+    inputs,
+};
 use crate::{
-    commands::{client::Server, printable},
+    commands::{client::Server, credentials::Credentials, printable},
     config::{AgentCheckOptions, To},
 };
 
@@ -27,18 +32,27 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Something is not well.
 pub(crate) async fn run(options: &AgentCheckOptions) -> anyhow::Result<()> {
     match &options.server {
-        Some(url) => running(url).await,
+        Some(url) => running(url, &options.credentials).await,
         None => configured(options).await,
     }
 }
 
-async fn running(url: &Url) -> anyhow::Result<()> {
-    let answer = Server::client().get(url.join("/healthz")?).timeout(CONNECT).send().await;
+async fn running(url: &Url, credentials: &Credentials) -> anyhow::Result<()> {
+    let server = Server::new(url.clone(), credentials.clone());
+    let answer = server.connect()?.get(url.join("/healthz")?).timeout(CONNECT).send().await;
     let answer = answer
         .map_err(reqwest::Error::without_url)
         .with_context(|| format!("{url} cannot be reached; name a running agent by --server"))?;
-    let health: Health =
-        answer.json().await.map_err(reqwest::Error::without_url).with_context(|| format!("{url} is no agent"))?;
+    // One that delivers nothing answers 503, with its state.
+    let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let answer = if refused { server.checked(answer).await? } else { answer };
+    let answer = answer.bytes().await.map_err(reqwest::Error::without_url)?;
+    if let Ok(Readiness { ready }) = serde_json::from_slice(&answer) {
+        print("the agent shows details only to callers who may read; start it with --anonymous read=127.0.0.1/32");
+        ensure!(ready, "the agent does not take records");
+        return Ok(());
+    }
+    let health: Health = serde_json::from_slice(&answer).with_context(|| format!("{url} is no agent"))?;
     let Health { delivered, refused, dropped, waiting, .. } = &health;
     let records = waiting.records.map_or_else(|| "an unknown number of".to_owned(), |records| records.to_string());
     print(&format!(
@@ -76,7 +90,7 @@ async fn configured(options: &AgentCheckOptions) -> anyhow::Result<()> {
         }
     }
     for (index, To(url)) in options.to.iter().enumerate() {
-        let definition = definition(index, url)?;
+        let definition = definition(index, url)?.with_default_key(options.credentials.key());
         let target = &definition.target;
         // Reads the secrets.
         definition.build("")?;

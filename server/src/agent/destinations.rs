@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::bail;
 use pipeline::{Error, Result, relay::Destination};
-use sinks::Definition;
+use sinks::{Definition, Key};
 
 use crate::forwarding;
 
@@ -37,15 +37,20 @@ pub(crate) fn definition(index: usize, url: &str) -> Result<Definition> {
     Definition::parse_unfiltered(&format!("to{}", index + 1), url)
 }
 
-/// All destinations, in the order of the options; each as by [`sink_url`].
+/// All destinations, in the order of the options; each as by [`sink_url`]. The key goes to those that are another
+/// Logboom and have no secret of their own.
 ///
 /// # Errors
 /// Two are the same, one is this agent, or a secret cannot be read.
-pub(super) async fn definitions(urls: &[&str], listening: &[SocketAddr]) -> anyhow::Result<Vec<Definition>> {
+pub(super) async fn definitions(
+    urls: &[&str],
+    key: Option<&Key>,
+    listening: &[SocketAddr],
+) -> anyhow::Result<Vec<Definition>> {
     let is_on_command_line = forwarding::is_on_command_line("--to");
     let mut definitions: Vec<Definition> = Vec::new();
     for (index, url) in urls.iter().enumerate() {
-        let definition = definition(index, url)?;
+        let definition = definition(index, url)?.with_default_key(key.cloned());
         if definitions.iter().any(|other| other.target == definition.target) {
             bail!("--to {} is given twice; give it once", definition.target);
         }
@@ -63,6 +68,13 @@ pub(super) async fn definitions(urls: &[&str], listening: &[SocketAddr]) -> anyh
         }
         // Reads the secrets, so that a missing file is known at the start.
         definition.build("")?;
+        if definition.exposes_secret()? {
+            tracing::warn!(
+                to = definition.target,
+                "the key or the password goes to another machine without encryption, where others on the way can read \
+                 it; use https"
+            );
+        }
         definitions.push(definition);
     }
     Ok(definitions)
@@ -120,9 +132,18 @@ mod tests {
             (&["logboom+http://localhost:3000"], "this agent"),
             (&["logboom+http://0.0.0.0:3000"], "this agent"),
         ] {
-            let error = definitions(urls, &listening).await.unwrap_err().to_string();
+            let error = definitions(urls, None, &listening).await.unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
-        assert_eq!(definitions(&["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"], &listening).await.unwrap().len(), 2);
+        let others = definitions(&["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"], None, &listening).await.unwrap();
+        assert_eq!(others.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_read_ends_the_start_and_concerns_another_logboom_alone() {
+        let key = Key::given(Some(std::path::Path::new("/does/not/exist")));
+        let error = definitions(&["logboom+http://127.0.0.1:1"], key.as_ref(), &[]).await.unwrap_err().to_string();
+        assert!(error.contains("--key-file: the file /does/not/exist cannot be used"), "{error}");
+        assert!(definitions(&["tcp://127.0.0.1:1", "http://127.0.0.1:1/in"], key.as_ref(), &[]).await.is_ok());
     }
 }

@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::status::InputView;
 
+/// The answer of `/healthz` to callers who may not read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Readiness {
+    /// Whether new records are taken.
+    pub ready: bool,
+}
+
 /// The answer of `/healthz`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Health {

@@ -31,12 +31,13 @@ mod page;
 mod panics;
 mod pods;
 mod records;
-mod routes;
+pub(crate) mod routes;
 mod status;
 mod window;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
+use access::{Access, Posture, State};
 use anyhow::{Context as _, bail};
 use pipeline::{
     Queue, Supervisor,
@@ -48,11 +49,10 @@ use pipeline::{
 
 use self::{inputs::Context as InputContext, status::Inputs};
 use crate::{
-    config::{AgentOptions, BacklogOption},
-    fallback::with_fallbacks,
+    config::{AgentOptions, BacklogOption, read_secrets},
     grpc, http,
     listen::End,
-    listeners::{Addresses, Listeners, Routers, warn_if_exposed},
+    listeners::{self, Addresses, Listeners, Routers, Serving},
     shutdown,
     sockets::Sockets,
     systemd, telemetry,
@@ -64,13 +64,16 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Runs until a signal, then finishes what is in flight. What waits to be delivered stays on disk.
 pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     inputs::validate(&options.inputs)?;
+    listeners::check(&options.receive)?;
+    let access = open_access(&options)?;
     let metrics = telemetry::metrics(None)?;
     pipeline::events::describe_relay();
     let supervisor = Supervisor::default();
     let receive = &options.receive;
     let listening = receive.listen.addresses().chain(receive.streams.doors.addresses()).collect::<Vec<_>>();
     let urls: Vec<&str> = options.to.iter().map(|to| to.0.as_str()).collect();
-    let definitions = destinations::definitions(&urls, &listening).await?;
+    let key = sinks::Key::given(options.key_file.as_deref());
+    let definitions = destinations::definitions(&urls, key.as_ref(), &listening).await?;
     let keep_packets = definitions.iter().any(sinks::Definition::wants_packets);
 
     let data = || format!("--data {}", options.data.display());
@@ -101,7 +104,7 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
         clock: Clock::system(),
         supervisor: supervisor.clone(),
     }));
-    let ingest = Ingest::start(Arc::clone(&waiting) as Arc<dyn Queue>, ingest_options(&options, &supervisor, id));
+    let ingest = Ingest::start(Arc::clone(&waiting) as Arc<dyn Queue>, ingest_options(&options, &supervisor, id)?);
 
     let end = End::default();
     let grpc_routes = grpc::routes(&ingest, &end.serving)?;
@@ -111,13 +114,14 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let state =
         routes::State { relay: Arc::clone(&relay), metrics, supervisor: supervisor.clone(), inputs: inputs.clone() };
     let page = routes::routes(state).layer(axum::middleware::from_fn(http::write::handshake));
-    let router = with_fallbacks(http::write_routes(writes).merge(page), grpc_routes.clone(), None);
-    let routers = Routers { main: router, grpc: grpc_routes, otlp: otlp_routes };
-    let mut listeners =
-        Listeners::start(receive, &Sockets::default(), routers, keep_packets, &ingest, &supervisor, &end).await?;
+    let page = page.unless("/", http::write::is_client);
+    let routers = Routers::new(http::write_routes(writes).merge(page), grpc_routes, otlp_routes, None);
+    let serving = Serving { routers, access: access.clone(), ingest: &ingest, keep_packets };
+    let mut listeners = Listeners::start(receive, &Sockets::default(), serving, &supervisor, &end).await?;
     let context = InputContext { data: &options.data, ingest: &ingest, supervisor: &supervisor, stop: &end.accepting };
     let reading = inputs::start(&options.inputs, &context, &inputs).await.with_context(data)?;
     announce(&options, &listeners.addresses, &relay);
+    warn_of_access(&options, &access);
     systemd::ready();
     tokio::spawn(systemd::watchdog());
 
@@ -140,6 +144,35 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Who may send to this agent. It has no users: keys come from a file.
+fn open_access(options: &AgentOptions) -> anyhow::Result<Access> {
+    let mut keys = match &options.accept.accept_key_file {
+        Some(path) => read_secrets("--accept-key-file", path)?,
+        None => Vec::new(),
+    };
+    let posture = options.access.posture(&options.receive);
+    if keys.is_empty() && posture == Posture::Network && !options.access.anonymous.is_empty() {
+        // The rules for addresses apply where a key is needed, so there is one that nobody has.
+        keys.push(access::internal_secret().to_owned());
+    }
+    let access_options =
+        access::Options { posture, anonymous: options.access.anonymous.clone(), clock: Clock::system() };
+    Access::fixed(&keys, access_options).context("--accept-key-file")
+}
+
+/// Warns if everybody, or nobody, may send from other machines.
+fn warn_of_access(options: &AgentOptions, access: &Access) {
+    if options.access.everybody_beyond_loopback(&options.receive) {
+        tracing::warn!("--open: everybody who reaches this agent may send records through it and read its state");
+    }
+    if access.state() == State::Closed {
+        tracing::warn!(
+            "this agent listens beyond 127.0.0.1 and takes no records: say who may send, by --accept-key-file FILE, \
+             --anonymous write=CIDR or --open"
+        );
+    }
 }
 
 /// Whether what is new gets a share of the bandwidth while old records wait.
@@ -179,25 +212,27 @@ fn when_full(options: &AgentOptions) -> String {
     )
 }
 
-fn ingest_options(options: &AgentOptions, supervisor: &Supervisor, id: String) -> IngestOptions {
+fn ingest_options(options: &AgentOptions, supervisor: &Supervisor, id: String) -> anyhow::Result<IngestOptions> {
     let receive = &options.receive;
-    IngestOptions {
+    Ok(IngestOptions {
         normaliser: Normaliser { assume_timezone: receive.assume_timezone, oldest: None },
         in_flight_records: receive.limits.max_in_flight,
         body_bytes: usize::try_from(receive.limits.body_memory.as_u64()).unwrap_or(usize::MAX),
         // Ends loops: a record that passed this agent and comes back is not taken again.
         store_id: Some(id),
+        redaction: receive.redaction.build()?,
         supervisor: supervisor.clone(),
         ..IngestOptions::default()
-    }
+    })
 }
 
 /// Prints the addresses and the destinations.
 fn announce(options: &AgentOptions, addresses: &Addresses, relay: &Relay) {
-    let mut lines = vec![("status", format!("http://{}/", addresses.main))];
+    let mut lines = vec![("status", addresses.url("/"))];
     let also = |name, more: &[std::net::SocketAddr]| {
-        let all: Vec<String> = std::iter::once(&addresses.main).chain(more).map(ToString::to_string).collect();
-        (name, all.join(", "))
+        let scheme = if addresses.tls.is_some() { "https://" } else { "" };
+        let all = std::iter::once(&addresses.main).chain(more).map(|address| format!("{scheme}{address}"));
+        (name, all.collect::<Vec<_>>().join(", "))
     };
     lines.push(also("gRPC", &addresses.grpc));
     lines.push(also("OTLP/HTTP", &addresses.otlp));
@@ -213,5 +248,4 @@ fn announce(options: &AgentOptions, addresses: &Addresses, relay: &Relay) {
     // Where nobody reads stdout, nothing is lost by it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     tracing::info!(address = %addresses.main, "ready");
-    warn_if_exposed(&options.receive);
 }

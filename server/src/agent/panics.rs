@@ -54,7 +54,8 @@ while read -r line; do
     test "$number" -le "$after" && continue
     printf '__CURSOR=%s\n__REALTIME_TIMESTAMP=1704067200000000\nMESSAGE=%s\n\n' "$number" "$line"
 done < "$folder/log"
-exec sleep 1000
+# Ends with the program that follows it.
+exec tail -f /dev/null --pid=$PPID
 "#;
 
 #[derive(clap::Parser)]

@@ -1,19 +1,25 @@
 //! `/`: the status page. `/healthz`: the state as JSON; 200 while the process runs, also while no destination answers.
-//! `/readyz`: 503 while new records are refused. `/metrics`: the Prometheus format.
+//! `/readyz`: 503 while new records are refused. `/metrics`: the Prometheus format. The details of both are for callers
+//! who may read.
 
 use std::sync::Arc;
 
 use ::metrics::gauge;
+use access::{Need, Principal};
 use axum::{
-    Json, Router, extract,
+    Extension, Json, extract,
     http::{StatusCode, header},
-    response::{Html, IntoResponse},
-    routing::get,
+    response::{Html, IntoResponse, Response},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use pipeline::{Supervisor, relay::Relay};
 
-use super::{health::Health, page, status::Inputs};
+use super::{
+    health::{Health, Readiness},
+    page,
+    status::Inputs,
+};
+use crate::gate::Routes;
 
 /// The state of the status page and the health calls.
 #[derive(Clone)]
@@ -33,28 +39,45 @@ impl State {
 /// A page without scripts, of which nothing is loaded from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-pub(super) fn routes(state: State) -> Router {
-    Router::new()
-        .route("/", get(page))
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready))
-        .route("/readyz/write", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(state)
+pub(super) fn routes(state: State) -> Routes {
+    calls().with_state(state)
+}
+
+/// What the calls need.
+#[cfg(test)]
+pub(crate) fn declared() -> Vec<crate::gate::Declared> {
+    calls().into_parts().1
+}
+
+fn calls() -> Routes<State> {
+    Routes::new()
+        .get("/", Need::Read, page)
+        .get("/healthz", Need::Nothing, health)
+        .get("/readyz", Need::Nothing, ready)
+        .get("/readyz/write", Need::Nothing, ready)
+        .get("/metrics", Need::Read, metrics)
 }
 
 async fn page(extract::State(state): extract::State<State>) -> impl IntoResponse {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page::render(&state.health())))
 }
 
-async fn health(extract::State(state): extract::State<State>) -> Json<Health> {
-    Json(state.health())
+async fn health(extract::State(state): extract::State<State>, Extension(principal): Extension<Principal>) -> Response {
+    shown(state.health(), &principal)
 }
 
-async fn ready(extract::State(state): extract::State<State>) -> impl IntoResponse {
+async fn ready(extract::State(state): extract::State<State>, Extension(principal): Extension<Principal>) -> Response {
     let health = state.health();
     let status = if health.troubles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(health))
+    (status, shown(health, &principal)).into_response()
+}
+
+/// The state with its details, or only whether all is well.
+fn shown(health: Health, principal: &Principal) -> Response {
+    match principal.may(Need::Read) {
+        Ok(()) => Json(health).into_response(),
+        Err(_) => Json(Readiness { ready: health.troubles.is_empty() }).into_response(),
+    }
 }
 
 async fn metrics(extract::State(state): extract::State<State>) -> impl IntoResponse {

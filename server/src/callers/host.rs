@@ -28,7 +28,7 @@ pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Opti
 }
 
 /// The name in lower case without a trailing dot, and the port.
-fn split(text: &str) -> Option<(String, &str)> {
+pub(super) fn split(text: &str) -> Option<(String, &str)> {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
         _ => (text, ""),

@@ -1,8 +1,8 @@
 //! Protection against web pages of other sites: one layer in front of every HTTP and gRPC listener.
 //!
-//! There is no access control yet, so a browser must not become an entry point. Otherwise a page of another site
-//! could read and change every log of a developer's server, by DNS rebinding even under its own name. Three rules,
-//! one file each:
+//! A browser must not become an entry point, whatever the access control ([`crate::gate`]) allows. Otherwise a page of
+//! another site could use a visitor's session, or read and change every log of a developer's server that is open on
+//! loopback, by DNS rebinding even under its own name. Three rules, one file each:
 //!
 //! - `host`: the host name of the call belongs to this server;
 //! - `origin`: pages of other origins can neither change nor read anything;
@@ -51,7 +51,10 @@ impl Callers {
     }
 
     /// Admits a call. Otherwise returns the response: a refusal, or the answer to a preflight.
-    pub(crate) fn admit(&self, request: &Request<Body>) -> Result<Admission, Box<Response>> {
+    ///
+    /// `is_open`: everybody may call, so pages of this machine may, too. With access control they are foreign as all
+    /// others, because a session's cookie is sent to every port of a host.
+    pub(crate) fn admit(&self, request: &Request<Body>, is_open: bool) -> Result<Admission, Box<Response>> {
         let (method, headers) = (request.method(), request.headers());
         let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         let from_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_SITE);
@@ -60,7 +63,7 @@ impl Callers {
         }
         let named =
             self.host_name(request).map_err(|detail| refused(headers, StatusCode::MISDIRECTED_REQUEST, &detail))?;
-        let source = self.source(headers, named.as_deref());
+        let source = self.source(headers, named.as_deref(), is_open);
         let preflight = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if !safe || preflight {
             source.may_change().map_err(|detail| refused(headers, StatusCode::FORBIDDEN, &detail))?;
@@ -70,6 +73,28 @@ impl Callers {
             return Err(Box::new(admission.finish(preflight_answer(headers))));
         }
         Ok(admission)
+    }
+
+    /// The origin over TLS for a call without it: the name of the call, with the port of the public URL that has this
+    /// name, or else `port`. `None` if the call has no name.
+    ///
+    /// # Errors
+    /// The name is not one of this server.
+    pub(crate) fn secure_origin(&self, request: &Request<Body>, port: u16) -> Result<Option<String>, String> {
+        let Some(named) = self.host_name(request)? else { return Ok(None) };
+        let name = host::split(&named).map_or_else(|| named.clone(), |(name, _)| name);
+        let public = self.own.iter().find(|own| own.is_https() && own.host() == name);
+        Ok(Some(match public.map_or(port, Origin::port) {
+            443 => format!("https://{name}"),
+            port => format!("https://{name}:{port}"),
+        }))
+    }
+
+    /// Whether a proxy in front of this server says that it has ended the encryption. Without a public URL of https
+    /// nobody says that there is a proxy, and the header is the caller's.
+    pub(crate) fn is_proxied_https(&self, headers: &HeaderMap) -> bool {
+        let is_https = |scheme: &HeaderValue| scheme.as_bytes().eq_ignore_ascii_case(b"https");
+        self.own.iter().any(Origin::is_https) && headers.get("x-forwarded-proto").is_some_and(is_https)
     }
 
     /// The host name of the call, if any.
@@ -88,10 +113,10 @@ impl Callers {
         Ok(named)
     }
 
-    fn source<'a>(&self, headers: &'a HeaderMap, named: Option<&str>) -> origin::Source<'a> {
+    fn source<'a>(&self, headers: &'a HeaderMap, named: Option<&str>, is_open: bool) -> origin::Source<'a> {
         origin::Source::of(headers, |origin| {
             let own = named.is_some_and(|named| origin.is_at(named));
-            own || self.own.contains(origin) || self.friends.contains(origin) || origin.is_loopback()
+            own || self.own.contains(origin) || self.friends.contains(origin) || (is_open && origin.is_loopback())
         })
     }
 }
@@ -109,10 +134,8 @@ impl Admission {
 
 /// A refusal in the protocol of the call.
 fn refused(headers: &HeaderMap, status: StatusCode, detail: &str) -> Box<Response> {
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    // gRPC-Web is not supported; a page that tries it can read a document.
-    let grpc = kind.strip_prefix(b"application/grpc").is_some_and(|rest| !rest.starts_with(b"-web"));
-    let response = if grpc { grpc::refused(status, detail) } else { problem::document(status, detail) };
+    let response =
+        if grpc::is_call(headers) { grpc::refused(status, detail) } else { problem::document(status, detail) };
     Box::new(Admission { reader: None }.finish(response))
 }
 

@@ -33,6 +33,14 @@ impl Origin {
         &self.host
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// Whether a browser on this origin sends this `Host`.
     pub(super) fn is_at(&self, named: &str) -> bool {
         // A proxy may change the scheme, so only the name is compared.

@@ -14,7 +14,7 @@ fn request(method: &str, target: &str, headers: Headers<'_>) -> Request<Body> {
 
 /// The status of the refusal; 0 for an admitted call.
 fn status(callers: &Callers, request: &Request<Body>) -> u16 {
-    callers.admit(request).map_or_else(|response| response.status().as_u16(), |_| 0)
+    callers.admit(request, true).map_or_else(|response| response.status().as_u16(), |_| 0)
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn every_name_of_a_call_counts() {
     for (method, target, headers, expected) in cases {
         assert_eq!(status(&callers(), &request(method, target, headers)), expected, "{method} {target} {headers:?}");
     }
-    let refused = callers().admit(&request("GET", "/", &[("host", "localhost"), ("host", "evil.example")]));
+    let refused = callers().admit(&request("GET", "/", &[("host", "localhost"), ("host", "evil.example")]), true);
     assert!(refused.is_err());
 }
 
@@ -171,7 +171,7 @@ fn pages_of_known_origins_alone_may_read_and_change() {
         for site in ["same-origin", "same-site", "cross-site"] {
             let headers = [("host", host), ("origin", origin), ("sec-fetch-site", site)];
             for method in unsafe_methods.into_iter().chain(["GET", "HEAD"]) {
-                let admission = callers.admit(&request(method, "/logs", &headers)).unwrap();
+                let admission = callers.admit(&request(method, "/logs", &headers), true).unwrap();
                 assert_eq!(admission, Admission { reader: Some(HeaderValue::from_str(origin).unwrap()) }, "{method}");
             }
         }
@@ -186,12 +186,27 @@ fn pages_of_known_origins_alone_may_read_and_change() {
             );
         }
         for method in ["GET", "HEAD", "OPTIONS"] {
-            let admission = callers.admit(&request(method, "/logs", &headers)).unwrap();
+            let admission = callers.admit(&request(method, "/logs", &headers), true).unwrap();
             assert_eq!(admission, Admission { reader: None }, "{method} from {origin:?} at {host}");
         }
     }
     let two = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "https://evil.example")];
     assert_eq!(status(&callers, &request("POST", "/", &two)), 403);
+}
+
+#[test]
+fn with_access_control_pages_of_this_machine_are_foreign_unless_they_are_its_own() {
+    let callers = callers();
+    for (origin, host, expected) in [
+        ("http://localhost:5173", "127.0.0.1:3000", 403),
+        ("http://localhost:5173", "localhost:3000", 403),
+        ("http://localhost:3000", "localhost:3000", 0),
+        ("https://ops.example.com:8443", "localhost:3000", 0),
+    ] {
+        let call = request("POST", "/login", &[("host", host), ("origin", origin), ("sec-fetch-site", "same-site")]);
+        let status = callers.admit(&call, false).map_or_else(|response| response.status().as_u16(), |_| 0);
+        assert_eq!(status, expected, "{origin} at {host}");
+    }
 }
 
 #[test]
@@ -226,14 +241,14 @@ fn a_preflight_is_answered_for_known_origins() {
             ],
         )
     };
-    let answer = callers().admit(&asked("http://localhost:8080")).unwrap_err();
+    let answer = callers().admit(&asked("http://localhost:8080"), true).unwrap_err();
     assert_eq!(answer.status(), 200);
     let header = |name: HeaderName| answer.headers().get(name).map(|value| value.to_str().unwrap());
     assert_eq!(header(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("http://localhost:8080"));
     assert_eq!(header(header::ACCESS_CONTROL_ALLOW_METHODS), Some("POST"));
     assert_eq!(header(header::ACCESS_CONTROL_ALLOW_HEADERS), Some("content-type,x-own"));
     assert_eq!(header(header::VARY), Some("origin"));
-    let refused = callers().admit(&asked("https://evil.example")).unwrap_err();
+    let refused = callers().admit(&asked("https://evil.example"), true).unwrap_err();
     assert_eq!(refused.status(), 403);
     assert_eq!(refused.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
 }
@@ -243,10 +258,13 @@ fn an_answer_keeps_its_own_policy() {
     let mut page = Response::new(Body::empty());
     page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
     page.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let page = Admission { reader: None }.finish(page);
     assert_eq!(page.headers()[header::CONTENT_SECURITY_POLICY], "default-src 'self'");
     assert_eq!(page.headers().get_all(header::VARY).iter().collect::<Vec<_>>(), ["accept-encoding", "origin"]);
+    assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
     let other = Admission { reader: None }.finish(Response::new(Body::empty()));
+    assert_eq!(other.headers()[header::CACHE_CONTROL], "no-store");
     assert_eq!(other.headers()[header::CONTENT_SECURITY_POLICY], "default-src 'none'; frame-ancestors 'none'");
     assert_eq!(other.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     assert_eq!(other.headers()[header::REFERRER_POLICY], "same-origin");
@@ -264,4 +282,12 @@ fn an_origin_of_the_command_line_is_one() {
         assert!(read(wrong).is_err_and(|hint| hint.contains("https://ops.example.com")), "{wrong}");
     }
     assert!(read("*").is_err_and(|hint| hint.contains("any web page")));
+}
+
+#[test]
+fn a_proxy_with_tls_is_believed_only_if_there_may_be_one() {
+    let headers = |scheme: &str| request("GET", "/", &[("x-forwarded-proto", scheme)]).headers().clone();
+    assert!(callers().is_proxied_https(&headers("HTTPS")));
+    assert!(!callers().is_proxied_https(&headers("http")));
+    assert!(!Callers::default().is_proxied_https(&headers("https")));
 }

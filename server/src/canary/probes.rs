@@ -6,18 +6,20 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use reqwest::redirect::Policy;
 use serde_json::Value;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UdpSocket},
     time::timeout,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use wire::{logger::logger_client::LoggerClient, v1::log_service_client::LogServiceClient};
 
 use super::records;
-use crate::{commands::client::Server, listeners::Addresses};
+use crate::{commands::client::Server, listeners::Addresses, tls::Pinned};
 
 /// The time limit of sending one record.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +32,8 @@ pub(super) struct Probe {
     kind: Kind,
     address: SocketAddr,
     http: reqwest::Client,
+    /// For an address with TLS.
+    tls: Option<Pinned>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,10 @@ impl Kind {
         }
     }
 
+    fn is_datagram(self) -> bool {
+        matches!(self, Self::SyslogUdp | Self::GelfUdp)
+    }
+
     /// The kinds of a door other than HTTP and gRPC.
     fn of_door(name: &str) -> &'static [Self] {
         match name {
@@ -84,28 +92,45 @@ impl Kind {
 
 /// The doors that are on, each at its first address.
 pub(super) fn probes(addresses: &Addresses) -> Vec<Probe> {
-    let http = Server::client();
+    let pinned = addresses.tls.as_ref().map(Pinned::new);
+    let http = pinned.as_ref().and_then(https_client).unwrap_or_else(Server::client);
     let main = addresses.main;
     // OTLP and gRPC also answer on the main port.
     let first = |some: &[SocketAddr]| some.first().copied().unwrap_or(main);
     let mut kinds = vec![
-        (Kind::Json, main),
-        (Kind::Put, main),
-        (Kind::Elasticsearch, main),
-        (Kind::Loki, main),
-        (Kind::Otlp, first(&addresses.otlp)),
-        (Kind::Grpc, first(&addresses.grpc)),
-        (Kind::GrpcSingle, first(&addresses.grpc)),
-        (Kind::GrpcOtlp, first(&addresses.grpc)),
+        (Kind::Json, main, pinned.is_some()),
+        (Kind::Put, main, pinned.is_some()),
+        (Kind::Elasticsearch, main, pinned.is_some()),
+        (Kind::Loki, main, pinned.is_some()),
+        (Kind::Otlp, first(&addresses.otlp), pinned.is_some()),
+        (Kind::Grpc, first(&addresses.grpc), pinned.is_some()),
+        (Kind::GrpcSingle, first(&addresses.grpc), pinned.is_some()),
+        (Kind::GrpcOtlp, first(&addresses.grpc), pinned.is_some()),
     ];
-    for (name, address) in &addresses.doors {
+    // The canary proves no secrets.
+    for (name, listening) in addresses.doors.iter().filter(|(name, _)| !addresses.with_secret.contains(name)) {
         for kind in Kind::of_door(name) {
-            if kinds.iter().all(|(known, _)| known != kind) {
-                kinds.push((*kind, *address));
+            // An address with TLS has no datagrams.
+            if kinds.iter().all(|(known, ..)| known != kind) && !(listening.tls && kind.is_datagram()) {
+                kinds.push((*kind, listening.address, listening.tls));
             }
         }
     }
-    kinds.into_iter().map(|(kind, address)| Probe { kind, address: reachable(address), http: http.clone() }).collect()
+    let probe = |(kind, address, tls): (Kind, SocketAddr, bool)| Probe {
+        kind,
+        address: reachable(address),
+        http: http.clone(),
+        tls: pinned.clone().filter(|_| tls),
+    };
+    kinds.into_iter().map(probe).collect()
+}
+
+/// A client that trusts this server's own certificate. `None` cannot be: the configuration is this program's own.
+fn https_client(pinned: &Pinned) -> Option<reqwest::Client> {
+    let config = pinned.config().ok()?;
+    // A proxy of the environment is for other machines, and would meet another certificate.
+    // No redirect may take the secret elsewhere.
+    reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().redirect(Policy::none()).build().ok()
 }
 
 /// The address at which this host reaches a listener of all interfaces.
@@ -159,8 +184,10 @@ impl Probe {
 
     /// Posts a body, and returns the body of the answer.
     async fn post(&self, path: &str, content_type: &str, body: String) -> anyhow::Result<String> {
-        let url = format!("http://{}{path}", self.address);
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}{path}", self.address);
         let request = self.http.post(url).header("content-type", content_type).body(body);
+        let request = request.bearer_auth(access::internal_secret());
         let answer = request.send().await.map_err(reqwest::Error::without_url)?;
         let status = answer.status();
         if !status.is_success() {
@@ -170,12 +197,20 @@ impl Probe {
     }
 
     async fn channel(&self) -> anyhow::Result<Channel> {
-        Ok(Endpoint::from_shared(format!("http://{}", self.address))?.connect().await?)
+        // The scheme is that of the inner connection, which `connector` encrypts.
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?;
+        let Some(pinned) = self.tls.clone() else { return Ok(endpoint.connect().await?) };
+        let address = self.address;
+        let connector = tower::service_fn(move |_: Uri| {
+            let pinned = pinned.clone();
+            async move { pinned.connect_http2(address).await.map(TokioIo::new) }
+        });
+        Ok(endpoint.connect_with_connector(connector).await?)
     }
 
     async fn push(&self, message: &str) -> anyhow::Result<()> {
         let mut client = LogServiceClient::new(self.channel().await?);
-        let answer = client.push(records::push(message)).await.map_err(refusal)?.into_inner();
+        let answer = client.push(authorized(records::push(message))).await.map_err(refusal)?.into_inner();
         if let Some(rejection) = answer.rejected.first() {
             bail!("{}", rejection.reason);
         }
@@ -184,7 +219,7 @@ impl Probe {
 
     async fn push_single(&self, message: &str) -> anyhow::Result<()> {
         let mut client = LoggerClient::new(self.channel().await?);
-        let answer = client.send_log(records::single(message)).await.map_err(refusal)?.into_inner();
+        let answer = client.send_log(authorized(records::single(message))).await.map_err(refusal)?.into_inner();
         if !answer.success {
             bail!("the answer is no success");
         }
@@ -193,7 +228,7 @@ impl Probe {
 
     async fn export(&self, message: &str) -> anyhow::Result<()> {
         let mut client = LogsServiceClient::new(self.channel().await?);
-        let answer = client.export(records::otlp(message)).await.map_err(refusal)?.into_inner();
+        let answer = client.export(authorized(records::otlp(message))).await.map_err(refusal)?.into_inner();
         if let Some(partial) = answer.partial_success {
             bail!("{}", partial.error_message);
         }
@@ -201,10 +236,10 @@ impl Probe {
     }
 
     async fn stream(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let mut stream = TcpStream::connect(self.address).await.context("cannot connect")?;
-        stream.write_all(bytes).await?;
-        stream.shutdown().await?;
-        Ok(())
+        match &self.tls {
+            None => send_all(TcpStream::connect(self.address).await.context("cannot connect")?, bytes).await,
+            Some(pinned) => send_all(pinned.connect(self.address).await.context("cannot connect")?, bytes).await,
+        }
     }
 
     async fn datagram(&self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -214,6 +249,21 @@ impl Probe {
         socket.send_to(bytes, self.address).await?;
         Ok(())
     }
+}
+
+/// A gRPC call with the secret of this program. Doors without secrets trust this machine.
+fn authorized<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if let Ok(value) = format!("Bearer {}", access::internal_secret()).parse() {
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
+
+async fn send_all(mut stream: impl AsyncWrite + Unpin, bytes: &[u8]) -> anyhow::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.shutdown().await?;
+    Ok(())
 }
 
 /// Checks an answer in JSON whose status is a success: these protocols refuse single records in the body.
@@ -235,6 +285,7 @@ fn refusal(status: tonic::Status) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::StreamAddress;
 
     fn address(port: u16) -> SocketAddr {
         SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
@@ -254,16 +305,25 @@ mod tests {
                 ("otlp grpc", grpc),
             ]
         };
-        let mut addresses = Addresses { main: address(1), grpc: Vec::new(), otlp: Vec::new(), doors: Vec::new() };
+        let mut addresses = Addresses {
+            main: address(1),
+            grpc: Vec::new(),
+            otlp: Vec::new(),
+            doors: Vec::new(),
+            with_secret: Vec::new(),
+            tls: None,
+        };
         let found = |addresses: &Addresses| {
             probes(addresses).iter().map(|probe| (probe.name(), probe.address.port())).collect::<Vec<_>>()
         };
         assert_eq!(found(&addresses), always(1, 1));
         addresses.grpc = vec![address(2), address(3)];
         addresses.otlp = vec![address(4)];
-        addresses.doors = vec![("tcp", address(5)), ("gelf", address(6)), ("gelf", address(7))];
+        let door = |tls: bool, port: u16| StreamAddress { tls, address: address(port) };
+        addresses.doors = vec![("tcp", door(false, 5)), ("gelf", door(true, 6)), ("gelf", door(false, 7))];
         let mut expected = always(2, 4).to_vec();
-        expected.extend([("tcp", 5), ("gelf", 6), ("gelf udp", 6)]);
+        // Datagrams are not encrypted.
+        expected.extend([("tcp", 5), ("gelf", 6), ("gelf udp", 7)]);
         assert_eq!(found(&addresses), expected);
     }
 

@@ -9,12 +9,14 @@ use testkit::memory::MemoryStore;
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
-use crate::testing::until;
+use crate::{streams::StreamAddress, testing::until};
 
 /// A canary with one door, and the supervisor of its tasks.
 fn start(store: &Arc<MemoryStore>, every: Duration, door: &str, address: SocketAddr) -> (Canary, Supervisor) {
     let (supervisor, stop) = (Supervisor::default(), CancellationToken::new());
-    let addresses = Addresses { main: address, grpc: Vec::new(), otlp: Vec::new(), doors: vec![("gelf", address)] };
+    let doors = vec![("gelf", StreamAddress { tls: false, address })];
+    let addresses =
+        Addresses { main: address, grpc: Vec::new(), otlp: Vec::new(), doors, with_secret: Vec::new(), tls: None };
     let probes: Vec<Probe> = probes::probes(&addresses).into_iter().filter(|probe| probe.name() == door).collect();
     let options = LiveOptions { supervisor: supervisor.clone(), ..LiveOptions::default() };
     let clock = reading::Clock { clock: Clock::system(), assume_timezone: FixedOffset::east_opt(0).unwrap() };

@@ -180,6 +180,7 @@ async fn send_growing(mut reader: Reader, sender: &Sender) -> anyhow::Result<Sen
 }
 
 struct Sender {
+    server: Server,
     client: reqwest::Client,
     url: url::Url,
 }
@@ -193,7 +194,7 @@ impl Sender {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        Ok(Self { client: Server::client(), url })
+        Ok(Self { client: options.server.connect()?, server: options.server.clone(), url })
     }
 
     /// Sends lines until they are stored. An idempotency key prevents duplicates.
@@ -212,7 +213,7 @@ impl Sender {
                     return outcome(answer).await;
                 }
                 Ok(answer) if matches!(answer.status().as_u16(), 408 | 429 | 500..) => answer.status().to_string(),
-                Ok(answer) => bail!("{} answered {}", self.url, answer.status()),
+                Ok(answer) => return outcome(self.server.checked(answer).await?).await,
                 Err(error) => error.without_url().to_string(),
             };
             if !std::mem::replace(&mut told, true) {

@@ -11,7 +11,7 @@ use pipeline::backoff::Backoff;
 use reqwest::Method;
 
 use super::{
-    client::Server,
+    client::{Refused, Server},
     print::{Color, Output, Printer},
     printable,
 };
@@ -55,6 +55,10 @@ pub(crate) async fn run(options: &TailOptions) -> anyhow::Result<()> {
     }
 }
 
+fn is_about_access(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(Refused::is_about_access)
+}
+
 struct Tail<'a> {
     options: &'a TailOptions,
     printer: Printer<std::io::Stdout>,
@@ -75,8 +79,8 @@ impl Tail<'_> {
                     self.backoff.reset();
                     self.show(response).await?;
                 }
-                // A failed first connection is an error.
-                Err(error) if !connected => return Err(error),
+                // A failed first connection is an error, and so is a key that was revoked.
+                Err(error) if !connected || is_about_access(&error) => return Err(error),
                 Err(_) => {}
             }
             let _ = writeln!(std::io::stderr(), "logboom: the tail was interrupted; reconnecting");

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use pipeline::relay::WhenFull;
 use url::Url;
 
-use super::{InputOptions, LogOptions, ReceiveOptions};
-use crate::agent::destinations;
+use super::{AcceptOptions, AccessOptions, InputOptions, LogOptions, ReceiveOptions};
+use crate::{agent::destinations, commands::credentials::Credentials};
 
 /// The options of `logboom agent`.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +24,12 @@ pub(crate) struct AgentOptions {
     #[arg(long, env = "LOGBOOM_TO", value_name = "URL", value_delimiter = '\n', value_parser = To::parse,
           hide_env_values = true, required = true, help_heading = "Delivering")]
     pub to: Vec<To>,
+
+    /// A file with the key for destinations that are another Logboom. Without it, the environment variable LOGBOOM_KEY
+    /// holds the key, or LOGBOOM_KEY_FILE names the file. The parameter key-file=FILE of a destination's URL takes
+    /// precedence. A key that is refused is read again, so a corrected file needs no restart.
+    #[arg(long, value_name = "FILE", help_heading = "Delivering")]
+    pub key_file: Option<PathBuf>,
 
     /// The folder of what waits to be delivered, and of refused.ndjson with the records that no destination takes.
     #[arg(long, env = "LOGBOOM_DATA", value_name = "DIR", default_value = "./agent", help_heading = "Delivering")]
@@ -54,6 +60,10 @@ pub(crate) struct AgentOptions {
     #[command(flatten)]
     pub receive: ReceiveOptions,
     #[command(flatten)]
+    pub access: AccessOptions,
+    #[command(flatten)]
+    pub accept: AcceptOptions,
+    #[command(flatten)]
     pub log: LogOptions,
 }
 
@@ -79,6 +89,10 @@ pub(crate) struct AgentCheckOptions {
     /// The data folder of an agent that is to run: whether it can be written.
     #[arg(long, value_name = "DIR", default_value = "./agent")]
     pub data: PathBuf,
+
+    // With --server the key is for that agent, with --to for the destinations.
+    #[command(flatten)]
+    pub credentials: Credentials,
 
     #[command(flatten)]
     pub inputs: InputOptions,
@@ -181,6 +195,7 @@ mod tests {
             ("logboom agent --to http://center:3000 --file /log/* --multiline ruby", "start:REGEX"),
             ("logboom agent --to http://center:3000 --docker tcp://host:2375", "unix:///var/run/docker.sock"),
             ("logboom agent --to http://center:3000 --kubernetes pods/*.log", "begin it with /"),
+            ("logboom agent --to http://center:3000 --key lb_a", "unexpected argument '--key'"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(hint), "{line}: {error}");

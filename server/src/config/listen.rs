@@ -31,7 +31,7 @@ pub(crate) struct ListenOptions {
     pub public_url: Vec<Origin>,
 
     /// A web origin whose pages may call this server, such as https://ops.example.com; may be given several times.
-    /// Pages of localhost always may.
+    /// Pages of localhost may, too, as long as everybody may (see Access).
     #[arg(long, env = "LOGBOOM_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
 }
@@ -64,6 +64,11 @@ impl ListenOptions {
             |asked: &'_ [SocketAddr], default| if asked.is_empty() { vec![default] } else { asked.to_vec() };
         let more = [or_default(&self.grpc_listen, DEFAULT_GRPC), or_default(&self.otlp_listen, DEFAULT_OTLP)];
         std::iter::once(self.listen).chain(more.into_iter().flatten())
+    }
+
+    /// Whether a public URL is one of HTTPS.
+    pub(crate) fn has_https_url(&self) -> bool {
+        self.public_url.iter().any(|origin| origin.to_string().starts_with("https://"))
     }
 
     /// The addresses that are reachable from other machines.

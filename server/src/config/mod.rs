@@ -1,6 +1,7 @@
 //! The configuration: command line flags with environment variables, and their help. `--help` is the manual, so every
 //! field is documented for operators. One struct per section.
 
+mod access;
 mod agent;
 mod archive;
 mod canary;
@@ -10,15 +11,21 @@ mod inputs;
 mod limits;
 mod listen;
 mod receive;
+mod redaction;
 mod retention;
+mod secret_file;
 mod sinks;
+mod tls;
 mod workers;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::archive::ArchiveOptions;
+pub(crate) use self::{
+    access::{AcceptOptions, AccessOptions, AdminOptions},
+    archive::ArchiveOptions,
+};
 pub(crate) use agent::{AgentCheckOptions, AgentCommand, AgentOptions, BacklogOption, To};
 pub(crate) use canary::CanaryOptions;
 pub(crate) use diagnosis::{LogFormat, LogOptions};
@@ -27,14 +34,18 @@ pub(crate) use inputs::{InputOptions, JournalFolder, KubernetesApi};
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
 pub(crate) use receive::ReceiveOptions;
+pub(crate) use redaction::RedactionOptions;
 pub(crate) use retention::{RetentionOptions, age_text};
+pub(crate) use secret_file::{read_secret, read_secrets};
 pub(crate) use sinks::SinkOptions;
+pub(crate) use tls::TlsOptions;
 pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
     archive::ArchiveCommand, check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions,
-    export::ExportOptions, ledger::LedgerOptions, parts::PartsOptions, replay::ReplayOptions, search::SearchOptions,
-    send::SendOptions, tail::TailOptions,
+    export::ExportOptions, key::KeyOptions, ledger::LedgerOptions, parts::PartsOptions, redaction::RedactionCommand,
+    replay::ReplayOptions, search::SearchOptions, send::SendOptions, session::SessionOptions, tail::TailOptions,
+    user::UserOptions,
 };
 
 /// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
@@ -90,6 +101,16 @@ pub(crate) enum Command {
     /// Show what became of the records that a running server received, by hour and service: stored, deduplicated,
     /// rejected, dead, in flight. Fails if records are missing.
     Ledger(LedgerOptions),
+    /// Create, list and revoke keys, by which programs send and read records.
+    Key(Box<KeyOptions>),
+    /// Add, list, change and remove the people who may log in. The first one with the role admin closes the server to
+    /// everybody else.
+    User(Box<UserOptions>),
+    /// List and revoke the sessions of people who are logged in.
+    Session(Box<SessionOptions>),
+    /// List the redaction rules of a running server, or try out another one (see --redact).
+    #[command(subcommand)]
+    Redaction(RedactionCommand),
     /// Verify or list an archive (see --archive).
     #[command(subcommand)]
     Archive(ArchiveCommand),
@@ -102,6 +123,10 @@ pub(crate) enum Command {
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub receive: ReceiveOptions,
+    #[command(flatten)]
+    pub access: AccessOptions,
+    #[command(flatten)]
+    pub admin: AdminOptions,
     #[command(flatten)]
     pub engines: EngineOptions,
     #[command(flatten)]

@@ -1,30 +1,37 @@
 //! The dashboard's backend: its requests, answered by the package `reading`.
 
+mod access_lists;
 mod losses;
+mod principal;
 
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use access::{Access, Need, Posture, State};
 use app::backend::{
-    Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
-    LogsRequest, Losses, PatternsRequest,
+    AccessLists, AccessNote, Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest,
+    HistogramRequest, LogsRequest, Losses, PatternsRequest,
 };
 use async_trait::async_trait;
 use model::{
-    Query,
+    Query, Sight,
     api::{
         ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
     },
 };
-use pipeline::{Error, ErrorClass, Supervisor, TimeRange};
-use reading::{DefaultRange, Figures, RangeText, compiled, hints};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange, redact::Redaction};
+use reading::{DefaultRange, Figures, RangeText, Reader, compiled, hints, need_whole_sight};
 
-use self::losses::{LossesParameters, letters_page};
+use self::{
+    losses::{LossesParameters, letters_page},
+    principal::{check, note, principal},
+};
 use crate::{
     canary::Canary,
     forwarding,
+    http::redaction::rule_views,
     snippets::{self, DoorAddresses},
     state::{ForwardingState, LossesState, ReadingState},
     tasks::tasks,
@@ -39,6 +46,9 @@ pub(crate) struct Reading {
     pub(crate) figures: Figures,
     pub(crate) losses: LossesState,
     pub(crate) forwarding: ForwardingState,
+    /// `None` without rules.
+    pub(crate) redaction: Option<Arc<Redaction>>,
+    pub(crate) access: Access,
     pub(crate) supervisor: Supervisor,
     /// The addresses of the doors, once they are bound.
     pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
@@ -47,6 +57,26 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// What the user of the current request may see. Call it before the first await: the request is known until then.
+    ///
+    /// # Errors
+    /// `Forbidden` for a user who may not read.
+    fn sight() -> Result<Sight, BackendError> {
+        Self::sight_for(Need::Read)
+    }
+
+    /// As [`Reading::sight`], for a request that needs another right.
+    fn sight_for(need: Need) -> Result<Sight, BackendError> {
+        let principal = principal();
+        check(&principal, need)?;
+        Ok(principal.sight().clone())
+    }
+
+    /// The reader for the user of the current request; as [`Reading::sight`].
+    fn reader(&self) -> Result<Reader, BackendError> {
+        Ok(self.reading.reader.seen_by(&Self::sight()?))
+    }
+
     async fn query(text: &str) -> Result<Query, BackendError> {
         compiled(Query::parse_or_text(text).0).await.map_err(to_backend_error)
     }
@@ -59,6 +89,7 @@ impl Reading {
 fn to_backend_error(error: Error) -> BackendError {
     let class = match error.class {
         ErrorClass::Invalid | ErrorClass::Conflict => BackendErrorClass::Invalid,
+        ErrorClass::Forbidden => BackendErrorClass::Forbidden,
         ErrorClass::NotFound => BackendErrorClass::NotFound,
         ErrorClass::Overloaded => BackendErrorClass::Overloaded,
         ErrorClass::Unavailable => BackendErrorClass::Unavailable,
@@ -70,11 +101,10 @@ fn to_backend_error(error: Error) -> BackendError {
 #[async_trait]
 impl Backend for Reading {
     async fn logs(&self, request: LogsRequest) -> Result<LogsPage, BackendError> {
+        let reader = self.reader()?;
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let limit = request.limit.unwrap_or(self.reading.recent);
-        let mut page = self
-            .reading
-            .reader
+        let mut page = reader
             .logs(Self::query(&request.query).await?, range, limit, request.cursor.as_deref(), self.patience)
             .await
             .map_err(to_backend_error)?;
@@ -89,86 +119,110 @@ impl Backend for Reading {
     }
 
     async fn histogram(&self, request: HistogramRequest) -> Result<HistogramView, BackendError> {
-        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reading
-            .reader
-            .histogram(&Self::query(&request.query).await?, range, request.buckets)
-            .await
-            .map_err(to_backend_error)
-    }
-
-    async fn facets(&self, request: FacetsRequest) -> Result<FacetsView, BackendError> {
+        let reader = self.reader()?;
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let query = Self::query(&request.query).await?;
-        self.reading.reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
+        reader.histogram(&query, range, request.buckets).await.map_err(to_backend_error)
+    }
+
+    async fn facets(&self, mut request: FacetsRequest) -> Result<FacetsView, BackendError> {
+        let reader = self.reader()?;
+        let asked = request.fields.len();
+        // The page asks for service and node unseen. The API refuses hidden fields by name.
+        request.fields.retain(|name| reader.shows_field(name));
+        if request.fields.is_empty() && asked > 0 {
+            return Ok(FacetsView::default());
+        }
+        let range = self.range(request.from.as_deref(), request.to.as_deref())?;
+        let query = Self::query(&request.query).await?;
+        reader.facets(&query, range, &request.fields, request.limit).await.map_err(to_backend_error)
     }
 
     async fn context(&self, request: ContextRequest) -> Result<ContextView, BackendError> {
-        self.reading.reader.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
+        self.reader()?.context(&request.id, request.before, request.after).await.map_err(to_backend_error)
     }
 
     async fn fields(&self, request: FieldsRequest) -> Result<Vec<FieldView>, BackendError> {
+        let reader = self.reader()?;
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
-        self.reading.reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
+        reader.fields(&Self::query(&request.query).await?, range).await.map_err(to_backend_error)
     }
 
     async fn patterns(&self, request: PatternsRequest) -> Result<PatternsView, BackendError> {
+        let reader = self.reader()?;
         let range = self.range(request.from.as_deref(), request.to.as_deref())?;
         let compare = RangeText { from: request.compare_from.as_deref(), to: request.compare_to.as_deref() };
-        let compare = self.reading.reader.compared(compare).map_err(to_backend_error)?;
-        self.reading
-            .reader
-            .patterns(&Self::query(&request.query).await?, range, compare)
-            .await
-            .map_err(to_backend_error)
+        let compare = reader.compared(compare).map_err(to_backend_error)?;
+        let query = Self::query(&request.query).await?;
+        reader.patterns(&query, range, compare).await.map_err(to_backend_error)
     }
 
     async fn first_seen(&self, query: String) -> Result<Option<String>, BackendError> {
-        self.reading.reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
+        let reader = self.reader()?;
+        reader.first_seen(&Self::query(&query).await?).await.map_err(to_backend_error)
     }
 
     async fn figures(&self, (): ()) -> Result<FiguresView, BackendError> {
-        Ok(FiguresView::clone(&*self.figures.now().await))
+        Ok(FiguresView::clone(&*self.figures.seen_by(&Self::sight()?).now().await))
     }
 
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
+        let (sight, offered) = (Self::sight()?, self.access());
+        need_whole_sight(&sight, "losses, sinks, replays and tasks").map_err(to_backend_error)?;
         let LossesParameters { filter, before, done, replay_error } = LossesParameters::read(parameters);
         let LossesState { ledger, letters, parts, canary } = &self.losses;
         let ForwardingState { followers, replays, .. } = &self.forwarding;
+        let letters = letters.seen_by(&sight).map_err(to_backend_error)?;
         let letters = letters_page(letters, &filter, before).await.map_err(to_backend_error)?;
         let newest = replays.list().await.map_err(to_backend_error)?.into_iter().take(REPLAYS);
         Ok(Losses {
-            aside: parts.aside(),
-            ledger: ledger.summary().await.ok(),
+            aside: parts.seen_by(&sight).map_err(to_backend_error)?.aside(),
+            ledger: ledger.seen_by(&sight).map_err(to_backend_error)?.summary().await.ok(),
             canary: canary.get().map(Canary::views).unwrap_or_default(),
             letters,
             sinks: forwarding::views(followers),
             replays: newest.map(forwarding::replay_view).collect(),
             has_archive: replays.has_archive(),
             replay_error,
+            redactions: if offered.may_admin { rule_views(self.redaction.as_deref()) } else { Vec::new() },
             tasks: tasks(&self.supervisor),
+            may_edit: offered.may_edit,
+            may_admin: offered.may_admin,
             done,
         })
     }
 
     async fn views(&self, (): ()) -> Result<Vec<SavedView>, BackendError> {
-        self.reading.views.list().await.map_err(to_backend_error)
+        self.reading.views.seen_by(&Self::sight()?).list().await.map_err(to_backend_error)
     }
 
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
-        self.reading.views.save(&view.name, &view.address).await.map_err(to_backend_error)
+        let shown = self.reading.views.seen_by(&Self::sight_for(Need::Edit)?);
+        shown.save(&view.name, &view.address).await.map_err(to_backend_error)
     }
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError> {
-        self.reading.views.remove(&name).await.map_err(to_backend_error)
+        self.reading.views.seen_by(&Self::sight_for(Need::Edit)?).remove(&name).await.map_err(to_backend_error)
     }
 
     async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
+        check(&principal(), Need::Read)?;
         // There are no requests before the doors are bound.
         Ok(snippets::snippets(&origin, &self.doors.get().cloned().unwrap_or_default()))
     }
 
     fn recent(&self) -> usize {
         self.reading.recent
+    }
+
+    fn access(&self) -> AccessNote {
+        let is_open = self.access.state() == State::Open && self.access.posture() != Posture::Loopback;
+        note(&principal(), is_open)
+    }
+
+    async fn access_lists(&self, parameters: &str) -> Result<AccessLists, BackendError> {
+        let principal = principal();
+        check(&principal, Need::Admin)?;
+        access_lists::lists(&self.access, &principal, parameters).await.map_err(to_backend_error)
     }
 }

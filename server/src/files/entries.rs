@@ -52,15 +52,15 @@ impl Format {
     /// The length of the first complete records: `most` of them, or a few more where records are interleaved.
     /// `is_quiet`: nothing was appended for a while, so the last record is complete.
     pub(crate) fn complete(&self, bytes: &[u8], most: usize, is_quiet: bool) -> usize {
-        let lines = match memchr::memrchr(b'\n', bytes) {
-            Some(_) if self.is_lines() => {
-                memchr::memchr_iter(b'\n', bytes).take(most).last().map_or(0, |last| last + 1)
-            }
-            Some(last) => last + 1,
-            // A line that is too long is split.
-            None if bytes.len() >= LINE_BYTES => return LINE_BYTES,
-            None => return 0,
+        // A line that is too long is split, and ends the record before it.
+        let (bytes, is_quiet) = match before_long_line(bytes) {
+            Some(0) => return LINE_BYTES,
+            Some(length) => (&bytes[..length], true),
+            None => (bytes, is_quiet),
         };
+        let ends = memchr::memchr_iter(b'\n', bytes);
+        let last = if self.is_lines() { ends.take(most).last() } else { memchr::memrchr(b'\n', bytes) };
+        let Some(lines) = last.map(|last| last + 1) else { return 0 };
         if self.is_lines() {
             return lines;
         }
@@ -177,6 +177,18 @@ impl Group {
 fn trim_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The place of the first line of more than [`LINE_BYTES`], if there is one.
+fn before_long_line(bytes: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        if end - start > LINE_BYTES {
+            return Some(start);
+        }
+        start = end + 1;
+    }
+    (bytes.len() - start >= LINE_BYTES).then_some(start)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The most bytes of one reading.
-const READ_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 4 << 20;
 /// A replaced file is read until nothing was appended for so long, because its writer may not know of the rotation yet.
 /// Then the new file is read.
 const QUIET: Duration = Duration::from_secs(2);
@@ -83,8 +83,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// A reader that goes on at `place`, also if the file was renamed or compressed within its folder since. Begins with the first
-    /// line if the file was truncated or is gone.
+    /// A reader that goes on at `place`, also if the file was renamed or compressed within its folder since. Begins with
+    /// the first line if the file was truncated or is gone.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -122,7 +122,7 @@ impl Reader {
         Self { path: path.to_owned(), replaced: None, ..self }
     }
 
-    /// The next complete lines: at most `most`, and at most a megabyte; `None` if there are none yet. A partial last
+    /// The next complete lines: at most `most`, and at most 4 MiB; `None` if there are none yet. A partial last
     /// line waits for its end. Goes on with another file at the path only if that was there before `known`.
     ///
     /// # Errors
@@ -219,8 +219,10 @@ fn find(path: &Path, place: &Place) -> io::Result<Option<(Source, Place)>> {
     let is_it = |path: &Path| -> Option<(Source, Place)> {
         let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && place.is_of(metadata));
         let mut file = metadata.and_then(|_| Source::open(path).ok())?;
-        let is_in = place.is_in(&mut file).is_ok_and(|is_in| is_in) && has_tail(place, &mut file);
-        is_in.then(|| (file, place.clone()))
+        let is_in = place.is_in(&mut file).is_ok_and(|is_in| is_in);
+        // Of a compressed file, the last bytes are not compared yet.
+        let is_it = is_in && (!is_gzip(path) || has_tail(place, &mut file));
+        is_it.then(|| (file, place.clone()))
     };
     if let Some(found) = is_it(path) {
         return Ok(Some(found));

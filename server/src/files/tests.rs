@@ -205,6 +205,12 @@ fn a_line_that_is_too_long_is_split() {
     assert_eq!(next(&mut reader), None);
     log.append("\n");
     assert_eq!(next(&mut reader).map(|text| text.len()), Some((1 << 19) + 1));
+    // One that is complete, between others.
+    log.append(&format!("two\n{}\nthree\n", "y".repeat(3 << 19)));
+    assert_eq!(next(&mut reader), is("two\n"));
+    assert_eq!(next(&mut reader).map(|text| text.len()), Some(1 << 20));
+    assert_eq!(next(&mut reader).map(|text| text.len()), Some((1 << 19) + 1 + 6));
+    assert_eq!(next(&mut reader), None);
 }
 
 #[test]

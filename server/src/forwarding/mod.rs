@@ -20,7 +20,7 @@ use model::{
 };
 use pipeline::{
     Document, Error, Json, Kind, Result,
-    follow::{self, FollowerStatus, Followers},
+    follow::{self, Address, FollowerStatus, Followers},
 };
 use serde::Deserialize;
 use sinks::{Definition, target_of};
@@ -100,41 +100,26 @@ pub(crate) async fn start(
             );
         }
     }
-    // A list leaves out the cursors of a newer format. Their sinks wait for a node that can read them.
-    let cursors =
-        if definitions.is_empty() { Vec::new() } else { options.documents.list(&follow::CURSOR).await?.documents };
-    let with_target = |definition: Definition| {
-        let cursor = cursors.iter().find(|cursor| cursor.name == definition.name);
-        let target = target_of_cursor(&definition, cursor);
-        follower(definition, target, store_id.to_owned())
-    };
-    let followers = definitions.into_iter().map(with_target).collect::<Result<_>>()?;
+    let followers = definitions.into_iter().map(|definition| follower(definition, store_id.to_owned()));
+    let followers = followers.collect::<Result<_>>()?;
     Ok(Followers::start(followers, options).await?)
 }
 
-#[derive(Deserialize)]
-struct CursorDocument {
-    target: String,
-}
-
-/// The target of a sink as its cursor has it, so that the cursor stays valid. Earlier versions stored it with more
-/// parameters, and may run beside this one on another node.
-fn target_of_cursor(definition: &Definition, cursor: Option<&Document>) -> String {
-    let stored = cursor.and_then(|cursor| cursor.body.read::<CursorDocument>().ok()).map(|cursor| cursor.target);
-    // A cursor of another destination is refused later, with a text that names both.
-    stored.filter(|stored| definition.is_target(stored)).unwrap_or_else(|| definition.target.clone())
-}
-
-fn follower(definition: Definition, target: String, own: String) -> Result<follow::Definition> {
+fn follower(definition: Definition, own: String) -> Result<follow::Definition> {
     let query = Query::parse(&definition.query).map_err(|error| Error::invalid(error.to_string()))?;
     Ok(follow::Definition {
         name: definition.name.clone(),
-        target,
+        target: address(&definition),
         query_text: definition.query.clone(),
         query,
         start: definition.start,
         build: Arc::new(move || definition.build(&own)),
     })
+}
+
+/// Earlier versions stored it with more parameters.
+fn address(definition: &Definition) -> Address {
+    Address::new(definition.target.clone(), target_of)
 }
 
 /// The sinks, for the API and the page System.
@@ -146,8 +131,7 @@ fn view(status: FollowerStatus) -> SinkView {
     let at = |time: Option<Nanos>| time.map(time::format_rfc3339);
     SinkView {
         name: status.name,
-        // The cursor may have it with parameters that have changed since.
-        target: target_of(&status.target),
+        target: status.target,
         query: status.query,
         state: status.state.name().to_owned(),
         records: status.records,
@@ -159,32 +143,5 @@ fn view(status: FollowerStatus) -> SinkView {
         deleted_at: at(status.deleted_at),
         acknowledged: at(status.acknowledged),
         error: status.error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pipeline::Version;
-
-    use super::*;
-
-    #[test]
-    fn a_cursor_of_the_same_destination_stays_valid() {
-        let old = "tcp+tls://h:1?ca=/nope.pem";
-        for (cursor, target) in [
-            (None, "tcp+tls://h:1"),
-            (Some(json(r#"{"target": "tcp+tls://h:1", "position": 5}"#)), "tcp+tls://h:1"),
-            (Some(json(&format!(r#"{{"target": "{old}", "position": 5}}"#))), old),
-            (Some(json(r#"{"target": "tcp+tls://other:1", "position": 5}"#)), "tcp+tls://h:1"),
-            (Some(json(r#"{"position": 5}"#)), "tcp+tls://h:1"),
-        ] {
-            let definition = Definition::parse("a=tcp+tls://h:1?ca=/right.pem").unwrap();
-            let cursor = cursor.map(|body| Document { name: "a".into(), version: Version(1), body, file: None });
-            assert_eq!(target_of_cursor(&definition, cursor.as_ref()), target, "{cursor:?}");
-        }
-    }
-
-    fn json(text: &str) -> Json {
-        Json::parse(text).unwrap()
     }
 }

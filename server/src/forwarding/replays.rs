@@ -5,12 +5,14 @@ use std::sync::Arc;
 use model::{Nanos, Query, api::ReplayView, time::format_rfc3339};
 use pipeline::{
     Error, Queue, Result, TimeRange, follow,
+    redact::{RedactedDays, Redaction},
     replay::{ArchivedDays, Origin, Replay, Replays, Request, STORE, Target, store_target},
 };
 use reading::Clock;
 use serde::Deserialize;
 use sinks::Definition;
 
+use super::address;
 use crate::archiving::Days;
 
 /// A day in nanoseconds.
@@ -36,6 +38,8 @@ pub(crate) struct Restoring {
     pub(crate) queue: Arc<dyn Queue>,
     /// `None` without `--archive`.
     pub(crate) archive: Option<Days>,
+    /// The archive may have records from before a rule.
+    pub(crate) redaction: Option<Arc<Redaction>>,
 }
 
 impl NewReplay {
@@ -92,8 +96,13 @@ pub(crate) fn start_replays(
 ) -> Result<Arc<Replays>> {
     let of_sinks = definitions.iter().map(|definition| target(definition, store_id.to_owned()));
     let mut targets = of_sinks.collect::<Result<Vec<_>>>()?;
-    let Restoring { queue, archive } = restoring;
-    let archive = archive.map(|days| Arc::new(days) as Arc<dyn ArchivedDays>);
+    let Restoring { queue, archive, redaction } = restoring;
+    let archive = archive.map(|days| -> Arc<dyn ArchivedDays> {
+        match redaction {
+            Some(redaction) => Arc::new(RedactedDays::new(Arc::new(days), redaction)),
+            None => Arc::new(days),
+        }
+    });
     // The name of the store takes precedence over that of a sink.
     targets.retain(|target| target.name != STORE);
     if archive.is_some() {
@@ -104,7 +113,7 @@ pub(crate) fn start_replays(
 
 fn target(definition: &Definition, own: String) -> Result<Target> {
     let query = Query::parse(&definition.query).map_err(|error| Error::invalid(error.to_string()))?;
-    let (name, target) = (definition.name.clone(), definition.target.clone());
+    let (name, target) = (definition.name.clone(), address(definition));
     let definition = definition.clone();
     Ok(Target { name, target, query, build: Arc::new(move |replay| definition.for_replay(&replay.id).build(&own)) })
 }

@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use access::{Principal, PrincipalKind};
 use futures::Stream;
 use model::{Text, Value, limits};
 use pipeline::{
@@ -10,6 +11,7 @@ use pipeline::{
     normalise::{RawId, RawRecord, RawTime},
 };
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -21,13 +23,15 @@ use wire::v1::{
 
 use super::{
     metered::Held,
-    producer,
+    principal, producer,
     status::{code, status},
 };
 
 /// The maximum number of batches in flight per stream. At 1,000 records each, this keeps a disk with 4 ms per fsync
 /// busy at well over 1,000,000 records per second.
 const WINDOW: usize = 32;
+/// The end of a stream whose key is no longer valid. Batches in flight are answered.
+const REVOKED: &str = "the credentials of this stream are no longer valid; connect again with valid ones";
 
 pub(super) struct LogServiceDoor {
     ingest: Ingest,
@@ -45,19 +49,24 @@ impl LogServiceDoor {
 impl LogService for LogServiceDoor {
     async fn push(&self, request: Request<PushRequest>) -> Result<Response<PushResponse>, Status> {
         let producer = producer("grpc Push", request.remote_addr());
-        push(&self.ingest, producer, request.into_inner()).await.map(Response::new).map_err(|error| status(&error))
+        let principal = principal(&request)?;
+        push(&self.ingest, &principal, producer, request.into_inner())
+            .await
+            .map(Response::new)
+            .map_err(|error| status(&error))
     }
 
     type StreamStream = Pin<Box<dyn Stream<Item = Result<StreamResponse, Status>> + Send>>;
 
     async fn stream(&self, request: Request<Streaming<PushRequest>>) -> Result<Response<Self::StreamStream>, Status> {
         let producer = producer("grpc Stream", request.remote_addr());
+        let principal = principal(&request)?;
         let held = request.extensions().get::<Held>().cloned();
         let requests = Requests { messages: request.into_inner(), held };
         // Space for every acknowledgement of the window. A client that does not read its responses is no longer read,
         // and delays nothing else.
         let (answers, stream) = mpsc::channel(WINDOW + 1);
-        tokio::spawn(serve(self.ingest.clone(), producer, requests, answers, self.stop.clone()));
+        tokio::spawn(serve(self.ingest.clone(), principal, producer, requests, answers, self.stop.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
@@ -71,6 +80,7 @@ struct Requests {
 /// Reads batches until the client ends or breaks the stream. Each is answered when it is durable, in any order.
 async fn serve(
     ingest: Ingest,
+    principal: Principal,
     producer: Text,
     mut requests: Requests,
     answers: mpsc::Sender<Result<StreamResponse, Status>>,
@@ -88,6 +98,10 @@ async fn serve(
             request = requests.messages.message() => request,
             // Responses in flight have their own senders; the stream ends with the last.
             () = stop.cancelled() => return,
+            () = principal.revoked().cancelled() => {
+                let _ = answers.send(Err(Status::unauthenticated(REVOKED))).await;
+                return;
+            }
         };
         let request = match request {
             Ok(Some(request)) => request,
@@ -103,9 +117,10 @@ async fn serve(
             room.shrink_to(request.encoded_len());
         }
         let (ingest, producer, answers) = (ingest.clone(), producer.clone(), answers.clone());
+        let principal = principal.clone();
         tokio::spawn(async move {
             let sequence = request.sequence;
-            let event = match push(&ingest, producer, request).await {
+            let event = match push(&ingest, &principal, producer, request).await {
                 Ok(response) => Event::Acknowledged(response),
                 Err(error) => Event::Failed(failure(sequence, &error)),
             };
@@ -115,13 +130,19 @@ async fn serve(
     }
 }
 
-async fn push(ingest: &Ingest, producer: Text, request: PushRequest) -> Result<PushResponse, Error> {
-    let batch_id = batch_id(&request.batch_id)?;
+async fn push(
+    ingest: &Ingest,
+    principal: &Principal,
+    producer: Text,
+    request: PushRequest,
+) -> Result<PushResponse, Error> {
+    let batch_id = batch_id(principal, &request.batch_id)?;
     let sequence = request.sequence;
     let service = Text::from(request.service);
     let node = Text::from(request.node);
     let records = request.records.into_iter().map(|record| raw(record, &service, &node)).collect();
-    let accepted = ingest.push(Submission { batch_id, producer, records }).await?;
+    let sender = principal.sender().clone();
+    let accepted = ingest.push(Submission { batch_id, producer, records, sender }).await?;
     Ok(response(sequence, accepted))
 }
 
@@ -143,16 +164,28 @@ fn failure(sequence: u64, error: &Error) -> Failure {
     }
 }
 
-fn batch_id(bytes: &[u8]) -> Result<Option<BatchId>, Error> {
+/// The id of a batch. That of a caller with a key or a certificate is bound to its name: nobody else can use an id up, so
+/// that the batch to which it belongs would pass for a repetition.
+///
+/// Each retry of a relay (`logboom agent`, `--sink logboom+http://…`) comes to the same id, as long as its key stays the
+/// same. A batch whose acknowledgement was lost before a change of the key may be stored twice.
+fn batch_id(principal: &Principal, bytes: &[u8]) -> Result<Option<BatchId>, Error> {
     if bytes.len() > 16 {
         return Err(Error::invalid(format!(
             "batch_id has {} bytes; it may have 1 to 16, or none to let the server choose",
             bytes.len()
         )));
     }
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if matches!(principal.kind(), PrincipalKind::Key | PrincipalKind::Certificate) {
+        let digest = Sha256::new_with_prefix(principal.name()).chain_update([0u8]).chain_update(bytes);
+        return Ok(Some(BatchId::of_digest(digest)));
+    }
     let mut id = [0; 16];
     id[..bytes.len()].copy_from_slice(bytes);
-    Ok((!bytes.is_empty()).then_some(BatchId(id)))
+    Ok(Some(BatchId(id)))
 }
 
 fn raw(record: Record, service: &Text, node: &Text) -> RawRecord {
@@ -181,5 +214,33 @@ fn value(value: attribute::Value) -> Value {
         attribute::Value::Integer(integer) => Value::Int(integer),
         attribute::Value::Number(number) => Value::Float(number),
         attribute::Value::Boolean(boolean) => Value::Bool(boolean),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use access::{Access, Caller, Options, Posture};
+    use pipeline::clock::Clock;
+
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_batch_belongs_to_the_key_that_sent_it() {
+        let secrets = ["lb_abcdefgh_0123456789abcdef0123456789abcdef", "lb_bbcdefgh_0123456789abcdef0123456789abcdef"];
+        let options = Options { posture: Posture::Network, anonymous: Vec::new(), clock: Clock::system() };
+        let access = Access::fixed(&secrets.map(str::to_owned), options).unwrap();
+        let id = |secret: &str| {
+            let address = Ipv4Addr::new(10, 1, 2, 3).into();
+            let caller = Caller { address, secret: Some(secret), session: None, certificate: None, forwarded: false };
+            batch_id(&access.decide(&caller).unwrap(), &[7; 16]).unwrap().unwrap()
+        };
+        assert_eq!(id(secrets[0]), id(secrets[0]), "a retry has the same id");
+        assert_ne!(id(secrets[0]), id(secrets[1]));
+        let unbound = |bytes: &[u8]| batch_id(&Principal::everybody(), bytes);
+        assert_eq!(unbound(&[7; 16]).unwrap(), Some(BatchId([7; 16])));
+        assert_eq!(unbound(&[]).unwrap(), None);
+        assert!(unbound(&[7; 17]).is_err());
     }
 }

@@ -10,7 +10,7 @@ use pipeline::{
 use tonic::{Request, Response, Status};
 use wire::logger::{LogRequest, LogResponse, logger_server::Logger};
 
-use super::status::status;
+use super::{principal, status::status};
 
 pub(super) struct LoggerDoor {
     ingest: Ingest,
@@ -25,6 +25,7 @@ impl LoggerDoor {
 #[tonic::async_trait]
 impl Logger for LoggerDoor {
     async fn send_log(&self, request: Request<LogRequest>) -> Result<Response<LogResponse>, Status> {
+        let sender = principal(&request)?.sender().clone();
         let LogRequest { node, timestamp, level, message } = request.into_inner();
         let record = RawRecord {
             time: if timestamp.is_empty() { RawTime::Missing } else { RawTime::Text(timestamp) },
@@ -34,7 +35,7 @@ impl Logger for LoggerDoor {
             ..RawRecord::default()
         };
         let submission =
-            Submission { batch_id: None, producer: Text::const_new("grpc SendLog"), records: vec![record] };
+            Submission { batch_id: None, producer: Text::const_new("grpc SendLog"), records: vec![record], sender };
         let accepted = self.ingest.push(submission).await.map_err(|error| status(&error))?;
         match accepted.rejected.into_iter().next() {
             Some(rejection) => Err(Status::invalid_argument(rejection.reason)),

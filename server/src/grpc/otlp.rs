@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 use pipeline::admit::{Ingest, Submission};
 use tonic::{Request, Response, Status};
 
-use super::{producer, status::status};
+use super::{principal, producer, status::status};
 
 pub(super) struct OtlpDoor {
     ingest: Ingest,
@@ -26,11 +26,12 @@ impl LogsService for OtlpDoor {
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         let producer = producer("otlp grpc", request.remote_addr());
+        let sender = principal(&request)?.sender().clone();
         let records = otlp::records(request.into_inner()).map_err(|error| status(&error))?;
         if records.is_empty() {
             return Ok(Response::new(ExportLogsServiceResponse::default()));
         }
-        let submission = Submission { batch_id: None, producer, records };
+        let submission = Submission { batch_id: None, producer, records, sender };
         let accepted = self.ingest.push(submission).await.map_err(|error| status(&error))?;
         let first =
             accepted.rejected.first().map(|rejection| format!("record {}: {}", rejection.index, rejection.reason));

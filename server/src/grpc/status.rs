@@ -11,6 +11,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 pub(crate) fn code(class: ErrorClass) -> Code {
     match class {
         ErrorClass::Invalid => Code::InvalidArgument,
+        ErrorClass::Forbidden => Code::PermissionDenied,
         ErrorClass::NotFound => Code::NotFound,
         ErrorClass::Conflict => Code::Aborted,
         ErrorClass::Overloaded => Code::ResourceExhausted,

@@ -1,8 +1,9 @@
 //! `/api/v1/dead-letters`: list, replay and delete records that could not be stored. `/system/dead-letters`: the same
 //! for the forms of the page System.
 
+use access::{Need, Principal};
 use axum::{
-    Form, Json, Router,
+    Extension, Form, Json,
     body::Body,
     extract::{
         Path, Query as Parameters, State,
@@ -10,7 +11,6 @@ use axum::{
     },
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
-    routing::{get, post},
 };
 use futures::StreamExt as _;
 use model::api::DeadLetterView;
@@ -19,21 +19,23 @@ use reading::{LetterFilter, Replayed, WholeLetter};
 use serde::{Deserialize, Serialize};
 
 use super::{logs::checked, parameters::NoParameters, problem::Problem};
-use crate::state::LossesState;
+use crate::{gate::Routes, state::LossesState};
 
-pub(super) fn routes() -> Router<LossesState> {
-    Router::new()
-        .route("/api/v1/dead-letters", get(list).delete(delete_all))
-        .route("/api/v1/dead-letters/download", get(download))
-        .route("/api/v1/dead-letters/replay", post(replay_all))
-        .route("/api/v1/dead-letters/{id}", get(show).delete(delete))
-        .route("/api/v1/dead-letters/{id}/raw", get(raw))
-        .route("/api/v1/dead-letters/{id}/replay", post(replay))
+pub(super) fn routes() -> Routes<LossesState> {
+    Routes::new()
+        .get("/api/v1/dead-letters", Need::Read, list)
+        .delete("/api/v1/dead-letters", Need::Edit, delete_all)
+        .get("/api/v1/dead-letters/download", Need::Read, download)
+        .post("/api/v1/dead-letters/replay", Need::Edit, replay_all)
+        .get("/api/v1/dead-letters/{id}", Need::Read, show)
+        .delete("/api/v1/dead-letters/{id}", Need::Edit, delete)
+        .get("/api/v1/dead-letters/{id}/raw", Need::Read, raw)
+        .post("/api/v1/dead-letters/{id}/replay", Need::Edit, replay)
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<LossesState> {
-    Router::new().route("/system/dead-letters", post(handle_form))
+pub(super) fn forms() -> Routes<LossesState> {
+    Routes::new().post("/system/dead-letters", Need::Edit, handle_form)
 }
 
 /// The parameters of all calls over several letters; each call uses some of them.
@@ -76,23 +78,31 @@ type CheckedParameters = Result<Parameters<LetterParameters>, QueryRejection>;
 
 async fn list(
     State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
     parameters: CheckedParameters,
 ) -> Result<Json<Vec<DeadLetterView>>, Problem> {
     let parameters = checked(parameters)?;
     let (before, limit) = (parameters.before, parameters.limit.unwrap_or(100));
-    Ok(Json(state.letters.list(&parameters.filter(), before, limit).await?))
+    let letters = state.letters.seen_by(principal.sight())?;
+    Ok(Json(letters.list(&parameters.filter(), before, limit).await?))
 }
 
 async fn show(
     State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
     _: NoParameters,
     Path(id): Path<i64>,
 ) -> Result<Json<WholeLetter>, Problem> {
-    Ok(Json(state.letters.show(id).await?))
+    Ok(Json(state.letters.seen_by(principal.sight())?.show(id).await?))
 }
 
-async fn raw(State(state): State<LossesState>, _: NoParameters, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let payload = state.letters.payload(id).await?;
+async fn raw(
+    State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
+    _: NoParameters,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let payload = state.letters.seen_by(principal.sight())?.payload(id).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"dead-letter-{id}\"")),
@@ -102,11 +112,21 @@ async fn raw(State(state): State<LossesState>, _: NoParameters, Path(id): Path<i
 
 /// All matching letters, one JSON object per line. A failure after the start aborts the connection, so that no client
 /// takes a partial result for complete.
-async fn download(State(state): State<LossesState>, parameters: CheckedParameters) -> Result<Response, Problem> {
-    let mut lines = Box::pin(state.letters.lines(&checked(parameters)?.filter())?);
+async fn download(
+    State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
+    parameters: CheckedParameters,
+) -> Result<Response, Problem> {
+    let letters = state.letters.seen_by(principal.sight())?;
+    let mut lines = Box::pin(letters.lines(&checked(parameters)?.filter())?);
     // Errors before the first line have their own status.
     let first = lines.next().await.transpose()?;
     let lines = futures::stream::iter(first.map(Ok)).chain(lines);
+    let revoked = principal.revoked().clone();
+    let lines = lines.map(move |line| match revoked.is_cancelled() {
+        true => Err(Error::forbidden("the rights of the caller have ended or changed during the download")),
+        false => line,
+    });
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"dead-letters.ndjson\""),
@@ -114,8 +134,12 @@ async fn download(State(state): State<LossesState>, parameters: CheckedParameter
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-async fn delete(State(state): State<LossesState>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
-    state.letters.delete(id).await?;
+async fn delete(
+    State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, Problem> {
+    state.letters.seen_by(principal.sight())?.delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -124,8 +148,13 @@ struct Deleted {
     deleted: u64,
 }
 
-async fn delete_all(State(state): State<LossesState>, parameters: CheckedParameters) -> Result<Json<Deleted>, Problem> {
-    Ok(Json(Deleted { deleted: state.letters.delete_all(&checked(parameters)?.confirmed_filter()?).await? }))
+async fn delete_all(
+    State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
+    parameters: CheckedParameters,
+) -> Result<Json<Deleted>, Problem> {
+    let letters = state.letters.seen_by(principal.sight())?;
+    Ok(Json(Deleted { deleted: letters.delete_all(&checked(parameters)?.confirmed_filter()?).await? }))
 }
 
 #[derive(Serialize)]
@@ -133,15 +162,22 @@ struct ReplayedOne {
     records: usize,
 }
 
-async fn replay(State(state): State<LossesState>, Path(id): Path<i64>) -> Result<Json<ReplayedOne>, Problem> {
-    Ok(Json(ReplayedOne { records: state.letters.replay(id).await? }))
+async fn replay(
+    State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<i64>,
+) -> Result<Json<ReplayedOne>, Problem> {
+    let letters = state.letters.seen_by(principal.sight())?;
+    Ok(Json(ReplayedOne { records: letters.replay(id).await? }))
 }
 
 async fn replay_all(
     State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
     parameters: CheckedParameters,
 ) -> Result<Json<Replayed>, Problem> {
-    Ok(Json(state.letters.replay_all(&checked(parameters)?.confirmed_filter()?).await?))
+    let letters = state.letters.seen_by(principal.sight())?;
+    Ok(Json(letters.replay_all(&checked(parameters)?.confirmed_filter()?).await?))
 }
 
 /// The action of a form: on one letter, or on all that match the filter, up to the newest one on the page.
@@ -166,12 +202,13 @@ enum Action {
 
 async fn handle_form(
     State(state): State<LossesState>,
+    Extension(principal): Extension<Principal>,
     form: Result<Form<FormAction>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
     let FormAction { action, id, upto, reason, door, service, from, to } = form;
     let filter = LetterFilter { reason, door, service, from, to, upto };
-    let letters = &state.letters;
+    let letters = state.letters.seen_by(principal.sight())?;
     let numbers = |replayed: &Replayed| vec![replayed.letters, replayed.records, replayed.failed];
     let done = match (action, id, upto) {
         (Action::Replay, Some(id), _) => match letters.replay(id).await {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use access::{Need, Principal};
 use axum::{
-    Json, Router,
+    Extension, Json,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest as _, Query as Parameters, Request, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use pipeline::{Error, documents::file::FILE_BYTES};
 use reading::Imported;
@@ -18,14 +18,16 @@ use super::{
     logs::checked,
     problem::{self, Problem},
 };
-use crate::state::ReadingState;
+use crate::{gate::Routes, state::ReadingState};
 
 /// How long the body of an import may take to arrive.
 const BODY: Duration = Duration::from_secs(60);
 
-pub(super) fn routes() -> Router<ReadingState> {
-    let calls = get(export).post(import).layer(DefaultBodyLimit::max(FILE_BYTES));
-    Router::new().route("/api/v1/documents", calls)
+pub(super) fn routes() -> Routes<ReadingState> {
+    Routes::new()
+        .get("/api/v1/documents", Need::Read, export)
+        .post("/api/v1/documents", Need::Edit, import)
+        .layer(DefaultBodyLimit::max(FILE_BYTES))
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,9 +38,11 @@ struct ExportParameters {
 
 async fn export(
     State(state): State<ReadingState>,
+    Extension(principal): Extension<Principal>,
     parameters: Result<Parameters<ExportParameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let text = state.transfer.export(checked(parameters)?.kind.as_deref()).await?;
+    let transfer = state.transfer.seen_by(principal.sight())?;
+    let text = transfer.export(checked(parameters)?.kind.as_deref()).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
@@ -52,12 +56,14 @@ struct ImportParameters {
 
 async fn import(
     State(state): State<ReadingState>,
+    Extension(principal): Extension<Principal>,
     parameters: Result<Parameters<ImportParameters>, QueryRejection>,
     request: Request,
 ) -> Result<Result<Json<Imported>, Response>, Problem> {
     let replace = checked(parameters)?.replace;
+    let transfer = state.transfer.seen_by(principal.sight())?;
     // Taken before the body is read: that one body is all the memory that imports take.
-    let _turn = state.transfer.admit()?;
+    let _turn = transfer.admit()?;
     let body = tokio::time::timeout(BODY, Bytes::from_request(request, &()));
     let body = match body.await {
         Ok(Ok(body)) => body,
@@ -71,5 +77,5 @@ async fn import(
             return Ok(Err(problem::document(StatusCode::REQUEST_TIMEOUT, &detail)));
         }
     };
-    Ok(Ok(Json(state.transfer.import(&body, replace).await?)))
+    Ok(Ok(Json(transfer.import(&body, replace).await?)))
 }

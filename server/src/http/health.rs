@@ -3,19 +3,23 @@
 //! accepts records, and a proxy must not cut clients off.
 //!
 //! `/readyz` also returns 503 if a task has failed permanently. Only a restart of the program helps.
+//!
+//! They need no credentials. The reasons are for callers who may read all records.
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use access::{Need, Principal};
+use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
 use pipeline::{Supervisor, supervisor::TaskState};
 use serde::Serialize;
 
 use super::state::HealthState;
+use crate::gate::Routes;
 
-pub(super) fn routes() -> Router<HealthState> {
-    Router::new()
-        .route("/healthz", get(process))
-        .route("/readyz", get(ready))
-        .route("/readyz/write", get(ready_to_write))
-        .route("/readyz/read", get(ready_to_read))
+pub(super) fn routes() -> Routes<HealthState> {
+    Routes::new()
+        .get("/healthz", Need::Nothing, process)
+        .get("/readyz", Need::Nothing, ready)
+        .get("/readyz/write", Need::Nothing, ready_to_write)
+        .get("/readyz/read", Need::Nothing, ready_to_read)
 }
 
 async fn process() -> &'static str {
@@ -41,16 +45,18 @@ struct Part {
     trouble: Option<String>,
 }
 
-async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
-    answer(Some(queue(&state)), Some(store(&state)), broken(&state.supervisor))
+type Caller = Extension<Principal>;
+
+async fn ready(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
+    answer(&principal, Some(queue(&state)), Some(store(&state)), broken(&state.supervisor))
 }
 
-async fn ready_to_write(State(state): State<HealthState>) -> impl IntoResponse {
-    answer(Some(queue(&state)), None, Vec::new())
+async fn ready_to_write(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
+    answer(&principal, Some(queue(&state)), None, Vec::new())
 }
 
-async fn ready_to_read(State(state): State<HealthState>) -> impl IntoResponse {
-    answer(None, Some(store(&state)), Vec::new())
+async fn ready_to_read(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
+    answer(&principal, None, Some(store(&state)), Vec::new())
 }
 
 fn queue(state: &HealthState) -> Part {
@@ -68,10 +74,20 @@ fn broken(supervisor: &Supervisor) -> Vec<String> {
     tasks.map(|task| format!("{}: {}", task.name, task.last_error.unwrap_or_default())).collect()
 }
 
-fn answer(queue: Option<Part>, store: Option<Part>, broken: Vec<String>) -> impl IntoResponse {
+fn answer(
+    principal: &Principal,
+    queue: Option<Part>,
+    store: Option<Part>,
+    broken: Vec<String>,
+) -> (StatusCode, Json<Readiness>) {
     let ready = broken.is_empty() && [&queue, &store].into_iter().flatten().all(|part| part.trouble.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, queue, store, broken }))
+    let readiness = if principal.may(Need::Read).is_ok() && principal.sight().is_whole() {
+        Readiness { ready, queue, store, broken }
+    } else {
+        Readiness { ready, queue: None, store: None, broken: Vec::new() }
+    };
+    (status, Json(readiness))
 }
 
 #[cfg(test)]
@@ -84,11 +100,23 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_has_failed_for_good_makes_the_program_not_ready() {
         let supervisor = Supervisor::default();
-        let status = |supervisor| answer(None, None, broken(supervisor)).into_response().status();
+        let status = |supervisor| answer(&Principal::everybody(), None, None, broken(supervisor)).0;
         assert_eq!(status(&supervisor), StatusCode::OK);
         let end = || std::future::ready(End::Broken("half of it is written".to_owned()));
         supervisor.spawn("store-flush", CancellationToken::new(), end).await.unwrap();
         assert_eq!(broken(&supervisor), ["store-flush: half of it is written"]);
         assert_eq!(status(&supervisor), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn the_reasons_are_for_callers_who_may_read() {
+        let part = || Some(Part { engine: "embedded".to_owned(), trouble: Some("the disk is full".to_owned()) });
+        for (principal, shown) in [(Principal::everybody(), true), (Principal::nobody(), false)] {
+            let (status, Json(readiness)) = answer(&principal, part(), part(), vec!["task: reason".to_owned()]);
+            let text = serde_json::to_string(&readiness).unwrap();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!((text.contains("disk"), text.contains("reason")), (shown, shown), "{text}");
+            assert!(text.starts_with("{\"ready\":false"), "{text}");
+        }
     }
 }

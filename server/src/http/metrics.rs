@@ -1,16 +1,23 @@
 //! `/metrics`: metrics in the Prometheus format.
 
 use ::metrics::gauge;
-use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use access::{Need, Principal};
+use axum::{Extension, extract::State, http::header, response::IntoResponse};
+use reading::need_whole_sight;
 
-use super::state::HealthState;
+use super::{problem::Problem, state::HealthState};
+use crate::gate::Routes;
 
-pub(super) fn routes() -> Router<HealthState> {
-    Router::new().route("/metrics", get(render))
+pub(super) fn routes() -> Routes<HealthState> {
+    Routes::new().get("/metrics", Need::Read, render)
 }
 
 /// Refreshes the gauges that are not updated continuously, then renders all.
-async fn render(State(state): State<HealthState>) -> impl IntoResponse {
+async fn render(
+    State(state): State<HealthState>,
+    Extension(principal): Extension<Principal>,
+) -> Result<impl IntoResponse, Problem> {
+    need_whole_sight(principal.sight(), "metrics")?;
     let queue = state.queue.status();
     let store = state.store.status();
     gauge!("logboom_queue_depth_batches").set(queue.depth as f64);
@@ -28,5 +35,5 @@ async fn render(State(state): State<HealthState>) -> impl IntoResponse {
         gauge!("logboom_sink_behind_records", "sink" => sink.name.clone()).set(behind.records as f64);
         gauge!("logboom_sink_behind_bytes", "sink" => sink.name).set(behind.bytes as f64);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()))
 }

@@ -1,45 +1,56 @@
 //! `/api/v1/replays`: sends the records of a day to a sink once more, or stores them again. `/system/replays`: the same
 //! for the forms of the page System.
 
+use access::{Need, Principal};
 use axum::{
-    Form, Json, Router,
+    Extension, Form, Json,
     extract::{
         Path, State,
         rejection::{FormRejection, JsonRejection},
     },
     http::StatusCode,
     response::Redirect,
-    routing::{get, post},
 };
 use model::api::ReplayView;
 use pipeline::{Error, ErrorClass, replay::Replay};
+use reading::need_whole_sight;
 use serde::Deserialize;
 
 use super::{parameters::NoParameters, problem::Problem};
 use crate::{
     forwarding::{NewReplay, replay_view},
+    gate::Routes,
     state::ForwardingState,
 };
 
-pub(super) fn routes() -> Router<ForwardingState> {
-    Router::new()
-        .route("/api/v1/replays", get(list).post(start))
-        .route("/api/v1/replays/{id}", get(show).delete(cancel))
+pub(super) fn routes() -> Routes<ForwardingState> {
+    Routes::new()
+        .get("/api/v1/replays", Need::Read, list)
+        .post("/api/v1/replays", Need::Edit, start)
+        .get("/api/v1/replays/{id}", Need::Read, show)
+        .delete("/api/v1/replays/{id}", Need::Edit, cancel)
 }
 
 /// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Router<ForwardingState> {
-    Router::new().route("/system/replays", post(handle_form))
+pub(super) fn forms() -> Routes<ForwardingState> {
+    Routes::new().post("/system/replays", Need::Edit, handle_form)
 }
 
-async fn list(State(state): State<ForwardingState>, _: NoParameters) -> Result<Json<Vec<ReplayView>>, Problem> {
+async fn list(
+    State(state): State<ForwardingState>,
+    Extension(principal): Extension<Principal>,
+    _: NoParameters,
+) -> Result<Json<Vec<ReplayView>>, Problem> {
+    need_whole_sight(principal.sight(), "replays")?;
     Ok(Json(state.replays.list().await?.into_iter().map(replay_view).collect()))
 }
 
 async fn start(
     State(state): State<ForwardingState>,
+    Extension(principal): Extension<Principal>,
     asked: Result<Json<NewReplay>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ReplayView>), Problem> {
+    need_whole_sight(principal.sight(), "replays")?;
     let Json(asked) = asked.map_err(|rejection| Error::invalid(rejection.body_text()))?;
     let replay = state.replays.add(asked.request(&state.clock).await?).await?;
     Ok((StatusCode::ACCEPTED, view(replay)))
@@ -47,13 +58,20 @@ async fn start(
 
 async fn show(
     State(state): State<ForwardingState>,
+    Extension(principal): Extension<Principal>,
     _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<ReplayView>, Problem> {
+    need_whole_sight(principal.sight(), "replays")?;
     Ok(view(state.replays.get(&id).await?))
 }
 
-async fn cancel(State(state): State<ForwardingState>, Path(id): Path<String>) -> Result<Json<ReplayView>, Problem> {
+async fn cancel(
+    State(state): State<ForwardingState>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<Json<ReplayView>, Problem> {
+    need_whole_sight(principal.sight(), "replays")?;
     Ok(view(state.replays.cancel(&id).await?))
 }
 
@@ -71,8 +89,10 @@ enum ReplayForm {
 
 async fn handle_form(
     State(state): State<ForwardingState>,
+    Extension(principal): Extension<Principal>,
     form: Result<Form<ReplayForm>, FormRejection>,
 ) -> Result<Redirect, Problem> {
+    need_whole_sight(principal.sight(), "replays")?;
     let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
     let Err(error) = act(&state, form).await else { return Ok(Redirect::to("/system#replays")) };
     if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) {

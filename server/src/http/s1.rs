@@ -3,11 +3,11 @@
 //! `GET /logs` is a stream of unnamed server-sent events: the most recent records, oldest first, then each record once
 //! it is stored. `GET /historical-logs` searches.
 
+use access::{Need, Principal};
 use axum::{
-    Json, Router,
+    Extension, Json,
     extract::{Query as Parameters, State, rejection::QueryRejection},
     response::{Response, sse::Event},
-    routing::get,
 };
 use futures::StreamExt as _;
 use model::{
@@ -20,10 +20,10 @@ use reading::{DefaultRange, RangeText, compiled};
 use serde::{Deserialize, Serialize};
 
 use super::{logs::checked, problem::Problem, tail};
-use crate::state::ReadingState;
+use crate::{gate::Routes, state::ReadingState};
 
-pub(super) fn routes() -> Router<ReadingState> {
-    Router::new().route("/logs", get(logs)).route("/historical-logs", get(historical_logs))
+pub(super) fn routes() -> Routes<ReadingState> {
+    Routes::new().get("/logs", Need::Read, logs).get("/historical-logs", Need::Read, historical_logs)
 }
 
 #[derive(Serialize)]
@@ -48,17 +48,21 @@ impl From<&StoredRecord> for LogView {
     }
 }
 
-async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
+async fn logs(
+    State(state): State<ReadingState>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
+    let reader = state.reader.seen_by(principal.sight());
     // The position is read first: records stored in between are then in the tail, and those that the search also found
     // are recognised by position.
-    let newest = state.reader.newest().await?;
-    let mut subscription = state.live.subscribe(Query::default(), Some(newest))?;
-    let recent = state.reader.recent(newest, state.recent).await?;
+    let newest = reader.newest().await?;
+    let mut tail = reader.tail(&state.live, Query::default(), Some(newest))?;
+    let recent = reader.recent(newest, state.recent).await?;
     let events = async_stream::stream! {
         for stored in recent {
             yield event(&stored);
         }
-        while let Some(next) = subscription.next().await {
+        while let Some(next) = tail.next().await {
             match next {
                 LiveEvent::Record(stored) => yield event(&stored),
                 // S1's clients know only one kind of event, so skipped records become a comment.
@@ -66,7 +70,8 @@ async fn logs(State(state): State<ReadingState>) -> Result<Response, Problem> {
             }
         }
     };
-    Ok(tail::stream(events.map(Ok)))
+    // It ends when the caller's rights end or change.
+    Ok(tail::stream(events.map(Ok).take_until(principal.revoked().clone().cancelled_owned())))
 }
 
 fn event(stored: &StoredRecord) -> Event {
@@ -90,11 +95,13 @@ struct SearchParameters {
 
 async fn historical_logs(
     State(state): State<ReadingState>,
+    Extension(principal): Extension<Principal>,
     parameters: Result<Parameters<SearchParameters>, QueryRejection>,
 ) -> Result<Json<Vec<LogView>>, Problem> {
     let parameters = checked(parameters)?;
+    let reader = state.reader.seen_by(principal.sight());
     let range = RangeText { from: parameters.start_time.as_deref(), to: parameters.end_time.as_deref() };
-    let range = state.reader.range(range, DefaultRange::All)?;
+    let range = reader.range(range, DefaultRange::All)?;
     let limit = match non_empty(&parameters.limit) {
         None => 10,
         Some(text) => text
@@ -105,9 +112,9 @@ async fn historical_logs(
     };
     let cursor = match non_empty(&parameters.sequence_number) {
         None => None,
-        Some(text) => Some(state.reader.cursor_at(position(text)?).await?),
+        Some(text) => Some(reader.cursor_at(position(text)?).await?),
     };
-    let records = state.reader.search(compiled(query(&parameters)?).await?, range, limit, cursor).await?;
+    let records = reader.search(compiled(query(&parameters)?).await?, range, limit, cursor).await?;
     Ok(Json(records.iter().map(LogView::from).collect()))
 }
 

@@ -7,7 +7,7 @@ use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub};
 use reading::Figures;
 
 use super::write::IngestState;
-use crate::state::{ForwardingState, LossesState, ReadingState};
+use crate::state::{AccessState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState};
 
 /// What all calls together work on.
 pub(crate) struct State {
@@ -16,6 +16,9 @@ pub(crate) struct State {
     pub figures: FiguresState,
     pub losses: LossesState,
     pub forwarding: ForwardingState,
+    pub access: AccessState,
+    pub entrance: EntranceState,
+    pub redaction: RedactionState,
     pub health: HealthState,
 }
 

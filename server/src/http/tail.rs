@@ -5,12 +5,12 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use access::{Need, Principal};
 use axum::{
-    Router,
+    Extension,
     extract::{Query as Parameters, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response, Sse, sse::Event},
-    routing::get,
 };
 use futures::{Stream, StreamExt as _};
 use model::{
@@ -25,7 +25,7 @@ use super::{
     logs::checked,
     problem::{Problem, parse_query},
 };
-use crate::state::ReadingState;
+use crate::{gate::Routes, state::ReadingState};
 
 /// Below 30 s, after which common proxies close a silent connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -36,8 +36,8 @@ const MOST_BATCHED: usize = 1_000;
 const BATCH_BYTES: usize = 256 << 10;
 const BATCH_DELAY: Duration = Duration::from_millis(20);
 
-pub(super) fn routes() -> Router<ReadingState> {
-    Router::new().route("/api/v1/tail", get(tail))
+pub(super) fn routes() -> Routes<ReadingState> {
+    Routes::new().get("/api/v1/tail", Need::Read, tail)
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +50,7 @@ struct TailParameters {
 
 async fn tail(
     State(state): State<ReadingState>,
+    Extension(principal): Extension<Principal>,
     parameters: Result<Parameters<TailParameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -60,14 +61,14 @@ async fn tail(
     if !(1..=MOST_BATCHED).contains(&most) {
         return Err(Error::invalid(format!("batch is {most}; it is 1 to {MOST_BATCHED} records an event")).into());
     }
-    let mut subscription = state.live.subscribe(query, after)?;
+    let mut tail = state.reader.seen_by(principal.sight()).tail(&state.live, query, after)?;
     let events = async_stream::stream! {
         yield Event::default().retry(RETRY).comment("tail");
         let mut batch = Batch::default();
         loop {
             let next = match batch.due {
-                None => subscription.next().await,
-                Some(due) => match timeout_at(due, subscription.next()).await {
+                None => tail.next().await,
+                Some(due) => match timeout_at(due, tail.next()).await {
                     Ok(next) => next,
                     Err(_) => {
                         yield batch.take();
@@ -96,7 +97,8 @@ async fn tail(
             yield batch.take();
         }
     };
-    Ok(stream(events.map(Ok)))
+    // It ends when the caller's rights end or change.
+    Ok(stream(events.map(Ok).take_until(principal.revoked().clone().cancelled_owned())))
 }
 
 /// The records of an event under construction.

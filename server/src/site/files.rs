@@ -130,7 +130,10 @@ impl Site {
                 let path = entry?.path();
                 if path.is_dir() {
                     folders.push(path);
-                } else if let Ok(name) = path.strip_prefix(root) {
+                } else if let Ok(name) = path.strip_prefix(root)
+                    // Not a socket or a pipe, which cannot be read like a file.
+                    && path.is_file()
+                {
                     let name = name.to_string_lossy().replace('\\', "/");
                     found.push((name, Cow::Owned(std::fs::read(&path)?)));
                 }

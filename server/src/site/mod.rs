@@ -12,47 +12,47 @@ mod files;
 
 use std::sync::Arc;
 
+use access::Need;
 use axum::{
-    Router,
     body::Body,
     extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 
 pub(crate) use files::Site;
 use files::{Encoding, File};
 
+use crate::gate::Routes;
+
 /// Routes of the files: at their plain names, and under `/v/<version>`, where the version is a hash of all files, so
 /// that browsers may cache them forever.
-pub(crate) fn routes(site: Arc<Site>) -> Router {
+pub(crate) fn routes(site: Arc<Site>) -> Routes {
     let versioned = Arc::clone(&site);
     let plain = Arc::clone(&site);
-    let mut router = Router::new()
-        .route(
+    let mut routes = Routes::new()
+        .get(
             "/v/{version}/{*path}",
-            get(move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
+            Need::Nothing,
+            move |Path((version, path)): Path<(String, String)>, headers: HeaderMap| async move {
                 // A page of an earlier version gets the current files, except split files, which do not work with the
                 // WebAssembly already loaded.
                 let fresh = version == versioned.version();
                 let fits = fresh || !files::is_split(&path);
                 answer(fits.then(|| versioned.get(&path)).flatten(), &headers, fresh)
-            }),
+            },
         )
-        .route(
-            "/pkg/{*path}",
-            get(move |Path(path): Path<String>, headers: HeaderMap| async move {
-                answer(plain.get(&format!("pkg/{path}")), &headers, false)
-            }),
-        );
+        .get("/pkg/{*path}", Need::Nothing, move |Path(path): Path<String>, headers: HeaderMap| async move {
+            answer(plain.get(&format!("pkg/{path}")), &headers, false)
+        });
     for name in site.root_files() {
         let (site, name) = (Arc::clone(&site), name.to_owned());
         let path = format!("/{name}");
-        router =
-            router.route(&path, get(move |headers: HeaderMap| async move { answer(site.get(&name), &headers, false) }));
+        routes = routes.get(&path, Need::Nothing, move |headers: HeaderMap| async move {
+            answer(site.get(&name), &headers, false)
+        });
     }
-    router
+    routes
 }
 
 fn answer(file: Option<File>, headers: &HeaderMap, immutable: bool) -> Response {

@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use access::Principal;
 use bytes::BytesMut;
-use doors::stream::{Frame, Protocol};
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use doors::stream::{Frame, Proof, Protocol};
 use pipeline::bodies::Room;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -12,40 +12,66 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Inlet;
+use super::{Inlet, in_order::InOrder, inlet::LAST};
+use crate::tls::Validity;
 
-/// The maximum number of frames in flight per connection.
+/// The maximum number of frames per connection that wait behind the one in flight.
 const WINDOW: usize = 8;
 /// The timeout for receiving a complete message, and for sending an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout for closing the connection, with TLS by a message of its own.
+const CLOSING: Duration = Duration::from_secs(1);
 /// The bounds of the read size in bytes; idle connections use the smallest.
 const LEAST_READ: usize = 4 << 10;
 const MOST_READ: usize = 256 << 10;
 
+/// On whose behalf a connection sends.
+pub(super) struct Entrants {
+    /// The peer by its address or certificate; `None` if it has to prove a secret.
+    pub(super) peer: Option<Principal>,
+    /// Who has the secret of the door; `None` without a secret.
+    pub(super) secret: Option<Principal>,
+    /// How long the certificate of the peer counts.
+    pub(super) validity: Validity,
+}
+
 /// Serves the connection until either side closes it.
+///
+/// # Errors
+/// Why the client was not let in: it has not proven the secret.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: IpAddr,
+    entrants: Entrants,
     protocol: Box<dyn Protocol>,
     inlet: Inlet,
     stop: CancellationToken,
-) {
+) -> Result<(), String> {
     let (door, room) = (inlet.door(), inlet.room());
-    let connection = Connection {
+    // Until a secret is proven, a peer that needs one cannot send.
+    let principal = entrants.peer.unwrap_or_else(Principal::nobody);
+    let frames = InOrder::new(inlet.clone(), peer, principal.sender().clone(), stop.clone());
+    let mut connection = Connection {
         stream,
         peer,
+        principal,
+        secret: entrants.secret,
+        validity: entrants.validity,
         protocol,
         inlet,
         stop,
         buffer: BytesMut::new(),
         room,
         read_bytes: LEAST_READ,
-        in_flight: FuturesUnordered::new(),
+        frames,
         waiting_since: None,
     };
-    if let Err(reason) = connection.run().await {
-        tracing::debug!(door, %peer, reason, "connection ended");
+    let Err(reason) = connection.run().await else { return Ok(()) };
+    if connection.protocol.proof() == Proof::Awaited {
+        return Err(reason);
     }
+    tracing::debug!(door, %peer, reason, "connection ended");
+    Ok(())
 }
 
 /// The side that ended a connection.
@@ -58,6 +84,10 @@ enum End {
 struct Connection<S> {
     stream: S,
     peer: IpAddr,
+    principal: Principal,
+    /// Who sends once the secret is proven.
+    secret: Option<Principal>,
+    validity: Validity,
     protocol: Box<dyn Protocol>,
     inlet: Inlet,
     stop: CancellationToken,
@@ -65,29 +95,49 @@ struct Connection<S> {
     /// The reservation for buffered bytes beyond those of an idle connection.
     room: Room,
     read_bytes: usize,
-    in_flight: FuturesUnordered<BoxFuture<'static, Option<Vec<u8>>>>,
+    frames: InOrder,
     /// Since when the buffer starts with an incomplete message.
     waiting_since: Option<Instant>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    async fn run(mut self) -> Result<(), String> {
+    async fn run(&mut self) -> Result<(), String> {
         let ended = self.read_to_end().await;
         // If the server ends the connection, the rest of a message may still be on its way.
-        if matches!(ended, Ok(End::Client)) {
+        if matches!(ended, Ok(End::Client)) && self.protocol.proof() != Proof::Awaited {
             let mut frame = Frame::default();
             self.protocol.end(&mut self.buffer, &mut frame);
             let room = self.room.take();
-            self.submit(frame, room);
+            self.frames.submit(frame, room);
         }
         // Messages that were read are stored, even if the connection failed.
-        while let Some(answer) = self.in_flight.next().await {
-            let _ = self.answer(answer.unwrap_or_default()).await;
+        let stop = self.stop.clone();
+        let last = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST).await;
+        };
+        tokio::select! {
+            () = self.deliver_rest() => {}
+            () = last => {}
         }
+        // The client may be gone already.
+        let _ = tokio::time::timeout(CLOSING, self.stream.shutdown()).await;
         ended.map(drop)
     }
 
+    async fn deliver_rest(&mut self) {
+        while !self.frames.is_empty() {
+            let answer = self.frames.delivered().await;
+            let _ = self.answer(answer).await;
+        }
+    }
+
     async fn read_to_end(&mut self) -> Result<End, String> {
+        let greeting = self.protocol.greeting();
+        self.answer(greeting).await?;
+        if self.protocol.proof() == Proof::Awaited {
+            self.waiting_since = Some(Instant::now());
+        }
         loop {
             self.take_messages().await?;
             if let Some(end) = self.read_more().await? {
@@ -102,23 +152,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let before = self.buffer.len();
             let mut frame = Frame::default();
             let read = self.protocol.read(&mut self.buffer, &mut frame);
+            if self.protocol.proof() == Proof::Given
+                && let Some(principal) = self.secret.take()
+            {
+                self.frames.send_as(principal.sender().clone());
+                self.principal = principal;
+            }
             let (full, some) = (frame.is_full(), self.buffer.len() < before);
             let mut room = self.room.split(before - self.buffer.len());
             let answered = self.grow(&mut room, frame.weight).await;
-            self.submit(frame, room);
+            self.frames.submit(frame, room);
             answered?;
             if let Err(reason) = read {
+                if self.protocol.proof() == Proof::Awaited {
+                    return Err(reason);
+                }
                 let broken = Frame { refused: 1, reasons: vec![reason.clone()], ..Frame::default() };
                 self.inlet.refused(self.peer, &broken);
                 return Err(reason);
             }
-            while self.in_flight.len() >= WINDOW {
-                let answer = self.in_flight.next().await.flatten();
-                self.answer(answer.unwrap_or_default()).await?;
+            while self.frames.waiting() >= WINDOW {
+                let answer = self.frames.delivered().await;
+                self.answer(answer).await?;
             }
             self.room.shrink_to(self.buffer.len());
             // After the wait, for which the client is not responsible.
-            if self.buffer.is_empty() {
+            let is_awaited = self.protocol.proof() == Proof::Awaited;
+            if self.buffer.is_empty() && !is_awaited {
                 self.waiting_since = None;
             } else if some || self.waiting_since.is_none() {
                 self.waiting_since = Some(Instant::now());
@@ -129,27 +189,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The reservation is released when the frame is durable.
-    fn submit(&mut self, frame: Frame, room: Room) {
-        self.inlet.refused(self.peer, &frame);
-        if !frame.is_empty() {
-            let take = self.inlet.clone().take(frame, self.peer, self.stop.clone());
-            self.in_flight.push(Box::pin(async move {
-                let answer = take.await;
-                drop(room);
-                answer
-            }));
-        }
-    }
-
     /// Waits until a reservation has grown. Sends answers meanwhile, because frames in flight release theirs.
     async fn grow(&mut self, room: &mut Room, bytes: usize) -> Result<(), String> {
         while !room.try_grow_to(bytes) {
             tokio::select! {
                 () = room.wait_for(bytes) => return Ok(()),
-                Some(answer) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                    self.answer(answer.unwrap_or_default()).await?;
-                }
+                answer = self.frames.delivered() => self.answer(answer).await?,
                 () = self.stop.cancelled() => return Ok(()),
             }
         }
@@ -191,11 +236,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.read_bytes = (if read >= self.read_bytes { read * 2 } else { read }).clamp(LEAST_READ, MOST_READ);
                     return Ok((read == 0).then_some(End::Client));
                 }
-                Some(answer) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                    self.answer(answer.unwrap_or_default()).await?;
-                }
+                answer = self.frames.delivered() => self.answer(answer).await?,
                 () = overdue => {
                     return Err(format!("a message was not complete within {} s", PATIENCE.as_secs()));
+                }
+                () = self.principal.revoked().cancelled() => {
+                    return Err("the credentials of the client are no longer valid".to_owned());
+                }
+                () = self.validity.ended() => {
+                    return Err("the certificate of the client no longer counts".to_owned());
                 }
                 () = self.stop.cancelled() => return Ok(Some(End::Server)),
             }
@@ -206,7 +255,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if answer.is_empty() {
             return Ok(());
         }
-        match tokio::time::timeout(PATIENCE, self.stream.write_all(&answer)).await {
+        let write = async {
+            self.stream.write_all(&answer).await?;
+            self.stream.flush().await
+        };
+        match tokio::time::timeout(PATIENCE, write).await {
             Ok(written) => written.map_err(|error| error.to_string()),
             Err(_) => Err(format!("an answer could not be sent within {} s", PATIENCE.as_secs())),
         }
@@ -217,7 +270,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 mod tests {
     use std::{net::Ipv4Addr, sync::Arc};
 
-    use doors::{fluent::Forward, packets::Packets};
+    use doors::{
+        fluent::{Challenge, Forward},
+        packets::Packets,
+    };
     use pipeline::admit::{Ingest, IngestOptions};
     use testkit::memory::MemoryQueue;
     use tokio::{io::DuplexStream, task::JoinHandle};
@@ -226,17 +282,25 @@ mod tests {
 
     struct Served {
         client: DuplexStream,
-        task: JoinHandle<()>,
+        task: JoinHandle<Result<(), String>>,
         stop: CancellationToken,
         queue: Arc<MemoryQueue>,
     }
 
     fn served(protocol: impl Protocol + 'static) -> Served {
+        served_to(
+            protocol,
+            Entrants { peer: Some(Principal::everybody()), secret: None, validity: Validity::default() },
+        )
+    }
+
+    fn served_to(protocol: impl Protocol + 'static, entrants: Entrants) -> Served {
         let queue = Arc::new(MemoryQueue::new());
         let inlet = Inlet::new(Ingest::start(queue.clone(), IngestOptions::default()), "test");
         let (client, server) = tokio::io::duplex(1 << 16);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(server, Ipv4Addr::LOCALHOST.into(), Box::new(protocol), inlet, stop.clone()));
+        let peer = Ipv4Addr::LOCALHOST.into();
+        let task = tokio::spawn(serve(server, peer, entrants, Box::new(protocol), inlet, stop.clone()));
         Served { client, task, stop, queue }
     }
 
@@ -245,7 +309,7 @@ mod tests {
         let Served { mut client, task, queue, .. } = served(Packets::default());
         client.write_all(b"{\"message\":\"whole\"}\n{\"message\":").await.unwrap();
         let begun = Instant::now();
-        task.await.unwrap();
+        task.await.unwrap().unwrap();
         assert!((PATIENCE..PATIENCE * 2).contains(&begun.elapsed()), "after {:?}", begun.elapsed());
         assert_eq!(queue.depth(), 1);
     }
@@ -259,7 +323,7 @@ mod tests {
         }
         assert!(!task.is_finished());
         drop(client);
-        task.await.unwrap();
+        task.await.unwrap().unwrap();
         assert_eq!(queue.depth(), 3);
     }
 
@@ -274,7 +338,7 @@ mod tests {
             } else {
                 stop.cancel();
             }
-            task.await.unwrap();
+            task.await.unwrap().unwrap();
             assert_eq!(queue.depth(), depth, "ended by the client: {by_client}");
         }
     }
@@ -287,5 +351,24 @@ mod tests {
         let mut answer = [0; 7];
         client.read_exact(&mut answer).await.unwrap();
         assert_eq!((&answer, queue.depth()), (b"\x81\xa3ack\xa1c", 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_prove_the_secret_is_told_so_and_stores_nothing() {
+        // ["PING", "c", "s", "wrong", "", ""], and a message.
+        let wrong = &b"\x96\xa4PING\xa1c\xa1s\xa5wrong\xa0\xa0\x93\xa1t\x00\x81\xa3log\xa1m"[..];
+        for (sent, answer) in [(wrong, "PONG"), (&wrong[18..], ""), (&[][..], "")] {
+            let challenge = Challenge { key: "secret".into(), nonce: "nonce".to_owned() };
+            let secret = Some(Principal::everybody());
+            let entrants = Entrants { peer: None, secret, validity: Validity::default() };
+            let Served { mut client, task, queue, .. } = served_to(Forward::guarded(challenge), entrants);
+            client.write_all(sent).await.unwrap();
+            let mut answers = Vec::new();
+            client.read_to_end(&mut answers).await.unwrap();
+            let answers = String::from_utf8_lossy(&answers).into_owned();
+            assert!(answers.contains("HELO") && answers.contains(answer), "{answers}");
+            assert!(task.await.unwrap().is_err());
+            assert_eq!(queue.depth(), 0);
+        }
     }
 }

@@ -1,17 +1,18 @@
 //! UDP listeners; each datagram is a message.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use doors::stream::Frame;
-use pipeline::Supervisor;
+use pipeline::{Sender, Supervisor};
 use rustix::net::sockopt;
 use tokio::{net::UdpSocket, sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inlet, door::DatagramReader, listener::task_name};
+use crate::gate::{self, entrance::Entrance};
 
 /// The maximum size of a datagram.
 const LONGEST: usize = 65_535;
@@ -24,17 +25,21 @@ const WINDOW: usize = 16;
 /// A UDP port of one kind of door.
 pub(super) struct Datagrams {
     socket: UdpSocket,
+    /// The address of the socket.
+    own: Option<SocketAddr>,
     reader: Box<dyn DatagramReader>,
     inlet: Inlet,
+    entrance: Entrance,
     /// Frames in flight to the queue.
     in_flight: JoinSet<()>,
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: UdpSocket, reader: Box<dyn DatagramReader>, inlet: Inlet) -> Self {
+    pub(super) fn new(socket: UdpSocket, reader: Box<dyn DatagramReader>, inlet: Inlet, entrance: Entrance) -> Self {
         // A smaller buffer is not an error; bursts lose more.
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES);
-        Self { socket, reader, inlet, in_flight: JoinSet::new() }
+        let own = socket.local_addr().ok();
+        Self { socket, own, reader, inlet, entrance, in_flight: JoinSet::new() }
     }
 
     /// The task name of the receive loop.
@@ -59,10 +64,10 @@ impl Datagrams {
                 () = stop.cancelled() => return,
             };
             let mut frame = Frame::default();
-            let peer = match received {
+            let (peer, sender) = match received {
                 Ok((length, peer)) => {
-                    self.reader.read(&buffer[..length], Instant::now(), &mut frame);
-                    peer.ip()
+                    let Some(sender) = self.read(&buffer[..length], peer.ip(), &mut frame) else { continue };
+                    (peer.ip(), sender)
                 }
                 Err(error) => {
                     tracing::warn!(door = self.inlet.door(), %error, "cannot receive datagrams");
@@ -81,7 +86,7 @@ impl Datagrams {
                     () = room.wait_for(frame.weight) => {}
                     () = stop.cancelled() => {}
                 }
-                let take = self.inlet.clone().take(frame, peer, stop.clone());
+                let take = self.inlet.clone().take(frame, peer, sender, stop.clone());
                 self.in_flight.spawn(async move {
                     take.await;
                     drop(room);
@@ -91,12 +96,22 @@ impl Datagrams {
         }
     }
 
-    /// Reads further datagrams of the same sender, because a frame has one producer.
+    /// Decodes a datagram, and returns the terms of its sender; `None` if the sender may not write.
+    fn read(&mut self, datagram: &[u8], peer: IpAddr, frame: &mut Frame) -> Option<Sender> {
+        let now = Instant::now();
+        let source = source(peer, self.own);
+        let principal = self.entrance.admit_datagram(source, now)?;
+        self.reader.read(datagram, now, frame);
+        Some(principal.sender().clone())
+    }
+
+    /// Reads further datagrams of the same sender, because a frame has one producer. Senders of datagrams are known by
+    /// their address alone, and have no terms of their own.
     fn drain(&mut self, buffer: &mut [u8], frame: &mut Frame, peer: IpAddr) {
         while !frame.is_full() {
             match self.socket.try_recv_from(buffer) {
                 Ok((length, from)) => {
-                    self.reader.read(&buffer[..length], Instant::now(), frame);
+                    self.read(&buffer[..length], from.ip(), frame);
                     if from.ip() != peer {
                         return;
                     }
@@ -104,6 +119,31 @@ impl Datagrams {
                 // No datagram, or an error that the next wait reports again.
                 Err(_) => return,
             }
+        }
+    }
+}
+
+/// The address by which a sender is decided. A program of this machine is known by its own address of IPv4 only: the
+/// system drops datagrams of others that claim it, and passes those with a forged address of IPv6.
+fn source(peer: IpAddr, own: Option<SocketAddr>) -> IpAddr {
+    let peer = peer.to_canonical();
+    if peer.is_ipv4() { gate::source(peer, own) } else { peer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_with_the_own_address_is_this_machine_only_where_nobody_can_forge_it() {
+        for (peer, own, decided) in [
+            ("10.0.0.5", "10.0.0.5:514", "127.0.0.1"),
+            ("::ffff:10.0.0.5", "10.0.0.5:514", "127.0.0.1"),
+            ("10.0.0.6", "10.0.0.5:514", "10.0.0.6"),
+            ("2001:db8::5", "[2001:db8::5]:514", "2001:db8::5"),
+            ("::1", "[::1]:514", "::1"),
+        ] {
+            assert_eq!(source(peer.parse().unwrap(), own.parse().ok()).to_string(), decided, "{peer} to {own}");
         }
     }
 }

@@ -11,7 +11,7 @@ use doors::stream::Frame;
 use metrics::{Counter, counter};
 use parking_lot::Mutex;
 use pipeline::{
-    BatchId,
+    BatchId, ErrorClass, Sender,
     admit::{Ingest, Submission},
     bodies::Room,
 };
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 /// How long a frame in flight may take after the server stops.
-const LAST: Duration = Duration::from_secs(5);
+pub(super) const LAST: Duration = Duration::from_secs(5);
 /// The minimum interval between log lines about refused messages; all are counted.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
@@ -51,7 +51,8 @@ impl Inlet {
     pub(super) fn refused(&self, peer: IpAddr, frame: &Frame) {
         self.ingest.undecoded(frame.refused);
         if let Some(reason) = frame.reasons.first() {
-            self.log_refused(peer, frame.refused, reason);
+            // A reason may quote what it is about.
+            self.log_refused(peer, frame.refused, &self.ingest.redacted(reason));
         }
     }
 
@@ -69,13 +70,23 @@ impl Inlet {
 
     /// Makes the records of a frame durable, retrying until then, and returns the answer. Meanwhile the connection is
     /// not read beyond its window, which throttles the client. `None` if the server stops first.
-    pub(super) async fn take(self, frame: Frame, peer: IpAddr, stop: CancellationToken) -> Option<Vec<u8>> {
+    ///
+    /// A frame with a name that is beyond the limits of its sender gets no acknowledgement, so its client sends it
+    /// again. The records of other frames are rejected then, because their clients would not.
+    pub(super) async fn take(
+        self,
+        frame: Frame,
+        peer: IpAddr,
+        sender: Sender,
+        stop: CancellationToken,
+    ) -> Option<Vec<u8>> {
         if frame.records.is_empty() {
             return Some(frame.answer);
         }
-        let batch_id = frame.name.map(|name| batch_id_of(peer, &name));
+        let batch_id = frame.name.map(|name| batch_id_of(peer, &sender, &name));
+        let has_name = batch_id.is_some();
         let (producer, count) = (format_compact!("{} {peer}", self.door), frame.records.len());
-        let deliver = self.ingest.deliver(Submission { batch_id, producer, records: frame.records });
+        let deliver = self.ingest.deliver(Submission { batch_id, producer, records: frame.records, sender });
         let last = async {
             stop.cancelled().await;
             tokio::time::sleep(LAST).await;
@@ -92,6 +103,10 @@ impl Inlet {
                 }
                 Some(frame.answer)
             }
+            Err(error) if has_name && matches!(error.class, ErrorClass::Overloaded | ErrorClass::Invalid) => {
+                self.log_refused(peer, count, &error.message);
+                Some(Vec::new())
+            }
             // Only on shutdown; otherwise it is retried.
             Err(error) if error.is_retryable() => None,
             Err(error) => {
@@ -103,17 +118,20 @@ impl Inlet {
     }
 }
 
-/// The batch id for a client's idempotency key. Keys are scoped to one client.
-fn batch_id_of(peer: IpAddr, name: &[u8]) -> BatchId {
-    let sender = peer.to_canonical().to_string();
-    BatchId::of_digest(Sha256::new_with_prefix(sender).chain_update([0u8]).chain_update(name))
+/// The batch id for a client's idempotency key. Keys are scoped to one client: its address, and its name if it has one.
+fn batch_id_of(peer: IpAddr, sender: &Sender, name: &[u8]) -> BatchId {
+    let mut digest = Sha256::new_with_prefix(peer.to_canonical().to_string()).chain_update([0u8]);
+    if let Some(sender) = sender.name() {
+        digest = digest.chain_update(sender).chain_update([0u8]);
+    }
+    BatchId::of_digest(digest.chain_update(name))
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
-    use pipeline::{Content, Error, Queue as _, admit::IngestOptions, normalise::RawRecord};
+    use pipeline::{Content, Error, Queue as _, Terms, admit::IngestOptions, clock::Clock, normalise::RawRecord};
     use testkit::{
         faulty::{FaultyQueue, Mode},
         memory::MemoryQueue,
@@ -151,7 +169,8 @@ mod tests {
             let faulty = FaultyQueue::new(memory.clone());
             faulty.publish.set(Mode::LoseAnswer(Error::unavailable("it may still become durable")));
             let inlet = Inlet::new(Ingest::start(faulty.clone(), IngestOptions::default()), "test");
-            let taken = tokio::spawn(inlet.take(frame(&["a", "b"], name), PEER, CancellationToken::new()));
+            let taken =
+                tokio::spawn(inlet.take(frame(&["a", "b"], name), PEER, Sender::default(), CancellationToken::new()));
             faulty.publish.called(3).await;
             assert!(!taken.is_finished());
             faulty.publish.set(Mode::Healthy);
@@ -171,7 +190,8 @@ mod tests {
         for (peer, message, name) in
             [(PEER, "a", 1), (PEER, "a", 1), (same, "a", 1), (PEER, "b", 2), (other, "c", 1), (PEER, "b", 2)]
         {
-            let answer = inlet.clone().take(frame(&[message], Some([name; 32])), peer, CancellationToken::new()).await;
+            let frame = frame(&[message], Some([name; 32]));
+            let answer = inlet.clone().take(frame, peer, Sender::default(), CancellationToken::new()).await;
             assert_eq!(answer, Some(Vec::new()));
         }
         assert_eq!(stored(&memory).await, (vec![vec!["a".into()], vec!["b".into()], vec!["c".into()]], 6));
@@ -188,7 +208,9 @@ mod tests {
             let options = IngestOptions { in_flight_records: most, ..IngestOptions::default() };
             let inlet = Inlet::new(Ingest::start(memory.clone(), options), "test");
             for _ in 0..2 {
-                assert!(inlet.clone().take(frame(name), PEER, CancellationToken::new()).await.is_some());
+                assert!(
+                    inlet.clone().take(frame(name), PEER, Sender::default(), CancellationToken::new()).await.is_some()
+                );
             }
             let (stored, came) = stored(&memory).await;
             let again = if name.is_some() { 1 } else { 2 };
@@ -197,13 +219,35 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_frame_beyond_the_limits_of_its_sender_is_acknowledged_only_if_nobody_sends_it_again() {
+        let sender = Sender::with_terms(Terms { name: "key a".into(), bytes_per_day: Some(4), ..Terms::default() });
+        let other = Sender::with_terms(Terms { name: "key b".into(), ..Terms::default() });
+        let queue = Arc::new(MemoryQueue::new());
+        let options = IngestOptions { clock: Clock::from_fn(|| 1_000_000_000_000), ..IngestOptions::default() };
+        let inlet = Inlet::new(Ingest::start(queue.clone(), options), "test");
+        let take = async |message: &str, name: Option<[u8; 32]>, sender: &Sender| {
+            let frame = Frame { answer: b"ack".to_vec(), ..frame(&[message], name) };
+            inlet.clone().take(frame, PEER, sender.clone(), CancellationToken::new()).await
+        };
+        assert_eq!(take("one", Some([1; 32]), &sender).await, Some(b"ack".to_vec()));
+        // First more than is left of the day, then more than a day has.
+        for message in ["two", "three"] {
+            assert_eq!(take(message, Some([2; 32]), &sender).await, Some(Vec::new()), "{message}");
+            assert_eq!(take(message, None, &sender).await, Some(b"ack".to_vec()), "{message}");
+        }
+        assert_eq!(take("four", Some([1; 32]), &other).await, Some(b"ack".to_vec()));
+        // The same name of another sender is another batch.
+        assert_eq!(stored(&queue).await, (vec![vec!["one".into()], vec!["four".into()]], 2));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_frame_that_cannot_be_stored_does_not_hold_up_the_end() {
         let faulty = FaultyQueue::new(Arc::new(MemoryQueue::new()));
         faulty.publish.set(Mode::Fail(Error::unavailable("away")));
         let inlet = Inlet::new(Ingest::start(faulty.clone(), IngestOptions::default()), "test");
         let stop = CancellationToken::new();
-        let taken = tokio::spawn(inlet.take(frame(&["a"], None), PEER, stop.clone()));
+        let taken = tokio::spawn(inlet.take(frame(&["a"], None), PEER, Sender::default(), stop.clone()));
         faulty.publish.called(2).await;
         stop.cancel();
         assert_eq!(taken.await.unwrap(), None);

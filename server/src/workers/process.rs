@@ -93,6 +93,8 @@ impl Process {
         let (here, there) = StdUnixStream::pair().context("a channel to a worker")?;
         channel::send_sockets(&here, launch.sockets.iter().chain(datagrams)).context("the sockets of a worker")?;
         let mut command = Command::new(&launch.program);
+        // A worker answers calls that another one has made to itself.
+        command.env(access::INTERNAL_VARIABLE, access::internal_secret());
         command
             .args(&launch.arguments)
             .args(["--worker", &number.to_string()])

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     announce,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ServeOptions},
-    engines, shutdown,
-    sockets::{Bound, GRPC, HTTP, OTLP, Socket, Sockets},
+    engines, listeners, shutdown,
+    sockets::{Bound, GRPC, HTTP, OTLP, REDIRECT, Socket, Sockets},
     streams::{self, Distributor},
     systemd,
 };
@@ -32,10 +32,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let end = shutdown::requested();
     tokio::pin!(end);
     let workers = options.workers.workers;
+    listeners::check(&options.receive)?;
     engines::check_shared(&options.engines, workers)?;
     options.archive.check(&options.retention)?;
     let Bound { shared: sockets, by_slot } = bind(&options, workers).await?;
-    let tcp = tcp_address(&sockets)?;
+    let tcp = tcp_address(&options, &sockets)?;
     let program = std::env::current_exe().context("the path of the program")?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let launch = Arc::new(Launch { program, arguments, sockets });
@@ -140,6 +141,9 @@ async fn bind(options: &ServeOptions, workers: u32) -> anyhow::Result<Bound> {
     let (own, main) = (Sockets::default(), options.receive.listen.listen);
     let mut bound = Bound::new(workers);
     bound.shared.push(Socket::tcp(HTTP, main, own.tcp(HTTP, main).await?)?);
+    if let Some(redirect) = options.receive.tls.http_redirect {
+        bound.shared.push(Socket::tcp(REDIRECT, redirect, own.tcp(REDIRECT, redirect).await?)?);
+    }
     for (protocol, asked, default) in [
         (GRPC, &options.receive.listen.grpc_listen, DEFAULT_GRPC),
         (OTLP, &options.receive.listen.otlp_listen, DEFAULT_OTLP),
@@ -158,9 +162,11 @@ async fn bind(options: &ServeOptions, workers: u32) -> anyhow::Result<Bound> {
     Ok(bound)
 }
 
-/// The address of the first door for packets over TCP, with the port chosen by the system for port 0.
-fn tcp_address(sockets: &[Socket]) -> anyhow::Result<Option<SocketAddr>> {
-    let Some(socket) = sockets.iter().find(|socket| socket.name.starts_with("tcp ")) else { return Ok(None) };
+/// The address of the first door for packets over TCP without TLS, with the port chosen by the system for port 0.
+fn tcp_address(options: &ServeOptions, sockets: &[Socket]) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(asked) = options.receive.streams.doors.plain_tcp() else { return Ok(None) };
+    let name = format!("tcp {asked}");
+    let Some(socket) = sockets.iter().find(|socket| socket.name == name) else { return Ok(None) };
     let address = rustix::net::getsockname(&socket.descriptor)?;
     Ok(Some(address.try_into().context("the address of the door for packets")?))
 }

@@ -126,7 +126,7 @@ pub(crate) const RULES: [Rule; 9] = [
     },
 ];
 
-pub(crate) const CALLS: [Calls; 3] = [
+pub(crate) const CALLS: [Calls; 4] = [
     Calls {
         folders: &["src"],
         on: &STORE,
@@ -144,6 +144,59 @@ pub(crate) const CALLS: [Calls; 3] = [
         on: &["queue.", "queue().", "Queue::"],
         methods: &["publish", "receive", "acknowledge", "release"],
         reason: "batches enter the queue by the enqueue stage and leave it by the consume stage",
+    },
+    Calls {
+        folders: &["src/http", "src/dashboard"],
+        on: &[
+            "state.reader.",
+            "reading.reader.",
+            "state.letters.",
+            "state.transfer.",
+            "views.",
+            "figures.",
+            "parts.",
+            "ledger.",
+            "live.",
+        ],
+        methods: &[
+            "logs",
+            "search",
+            "recent",
+            "cursor_at",
+            "pages",
+            "count",
+            "histogram",
+            "facets",
+            "fields",
+            "patterns",
+            "first_seen",
+            "preview_redaction",
+            "record",
+            "context",
+            "tail",
+            "subscribe",
+            "list",
+            "page",
+            "show",
+            "payload",
+            "lines",
+            "replay",
+            "replay_all",
+            "delete",
+            "delete_all",
+            "address",
+            "save",
+            "remove",
+            "now",
+            "watch",
+            "aside",
+            "give_up",
+            "rows",
+            "summary",
+            "export",
+            "import",
+        ],
+        reason: "a caller sees what its sight shows: ask what `seen_by(principal.sight())` gives",
     },
 ];
 
@@ -270,6 +323,10 @@ fn forbidden_calls_are_found_also_over_several_lines() {
         ("reading/src/figures.rs", "self.queue.receive(1)", true),
         ("reading/src/figures.rs", "self.queue.status()", false),
         ("src/http/health.rs", "state.queue.publish(batch)", true),
+        ("src/http/logs.rs", "state.reader\n    .logs(query)", true),
+        ("src/http/logs.rs", "state.reader\n    .seen_by(principal.sight())\n    .logs(query)", false),
+        ("src/http/tail.rs", "state.live.subscribe(query, after)", true),
+        ("src/dashboard/mod.rs", "parts.aside()", true),
     ] {
         let calls = CALLS.iter().filter(|calls| is_within(calls.folders, file));
         assert_eq!(calls.flat_map(|calls| calls.made_in(source)).count() > 0, is_forbidden, "{file}: {source}");

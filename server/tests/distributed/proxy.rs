@@ -163,7 +163,9 @@ async fn behind_the_proxy_records_are_taken_while_the_database_is_away() {
     let database = Proxy::start(direct).await.unwrap();
     let store = server.fresh_database().await.replace(&direct.to_string(), &database.address().to_string());
     let queue = RabbitMq::shared().await.fresh_queue();
-    let mut nodes = [Node::start(&queue, &store).await, Node::start(&queue, &store).await];
+    // The nodes listen on loopback and have no admin, and the calls come through the proxy.
+    let open = [("LOGBOOM_OPEN", "true".to_owned())];
+    let mut nodes = [Node::start_with(&queue, &store, &open).await, Node::start_with(&queue, &store, &open).await];
     let proxy = HaProxy::start(&nodes);
     for backend in ["read", "write", "write-grpc", "grpc", "otlp"] {
         proxy.until(backend, "UP").await;

@@ -44,6 +44,8 @@ const CANARY: &str = "src/canary/tests.rs";
 const EACH_OF_CANARY: &str = "a_panic_restarts_one_task_and_no_record_is_counted_as_doubled_or_missing";
 const INPUTS: &str = "src/agent/panics.rs";
 const INPUT: &str = "a_panic_restarts_one_input_and_no_line_is_lost_or_doubled";
+const CERTIFICATES: &str = "src/tls/tests/certificates.rs";
+const REDIRECTS: &str = "src/tls/tests/redirects.rs";
 const STORE: &str = "engine-embedded/src/store/restart.rs";
 const EACH_OF_STORE: &str = "each_task_begins_again_after_a_panic_and_the_other_goes_on";
 const TIMESCALE: &str = "engine-timescale/tests/store/faults.rs";
@@ -51,7 +53,14 @@ const EACH_OF_TIMESCALE: &str = "a_panic_of_any_background_task_is_outlived";
 const RABBITMQ: &str = "engine-rabbitmq/tests/suite/faults.rs";
 const EACH_OF_RABBITMQ: &str = "a_panic_of_either_part_is_outlived_and_what_is_unacknowledged_comes_again";
 
-const ALL: [Covered; 34] = [
+const ALL: [Covered; 39] = [
+    covered(
+        "access",
+        ANY_SERVE,
+        "access/src/tests/nodes.rs",
+        "a_panic_of_the_task_that_follows_changes_restarts_it_alone",
+    ),
+    covered("admin socket", &[SERVE], "src/admin_socket.rs", "a_panic_of_the_admin_socket_closes_it_for_nobody"),
     covered("enqueue", ANY, STAGES, EACH_STAGE),
     covered("enqueue-streams", ANY, STAGES, EACH_STAGE),
     covered("consume", ANY_SERVE, STAGES, EACH_STAGE),
@@ -94,12 +103,20 @@ const ALL: [Covered; 34] = [
     covered("http *", ANY, LISTEN, LISTENER),
     covered("grpc *", ANY, LISTEN, LISTENER),
     covered("otlp over http *", ANY, LISTEN, LISTENER),
+    covered("tls", &[SERVE, AGENT], CERTIFICATES, "a_panic_of_the_task_restarts_it_and_changes_are_followed"),
+    covered("redirect *", &[SERVE, AGENT], REDIRECTS, "a_panic_of_the_listener_that_redirects_is_outlived"),
     covered("tcp *", ANY, STREAMS, STREAM),
     covered("syslog *", ANY, STREAMS, STREAM),
     covered("gelf *", ANY, STREAMS, STREAM),
     covered("fluent *", ANY, STREAMS, STREAM),
     covered("files", &[AGENT], INPUTS, INPUT),
     covered("kubernetes", &[AGENT], INPUTS, INPUT),
+    covered(
+        "kubernetes pods",
+        &[AGENT],
+        "src/agent/pods/panics.rs",
+        "a_panic_keeps_the_known_pods_and_new_ones_become_known",
+    ),
     covered("docker", &[AGENT], INPUTS, INPUT),
     covered("journald", &[AGENT], INPUTS, INPUT),
     covered("store-flush", &[SERVE], STORE, EACH_OF_STORE),

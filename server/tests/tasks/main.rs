@@ -15,7 +15,7 @@ use std::{
 use testkit::servers::free_port;
 
 /// Stands in for the program that reads the journal, which a machine may not have.
-const JOURNALCTL: &str = "#!/bin/sh\ncase \"$*\" in *--follow*) exec sleep 1000 ;; esac\n";
+const JOURNALCTL: &str = "#!/bin/sh\ncase \"$*\" in *--follow*) exec tail -f /dev/null --pid=$PPID ;; esac\n";
 /// Long enough for a machine that compiles beside.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -42,6 +42,11 @@ async fn walk(program: &str, options: &[&str]) {
     for door in ["grpc", "otlp", "tcp", "syslog", "gelf", "fluent"] {
         command.args([format!("--{door}-listen"), "127.0.0.1:0".to_owned()]);
     }
+    write_certificate(folder.path());
+    for (option, value) in [("cert", "own.pem"), ("key", "own.key")] {
+        command.arg(format!("--tls-{option}")).arg(folder.path().join(value));
+    }
+    command.args(["--http-redirect", "127.0.0.1:0"]);
     for option in options {
         command.arg(option.replace("FOLDER", &folder.path().display().to_string()));
     }
@@ -62,6 +67,13 @@ async fn walk(program: &str, options: &[&str]) {
     }
 }
 
+/// A certificate for TLS, which has a task of its own.
+fn write_certificate(folder: &Path) {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("own.pem"), own.cert.pem()).unwrap();
+    fs::write(folder.join("own.key"), own.signing_key.serialize_pem()).unwrap();
+}
+
 fn path_with(folder: &Path) -> std::ffi::OsString {
     let others = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&others))).unwrap()
@@ -70,8 +82,10 @@ fn path_with(folder: &Path) -> std::ffi::OsString {
 async fn metrics(address: &str) -> reqwest::Result<String> {
     // Fails only where it was done before.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
-    client.get(format!("http://{address}/metrics")).send().await?.text().await
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5));
+    // The certificate is nobody's.
+    let client = client.tls_danger_accept_invalid_certs(true).build()?;
+    client.get(format!("https://{address}/metrics")).send().await?.text().await
 }
 
 #[test]
@@ -96,6 +110,8 @@ async fn a_test_makes_each_task_of_an_agent_panic() {
             "FOLDER/files/*",
             "--kubernetes",
             "FOLDER/pods/*",
+            "--kubernetes-api",
+            "http://127.0.0.1:1",
             "--docker",
             "FOLDER/docker.sock",
             "--journald",

@@ -15,6 +15,7 @@ pub(super) fn Failure(error: BackendError) -> impl IntoView {
     let explorer = Explorer::expect();
     let title = match error.class {
         BackendErrorClass::Invalid | BackendErrorClass::NotFound => t.failed_invalid,
+        BackendErrorClass::Forbidden => t.failed_forbidden,
         BackendErrorClass::Overloaded | BackendErrorClass::Unavailable => t.failed_later,
         BackendErrorClass::Unreachable => t.failed_away,
         BackendErrorClass::Internal => t.failed_fault,

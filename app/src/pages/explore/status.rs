@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
+    live::LoggedOut,
     state::{
         clock,
         explorer::{Connection, Explorer, Follow},
@@ -31,6 +32,9 @@ pub(super) fn LiveStatus() -> impl IntoView {
         Connection::Away { since } if is_live.get() => Some(since),
         _ => None,
     });
+    // Without a session, the top bar shows a banner of its own.
+    let logged_out = use_context::<LoggedOut>();
+    let is_logged_out = move || logged_out.is_some_and(|LoggedOut(signal)| signal.get());
     let word = move || match state.get() {
         "live" => t.live,
         "paused" => t.paused,
@@ -67,7 +71,7 @@ pub(super) fn LiveStatus() -> impl IntoView {
             }}
         </div>
         {move || {
-            away.get().map(|since| {
+            away.get().filter(|_| !is_logged_out()).map(|since| {
                 let since = clock::clock(&clock::rfc3339(since), explorer.local_time.get()).time;
                 view! { <p class="banner" role="alert" data-testid="away-banner">{(t.server_away)(&since)}</p> }
             })

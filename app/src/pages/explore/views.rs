@@ -9,6 +9,7 @@ use leptos::{
 use model::api::SavedView;
 
 use crate::{
+    access_note::access_note,
     components::{Icon, IconName, copy_text},
     server_functions,
     state::{explorer::Explorer, view::encode},
@@ -20,6 +21,7 @@ use crate::{
 pub(super) fn Views() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
+    let may_edit = access_note().may_edit;
     let menu = NodeRef::<Details>::new();
     let name = NodeRef::<Input>::new();
     let views = RwSignal::new(Ok(Vec::new()));
@@ -51,6 +53,8 @@ pub(super) fn Views() -> impl IntoView {
         let last = if read_only {
             view! { <span class="read-only" title=t.view_from_file data-testid="read-only-view">{t.view_read_only}</span> }
                 .into_any()
+        } else if !may_edit {
+            ().into_any()
         } else {
             view! {
                 <button
@@ -95,18 +99,20 @@ pub(super) fn Views() -> impl IntoView {
             </summary>
             <div class="menu-content">
                 {move || list()}
-                <form on:submit=save>
-                    <input
-                        node_ref=name
-                        type="text"
-                        required=true
-                        maxlength="200"
-                        placeholder=t.view_name
-                        aria-label=t.view_name
-                        data-testid="view-name"
-                    />
-                    <button type="submit" class="button" data-testid="save-view">{t.view_save}</button>
-                </form>
+                {may_edit.then(|| view! {
+                    <form on:submit=save>
+                        <input
+                            node_ref=name
+                            type="text"
+                            required=true
+                            maxlength="200"
+                            placeholder=t.view_name
+                            aria-label=t.view_name
+                            data-testid="view-name"
+                        />
+                        <button type="submit" class="button" data-testid="save-view">{t.view_save}</button>
+                    </form>
+                })}
             </div>
         </details>
     }

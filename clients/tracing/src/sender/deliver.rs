@@ -4,9 +4,8 @@ use std::{convert::Infallible, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::sleep;
-use tonic::transport::Endpoint;
 
-use super::{outbox::Outbox, stream::Stream};
+use super::{Target, outbox::Outbox, stream::Stream};
 use crate::shared::Shared;
 
 /// The reconnection backoff: 100 to 200 ms at first, doubling to between 2.5 and 5 s, without end. backon adds the
@@ -18,10 +17,10 @@ const WAITS: ExponentialBuilder = ExponentialBuilder::new()
     .without_max_times();
 
 /// Delivers until dropped, which is safe at any time: unacknowledged entries are in the buffer or the outbox.
-pub(super) async fn deliver(shared: &Shared, endpoint: &Endpoint, outbox: &mut Outbox) -> Infallible {
+pub(super) async fn deliver(shared: &Shared, target: &Target, outbox: &mut Outbox) -> Infallible {
     let mut waits = WAITS.build();
     loop {
-        let lost = match Stream::open(endpoint).await {
+        let lost = match Stream::open(target).await {
             Ok(mut stream) => {
                 shared.connected();
                 let lost = stream.exchange(shared, outbox).await;
@@ -34,7 +33,10 @@ pub(super) async fn deliver(shared: &Shared, endpoint: &Endpoint, outbox: &mut O
             Err(lost) => lost,
         };
         outbox.stream_lost();
-        shared.disconnected(lost);
+        if lost.denied {
+            shared.denied(&lost.reason);
+        }
+        shared.disconnected(lost.reason);
         tokio::select! {
             () = sleep(waits.next().unwrap_or_default()) => {}
             // A flush is waiting, so it retries at once.

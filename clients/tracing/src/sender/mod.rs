@@ -5,6 +5,7 @@
 
 mod codec;
 mod deliver;
+mod denial;
 mod outbox;
 mod stream;
 
@@ -21,7 +22,10 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
-use tonic::transport::Endpoint;
+use tonic::{
+    metadata::{Ascii, MetadataValue},
+    transport::Endpoint,
+};
 
 use self::outbox::Outbox;
 use crate::{
@@ -35,6 +39,14 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// HTTP/2 pings detect a vanished peer; a server answers them independently of its load.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where to send, and as whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    /// The header `authorization`.
+    pub(crate) authorization: Option<MetadataValue<Ascii>>,
+}
 
 /// The running thread.
 #[derive(Debug)]
@@ -60,14 +72,14 @@ impl Sender {
     ///
     /// # Errors
     /// The system cannot create a thread or file handles.
-    pub(crate) fn start(shared: Arc<Shared>, endpoint: Endpoint) -> io::Result<Self> {
+    pub(crate) fn start(shared: Arc<Shared>, target: Target) -> io::Result<Self> {
         // Also marks the runtime's threads for name resolution.
         let runtime = runtime::Builder::new_current_thread().enable_all().on_thread_start(own_thread::mark).build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("logboom".to_owned()).spawn(move || {
             own_thread::mark();
-            run(runtime, &shared, &endpoint, stopped);
+            run(runtime, &shared, &target, stopped);
         })?;
         Ok(Self { runtime: handle, stop, thread })
     }
@@ -86,11 +98,11 @@ impl Sender {
 }
 
 /// The thread's main function. The remaining records go to the fallback.
-fn run(runtime: Runtime, shared: &Shared, endpoint: &Endpoint, stopped: oneshot::Receiver<()>) {
+fn run(runtime: Runtime, shared: &Shared, target: &Target, stopped: oneshot::Receiver<()>) {
     let mut outbox = Outbox::default();
     let work = async {
         tokio::select! {
-            never = deliver::deliver(shared, endpoint, &mut outbox) => match never {},
+            never = deliver::deliver(shared, target, &mut outbox) => match never {},
             // Its sender is dropped, never used.
             _ = stopped => {}
         }

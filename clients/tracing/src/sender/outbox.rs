@@ -6,8 +6,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use tonic::Code;
 use wire::v1::{Failure, PushResponse, StreamResponse, stream_response::Event};
 
+use super::denial::is_denial;
 use crate::{
     batch::Batch,
     shared::{Cause, Shared},
@@ -15,6 +17,8 @@ use crate::{
 
 /// The maximum delay that the server may request.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
+/// The pause after a batch that the key may not send: another key needs a person.
+const DENIED_HOLD: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -82,11 +86,16 @@ impl Outbox {
     }
 
     fn failed(&mut self, shared: &Shared, failure: &Failure) -> Option<Duration> {
-        if let Some(delay) = failure.retry_after_ms {
+        let denied = is_denial(Code::from(failure.code.cast_signed()));
+        if denied {
+            shared.denied(&failure.reason);
+        }
+        let delay = failure.retry_after_ms.map(|delay| Duration::from_millis(delay.into()));
+        if let Some(delay) = delay.or(denied.then_some(DENIED_HOLD)) {
             if let Some(kept) = self.batches.get_mut(&failure.sequence) {
                 kept.on_stream = false;
             }
-            return Some(Duration::from_millis(delay.into()).min(LONGEST_HOLD));
+            return Some(delay.min(LONGEST_HOLD));
         }
         let PendingBatch { batch, .. } = self.batches.remove(&failure.sequence)?;
         let records = batch.decoded();
@@ -204,6 +213,20 @@ mod tests {
         outbox.stream_lost();
         assert_eq!(outbox.next(), Some(first));
         assert_eq!(outbox.on_stream(), 1);
+    }
+
+    #[test]
+    fn a_batch_that_the_key_may_not_send_is_kept() {
+        let (shared, mut outbox) = outbox();
+        for (code, sequence) in [(7, 0), (16, 2)] {
+            let failure = Failure { sequence, code, reason: "the key may read only".into(), retry_after_ms: None };
+            assert_eq!(process(&mut outbox, &shared, Event::Failed(failure)), Some(DENIED_HOLD));
+        }
+        assert_eq!((outbox.on_stream(), figures(&shared)), (0, (0, 6, 0)));
+        assert_eq!(shared.stats().denied.as_deref(), Some("the key may read only"));
+        assert!(outbox.next().is_some() && outbox.next().is_some());
+        process(&mut outbox, &shared, acknowledged(0, &[]));
+        assert_eq!(shared.stats().denied, None);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Endpoint};
+use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
 use wire::v1::{StreamResponse, stream_response::Event};
 
-use super::{codec::Encoded, outbox::Outbox};
+use super::{Target, codec::Encoded, denial::is_denial, outbox::Outbox};
 use crate::{batch::Batch, buffer::Next, shared::Shared, text};
 
 /// The timeout for opening a stream, including the connection.
@@ -31,23 +31,37 @@ pub(super) struct Stream {
     pub(super) answered: bool,
 }
 
-/// The reason why there is no stream.
-pub(super) type Lost = String;
+/// Why there is no stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) reason: String,
+    /// The server refuses the key, or the connection without one.
+    pub(super) denied: bool,
+}
+
+impl From<String> for Lost {
+    fn from(reason: String) -> Self {
+        Self { reason, denied: false }
+    }
+}
 
 impl Stream {
     /// Connects, and waits for the server's window.
-    pub(super) async fn open(endpoint: &Endpoint) -> Result<Self, Lost> {
-        let opened = timeout(OPENING, Self::begin(endpoint)).await;
-        opened.unwrap_or_else(|_| Err(format!("no answer within {OPENING:?}")))
+    pub(super) async fn open(target: &Target) -> Result<Self, Lost> {
+        let opened = timeout(OPENING, Self::begin(target)).await;
+        opened.unwrap_or_else(|_| Err(format!("no answer within {OPENING:?}").into()))
     }
 
-    async fn begin(endpoint: &Endpoint) -> Result<Self, Lost> {
-        let channel = endpoint.connect().await.map_err(|error| chain(&error))?;
+    async fn begin(target: &Target) -> Result<Self, Lost> {
+        let channel = target.endpoint.connect().await.map_err(|error| chain(&error))?;
         let mut client = Grpc::new(channel);
         client.ready().await.map_err(|error| chain(&error))?;
         let (requests, outgoing) = mpsc::unbounded_channel();
         let path = PathAndQuery::from_static("/logboom.v1.LogService/Stream");
-        let request = Request::new(UnboundedReceiverStream::new(outgoing));
+        let mut request = Request::new(UnboundedReceiverStream::new(outgoing));
+        if let Some(authorization) = &target.authorization {
+            request.metadata_mut().insert("authorization", authorization.clone());
+        }
         let answers = client.streaming(request, path, Encoded).await.map_err(|status| ended(&status))?;
         let mut answers = answers.into_inner();
         let first = answers.message().await.map_err(|status| ended(&status))?;
@@ -55,7 +69,7 @@ impl Stream {
             Some(Event::Window(window)) => {
                 Ok(Self { requests, answers, window: window.batches.max(1) as usize, answered: false })
             }
-            _ => Err("the server did not begin with its window".to_owned()),
+            _ => Err("the server did not begin with its window".to_owned().into()),
         }
     }
 
@@ -79,13 +93,13 @@ impl Stream {
                             hold = heard + delay;
                         }
                     }
-                    Ok(None) => return "the server ended the stream".to_owned(),
+                    Ok(None) => return "the server ended the stream".to_owned().into(),
                     Err(status) => return ended(&status),
                 },
                 () = shared.buffer.wait_for_wake() => {}
                 () = until(later) => {}
                 () = until((outbox.on_stream() > 0).then_some(heard + SILENCE)) => {
-                    return format!("no batch was answered within {SILENCE:?}");
+                    return format!("no batch was answered within {SILENCE:?}").into();
                 }
             }
         }
@@ -127,12 +141,13 @@ async fn until(time: Option<Instant>) {
 
 /// The reason why the stream ended.
 fn ended(status: &Status) -> Lost {
-    format!("{}: {}", status.code(), status.message())
+    let reason = format!("{}: {}", status.code(), status.message());
+    Lost { reason, denied: is_denial(status.code()) }
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> Lost {
     let mut text = String::new();
     // A `String` takes everything.
     let _ = text::write_chain(&mut text, error);
-    text
+    text.into()
 }

@@ -31,7 +31,12 @@ pub(crate) struct Server {
     /// Port 0, which means any, before the first start.
     http: SocketAddr,
     grpc: SocketAddr,
+    /// Headers of the requests, for a server that asks for a principal.
+    headers: String,
 }
+
+/// The password of the administrator of [`Server::guarded`].
+const PASSWORD: &str = "a long password of a test";
 
 impl Server {
     pub(crate) fn start() -> Self {
@@ -45,6 +50,38 @@ impl Server {
         server
     }
 
+    /// A server with an administrator, as whom the test asks it.
+    pub(crate) fn guarded() -> Self {
+        let mut server = Self::new(&["--admin-password-file", "password"]);
+        std::fs::write(server.folder.path().join("password"), PASSWORD).unwrap();
+        server.run();
+        let origin = format!("Origin: http://{}\r\n", server.http);
+        let form = format!("name=admin&password={}", PASSWORD.replace(' ', "+"));
+        server.headers = format!("{origin}Content-Type: application/x-www-form-urlencoded\r\n");
+        let (head, _) = server.call("POST", "/login", form.as_bytes());
+        let cookie = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("set-cookie").then(|| value.split(';').next().unwrap_or_default())
+        });
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {head}"));
+        server.headers = format!("{origin}Cookie: {cookie}\r\nContent-Type: application/json\r\n");
+        server
+    }
+
+    /// Creates a key: its public part, and the secret.
+    pub(crate) fn create_key(&self, scope: &str) -> (String, String) {
+        let request = serde_json::json!({ "name": format!("of a test: {scope}"), "scopes": [scope] });
+        let (head, body) = self.call("POST", "/api/v1/keys", request.to_string().as_bytes());
+        assert!(head.contains(" 201 "), "{head}\n{body}");
+        let created: Value = serde_json::from_str(&body).unwrap();
+        (created["id"].as_str().unwrap().to_owned(), created["secret"].as_str().unwrap().to_owned())
+    }
+
+    pub(crate) fn revoke_key(&self, id: &str) {
+        let (head, body) = self.call("DELETE", &format!("/api/v1/keys/{id}"), &[]);
+        assert!(head.starts_with("HTTP/1.") && head.contains(" 20"), "{head}\n{body}");
+    }
+
     /// A server that does not run yet, but has a fixed address.
     pub(crate) fn away() -> Self {
         let mut server = Self::new(&[]);
@@ -56,7 +93,7 @@ impl Server {
     fn new(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let folder = tempfile::Builder::new().prefix("logboom-tracing-").tempdir().unwrap();
-        Self { child: None, folder, arguments, http: ANY, grpc: ANY }
+        Self { child: None, folder, arguments, http: ANY, grpc: ANY, headers: String::new() }
     }
 
     /// Starts it on the same ports and folder, and waits until it is ready.
@@ -161,18 +198,25 @@ impl Server {
         self.ask("GET", path, &[])
     }
 
-    /// Sends an HTTP/1.0 request, where the end of the connection ends the response.
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Value {
+        let (head, body) = self.call(method, path, body);
+        assert!(head.contains(" 200 "), "{path}: {head}\n{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Sends an HTTP/1.0 request, where the end of the connection ends the response. Returns its head and its body.
+    fn call(&self, method: &str, path: &str, body: &[u8]) -> (String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.0\r\nHost: logboom\r\nContent-Length: {length}\r\n\r\n").unwrap();
+        let (host, headers) = (self.http, &self.headers);
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
-        assert!(head.contains(" 200 "), "{path}: {answer}");
-        serde_json::from_str(body).unwrap()
+        (head.to_owned(), body.to_owned())
     }
 
     fn log(&self) -> String {

@@ -46,6 +46,15 @@ fn twenty_thousand_events_of_four_threads_arrive_exactly_once() {
     assert_eq!(numbers(&server, "many", 20_001), (0..=EVENTS).collect::<Vec<_>>());
 }
 
+/// Sets the flag when it is dropped.
+struct Ending<'f>(&'f AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_server_that_is_killed_and_comes_back_has_everything_exactly_once() {
     let mut server = Server::start();
@@ -58,6 +67,8 @@ fn a_server_that_is_killed_and_comes_back_has_everything_exactly_once() {
     let (subscriber, guard) = subscriber(builder);
     let over = AtomicBool::new(false);
     let events = thread::scope(|scope| {
+        // Also after a panic, which the scope would otherwise never get to.
+        let ending = Ending(&over);
         let sending = scope.spawn(|| {
             with_default(&subscriber, || {
                 let mut number = 0;
@@ -84,7 +95,7 @@ fn a_server_that_is_killed_and_comes_back_has_everything_exactly_once() {
             assert!(guard.stats().error.is_some());
             server.run();
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ending);
         sending.join().unwrap()
     });
     assert!(guard.flush());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod access;
 mod delivery;
 mod fallback;
 #[path = "../program/mod.rs"]

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Emit } from '../events';
+import { AccessDenied, type Emit } from '../events';
 import type { Fallback } from '../fallback/fallback';
 import type { LogRecord, Sender } from '../record/record';
 import type { Rejection } from '../wire/answer';
@@ -12,6 +12,8 @@ import { Link } from './link';
 import { type Batch, Outbox } from './outbox';
 
 const BATCH_ID_BYTES = 16;
+/** The number of different reasons that are reported, so that reasons with counters are no flood. */
+const DENIALS = 8;
 
 /** Limits, sender, connection and fallback of a delivery. */
 export interface DeliveryOptions extends BatcherOptions {
@@ -34,6 +36,8 @@ export class Delivery {
   private sequence = 0;
   private isOverflowing = false;
   private isClosed = false;
+  /** The reported reasons for refusing the key. */
+  private readonly denials = new Set<string>();
   private readonly counts = { received: 0, acknowledged: 0, fellBack: 0, overflowed: 0, refused: 0 };
 
   constructor(
@@ -44,6 +48,7 @@ export class Delivery {
     this.link = new Link(options.connect, this.outbox, {
       acknowledged: (batch, rejected) => this.acknowledged(batch, rejected),
       refused: (batch, reason) => this.refuse(decodeRecords(batch.request), reason),
+      denied: (reason) => this.denied(reason),
       connected: () => emit('connected'),
       disconnected: (reason, retryInMs) => emit('disconnected', { reason, retryInMs }),
     });
@@ -125,6 +130,8 @@ export class Delivery {
 
   private acknowledged(batch: Batch, rejected: readonly Rejection[]): void {
     this.counts.acknowledged += batch.records - rejected.length;
+    // The key works, so the next refusal is news.
+    this.denials.clear();
     if (rejected.length === 0) return;
     const records = decodeRecords(batch.request);
     for (const { index, reason } of rejected) this.refuse(records.slice(index, index + 1), reason);
@@ -134,6 +141,16 @@ export class Delivery {
     this.counts.refused += records.length;
     this.fallBack(records);
     this.emit('refused', { reason, records });
+  }
+
+  /** Reports a reason once, because the link goes on trying: someone may mend the key. */
+  private denied(reason: string): void {
+    if (this.denials.has(reason) || this.denials.size >= DENIALS) return;
+    this.denials.add(reason);
+    const denied = new AccessDenied(`Logboom refuses to take records: ${reason}`);
+    // Seen without a listener, too. Neither of the two ends a process.
+    process.emitWarning(denied.message, { type: 'LogboomWarning', code: 'LOGBOOM_ACCESS' });
+    this.emit('warn', denied);
   }
 
   private overflow(record: LogRecord): void {

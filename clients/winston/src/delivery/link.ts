@@ -1,5 +1,5 @@
 import type { Answer, Rejection } from '../wire/answer';
-import type { Connection, LogStream } from '../wire/stream';
+import { type Connection, isDenial, type LogStream } from '../wire/stream';
 import { Backoff } from './backoff';
 import type { Batch, Outbox } from './outbox';
 
@@ -17,11 +17,17 @@ const CONNECT_MS = 10_000;
 const IDLE_MS = 250;
 /** The longest pause that the server may request. */
 const MOST_PAUSE_MS = 60_000;
+/** The pause after a batch that the key may not send: another key needs a person. */
+const DENIED_PAUSE_MS = 5000;
+
+type Failed = Extract<Answer, { kind: 'failed' }>;
 
 /** Receives the results of batches and changes of the connection. */
 export interface LinkListener {
   acknowledged(batch: Batch, rejected: readonly Rejection[]): void;
   refused(batch: Batch, reason: string): void;
+  /** The key is refused. All batches stay here. */
+  denied(reason: string): void;
   connected(): void;
   disconnected(reason: string, retryInMs: number): void;
 }
@@ -99,7 +105,10 @@ export class Link {
     this.connection ??= this.connect();
     this.stream = this.connection.open({
       answered: (answer) => this.answered(answer),
-      ended: (reason) => this.lost(reason),
+      ended: (reason, code) => {
+        if (isDenial(code)) this.listener.denied(reason);
+        this.lost(reason);
+      },
     });
     this.limitSilence(CONNECT_MS);
   }
@@ -114,7 +123,7 @@ export class Link {
         this.acknowledged(answer.sequence, answer.rejected);
         break;
       case 'failed':
-        this.failed(answer.sequence, answer.reason, answer.retryAfterMs);
+        this.failed(answer);
         break;
       case 'unknown':
     }
@@ -136,20 +145,28 @@ export class Link {
     if (batch) this.listener.acknowledged(batch, rejected);
   }
 
-  private failed(sequence: number, reason: string, retryAfterMs: number | undefined): void {
+  private failed({ sequence, code, reason, retryAfterMs }: Failed): void {
+    if (isDenial(code)) {
+      this.listener.denied(reason);
+      return this.pauseFrom(sequence, retryAfterMs ?? DENIED_PAUSE_MS);
+    }
     if (retryAfterMs === undefined) {
       const batch = this.outbox.settle(sequence);
       if (batch) this.listener.refused(batch, reason);
       return;
     }
-    // All batches wait, because others would meet the same overload and overtake this one.
+    this.pauseFrom(sequence, retryAfterMs);
+  }
+
+  /** All batches wait, because others would meet the same answer and overtake this one. */
+  private pauseFrom(sequence: number, delayMs: number): void {
     this.outbox.unsend(sequence);
     this.pause ??= setTimeout(
       () => {
         this.pause = undefined;
         this.proceed();
       },
-      Math.min(retryAfterMs, MOST_PAUSE_MS),
+      Math.min(delayMs, MOST_PAUSE_MS),
     ).unref();
   }
 

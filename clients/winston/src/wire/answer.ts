@@ -11,7 +11,7 @@ export interface Rejection {
 export type Answer =
   | { readonly kind: 'window'; readonly batches: number }
   | { readonly kind: 'acknowledged'; readonly sequence: number; readonly rejected: readonly Rejection[] }
-  | { readonly kind: 'failed'; readonly sequence: number; readonly reason: string; readonly retryAfterMs?: number }
+  | { readonly kind: 'failed'; readonly sequence: number; readonly code: number; readonly reason: string; readonly retryAfterMs?: number }
   /** From a newer server. */
   | { readonly kind: 'unknown' };
 
@@ -19,7 +19,7 @@ export type Answer =
 interface WireAnswer {
   window?: { batches?: number };
   acknowledged?: { sequence?: number; rejected?: { index?: number; reason?: string }[] };
-  failed?: { sequence?: number; reason?: string; retryAfterMs?: number };
+  failed?: { sequence?: number; code?: number; reason?: string; retryAfterMs?: number };
 }
 
 export function decodeAnswer(bytes: Uint8Array): Answer {
@@ -35,8 +35,8 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
     };
   }
   if (wire.failed) {
-    const { sequence = 0, reason = '', retryAfterMs } = wire.failed;
-    return { kind: 'failed', sequence, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    const { sequence = 0, code = 0, reason = '', retryAfterMs } = wire.failed;
+    return { kind: 'failed', sequence, code, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   }
   return { kind: 'unknown' };
 }

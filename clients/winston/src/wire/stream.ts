@@ -20,18 +20,22 @@ const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 10_000,
 };
 
-/** Receives the responses of one stream, and the reason of its end. */
+/** Receives the responses of one stream, and the status and reason of its end. */
 export interface StreamListener {
   answered(answer: Answer): void;
-  ended(reason: string): void;
+  ended(reason: string, code: number): void;
 }
 
 /** A connection to the server, opened by the first stream. */
 export class Connection {
-  private readonly client: Client;
+  // Private at run time as well, so that no inspection of an object shows the key.
+  readonly #client: Client;
+  readonly #metadata = new Metadata();
 
-  constructor(address: string, credentials: ChannelCredentials, serverName: string | undefined) {
-    this.client = new Client(address, credentials, {
+  constructor(address: string, credentials: ChannelCredentials, serverName: string | undefined, key: string | undefined) {
+    // Not as call credentials, which gRPC refuses on a connection without TLS.
+    if (key !== undefined) this.#metadata.set('authorization', `Bearer ${key}`);
+    this.#client = new Client(address, credentials, {
       ...CHANNEL_OPTIONS,
       ...(serverName !== undefined && {
         'grpc.ssl_target_name_override': serverName,
@@ -42,22 +46,22 @@ export class Connection {
 
   open(listener: StreamListener): LogStream {
     const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return new LogStream(this.client.makeBidiStreamRequest(STREAM, asBuffer, decodeAnswer, new Metadata()), listener);
+    return new LogStream(this.#client.makeBidiStreamRequest(STREAM, asBuffer, decodeAnswer, this.#metadata), listener);
   }
 
   close(): void {
-    this.client.close();
+    this.#client.close();
   }
 }
 
 /** One `Stream` call. An open one keeps the process alive. */
 export class LogStream {
+  // Private at run time: it has the key.
+  readonly #call: Call;
   private listener: StreamListener | undefined;
 
-  constructor(
-    private readonly call: Call,
-    listener: StreamListener,
-  ) {
+  constructor(call: Call, listener: StreamListener) {
+    this.#call = call;
     this.listener = listener;
     call.on('data', (answer: Answer) => this.listener?.answered(answer));
     // Every end is also reported as a status.
@@ -65,27 +69,32 @@ export class LogStream {
     call.on('status', ({ code, details }: StatusObject) => {
       const listener = this.listener;
       this.listener = undefined;
-      listener?.ended(reasonOf(code, details));
+      listener?.ended(reasonOf(code, details), code);
     });
   }
 
   /** The call buffers what is not yet written; the server's window limits it. */
   send(request: Uint8Array): void {
-    this.call.write(request);
+    this.#call.write(request);
   }
 
   /** Ends the call; its listener is not called any more. */
   finish(): void {
     this.listener = undefined;
-    this.call.end();
-    setTimeout(() => this.call.cancel(), FAREWELL_MS).unref();
+    this.#call.end();
+    setTimeout(() => this.#call.cancel(), FAREWELL_MS).unref();
   }
 
   /** Cancels the call; its listener is not called any more. */
   cancel(): void {
     this.listener = undefined;
-    this.call.cancel();
+    this.#call.cancel();
   }
+}
+
+/** Whether a status refuses the key, and not the data. */
+export function isDenial(code: number): boolean {
+  return code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED;
 }
 
 function reasonOf(code: status, details: string): string {

@@ -68,10 +68,11 @@ test('every answer is told from the others, and no delay from a delay of none', 
       { index: 2, reason: '' },
     ],
   });
-  assert.deepEqual(answer({ failed: { sequence: 7, code: 3, reason: 'bad' } }), { kind: 'failed', sequence: 7, reason: 'bad' });
+  assert.deepEqual(answer({ failed: { sequence: 7, code: 3, reason: 'bad' } }), { kind: 'failed', sequence: 7, code: 3, reason: 'bad' });
   assert.deepEqual(answer({ failed: { sequence: 7, retryAfterMs: 0 } }), {
     kind: 'failed',
     sequence: 7,
+    code: 0,
     reason: '',
     retryAfterMs: 0,
   });

@@ -16,8 +16,10 @@ export interface Call {
   say(answer: object): void;
   /** Ends the call without an error. */
   end(): void;
-  /** Ends the call with an error. */
-  fail(reason: string): void;
+  /** Ends the call with an error; `UNAVAILABLE` by default. */
+  fail(reason: string, code?: status): void;
+  /** The header `authorization`. */
+  readonly authorization: string | undefined;
 }
 
 export interface Script {
@@ -60,7 +62,8 @@ function serve(stream: ServerDuplexStream<Buffer, object>, script: Script): void
   const call: Call = {
     say: (answer) => void stream.write(answer),
     end: () => void stream.end(),
-    fail: (details) => void stream.emit('error', { code: status.UNAVAILABLE, details }),
+    fail: (details, code = status.UNAVAILABLE) => void stream.emit('error', { code, details }),
+    authorization: stream.metadata.get('authorization').map(String)[0],
   };
   stream.on('error', () => {});
   stream.on('end', () => stream.end());

@@ -55,6 +55,11 @@ export class Server {
     return server;
   }
 
+  /** The address of the HTTP API. */
+  get url(): string {
+    return `http://${this.addresses.http}`;
+  }
+
   get address(): string {
     return this.addresses.grpc;
   }

@@ -1,9 +1,10 @@
 //! Fluentd's forward protocol: MessagePack in the modes Message, Forward, PackedForward and CompressedPackedForward,
 //! with acknowledgement of chunks.
 //!
-//! The tag becomes an attribute, and the service of records that have none. Shared keys are not supported. Source:
+//! The tag becomes an attribute, and the service of records that have none. `handshake` has the shared key. Source:
 //! <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1>.
 
+mod handshake;
 mod skip;
 
 use std::io::Read as _;
@@ -15,11 +16,15 @@ use pipeline::normalise::{RawRecord, RawTime};
 use rmpv::{ValueRef, decode::read_value_ref_with_max_depth};
 use sha2::{Digest as _, Sha256};
 
-use self::skip::Skip;
+pub use self::handshake::Challenge;
+use self::{
+    handshake::{Checked, HANDSHAKE_BYTES},
+    skip::Skip,
+};
 use crate::{
     fields,
     mapping::USUAL,
-    stream::{Frame, Protocol, too_long},
+    stream::{Frame, Proof, Protocol, too_long},
 };
 
 /// The size limit of one message, before and after decompression, in bytes. A message may contain a whole chunk of a
@@ -32,19 +37,64 @@ pub struct Forward {
     skip: Skip,
     /// A chunk that followed other messages.
     next: Option<Frame>,
+    /// What the client has to prove by its first message.
+    challenge: Option<Challenge>,
+    is_proven: bool,
+}
+
+impl Forward {
+    /// Takes records only after the handshake, unless it is optional.
+    pub fn guarded(challenge: Challenge) -> Self {
+        Self { challenge: Some(challenge), ..Self::default() }
+    }
+
+    /// Checks the first message. Returns whether it was part of the handshake.
+    fn admit(&mut self, message: &[u8], frame: &mut Frame) -> Result<bool, String> {
+        let Some(challenge) = &self.challenge else { return Ok(false) };
+        match challenge.check(message) {
+            Checked::Proven(answer) => {
+                (frame.answer, frame.closed) = (answer, true);
+                (self.challenge, self.is_proven) = (None, true);
+                Ok(true)
+            }
+            Checked::Wrong(answer) => {
+                frame.answer = answer;
+                Err("the client has not proven the shared key of --fluent-shared-key-file".into())
+            }
+            Checked::NoPing => {
+                Err("the client has begun without a handshake; give it the shared key of this server".into())
+            }
+        }
+    }
 }
 
 impl Protocol for Forward {
+    fn greeting(&mut self) -> Vec<u8> {
+        self.challenge.as_ref().map(Challenge::helo).unwrap_or_default()
+    }
+
+    fn proof(&self) -> Proof {
+        match &self.challenge {
+            Some(_) => Proof::Awaited,
+            _ if self.is_proven => Proof::Given,
+            _ => Proof::Unneeded,
+        }
+    }
+
     fn read(&mut self, bytes: &mut BytesMut, frame: &mut Frame) -> Result<(), String> {
         if let Some(next) = self.next.take() {
             *frame = next;
         }
         while !frame.is_full() && !bytes.is_empty() {
             let Some(length) = self.skip.whole(bytes)? else {
-                return if bytes.len() > FORWARD_BYTES { Err(too_long(FORWARD_BYTES)) } else { Ok(()) };
+                let most = if self.proof() == Proof::Awaited { HANDSHAKE_BYTES } else { FORWARD_BYTES };
+                return if bytes.len() > most { Err(too_long(most)) } else { Ok(()) };
             };
             let message = bytes.split_to(length);
             self.skip = Skip::default();
+            if self.admit(&message, frame)? {
+                continue;
+            }
             let read = message_of(&message)?;
             if read.name.is_none() || frame.is_empty() {
                 frame.append(read);
@@ -66,7 +116,7 @@ fn message_of(bytes: &[u8]) -> Result<Frame, String> {
         return Err("a message is not an array; this is the door for Fluentd's forward protocol".into());
     };
     let Some(tag) = parts.first().and_then(text) else {
-        return Err("a message does not start with a tag; a handshake with a shared key is not supported".into());
+        return Err("a message does not start with a tag; a handshake needs the option --fluent-shared-key-file".into());
     };
     let options = match &parts[1..] {
         [ValueRef::Array(entries), rest @ ..] => {

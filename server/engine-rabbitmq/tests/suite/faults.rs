@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use engine_rabbitmq::Options;
 use lapin::{
     BasicProperties,
-    options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
 use pipeline::{Content, ErrorClass, Queue, Supervisor};
@@ -21,7 +21,10 @@ async fn bytes_that_are_no_batch_are_delivered_as_such_and_stop_nothing() {
         let aside = SideChannel::connect(&url).await;
         let options = BasicPublishOptions::default();
         let name = aside.queue.as_str().into();
-        aside.channel.basic_publish("".into(), name, options, b"hello", BasicProperties::default()).await.unwrap();
+        // Confirmed: otherwise the batch below, from another connection, may come first.
+        aside.channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        let published = aside.channel.basic_publish("".into(), name, options, b"hello", BasicProperties::default());
+        published.await.unwrap().await.unwrap();
         queue.publish(batch(1)).await.unwrap();
 
         let mut seen = Vec::new();

@@ -16,6 +16,7 @@ use wire::v1::{PushRequest, Record, log_service_client::LogServiceClient};
 
 use crate::{
     door::channel,
+    key,
     random::{self, SplitMix},
 };
 use stories::Line;
@@ -98,7 +99,7 @@ impl Shop {
             // The server sets the time of receipt.
             ..Record::default()
         };
-        self.client.push(PushRequest { records: vec![record], ..PushRequest::default() }).await?;
+        self.client.push(key::request(PushRequest { records: vec![record], ..PushRequest::default() })).await?;
         self.sent += 1;
         Ok(())
     }

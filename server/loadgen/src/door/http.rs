@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
 
 use super::{Fate, Parcel};
-use crate::corpus::encode::batch_id;
+use crate::{corpus::encode::batch_id, key};
 
 /// An HTTP client; clones share its connections.
 #[derive(Clone)]
@@ -31,7 +31,8 @@ struct Rejection {
 
 impl HttpDoor {
     pub(crate) fn new(url: &Url, path: &str, content_type: &'static str, run: &str) -> Result<Self> {
-        let client = Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        let client =
+            Client::builder().connect_timeout(Duration::from_secs(5)).default_headers(key::headers()?).build()?;
         let url = if url.path() == "/" { url.join(path)? } else { url.clone() };
         Ok(Self { client, url, content_type, run: run.to_owned() })
     }

@@ -137,9 +137,11 @@ impl Fate {
         let reason = format!("{:?}: {}", status.code(), status.message());
         match status.code() {
             Code::ResourceExhausted => Self::Later { delay: Duration::from_millis(50), reason },
-            Code::InvalidArgument | Code::Unimplemented | Code::OutOfRange | Code::Unauthenticated => {
-                Self::Refused { reason }
-            }
+            Code::InvalidArgument
+            | Code::Unimplemented
+            | Code::OutOfRange
+            | Code::Unauthenticated
+            | Code::PermissionDenied => Self::Refused { reason },
             _ => Self::Unknown { reason },
         }
     }

@@ -6,13 +6,14 @@ use anyhow::Result;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic::{Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
 use wire::{
     codec::Encoded,
     v1::{StreamResponse, stream_response::Event},
 };
 
 use super::Fate;
+use crate::key;
 
 /// An open stream.
 pub(crate) struct OpenStream {
@@ -33,7 +34,7 @@ pub(crate) async fn stream(channel: Channel) -> Result<OpenStream, Status> {
     let mut client = Grpc::new(channel);
     client.ready().await.map_err(|error| Status::unavailable(format!("not connected: {error}")))?;
     let path = PathAndQuery::from_static("/logboom.v1.LogService/Stream");
-    let request = Request::new(ReceiverStream::new(outgoing));
+    let request = key::request(ReceiverStream::new(outgoing));
     let mut incoming = client.streaming(request, path, Encoded::<StreamResponse>::default()).await?.into_inner();
     let window = match incoming.message().await?.and_then(|answer| answer.event) {
         Some(Event::Window(window)) => (window.batches as usize).max(1),

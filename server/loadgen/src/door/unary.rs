@@ -1,10 +1,11 @@
 //! The gRPC doors with one response per call.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
-use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic::{Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
 use wire::{codec::Encoded, logger::LogResponse, v1::PushResponse};
 
 use super::{Fate, Parcel};
+use crate::key;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnaryMethod {
@@ -37,7 +38,7 @@ impl UnaryDoor {
     async fn push(&mut self, parcel: &Parcel) -> Result<Fate, Status> {
         let path = PathAndQuery::from_static("/logboom.v1.LogService/Push");
         self.ready().await?;
-        let request = Request::new(parcel.body.clone());
+        let request = key::request(parcel.body.clone());
         let answer = self.client.unary(request, path, Encoded::<PushResponse>::default()).await?.into_inner();
         Ok(Fate::Acknowledged { refused: answer.rejected.iter().map(|rejection| rejection.index).collect() })
     }
@@ -45,7 +46,7 @@ impl UnaryDoor {
     async fn send_log(&mut self, parcel: &Parcel) -> Result<Fate, Status> {
         let path = PathAndQuery::from_static("/LoggerService.Logger/SendLog");
         self.ready().await?;
-        let request = Request::new(parcel.body.clone());
+        let request = key::request(parcel.body.clone());
         let answer = self.client.unary(request, path, Encoded::<LogResponse>::default()).await?.into_inner();
         Ok(if answer.success {
             Fate::Acknowledged { refused: Vec::new() }
@@ -57,7 +58,7 @@ impl UnaryDoor {
     async fn export(&mut self, parcel: &Parcel) -> Result<Fate, Status> {
         let path = PathAndQuery::from_static("/opentelemetry.proto.collector.logs.v1.LogsService/Export");
         self.ready().await?;
-        let request = Request::new(parcel.body.clone());
+        let request = key::request(parcel.body.clone());
         let answer =
             self.client.unary(request, path, Encoded::<ExportLogsServiceResponse>::default()).await?.into_inner();
         // The response does not identify the refused records.

@@ -9,6 +9,7 @@ mod dead_letters;
 mod ingest;
 mod live;
 mod loss_ledger;
+mod redaction;
 mod relay;
 mod replay;
 mod supervisor;
@@ -23,6 +24,7 @@ pub(crate) use dead_letters::DeadLettersDropped;
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
 pub(crate) use loss_ledger::{LedgerGauges, LossFound};
+pub(crate) use redaction::RedactionMeters;
 pub use relay::describe_relay;
 pub(crate) use relay::{DestinationBack, DestinationFailed, OldestDropped, RecordsRefused, RelayFailed};
 pub(crate) use replay::{ReplayMeters, ReplayRunning};
@@ -34,6 +36,7 @@ use crate::ErrorClass;
 fn class(class: ErrorClass) -> &'static str {
     match class {
         ErrorClass::Invalid => "invalid",
+        ErrorClass::Forbidden => "forbidden",
         ErrorClass::NotFound => "not_found",
         ErrorClass::Conflict => "conflict",
         ErrorClass::Overloaded => "overloaded",
@@ -91,6 +94,7 @@ pub fn describe() {
         Unit::Count,
         "Deliveries that went back to the queue because the store was unavailable."
     );
+    describe_counter!("logboom_redactions_total", Unit::Count, "Matches of redaction rules, by rule.");
     describe_histogram!("logboom_append_seconds", Unit::Seconds, "Duration of a store transaction.");
     describe_histogram!("logboom_append_records", Unit::Count, "Records of a store transaction.");
     describe_gauge!("logboom_replays_running", Unit::Count, "Replays that this process runs.");

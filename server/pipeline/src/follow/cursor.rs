@@ -19,7 +19,7 @@ pub const CURSOR: Kind = Kind {
 /// What a follower has delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    /// The destination. A cursor is of no use for another one.
+    /// The destination, as the first node wrote it. Nodes of an earlier version may compare it letter by letter.
     target: String,
     position: i64,
     /// The last position of the batch that may have been sent without an acknowledgement.
@@ -38,7 +38,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(definition: &Definition, position: Position) -> Self {
-        let target = definition.target.clone();
+        let target = definition.target.to_string();
         Self { target, position: position.0, sending: None, mark: None, records: 0, refused: 0 }
     }
 
@@ -52,7 +52,7 @@ impl Cursor {
             .body
             .read()
             .map_err(|error| Error::corrupt(format!("the cursor of the sink {}: {error}", definition.name)))?;
-        if cursor.target != definition.target {
+        if !definition.target.is(&cursor.target) {
             return Err(Error::invalid(format!(
                 "the sink {} sent to {} until now, and its cursor belongs to that; give the new destination {} \
                  another name",

@@ -126,7 +126,7 @@ impl Followers {
         let status = |(definition, shared): &(Definition, Arc<Shared>)| {
             shared.read(|progress| FollowerStatus {
                 name: definition.name.clone(),
-                target: definition.target.clone(),
+                target: definition.target.to_string(),
                 query: definition.query_text.clone(),
                 state: progress.state,
                 records: progress.records,

@@ -7,6 +7,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `address` | where a sink sends to, and whether a stored cursor is of that |
 //! | `ahead` | preparing the next batch while one is delivered |
 //! | `attempts` | sending one batch: what followers and the relay share |
 //! | `cursor` | the document with the progress of a follower |
@@ -17,6 +18,7 @@
 //! | `store_id` | the id of the store, which ends loops of forwarded records |
 //! | `status` | what System, the API and `/metrics` show of each follower |
 
+mod address;
 pub(crate) mod ahead;
 pub(crate) mod attempts;
 mod cursor;
@@ -35,6 +37,7 @@ use model::{Query, StoredRecord};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    address::Address,
     cursor::CURSOR,
     followers::{Followers, Options, PAUSE},
     letters::is_of_sink,
@@ -129,8 +132,8 @@ pub enum Start {
 pub struct Definition {
     /// Unique. The cursor belongs to it.
     pub name: String,
-    /// The destination without secrets. It cannot change under the same name.
-    pub target: String,
+    /// It cannot change under the same name.
+    pub target: Address,
     /// The filter as text; empty for all records.
     pub query_text: String,
     pub query: Query,

@@ -218,12 +218,9 @@ impl Auditor {
         for hour in (from.0..to.0).map(Hour) {
             let sheets = notes.sheets.get(&hour).map(Vec::as_slice).unwrap_or_default();
             let most = notes.counts.get(&hour).map(|count| count.most.clone()).unwrap_or_default();
-            let mut kept = self.needs.kept.clone();
-            if hour < notes.kept_from {
-                kept.age = Some(Duration::ZERO);
-            }
+            let is_kept = |service: &str| hour >= notes.kept_from && self.needs.kept.keeps(hour, service, notes.now);
             let stored = stored.remove(&hour).unwrap_or_default();
-            lines.extend(compare(hour, sheets, stored, &most, &kept, notes.now));
+            lines.extend(compare(hour, sheets, stored, &most, is_kept, notes.now));
         }
         Ok(lines)
     }

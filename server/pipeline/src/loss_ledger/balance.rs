@@ -35,13 +35,14 @@ impl Kept {
     }
 }
 
-/// Compares an hour, by service. `most` is the largest number ever counted, by service.
+/// Compares an hour, by service. `most` is the largest number ever counted, by service. `is_kept` tells whether retention
+/// leaves the records of a service in this hour alone.
 pub(super) fn compare(
     hour: Hour,
     sheets: &[Sheet],
     stored: BTreeMap<String, u64>,
     most: &BTreeMap<String, u64>,
-    kept: &Kept,
+    is_kept: impl Fn(&str) -> bool,
     now: Nanos,
 ) -> Vec<Line> {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
@@ -62,7 +63,12 @@ pub(super) fn compare(
     if sheets.iter().any(|sheet| sheet.others.is_some()) {
         rows = BTreeMap::from([(ALL.to_owned(), rows.into_values().fold(Row::default(), Row::joined))]);
     }
-    rows.into_iter().map(|(service, row)| row.line(hour, service, kept, now)).collect()
+    rows.into_iter()
+        .map(|(service, row)| {
+            let is_kept = is_kept(&service);
+            row.line(hour, service, is_kept, now)
+        })
+        .collect()
 }
 
 #[derive(Debug, Default)]
@@ -93,12 +99,12 @@ impl Row {
         self
     }
 
-    fn line(self, hour: Hour, service: String, kept: &Kept, now: Nanos) -> Line {
+    fn line(self, hour: Hour, service: String, is_kept: bool, now: Nanos) -> Line {
         let Self { noted, unsettled, waits_here, stored, most } = self;
         // Records that the store must have, as far as was noted.
         let due = noted.accepted.saturating_sub(noted.deduplicated + noted.dead);
         let state = match () {
-            () if !kept.keeps(hour, &service, now) => State::Expired,
+            () if !is_kept => State::Expired,
             () if !unsettled => State::Settled,
             () if waits_here || noted.last > now.saturating_sub(IN_FLIGHT) => State::InFlight,
             () => State::Uncertain,
@@ -147,7 +153,8 @@ mod tests {
     }
 
     fn only(sheets: &[Sheet], stored: u64, most: u64, kept: &Kept, now: Nanos) -> Line {
-        let lines = compare(HOUR, sheets, numbers("a", stored), &numbers("a", most), kept, now);
+        let is_kept = |service: &str| kept.keeps(HOUR, service, now);
+        let lines = compare(HOUR, sheets, numbers("a", stored), &numbers("a", most), is_kept, now);
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines.into_iter().next().unwrap()
     }
@@ -211,7 +218,7 @@ mod tests {
         full.others = Some(entry(5, NOW - 10));
         let other = sheet("b", entry(1, NOW - 10), NOW);
         let stored = BTreeMap::from([("a".to_owned(), 10), ("b".to_owned(), 2), ("c".to_owned(), 3)]);
-        let lines = compare(HOUR, &[full, other], stored, &BTreeMap::new(), &Kept::default(), NOW);
+        let lines = compare(HOUR, &[full, other], stored, &BTreeMap::new(), |_| true, NOW);
         assert_eq!(lines.len(), 1);
         assert_eq!((lines[0].service.as_str(), lines[0].received, lines[0].missing), (ALL, 16, 1));
     }

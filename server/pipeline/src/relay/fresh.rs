@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The lane begins when the oldest record has waited this long, in nanoseconds.
-pub(super) const BEHIND: Nanos = 5 * 1_000_000_000;
+pub(super) const BEHIND: Nanos = 2 * 1_000_000_000;
 /// The old lane gets this many bytes for each byte of the fresh one.
 const OLD_SHARE: usize = 2;
 

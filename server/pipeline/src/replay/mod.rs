@@ -5,8 +5,9 @@
 //! A replay is a document. It names the range, the sink and the filter, and holds the progress. One node at a time runs
 //! it, under a lease of its own, and each write of the progress is fenced by the lease. Records of the store go in
 //! the order of positions, up to the newest position at the start of the replay. So the order is that of the first
-//! delivery. Records of the archive go in the order of times, and count. In both cases, one number is enough to resume. The progress moves only after the destination has acknowledged a batch, and the end of a
-//! batch is stored before it is sent: a repetition has the same records and the same id.
+//! delivery. Records of the archive go in the order of times, and are counted. In both cases, one number is enough to
+//! resume. The progress moves only after the destination has acknowledged a batch, and the end of a batch is stored
+//! before it is sent: a repetition has the same records and the same id.
 //!
 //! A replay has its own instance of the sink. It neither moves the cursor of the sink nor delays new records.
 //!
@@ -44,7 +45,10 @@ pub use self::{
     replays::{Replays, Request},
     restore::store_target,
 };
-use crate::{Result, follow::Sink};
+use crate::{
+    Result,
+    follow::{Address, Sink},
+};
 
 /// The maximum number of replays that are not finished.
 pub const UNFINISHED: usize = 4;
@@ -62,8 +66,8 @@ pub type Build = Arc<dyn Fn(&Replay) -> Result<Box<dyn Sink>> + Send + Sync>;
 pub struct Target {
     /// The name of the sink, or [`STORE`].
     pub name: String,
-    /// The destination without secrets. A replay ends if it changes under the same name.
-    pub target: String,
+    /// A replay ends if it changes under the same name.
+    pub target: Address,
     /// The filter of the sink, which a replay applies too.
     pub query: Query,
     pub build: Build,

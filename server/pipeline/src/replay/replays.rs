@@ -107,7 +107,7 @@ impl Replays {
             until: range.to,
             archived,
             sink,
-            target: target.target.clone(),
+            target: target.target.to_string(),
             query,
             state: ReplayState::Running,
             started: self.shared.clock.now(),

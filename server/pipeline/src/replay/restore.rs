@@ -60,7 +60,7 @@ pub fn store_target(store: Arc<dyn LogStore>, queue: Arc<dyn Queue>, holder: Str
     let way = Way { store, queue, leases, holder };
     Target {
         name: STORE.to_owned(),
-        target: STORE.to_owned(),
+        target: STORE.into(),
         query: Query::default(),
         build: Arc::new(move |replay: &Replay| {
             Ok(Box::new(Restorer {

@@ -95,7 +95,7 @@ fn batches(shared: &Shared, replay: &Replay, query: Query) -> Option<Batches> {
 /// `Invalid`: only another replay can help.
 fn prepare(progress: &Progress, target: &Target) -> Result<(Query, Opened)> {
     let replay = &progress.replay;
-    if replay.target != target.target {
+    if !target.target.is(&replay.target) {
         return Err(Error::invalid(format!(
             "the sink {} sends to {} now, and the replay was started for {}; start another one",
             target.name, target.target, replay.target

@@ -11,6 +11,7 @@ use super::{
     sink, sink_with,
 };
 use crate::{
+    Definition,
     examples::{full, outgoing, record},
     secrets::Credentials,
 };
@@ -108,6 +109,26 @@ async fn a_destination_that_is_down_or_slow_is_unavailable() {
         assert!(error.message.contains(part) && error.message.contains(&address.to_string()), "{error}");
         assert!(!error.message.contains("s3cret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_key_costs_no_record_and_a_corrected_file_counts() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "lb_old\n").unwrap();
+    let server = Server::start([answer(401, "unknown key"), answer(403, "may not write"), answer(204, "")]).await;
+    let url = format!("{}?key-file={}", server.url("/in"), file.path().display());
+    let mut sink = Definition::parse(&format!("h={url}")).unwrap().build("0000000a").unwrap();
+    let batch = outgoing([record("m")]);
+    for reason in ["unknown key", "may not write"] {
+        let error = sink.send(&batch).await.unwrap_err();
+        assert!(error.is_retryable() && error.message.contains(reason), "{error}");
+        assert!(!error.message.contains("lb_"), "{error}");
+    }
+    std::fs::write(file.path(), "lb_new\n").unwrap();
+    assert_eq!(sink.send(&batch).await.unwrap(), Sent::default());
+    let seen = server.seen().await;
+    let sent: Vec<_> = seen.iter().map(|seen| seen.header("authorization").unwrap()).collect();
+    assert_eq!(sent, ["Bearer lb_old", "Bearer lb_old", "Bearer lb_new"]);
 }
 
 #[tokio::test]

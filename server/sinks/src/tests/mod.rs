@@ -33,5 +33,5 @@ fn sink_with(scheme: &str, url: &str, credentials: Credentials) -> Box<dyn Sink>
         pause: Duration::from_millis(1),
     };
     let kind = kinds::find(scheme).unwrap();
-    (kind.build)(Destination { url, credentials, timing }, &mut parameters).unwrap()
+    (kind.build)(Destination { timing, ..Destination::new(url, credentials) }, &mut parameters).unwrap()
 }

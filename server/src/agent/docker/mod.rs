@@ -152,7 +152,8 @@ impl Docker {
         if records.is_empty() {
             return Ok(());
         }
-        let submission = Submission { batch_id: Some(*id), producer: "docker".into(), records };
+        let submission =
+            Submission { batch_id: Some(*id), producer: "docker".into(), records, ..Submission::default() };
         let accepted = self.ingest.deliver(submission).await?;
         self.status.delivered(accepted.accepted);
         if let Some(rejection) = accepted.rejected.first() {

@@ -11,7 +11,7 @@ use crate::agent::checkpoints::{Checkpoint, Sending};
 use crate::files::{Format, Lines, Place, Reader};
 
 /// The lines of one batch.
-const LINES: usize = 1000;
+const LINES: usize = 4000;
 /// How long a file must be missing until it is forgotten.
 const GONE: Duration = Duration::from_secs(60);
 

@@ -7,28 +7,26 @@
 mod followed;
 mod kubernetes;
 mod origins;
+mod submit;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use metrics::counter;
 use model::Text;
-use pipeline::{
-    Error, Result,
-    admit::{Ingest, Submission},
-};
+use pipeline::{Error, Result, admit::Ingest};
 use tokio::{task::spawn_blocking, time::sleep};
 
 use self::{
     followed::{Followed, Read},
     origins::Origins,
+    submit::Submitter,
 };
 use super::{
     checkpoints::{Checkpoint, Checkpoints},
@@ -42,11 +40,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const SEARCH: Duration = Duration::from_secs(1);
 /// The most files that are followed at once; each keeps one open.
 const FILES: usize = 1000;
-/// The bytes of all files that are on their way at once.
-const ROUND_BYTES: usize = 4 << 20;
-
-/// The attribute with the path of the file, as in OpenTelemetry.
-const PATH: &str = "log.file.path";
+/// The bytes of all files that are read at once. While they are on their way, as many are read.
+const READ_BYTES: usize = 4 << 20;
 
 /// What distinguishes one input from files from another.
 #[derive(Debug, Clone)]
@@ -73,14 +68,16 @@ impl Settings {
     }
 }
 
+/// The files that are followed. One that is being read is taken out meanwhile.
+type ByPath = BTreeMap<PathBuf, Followed>;
+
 /// All files that match.
 pub(super) struct Files {
-    settings: Settings,
-    ingest: Ingest,
+    settings: Arc<Settings>,
+    submitter: Submitter,
     status: Arc<Input>,
     checkpoints: Checkpoints<Place>,
-    /// By path. Taken out while it is read.
-    followed: BTreeMap<PathBuf, Followed>,
+    followed: ByPath,
     searched: Option<Instant>,
     /// More files match than are followed; logged once.
     is_too_many: bool,
@@ -93,8 +90,9 @@ impl Files {
     /// `Corrupt` if they are damaged, `Unavailable` if they cannot be read.
     pub(super) fn open(settings: Settings, checkpoints: PathBuf, ingest: Ingest, status: Arc<Input>) -> Result<Self> {
         let checkpoints = Checkpoints::open(checkpoints)?;
-        let followed = BTreeMap::new();
-        Ok(Self { settings, ingest, status, checkpoints, followed, searched: None, is_too_many: false })
+        let (settings, followed) = (Arc::new(settings), BTreeMap::new());
+        let submitter = Submitter::new(Arc::clone(&settings), ingest, Arc::clone(&status));
+        Ok(Self { settings, submitter, status, checkpoints, followed, searched: None, is_too_many: false })
     }
 
     /// Follows the files. Never ends without an error.
@@ -212,73 +210,57 @@ impl Files {
         is_copy
     }
 
-    /// Reads every file once; returns whether there was something.
+    /// Reads the files until none has more, or until new ones are to be looked for. Returns whether there was something.
     async fn round(&mut self) -> Result<bool> {
-        let mut any = false;
-        let paths: Vec<PathBuf> = self.followed.keys().cloned().collect();
-        let (mut reads, mut bytes) = (Vec::new(), 0);
-        for path in paths {
-            let is_ready = |followed: &Followed| self.settings.origins.is_ready(&path, followed.age());
-            if !self.followed.get(&path).is_some_and(is_ready) {
-                continue;
+        let Self { settings, submitter, checkpoints, followed, searched, .. } = self;
+        let searched = searched.unwrap_or_else(Instant::now);
+        let all = |followed: &ByPath| -> VecDeque<PathBuf> { followed.keys().cloned().collect() };
+        let mut due = all(followed);
+        let mut reads = read(followed, settings, searched, &mut due).await?;
+        let is_any = !reads.is_empty();
+        while !reads.is_empty() {
+            if due.is_empty() && searched.elapsed() < SEARCH {
+                due = all(followed);
             }
-            let Some(mut followed) = self.followed.remove(&path) else { continue };
-            let searched = self.searched.unwrap_or_else(Instant::now);
-            let read = spawn_blocking(move || {
-                let read = followed.read(searched);
-                (followed, read)
-            });
-            let (followed, read) = read.await.map_err(|error| Error::internal(error.to_string()))?;
-            self.followed.insert(path.clone(), followed);
-            let Some(read) = read else { continue };
-            any = true;
+            // The next lines are read while these become durable.
+            let next = read(followed, settings, searched, &mut due);
+            let (submitted, next) = tokio::join!(submitter.submit(reads, checkpoints), next);
+            submitted?;
+            reads = next?;
+        }
+        Ok(is_any)
+    }
+}
+
+/// Reads the next lines of each file that is due, once, until there are enough. The files that were read are not due any
+/// more. Empty if none has more lines.
+async fn read(
+    followed: &mut ByPath,
+    settings: &Settings,
+    searched: Instant,
+    due: &mut VecDeque<PathBuf>,
+) -> Result<Vec<(PathBuf, Read)>> {
+    let (mut reads, mut bytes) = (Vec::new(), 0);
+    while bytes < READ_BYTES
+        && let Some(path) = due.pop_front()
+    {
+        let is_ready = |followed: &Followed| settings.origins.is_ready(&path, followed.age());
+        if !followed.get(&path).is_some_and(is_ready) {
+            continue;
+        }
+        let Some(mut file) = followed.remove(&path) else { continue };
+        let read = spawn_blocking(move || {
+            let read = file.read(searched);
+            (file, read)
+        });
+        let (file, read) = read.await.map_err(|error| Error::internal(error.to_string()))?;
+        followed.insert(path.clone(), file);
+        if let Some(read) = read {
             bytes += read.text.len();
-            self.checkpoints.set(text(&path), read.sending.clone());
             reads.push((path, read));
-            if bytes >= ROUND_BYTES {
-                self.submit(std::mem::take(&mut reads)).await?;
-                bytes = 0;
-            }
         }
-        self.submit(reads).await?;
-        Ok(any)
     }
-
-    /// Makes what was read durable.
-    async fn submit(&mut self, reads: Vec<(PathBuf, Read)>) -> Result<()> {
-        if reads.is_empty() {
-            return Ok(());
-        }
-        self.checkpoints.store().await?;
-        let submissions = reads.iter().map(|(path, read)| self.deliver(path, read));
-        for delivered in futures::future::join_all(submissions).await {
-            delivered?;
-        }
-        for (path, read) in reads {
-            self.checkpoints.set(text(&path), read.after);
-        }
-        Ok(())
-    }
-
-    /// Hands the records to the queue, and waits until it has them.
-    async fn deliver(&self, path: &Path, read: &Read) -> Result<()> {
-        let Settings { name, format, node, origins, .. } = &self.settings;
-        let Some(origin) = origins.of(path, &read.text) else { return Ok(()) };
-        let (records, mut refused) = origin.with(PATH, text(path)).records(format, node, &read.text);
-        let mut reason = None;
-        if !records.is_empty() {
-            let submission = Submission { batch_id: Some(read.id), producer: (*name).into(), records };
-            let accepted = self.ingest.deliver(submission).await?;
-            self.status.delivered(accepted.accepted);
-            refused += accepted.rejected.len();
-            reason = accepted.rejected.into_iter().next().map(|rejection| rejection.reason);
-        }
-        if refused > 0 {
-            counter!("logboom_messages_refused_total", "door" => *name).increment(refused as u64);
-            tracing::warn!(file = %path.display(), refused, reason, "lines were refused");
-        }
-        Ok(())
-    }
+    Ok(reads)
 }
 
 /// The name of a file in the checkpoints. Only paths that are text are followed.

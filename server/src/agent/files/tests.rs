@@ -193,7 +193,7 @@ fn the_service_is_the_name_of_the_file() {
         assert_eq!(origins::named(Path::new(path)).service, service);
     }
     let records = |text: &str| {
-        Origin::new("shop").with(PATH, "/a/b").records(&Format::default(), &"host".into(), text.as_bytes())
+        Origin::new("shop").with(submit::PATH, "/a/b").records(&Format::default(), &"host".into(), text.as_bytes())
     };
     let (records, refused) = records("plain\n\n{\"message\":\"json\",\"service\":\"own\"}\n");
     let seen: Vec<_> = records.iter().map(|record| (record.service.as_str(), record.message.as_str())).collect();

@@ -124,8 +124,10 @@ impl Journal {
         self.checkpoints.store().await?;
         let records: Vec<_> = entries.iter().filter_map(|entry| entry::record(entry, &self.settings.node)).collect();
         if !records.is_empty() {
-            let accepted =
-                self.ingest.deliver(Submission { batch_id: id, producer: "journald".into(), records }).await?;
+            let accepted = self
+                .ingest
+                .deliver(Submission { batch_id: id, producer: "journald".into(), records, ..Submission::default() })
+                .await?;
             self.status.delivered(accepted.accepted);
             if let Some(rejection) = accepted.rejected.first() {
                 let refused = accepted.rejected.len();

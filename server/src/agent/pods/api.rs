@@ -73,6 +73,11 @@ impl<'a> Api<'a> {
         Ok(Self { client, access })
     }
 
+    /// The node of the pods; `None`: all nodes.
+    pub(super) fn node(&self) -> Option<&str> {
+        self.access.node.as_deref()
+    }
+
     /// A page of at most `limit` pods; `next` is the token of the page, empty for the first one. A server may ignore the
     /// limit.
     ///

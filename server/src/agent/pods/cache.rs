@@ -113,11 +113,15 @@ impl Pods {
         self.show(&inner);
     }
 
-    /// The API server answers. Logs a change of the state.
-    pub(super) fn is_up(&self) {
+    /// The API server answers, for the pods of `node` if it is named. Logs a change of the state.
+    pub(super) fn is_up(&self, node: Option<&str>) {
         let mut inner = self.inner.lock();
         if inner.state != State::Up {
-            tracing::info!(pods = inner.living(), "--kubernetes: the pods of the API server are known and watched");
+            let pods = inner.living();
+            tracing::info!(pods, "--kubernetes: the pods of the API server are known and watched");
+            if let (0, Some(node)) = (pods, node) {
+                tracing::warn!(node, "--kubernetes: the API server knows no pod on this node; check --kubernetes-node");
+            }
             inner.state = State::Up;
         }
         self.show(&inner);
@@ -230,14 +234,14 @@ mod tests {
         let state = || inputs.views().remove(0).metadata.map(|view| (view.state, view.error)).unwrap();
         let error = |kind| ApiError { kind, message: format!("{kind:?}") };
         assert!(pods.is_learning());
-        pods.is_up();
+        pods.is_up(None);
         pods.failed(&error(Kind::Gone));
         assert_eq!(state(), ("up".into(), None));
         pods.failed(&error(Kind::Forbidden));
         assert_eq!((state(), pods.is_learning()), (("failing".into(), Some("Forbidden".into())), false));
         pods.failed(&error(Kind::Unavailable));
         assert_eq!(state().1.as_deref(), Some("Unavailable"));
-        pods.is_up();
+        pods.is_up(None);
         assert_eq!((state(), pods.is_learning()), (("up".into(), None), true));
     }
 }

@@ -18,6 +18,8 @@ mod answers;
 mod api;
 mod cache;
 mod error;
+#[cfg(test)]
+mod panics;
 mod pod;
 mod watch;
 

@@ -69,7 +69,7 @@ async fn list(api: &Api<'_>, pods: &Pods) -> Result<String, ApiError> {
 /// Ends without an error when the server ends the watch, or the connection breaks.
 async fn watch(api: &Api<'_>, pods: &Pods, version: &mut String, backoff: &mut Backoff) -> Result<(), ApiError> {
     let mut events = std::pin::pin!(api.watch(version).await?);
-    pods.is_up();
+    pods.is_up(api.node());
     while let Some(event) = events.next().await {
         *version = match event? {
             Event::Seen(pod, version) => {

@@ -124,11 +124,7 @@ impl FromRequest<IngestState> for Payload {
         let (coding, announced) = match admitted.await {
             Ok(admitted) => admitted,
             Err(refused) => {
-                // An HTTP/1.1 client that is still sending would lose the response with the connection. A client with
-                // `Expect` or HTTP/2 receives the response at once.
-                if head.version <= Version::HTTP_11 && !head.headers.contains_key(header::EXPECT) {
-                    let _ = timeout(DISCARD, discard(&mut body)).await;
-                }
+                drain(head.version, &head.headers, &mut body).await;
                 return Err(refused);
             }
         };
@@ -173,6 +169,14 @@ async fn read(body: &mut Body, room: &mut Room, announced: Option<usize>) -> Res
             bytes.reserve(capacity - bytes.len());
         }
         bytes.extend_from_slice(&piece);
+    }
+}
+
+/// Reads the rest of a refused body for a second at most. An HTTP/1.1 client that is still sending would lose the
+/// response with the connection. A client with `Expect` or HTTP/2 receives the response at once.
+pub(crate) async fn drain(version: Version, headers: &HeaderMap, body: &mut Body) {
+    if version <= Version::HTTP_11 && !headers.contains_key(header::EXPECT) {
+        let _ = timeout(DISCARD, discard(body)).await;
     }
 }
 

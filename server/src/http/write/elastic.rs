@@ -4,13 +4,13 @@
 //! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so [`handshake`]
 //! recognises clients by their headers.
 
+use access::{Need, Principal};
 use axum::{
-    Json, Router,
+    Extension, Json,
     extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, map_response},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
 };
 use doors::elastic::{self, Action, Kind};
 use pipeline::Error;
@@ -23,45 +23,54 @@ use super::{
     bulk_answer::{BulkAnswer, Created, Filter},
     problem, store,
 };
+use crate::gate::Routes;
 
+/// What calls that store documents need, and those that prepare for it: a client with a wrong key is to learn it first.
+const DOOR: Need = Need::Write("elastic");
 /// The reported version: the first that matches these responses.
 const VERSION: &str = "8.17.0";
 
-pub(super) fn routes() -> Router<IngestState> {
-    let below = with_product_header(calls().route("/", any(cluster_info)));
+pub(super) fn routes() -> Routes<IngestState> {
+    let below = with_product_header(calls().any("/", Need::Nothing, cluster_info));
     // Clients may append a slash to a configured path.
-    let slash = with_product_header(Router::new().route("/elasticsearch/", any(cluster_info)));
+    let slash = with_product_header(Routes::new().any("/elasticsearch/", Need::Nothing, cluster_info));
     with_product_header(calls()).nest("/elasticsearch", below).merge(slash)
 }
 
-fn calls() -> Router<IngestState> {
-    let documents = Router::new()
-        .route("/_bulk", post(bulk).put(bulk))
-        .route("/{index}/_bulk", post(bulk_into).put(bulk_into))
-        .route("/{index}/_doc", post(document))
-        .route("/{index}/_doc/{id}", post(document_with_id).put(document_with_id))
-        .route("/{index}/_create/{id}", post(document_with_id).put(document_with_id));
-    let questions = Router::new()
-        .route("/_license", get(license))
-        .route("/_xpack", get(xpack))
-        .route("/_cluster/health", get(health))
-        // Acknowledged documents are already searchable.
-        .route("/_refresh", get(refreshed).post(refreshed))
-        .route("/{index}/_refresh", get(refreshed).post(refreshed))
-        .route("/_flush", get(refreshed).post(refreshed))
-        .route("/{index}/_flush", get(refreshed).post(refreshed));
+fn calls() -> Routes<IngestState> {
+    let documents = Routes::new()
+        .post("/_bulk", DOOR, bulk)
+        .put("/_bulk", DOOR, bulk)
+        .post("/{index}/_bulk", DOOR, bulk_into)
+        .put("/{index}/_bulk", DOOR, bulk_into)
+        .post("/{index}/_doc", DOOR, document)
+        .post("/{index}/_doc/{id}", DOOR, document_with_id)
+        .put("/{index}/_doc/{id}", DOOR, document_with_id)
+        .post("/{index}/_create/{id}", DOOR, document_with_id)
+        .put("/{index}/_create/{id}", DOOR, document_with_id);
+    // They tell nothing but versions.
+    let questions = Routes::new().get("/_license", Need::Nothing, license).get("/_xpack", Need::Nothing, xpack).get(
+        "/_cluster/health",
+        Need::Nothing,
+        health,
+    );
+    // Acknowledged documents are already searchable.
+    let questions = ["/_refresh", "/{index}/_refresh", "/_flush", "/{index}/_flush"]
+        .into_iter()
+        .fold(questions, |routes, path| routes.get(path, DOOR, refreshed).post(path, DOOR, refreshed));
     // Templates, policies and pipelines configure indexing. Every field is indexed here, so they always exist and may
     // be replaced.
     ["/_index_template", "/_template", "/_component_template", "/_ilm/policy", "/_ingest/pipeline", "/_data_stream"]
         .into_iter()
-        .fold(documents.merge(questions), |router, path| {
-            router.route(&format!("{path}/{{name}}"), get(exists).head(exists).put(acknowledged))
+        .fold(documents.merge(questions), |routes, path| {
+            let path = format!("{path}/{{name}}");
+            routes.get(&path, DOOR, exists).put(&path, DOOR, acknowledged)
         })
 }
 
 /// Adds the product header, which official clients require.
-fn with_product_header(router: Router<IngestState>) -> Router<IngestState> {
-    router.layer(map_response(async |response: Response| add_product_header(response)))
+fn with_product_header(routes: Routes<IngestState>) -> Routes<IngestState> {
+    routes.layer(map_response(async |response: Response| add_product_header(response)))
 }
 
 fn add_product_header(mut response: Response) -> Response {
@@ -78,7 +87,8 @@ pub(crate) async fn handshake(request: Request, next: Next) -> Response {
     add_product_header(cluster_info(request.headers().clone()).await)
 }
 
-fn is_client(headers: &HeaderMap) -> bool {
+/// Whether a client of Elasticsearch calls, and not a browser.
+pub(crate) fn is_client(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let agent = text(header::USER_AGENT).to_ascii_lowercase();
     let is_known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
@@ -130,6 +140,16 @@ fn refused(error: &Error, headers: &HeaderMap) -> Response {
     let mut response = Answer::error(status, kind, &error.message).into_response_for(headers);
     problem::retry_after(&mut response, error);
     response
+}
+
+/// A call that may not be made, in the format of Elasticsearch.
+pub(crate) fn refusal(status: StatusCode, reason: &str, headers: &HeaderMap) -> Response {
+    let kind = match status {
+        StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable_exception",
+        _ => "security_exception",
+    };
+    add_product_header(Answer::error(status, kind, reason).into_response_for(headers))
 }
 
 /// The response to a body that was not read.
@@ -193,15 +213,17 @@ async fn acknowledged(headers: HeaderMap) -> Response {
 
 async fn bulk(
     state: State<IngestState>,
+    principal: Extension<Principal>,
     filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    bulk_into(state, Path(String::new()), filter, headers, body).await
+    bulk_into(state, principal, Path(String::new()), filter, headers, body).await
 }
 
 async fn bulk_into(
     State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
     Path(index): Path<String>,
     filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
@@ -215,7 +237,7 @@ async fn bulk_into(
     let stored = async {
         let elastic::Bulk { decoded, actions } = elastic::decode(&body, &index)?;
         drop(body);
-        Ok((store(&state, &headers, "elastic", decoded).await?, actions))
+        Ok((store(&state, &principal, &headers, "elastic", decoded).await?, actions))
     };
     match stored.await {
         Ok((outcome, actions)) => {
@@ -228,24 +250,29 @@ async fn bulk_into(
 
 async fn document(
     state: State<IngestState>,
+    principal: Extension<Principal>,
     Path(index): Path<String>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    store_document(state, Action { kind: Kind::Index, index: index.into(), id: None }, headers, body).await
+    let action = Action { kind: Kind::Index, index: index.into(), id: None };
+    store_document(state, principal, action, headers, body).await
 }
 
 async fn document_with_id(
     state: State<IngestState>,
+    principal: Extension<Principal>,
     Path((index, id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    store_document(state, Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) }, headers, body).await
+    let action = Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) };
+    store_document(state, principal, action, headers, body).await
 }
 
 async fn store_document(
     State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
     action: Action,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
@@ -257,7 +284,7 @@ async fn store_document(
     let stored = async {
         let decoded = elastic::decode_one(&body, &action.index)?;
         drop(body);
-        store(&state, &headers, "elastic", decoded).await
+        store(&state, &principal, &headers, "elastic", decoded).await
     };
     match stored.await {
         Ok(outcome) => match outcome.rejected.first() {

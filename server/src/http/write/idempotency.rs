@@ -67,7 +67,14 @@ const NAMES: usize = 64;
 
 /// Derives the batch id from the key, which may be any text, and the sender: the services of its records, their nodes
 /// if they have no service, or else `sender`. So two services that number their requests from 1 do not collide.
-pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord]) -> Result<Option<BatchId>, Error> {
+/// `owner` is the key of access or the certificate of the caller, if it has one: no caller can take up the ids of
+/// another.
+pub(super) fn batch_id(
+    headers: &HeaderMap,
+    owner: Option<&str>,
+    sender: &str,
+    records: &[RawRecord],
+) -> Result<Option<BatchId>, Error> {
     let Some(key) = headers.get(KEY) else { return Ok(None) };
     if key.is_empty() || key.len() > limits::NAME_BYTES {
         return Err(Error::invalid(format!(
@@ -83,6 +90,11 @@ pub(super) fn batch_id(headers: &HeaderMap, sender: &str, records: &[RawRecord])
         digest.update(part);
     };
     add(key.as_bytes());
+    if let Some(owner) = owner {
+        // The ids of callers without a key stay what they were.
+        add(b"owner");
+        add(owner.as_bytes());
+    }
     // Each name once: a batch has few services, and hashing one for every record costs more than comparing it.
     let (mut last, mut names) = ("", Vec::new());
     for record in records {
@@ -108,6 +120,10 @@ mod tests {
     use super::*;
 
     fn id(key: &str, sender: &str, names: &[(&str, &str)]) -> BatchId {
+        id_of(None, key, sender, names)
+    }
+
+    fn id_of(owner: Option<&str>, key: &str, sender: &str, names: &[(&str, &str)]) -> BatchId {
         let headers = HeaderMap::from_iter([(KEY, HeaderValue::from_str(key).unwrap())]);
         let record = |(service, node): &(&str, &str)| RawRecord {
             service: (*service).into(),
@@ -115,7 +131,7 @@ mod tests {
             ..RawRecord::default()
         };
         let records: Vec<_> = names.iter().map(record).collect();
-        batch_id(&headers, sender, &records).unwrap().unwrap()
+        batch_id(&headers, owner, sender, &records).unwrap().unwrap()
     }
 
     #[test]
@@ -132,6 +148,8 @@ mod tests {
             id("1", "http curl", &[("", "")]),
             id("1", "http other", &[("", "")]),
             id("1s", "hop", &[("", "")]),
+            id_of(Some("key lb_aaaaaaaa"), "1", "http curl", &[("shop", "")]),
+            id_of(Some("key lb_bbbbbbbb"), "1", "http curl", &[("shop", "")]),
         ];
         let all: std::collections::BTreeSet<_> = others.iter().chain([&first]).map(|id| id.0).collect();
         assert_eq!(all.len(), others.len() + 1);

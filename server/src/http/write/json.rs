@@ -1,12 +1,12 @@
 //! JSON doors: `POST /api/v1/push` takes lines, an array or an object; `POST /put` the same with the response format
 //! of source S3.
 
+use access::{Need, Principal};
 use axum::{
-    Json, Router,
+    Extension, Json,
     extract::{Query as Parameters, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::post,
 };
 use doors::{
     Decoded, json,
@@ -17,18 +17,19 @@ use pipeline::{Error, normalise::Rejection};
 use serde::Serialize;
 
 use super::{IngestState, Outcome, Payload, problem::Problem, store};
+use crate::gate::Routes;
 
 /// The maximum number of rejections listed in a response; further ones are only counted.
 const LISTED_REJECTIONS: usize = 100;
 /// The maximum number of records shown by a dry run.
 const SHOWN_RECORDS: usize = 100;
 
-pub(super) fn routes() -> Router<IngestState> {
-    Router::new().route("/api/v1/push", post(push))
+pub(super) fn routes() -> Routes<IngestState> {
+    Routes::new().post("/api/v1/push", Need::Write("json"), push)
 }
 
-pub(super) fn put() -> Router<IngestState> {
-    Router::new().route("/put", post(put_record))
+pub(super) fn put() -> Routes<IngestState> {
+    Routes::new().post("/put", Need::Write("put"), put_record)
 }
 
 #[derive(Serialize)]
@@ -50,6 +51,7 @@ struct RejectionView {
 
 async fn push(
     State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     Payload(body): Payload,
@@ -61,7 +63,7 @@ async fn push(
     if debug {
         return Ok(Json(dry_run(&state, decoded)).into_response());
     }
-    let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&state, &principal, &headers, "http", decoded).await?;
     let status = if accepted == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let (count, rejections) = (rejected.len(), rejection_views(rejected));
     Ok((status, Json(Answer { accepted, rejected: count, rejections, duplicate: repeated })).into_response())
@@ -79,12 +81,13 @@ struct PutAnswer {
 
 async fn put_record(
     State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
     let decoded = json::decode(&body, &Mapping::usual())?;
     drop(body);
-    let Outcome { accepted, rejected, repeated } = store(&state, &headers, "http put", decoded).await?;
+    let Outcome { accepted, rejected, repeated } = store(&state, &principal, &headers, "http put", decoded).await?;
     let refused = accepted == 0 && !rejected.is_empty();
     let (status, result) = if refused { (StatusCode::BAD_REQUEST, "error") } else { (StatusCode::OK, "ok") };
     Ok((status, Json(PutAnswer { result, rejections: rejection_views(rejected), duplicate: repeated })).into_response())

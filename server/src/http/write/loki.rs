@@ -1,19 +1,20 @@
 //! `POST /loki/api/v1/push`: the Loki door.
 
+use access::{Need, Principal};
 use axum::{
-    Router,
+    Extension,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     middleware::map_request,
     response::{IntoResponse as _, Response},
-    routing::post,
 };
 use doors::loki;
 
 use super::{IngestState, Payload, problem, problem::Problem, store};
+use crate::gate::Routes;
 
-pub(super) fn routes() -> Router<IngestState> {
-    Router::new().route("/loki/api/v1/push", post(push_streams)).layer(map_request(snappy_is_known))
+pub(super) fn routes() -> Routes<IngestState> {
+    Routes::new().post("/loki/api/v1/push", Need::Write("loki"), push_streams).layer(map_request(snappy_is_known))
 }
 
 /// Protobuf bodies are always compressed with Snappy; only some clients declare it.
@@ -26,6 +27,7 @@ async fn snappy_is_known(mut request: Request) -> Request {
 
 async fn push_streams(
     State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
@@ -36,7 +38,7 @@ async fn push_streams(
     let decoded = if json { loki::decode_json(&body)? } else { loki::decode_protobuf(&body)? };
     drop(body);
     let all = decoded.records.len() + decoded.rejections.len();
-    let outcome = store(&state, &headers, "loki", decoded).await?;
+    let outcome = store(&state, &principal, &headers, "loki", decoded).await?;
     // Like Loki: valid lines are stored, and a resend of all lines gets the same response.
     Ok(match outcome.summary() {
         None => StatusCode::NO_CONTENT.into_response(),

@@ -12,10 +12,8 @@ mod otlp;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    http::{HeaderMap, header},
-};
+use access::{Principal, PrincipalKind};
+use axum::http::{HeaderMap, header};
 use doors::Decoded;
 use model::Text;
 use pipeline::{
@@ -24,11 +22,14 @@ use pipeline::{
     normalise::{RawRecord, Rejection},
 };
 
+pub(crate) use body::drain;
 use body::{Payload, Refused};
-pub(crate) use elastic::handshake;
+pub(crate) use elastic::{handshake, is_client, refusal as elastic_refusal};
 use idempotency::Repetitions;
+pub(crate) use otlp::refusal as otlp_refusal;
 
 use super::problem;
+use crate::gate::Routes;
 
 /// The state of calls that store records.
 #[derive(Clone)]
@@ -39,25 +40,25 @@ pub(crate) struct IngestState {
 }
 
 /// The doors of the main port.
-pub(super) fn routes() -> Router<IngestState> {
+pub(super) fn routes() -> Routes<IngestState> {
     with_repetition_marks(
-        Router::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()),
+        Routes::new().merge(json::routes()).merge(otlp::routes()).merge(loki::routes()).merge(elastic::routes()),
     )
 }
 
 /// The door of source S3.
-pub(super) fn put() -> Router<IngestState> {
+pub(super) fn put() -> Routes<IngestState> {
     with_repetition_marks(json::put())
 }
 
 /// The routes of the OpenTelemetry port for HTTP.
-pub(super) fn otlp_alone() -> Router<IngestState> {
+pub(super) fn otlp_alone() -> Routes<IngestState> {
     with_repetition_marks(otlp::routes())
 }
 
 /// Marks responses to repeated requests.
-fn with_repetition_marks(router: Router<IngestState>) -> Router<IngestState> {
-    router.layer(axum::middleware::from_fn(idempotency::mark_repetition))
+fn with_repetition_marks(routes: Routes<IngestState>) -> Routes<IngestState> {
+    routes.layer(axum::middleware::from_fn(idempotency::mark_repetition))
 }
 
 /// The result of storing the records of a request.
@@ -80,16 +81,17 @@ impl Outcome {
     }
 }
 
-/// Stores decoded records.
+/// Stores decoded records of a caller.
 async fn store(
     state: &IngestState,
+    principal: &Principal,
     headers: &HeaderMap,
     door: &'static str,
     decoded: Decoded,
 ) -> Result<Outcome, Error> {
     let Decoded { records, places, rejections } = decoded;
     state.ingest.undecoded(rejections.len());
-    let mut outcome = push(state, headers, door, records).await?;
+    let mut outcome = push(state, principal, headers, door, records).await?;
     // Converts the pipeline's indexes to places in the body.
     for rejection in &mut outcome.rejected {
         rejection.index = places.get(rejection.index).copied().unwrap_or(rejection.index);
@@ -102,6 +104,7 @@ async fn store(
 /// Stores records whose indexes are the places in the body.
 async fn push(
     state: &IngestState,
+    principal: &Principal,
     headers: &HeaderMap,
     door: &'static str,
     records: Vec<RawRecord>,
@@ -111,8 +114,10 @@ async fn push(
         return Ok(Outcome::default());
     }
     let producer = producer(headers, door);
-    let batch_id = idempotency::batch_id(headers, &producer, &records)?;
-    let accepted = state.ingest.push(Submission { batch_id, producer, records }).await?;
+    let owner = matches!(principal.kind(), PrincipalKind::Key | PrincipalKind::Certificate).then(|| principal.name());
+    let batch_id = idempotency::batch_id(headers, owner, &producer, &records)?;
+    let sender = principal.sender().clone();
+    let accepted = state.ingest.push(Submission { batch_id, producer, records, sender }).await?;
     let durable = batch_id.filter(|_| accepted.accepted > 0);
     let repeated = durable.is_some_and(|id| state.repetitions.acknowledged(id));
     Ok(Outcome { accepted: accepted.accepted, rejected: accepted.rejected, repeated })

@@ -1,12 +1,12 @@
 //! `POST /v1/logs`: OTLP over HTTP, in protobuf and in JSON.
 
+use access::{Need, Principal};
 use axum::{
-    Router,
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
-    routing::{any, post},
 };
 use doors::{Decoded, otlp};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
@@ -15,13 +15,17 @@ use prost::Message;
 use tonic_types::pb;
 
 use super::{IngestState, Payload, Refused, body::Content, problem, store};
-use crate::grpc;
+use crate::{gate::Routes, grpc};
 
-pub(super) fn routes() -> Router<IngestState> {
-    Router::new()
-        .route("/v1/logs", post(export))
-        .route("/v1/traces", any(|| async { other_signal("traces") }))
-        .route("/v1/metrics", any(|| async { other_signal("metrics") }))
+/// The name of the door in the terms of a key.
+const DOOR: Need = Need::Write("otlp");
+
+pub(super) fn routes() -> Routes<IngestState> {
+    Routes::new().post("/v1/logs", DOOR, export).any("/v1/traces", DOOR, || async { other_signal("traces") }).any(
+        "/v1/metrics",
+        DOOR,
+        || async { other_signal("metrics") },
+    )
 }
 
 fn other_signal(signal: &str) -> Response {
@@ -29,13 +33,26 @@ fn other_signal(signal: &str) -> Response {
     problem::document(StatusCode::NOT_FOUND, &detail)
 }
 
-async fn export(State(state): State<IngestState>, headers: HeaderMap, body: Result<Payload, Refused>) -> Response {
+/// The answer to a call that may not go on.
+pub(crate) fn refusal(status: StatusCode, code: tonic::Code, detail: &str, headers: &HeaderMap) -> Response {
+    match Encoding::of(headers) {
+        Some(encoding) => encoding.status(status, code, detail.to_owned()),
+        None => problem::document(status, detail),
+    }
+}
+
+async fn export(
+    State(state): State<IngestState>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
     let Some(encoding) = Encoding::of(&headers) else {
         let detail = "the content type must be application/x-protobuf or application/json";
         return problem::document(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     };
     match body {
-        Ok(Payload(body)) => match receive(&state, &headers, encoding, body).await {
+        Ok(Payload(body)) => match receive(&state, &principal, &headers, encoding, body).await {
             Ok(answer) => encoding.response(StatusCode::OK, &answer),
             Err(error) => encoding.error(&error),
         },
@@ -46,6 +63,7 @@ async fn export(State(state): State<IngestState>, headers: HeaderMap, body: Resu
 
 async fn receive(
     state: &IngestState,
+    principal: &Principal,
     headers: &HeaderMap,
     encoding: Encoding,
     body: Content,
@@ -55,7 +73,7 @@ async fn receive(
         Encoding::Json => otlp::decode_json(&body)?,
     };
     drop(body);
-    let outcome = store(state, headers, "otlp http", decoded).await?;
+    let outcome = store(state, principal, headers, "otlp http", decoded).await?;
     Ok(grpc::partial_success(outcome.rejected.len(), outcome.summary()))
 }
 
@@ -114,5 +132,30 @@ impl Encoding {
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_a_status_in_the_encoding_of_the_call() {
+        let refused = async |kind: &'static str| {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            let answer = refusal(StatusCode::FORBIDDEN, tonic::Code::PermissionDenied, "no", &headers);
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+            let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+            (kind, to_bytes(answer.into_body(), 1 << 10).await.unwrap())
+        };
+        let (kind, body) = refused("application/x-protobuf").await;
+        let status = pb::Status::decode(body).unwrap();
+        assert_eq!((kind.as_str(), status.code, status.message.as_str()), ("application/x-protobuf", 7, "no"));
+        let (kind, body) = refused("application/json; charset=utf-8").await;
+        let status: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((kind.as_str(), status), ("application/json", serde_json::json!({ "code": 7, "message": "no" })));
+        assert_eq!(refused("text/plain").await.0, "application/problem+json");
     }
 }

@@ -4,18 +4,20 @@ use std::{net::SocketAddr, time::Instant};
 
 use clap::Args;
 use doors::{
+    fluent::Challenge,
     gelf::{Chunks, Stream},
     stream::{Frame, Protocol},
 };
 
-use super::{DatagramReader, Decoding, StreamDoor};
+use super::{DatagramReader, Decoding, StreamAddress, StreamDoor};
 
 /// The door for GELF.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Gelf {
-    /// GELF over TCP and UDP on the same port, for Docker's gelf driver and others.
+    /// GELF over TCP and UDP on the same port, for Docker's gelf driver and others. An address that begins with tls://
+    /// is encrypted, and has no UDP.
     #[arg(long, env = "LOGBOOM_GELF_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    gelf_listen: Vec<SocketAddr>,
+    gelf_listen: Vec<StreamAddress>,
 }
 
 impl StreamDoor for Gelf {
@@ -23,11 +25,11 @@ impl StreamDoor for Gelf {
         "gelf"
     }
 
-    fn addresses(&self) -> &[SocketAddr] {
+    fn addresses(&self) -> &[StreamAddress] {
         &self.gelf_listen
     }
 
-    fn protocol(&self, _decoding: Decoding, _peer: SocketAddr) -> Box<dyn Protocol> {
+    fn protocol(&self, _decoding: Decoding, _peer: SocketAddr, _challenge: Option<Challenge>) -> Box<dyn Protocol> {
         Box::new(Stream::default())
     }
 

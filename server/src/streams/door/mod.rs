@@ -9,13 +9,17 @@ mod gelf;
 mod syslog;
 mod tcp;
 
-use std::{fmt::Debug, net::SocketAddr, sync::Arc, time::Instant};
+use std::{fmt::Debug, net::SocketAddr, path::Path, sync::Arc, time::Instant};
 
 use chrono::FixedOffset;
 use clap::Args;
-use doors::stream::{Frame, Protocol};
+use doors::{
+    fluent::Challenge,
+    stream::{Frame, Protocol},
+};
 
 use self::{fluent::Fluent, gelf::Gelf, syslog::Syslog, tcp::Tcp};
+use crate::streams::address::StreamAddress;
 
 /// How all doors decode messages.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +36,16 @@ pub(crate) trait StreamDoor: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Its listen addresses; without one it is off.
-    fn addresses(&self) -> &[SocketAddr];
+    fn addresses(&self) -> &[StreamAddress];
 
-    /// Creates the protocol of a new connection, which finds the ends of messages and decodes them to records.
-    fn protocol(&self, decoding: Decoding, peer: SocketAddr) -> Box<dyn Protocol>;
+    /// The file with the secret that clients have to prove, if the protocol can do that.
+    fn secret_file(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Creates the protocol of a new connection, which finds the ends of messages and decodes them to records. There is a
+    /// challenge if the door has a secret.
+    fn protocol(&self, decoding: Decoding, peer: SocketAddr, challenge: Option<Challenge>) -> Box<dyn Protocol>;
 
     /// Creates the reader of its datagrams; `None` for TCP only.
     fn datagrams(&self, _decoding: Decoding) -> Option<Box<dyn DatagramReader>> {
@@ -77,7 +87,18 @@ stream_doors! {
 impl StreamDoors {
     /// The listen addresses of all doors.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.all().iter().flat_map(|door| door.addresses().to_vec()).collect()
+        self.all().iter().flat_map(|door| door.addresses().to_vec()).map(|listening| listening.address).collect()
+    }
+
+    /// The first address for JSON over TCP without TLS, which a distributor can announce.
+    pub(crate) fn plain_tcp(&self) -> Option<SocketAddr> {
+        self.tcp.addresses().iter().find(|listening| !listening.tls).map(|listening| listening.address)
+    }
+
+    /// The first address with TLS, and its door.
+    pub(crate) fn secure_address(&self) -> Option<(&'static str, StreamAddress)> {
+        let all = self.all();
+        all.iter().find_map(|door| Some((door.name(), *door.addresses().iter().find(|listening| listening.tls)?)))
     }
 }
 
@@ -105,9 +126,13 @@ mod tests {
 
     #[test]
     fn a_door_listens_where_its_option_says() {
-        let doors = Options::parse_from(["logboom", "--gelf-listen", "127.0.0.1:1,127.0.0.1:2"]).doors;
+        let doors = Options::parse_from(["logboom", "--gelf-listen", "127.0.0.1:1,tls://127.0.0.1:2"]).doors;
         let gelf = doors.all().into_iter().find(|door| door.name() == "gelf").unwrap();
-        assert_eq!(gelf.addresses(), ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()]);
-        assert_eq!(doors.addresses(), gelf.addresses());
+        let secure: StreamAddress = "tls://127.0.0.1:2".parse().unwrap();
+        assert_eq!(gelf.addresses(), ["127.0.0.1:1".parse().unwrap(), secure]);
+        let plain = ["127.0.0.1:1", "127.0.0.1:2"].map(|address| address.parse::<SocketAddr>().unwrap());
+        assert_eq!(doors.addresses(), plain);
+        assert_eq!(doors.secure_address(), Some(("gelf", secure)));
+        assert_eq!(Options::parse_from(["logboom", "--tcp-listen", "127.0.0.1:1"]).doors.secure_address(), None);
     }
 }

@@ -5,19 +5,21 @@ use std::{net::SocketAddr, time::Instant};
 use chrono::FixedOffset;
 use clap::Args;
 use doors::{
+    fluent::Challenge,
     stream::{Frame, Protocol},
     syslog::{Reader, Stream},
 };
 use pipeline::clock::Clock;
 
-use super::{DatagramReader, Decoding, StreamDoor};
+use super::{DatagramReader, Decoding, StreamAddress, StreamDoor};
 
 /// The door for syslog.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Syslog {
-    /// Syslog, RFC 5424 and 3164, over TCP and UDP on the same port.
+    /// Syslog, RFC 5424 and 3164, over TCP and UDP on the same port. An address that begins with tls:// is encrypted
+    /// (RFC 5425), and has no UDP.
     #[arg(long, env = "LOGBOOM_SYSLOG_LISTEN", value_name = "ADDR", value_delimiter = ',')]
-    syslog_listen: Vec<SocketAddr>,
+    syslog_listen: Vec<StreamAddress>,
 }
 
 impl StreamDoor for Syslog {
@@ -25,11 +27,11 @@ impl StreamDoor for Syslog {
         "syslog"
     }
 
-    fn addresses(&self) -> &[SocketAddr] {
+    fn addresses(&self) -> &[StreamAddress] {
         &self.syslog_listen
     }
 
-    fn protocol(&self, decoding: Decoding, _peer: SocketAddr) -> Box<dyn Protocol> {
+    fn protocol(&self, decoding: Decoding, _peer: SocketAddr, _challenge: Option<Challenge>) -> Box<dyn Protocol> {
         Box::new(Stream::new(reader(decoding.assume_timezone)))
     }
 

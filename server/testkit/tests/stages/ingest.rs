@@ -21,7 +21,7 @@ fn queues() -> (Arc<MemoryQueue>, Arc<FaultyQueue>) {
 
 fn submission(records: usize) -> Submission {
     let records = (0..records).map(|number| raw(format!("record {number}"))).collect();
-    Submission { batch_id: None, producer: "test".into(), records }
+    Submission { producer: "test".into(), records, ..Submission::default() }
 }
 
 /// The content of the queue.

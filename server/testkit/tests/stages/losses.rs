@@ -54,7 +54,7 @@ impl Process {
     }
 
     async fn push(&self, batch_id: Option<BatchId>, records: Vec<RawRecord>) {
-        let submission = Submission { batch_id, producer: "test".into(), records };
+        let submission = Submission { batch_id, producer: "test".into(), records, ..Submission::default() };
         self.ingest.push(submission).await.unwrap();
     }
 
@@ -151,7 +151,7 @@ async fn a_batch_that_the_queue_loses_is_missing() {
     let ledger = loss_ledger(queue.clone());
     let options = IngestOptions { loss_ledger: Some(ledger.clone()), ..IngestOptions::default() };
     let ingest = Ingest::start(queue.clone(), options);
-    let submission = Submission { batch_id: None, producer: "test".into(), records: of("a", 3) };
+    let submission = Submission { producer: "test".into(), records: of("a", 3), ..Submission::default() };
     ingest.push(submission).await.unwrap();
     let auditor = auditor(ledger, &store);
     let before = totals(&lines(&auditor).await, "a");

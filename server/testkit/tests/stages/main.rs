@@ -11,6 +11,7 @@ mod ingest;
 mod lease;
 mod live;
 mod losses;
+mod redaction;
 mod supervision;
 mod whole;
 

@@ -23,7 +23,7 @@ use super::{loss_ledger, raw, soon, until};
 const STAGES: [&str; 4] = ["enqueue", "enqueue-streams", "consume", "live"];
 
 fn submission(message: &str) -> Submission {
-    Submission { batch_id: None, producer: "test".into(), records: vec![raw(message)] }
+    Submission { producer: "test".into(), records: vec![raw(message)], ..Submission::default() }
 }
 
 /// The number of restarts per task.

@@ -61,8 +61,12 @@ async fn nothing_acknowledged_is_lost_or_doubled_while_queue_and_store_fail() {
                     batch_id[..2].copy_from_slice(&[client, number]);
                     loop {
                         let records = ids.iter().map(raw).collect();
-                        let submission =
-                            Submission { batch_id: Some(BatchId(batch_id)), producer: "client".into(), records };
+                        let submission = Submission {
+                            batch_id: Some(BatchId(batch_id)),
+                            producer: "client".into(),
+                            records,
+                            ..Submission::default()
+                        };
                         match ingest.push(submission).await {
                             Ok(_) => break,
                             Err(error) => assert!(error.is_retryable(), "{error}"),

@@ -32,11 +32,13 @@ pub(super) struct Found {
     /// Indexes into `candidates` by key, the worst on top.
     heap: BinaryHeap<(Key, usize)>,
     candidates: Vec<Option<Candidate>>,
+    /// The weights of the candidates, in bytes; empty without a limit of bytes.
+    weights: Vec<usize>,
 }
 
 impl Found {
     pub(super) fn new(limit: ReadLimit) -> Self {
-        Self { limit, bytes: 0, bar: None, heap: BinaryHeap::new(), candidates: Vec::new() }
+        Self { limit, bytes: 0, bar: None, heap: BinaryHeap::new(), candidates: Vec::new(), weights: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,15 +81,20 @@ impl Found {
     }
 
     pub(super) fn add(&mut self, key: Key, candidate: Candidate) {
-        if self.counts_bytes() {
-            self.bytes += candidate.weight();
-        }
         let place = if self.heap.len() < self.limit.records {
             self.candidates.push(None);
             self.candidates.len() - 1
         } else {
             self.pop().unwrap_or(0)
         };
+        if self.counts_bytes() {
+            let weight = candidate.weight();
+            self.bytes += weight;
+            self.weights.resize(self.candidates.len(), 0);
+            if let Some(slot) = self.weights.get_mut(place) {
+                *slot = weight;
+            }
+        }
         if let Some(slot) = self.candidates.get_mut(place) {
             *slot = Some(candidate);
             self.heap.push((key, place));
@@ -119,7 +126,7 @@ impl Found {
     }
 
     fn weight(&self, place: usize) -> usize {
-        self.candidates.get(place).and_then(Option::as_ref).map_or(0, Candidate::weight)
+        self.weights.get(place).copied().unwrap_or_default()
     }
 
     /// Drops records at or after this bound.

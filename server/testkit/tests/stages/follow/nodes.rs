@@ -1,5 +1,7 @@
 //! Several nodes over one store: kills, take-overs, and changed definitions.
 
+use pipeline::follow::Address;
+
 use super::*;
 
 /// How long the lease of a dead node lasts.
@@ -74,6 +76,24 @@ async fn a_changed_target_under_the_same_name_is_refused_and_gets_nothing() {
     let node = Node::start(&store, vec![definition("a", &receiver)]);
     node.is_idle("a").await;
     assert!(receiver.received() == store.all(), "the old target goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_whose_target_was_written_with_more_parameters_stays_valid() {
+    let store = store_of(&[records::batch(1, 10)]).await;
+    let receiver = Receiver::new();
+    let to = |target| vec![Definition { target, ..definition("a", &receiver) }];
+    let node = Node::start(&store, to("test://receiver?ca=/wrong.pem".into()));
+    node.is_idle("a").await;
+    node.stop().await;
+    append(&store, &[records::batch(2, 10)]).await;
+    let without_parameters = |target: &str| target.split('?').next().unwrap_or_default().to_owned();
+    let node = Node::start(&store, to(Address::new("test://receiver".to_owned(), without_parameters)));
+    node.is_idle("a").await;
+    assert!(receiver.received() == store.all());
+    node.stop().await;
+    let node = Node::start(&store, to(Address::new("test://other".to_owned(), without_parameters)));
+    node.is("a", FollowerState::Refused).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,115 @@
+//! The page at `/setup`: the name and the password of the first admin.
+//!
+//! The token of the printed address is in its fragment, which browsers do not send. A small script of the site copies
+//! it into the form; without JavaScript it is pasted.
+
+use leptos::prelude::*;
+
+use super::{
+    login::{LoginFailure, alert, failure_text},
+    quiet::{QuietPage, Visit, document},
+};
+use crate::texts::entrance::of;
+
+/// What the set-up page shows.
+#[derive(Debug, Clone, Default)]
+pub struct SetupPage {
+    /// Why the last attempt failed.
+    pub failure: Option<SetupFailure>,
+    /// The name of the last attempt.
+    pub name: String,
+}
+
+/// Why the set-up failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetupFailure {
+    /// The two passwords differ.
+    NotRepeated,
+    Unavailable,
+    /// The server's reason: the token, the name or the password.
+    Refused(String),
+}
+
+/// Renders the set-up page.
+pub fn setup_page(visit: &Visit<'_>, page: &SetupPage) -> QuietPage {
+    let t = of(visit.preferences().language);
+    let failure = page.failure.as_ref().map(|failure| {
+        alert(match failure {
+            SetupFailure::NotRepeated => t.not_repeated.to_owned(),
+            SetupFailure::Unavailable => failure_text(t, LoginFailure::Unavailable),
+            SetupFailure::Refused(reason) => reason.clone(),
+        })
+    });
+    let content = view! {
+        <h1>{t.set_up}</h1>
+        <p class="quiet">{t.set_up_text}</p>
+        {failure}
+        <form method="post" action="/setup" data-testid="setup">
+            <label id="token">
+                <span>{t.token}</span>
+                <input name="token" autocomplete="off" spellcheck="false" required=true aria-describedby="token-hint" />
+                <span class="quiet" id="token-hint">{t.token_hint}</span>
+            </label>
+            <label>
+                <span>{t.admin_name}</span>
+                <input
+                    name="name"
+                    value=page.name.clone()
+                    autocomplete="username"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    required=true
+                />
+            </label>
+            <label>
+                <span>{t.password}</span>
+                <input type="password" name="password" autocomplete="new-password" required=true />
+            </label>
+            <label>
+                <span>{t.repeat}</span>
+                <input type="password" name="repeat" autocomplete="new-password" required=true />
+            </label>
+            <button class="button main">{t.finish}</button>
+        </form>
+        <p class="quiet">{t.senders}</p>
+    };
+    document(visit, t.set_up, Some("setup.js"), true, content.into_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header};
+
+    use super::*;
+    use crate::SitePath;
+
+    fn render(language: &'static str, page: &SetupPage) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(language));
+        let site = SitePath("/v/1".to_owned());
+        setup_page(&Visit { headers: &headers, query: "", site: &site }, page).html().to_owned()
+    }
+
+    #[test]
+    fn the_page_asks_for_the_token_a_name_and_a_password_twice() {
+        for language in ["en", "ko"] {
+            let html = render(language, &SetupPage::default());
+            for part in
+                ["name=\"token\"", "name=\"name\"", "name=\"password\"", "name=\"repeat\"", "src=\"/v/1/setup.js\""]
+            {
+                assert!(html.contains(part), "{part} in {html}");
+            }
+            assert!(!html.contains("role=\"alert\""), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_written_and_is_escaped() {
+        let page = SetupPage { failure: Some(SetupFailure::Refused("<b>".to_owned())), name: "kim\"><i>".to_owned() };
+        let html = render("en", &page);
+        assert!(html.contains("role=\"alert\""), "{html}");
+        assert!(!html.contains("<b>") && !html.contains("<i>"), "{html}");
+        let not_repeated = SetupPage { failure: Some(SetupFailure::NotRepeated), ..SetupPage::default() };
+        assert!(render("ko", &not_repeated).contains("두 비밀번호가 다릅니다."));
+    }
+}

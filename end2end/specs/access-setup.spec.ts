@@ -1,0 +1,169 @@
+// A server without an admin: closed beyond loopback until somebody sets it up, open on loopback, and --open.
+import { readFileSync } from 'node:fs';
+import { cookieOf, form, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
+import { GrpcClient, status } from '../fixtures/grpc.ts';
+import { until } from '../fixtures/process.ts';
+import { Program } from '../fixtures/program.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+/** A program that other machines reach, without an admin. */
+async function exposed(...options: string[]): Promise<Program> {
+  const program = await Program.unstarted({}, ...options);
+  program.host = '0.0.0.0';
+  await program.start();
+  return program;
+}
+
+const log = (program: Program) => readFileSync(program.logFile, 'utf8');
+
+/** The set-up address that the program has printed: its token. */
+async function tokenOf(program: Program): Promise<string> {
+  const printed = () => /\/setup#token=([\w-]+)/.exec(log(program))?.[1];
+  await until('the address is printed', async () => printed() !== undefined, 20);
+  return printed()!;
+}
+
+const admin = { name: 'kim', password: PASSWORD, repeated: PASSWORD, repeat: PASSWORD };
+
+test.describe('beyond loopback, without an admin', () => {
+  test('the server is closed: health and the set-up answer, writes are told to retry, and nothing else answers', async () => {
+    const program = await exposed();
+    try {
+      for (const path of ['/healthz', '/readyz', '/readyz/write', '/readyz/read', '/setup']) {
+        expect((await fetch(`${program.url}${path}`, { redirect: 'manual' })).status, path).toBe(200);
+      }
+      expect(await (await fetch(`${program.url}/readyz`)).json(), 'status only').toEqual({ ready: true });
+      for (const path of ['/api/v1/push', '/put', '/v1/logs', '/loki/api/v1/push', '/_bulk']) {
+        const answer = await fetch(`${program.url}${path}`, { method: 'POST', body: '{"message":"m"}', headers: { 'content-type': 'application/json' } });
+        expect([path, answer.status]).toEqual([path, 503]);
+        expect(Number(answer.headers.get('retry-after')), path).toBeGreaterThanOrEqual(1);
+        expect(await answer.text(), path).toMatch(/admin|set.?up/i);
+      }
+      for (const path of ['/api/v1/logs', '/api/v1/tail', '/logs', '/metrics', '/api/v1/keys', '/nowhere']) {
+        expect((await fetch(`${program.url}${path}`)).status, path).toBe(401);
+      }
+      const grpc = new GrpcClient(program.grpcAddress);
+      expect((await grpc.push({ records: [{ message: 'm' }] })).code).toBe(status.UNAVAILABLE);
+      expect((await grpc.sendLog({ node: 'n', level: 'info', message: 'm' })).code).toBe(status.UNAVAILABLE);
+      grpc.close();
+      // The log names the three ways on.
+      for (const way of ['/setup#token=', 'LOGBOOM_ADMIN_PASSWORD_FILE', 'logboom user add', '--open']) expect(log(program)).toContain(way);
+    } finally {
+      await program.remove();
+    }
+  });
+
+  for (const javaScriptEnabled of [true, false]) {
+    test(`a browser sets it up, ${javaScriptEnabled ? 'with' : 'without'} JavaScript, and the token is used up`, async ({ browser }) => {
+      const program = await exposed();
+      const context = await browser.newContext({ javaScriptEnabled });
+      const page = await context.newPage();
+      try {
+        const token = await tokenOf(program);
+        // A page that asks for anything else is led here.
+        await page.goto(`${program.url}/`);
+        await expect(page).toHaveURL(/\/setup$/);
+        await page.goto(`${program.url}/setup#token=${token}`);
+        if (javaScriptEnabled) await expect(page.locator('input[name=token]')).toHaveValue(token);
+        else await page.locator('input[name=token]').fill(token);
+        await page.locator('input[name=name]').fill(admin.name);
+        await page.locator('input[name=password]').fill(PASSWORD);
+        await page.locator('input[name=repeat], input[name=repeated]').fill(PASSWORD);
+        await page.getByTestId('setup').locator('button').click();
+        await expect(page).not.toHaveURL(/\/(setup|login)/);
+        expect((await context.cookies(program.url)).map(({ name }) => name)).toContain('logboom');
+        expect(page.url()).not.toContain(token);
+
+        // Used once.
+        const again = await form(program.url, '/setup', { ...admin, name: 'lee', token });
+        expect(again.status).toBeGreaterThanOrEqual(300);
+        await expect(logIn(program.url, 'lee', PASSWORD)).rejects.toThrow();
+        await logIn(program.url, admin.name, PASSWORD);
+        // And writes need a key from now on.
+        expect((await fetch(`${program.url}/api/v1/push`, { method: 'POST', body: '{}' })).status).toBe(401);
+      } finally {
+        await context.close();
+        await program.remove();
+      }
+    });
+  }
+
+  test('a wrong token, two passwords that differ and a short password set nothing up', async () => {
+    const program = await exposed();
+    try {
+      const token = await tokenOf(program);
+      const wrong: Record<string, string>[] = [
+        { ...admin, token: 'x'.repeat(token.length) },
+        { ...admin, token: '' },
+        { ...admin, token, repeated: `${PASSWORD}?`, repeat: `${PASSWORD}?` },
+        { ...admin, token, password: 'short', repeated: 'short', repeat: 'short' },
+      ];
+      for (const fields of wrong) {
+        const answer = await form(program.url, '/setup', fields);
+        expect(cookieOf(answer), JSON.stringify(fields)).toBeUndefined();
+        expect(await answer.text()).not.toContain(PASSWORD);
+      }
+      expect((await fetch(`${program.url}/api/v1/logs`)).status).toBe(401);
+      // The token is still good, also after a restart.
+      await program.stop();
+      await program.start();
+      expect(cookieOf(await form(program.url, '/setup', { ...admin, token }))).toBeDefined();
+    } finally {
+      await program.remove();
+    }
+  });
+
+  test('LOGBOOM_ADMIN_PASSWORD_FILE makes the admin at the first start, and changes nothing at the next', async () => {
+    const program = await Program.unstarted({});
+    program.host = '0.0.0.0';
+    program.environment.LOGBOOM_ADMIN_PASSWORD_FILE = secretFile(PASSWORD);
+    await program.start();
+    try {
+      await logIn(program.url, 'admin', PASSWORD);
+      expect(log(program)).not.toContain('#token=');
+      expect(log(program)).not.toContain(PASSWORD);
+      await program.stop();
+      program.environment.LOGBOOM_ADMIN_PASSWORD_FILE = secretFile('another password of a test');
+      await program.start();
+      await logIn(program.url, 'admin', PASSWORD);
+      await expect(logIn(program.url, 'admin', 'another password of a test')).rejects.toThrow();
+    } finally {
+      await program.remove();
+    }
+  });
+
+  test('--open lets everybody do everything, and the log and the page keep saying it', async ({ page }) => {
+    const program = await exposed('--open');
+    try {
+      expect((await fetch(`${program.url}/api/v1/push`, { method: 'POST', body: '{"message":"m"}' })).status).toBe(200);
+      const proxied = await fetch(`${program.url}/api/v1/logs`, { headers: { 'x-forwarded-for': '203.0.113.7' } });
+      expect(proxied.status).toBe(200);
+      expect(log(program)).toMatch(/--open|everybody/);
+      await page.goto(program.url);
+      await expect(page.locator('html')).toHaveAttribute('data-may', /open/);
+    } finally {
+      await program.remove();
+    }
+  });
+});
+
+test('on loopback without an admin everything is open, but not for calls through a proxy', async () => {
+  const program = await Program.start({});
+  try {
+    expect((await fetch(`${program.url}/api/v1/logs`)).status).toBe(200);
+    const proxies: Record<string, string>[] = [{ 'x-forwarded-for': '203.0.113.7' }, { forwarded: 'for=203.0.113.7' }];
+    for (const headers of proxies) {
+      const calls: [string, RequestInit][] = [['/api/v1/logs', {}], ['/', {}], ['/api/v1/push', { method: 'POST', body: '{"message":"m"}' }]];
+      for (const [path, init] of calls) {
+        const answer = await fetch(`${program.url}${path}`, { ...init, headers });
+        // Senders try again and lose nothing.
+        expect(answer.status, path).toBe(init.method ? 503 : 403);
+        if (init.method) expect(Number(answer.headers.get('retry-after')), path).toBeGreaterThanOrEqual(1);
+        expect(await answer.text()).toContain('--open');
+      }
+      expect((await fetch(`${program.url}/healthz`, { headers })).status).toBe(200);
+    }
+  } finally {
+    await program.remove();
+  }
+});

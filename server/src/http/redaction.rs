@@ -1,0 +1,104 @@
+//! `/api/v1/redaction`: the rules and their numbers of matches, and what another rule would have changed in stored
+//! records. `/system/redaction`: the same preview for the form of the page System. Its answer is a page, because the
+//! address of a redirect would contain the rule, and addresses are logged.
+
+use std::sync::Arc;
+
+use access::{Need, Principal};
+use app::pages::{RedactionTrial, Visit, redaction_page};
+use axum::{
+    Extension, Json,
+    extract::{DefaultBodyLimit, State, rejection::JsonRejection},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use model::api::{RedactionPreviewView, RedactionRuleView, RedactionView};
+use pipeline::{
+    Error, ErrorClass, Result,
+    redact::{Redaction, RuleView},
+};
+use reading::parse_query;
+use serde::Deserialize;
+
+use super::{
+    form::{FORM_BYTES, Fields},
+    parameters::NoParameters,
+    problem::Problem,
+};
+use crate::{gate::Routes, state::RedactionState};
+
+/// The number of records that a preview looks at.
+const RECORDS: usize = 1000;
+
+pub(super) fn routes() -> Routes<RedactionState> {
+    Routes::new().get("/api/v1/redaction", Need::Admin, show).post("/api/v1/redaction/preview", Need::Admin, preview)
+}
+
+/// Outside the API: the target of a form.
+pub(super) fn forms() -> Routes<RedactionState> {
+    Routes::new().post("/system/redaction", Need::Admin, handle_form).layer(DefaultBodyLimit::max(FORM_BYTES))
+}
+
+/// The rules for the API and the page System.
+pub(crate) fn rule_views(redaction: Option<&Redaction>) -> Vec<RedactionRuleView> {
+    let view = |RuleView { name, pattern, fields, action, count }| RedactionRuleView {
+        name,
+        pattern,
+        fields,
+        action: String::from(action),
+        count,
+    };
+    redaction.map(Redaction::views).unwrap_or_default().into_iter().map(view).collect()
+}
+
+async fn show(State(state): State<RedactionState>, _: NoParameters) -> Json<RedactionView> {
+    Json(RedactionView { rules: rule_views(state.redaction.as_deref()) })
+}
+
+/// A rule that is tried out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trial {
+    rule: String,
+    #[serde(default)]
+    query: String,
+    limit: Option<usize>,
+}
+
+async fn preview(
+    State(state): State<RedactionState>,
+    Extension(principal): Extension<Principal>,
+    trial: Result<Json<Trial>, JsonRejection>,
+) -> Result<Json<RedactionPreviewView>, Problem> {
+    let Json(trial) = trial.map_err(|rejection| Error::invalid(rejection.body_text()))?;
+    Ok(Json(try_out(&state, &principal, trial).await?))
+}
+
+async fn try_out(state: &RedactionState, principal: &Principal, trial: Trial) -> Result<RedactionPreviewView> {
+    let query = parse_query(Some(&trial.query)).await?;
+    let key = state.redaction.as_ref().and_then(|redaction| redaction.key().cloned());
+    // Compiling an expression may take a while.
+    let compile = tokio::task::spawn_blocking(move || Redaction::trial(&trial.rule, key.as_ref())).await;
+    let redaction = compile.map_err(|error| Error::internal(format!("compiling the rule failed: {error}")))??;
+    let reader = state.reader.seen_by(principal.sight());
+    reader.preview_redaction(Arc::new(redaction), query, trial.limit.unwrap_or(RECORDS)).await
+}
+
+async fn handle_form(
+    State(state): State<RedactionState>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    form: Fields,
+) -> Response {
+    let (rule, query) = (form.get("rule").trim().to_owned(), form.get("query").trim().to_owned());
+    let trial = Trial { rule: rule.clone(), query: query.clone(), limit: None };
+    let outcome = match try_out(&state, &principal, trial).await {
+        Ok(preview) => Ok(preview),
+        Err(error) if matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) => {
+            return Problem::from(error).into_response();
+        }
+        Err(error) => Err(error.message),
+    };
+    let visit = Visit { headers: &headers, query: "", site: &state.site };
+    redaction_page(&visit, &RedactionTrial { rule, query, outcome }).into_response()
+}
