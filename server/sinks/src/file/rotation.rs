@@ -88,7 +88,8 @@ impl Register {
         ended.map(|(path, _)| path.clone()).collect()
     }
 
-    /// Moves a file to those that are complete, under its new name. Called before it is renamed.
+    /// Moves a file to those that are complete, under its new name. Called before it is renamed,
+    /// under the same lock.
     pub(super) fn complete(&mut self, path: &Path, renamed: PathBuf, compression: Compression) -> io::Result<()> {
         self.content.complete.insert(renamed, compression);
         self.content.waiting.remove(path);

@@ -160,9 +160,10 @@ impl Writer {
     fn complete(&mut self, path: &Path) -> Result<()> {
         let renamed = (|| {
             let renamed = numbered(path)?;
-            if let Some(aging) = &self.aging {
-                aging.register().complete(path, renamed.clone(), aging.compression)?;
-            }
+            let Some(aging) = &self.aging else { return fs::rename(path, &renamed) };
+            // Locked until it is renamed. The compressor would forget a file that does not exist yet.
+            let mut register = aging.register();
+            register.complete(path, renamed.clone(), aging.compression)?;
             fs::rename(path, &renamed)
         })();
         self.handles.close(path);
