@@ -2,7 +2,7 @@
 # by the scripts behind them; the second time they are quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve dev demo test soak soak-faults fuzz bench release serve-distributed setup check-serve check-macos
+.PHONY: help serve dev demo test soak soak-faults fuzz fuzz-api bench release serve-distributed setup check-serve check-macos
 
 help:                ## Says what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ soak:                ## Ten minutes of a live view under load: memory and frames
 soak-faults:         ## Sinks and an agent under load and faults for minutes: no record is lost or doubled.
 	@scripts/soak-faults.sh
 
-fuzz:                ## Damaged logs and parts, and any bytes at every door, a minute each.
+fuzz:                ## Damaged logs and parts, and any bytes at every door and its entrance, a minute each.
 	@scripts/fuzz.sh
+
+fuzz-api:            ## The API against its OpenAPI document, for two minutes; a part of `make test`.
+	@scripts/fuzz-api.sh
 
 bench:               ## The whole program under load, as one table.
 	@scripts/bench.sh

@@ -1,4 +1,5 @@
-// The set-up page: copies the token of the printed address into the form, and removes it from the address bar.
+// The set-up page: copies the token of the printed address into the form, and removes it from the address bar. It also
+// chooses the networks when somebody writes some.
 // Browsers do not send the part of an address after "#". An attempt that fails loads the page again without it, so the
 // token is kept for this tab.
 const KEY = "logboom-setup-token";
@@ -21,3 +22,8 @@ function fill() {
 fill();
 // The address may be given to a page that is open already; it is not loaded again then.
 addEventListener("hashchange", fill);
+
+// Whoever writes networks wants to let them in.
+document.querySelector("input[name=write]")?.addEventListener("input", () => {
+  document.querySelector("input[value=networks]").checked = true;
+});

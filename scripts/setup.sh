@@ -176,6 +176,8 @@ setup_test() {
     setup_python python end2end/requirements.txt
     # A server that speaks S3. It needs other versions of the same packages.
     setup_python moto scripts/moto-requirements.txt
+    # What compares the API with its OpenAPI document.
+    setup_python schemathesis scripts/schemathesis-requirements.txt
 
     have npm || fail "no npm; install Node.js 20 or newer with npm, then try again"
     setup_winston_client

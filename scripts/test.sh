@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests with one build profile: those of the workspace (unit and property tests, engines
-# against private RabbitMQ and PostgreSQL servers), then the whole program in a real browser. The
-# last lines list the parts; the final one has the total.
+# against private RabbitMQ and PostgreSQL servers), then the whole program in a real browser, and its
+# API against the OpenAPI document. The last lines list the parts; the final one has the total.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -69,6 +69,16 @@ if [[ $built -eq 0 ]]; then
     ) || true
 fi
 count "end2end (Playwright)" "${e2e_passed:-0}" "${e2e_failed:-0}" "$status"
+
+status=$built
+if [[ $built -eq 0 ]]; then
+    say "the API against its OpenAPI document: any parameters and bodies, with a key, without, and on an open server"
+    LOGBOOM_PROGRAM="$target/debug/logboom" scripts/fuzz-api.sh 2>&1 | tee "$logs/fuzz-api" || status=$?
+    read -r fuzz_passed fuzz_failed < <(
+        sed -nE 's/^fuzz-api: ([0-9]+) passed, ([0-9]+) failed, [0-9]+ skipped$/\1 \2/p' "$logs/fuzz-api" | tail -1
+    ) || true
+fi
+count "API (schemathesis)" "${fuzz_passed:-0}" "${fuzz_failed:-0}" "$status"
 
 printf '\n'
 say "what ran"

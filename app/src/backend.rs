@@ -10,12 +10,15 @@ use leptos::server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 #[cfg(feature = "ssr")]
-use model::access_views::{KeyView, SessionView, UserView};
+use model::access_views::{AnonymousView, KeyView, SessionView, UserView};
+use model::api::SnippetView;
 #[cfg(feature = "ssr")]
 use model::api::{
     CanaryView, ContextView, DeadLetterView, FacetsView, FieldView, FiguresView, HistogramView, LedgerSummaryView,
-    LogsPage, PartAsideView, PatternsView, RedactionRuleView, ReplayView, SavedView, SinkView, SnippetView, TaskView,
+    LogsPage, PartAsideView, PatternsView, RedactionRuleView, ReplayView, SavedView, SinkView, TaskView,
 };
+#[cfg(feature = "ssr")]
+use model::deletion::DeletionView;
 use serde::{Deserialize, Serialize};
 
 /// Reads stored records for the dashboard.
@@ -58,7 +61,7 @@ pub trait Backend: Send + Sync {
     async fn remove_view(&self, name: String) -> Result<(), BackendError>;
 
     /// Lists snippets that send a first log, for a page at this origin.
-    async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError>;
+    async fn snippets(&self, origin: String) -> Result<Snippets, BackendError>;
 
     /// The number of records on the first page.
     fn recent(&self) -> usize;
@@ -90,6 +93,8 @@ pub struct AccessLists {
     pub people: Vec<UserView>,
     pub keys: Vec<KeyView>,
     pub sessions: Vec<SessionView>,
+    /// Who may write without a key.
+    pub networks: AnonymousView,
     /// The names of the doors that a key can be limited to.
     pub doors: Vec<&'static str>,
     pub done: Option<AccessDone>,
@@ -115,17 +120,20 @@ pub enum AccessAction {
     PersonRemoved,
     KeyRevoked,
     SessionRevoked,
+    /// The name has the networks that may write without a key.
+    NetworksSet,
 }
 
 #[cfg(feature = "ssr")]
 impl AccessAction {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::PersonAdded,
         Self::PersonChanged,
         Self::PasswordSet,
         Self::PersonRemoved,
         Self::KeyRevoked,
         Self::SessionRevoked,
+        Self::NetworksSet,
     ];
 
     /// The action in the page's URL.
@@ -137,12 +145,30 @@ impl AccessAction {
             Self::PersonRemoved => "person-removed",
             Self::KeyRevoked => "key-revoked",
             Self::SessionRevoked => "session-revoked",
+            Self::NetworksSet => "networks-set",
         }
     }
 
     pub fn read(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.code() == code)
     }
+}
+
+/// Snippets that send a first log.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Default)]
+pub struct Snippets {
+    /// Whether the server needs a key. The snippets have `lb_…` in its place.
+    pub needs_key: bool,
+    pub list: Vec<SnippetView>,
+}
+
+/// The content of the page Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectView {
+    /// How a program gets a key, as HTML; empty if the server needs none.
+    pub key: String,
+    pub snippets: Vec<SnippetView>,
 }
 
 /// Losses of the store, and the server's tasks.
@@ -162,6 +188,10 @@ pub struct Losses {
     pub has_archive: bool,
     /// Why the last form of a replay was refused.
     pub replay_error: Option<String>,
+    /// The newest deletions first; for admins.
+    pub deletions: Vec<DeletionView>,
+    /// Why the last form of a deletion was refused.
+    pub deletion_error: Option<String>,
     /// The redaction rules.
     pub redactions: Vec<RedactionRuleView>,
     /// The long-running tasks of the server.

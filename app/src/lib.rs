@@ -18,6 +18,8 @@ mod access_note;
 pub mod backend;
 mod components;
 mod effect;
+#[cfg(feature = "ssr")]
+pub mod external;
 mod live;
 pub mod pages;
 mod preferences;
@@ -32,9 +34,11 @@ mod state;
 mod texts;
 mod title;
 
+#[cfg(feature = "ssr")]
+pub use components::origin_of;
 pub use pages::App;
 #[cfg(feature = "ssr")]
-pub use request::{Secure, request_extension};
+pub use request::{Secure, request_extension, request_head};
 #[cfg(feature = "ssr")]
 pub use router::{Dashboard, Listed, dashboard, listed};
 #[cfg(feature = "ssr")]

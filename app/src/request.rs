@@ -10,7 +10,12 @@ pub struct Secure;
 /// An extension of the current request, such as the principal that the server has recognised. Call it before the first
 /// await, because the context may be gone after it.
 pub fn request_extension<T: Clone + Send + Sync + 'static>() -> Option<T> {
-    with_context::<Parts, _>(|parts| parts.extensions.get::<T>().cloned()).flatten()
+    request_head(|parts| parts.extensions.get::<T>().cloned()).flatten()
+}
+
+/// Reads the head of the current request, if there is one; as [`request_extension`].
+pub fn request_head<T>(read: impl FnOnce(&Parts) -> T) -> Option<T> {
+    with_context::<Parts, _>(read)
 }
 
 #[cfg(test)]

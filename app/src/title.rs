@@ -5,13 +5,13 @@ use leptos_router::hooks::use_location;
 
 use crate::{
     effect::effect,
-    state::view::View,
+    state::{shown::shown, view::View},
     texts::{Texts, texts},
 };
 
 /// The title of the page at this address; `query` is the part after the question mark.
 pub(crate) fn title_of(path: &str, query: &str, t: &Texts) -> String {
-    let search = View::read(query).search.query;
+    let search = shown(&View::read(query).search.query);
     let name = match path {
         "/" | "/dashboard" if search.is_empty() => return "Logboom".to_owned(),
         "/" | "/dashboard" => &search,
@@ -46,6 +46,7 @@ mod tests {
         let title = |path, query| title_of(path, query, texts_of(Language::English));
         assert_eq!(title("/", ""), "Logboom");
         assert_eq!(title("/", "q=level%3Aerror&range=1h"), "level:error · Logboom");
+        assert_eq!(title("/", "q=%E2%80%AEa"), "\\u{202e}a · Logboom");
         assert_eq!(title("/system", "q=x"), "System · Logboom");
         assert_eq!(title("/system/access", ""), "Access · Logboom");
         assert_eq!(title("/nowhere", ""), format!("{} · Logboom", texts_of(Language::English).not_found_title));

@@ -16,6 +16,7 @@ build_site() {
     local began
     began="$(mktemp)"
     cargo leptos build --release --precompress --frontend-only "${split[@]}"
+    node scripts/lib/compress.mjs target/site/pkg/*.wasm
     made_of >"$stamp"
     touch -r "$began" "$stamp"
     rm -f "$began"

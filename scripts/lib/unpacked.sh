@@ -99,9 +99,15 @@ setup_postgresql() {
 }
 
 setup_rsyslog() {
-    if [[ -x /usr/sbin/rsyslogd ]] && compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null; then return 0; fi
-    ! has_program rsyslog rsyslogd || return 0
-    unpack_packages rsyslog rsyslog rsyslog-elasticsearch
+    if [[ -x /usr/sbin/rsyslogd ]] && compgen -G '/usr/lib/*/rsyslog/omelasticsearch.so' >/dev/null &&
+        compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null; then
+        return 0
+    fi
+    # One that was unpacked by an earlier version of this script has no TLS.
+    if has_program rsyslog rsyslogd && compgen -G "$unpacked/rsyslog/root/usr/lib/*/rsyslog/lmnsd_ossl.so" >/dev/null; then
+        return 0
+    fi
+    unpack_packages rsyslog rsyslog rsyslog-elasticsearch rsyslog-openssl
     add_program rsyslog usr/sbin/rsyslogd -M "$(compgen -G "$unpacked/rsyslog/root/usr/lib/*/rsyslog")"
 }
 

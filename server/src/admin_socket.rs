@@ -1,4 +1,4 @@
-//! The admin socket: a Unix socket in the data folder, with the calls about keys, users and sessions.
+//! The admin socket: a Unix socket in the data folder, with the calls about keys, users, sessions and networks.
 //!
 //! It is how `logboom user add` makes the first admin of a running server: whoever may use the data folder may
 //! do everything. The socket has mode 0600, and connections of other users of the machine are refused.
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use access::{Access, Principal};
+use access::Principal;
 use anyhow::{Context as _, bail, ensure};
 use axum::{Extension, Router, serve::Listener};
 use pipeline::Supervisor;
@@ -55,8 +55,8 @@ pub(crate) async fn is_live(path: &Path) -> io::Result<bool> {
 }
 
 /// The calls about keys, users and sessions, for somebody who may do everything. `way`: how that one came.
-pub(crate) fn calls(access: Access, way: &str) -> Router {
-    http::access_calls(AccessState { access }).layer(Extension(Principal::operator(way)))
+pub(crate) fn calls(state: impl Into<AccessState>, way: &str) -> Router {
+    http::access_calls(state.into()).layer(Extension(Principal::operator(way)))
 }
 
 /// The running listener.
@@ -69,18 +69,24 @@ impl AdminSocket {
     /// Listens until `stop`. The caller holds the lock of the data folder, so a socket that is there already was left
     /// by a process that was killed, and is replaced. `None`, after a warning, if there can be no socket: the server
     /// works without it.
-    pub(crate) fn start(data: &Path, access: Access, supervisor: &Supervisor, stop: CancellationToken) -> Option<Self> {
+    pub(crate) fn start(
+        data: &Path,
+        state: impl Into<AccessState>,
+        supervisor: &Supervisor,
+        stop: CancellationToken,
+    ) -> Option<Self> {
         let path = path(data);
         let listener = match bind(&path) {
             Ok(listener) => Connections(Arc::new(listener)),
             Err(error) => {
                 tracing::warn!(
-                    "no admin socket: {error:#}; `logboom key`, `user` and `session` need --server and an admin's key"
+                    "no admin socket: {error:#}; `logboom key`, `user`, `session` and `anonymous` need --server and an \
+                     admin's key"
                 );
                 return None;
             }
         };
-        let (calls, end) = (calls(access, TASK), stop.clone());
+        let (calls, end) = (calls(state, TASK), stop.clone());
         let task = supervisor.spawn(TASK, stop, move || serve(listener.clone(), calls.clone(), end.clone()));
         Some(Self { path, task })
     }
@@ -155,6 +161,8 @@ fn is_allowed(stream: &UnixStream) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener as StdUnixListener;
+
+    use access::Access;
 
     use super::*;
     use crate::{commands::credentials::install_tls, testing::until};

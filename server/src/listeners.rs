@@ -9,6 +9,7 @@ use pipeline::{Supervisor, admit::Ingest};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
+    audit::Audit,
     callers::Callers,
     config::{DEFAULT_GRPC, DEFAULT_OTLP, ReceiveOptions},
     fallback::with_fallbacks,
@@ -52,6 +53,8 @@ impl Routers {
 pub(crate) struct Serving<'a> {
     pub routers: Routers,
     pub access: Access,
+    /// Where refusals are noted.
+    pub audit: Audit,
     pub ingest: &'a Ingest,
     /// Whether records of the door for JSON over TCP keep their packets as an attribute.
     pub keep_packets: bool,
@@ -97,13 +100,14 @@ impl Listeners {
         supervisor: &Supervisor,
         end: &End,
     ) -> anyhow::Result<Self> {
-        let Serving { routers, access, ingest, keep_packets } = serving;
+        let Serving { routers, access, audit, ingest, keep_packets } = serving;
         let max_connections = options.limits.max_connections;
         let callers = Arc::new(Callers::new(&options.listen.public_url, &options.listen.cors_origin));
         let main = sockets.tcp(HTTP, options.listen.listen).await?;
         let tls = Tls::open(&options.tls)?;
         let public = options.listen.public_url.iter().map(ToString::to_string).collect();
-        let gate = Arc::new(Gate::new(access.clone(), routers.table, public, options.is_exposed()));
+        let gate = Gate::new(access.clone(), routers.table, public, options.is_exposed());
+        let gate = Arc::new(gate.with_audit(audit.clone()));
         let listener = |listener, router| {
             let (callers, gate) = (Arc::clone(&callers), Arc::clone(&gate));
             Listener::new(listener, router, callers, gate, max_connections).with_tls(tls.as_ref())
@@ -111,8 +115,8 @@ impl Listeners {
         let main = listener(main, routers.main);
         let decoding = streams::Decoding { assume_timezone: options.assume_timezone, keep_packets };
         let doors = &options.streams.doors;
-        let doors =
-            streams::Doors::bind(doors, sockets, decoding, max_connections, ingest, &access, tls.as_ref()).await?;
+        let who = (&access, &audit);
+        let doors = streams::Doors::bind(doors, sockets, decoding, max_connections, ingest, who, tls.as_ref()).await?;
         let mut addresses = Addresses {
             main: main.address()?,
             grpc: Vec::new(),

@@ -6,6 +6,7 @@ mod admin_socket;
 mod agent;
 mod announce;
 mod archiving;
+mod audit;
 mod callers;
 mod canary;
 mod commands;
@@ -21,6 +22,7 @@ mod grpc;
 mod http;
 mod listen;
 mod listeners;
+mod oidc;
 mod serve;
 mod shutdown;
 mod site;
@@ -38,8 +40,6 @@ mod workers;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::config::{AgentCommand, Command};
 
 /// Records are many small texts, allocated by one thread and freed by another: against
@@ -54,7 +54,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let command = config::Cli::parse().into_command();
+    let command = config::Cli::of_command_line().into_command();
     let log = match &command {
         Command::Serve(options) => Some((&options.log, options.workers.worker)),
         Command::Agent(options) if options.command.is_none() => Some((&options.log, None)),
@@ -94,11 +94,13 @@ fn main() -> ExitCode {
             runtime.block_on(commands::dead_letters::run(&options)).inspect_err(print_error)
         }
         Command::Replay(options) => runtime.block_on(commands::replay::run(&options)).inspect_err(print_error),
+        Command::Delete(options) => runtime.block_on(commands::delete::run(&options)).inspect_err(print_error),
         Command::Documents(options) => runtime.block_on(commands::documents::run(&options)).inspect_err(print_error),
         Command::Ledger(options) => runtime.block_on(commands::ledger::run(&options)).inspect_err(print_error),
         Command::Key(options) => runtime.block_on(commands::key::run(&options)).inspect_err(print_error),
         Command::User(options) => runtime.block_on(commands::user::run(&options)).inspect_err(print_error),
         Command::Session(options) => runtime.block_on(commands::session::run(&options)).inspect_err(print_error),
+        Command::Anonymous(options) => runtime.block_on(commands::anonymous::run(&options)).inspect_err(print_error),
         Command::Redaction(command) => runtime.block_on(commands::redaction::run(&command)).inspect_err(print_error),
         Command::Archive(command) => runtime.block_on(commands::archive::run(&command)).inspect_err(print_error),
         Command::Check(options) => runtime.block_on(commands::check::run(&options)).inspect_err(print_error),
@@ -106,7 +108,7 @@ fn main() -> ExitCode {
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints the error of a command to stderr.
+/// Prints the error of a command to stderr. It may quote what a server has answered.
 fn print_error(error: &anyhow::Error) {
-    eprintln!("logboom: {error:#}");
+    eprintln!("logboom: {}", commands::printable::message(&format!("{error:#}")));
 }

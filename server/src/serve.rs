@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
-use access::{Access, Secret};
+use access::{Access, Principal, Secret};
 use anyhow::Context as _;
 use pipeline::{
     Supervisor,
     admit::{Ingest, IngestOptions},
     clock::Clock,
-    consume, follow,
+    consume,
+    deletion::{self, ArchiveRemoval, Deletions},
+    follow,
     live::{LiveHub, LiveOptions},
     loss_ledger::{self, Auditor, LossLedger},
     normalise::Normaliser,
@@ -23,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin_socket::AdminSocket,
     announce::{self, Notice},
-    archiving::{self, Archiving, Days},
+    archiving::{self, Archiving, Days, Removals},
+    audit::{self, Audit},
     canary::Canary,
     config::{AdminOptions, ServeOptions, read_secret},
     dashboard::Reading,
@@ -32,10 +35,14 @@ use crate::{
     forwarding, gate, grpc, http,
     listen::End,
     listeners::{self, Listeners, Routers, Serving},
+    oidc::Oidc,
     shutdown,
     site::{self, Site},
     sockets::Sockets,
-    state::{AccessState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState},
+    state::{
+        AccessState, AuditState, DeletionsState, EntranceState, ForwardingState, LossesState, ReadingState,
+        RedactionState,
+    },
     systemd, telemetry,
     workers::Worker,
 };
@@ -52,6 +59,7 @@ const ADMIN: &str = "admin";
 pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     options.archive.check(&options.retention)?;
     listeners::check(&options.receive)?;
+    let oidc = provider(&options).await?;
     let metrics = telemetry::metrics(options.workers.worker)?;
     let (worker, sockets) = match options.workers.worker {
         None => (None, Sockets::default()),
@@ -73,11 +81,12 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let access_options = access::Options {
         posture: options.access.posture(&options.receive),
         anonymous: options.access.anonymous.clone(),
+        issuer: oidc.as_ref().map(|oidc| oidc.issuer().to_owned()),
         clock: Clock::system(),
     };
     let access_stop = CancellationToken::new();
     let access = Access::open(Arc::clone(&documents), access_options, &supervisor, access_stop.clone()).await?;
-    ensure_admin(&options.admin, &access).await?;
+    let is_admin_new = ensure_admin(&options.admin, &access).await?;
 
     let slack = engines::queue_slack(&options.engines)?;
     let loss_ledger = LossLedger::new(Arc::clone(&queue), slack, Clock::system());
@@ -88,6 +97,11 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         ..ingest_options(&options, &supervisor, store_id.clone(), loss_ledger.clone())
     };
     let ingest = Ingest::start(Arc::clone(&queue), ingest_options);
+    let (audit, audit_writing) = Audit::start(ingest.clone(), Clock::system(), &supervisor);
+    if is_admin_new {
+        let operator = Principal::operator("--admin-password-file");
+        audit::note(&audit, &operator, audit::Source::default(), audit::Action::UserAdded, ADMIN);
+    }
     let hub_stop = CancellationToken::new();
     let live_options =
         LiveOptions { subscriptions: options.max_tails, supervisor: supervisor.clone(), ..LiveOptions::default() };
@@ -123,7 +137,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let transfer = Transfer::new(Arc::clone(&documents));
     let follow_options = follow::Options {
         store: store.clone(),
-        documents,
+        documents: Arc::clone(&documents),
         live: Arc::clone(&live),
         supervisor: supervisor.clone(),
         clock: Clock::system(),
@@ -147,15 +161,39 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             supervisor: supervisor.clone(),
         },
     );
+    let of_archive = options.archive.archive.clone().map(|location| -> Arc<dyn ArchiveRemoval> {
+        Arc::new(Removals::new(location, &options.engines.data, store.leases()))
+    });
+    let deletions = Deletions::start(deletion::Needs {
+        store: store.clone(),
+        documents,
+        live: Arc::clone(&live),
+        archive: of_archive,
+        supervisor: supervisor.clone(),
+        clock: Clock::system(),
+        holder: pipeline::holder(),
+        ended: http::deletions::noted(audit.clone()),
+    });
     let canary = Arc::new(OnceLock::new());
-    let reading = ReadingState { reader: reader.clone(), views, transfer, live: Arc::clone(&live), recent };
-    let losses = LossesState { ledger, letters, parts, canary: Arc::clone(&canary) };
-    let forwarding = ForwardingState { followers: Arc::clone(&followers), replays: Arc::clone(&replays), clock };
+    let reading =
+        ReadingState { reader: reader.clone(), views, transfer, live: Arc::clone(&live), recent, audit: audit.clone() };
+    let losses = LossesState { ledger, letters, parts, canary: Arc::clone(&canary), audit: audit.clone() };
+    let forwarding = ForwardingState {
+        followers: Arc::clone(&followers),
+        replays: Arc::clone(&replays),
+        clock,
+        audit: audit.clone(),
+    };
     let site_path = app::SitePath(format!("/v/{}", site.version()));
+    let doors_known = Arc::new(OnceLock::new());
     let entrance = EntranceState {
         access: access.clone(),
+        audit: audit.clone(),
         site: site_path.clone(),
         is_public_https: options.receive.listen.has_https_url(),
+        is_proxied: !options.receive.listen.public_url.is_empty(),
+        oidc: oidc.clone(),
+        doors: Arc::clone(&doors_known),
     };
     let state = http::State {
         ingest: http::IngestState { ingest: ingest.clone(), repetitions: Arc::default() },
@@ -163,7 +201,14 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         figures: http::FiguresState { figures: figures.clone(), live: Arc::clone(&live) },
         losses: losses.clone(),
         forwarding: forwarding.clone(),
-        access: AccessState { access: access.clone() },
+        deletions: DeletionsState {
+            reader: reader.clone(),
+            deletions: Arc::clone(&deletions),
+            audit: audit.clone(),
+            site: site_path.clone(),
+        },
+        access: AccessState { access: access.clone(), audit: audit.clone() },
+        audit: AuditState { reader: reader.clone(), site: site_path.clone() },
         entrance,
         redaction: RedactionState { reader: reader.clone(), redaction: redaction.clone(), site: site_path.clone() },
         health: http::HealthState {
@@ -174,13 +219,13 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             metrics,
         },
     };
-    let doors_known = Arc::new(OnceLock::new());
     let dashboard = app::dashboard(
         Arc::new(Reading {
             reading,
             figures,
             losses,
             forwarding,
+            deletions: Arc::clone(&deletions),
             redaction,
             access: access.clone(),
             supervisor: supervisor.clone(),
@@ -193,7 +238,10 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let end = End::default();
     // An embedded engine holds the lock of the data folder.
     let has_folder = options.engines.queue == "embedded" || options.engines.store == "embedded";
-    let start_socket = || AdminSocket::start(&options.engines.data, access.clone(), &supervisor, end.accepting.clone());
+    let start_socket = || {
+        let state = AccessState { access: access.clone(), audit: audit.clone() };
+        AdminSocket::start(&options.engines.data, state, &supervisor, end.accepting.clone())
+    };
     let admin_socket = has_folder.then(start_socket).flatten();
     let grpc_routes = grpc::routes(&ingest, &end.serving)?;
     let otlp_routes = http::otlp_routes(state.ingest.clone());
@@ -204,6 +252,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let serving = Serving {
         routers: Routers::new(routes, grpc_routes, otlp_routes, Some(dashboard.not_found)),
         access: access.clone(),
+        audit,
         ingest: &ingest,
         keep_packets,
     };
@@ -216,6 +265,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     }
     let (queue_name, store_name) = (queue.status().engine, store.status().engine);
     tracing::info!(address = %addresses.main, queue = queue_name, store = store_name, site = site.version(), "ready");
+    if let Some(oidc) = oidc {
+        tokio::spawn(async move { oidc.try_out().await });
+    }
     let notice = Notice::new(access.clone(), Arc::clone(&listeners.gate), &options.receive, addresses);
     let announcement = announce::text(&options, addresses, &queue_name, &store_name, &notice.now().await);
     // Of several workers, the first one repeats it.
@@ -250,6 +302,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
             socket.close().await;
         }
         listeners.ended().await;
+        // Before the audit, which notes their end.
+        deletions.close().await;
+        audit_writing.close().await;
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;
@@ -273,15 +328,24 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the first admin from the file of the options.
-async fn ensure_admin(options: &AdminOptions, access: &Access) -> anyhow::Result<()> {
-    let Some(path) = &options.admin_password_file else { return Ok(()) };
+/// Log-ins by an identity provider. The provider may be down now: it is asked when somebody logs in.
+async fn provider(options: &ServeOptions) -> anyhow::Result<Option<Oidc>> {
+    match options.oidc.build(&options.receive.listen)? {
+        Some(settings) => Oidc::new(settings, Clock::system()).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Makes the first admin from the file of the options. Returns whether it did.
+async fn ensure_admin(options: &AdminOptions, access: &Access) -> anyhow::Result<bool> {
+    let Some(path) = &options.admin_password_file else { return Ok(false) };
     let password = Secret(read_secret("--admin-password-file", path)?);
     let is_new = access.users().ensure_admin(ADMIN, password).await;
-    if is_new.with_context(|| format!("--admin-password-file {}", path.display()))? {
+    let is_new = is_new.with_context(|| format!("--admin-password-file {}", path.display()))?;
+    if is_new {
         tracing::info!("the user {ADMIN} was created with the password of --admin-password-file");
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Completes when the program must end; returns the cause.

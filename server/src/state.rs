@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use access::Access;
-use pipeline::{follow::Followers, live::LiveHub, redact::Redaction, replay::Replays};
+use pipeline::{deletion::Deletions, follow::Followers, live::LiveHub, redact::Redaction, replay::Replays};
 use reading::{Clock, Letters, Losses, Parts, Reader, Transfer, Views};
 
-use crate::canary::Canary;
+use crate::{audit::Audit, canary::Canary, oidc::Oidc, snippets::DoorAddresses};
 
 /// Reads records, at once or as they are stored.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub(crate) struct ReadingState {
     pub(crate) live: Arc<LiveHub>,
     /// The number of newest records on the first page, and at the start of S1's stream.
     pub(crate) recent: usize,
+    pub(crate) audit: Audit,
 }
 
 /// Records that are missing, damaged or could not be stored.
@@ -27,6 +28,7 @@ pub(crate) struct LossesState {
     pub(crate) parts: Parts,
     /// Set once the doors are bound, if it is on.
     pub(crate) canary: Arc<OnceLock<Canary>>,
+    pub(crate) audit: Audit,
 }
 
 /// Records that are sent on: sinks and replays.
@@ -37,6 +39,17 @@ pub(crate) struct ForwardingState {
     pub(crate) replays: Arc<Replays>,
     /// Reads the days of new replays.
     pub(crate) clock: Clock,
+    pub(crate) audit: Audit,
+}
+
+/// Deletions by query, and the records that they would remove.
+#[derive(Clone)]
+pub(crate) struct DeletionsState {
+    pub(crate) reader: Reader,
+    pub(crate) deletions: Arc<Deletions>,
+    pub(crate) audit: Audit,
+    /// The path of the dashboard's files.
+    pub(crate) site: app::SitePath,
 }
 
 /// The redaction rules, and the records to try out others.
@@ -49,18 +62,41 @@ pub(crate) struct RedactionState {
     pub(crate) site: app::SitePath,
 }
 
+/// The page of the audit.
+#[derive(Clone)]
+pub(crate) struct AuditState {
+    pub(crate) reader: Reader,
+    /// The path of the dashboard's files.
+    pub(crate) site: app::SitePath,
+}
+
 /// Who may do what: keys, users and sessions.
 #[derive(Clone)]
 pub(crate) struct AccessState {
     pub(crate) access: Access,
+    pub(crate) audit: Audit,
+}
+
+/// Without an audit: in a process that takes no records.
+impl From<Access> for AccessState {
+    fn from(access: Access) -> Self {
+        Self { access, audit: Audit::default() }
+    }
 }
 
 /// The pages and forms by which people come in and admins manage access.
 #[derive(Clone)]
 pub(crate) struct EntranceState {
     pub(crate) access: Access,
+    pub(crate) audit: Audit,
     /// The path of the dashboard's files.
     pub(crate) site: app::SitePath,
     /// Whether a public URL of this server (`--public-url`) is one of HTTPS.
     pub(crate) is_public_https: bool,
+    /// Whether there is a public URL: the server is behind a proxy, whose headers count.
+    pub(crate) is_proxied: bool,
+    /// Log-ins by an identity provider, if they are on.
+    pub(crate) oidc: Option<Oidc>,
+    /// The addresses of the doors, once they are bound.
+    pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
 }

@@ -10,6 +10,8 @@ mod cycles;
 mod names;
 #[path = "architecture/paths.rs"]
 mod paths;
+#[path = "architecture/secrets.rs"]
+mod secrets;
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +34,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("sinks", &["model", "pipeline", "wire"]),
     // Questions to the store. It knows no transport and no page.
     ("reading", &["model", "pipeline"]),
-    // Who calls, and what a caller may. It knows no transport.
+    // Who calls, and what a caller may. Of a transport it knows the heads of HTTP calls alone.
     ("access", &["model", "pipeline"]),
     ("crash-points", &[]),
     // The file format: what is in a file, and nothing of when one is written.
@@ -44,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("engine-timescale", &["model", "pipeline"]),
     ("testkit", &["model", "pipeline"]),
     // What reads bytes of others and of the disk.
-    ("fuzz-targets", &["doors", "engine-embedded", "model", "pipeline"]),
+    ("fuzz-targets", &["access", "doors", "engine-embedded", "model", "pipeline"]),
     // A black box: it knows the wire and the model, and nothing of the server.
     ("loadgen", &["model", "wire"]),
     // A client of others' programs: it knows the wire alone.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{LevelClass, Severity, StoredRecord, Value, hex, query, time, time::Nanos};
 
 pub use crate::{
+    figures::{BucketView, FiguresView, HistogramView, QueueView, RetentionView, ServiceView, StoreView},
     loss_ledger::{LedgerLossView, LedgerNumbers, LedgerRowView, LedgerSummaryView, LedgerView},
+    operations::{CanaryView, DeadLetterView, PartAsideView, ReplayView, SinkView, TaskView},
     redaction::{RedactionExampleView, RedactionPreviewView, RedactionRuleView, RedactionView},
     saved_view::SavedView,
 };
@@ -22,15 +24,27 @@ pub struct SnippetView {
     /// The missing option that the server must be started with; `None` if nothing is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
+    /// Whether the client can send a key.
+    #[serde(default)]
+    pub takes_key: bool,
+    /// Whether the key is left out, because it would go over the network in clear.
+    #[serde(default)]
+    pub is_key_left_out: bool,
+    /// A remark in the user's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A record as JSON: times in RFC 3339 with nanoseconds, identifiers in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecordView {
     pub id: String,
     /// The store position, a decimal string, because it may exceed 2^53.
     pub position: String,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub time: String,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub observed_time: String,
     pub level: String,
     pub severity: u8,
@@ -79,6 +93,7 @@ impl RecordView {
 
 /// A page of records, newest first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogsPage {
     pub records: Vec<RecordView>,
     /// The cursor of the next page, which is older.
@@ -101,6 +116,7 @@ pub struct LogsPage {
 
 /// The number of matching records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CountView {
     pub count: u64,
     /// As in [`LogsPage::hints`].
@@ -110,6 +126,7 @@ pub struct CountView {
 
 /// A suggestion of another reading of a query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryHint {
     /// How the query was read, and the alternative.
     pub message: String,
@@ -125,25 +142,12 @@ impl From<query::Advice> for QueryHint {
     }
 }
 
-/// Counts over time, by level class.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct HistogramView {
-    pub bucket_seconds: f64,
-    pub buckets: Vec<BucketView>,
-}
-
-/// One bucket: its start, and the non-zero counts by class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BucketView {
-    pub time: String,
-    pub counts: BTreeMap<String, u64>,
-}
-
 /// The most frequent values of each requested field.
 pub type FacetsView = BTreeMap<String, Vec<FacetValue>>;
 
 /// A value and the number of matching records with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FacetValue {
     pub value: String,
     pub count: u64,
@@ -151,6 +155,7 @@ pub struct FacetValue {
 
 /// A field that occurs in the newest matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldView {
     /// The name in a query.
     pub name: String,
@@ -164,6 +169,7 @@ pub struct FieldView {
 
 /// A record and its neighbours of the same service and node, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContextView {
     pub before: Vec<RecordView>,
     pub record: RecordView,
@@ -172,6 +178,7 @@ pub struct ContextView {
 
 /// The message patterns among the matches.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PatternsView {
     /// Most frequent first; new patterns before all others.
     pub patterns: Vec<PatternView>,
@@ -185,6 +192,7 @@ pub struct PatternsView {
 
 /// One message pattern.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PatternView {
     /// The message with `<*>` or a name such as `<uuid>` for each varying part.
     pub template: String,
@@ -203,212 +211,6 @@ pub struct PatternView {
     /// ended the comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_new: Option<bool>,
-}
-
-/// A batch that could not be stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeadLetterView {
-    pub id: String,
-    pub time: String,
-    pub reason: String,
-    pub producer: String,
-    pub batch_id: Option<String>,
-    pub records: u32,
-    pub bytes: u64,
-    /// The services of its records; empty if unknown.
-    #[serde(default)]
-    pub services: Vec<String>,
-}
-
-/// A missing or damaged file. All results lack its records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartAsideView {
-    pub name: String,
-    /// The path to restore the file to before the next start.
-    pub path: String,
-    pub reason: String,
-    pub records: u64,
-    /// Size of the intact file.
-    pub bytes: u64,
-    /// The times of its oldest and newest record, in RFC 3339.
-    pub oldest: String,
-    pub newest: String,
-}
-
-/// A long-running task of the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskView {
-    pub name: String,
-    /// `running`, `waiting` for its restart, `ended`, or `broken`: it needs a restart of the program.
-    pub state: String,
-    /// Time of the last state change, in RFC 3339.
-    pub since: String,
-    pub restarts: u64,
-    /// The last failure.
-    pub last_error: Option<String>,
-}
-
-/// A sink, and what it has delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SinkView {
-    pub name: String,
-    /// The destination, without secrets.
-    pub target: String,
-    /// The filter; empty for all records.
-    pub query: String,
-    /// `starting`, `following`, `failing`, `paused`, `elsewhere` (another node runs it) or `refused` (its definition
-    /// must be changed).
-    pub state: String,
-    /// Delivered records since its first start.
-    pub records: u64,
-    /// Records that the destination refused; they are dead letters.
-    pub refused: u64,
-    /// Stored records that it has not examined yet; `null` if another node runs it.
-    pub behind_records: Option<u64>,
-    /// Their approximate bytes.
-    pub behind_bytes: Option<u64>,
-    /// These two are at least so many: the sink has not reached the start of the process.
-    pub behind_is_more: bool,
-    /// When the oldest undelivered record that matches was stored, in RFC 3339.
-    pub waiting_since: Option<String>,
-    /// When the retention deletes it, if that is within a day.
-    pub deleted_at: Option<String>,
-    /// When the destination last acknowledged.
-    pub acknowledged: Option<String>,
-    pub error: Option<String>,
-}
-
-/// A replay: records that are sent to a sink once more, or stored again.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ReplayView {
-    pub id: String,
-    /// The day in UTC, such as `2026-11-19`; `null` for other times.
-    pub day: Option<String>,
-    /// The times of the records, in RFC 3339; `to_time` is exclusive.
-    pub from: String,
-    pub to_time: String,
-    /// Where the records come from: `store` or `archive`.
-    pub source: String,
-    /// The name of the sink, or `store`.
-    pub to: String,
-    /// The destination, without secrets.
-    pub target: String,
-    /// A filter beside that of the sink; empty for all records.
-    pub query: String,
-    /// `running`, `done`, `failed` or `cancelled`.
-    pub state: String,
-    /// Delivered records, without the skipped ones.
-    pub sent: u64,
-    /// Records that were not stored again, because the store had them.
-    pub skipped: u64,
-    /// Records that the destination refused; they are dead letters of the sink.
-    pub refused: u64,
-    /// An estimate of the number of all records; `null` until they are counted, and for a filter on the archive.
-    pub total: Option<u64>,
-    /// The examined part of the records, from 0 to 1; `null` if it is not known.
-    pub fraction: Option<f64>,
-    /// The position of the last delivered record in the store; in the archive, its number within the day. `null` before
-    /// the first.
-    pub position: Option<String>,
-    /// When it was started, in RFC 3339.
-    pub started: String,
-    /// When it ended.
-    pub ended: Option<String>,
-    /// Why it failed, or the last error of the destination.
-    pub error: Option<String>,
-}
-
-/// What became of the canary's records that one door has taken.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct CanaryView {
-    pub door: String,
-    pub sent: u64,
-    /// Found by a search and shown by a tail.
-    pub arrived: u64,
-    /// Not taken by the door.
-    pub failed: u64,
-    /// Neither arrived nor failed after 30 s, until now.
-    pub missing: u64,
-    pub doubled: u64,
-    /// Shown by a tail after more than 5 s.
-    pub late: u64,
-    /// How long the newest arrival took until a tail showed it, in milliseconds.
-    pub last_ms: Option<f64>,
-    /// Why the newest record was not taken.
-    pub error: Option<String>,
-}
-
-/// The state and traffic of the server at one moment.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct FiguresView {
-    /// RFC 3339.
-    pub time: String,
-    pub version: String,
-    pub uptime_seconds: u64,
-    /// Resident memory of the process; 0 if unknown.
-    pub memory_bytes: u64,
-    pub queue: QueueView,
-    pub store: StoreView,
-    pub retention: RetentionView,
-    pub tails: u64,
-    /// Records stored per second since the previous figures; summed over all nodes that share a store.
-    pub stored_per_second: f64,
-    /// The longest delay from receipt to visibility since the previous figures; `None` without records.
-    pub lag_ms: Option<f64>,
-    /// Counts of the last 15 minutes.
-    pub traffic: HistogramView,
-    /// The services of that time, busiest first.
-    pub services: Vec<ServiceView>,
-    /// Why traffic and services are out of date; `None` if they are current.
-    pub trouble: Option<String>,
-    /// The caller sees only some records. Traffic and services are of these; memory, the numbers of queue and store, the
-    /// retention of single services, tails, rate and lag are left out: 0, empty or `None`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub limited: bool,
-}
-
-/// The queue.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct QueueView {
-    pub engine: String,
-    pub trouble: Option<String>,
-    /// Number of waiting batches.
-    pub depth: u64,
-    /// How many of those at hand only a newer version of Logboom reads.
-    #[serde(default)]
-    pub newer: u64,
-}
-
-/// The store.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct StoreView {
-    pub engine: String,
-    pub trouble: Option<String>,
-    pub records: u64,
-    pub bytes: u64,
-    pub dead_letters: u64,
-}
-
-/// The configured retention; `None` means unlimited.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct RetentionView {
-    pub age: Option<String>,
-    pub bytes: Option<u64>,
-    /// Services with their own retention age.
-    pub services: Vec<(String, String)>,
-}
-
-/// One service in the last 15 minutes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ServiceView {
-    pub service: String,
-    pub count: u64,
-    /// Records of level error and above.
-    pub errors: u64,
-    /// Counts, oldest first.
-    pub spark: Vec<u64>,
-    /// The time of its newest record, in RFC 3339.
-    pub last_seen: String,
 }
 
 /// Reports records that a tail skipped because the client was too slow.

@@ -7,10 +7,15 @@
 pub mod access_views;
 pub mod aggregate;
 pub mod api;
+pub mod audit;
+pub mod deletion;
+mod figures;
 pub mod hex;
+pub mod hidden;
 pub mod id;
 pub mod limits;
 mod loss_ledger;
+mod operations;
 pub mod pattern;
 pub mod query;
 mod range;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The loss ledger of some hours: received = stored + deduplicated + rejected + dead + in flight.
+/// The loss ledger of some hours: received = stored + deduplicated + rejected + dead + deleted + in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerView {
     /// The hours that were counted, in RFC 3339; `to` is exclusive.
     pub from: String,
@@ -17,6 +18,7 @@ pub struct LedgerView {
 
 /// One hour and service of the loss ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerRowView {
     /// The beginning of the hour of the records' times, in RFC 3339. A rejected record is in the hour of its receipt.
     pub hour: String,
@@ -33,6 +35,7 @@ pub struct LedgerRowView {
 
 /// Numbers of records in the loss ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerNumbers {
     pub received: u64,
     /// Counted in the store.
@@ -42,6 +45,9 @@ pub struct LedgerNumbers {
     pub rejected: u64,
     /// In dead letters.
     pub dead: u64,
+    /// Removed by a deletion of a user.
+    #[serde(default)]
+    pub deleted: u64,
     pub in_flight: u64,
     /// Received, or counted before, and not there.
     pub missing: u64,
@@ -51,6 +57,7 @@ pub struct LedgerNumbers {
 
 /// What the loss ledger says of all its hours.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerSummaryView {
     /// The oldest hour that was counted, in RFC 3339; `null` before the first count.
     pub since: Option<String>,
@@ -69,6 +76,7 @@ pub struct LedgerSummaryView {
 
 /// An hour with missing records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerLossView {
     /// Its beginning and its end, in RFC 3339.
     pub from: String,

@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 
 /// All rules of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedactionView {
     pub rules: Vec<RedactionRuleView>,
 }
 
 /// A rule. Its expression is left out, because it may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedactionRuleView {
     pub name: String,
     /// The name of a preset, `regex` or `any`.
@@ -24,6 +26,7 @@ pub struct RedactionRuleView {
 
 /// What a rule would have changed in stored records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedactionPreviewView {
     /// The number of records that were looked at: the newest ones.
     pub examined: u64,
@@ -37,6 +40,7 @@ pub struct RedactionPreviewView {
 
 /// A text of a record, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedactionExampleView {
     /// The id of the record.
     pub id: String,

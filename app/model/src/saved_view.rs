@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// A saved view: a dashboard address under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SavedView {
-    /// 1 to [`limits::NAME_BYTES`](crate::limits::NAME_BYTES) bytes.
+    /// 1 to 256 bytes: [`limits::NAME_BYTES`](crate::limits::NAME_BYTES).
     pub name: String,
     /// Path and parameters.
     pub address: String,

@@ -7,11 +7,14 @@
 //! The name of a built-in field also hides the attributes of that name: `trace_id` hides `trace_id.original`. Lists are
 //! kept as JSON text in one attribute, so an attribute above a hidden name is removed if it holds such text, and a
 //! query cannot test it. `client.packet` has all fields of a record once more, so it is hidden with any other field.
+//!
+//! Audit records are left out for everybody but admins ([`Sight::without_audit`]). That is no limit like a filter: a
+//! sight without one is whole, also if it leaves them out.
 
 use std::sync::Arc;
 
 use crate::{
-    Query, Record, Value,
+    Query, Record, Value, audit,
     query::{Expr, Field},
 };
 
@@ -20,7 +23,12 @@ const PACKET: &str = "client.packet";
 
 /// What a caller may see. The default sees everything and costs nothing. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sight(Option<Arc<Terms>>);
+pub struct Sight {
+    /// The filter and the hidden fields; `None` without any.
+    terms: Option<Arc<Terms>>,
+    /// Whether audit records are left out.
+    without_audit: bool,
+}
 
 #[derive(Debug, PartialEq)]
 struct Terms {
@@ -71,7 +79,22 @@ impl Sight {
             }
             Err(_) => Terms { filter: Some(Query { expr: Expr::nothing() }), hidden: Vec::new() },
         };
-        Self(Some(Arc::new(terms)))
+        Self::of(terms)
+    }
+
+    fn of(terms: Terms) -> Self {
+        Self { terms: Some(Arc::new(terms)), without_audit: false }
+    }
+
+    /// Sees the same without audit records: the sight of everybody who is no admin.
+    #[must_use]
+    pub fn without_audit(&self) -> Self {
+        Self { terms: self.terms.clone(), without_audit: true }
+    }
+
+    /// Whether it sees audit records, as far as they match the filter.
+    pub fn sees_audit(&self) -> bool {
+        !self.without_audit
     }
 
     /// Checks names for [`Sight::new`].
@@ -82,15 +105,20 @@ impl Sight {
         names.iter().try_for_each(|name| Hidden::read(name).map(drop))
     }
 
-    /// Whether it sees every record with every field.
+    /// Whether neither a filter nor a hidden field limits it. Audit records may be left out.
     pub fn is_whole(&self) -> bool {
-        self.0.is_none()
+        self.terms.is_none()
+    }
+
+    /// Whether it sees every record with every field, audit records too.
+    pub fn sees_everything(&self) -> bool {
+        self.is_whole() && self.sees_audit()
     }
 
     /// Sees only what both see.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        match (&self.0, &other.0) {
+        let both = match (&self.terms, &other.terms) {
             (None, _) => other.clone(),
             (_, None) => self.clone(),
             (Some(one), Some(two)) => {
@@ -99,9 +127,10 @@ impl Sight {
                     (one, two) => one.as_ref().or(two.as_ref()).cloned(),
                 };
                 let hidden = [&one.hidden[..], &two.hidden[..]].concat();
-                Self(Some(Arc::new(Terms { filter, hidden })))
+                Self::of(Terms { filter, hidden })
             }
-        }
+        };
+        Self { without_audit: self.without_audit || other.without_audit, ..both }
     }
 
     /// The query for the records that match both the filter and `query`. Keep the original for hints and for what is
@@ -109,14 +138,15 @@ impl Sight {
     ///
     /// # Errors
     /// The first field of `query` that is hidden. A word is a test of the message.
-    pub fn apply(&self, query: Query) -> Result<Query, HiddenField> {
-        let Some(terms) = &self.0 else { return Ok(query) };
-        terms.check_expr(&query.expr)?;
-        Ok(match &terms.filter {
-            // The filter is first: it is cheap more often than the query of a stranger.
-            Some(filter) => filter.clone().and(query),
-            None => query,
-        })
+    pub fn apply(&self, mut query: Query) -> Result<Query, HiddenField> {
+        if let Some(terms) = &self.terms {
+            terms.check_expr(&query.expr)?;
+            if let Some(filter) = &terms.filter {
+                // The filter is first: it is cheap more often than the query of a stranger.
+                query = filter.clone().and(query);
+            }
+        }
+        Ok(if self.without_audit { query.and(audit::query().not()) } else { query })
     }
 
     /// Checks a field of which values are asked for.
@@ -124,18 +154,18 @@ impl Sight {
     /// # Errors
     /// It is hidden.
     pub fn check(&self, field: &Field) -> Result<(), HiddenField> {
-        self.0.as_ref().map_or(Ok(()), |terms| terms.check(field))
+        self.terms.as_ref().map_or(Ok(()), |terms| terms.check(field))
     }
 
-    /// Whether the filter lets the record through.
+    /// Whether the record is one that it sees: the filter lets it through, and it is no audit record that is left out.
     pub fn shows(&self, record: &Record) -> bool {
-        let filter = self.0.as_ref().and_then(|terms| terms.filter.as_ref());
-        filter.is_none_or(|filter| filter.matches(record))
+        let filter = self.terms.as_ref().and_then(|terms| terms.filter.as_ref());
+        filter.is_none_or(|filter| filter.matches(record)) && !(self.without_audit && audit::is_audit(record))
     }
 
     /// Removes the hidden fields. Ask [`Sight::shows`] before: the filter may test a hidden field.
     pub fn hide(&self, record: &mut Record) {
-        let Some(terms) = &self.0 else { return };
+        let Some(terms) = &self.terms else { return };
         for hidden in &terms.hidden {
             match &hidden.field {
                 Field::Service => record.service = Default::default(),
@@ -379,5 +409,27 @@ mod tests {
         assert!(both.apply(query("user:kim")).is_err());
         assert!(shop.and(&Sight::default()) == shop && Sight::default().and(&shop) == shop);
         assert!(Sight::default().and(&Sight::default()).is_whole());
+    }
+
+    #[test]
+    fn audit_records_are_left_out_without_a_limit_on_others() {
+        let mut audit = record("logboom", &[]);
+        audit.attributes = vec![("audit".into(), Value::Bool(true))];
+        let others = [record("logboom", &[("level", "x")]), record("shop", &[("audit", "true")])];
+        let (all, editor) = (Sight::default(), Sight::default().without_audit());
+        assert!(all.sees_everything() && all.shows(&audit) && all.sees_audit());
+        assert!(editor.is_whole() && !editor.sees_everything() && !editor.sees_audit());
+        let limited = sight("service:logboom", &["user"]);
+        for sight in [editor.clone(), limited.without_audit(), limited.and(&editor), editor.and(&limited)] {
+            assert!(!sight.shows(&audit) && sight.shows(&others[0]), "{sight:?}");
+            for asked in ["", "audit:true", "service:logboom OR *", "-shop"] {
+                let applied = sight.apply(query(asked)).unwrap();
+                assert!(!applied.matches(&audit), "{asked}");
+            }
+            assert!(sight.apply(query("")).unwrap().matches(&others[0]));
+        }
+        assert!(others.iter().all(|record| editor.shows(record)));
+        assert_eq!(editor.apply(query("a OR b")), Ok(query("(a OR b) -(service:logboom audit:true)")));
+        assert!(limited.shows(&audit), "an admin with a filter sees those that match");
     }
 }

@@ -18,7 +18,14 @@ pub(crate) fn awaited(
 
 /// A loading indicator.
 pub(crate) fn loading() -> AnyView {
-    view! { <p class="loading" role="status">{texts().loading}</p> }.into_any()
+    notice("loading", "loading", texts().loading.to_owned())
+}
+
+/// A line of text instead of content, with the name that tests find it by.
+///
+/// One type for all of them: each further type would add code to the WebAssembly bundle.
+pub(crate) fn notice(class: &'static str, name: &'static str, text: String) -> AnyView {
+    view! { <p class=class role="status" data-testid=name>{text}</p> }.into_any()
 }
 
 type Part = Arc<dyn Fn() -> AnyView + Send + Sync>;

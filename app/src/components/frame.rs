@@ -5,7 +5,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::{Icon, IconName, LanguageToggle, Logo, ThemeToggle};
-use crate::{access_note::access_note, live::LoggedOut, preferences::Theme, state::url::append, texts::texts};
+use crate::{
+    access_note::access_note,
+    live::LoggedOut,
+    preferences::Theme,
+    state::{shown::shown, url::append},
+    texts::texts,
+};
 
 /// A page with a link in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +76,10 @@ pub(crate) fn TopBar(
 fn person() -> Option<AnyView> {
     let t = texts();
     let note = access_note();
-    let view = match note.user {
+    let view = match note.user.as_deref().map(shown) {
         Some(user) => view! {
             <form class="person" method="post" action="/logout" data-testid="person">
-                <span class="person-name" title=user.clone()>{user.clone()}</span>
+                <span class="person-name" title=user>{user.clone()}</span>
                 <button class="tool" title=t.log_out aria-label=t.log_out data-testid="log-out">
                     <Icon name=IconName::Leave />
                 </button>

@@ -5,17 +5,21 @@ use leptos::prelude::*;
 /// Scheme, host and port.
 #[cfg(feature = "ssr")]
 pub(crate) fn origin() -> String {
-    let parts = use_context::<http::request::Parts>();
-    let header = |name: &str| {
-        let value = parts.as_ref().and_then(|parts| parts.headers.get(name)).and_then(|value| value.to_str().ok());
-        value.map(str::to_owned)
-    };
-    let own = if crate::request_extension::<crate::Secure>().is_some() { "https" } else { "http" };
-    let scheme = header("x-forwarded-proto").unwrap_or_else(|| own.into());
+    let is_secure = crate::request_extension::<crate::Secure>().is_some();
+    match use_context::<http::request::Parts>() {
+        Some(parts) => origin_of(&parts.headers, &parts.uri, is_secure),
+        None => origin_of(&http::HeaderMap::new(), &http::Uri::default(), is_secure),
+    }
+}
+
+/// Scheme, host and port of a call with these headers and this target. `is_secure`: its connection is encrypted.
+#[cfg(feature = "ssr")]
+pub fn origin_of(headers: &http::HeaderMap, target: &http::Uri, is_secure: bool) -> String {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = header("x-forwarded-proto").unwrap_or(if is_secure { "https" } else { "http" });
     // A call over HTTP/2 has its host in the target.
-    let target = || Some(parts.as_ref()?.uri.authority()?.to_string());
-    let host = header("host").or_else(target);
-    format!("{scheme}://{}", host.unwrap_or_else(|| "127.0.0.1:3000".into()))
+    let host = header("host").or_else(|| target.authority().map(|authority| authority.as_str()));
+    format!("{scheme}://{}", host.unwrap_or("127.0.0.1:3000"))
 }
 
 #[cfg(not(feature = "ssr"))]

@@ -1,9 +1,11 @@
-//! Connect: snippets for a first log, and a live view of its arrival.
+//! Connect: snippets for a first log, and a live view of its arrival. The server renders how a program gets a key, as
+//! HTML whose form needs no JavaScript.
 
 use leptos::prelude::*;
 use model::api::SnippetView;
 
 use crate::{
+    backend::ConnectView,
     components::{Icon, IconName, Page, TopBar, awaited, copy_text, loading, origin},
     effect::effect,
     live::{self, First},
@@ -18,7 +20,7 @@ pub(super) fn Connect() -> impl IntoView {
     let t = texts();
     let theme = RwSignal::new(use_context::<Preferences>().unwrap_or_default().theme);
     let origin = origin();
-    let snippets = RequestState::new(move || (server_functions::snippets(origin.clone()), 0));
+    let content = RequestState::new(move || (server_functions::connect(origin.clone()), 0));
     let first = First { record: RwSignal::new(None) };
     effect(move |begins| {
         if begins {
@@ -54,12 +56,17 @@ pub(super) fn Connect() -> impl IntoView {
                 <h1>{t.connect_title}</h1>
                 <p class="quiet">{t.connect_text}</p>
                 <div role="status">{move || arrived()}</div>
-                {awaited(loading, move || match snippets.get() {
+                {awaited(loading, move || match content.get() {
                     None => ().into_any(),
                     Some(Err(error)) => view! { <p role="alert">{error.message}</p> }.into_any(),
-                    Some(Ok(snippets)) => {
+                    Some(Ok(ConnectView { key, snippets })) => {
                         let index = index(&snippets);
-                        view! { {index}{snippets.into_iter().map(section).collect_view()} }.into_any()
+                        view! {
+                            <div inner_html=key></div>
+                            {index}
+                            {snippets.into_iter().map(section).collect_view()}
+                        }
+                        .into_any()
                     }
                 })}
             </main>
@@ -70,10 +77,11 @@ pub(super) fn Connect() -> impl IntoView {
 
 fn section(snippet: SnippetView) -> impl IntoView {
     let t = texts();
-    let SnippetView { name, title, text, needs } = snippet;
+    let SnippetView { name, title, text, needs, note, .. } = snippet;
     let copied = text.clone();
     let copy = (t.copy)(&title);
     let needs = needs.map(|needs| view! { <p class="quiet">{t.connect_needs}" "<code>{needs}</code></p> });
+    let note = note.map(|note| view! { <p class="quiet">{note}</p> });
     let test_id = format!("snippet-{name}");
     view! {
         <section class="snippet" id=name>
@@ -84,6 +92,7 @@ fn section(snippet: SnippetView) -> impl IntoView {
                 </button>
             </h2>
             {needs}
+            {note}
             <pre tabindex="0" data-testid=test_id>{text}</pre>
         </section>
     }

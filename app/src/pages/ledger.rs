@@ -38,6 +38,7 @@ fn counts(t: &'static LedgerTexts, summary: &LedgerSummaryView, counted: &str) -
         (t.deduplicated, totals.deduplicated),
         (t.rejected, totals.rejected),
         (t.dead, totals.dead),
+        (t.deleted, totals.deleted),
         (t.in_flight, totals.in_flight),
         (t.missing, totals.missing),
         (t.surplus, totals.surplus),

@@ -3,9 +3,13 @@
 use leptos::prelude::*;
 
 use super::quiet::{QuietPage, Visit, document};
-use crate::texts::entrance::{EntranceTexts, of};
+use crate::{
+    external::ExternalFailure,
+    state::url::append,
+    texts::entrance::{EntranceTexts, of},
+};
 
-/// What the log-in page shows.
+/// The content of the log-in page.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoginPage<'a> {
     /// The address to go to after the log-in.
@@ -14,6 +18,8 @@ pub struct LoginPage<'a> {
     pub failure: Option<LoginFailure>,
     /// The name of the user who has already logged in.
     pub user: Option<&'a str>,
+    /// The name of the identity provider, if users can log in by one.
+    pub provider: Option<&'a str>,
 }
 
 /// Why a log-in failed. An unknown name and a wrong password are the same.
@@ -25,6 +31,8 @@ pub enum LoginFailure {
         seconds: u64,
     },
     Unavailable,
+    /// At the identity provider.
+    External(ExternalFailure),
 }
 
 /// Renders the log-in page.
@@ -38,10 +46,12 @@ pub fn login_page(visit: &Visit<'_>, page: &LoginPage<'_>) -> QuietPage {
             </p>
         }
     });
+    let provider = page.provider.map(|provider| by_provider(t, provider, page.next));
     let content = view! {
         <h1>{t.log_in}</h1>
         {user}
         {failure}
+        {provider}
         <form method="post" action="/login" data-testid="login">
             <input type="hidden" name="next" value=page.next.to_owned() />
             <label>
@@ -66,6 +76,18 @@ pub fn login_page(visit: &Visit<'_>, page: &LoginPage<'_>) -> QuietPage {
     document(visit, t.log_in, None, true, content.into_any())
 }
 
+/// A link to the identity provider, above a form for a password.
+pub(super) fn by_provider(t: &'static EntranceTexts, provider: &str, next: &str) -> AnyView {
+    let (text, mut href) = ((t.log_in_by)(provider), String::new());
+    append(&mut href, "next", next);
+    href.insert_str(0, "/login/oidc");
+    view! {
+        <a class="button main" href=href data-testid="login-oidc">{text}</a>
+        <p class="quiet">{t.or_password}</p>
+    }
+    .into_any()
+}
+
 /// An error above a form.
 pub(super) fn alert(text: String) -> AnyView {
     view! { <p class="entrance-error" role="alert" data-testid="entrance-error">{text}</p> }.into_any()
@@ -76,6 +98,7 @@ pub(super) fn failure_text(t: &EntranceTexts, failure: LoginFailure) -> String {
         LoginFailure::Wrong => t.wrong.to_owned(),
         LoginFailure::Slow { seconds } => (t.slow)(seconds),
         LoginFailure::Unavailable => t.unavailable.to_owned(),
+        LoginFailure::External(failure) => (t.external_failed)(failure).to_owned(),
     }
 }
 
@@ -107,9 +130,22 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_has_a_link_with_its_name_that_leads_back() {
+        let page = LoginPage { next: "/?q=\"><i>", provider: Some("Acme <b>"), ..LoginPage::default() };
+        for (language, name) in [("en", "Log in with Acme &lt;b&gt;"), ("ko", "Acme &lt;b&gt;")] {
+            let html = render("", language, &page);
+            assert!(html.contains(name) && html.contains("href=\"/login/oidc?next="), "{html}");
+            assert!(!html.contains("<b>") && !html.contains("<i>"), "{html}");
+        }
+        assert!(!render("", "en", &LoginPage::default()).contains("/login/oidc"));
+    }
+
+    #[test]
     fn each_failure_has_a_sentence_in_both_languages() {
         for (code, language) in [("en", Language::English), ("ko", Language::Korean)] {
-            for failure in [LoginFailure::Wrong, LoginFailure::Slow { seconds: 37 }, LoginFailure::Unavailable] {
+            let external = ExternalFailure::ALL.iter().map(|failure| LoginFailure::External(*failure));
+            let own = [LoginFailure::Wrong, LoginFailure::Slow { seconds: 37 }, LoginFailure::Unavailable];
+            for failure in own.into_iter().chain(external) {
                 let page = LoginPage { failure: Some(failure), ..LoginPage::default() };
                 let html = render("", code, &page);
                 assert!(html.contains(&failure_text(of(language), failure)), "{html}");

@@ -7,6 +7,8 @@ use leptos::prelude::*;
 use model::api::{DeadLetterView, PartAsideView, TaskView};
 
 use super::{
+    audit::audit_link,
+    deletions::deletions,
     forwarding::sinks,
     ledger::{canary, ledger},
     redaction::redaction,
@@ -15,9 +17,9 @@ use super::{
 };
 use crate::{
     backend::{Done, LettersPage, Losses},
-    state::{clock, histogram::grouped, url},
+    state::{clock, histogram::grouped, shown::shown_in_html, url},
     texts::{
-        Language, forwarding, ledger as ledger_texts,
+        Language, deletions as deletion_texts, forwarding, ledger as ledger_texts,
         losses::{LossTexts, of},
         redaction as redaction_texts, replays as replay_texts,
     },
@@ -32,12 +34,15 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
         Done::GivenUp => t.given_up.to_owned(),
         Done::Nothing => t.nothing.to_owned(),
     });
-    view! {
+    let audit = losses.may_admin.then(|| audit_link(language));
+    let html = view! {
+        {audit}
         {aside(t, &losses.aside, losses.may_admin)}
         {ledger(ledger_texts::of(language), losses.ledger.as_ref())}
         {canary(ledger_texts::of(language), &losses.canary)}
         {sinks(forwarding::of(language), &losses.sinks, losses.may_edit)}
         {replays(replay_texts::of(language), losses)}
+        {deletions(deletion_texts::of(language), losses)}
         {redaction(redaction_texts::of(language), &losses.redactions, losses.may_admin)}
         <h2 id="dead-letters">{t.letters}</h2>
         <p class="quiet">{t.letters_text}</p>
@@ -46,7 +51,8 @@ pub(crate) fn html(language: Language, losses: &Losses) -> String {
         {tasks(t, &losses.tasks)}
     }
     .into_any()
-    .to_html()
+    .to_html();
+    shown_in_html(&html)
 }
 
 /// The server's tasks; expanded if one does not run.

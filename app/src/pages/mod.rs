@@ -3,11 +3,19 @@
 mod access;
 #[cfg(feature = "ssr")]
 mod access_lists;
+#[cfg(feature = "ssr")]
+mod audit;
 mod connect;
+#[cfg(feature = "ssr")]
+mod connect_key;
+#[cfg(feature = "ssr")]
+mod deletions;
 mod explore;
 mod figures;
 #[cfg(feature = "ssr")]
 mod forwarding;
+#[cfg(feature = "ssr")]
+mod help_lists;
 #[cfg(feature = "ssr")]
 mod key_created;
 mod lazy;
@@ -37,6 +45,9 @@ use leptos_router::{
 
 #[cfg(feature = "ssr")]
 pub use self::{
+    audit::{AuditFilter, AuditPage, AuditRow, audit_page},
+    connect_key::{ConnectKey, FilledSnippets, connect_key_page},
+    deletions::{DeletionTrial, deletion_page},
     key_created::{KeyCreated, key_created_page},
     login::{LoginFailure, LoginPage, login_page},
     quiet::{QuietPage, Visit},
@@ -53,7 +64,11 @@ use crate::{
 };
 #[cfg(feature = "ssr")]
 pub(crate) use access_lists::html as access_html;
+#[cfg(feature = "ssr")]
+pub(crate) use connect_key::{connect_key_html, note_without_key};
 use explore::Explore;
+#[cfg(feature = "ssr")]
+pub(crate) use help_lists::html as help_html;
 use lazy::{AccessPage, ConnectPage, OverviewPage, SystemPage};
 #[cfg(feature = "ssr")]
 pub(crate) use losses::html as losses_html;

@@ -14,6 +14,7 @@ use crate::{
         clock::epoch_millis,
         filter,
         histogram::{Bars, grouped, short},
+        shown::shown,
         view::View,
     },
     texts::texts,
@@ -84,7 +85,7 @@ fn services(view: &FiguresView) -> AnyView {
         let errors_url = View::default().with_query(format!("{query} level>=error")).url();
         view! {
             <tr data-testid="service-row" data-service=service.service.clone()>
-                <th scope="row"><a href=url>{service.service.clone()}</a></th>
+                <th scope="row"><a href=url>{shown(&service.service)}</a></th>
                 <td class="wide">{spark(&service.spark)}</td>
                 <td title=grouped(service.count)>{short(service.count)}</td>
                 <td class:bad=service.errors.gt(&0)>

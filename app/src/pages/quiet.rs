@@ -1,4 +1,4 @@
-//! The document of the pages outside of the dashboard: log-in, set-up, and a new key.
+//! The document of the pages outside of the dashboard: log-in, set-up, a new key, and the audit.
 //!
 //! They are plain HTML without WebAssembly, so they load nothing that needs a right, and work without JavaScript.
 
@@ -10,7 +10,10 @@ use crate::{
     SitePath,
     components::{Icon, IconName, Logo},
     preferences::Preferences,
-    state::url::{append, pairs},
+    state::{
+        shown::shown_in_html,
+        url::{append, pairs},
+    },
     texts::texts_of,
 };
 
@@ -74,6 +77,27 @@ pub(super) fn document(
     has_tools: bool,
     content: AnyView,
 ) -> QuietPage {
+    page(visit, title, script, has_tools, "entrance", content)
+}
+
+/// As [`document`], as wide as the pages of the dashboard.
+pub(super) fn sheet(visit: &Visit<'_>, title: &str, script: &'static str, content: AnyView) -> QuietPage {
+    page(visit, title, Some(script), true, "sheet", content)
+}
+
+/// As wide as the pages of the dashboard, to answer a form: without links that would ask for the page again.
+pub(super) fn answer(visit: &Visit<'_>, title: &str, content: AnyView) -> QuietPage {
+    page(visit, title, None, false, "sheet", content)
+}
+
+fn page(
+    visit: &Visit<'_>,
+    title: &str,
+    script: Option<&'static str>,
+    has_tools: bool,
+    class: &'static str,
+    content: AnyView,
+) -> QuietPage {
     let (preferences, cookies) = Preferences::of(visit.headers, visit.query);
     let SitePath(root) = visit.site;
     let script = script.map(|name| view! { <script src=format!("{root}/{name}") defer=true></script> });
@@ -92,7 +116,7 @@ pub(super) fn document(
                 <title>{format!("{title} · Logboom")}</title>
             </head>
             <body>
-                <main class="entrance">
+                <main class=class>
                     <p class="entrance-name"><Logo /><span class="wordmark">"logboom"</span></p>
                     {content}
                     {tools}
@@ -102,7 +126,7 @@ pub(super) fn document(
     }
     .into_any()
     .to_html();
-    QuietPage { html, cookies }
+    QuietPage { html: shown_in_html(&html), cookies }
 }
 
 /// Links that choose theme and language and keep the rest of the query.

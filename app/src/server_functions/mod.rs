@@ -6,25 +6,27 @@
 #[cfg(feature = "ssr")]
 mod access;
 #[cfg(feature = "ssr")]
+mod connect;
+#[cfg(feature = "ssr")]
+mod help;
+#[cfg(feature = "ssr")]
 mod losses;
 
 use std::{marker::PhantomData, pin::Pin};
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use model::api::{
-    ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
-};
+use model::api::{ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 #[cfg(feature = "ssr")]
-use self::{access::AccessAsHtml as _, losses::LossesAsHtml as _};
+use self::{access::AccessAsHtml as _, connect::ConnectAsHtml as _, help::HelpAsHtml as _, losses::LossesAsHtml as _};
 #[cfg(not(feature = "ssr"))]
 use crate::live::{LoggedOut, check_session};
 use crate::{
     backend::{
-        BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest, LogsRequest,
-        PatternsRequest,
+        BackendError, BackendErrorClass, ConnectView, ContextRequest, FacetsRequest, FieldsRequest, HistogramRequest,
+        LogsRequest, PatternsRequest,
     },
     effect::{effect, until_cleanup},
 };
@@ -81,8 +83,10 @@ questions! {
     remove_view: RemoveView(String) -> ();
     /// People, keys and sessions as HTML, for these parameters of the page.
     access_page: AccessPage(String) -> String;
-    /// Snippets that send a first log, for a page at this origin.
-    snippets: Snippets(String) -> Vec<SnippetView>;
+    /// Snippets that send a first log, and how a program gets a key, for a page at this origin.
+    connect: Connect(String) -> ConnectView;
+    /// Keys and query language as HTML.
+    help: Help(()) -> String;
 }
 
 /// The server function. The response is JSON text, which the caller deserialises: an enum of all response types would

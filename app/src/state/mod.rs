@@ -9,5 +9,6 @@ pub(crate) mod feed;
 pub(crate) mod filter;
 pub(crate) mod highlight;
 pub(crate) mod histogram;
+pub(crate) mod shown;
 pub(crate) mod url;
 pub(crate) mod view;

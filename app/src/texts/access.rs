@@ -26,6 +26,8 @@ pub(crate) struct AccessTexts {
     pub(crate) editor: &'static str,
     pub(crate) admin: &'static str,
     pub(crate) you: &'static str,
+    /// Takes the issuer of a person who logs in by an identity provider.
+    pub(crate) external: fn(&str) -> String,
     pub(crate) password: &'static str,
     pub(crate) add_person: &'static str,
     pub(crate) change: &'static str,
@@ -55,12 +57,23 @@ pub(crate) struct AccessTexts {
     pub(crate) revoke: &'static str,
     /// Takes the name of the user who has made a key.
     pub(crate) created_by: fn(&str) -> String,
+    /// A key that was not used yet.
+    pub(crate) never: &'static str,
+    /// Takes the address from which a key was last used.
+    pub(crate) used_from: fn(&str) -> String,
 
     // A new key.
     pub(crate) key_created: &'static str,
     pub(crate) key_created_text: &'static str,
     pub(crate) key_use: &'static str,
     pub(crate) back: &'static str,
+
+    // Networks that need no key.
+    pub(crate) networks: &'static str,
+    pub(crate) networks_text: &'static str,
+    pub(crate) networks_label: &'static str,
+    pub(crate) networks_hint: &'static str,
+    pub(crate) networks_options: &'static str,
 
     // Sessions.
     pub(crate) sessions: &'static str,
@@ -95,6 +108,8 @@ const ENGLISH: AccessTexts = AccessTexts {
         AccessAction::PersonRemoved => format!("{name} was removed."),
         AccessAction::KeyRevoked => format!("The key {name} was revoked."),
         AccessAction::SessionRevoked => format!("The session of {name} has ended."),
+        AccessAction::NetworksSet if name.is_empty() => "Every program needs a key now.".to_owned(),
+        AccessAction::NetworksSet => format!("These networks may write without a key: {name}."),
     },
 
     people: "People",
@@ -107,6 +122,7 @@ const ENGLISH: AccessTexts = AccessTexts {
     editor: "Editor",
     admin: "Admin",
     you: "you",
+    external: |issuer| format!("by OpenID Connect; role and filter follow from the groups at {issuer}"),
     password: "Password",
     add_person: "Add",
     change: "Change",
@@ -134,11 +150,20 @@ const ENGLISH: AccessTexts = AccessTexts {
     create_key: "Create a key",
     revoke: "Revoke",
     created_by: |name| format!("by {name}"),
+    never: "never",
+    used_from: |address| format!("from {address}"),
 
     key_created: "The key is ready",
     key_created_text: "Copy it now: it is stored as a hash and cannot be shown again.",
     key_use: "Send it as a header, for example:",
     back: "Back to Access",
+
+    networks: "Without a key",
+    networks_text: "Programs in these networks may write logs without a key, and do nothing else. Clients of syslog, GELF \
+                    and TCP cannot send a key. A call through a proxy always needs one.",
+    networks_label: "Networks",
+    networks_hint: "Such as 10.0.0.0/8, separated by commas. Empty: none.",
+    networks_options: "Also, by --anonymous at the start of this server:",
 
     sessions: "Sessions",
     sessions_text: "Browsers in which somebody has logged in. A session ends 30 days after its last use.",
@@ -164,6 +189,8 @@ const KOREAN: AccessTexts = AccessTexts {
         AccessAction::PersonRemoved => format!("{name} 사용자를 삭제했습니다."),
         AccessAction::KeyRevoked => format!("키 {name}을(를) 폐기했습니다."),
         AccessAction::SessionRevoked => format!("{name} 사용자의 세션을 종료했습니다."),
+        AccessAction::NetworksSet if name.is_empty() => "이제 모든 프로그램에 키가 필요합니다.".to_owned(),
+        AccessAction::NetworksSet => format!("다음 네트워크는 키 없이 쓸 수 있습니다: {name}"),
     },
 
     people: "사용자",
@@ -177,6 +204,7 @@ const KOREAN: AccessTexts = AccessTexts {
     editor: "편집자",
     admin: "관리자",
     you: "나",
+    external: |issuer| format!("OpenID Connect 로그인. 역할과 필터는 {issuer}의 그룹을 따릅니다"),
     password: "비밀번호",
     add_person: "추가",
     change: "변경",
@@ -204,11 +232,20 @@ const KOREAN: AccessTexts = AccessTexts {
     create_key: "키 만들기",
     revoke: "폐기",
     created_by: |name| format!("생성: {name}"),
+    never: "없음",
+    used_from: |address| format!("주소: {address}"),
 
     key_created: "키가 준비되었습니다",
     key_created_text: "지금 복사하세요. 해시로 저장되므로 다시 표시할 수 없습니다.",
     key_use: "다음 예와 같이 헤더로 보냅니다.",
     back: "접근 권한으로 돌아가기",
+
+    networks: "키 없이 쓰기",
+    networks_text: "이 네트워크의 프로그램은 키 없이 로그를 쓸 수 있고, 다른 작업은 할 수 없습니다. syslog, GELF, TCP \
+                    클라이언트는 키를 보낼 수 없습니다. 프록시를 거친 호출에는 항상 키가 필요합니다.",
+    networks_label: "네트워크",
+    networks_hint: "10.0.0.0/8과 같이 쓰고 쉼표로 구분합니다. 비워 두면 없습니다.",
+    networks_options: "이 서버를 시작할 때 --anonymous로 지정한 규칙:",
 
     sessions: "세션",
     sessions_text: "로그인한 브라우저입니다. 마지막 사용 후 30일이 지나면 종료됩니다.",

@@ -193,12 +193,4 @@ pub(crate) struct Texts {
     pub(crate) connect_waiting: &'static str,
     pub(crate) connect_came: &'static str,
     pub(crate) connect_look: &'static str,
-
-    // Keys and language, in the help.
-    pub(crate) help_keys: &'static str,
-    pub(crate) help_language: &'static str,
-    /// Pairs of key and effect.
-    pub(crate) keys: &'static [(&'static str, &'static str)],
-    /// Pairs of example and meaning.
-    pub(crate) language: &'static [(&'static str, &'static str)],
 }

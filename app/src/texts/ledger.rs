@@ -20,6 +20,7 @@ pub(crate) struct LedgerTexts {
     pub(crate) deduplicated: &'static str,
     pub(crate) rejected: &'static str,
     pub(crate) dead: &'static str,
+    pub(crate) deleted: &'static str,
     pub(crate) in_flight: &'static str,
     pub(crate) missing: &'static str,
     pub(crate) surplus: &'static str,
@@ -63,8 +64,8 @@ const ENGLISH: LedgerTexts = LedgerTexts {
     days: |days| several(days, "day", "days"),
     computed: |hours, counted| {
         format!(
-            "Computed from {}, last counted at {counted}: received = stored + deduplicated + rejected + dead + in \
-             flight. What else was received is missing.",
+            "Computed from {}, last counted at {counted}: received = stored + deduplicated + rejected + dead + deleted + \
+             in flight. What else was received is missing.",
             several(hours, "hour with records", "hours with records")
         )
     },
@@ -80,6 +81,7 @@ const ENGLISH: LedgerTexts = LedgerTexts {
     deduplicated: "Deduplicated",
     rejected: "Rejected",
     dead: "Dead",
+    deleted: "Deleted",
     in_flight: "In flight",
     missing: "Missing",
     surplus: "Surplus",
@@ -108,7 +110,7 @@ const KOREAN: LedgerTexts = LedgerTexts {
     computed: |hours, counted| {
         format!(
             "로그가 있는 {}시간을 집계했습니다 (마지막 집계: {counted}). 수신 = 저장 + 중복 제거 + 거부 + 데드 레터 + \
-             처리 중이며, 나머지가 유실입니다.",
+             삭제 + 처리 중이며, 나머지가 유실입니다.",
             grouped(hours)
         )
     },
@@ -123,6 +125,7 @@ const KOREAN: LedgerTexts = LedgerTexts {
     deduplicated: "중복 제거",
     rejected: "거부",
     dead: "데드 레터",
+    deleted: "삭제",
     in_flight: "처리 중",
     missing: "유실",
     surplus: "초과",

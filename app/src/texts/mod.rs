@@ -5,12 +5,20 @@
 
 #[cfg(feature = "ssr")]
 pub(crate) mod access;
+#[cfg(feature = "ssr")]
+pub(crate) mod audit;
+#[cfg(feature = "ssr")]
+pub(crate) mod connect;
+#[cfg(feature = "ssr")]
+pub(crate) mod deletions;
 mod english;
 #[cfg(feature = "ssr")]
 pub(crate) mod entrance;
 mod fields;
 #[cfg(feature = "ssr")]
 pub(crate) mod forwarding;
+#[cfg(feature = "ssr")]
+pub(crate) mod help;
 mod korean;
 #[cfg(feature = "ssr")]
 pub(crate) mod ledger;
@@ -92,13 +100,5 @@ mod tests {
         ] {
             assert_eq!(Language::accepted(header), language, "{header}");
         }
-    }
-
-    #[test]
-    fn both_languages_explain_the_same_keys_and_queries() {
-        let (english, korean) = (texts_of(Language::English), texts_of(Language::Korean));
-        let names = |list: &[(&'static str, &'static str)]| list.iter().map(|entry| entry.0).collect::<Vec<_>>();
-        assert_eq!(names(english.keys), names(korean.keys));
-        assert_eq!(names(english.language), names(korean.language));
     }
 }

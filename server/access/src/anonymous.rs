@@ -1,4 +1,4 @@
-//! Callers without credentials, let in by address: `--anonymous write=10.0.0.0/8`.
+//! Callers without credentials, let in by address: by `--anonymous write=10.0.0.0/8`, or by the networks that admins set.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -41,11 +41,15 @@ impl FromStr for AnonymousRule {
                 "read" => AnonymousGrant::Read,
                 _ => return None,
             };
-            let network = network.parse().or_else(|_| network.parse::<IpAddr>().map(IpNet::from)).ok()?;
-            Some(Self { grant, network })
+            Some(Self { grant, network: self::network(network)? })
         };
         read().ok_or_else(|| InvalidRule(text.to_owned()))
     }
+}
+
+/// A network from its text. An address alone is the network of that address.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
 
 impl fmt::Display for AnonymousRule {
@@ -59,6 +63,7 @@ impl fmt::Display for AnonymousRule {
 }
 
 /// The rules, and the principals that they make.
+#[derive(Debug)]
 pub(crate) struct Anonymous {
     rules: Vec<AnonymousRule>,
     writer: Principal,
@@ -77,6 +82,16 @@ impl Anonymous {
 
     pub(crate) fn has_rules(&self) -> bool {
         !self.rules.is_empty()
+    }
+
+    /// Whether these are the rules.
+    pub(crate) fn has(&self, rules: &[AnonymousRule]) -> bool {
+        self.rules == rules
+    }
+
+    /// The principals by which callers are let in.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &Principal> {
+        [&self.writer, &self.reader, &self.both].into_iter()
     }
 
     /// The principal of the rules that apply to the address. An IPv4 address in IPv6 form counts as IPv4.

@@ -10,6 +10,7 @@ use crate::{
     secret,
     session_document::RENEW_AFTER,
     shared::Shared,
+    times::nanos,
 };
 
 /// How often the renewal of one session is asked for.
@@ -63,8 +64,12 @@ impl Shared {
             }));
         }
         // Clients send any credentials to an open server.
-        Ok(match caller.secret.map(|secret| known.given(secret, self.clock.now())) {
-            Some(Given::Valid(key)) => key.open.clone(),
+        let now = self.clock.now();
+        Ok(match caller.secret.map(|secret| known.given(secret, now)) {
+            Some(Given::Valid(key)) => {
+                self.note_use(key, caller, now);
+                key.open.clone()
+            }
             _ => known.open.clone(),
         })
     }
@@ -76,7 +81,10 @@ impl Shared {
         }
         if let Some(secret) = caller.secret {
             match known.given(secret, now) {
-                Given::Valid(key) => return Ok(key.principal.clone()),
+                Given::Valid(key) => {
+                    self.note_use(key, caller, now);
+                    return Ok(key.principal.clone());
+                }
                 Given::Fixed(principal) => return Ok(principal.clone()),
                 Given::Expired(public) => {
                     return Err(Refusal::unknown(format!(
@@ -103,7 +111,7 @@ impl Shared {
         }
         // Behind a proxy the address is that of the proxy.
         if !caller.forwarded
-            && let Some(principal) = self.anonymous.principal(caller.address)
+            && let Some(principal) = known.anonymous.principal(caller.address)
         {
             return Ok(principal.clone());
         }
@@ -116,12 +124,19 @@ impl Shared {
                  for one"
             }
             (None, Some(_)) => "the session has ended; log in again",
-            (None, None) if caller.forwarded && self.anonymous.has_rules() => {
-                "the call came through a proxy, so its address is not known, and --anonymous does not let it in; log in, \
-                 or send a key as `Authorization: Bearer lb_…`"
+            (None, None) if caller.forwarded && known.anonymous.has_rules() => {
+                "the call came through a proxy, so its address is not known, and no rule about networks lets it in; log \
+                 in, or send a key as `Authorization: Bearer lb_…`"
             }
             (None, None) => "who calls is not known; log in, or send a key as `Authorization: Bearer lb_…`",
         }))
+    }
+
+    /// Notes that a key was used. The use is stored soon after.
+    fn note_use(&self, key: &KnownKey, caller: &Caller<'_>, now: Nanos) {
+        if key.used.note(now, caller.address) {
+            self.used.notify_one();
+        }
     }
 
     fn session(&self, known: &Known, token: &str, now: Nanos) -> Option<Principal> {
@@ -130,7 +145,7 @@ impl Shared {
         if session.stored.expires() <= now {
             return None;
         }
-        let unwritten = now.saturating_sub(crate::key_document::nanos(session.stored.renewed));
+        let unwritten = now.saturating_sub(nanos(session.stored.renewed));
         if u128::from(unwritten.max(0).unsigned_abs()) >= RENEW_AFTER.as_nanos()
             && session.ask_for_renewal(now, ASK_EVERY)
         {

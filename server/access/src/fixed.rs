@@ -20,7 +20,7 @@ impl Shared {
     /// # Errors
     /// `Invalid`, naming the key by its number, for one outside the limits.
     pub(crate) fn install_fixed(&self, keys: &[String]) -> Result<()> {
-        let mut known = Known::new(self.posture);
+        let mut known = Known::clone(&self.known());
         for (number, key) in (1..).zip(keys) {
             check(number, key)?;
             let name = secret::public_part(key).map_or_else(|| format!("key {number}"), |id| format!("key lb_{id}"));

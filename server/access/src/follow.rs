@@ -1,14 +1,17 @@
 //! The supervised task `access`: follows changes of the documents, also those of other nodes; writes the use of
-//! sessions; ends what expires.
+//! sessions and keys; ends what expires.
 
 use std::{convert::Infallible, mem, sync::Arc, time::Duration};
 
 use model::Nanos;
 use pipeline::{Error, Expected, Kind, Result, Supervisor};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{key_document::KEY, session_document::SESSION, sessions::renew, shared::Shared, user_document::USER};
+use crate::{
+    anonymous_document::ANONYMOUS, key_document::KEY, session_document::SESSION, sessions::renew, shared::Shared,
+    user_document::USER,
+};
 
 /// The longest time between two looks at what expires, and the shortest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -36,7 +39,9 @@ impl Shared {
             self.follow_kind(&KEY),
             self.follow_kind(&USER),
             self.follow_kind(&SESSION),
+            self.follow_kind(&ANONYMOUS),
             self.look_after_time(),
+            self.look_after_uses(),
         );
         match all {
             Ok((never, ..)) => match never {},
@@ -61,6 +66,15 @@ impl Shared {
                 () = sleep(pause) => {}
                 () = self.work.notified() => {}
             }
+        }
+    }
+
+    /// Apart from [`Self::look_after_time`], so that a slow store delays no expiry.
+    async fn look_after_uses(&self) -> Result<Infallible> {
+        loop {
+            self.store_uses().await;
+            // What could not be stored is tried again after the pause, or with the next use.
+            let _ = timeout(LONGEST_PAUSE, self.used.notified()).await;
         }
     }
 

@@ -1,21 +1,21 @@
 //! What is stored of a key, and what is known of it in memory.
 
-use model::{Nanos, Text, Value, access_views::KeyView, time::format_rfc3339_millis};
+use model::{Nanos, Text, Value, access_views::KeyView};
 use pipeline::{Document, Error, Kind, Result, Sender, Terms, Version, documents::unchecked};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Principal, PrincipalKind, ReadTerms, Scope, WriteTerms,
+    key_use::{KeyUse, Used},
     principal::{Doors, Inner, Powers},
     secret::{self, Hash, PUBLIC},
+    times::{nanos, rfc3339},
 };
 
 /// The kind of keys. A document is named by the public part of its key.
 pub(crate) const KEY: Kind =
     Kind { name: "key", format: 1, plural: "keys", most_bytes: 256 << 10, most_documents: 10_000, check: unchecked };
-
-const MILLISECOND: Nanos = 1_000_000;
 
 /// A stored key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl KeyDocument {
         self.expires.is_some_and(|expires| nanos(expires) <= now)
     }
 
-    pub(crate) fn view(self, id: String) -> KeyView {
+    pub(crate) fn view(self, id: String, last: Option<&KeyUse>) -> KeyView {
         KeyView {
             id,
             name: self.name,
@@ -65,6 +65,8 @@ impl KeyDocument {
             created: rfc3339(self.created),
             created_by: self.created_by,
             expires: self.expires.map(rfc3339),
+            last_used: last.map(|last| rfc3339(last.time)),
+            last_address: last.map(|last| last.address.to_string()),
         }
     }
 
@@ -108,6 +110,8 @@ pub(crate) struct KnownKey {
     pub(crate) principal: Principal,
     /// While everything is open: everything, within its own sight and terms.
     pub(crate) open: Principal,
+    /// Its last use by a call to this process.
+    pub(crate) used: Used,
 }
 
 impl KnownKey {
@@ -133,6 +137,7 @@ impl KnownKey {
                 sender: sender.clone(),
                 revoked: CancellationToken::new(),
                 user: None,
+                label: None,
                 session: None,
             })
         };
@@ -143,6 +148,7 @@ impl KnownKey {
             expires: stored.expires.map(nanos),
             principal: principal(PrincipalKind::Key, stored.powers()),
             open: principal(PrincipalKind::Open, Powers::ALL),
+            used: Used::default(),
         })
     }
 }
@@ -150,18 +156,4 @@ impl KnownKey {
 /// The public part of a key as the map of keys has it.
 pub(crate) fn id_of(public: &str) -> Option<[u8; PUBLIC]> {
     public.as_bytes().try_into().ok()
-}
-
-/// From milliseconds.
-pub(crate) fn nanos(milliseconds: i64) -> Nanos {
-    milliseconds.saturating_mul(MILLISECOND)
-}
-
-/// To milliseconds.
-pub(crate) fn milliseconds(time: Nanos) -> i64 {
-    time.div_euclid(MILLISECOND)
-}
-
-pub(crate) fn rfc3339(milliseconds: i64) -> String {
-    format_rfc3339_millis(nanos(milliseconds))
 }

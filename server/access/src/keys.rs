@@ -7,16 +7,13 @@ use pipeline::{Error, ErrorClass, Expected, Json, Result};
 
 pub(crate) use crate::key_document::KEY;
 use crate::{
-    ReadTerms, Role, Scope, WriteTerms,
-    key_document::{KeyDocument, milliseconds},
-    secret,
-    shared::Shared,
-    terms::check_text,
+    ReadTerms, Role, Scope, WriteTerms, key_document::KeyDocument, secret, shared::Shared, terms::check_text,
+    times::milliseconds,
 };
 
 /// The maximum size of a name in bytes.
 const NAME_BYTES: usize = 64;
-/// How often another public part is drawn if one is taken.
+/// The maximum number of further tries if the public part of a new key is taken.
 const DRAWS: usize = 5;
 
 /// A key to create.
@@ -127,14 +124,18 @@ impl Keys {
         }
     }
 
-    /// The keys, sorted by name.
+    /// The keys with their last uses, sorted by name.
     ///
     /// # Errors
     /// Those of the store of documents.
     pub async fn list(&self) -> Result<Vec<KeyView>> {
         let listing = self.shared.documents()?.list(&KEY).await?;
+        let uses = self.shared.uses().await?;
         let views = listing.documents.into_iter().filter_map(|document| match KeyDocument::read(&document) {
-            Ok(key) => Some(key.view(document.name)),
+            Ok(key) => {
+                let last = uses.get(&document.name);
+                Some(key.view(document.name, last))
+            }
             Err(error) => {
                 tracing::warn!("{error}; it is left out");
                 None
@@ -169,14 +170,22 @@ impl Keys {
         }
         documents.delete(&KEY, id, Expected::Any, None).await?;
         self.shared.refresh_after_change(&KEY).await;
+        if let Err(error) = self.shared.forget_uses().await {
+            tracing::debug!(key = id, %error, "the last use of a revoked key was not deleted");
+        }
         Ok(())
     }
 }
 
 impl Shared {
-    /// Whether a user or a key is an admin, other than the key `except`.
+    /// Whether a user or a key is an admin. `except`: the key that is about to go. Users who cannot log in any more do not
+    /// stand in for it.
     pub(crate) async fn has_admin(&self, except: Option<&str>) -> Result<bool> {
-        if self.users_of(Role::Admin).await?.next().is_some() {
+        let has_user = match except {
+            Some(_) => self.admins().await?.next().is_some(),
+            None => self.users().await?.any(|(_, user)| user.role == Role::Admin),
+        };
+        if has_user {
             return Ok(true);
         }
         let now = self.clock.now();

@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Posture, Principal, PrincipalKind, Role, State,
+    anonymous::Anonymous,
     key_document::KnownKey,
     principal::{Inner, Powers},
     secret::{self, Hash, PUBLIC},
     session_document::SessionDocument,
-    user_document::UserDocument,
+    user_document::{UserDocument, named},
 };
 
 /// The beginning of a hash, by which a session or a fixed key is found. The whole hash is compared afterwards.
@@ -35,6 +36,8 @@ pub(crate) struct Known {
     /// The documents of keys and users that do not read. Each may be an admin.
     pub(crate) unreadable_keys: usize,
     pub(crate) unreadable_users: usize,
+    /// Callers without credentials, by their addresses.
+    pub(crate) anonymous: Arc<Anonymous>,
     /// Anybody, while everything is open.
     pub(crate) open: Principal,
     pub(crate) state: State,
@@ -46,6 +49,10 @@ pub(crate) struct KnownUser {
     pub(crate) version: Version,
     pub(crate) role: Role,
     pub(crate) generation: String,
+    /// The name for people of a user of an identity provider.
+    pub(crate) label: Option<String>,
+    /// Whether its sessions count. Those of a provider that is not configured any more do not.
+    is_let_in: bool,
     sight: Sight,
 }
 
@@ -56,14 +63,14 @@ pub(crate) struct KnownSession {
     pub(crate) version: Version,
     pub(crate) hash: Hash,
     pub(crate) stored: SessionDocument,
-    /// `None` if the user is not known, or has changed since the log-in.
+    /// `None` if the user is not known, cannot log in any more, or has changed since the log-in.
     pub(crate) principal: Option<Principal>,
     /// When its renewal was last asked for.
     asked: AtomicI64,
 }
 
 impl Known {
-    pub(crate) fn new(posture: Posture) -> Self {
+    pub(crate) fn new(posture: Posture, anonymous: Anonymous) -> Self {
         let mut known = Self {
             keys: HashMap::new(),
             fixed: HashMap::new(),
@@ -71,6 +78,7 @@ impl Known {
             sessions: HashMap::new(),
             unreadable_keys: 0,
             unreadable_users: 0,
+            anonymous: Arc::new(anonymous),
             open: Principal::new("open", PrincipalKind::Open, Powers::ALL),
             state: State::Closed,
         };
@@ -82,8 +90,9 @@ impl Known {
         self.state
     }
 
-    /// The state that follows from the picture. A document that does not read counts as an admin, and so does a key that
-    /// has expired: neither a damage nor the passing of time may open a server.
+    /// The state that follows from the picture. A document that does not read counts as an admin, and so do a key that
+    /// has expired and a user of a provider that is not configured any more: neither a damage, nor the passing of time,
+    /// nor an option that is left out may open a server.
     fn state_now(&self, posture: Posture) -> State {
         let has_admin = !self.fixed.is_empty()
             || self.unreadable_keys + self.unreadable_users > 0
@@ -111,7 +120,7 @@ impl Known {
         let keys = self.keys.values().flat_map(|key| [&key.principal, &key.open]);
         let sessions = self.sessions.values().filter_map(|session| session.principal.as_ref());
         let open = (self.state == State::Open).then_some(&self.open);
-        keys.chain(sessions).chain(open)
+        keys.chain(sessions).chain(self.anonymous.principals()).chain(open)
     }
 
     /// Ends the calls of principals that this picture has and `after` does not.
@@ -156,14 +165,17 @@ impl Known {
 }
 
 impl KnownUser {
-    /// Reads a user, and compiles the filter.
+    /// Reads a user, and compiles the filter. `issuer`: of the identity provider of this server.
     ///
     /// # Errors
     /// `Corrupt` if the document does not read.
-    pub(crate) async fn load(document: &Document) -> Result<Self> {
-        let UserDocument { role, generation, read, .. } = UserDocument::read(document)?;
+    pub(crate) async fn load(document: &Document, issuer: Option<&str>) -> Result<Self> {
+        let user = UserDocument::read(document)?;
+        let is_let_in = user.is_let_in(issuer);
+        let UserDocument { role, generation, read, external, .. } = user;
         let sight = read.stored_sight(&format!("user {}", document.name)).await;
-        Ok(Self { version: document.version, role, generation, sight })
+        let label = external.map(|external| external.label);
+        Ok(Self { version: document.version, role, generation, label, is_let_in, sight })
     }
 }
 
@@ -176,20 +188,21 @@ impl KnownSession {
         users: &HashMap<String, Arc<KnownUser>>,
         old: Option<&Arc<Self>>,
     ) -> Self {
-        let user = users.get(&stored.user).filter(|user| user.generation == stored.generation);
+        let user = users.get(&stored.user).filter(|user| user.is_let_in && user.generation == stored.generation);
         let principal = user.map(|user| {
             // A renewal changes the document, and must not end the open calls.
             let kept = old.filter(|old| old.stored.generation == stored.generation);
             let kept = kept.and_then(|old| old.principal.clone()).filter(|kept| !kept.revoked().is_cancelled());
             kept.unwrap_or_else(|| {
                 Principal::of(Inner {
-                    name: format!("user {}", stored.user),
+                    name: format!("user {}", named(&stored.user, user.label.as_deref())),
                     kind: PrincipalKind::User,
                     powers: user.role.into(),
                     sight: user.sight.clone(),
                     sender: pipeline::Sender::default(),
                     revoked: CancellationToken::new(),
                     user: Some(stored.user.clone()),
+                    label: user.label.clone(),
                     session: Some(id.clone()),
                 })
             })

@@ -6,24 +6,30 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `presented/` | what the head of an HTTP call presents: secrets, the session cookie, its host; read before anybody is known |
 //! | `principal` | who calls: powers, sight and terms; the needs of a call |
 //! | `decide` | from a caller's address and credentials to a principal |
 //! | `refusal` | why a call is refused, by class |
 //! | `keys` | keys of senders and readers: creation, list, revocation |
 //! | `key_document` | what is stored of a key |
+//! | `key_use`, `key_uses` | when keys were last used: in memory and as documents |
 //! | `users` | people: creation, change, log-in |
 //! | `user_document`, `session_document` | what is stored of a user and a session |
 //! | `sessions` | sessions of browsers |
 //! | `setup` | the one-time token by which the first admin is made |
+//! | `external` | log-ins by an identity provider: the user, whose rights are renewed each time |
 //! | `passwords` | hashing with argon2id, a bounded number at once |
 //! | `slow` | failed log-ins are slowed, for each account and each address |
 //! | `sought` | what is looked for, and whose turn it is |
 //! | `look` | looks in the documents for callers who are not known |
 //! | `anonymous` | rules for callers without credentials, by address |
+//! | `anonymous_document` | what is stored of these rules: the networks that may write |
+//! | `networks` | these networks: list and change |
 //! | `terms` | the terms of a key or user: their checks, and the sight that they make |
 //! | `known` | the documents in memory, as decisions need them |
 //! | `shared` | what all parts share; swaps the picture in memory |
 //! | `follow` | the task `access`: follows changes of the documents, ends what expires |
+//! | `times` | times as documents have them |
 //! | `fixed` | keys of an agent, which has no documents |
 //! | `internal` | the secret by which the program calls its own doors |
 //!
@@ -31,15 +37,21 @@
 //! secret, which has at least 160 random bits; a password is stored as its argon2id hash.
 
 mod anonymous;
+mod anonymous_document;
 mod decide;
+mod external;
 mod fixed;
 mod follow;
 mod internal;
 mod key_document;
+mod key_use;
+mod key_uses;
 pub mod keys;
 mod known;
 mod look;
+mod networks;
 mod passwords;
+pub mod presented;
 mod principal;
 mod refusal;
 mod secret;
@@ -52,6 +64,7 @@ mod sought;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod times;
 mod user_document;
 pub mod users;
 
@@ -62,8 +75,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     anonymous::{AnonymousGrant, AnonymousRule, InvalidRule},
+    external::{ExternalLogIn, ExternalPerson, Granted, Renewal},
     internal::{INTERNAL_VARIABLE, internal_secret},
     keys::{Created, Keys, NewKey},
+    networks::Networks,
     principal::{DOORS, Need, Principal, PrincipalKind, Role, Scope},
     refusal::{CLOSED_RETRY, Refusal, RefusalClass},
     secret::Secret,
@@ -72,13 +87,17 @@ pub use self::{
     setup::{Setup, SetupToken},
     terms::{ReadTerms, WriteTerms},
     user_document::LoggedIn,
-    users::{NewUser, Users},
+    users::{NewUser, Users, is_name as is_user_name},
 };
-use self::{session_document::SESSION, setup::SETUP, shared::Shared, user_document::USER};
+use self::{
+    anonymous_document::ANONYMOUS, key_use::KEY_USE, session_document::SESSION, setup::SETUP, shared::Shared,
+    user_document::USER,
+};
 use crate::keys::KEY;
 
-/// The kinds of documents of this package. They hold hashes of secrets, so no export may contain them.
-pub const KINDS: &[&pipeline::Kind] = &[&KEY, &SESSION, &SETUP, &USER];
+/// The kinds of documents of this package. They hold hashes of secrets, or are about who may call, so no export may
+/// contain them.
+pub const KINDS: &[&pipeline::Kind] = &[&ANONYMOUS, &KEY, &KEY_USE, &SESSION, &SETUP, &USER];
 
 /// Whom the listeners can be reached by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +127,9 @@ pub struct Options {
     pub posture: Posture,
     /// What callers without credentials may, by address. They apply in [`State::Guarded`].
     pub anonymous: Vec<AnonymousRule>,
+    /// The issuer of the identity provider by which people can log in. The sessions of another one's people do not count,
+    /// and its admins are not there to be the last ones; but they keep a server guarded.
+    pub issuer: Option<String>,
     pub clock: Clock,
 }
 
@@ -135,6 +157,7 @@ pub struct Access {
 struct Parts {
     shared: Arc<Shared>,
     keys: Keys,
+    networks: Networks,
     users: Users,
     sessions: Sessions,
     setup: Setup,
@@ -171,13 +194,14 @@ impl Access {
 
     /// Everybody may do everything.
     pub fn everybody() -> Self {
-        let options = Options { posture: Posture::Open, anonymous: Vec::new(), clock: Clock::system() };
+        let options = Options { posture: Posture::Open, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
         Self::of(Arc::new(Shared::new(None, options)))
     }
 
     fn of(shared: Arc<Shared>) -> Self {
         let parts = Parts {
             keys: Keys::new(Arc::clone(&shared)),
+            networks: Networks::new(Arc::clone(&shared)),
             users: Users::new(Arc::clone(&shared)),
             sessions: Sessions::new(Arc::clone(&shared)),
             setup: Setup::new(Arc::clone(&shared)),
@@ -194,7 +218,7 @@ impl Access {
         self.parts.shared.posture
     }
 
-    /// Who calls. Reads memory alone, and allocates nothing for a known key.
+    /// Finds out who calls, from memory alone. Allocates nothing for a known key.
     ///
     /// # Errors
     /// A refusal for the caller. A call with [`Need::Nothing`] may go on after one, as [`Principal::nobody`].
@@ -223,6 +247,11 @@ impl Access {
 
     pub fn keys(&self) -> &Keys {
         &self.parts.keys
+    }
+
+    /// The networks that may write without a key.
+    pub fn networks(&self) -> &Networks {
+        &self.parts.networks
     }
 
     pub fn users(&self) -> &Users {

@@ -27,22 +27,60 @@ const COST: (u32, u32) = STRONG;
 const COST: (u32, u32) = (64, 1);
 const STRONG: (u32, u32) = (64 << 10, 6);
 
-/// The hashes computed at once: each takes a core and 64 MiB.
+/// The hashes computed at once: each takes a core and 64 MiB. Log-ins of admins have a turn of their own.
 const AT_ONCE: usize = 2;
-/// The further ones that wait for their turn. More are refused at once.
+const AT_ONCE_OF_ADMINS: usize = 1;
+/// The further ones of each kind that wait for their turn. More are refused at once.
 const WAITING: usize = 16;
 /// How long one waits for its turn.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// Whose turn a check takes. Strangers can make any number of attempts under names that they invent; those under the
+/// name of an admin are slowed for the account. So a flood of log-ins does not keep admins out.
+///
+/// During such a flood, an answer under an admin's name comes sooner, which tells that it is one. That admins get in is
+/// worth more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// The log-in of a user who is an admin.
+    Admin,
+    Other,
+}
+
 /// Hashes passwords and checks them.
 pub(crate) struct Passwords {
+    admins: Lane,
+    others: Lane,
+}
+
+/// The turns of one kind.
+struct Lane {
+    at_once: usize,
     turns: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
+impl Lane {
+    fn new(at_once: usize) -> Self {
+        Self { at_once, turns: Arc::new(Semaphore::new(at_once)), waiting: Semaphore::new(WAITING) }
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let overloaded = || {
+            let reason = format!("passwords are checked {} at once, and others wait; try again later", self.at_once);
+            Error::overloaded(reason, WAIT)
+        };
+        let _place = self.waiting.try_acquire().map_err(|_| overloaded())?;
+        match timeout(WAIT, Arc::clone(&self.turns).acquire_owned()).await {
+            Ok(turn) => turn.map_err(|error| Error::internal(error.to_string())),
+            Err(_) => Err(overloaded()),
+        }
+    }
+}
+
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), waiting: Semaphore::new(WAITING) }
+        Self { admins: Lane::new(AT_ONCE_OF_ADMINS), others: Lane::new(AT_ONCE) }
     }
 
     /// Hashes a new password. The text contains salt and parameters.
@@ -57,46 +95,45 @@ impl Passwords {
             )));
         }
         let password = password.clone();
-        self.blocking(move || hash_with(COST, &password.0)).await?
+        blocking(self.turn(Turn::Other).await?, move || hash_with(COST, &password.0)).await?
     }
 
-    /// Checks a password. Without a `stored` hash the answer is no, after the same work.
+    /// Waits for a turn to check a password.
     ///
     /// # Errors
     /// `Overloaded` if too many others wait.
-    pub(crate) async fn verify(&self, password: &str, stored: Option<String>) -> Result<bool> {
+    pub(crate) async fn turn(&self, turn: Turn) -> Result<OwnedSemaphorePermit> {
+        let lane = if turn == Turn::Admin { &self.admins } else { &self.others };
+        lane.turn().await
+    }
+
+    /// Checks a password in a [turn](Self::turn). Without a `stored` hash the answer is no, after the same work.
+    ///
+    /// # Errors
+    /// `Corrupt` for a stored hash that does not read.
+    pub(crate) async fn verify(turn: OwnedSemaphorePermit, password: &str, stored: Option<String>) -> Result<bool> {
         // A longer one is never right, and costs no more than others.
         let password = if password.len() > MOST_BYTES { String::new() } else { password.to_owned() };
-        self.blocking(move || match stored.as_deref().map(PasswordHash::new) {
+        blocking(turn, move || match stored.as_deref().map(PasswordHash::new) {
             Some(Ok(stored)) => Ok(Argon2::default().verify_password(password.as_bytes(), &stored).is_ok()),
             Some(Err(error)) => Err(Error::corrupt(format!("the stored password does not read: {error}"))),
             None => hash_with(COST, &password).map(|_| false),
         })
         .await?
     }
+}
 
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let turn = self.turn().await?;
-        let work = move || {
-            // Released when the work ends, not when its caller is dropped.
-            let _turn = turn;
-            work()
-        };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Error::internal(format!("hashing a password failed: {error}")))
-    }
-
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        let overloaded = || {
-            let reason = format!("{AT_ONCE} passwords are checked at once, and others wait; try again later");
-            Error::overloaded(reason, WAIT)
-        };
-        let _place = self.waiting.try_acquire().map_err(|_| overloaded())?;
-        match timeout(WAIT, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(turn) => turn.map_err(|error| Error::internal(error.to_string())),
-            Err(_) => Err(overloaded()),
-        }
-    }
+async fn blocking<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let work = move || {
+        // Released when the work ends, not when its caller is dropped.
+        let _turn = turn;
+        work()
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("hashing a password failed: {error}")))
 }
 
 fn hash_with((memory, passes): (u32, u32), password: &str) -> Result<String> {
@@ -118,6 +155,10 @@ mod tests {
         Secret(text.to_owned())
     }
 
+    async fn verify(passwords: &Passwords, turn: Turn, password: &str, stored: Option<String>) -> Result<bool> {
+        Passwords::verify(passwords.turn(turn).await?, password, stored).await
+    }
+
     #[tokio::test]
     async fn only_the_password_itself_is_right_and_two_hashes_of_it_differ() {
         let passwords = Passwords::new();
@@ -126,10 +167,14 @@ mod tests {
         assert_ne!(passwords.hash(&secret("correct horse")).await.unwrap(), hash);
         let long = "x".repeat(MOST_BYTES + 1);
         for (password, right) in [("correct horse", true), ("correct horsE", false), ("", false), (&*long, false)] {
-            assert_eq!(passwords.verify(password, Some(hash.clone())).await.unwrap(), right, "{password:.20}");
+            assert_eq!(
+                verify(&passwords, Turn::Other, password, Some(hash.clone())).await.unwrap(),
+                right,
+                "{password:.20}"
+            );
         }
-        assert!(!passwords.verify("correct horse", None).await.unwrap());
-        let error = passwords.verify("correct horse", Some("plain".to_owned())).await.unwrap_err();
+        assert!(!verify(&passwords, Turn::Other, "correct horse", None).await.unwrap());
+        let error = verify(&passwords, Turn::Other, "correct horse", Some("plain".to_owned())).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Corrupt);
     }
 
@@ -147,9 +192,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_third_at_once_waits_ten_seconds_and_is_refused() {
         let passwords = Passwords::new();
-        let _turns = (passwords.turn().await.unwrap(), passwords.turn().await.unwrap());
+        let _turns = (passwords.others.turn().await.unwrap(), passwords.others.turn().await.unwrap());
         let before = tokio::time::Instant::now();
-        let error = passwords.verify("correct horse", None).await.unwrap_err();
+        let error = verify(&passwords, Turn::Other, "correct horse", None).await.unwrap_err();
         assert_eq!((error.class, before.elapsed()), (ErrorClass::Overloaded, WAIT));
         assert_eq!(error.retry_after, Some(WAIT));
     }
@@ -157,17 +202,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_seventeenth_that_would_wait_is_refused_at_once() {
         let passwords = Passwords::new();
-        let turns = (passwords.turn().await.unwrap(), passwords.turn().await.unwrap());
+        let turns = (passwords.others.turn().await.unwrap(), passwords.others.turn().await.unwrap());
         let before = tokio::time::Instant::now();
-        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(passwords.turn())).collect();
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(passwords.others.turn())).collect();
         for turn in &mut waiting {
             assert!(tokio::time::timeout(Duration::ZERO, turn).await.is_err(), "it waits");
         }
-        let error = passwords.verify("correct horse", None).await.unwrap_err();
+        let error = verify(&passwords, Turn::Other, "correct horse", None).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Overloaded);
         assert!(before.elapsed() < Duration::from_secs(1));
         drop((turns, waiting));
-        assert!(!passwords.verify("correct horse", None).await.unwrap());
+        assert!(!verify(&passwords, Turn::Other, "correct horse", None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn admins_have_a_turn_that_a_flood_of_others_does_not_take() {
+        let passwords = Passwords::new();
+        let _turns = (passwords.others.turn().await.unwrap(), passwords.others.turn().await.unwrap());
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(passwords.others.turn())).collect();
+        for turn in &mut waiting {
+            assert!(tokio::time::timeout(Duration::ZERO, turn).await.is_err(), "it waits");
+        }
+        let error = verify(&passwords, Turn::Other, "correct horse", None).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Overloaded);
+        let hash = hash_with(COST, "correct horse").unwrap();
+        assert!(verify(&passwords, Turn::Admin, "correct horse", Some(hash)).await.unwrap());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use model::Sight;
 use pipeline::Sender;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::Refusal;
 
@@ -30,7 +31,7 @@ pub enum Need {
 }
 
 /// What a user may.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Read.
@@ -42,7 +43,7 @@ pub enum Role {
 }
 
 /// What a key may.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     Write,
@@ -61,6 +62,22 @@ pub enum PrincipalKind {
     User,
     Key,
     Certificate,
+    /// Whoever reached the data itself: [`Principal::operator`].
+    Operator,
+}
+
+impl PrincipalKind {
+    /// The name in the API and in the audit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Anonymous => "anonymous",
+            Self::User => "user",
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+            Self::Operator => "command line",
+        }
+    }
 }
 
 /// The doors that a principal may write through.
@@ -182,6 +199,7 @@ pub(crate) struct Inner {
     pub(crate) sender: Sender,
     pub(crate) revoked: CancellationToken,
     pub(crate) user: Option<String>,
+    pub(crate) label: Option<String>,
     pub(crate) session: Option<String>,
 }
 
@@ -196,11 +214,16 @@ impl Principal {
             sender: Sender::default(),
             revoked: CancellationToken::new(),
             user: None,
+            label: None,
             session: None,
         })
     }
 
-    pub(crate) fn of(inner: Inner) -> Self {
+    /// Audit records are left out of the sight of everybody who is no admin.
+    pub(crate) fn of(mut inner: Inner) -> Self {
+        if !inner.powers.admin {
+            inner.sight = inner.sight.without_audit();
+        }
         Self { inner: Arc::new(inner) }
     }
 
@@ -221,10 +244,11 @@ impl Principal {
     /// May everything, because it reached the data itself: through the admin socket, the data folder or the database.
     /// `name`: the way.
     pub fn operator(name: &str) -> Self {
-        Self::new(name, PrincipalKind::Open, Powers::ALL)
+        Self::new(name, PrincipalKind::Operator, Powers::ALL)
     }
 
-    /// For logs and the audit: `user kim`, `key lb_ab12cd34 (shop)`, `anonymous`, `open`, `certificate web-1`.
+    /// For logs and the audit: `user kim`, `user kim@example.com (OIDC 0123456789abcdef)`, `key lb_ab12cd34 (shop)`,
+    /// `anonymous`, `open`, `certificate web-1`.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
@@ -273,6 +297,11 @@ impl Principal {
         self.inner.user.as_deref()
     }
 
+    /// The name of the user for people: that of the identity provider, if the user logs in by one.
+    pub fn label(&self) -> Option<&str> {
+        self.inner.label.as_deref().or(self.user())
+    }
+
     /// The public id of the session.
     pub fn session(&self) -> Option<&str> {
         self.inner.session.as_deref()
@@ -302,6 +331,23 @@ mod tests {
         }
         assert_eq!(needs.map(|need| Principal::everybody().may(need).is_ok()), [true; 5]);
         assert_eq!(needs.map(|need| Principal::nobody().may(need).is_ok()), [true, false, false, false, false]);
+    }
+
+    #[test]
+    fn admins_alone_see_audit_records() {
+        for (powers, expected) in [
+            (Powers::ALL, true),
+            (Role::Admin.into(), true),
+            (Role::Editor.into(), false),
+            (Role::Viewer.into(), false),
+            (Powers { read: true, ..Powers::NONE }, false),
+            (Powers::NONE, false),
+        ] {
+            let user = Principal::new("user kim", PrincipalKind::User, powers.clone());
+            assert_eq!(user.sight().sees_audit(), expected, "{powers:?}");
+        }
+        assert!(Principal::everybody().sight().sees_everything() && !Principal::nobody().sight().sees_audit());
+        assert!(Principal::operator("command line").sight().sees_everything());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use model::Nanos;
 use pipeline::{Document, Error, Kind, Result, documents::unchecked};
 use serde::{Deserialize, Serialize};
 
-use crate::key_document::nanos;
+use crate::times::nanos;
 
 /// The kind of sessions.
 pub(crate) const SESSION: Kind = Kind {
@@ -34,6 +34,9 @@ pub(crate) struct SessionDocument {
     pub(crate) created: i64,
     /// The last written use.
     pub(crate) renewed: i64,
+    /// When it ends, however much it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<i64>,
     pub(crate) address: String,
     pub(crate) agent: String,
 }
@@ -46,6 +49,7 @@ impl SessionDocument {
 
     pub(crate) fn expires(&self) -> Nanos {
         let life = Nanos::try_from(SESSION_LIFE.as_nanos()).unwrap_or(Nanos::MAX);
-        nanos(self.renewed).saturating_add(life)
+        let unused = nanos(self.renewed).saturating_add(life);
+        self.until.map_or(unused, |until| unused.min(nanos(until)))
     }
 }

@@ -1,7 +1,8 @@
 //! Sessions of browsers: a random token in a cookie.
 //!
 //! A document is named by the first 16 hexadecimal digits of the token's SHA-256, its public id. A session lives for 30
-//! days after its last use. A use is written at most once an hour.
+//! days after its last use; one of a user of an identity provider also ends some hours after the log-in. A use is written
+//! at most once an hour.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,10 +10,10 @@ use model::access_views::SessionView;
 use pipeline::{Document, Error, ErrorClass, Expected, Json, Result};
 
 use crate::{
-    key_document::{milliseconds, rfc3339},
     secret,
     session_document::{SESSION, SessionDocument},
     shared::Shared,
+    times::{milliseconds, rfc3339},
     user_document::LoggedIn,
 };
 
@@ -48,6 +49,7 @@ impl Sessions {
             sha256: model::hex::encode(&secret::hash(&token)),
             created: now,
             renewed: now,
+            until: user.life.map(|life| now.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX))),
             address: address.to_canonical().to_string(),
             agent: agent[..agent.floor_char_boundary(AGENT_BYTES)].to_owned(),
         };
@@ -67,9 +69,11 @@ impl Sessions {
         let mut sessions = stored(&self.shared).await?;
         sessions.retain(|(_, session)| session.expires() > now);
         sessions.sort_by_key(|(_, session)| std::cmp::Reverse(session.renewed));
+        let known = self.shared.known();
+        let label = |user: String| known.users.get(&user).and_then(|user| user.label.clone()).unwrap_or(user);
         let view = |(document, session): (Document, SessionDocument)| SessionView {
             id: document.name,
-            user: session.user,
+            user: label(session.user),
             address: session.address,
             agent: session.agent,
             created: rfc3339(session.created),

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     NewUser, ReadTerms, Role, State,
-    key_document::{milliseconds, nanos},
+    anonymous_document::parse_networks,
     secret,
     shared::Shared,
+    times::{milliseconds, nanos},
     user_document::USER,
     users::put_new,
 };
@@ -35,7 +36,7 @@ struct SetupDocument {
 }
 
 /// A token that is valid.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SetupToken {
     pub token: String,
     /// How long it is still valid.
@@ -83,11 +84,13 @@ impl Setup {
         Err(Error::unavailable("other nodes change the set-up token all the time; try again"))
     }
 
-    /// Adds the first admin, whatever role is given, and deletes the token.
+    /// Adds the first admin, whatever role is given, and deletes the token. `write`: the networks that may write without
+    /// a key from now on, as in [`Networks::set`](crate::Networks::set). Returns whether they are stored: if only that
+    /// fails, there is an admin, who can set them again.
     ///
     /// # Errors
-    /// `Invalid` for a wrong or expired token, or a field of the user; `Conflict` if there is an admin by now.
-    pub async fn finish(&self, token: &str, admin: NewUser) -> Result<()> {
+    /// `Invalid` for a wrong or expired token, a field of the user or a network; `Conflict` if there is an admin by now.
+    pub async fn finish(&self, token: &str, admin: NewUser, write: &[String]) -> Result<bool> {
         let documents = self.shared.documents()?;
         let wrong = || {
             Error::invalid(
@@ -99,6 +102,7 @@ impl Setup {
         };
         let (document, _) = self.stored().await?.filter(|(_, setup)| check(setup)).ok_or_else(wrong)?;
         // Before the token is used up, so that a password that is too short can be corrected.
+        let networks = parse_networks(write)?;
         let (name, user) =
             self.shared.make_user(NewUser { role: Role::Admin, read: ReadTerms::default(), ..admin }).await?;
         if self.shared.has_admin(None).await? {
@@ -111,6 +115,7 @@ impl Setup {
             Err(error) if error.class == ErrorClass::Conflict => return Err(wrong()),
             Err(error) => return Err(error),
         }
+        // The admin first: a set-up that fails must not leave networks that let somebody in.
         if let Err(error) = put_new(&**documents, &name, &user).await {
             // The token is given back: the set-up is not finished.
             let back = documents.put(&SETUP, TOKEN, &document.body, Expected::Absent, None).await;
@@ -120,7 +125,15 @@ impl Setup {
             return Err(error);
         }
         self.shared.refresh_after_change(&USER).await;
-        Ok(())
+        let stored = self.shared.put_networks(&networks).await;
+        if let Err(error) = &stored {
+            tracing::warn!(
+                %error,
+                "the server is set up, but the networks that may write without a key were not stored; set them by \
+                 `logboom anonymous set` or at System → Access"
+            );
+        }
+        Ok(stored.is_ok())
     }
 
     async fn stored(&self) -> Result<Option<(Document, SetupDocument)>> {

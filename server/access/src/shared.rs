@@ -10,8 +10,9 @@ use pipeline::{Documents, Error, Kind, Result, Version, clock::Clock};
 use tokio::sync::Notify;
 
 use crate::{
-    Options, Posture,
+    AnonymousRule, Options, Posture,
     anonymous::Anonymous,
+    anonymous_document::{ANONYMOUS, AnonymousDocument},
     key_document::{KEY, KnownKey, id_of},
     known::{Known, KnownUser},
     passwords::Passwords,
@@ -26,7 +27,10 @@ use crate::{
 pub(crate) struct Shared {
     documents: Option<Arc<dyn Documents>>,
     pub(crate) posture: Posture,
-    pub(crate) anonymous: Anonymous,
+    /// The rules of `--anonymous`.
+    pub(crate) rules: Vec<AnonymousRule>,
+    /// The issuer of the identity provider by which people can log in.
+    pub(crate) issuer: Option<String>,
     pub(crate) clock: Clock,
     known: RwLock<Arc<Known>>,
     /// Held while documents are loaded, so that an older list never replaces a newer one.
@@ -39,24 +43,28 @@ pub(crate) struct Shared {
     pub(crate) renewals: Mutex<BTreeSet<String>>,
     /// Wakes the task `access`.
     pub(crate) work: Notify,
+    /// Wakes its part that stores the uses of keys.
+    pub(crate) used: Notify,
     pub(crate) passwords: Passwords,
     pub(crate) slow: Slow,
 }
 
 impl Shared {
     pub(crate) fn new(documents: Option<Arc<dyn Documents>>, options: Options) -> Self {
-        let Options { posture, anonymous, clock } = options;
+        let Options { posture, anonymous, issuer, clock } = options;
         Self {
             documents,
             posture,
-            anonymous: Anonymous::new(anonymous),
+            known: RwLock::new(Arc::new(Known::new(posture, Anonymous::new(anonymous.clone())))),
+            rules: anonymous,
+            issuer,
             clock,
-            known: RwLock::new(Arc::new(Known::new(posture))),
             loading: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             looks: Looks::default(),
             renewals: Mutex::default(),
             work: Notify::new(),
+            used: Notify::new(),
             passwords: Passwords::new(),
             slow: Slow::new(),
         }
@@ -103,7 +111,7 @@ impl Shared {
 
     /// Loads all kinds.
     pub(crate) async fn refresh_all(&self) -> Result<()> {
-        for kind in [&KEY, &USER, &SESSION] {
+        for kind in [&KEY, &USER, &SESSION, &ANONYMOUS] {
             self.refresh(kind).await?;
         }
         Ok(())
@@ -130,6 +138,8 @@ impl Shared {
             self.load_keys(&before, &listing.documents).await;
         } else if *kind == USER {
             self.load_users(&before, &listing.documents).await;
+        } else if *kind == ANONYMOUS {
+            self.load_networks(&before, &listing.documents);
         } else {
             self.load_sessions(&before, &listing.documents);
         }
@@ -165,7 +175,7 @@ impl Shared {
             let old = before.users.get(&document.name).filter(|old| old.version == document.version);
             let user = match old {
                 Some(old) => Ok(Arc::clone(old)),
-                None => KnownUser::load(document).await.map(Arc::new),
+                None => KnownUser::load(document, self.issuer.as_deref()).await.map(Arc::new),
             };
             match user {
                 Ok(user) => drop(users.insert(document.name.clone(), user)),
@@ -180,6 +190,20 @@ impl Shared {
         let stored = stored.map(|old| (old.id.clone(), old.version, old.hash, old.stored.clone()));
         let sessions = Known::sessions_of(stored, &users, &before.sessions);
         self.swap(Known { users, sessions, unreadable_users, ..before.clone() });
+    }
+
+    fn load_networks(&self, before: &Known, documents: &[pipeline::Document]) {
+        let mut rules = self.rules.clone();
+        for document in documents {
+            match AnonymousDocument::read(document) {
+                Ok(stored) => rules.extend(stored.rules()),
+                Err(error) => tracing::warn!("{error}; it lets nobody in: set it again"),
+            }
+        }
+        // Rules that have not changed keep their principals, and with them the open calls.
+        if !before.anonymous.has(&rules) {
+            self.swap(Known { anonymous: Arc::new(Anonymous::new(rules)), ..before.clone() });
+        }
     }
 
     fn load_sessions(&self, before: &Known, documents: &[pipeline::Document]) {

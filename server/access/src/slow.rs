@@ -3,8 +3,14 @@
 //! Few failures are free for an account from one network, and many from all networks together, so that others cannot
 //! lock a user out by failing under the user's name.
 //!
+//! An account that has logged in from a network is slowed there by its own failures alone, so that nobody else can hold
+//! its user back.
+//!
+//! A network that a proxy has named proves nothing: whoever passes the proxy by can write any address.
+//!
 //! An attempt is counted before its password is checked, so that many at once do not pass together. One that succeeds
-//! is taken back.
+//! is taken back. Counting writes into a bounded memory, so an attempt is only looked at until its turn to be checked has
+//! come: attempts that cost their sender nothing push nobody's failures out.
 
 use std::{
     borrow::Borrow,
@@ -18,7 +24,7 @@ use lru::LruCache;
 use model::Nanos;
 use parking_lot::Mutex;
 
-use crate::Refusal;
+use crate::{Refusal, presented::Slowed};
 
 /// The failures of an account from one network that are not slowed.
 const PAIR_FREE: u32 = 5;
@@ -43,6 +49,8 @@ struct Failures {
     pairs: LruCache<(String, IpAddr), Entry>,
     accounts: LruCache<String, Entry>,
     addresses: LruCache<IpAddr, Entry>,
+    /// The accounts that have logged in from a network.
+    proven: LruCache<(String, IpAddr), ()>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -73,55 +81,137 @@ impl Entry {
 
 impl Slow {
     pub(crate) fn new() -> Self {
-        let failures =
-            Failures { pairs: LruCache::new(MOST), accounts: LruCache::new(MOST), addresses: LruCache::new(MOST) };
+        let failures = Failures {
+            pairs: LruCache::new(MOST),
+            accounts: LruCache::new(MOST),
+            addresses: LruCache::new(MOST),
+            proven: LruCache::new(MOST),
+        };
         Self { failures: Mutex::new(failures) }
+    }
+
+    /// Looks whether an attempt may be made now. Counts nothing.
+    ///
+    /// # Errors
+    /// `TooMany` while the account or the address has to wait.
+    pub(crate) fn check(&self, account: &str, from: impl Into<Slowed>, now: Nanos) -> Result<(), Refusal> {
+        let from = from.into();
+        let pair = (account.to_owned(), network_of(from.address));
+        self.failures.lock().look(&pair, from.may_prove, now).map(drop)
     }
 
     /// Counts an attempt as failed until [`Slow::succeeded`] or [`Slow::not_tried`].
     ///
     /// # Errors
     /// `TooMany` while the account or the address has to wait. Such an attempt is not counted.
-    pub(crate) fn attempt(&self, account: &str, address: IpAddr, now: Nanos) -> Result<(), Refusal> {
-        let network = network_of(address);
-        let pair = (account.to_owned(), network);
+    pub(crate) fn attempt(&self, account: &str, from: impl Into<Slowed>, now: Nanos) -> Result<(), Refusal> {
+        let from = from.into();
+        let pair = (account.to_owned(), network_of(from.address));
         let mut failures = self.failures.lock();
-        let of_pair = current(&mut failures.pairs, &pair, now);
-        let of_account = current(&mut failures.accounts, account, now);
-        let of_address = current(&mut failures.addresses, &network, now);
-        let waits =
-            [of_pair.wait(PAIR_FREE, now), of_account.wait(ACCOUNT_FREE, now), of_address.wait(ADDRESS_FREE, now)];
-        if let Some(wait) = waits.into_iter().flatten().max() {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            return Err(Refusal::too_many(
-                format!("too many log-ins have failed for this name or from this address; try again in {seconds} s"),
-                Duration::from_secs(seconds),
-            ));
-        }
+        let Current { of_pair, of_account, of_address, is_proven } = failures.look(&pair, from.may_prove, now)?;
+        let network = pair.1;
         failures.pairs.put(pair, of_pair.failed(now));
-        failures.accounts.put(account.to_owned(), of_account.failed(now));
+        if !is_proven {
+            failures.accounts.put(account.to_owned(), of_account.failed(now));
+            failures.addresses.put(network, of_address.failed(now));
+        }
+        Ok(())
+    }
+
+    /// As [`Slow::check`], for a log-in by an identity provider, whose account is not known yet.
+    ///
+    /// # Errors
+    /// `TooMany` while the address has to wait.
+    pub(crate) fn check_external(&self, address: IpAddr, now: Nanos) -> Result<(), Refusal> {
+        self.failures.lock().look_at_address(&network_of(address), now).map(drop)
+    }
+
+    /// As [`Slow::attempt`], for a log-in by an identity provider. It counts until [`Slow::not_failed_external`].
+    ///
+    /// # Errors
+    /// `TooMany` while the address has to wait. Such an attempt is not counted.
+    pub(crate) fn attempt_external(&self, address: IpAddr, now: Nanos) -> Result<(), Refusal> {
+        let network = network_of(address);
+        let mut failures = self.failures.lock();
+        let of_address = failures.look_at_address(&network, now)?;
         failures.addresses.put(network, of_address.failed(now));
         Ok(())
     }
 
+    /// The provider has authenticated somebody, or could not be asked.
+    pub(crate) fn not_failed_external(&self, address: IpAddr) {
+        take_back(&mut self.failures.lock().addresses, &network_of(address));
+    }
+
     /// The password was right: the account has no failures from this network any more, and one less from all; so has
     /// the network.
-    pub(crate) fn succeeded(&self, account: &str, address: IpAddr) {
-        let network = network_of(address);
+    pub(crate) fn succeeded(&self, account: &str, from: impl Into<Slowed>) {
+        let from = from.into();
+        let network = network_of(from.address);
+        let pair = (account.to_owned(), network);
         let mut failures = self.failures.lock();
-        failures.pairs.pop(&(account.to_owned(), network));
-        take_back(&mut failures.accounts, account);
-        take_back(&mut failures.addresses, &network);
+        failures.pairs.pop(&pair);
+        // Of a proven one, only the pair was counted.
+        let was_proven = from.may_prove && failures.proven.put(pair, ()).is_some();
+        if !was_proven {
+            take_back(&mut failures.accounts, account);
+            take_back(&mut failures.addresses, &network);
+        }
     }
 
     /// The password was not checked.
-    pub(crate) fn not_tried(&self, account: &str, address: IpAddr) {
-        let network = network_of(address);
+    pub(crate) fn not_tried(&self, account: &str, from: impl Into<Slowed>) {
+        let from = from.into();
+        let network = network_of(from.address);
+        let pair = (account.to_owned(), network);
         let mut failures = self.failures.lock();
-        take_back(&mut failures.pairs, &(account.to_owned(), network));
-        take_back(&mut failures.accounts, account);
-        take_back(&mut failures.addresses, &network);
+        take_back(&mut failures.pairs, &pair);
+        let is_proven = from.may_prove && failures.proven.contains(&pair);
+        if !is_proven {
+            take_back(&mut failures.accounts, account);
+            take_back(&mut failures.addresses, &network);
+        }
     }
+}
+
+/// What counts for an attempt.
+struct Current {
+    of_pair: Entry,
+    of_account: Entry,
+    of_address: Entry,
+    is_proven: bool,
+}
+
+impl Failures {
+    /// What counts for an attempt now. Adds no entry.
+    fn look(&mut self, pair: &(String, IpAddr), may_prove: bool, now: Nanos) -> Result<Current, Refusal> {
+        let (account, network) = pair;
+        let of_pair = current(&mut self.pairs, pair, now);
+        let of_account = current(&mut self.accounts, account.as_str(), now);
+        let of_address = current(&mut self.addresses, network, now);
+        let is_proven = may_prove && self.proven.get(pair).is_some();
+        let of_others = || [of_account.wait(ACCOUNT_FREE, now), of_address.wait(ADDRESS_FREE, now)];
+        let [by_account, by_address] = if is_proven { [None; 2] } else { of_others() };
+        let waits = [of_pair.wait(PAIR_FREE, now), by_account, by_address];
+        match waits.into_iter().flatten().max() {
+            Some(wait) => Err(too_many(wait)),
+            None => Ok(Current { of_pair, of_account, of_address, is_proven }),
+        }
+    }
+
+    /// What counts for an attempt without an account now. Adds no entry.
+    fn look_at_address(&mut self, network: &IpAddr, now: Nanos) -> Result<Entry, Refusal> {
+        let of_address = current(&mut self.addresses, network, now);
+        of_address.wait(ADDRESS_FREE, now).map_or(Ok(of_address), |wait| Err(too_many(wait)))
+    }
+}
+
+fn too_many(wait: Duration) -> Refusal {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Refusal::too_many(
+        format!("too many log-ins have failed for this name or from this address; try again in {seconds} s"),
+        Duration::from_secs(seconds),
+    )
 }
 
 /// The entry as it counts now.
@@ -241,10 +331,37 @@ mod tests {
         slow.attempt("kim", from, now).unwrap();
         slow.succeeded("kim", from);
         // Nine are left, and the tenth is the last that is free.
-        slow.attempt("kim", from, now).unwrap();
-        assert_eq!(wait(&slow, "kim", from, now), Some(1));
-        slow.not_tried("kim", from);
-        slow.attempt("kim", from, now).unwrap();
+        slow.attempt("lee", from, now).unwrap();
+        assert_eq!(wait(&slow, "lee", from, now), Some(1));
+        slow.not_tried("lee", from);
+        slow.attempt("lee", from, now).unwrap();
+    }
+
+    #[test]
+    fn others_hold_nobody_back_where_the_account_has_logged_in_before() {
+        let slow = Slow::new();
+        let (home, elsewhere) = (address("10.0.0.1"), address("10.9.9.9"));
+        slow.attempt("kim", home, 0).unwrap();
+        slow.succeeded("kim", home);
+        for number in 0..100 {
+            slow.attempt("kim", IpAddr::from([10, 0, 1, number]), 0).unwrap();
+        }
+        for number in 0..10 {
+            slow.attempt(&format!("stranger{number}"), home, 0).unwrap();
+        }
+        assert_eq!(wait(&slow, "lee", home, 0), Some(1), "the address is slowed");
+        assert_eq!(wait(&slow, "kim", elsewhere, 0), Some(1), "the account is slowed");
+        // Its own failures count there as everywhere.
+        for _ in 0..5 {
+            slow.attempt("kim", home, 0).unwrap();
+        }
+        assert_eq!(wait(&slow, "kim", home, 0), Some(1));
+        // They take nothing back that others have done.
+        slow.not_tried("kim", home);
+        slow.attempt("kim", home, 0).unwrap();
+        slow.succeeded("kim", home);
+        assert_eq!(wait(&slow, "kim", elsewhere, 0), Some(1));
+        assert_eq!(wait(&slow, "lee", home, 0), Some(1));
     }
 
     #[test]
@@ -261,6 +378,58 @@ mod tests {
             slow.attempt("kim", from, later).unwrap();
         }
         assert_eq!(wait(&slow, "kim", from, later), Some(1));
+    }
+
+    #[test]
+    fn an_address_that_a_proxy_names_is_never_proven() {
+        let (slow, home) = (Slow::new(), address("10.0.0.1"));
+        // Where kim has logged in without a proxy.
+        slow.attempt("kim", home, 0).unwrap();
+        slow.succeeded("kim", home);
+        for number in 0..100 {
+            slow.attempt("kim", IpAddr::from([10, 0, 1, number]), 0).unwrap();
+        }
+        let forged = Slowed { address: home, may_prove: false };
+        assert!(slow.check("kim", forged, 0).is_err() && slow.attempt("kim", forged, 0).is_err());
+        slow.check("kim", home, 0).unwrap();
+        // Nor does a success behind a proxy prove anything.
+        let other = Slowed { address: address("10.0.0.2"), may_prove: false };
+        slow.attempt("lee", other, 0).unwrap();
+        slow.succeeded("lee", other);
+        assert!(!slow.failures.lock().proven.contains(&("lee".to_owned(), other.address)));
+        assert_eq!(slow.failures.lock().addresses.get(&other.address).unwrap().failures, 0);
+    }
+
+    #[test]
+    fn a_look_counts_nothing_and_pushes_nobody_out() {
+        let (slow, from) = (Slow::new(), address("10.0.0.1"));
+        fail(&slow, "first", from, 5, 0);
+        for number in 0..=MOST.get() {
+            let stranger = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+            slow.check(&format!("other{number}"), stranger, 0).unwrap();
+            slow.check_external(stranger, 0).unwrap();
+        }
+        assert_eq!(wait(&slow, "first", from, 0), Some(1));
+        let failures = slow.failures.lock();
+        assert_eq!([failures.pairs.len(), failures.accounts.len(), failures.addresses.len()], [1; 3]);
+    }
+
+    #[test]
+    fn log_ins_by_a_provider_are_slowed_by_their_address() {
+        let (slow, from) = (Slow::new(), address("10.0.0.1"));
+        for _ in 0..20 {
+            slow.attempt_external(from, 0).unwrap();
+            slow.not_failed_external(from);
+        }
+        for _ in 0..10 {
+            slow.check_external(from, 0).unwrap();
+            slow.attempt_external(from, 0).unwrap();
+        }
+        let refusal = slow.attempt_external(from, 0).unwrap_err();
+        assert_eq!((refusal.class, refusal.retry_after), (RefusalClass::TooMany, Some(Duration::from_secs(1))));
+        assert!(slow.check_external(from, 0).is_err());
+        slow.check_external(address("10.0.0.2"), 0).unwrap();
+        slow.check_external(from, SECOND).unwrap();
     }
 
     #[test]

@@ -85,6 +85,19 @@ impl WriteTerms {
                 return Err(Error::invalid(format!("{field} is 0; leave out the scope write instead")));
             }
         }
+        // More would not fit into the numbers of JSON that clients of the API have.
+        for (field, limit, is_over) in [
+            (
+                "records_per_second",
+                i64::from(i32::MAX),
+                self.records_per_second.is_some_and(|n| i32::try_from(n).is_err()),
+            ),
+            ("bytes_per_day", i64::MAX, self.bytes_per_day.is_some_and(|n| i64::try_from(n).is_err())),
+        ] {
+            if is_over {
+                return Err(Error::invalid(format!("{field} is at most {limit}; leave it out for no limit")));
+            }
+        }
         Ok(())
     }
 }
@@ -92,6 +105,14 @@ impl WriteTerms {
 impl ReadTerms {
     pub(crate) fn is_empty(&self) -> bool {
         self.filter.is_none() && self.hidden.is_empty()
+    }
+
+    /// Checks the terms.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field and the reason.
+    pub async fn check(&self) -> Result<()> {
+        self.sight().await.map(drop)
     }
 
     /// Checks the terms, and makes the sight. Regular expressions are compiled off the async threads.
@@ -170,6 +191,11 @@ mod tests {
             (fields("a", &"x".repeat(4097)), "value of a has 4097 bytes; the limit is 4096"),
             (WriteTerms { doors: vec!["json".into(), "http".into()], ..WriteTerms::default() }, "no door \"http\""),
             (WriteTerms { records_per_second: Some(0), ..WriteTerms::default() }, "records_per_second is 0"),
+            (
+                WriteTerms { records_per_second: Some(1 << 31), ..WriteTerms::default() },
+                "records_per_second is at most",
+            ),
+            (WriteTerms { bytes_per_day: Some(1 << 63), ..WriteTerms::default() }, "bytes_per_day is at most"),
             (WriteTerms { bytes_per_day: Some(0), ..WriteTerms::default() }, "bytes_per_day is 0"),
         ] {
             let error = terms.check().unwrap_err();

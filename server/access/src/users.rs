@@ -3,18 +3,21 @@
 //! A user has a *generation*, which changes with the password, the role and the terms. A session belongs to one
 //! generation, so a change ends all sessions of the user, on all nodes, with the one document that is written.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
-use model::access_views::UserView;
+use model::access_views::{ExternalView, UserView};
 use pipeline::{Document, Documents, Error, ErrorClass, Expected, Json, Result};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     ReadTerms, Refusal, Role, Secret,
-    key_document::{milliseconds, rfc3339},
+    passwords::{Passwords, Turn},
+    presented::Slowed,
     secret,
     sessions::end_sessions,
     shared::Shared,
-    user_document::{LoggedIn, USER, UserDocument},
+    times::{milliseconds, rfc3339},
+    user_document::{External, LoggedIn, USER, UserDocument, is_external},
 };
 
 /// The maximum size of a name in bytes.
@@ -37,7 +40,7 @@ pub struct NewUser {
 /// The users.
 #[derive(Clone)]
 pub struct Users {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Users {
@@ -63,13 +66,13 @@ impl Users {
         Ok(())
     }
 
-    /// Adds an admin of this name if no user is an admin, for `LOGBOOM_ADMIN_PASSWORD_FILE`. Returns whether it was
-    /// added; otherwise nothing is changed.
+    /// Adds an admin of this name if no user who can log in is an admin, for `LOGBOOM_ADMIN_PASSWORD_FILE`. Returns whether
+    /// it was added; otherwise nothing is changed.
     ///
     /// # Errors
     /// `Invalid` for the name or password; `Conflict` if a user who is no admin has the name.
     pub async fn ensure_admin(&self, name: &str, password: Secret) -> Result<bool> {
-        if self.shared.users_of(Role::Admin).await?.next().is_some() {
+        if self.shared.admins().await?.next().is_some() {
             return Ok(false);
         }
         let new = NewUser { name: name.to_owned(), password, role: Role::Admin, read: ReadTerms::default() };
@@ -77,7 +80,7 @@ impl Users {
             Ok(()) => Ok(true),
             // Another node that starts now may have been first.
             Err(error) if error.class == ErrorClass::Conflict => {
-                let mut admins = self.shared.users_of(Role::Admin).await?;
+                let mut admins = self.shared.admins().await?;
                 if admins.next().is_some() { Ok(false) } else { Err(error) }
             }
             Err(error) => Err(error),
@@ -96,6 +99,7 @@ impl Users {
             filter: user.read.filter,
             hidden: user.read.hidden,
             created: rfc3339(user.created),
+            external: user.external.map(|External { issuer, subject, label }| ExternalView { label, issuer, subject }),
         };
         Ok(users.map(view).collect())
     }
@@ -103,18 +107,19 @@ impl Users {
     /// Sets a password, and ends the user's sessions.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` for the password; `Conflict` if another change came between.
+    /// `NotFound`; `Invalid` for the password, or for a user who has none here; `Conflict` if another change came between.
     pub async fn set_password(&self, name: &str, password: Secret) -> Result<()> {
-        let (document, user) = self.find(name).await?;
+        let (document, user) = self.find_own(name).await?;
         let password = self.shared.passwords.hash(&password).await?;
-        self.put(&document, UserDocument { password, ..user }).await
+        self.put(&document, UserDocument { password, ..user }).await.map(drop)
     }
 
     /// Sets what is given of role, filter and hidden fields, and ends the user's sessions. `None` leaves a field as it
     /// is, `Some(None)` takes the filter away.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` for the terms; `Conflict` for the last admin, or if other changes came between.
+    /// `NotFound`; `Invalid` for the terms, or for a user whose rights follow from groups; `Conflict` for the last admin,
+    /// or if other changes came between.
     pub async fn change(
         &self,
         name: &str,
@@ -125,7 +130,7 @@ impl Users {
         let _turn = self.shared.changing.lock().await;
         let mut is_last_try = false;
         loop {
-            let (document, user) = self.find(name).await?;
+            let (document, user) = self.find_own(name).await?;
             let role = role.unwrap_or(user.role);
             let read = ReadTerms {
                 filter: filter.clone().unwrap_or_else(|| user.read.filter.clone()),
@@ -140,8 +145,8 @@ impl Users {
                 // Another node has changed the user meanwhile.
                 Err(error) if error.class == ErrorClass::Conflict && !is_last_try => is_last_try = true,
                 Err(error) => return Err(error),
-                Ok(()) if is_demoted => return self.keep_an_admin(name, &user).await,
-                Ok(()) => return Ok(()),
+                Ok(_) if is_demoted => return self.keep_an_admin(name, &user).await,
+                Ok(_) => return Ok(()),
             }
         }
     }
@@ -167,47 +172,49 @@ impl Users {
     }
 
     /// Checks a password. Failed attempts are slowed for each account and address; while one has to wait, the right
-    /// password is refused too. An unknown name takes the same work. The address slows, and gives no trust: it may be one
-    /// that a proxy names.
+    /// password is refused too. An unknown name takes the same work. An attempt counts once it has a turn: one that is
+    /// refused because too many others log in costs its sender nothing, and must not push out failures of others.
     ///
     /// # Errors
     /// `Unknown`, with the same message for an unknown name and a wrong password. `TooMany` if it has to wait, or if too
     /// many others log in, or the users cannot be read now.
-    pub async fn log_in(&self, name: &str, password: &str, address: IpAddr) -> Result<LoggedIn, Refusal> {
+    pub async fn log_in(&self, name: &str, password: &str, from: impl Into<Slowed>) -> Result<LoggedIn, Refusal> {
+        let from = from.into();
         let account = if is_name(name) { name } else { NO_ACCOUNT };
-        self.shared.slow.attempt(account, address, self.shared.clock.now())?;
-        match self.check(account, password).await {
-            Ok(Some(user)) => {
-                self.shared.slow.succeeded(account, address);
-                Ok(user)
+        self.shared.slow.check(account, from, self.shared.clock.now())?;
+        let (user, turn) = self.turn(account).await.map_err(|error| unchecked(&error))?;
+        self.shared.slow.attempt(account, from, self.shared.clock.now())?;
+        let stored = user.as_ref().map(|user| user.password.clone());
+        match Passwords::verify(turn, password, stored).await {
+            Ok(is_right) => {
+                let user = user.filter(|_| is_right);
+                let wrong = || Refusal::unknown("the name or the password is wrong; check both");
+                let generation = user.ok_or_else(wrong)?.generation;
+                self.shared.slow.succeeded(account, from);
+                Ok(LoggedIn { name: account.to_owned(), generation, label: None, life: None })
             }
-            Ok(None) => Err(Refusal::unknown("the name or the password is wrong; check both")),
             Err(error) => {
-                self.shared.slow.not_tried(account, address);
-                tracing::warn!(%error, "a log-in could not be checked");
-                Err(Refusal::too_many(
-                    "the log-in cannot be checked now; try again later",
-                    error.retry_after.unwrap_or(std::time::Duration::from_secs(1)),
-                ))
+                self.shared.slow.not_tried(account, from);
+                Err(unchecked(&error))
             }
         }
     }
 
-    async fn check(&self, account: &str, password: &str) -> Result<Option<LoggedIn>> {
+    /// The user of an account, and a turn to check its password.
+    async fn turn(&self, account: &str) -> Result<(Option<UserDocument>, OwnedSemaphorePermit)> {
         let document = match account {
             NO_ACCOUNT => None,
             _ => self.shared.documents()?.get(&USER, account).await?,
         };
         let user = document.as_ref().map(UserDocument::read).transpose()?;
-        let stored = user.as_ref().map(|user| user.password.clone());
-        let is_right = self.shared.passwords.verify(password, stored).await?;
-        let user = user.filter(|_| is_right);
-        Ok(user.map(|user| LoggedIn { name: account.to_owned(), generation: user.generation }))
+        let is_admin = user.as_ref().is_some_and(|user| user.role == Role::Admin);
+        let turn = self.shared.passwords.turn(if is_admin { Turn::Admin } else { Turn::Other }).await?;
+        Ok((user, turn))
     }
 
     async fn get(&self, name: &str) -> Result<Document> {
         let missing = || Error::not_found(format!("there is no user {name:?}"));
-        if !is_name(name) {
+        if !is_name(name) && !is_external(name) {
             return Err(missing());
         }
         self.shared.documents()?.get(&USER, name).await?.ok_or_else(missing)
@@ -219,17 +226,29 @@ impl Users {
         Ok((document, user))
     }
 
-    /// Stores a changed user as a new generation.
-    async fn put(&self, document: &Document, user: UserDocument) -> Result<()> {
+    /// A user whose password and rights are kept here.
+    async fn find_own(&self, name: &str) -> Result<(Document, UserDocument)> {
+        let (document, user) = self.find(name).await?;
+        match &user.external {
+            None => Ok((document, user)),
+            Some(External { label, issuer, .. }) => Err(Error::invalid(format!(
+                "{label} logs in by {issuer}: the password is kept there, and role and filter follow from the groups \
+                 there (--oidc-role)"
+            ))),
+        }
+    }
+
+    /// Stores a changed user as a new generation, and returns it.
+    pub(crate) async fn put(&self, document: &Document, user: UserDocument) -> Result<String> {
         let user = UserDocument { generation: secret::new_token(), ..user };
         let (body, expected) = (Json::from_value(&user)?, Expected::Version(document.version));
         self.shared.documents()?.put(&USER, &document.name, &body, expected, None).await?;
         self.changed(&document.name).await;
-        Ok(())
+        Ok(user.generation)
     }
 
     /// Ends the sessions of a changed user. They are void already.
-    async fn changed(&self, name: &str) {
+    pub(crate) async fn changed(&self, name: &str) {
         self.shared.refresh_after_change(&USER).await;
         if let Err(error) = end_sessions(&self.shared, name).await {
             tracing::warn!(user = name, %error, "void sessions are left until they expire");
@@ -237,7 +256,7 @@ impl Users {
     }
 
     async fn check_other_admin(&self, name: &str) -> Result<()> {
-        let mut admins = self.shared.users_of(Role::Admin).await?;
+        let mut admins = self.shared.admins().await?;
         if admins.any(|other| other != name) {
             return Ok(());
         }
@@ -245,8 +264,8 @@ impl Users {
     }
 
     /// Another node may have removed or demoted another admin at the same time. Then this change is taken back.
-    async fn keep_an_admin(&self, name: &str, admin: &UserDocument) -> Result<()> {
-        if self.shared.users_of(Role::Admin).await?.next().is_some() {
+    pub(crate) async fn keep_an_admin(&self, name: &str, admin: &UserDocument) -> Result<()> {
+        if self.shared.admins().await?.next().is_some() {
             return Ok(());
         }
         let body = Json::from_value(admin)?;
@@ -271,10 +290,11 @@ impl Shared {
         }))
     }
 
-    /// The names of the users with a role.
-    pub(crate) async fn users_of(&self, role: Role) -> Result<impl Iterator<Item = String> + Send + use<>> {
-        let users = self.users().await?;
-        Ok(users.filter(move |(_, user)| user.role == role).map(|(name, _)| name))
+    /// The names of the admins who can log in.
+    pub(crate) async fn admins(&self) -> Result<impl Iterator<Item = String> + Send + use<>> {
+        let (users, issuer) = (self.users().await?, self.issuer.clone());
+        let is_admin = move |user: &UserDocument| user.role == Role::Admin && user.is_let_in(issuer.as_deref());
+        Ok(users.filter(move |(_, user)| is_admin(user)).map(|(name, _)| name))
     }
 
     /// Checks a new user, and hashes the password.
@@ -288,8 +308,16 @@ impl Shared {
         check_terms(role, &read).await?;
         let password = self.passwords.hash(&password).await?;
         let created = milliseconds(self.clock.now());
-        Ok((name, UserDocument { role, password, generation: secret::new_token(), read, created }))
+        let generation = secret::new_token();
+        Ok((name, UserDocument { role, password, generation, read, created, external: None }))
     }
+}
+
+/// The refusal of a log-in that could not be checked.
+fn unchecked(error: &Error) -> Refusal {
+    tracing::warn!(%error, "a log-in could not be checked");
+    let wait = error.retry_after.unwrap_or(std::time::Duration::from_secs(1));
+    Refusal::too_many("the log-in cannot be checked now; try again later", wait)
 }
 
 /// Stores a user whose name must be free.
@@ -303,7 +331,7 @@ pub(crate) async fn put_new(documents: &dyn Documents, name: &str, user: &UserDo
     }
 }
 
-async fn check_terms(role: Role, read: &ReadTerms) -> Result<()> {
+pub(crate) async fn check_terms(role: Role, read: &ReadTerms) -> Result<()> {
     if role != Role::Viewer && !read.is_empty() {
         return Err(Error::invalid(format!(
             "filter and hidden are for the role viewer, and the role is {role}; take them away: --no-filter and \
@@ -313,7 +341,8 @@ async fn check_terms(role: Role, read: &ReadTerms) -> Result<()> {
     read.sight().await.map(drop)
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a user may have this name.
+pub fn is_name(name: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_@".contains(c);
     (1..=NAME_BYTES).contains(&name.len()) && name.chars().all(is_allowed)
 }

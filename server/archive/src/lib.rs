@@ -13,6 +13,7 @@
 //! | `write` | writes a day, or the late records of a day |
 //! | `known` | which records a day has already |
 //! | `fetch`, `local` | downloads a part; decodes the downloaded file |
+//! | `remove` | removes records from a day |
 //! | `check`, `read`, `expire` | verifies, reads and deletes days |
 //!
 //! - A day counts from the manifest that names its parts. The manifest is written last and replaced atomically, so a
@@ -32,6 +33,7 @@ mod location;
 mod manifest;
 mod place;
 mod read;
+mod remove;
 mod write;
 
 pub use check::DayReport;
@@ -39,4 +41,5 @@ pub use day::Day;
 pub use location::Location;
 pub use manifest::{Manifest, PartEntry};
 pub use place::Archive;
+pub use remove::DayRemoval;
 pub use write::{NewDay, Written};

@@ -16,7 +16,7 @@ pub struct Manifest {
     /// The version of the layout of this file.
     pub format: u32,
     pub day: Day,
-    /// 1 for the first manifest of the day; one more each time late records are added.
+    /// 1 for the first manifest of the day; one more each time late records are added or records are removed.
     pub version: u64,
     /// The id of the store that the records are from.
     pub store: String,

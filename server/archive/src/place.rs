@@ -191,7 +191,7 @@ impl Archive {
         Ok(names.filter(|name| name.ends_with(".parquet")).map(str::to_owned).collect())
     }
 
-    async fn delete(&self, day: Day, name: &str) -> Result<()> {
+    pub(crate) async fn delete(&self, day: Day, name: &str) -> Result<()> {
         let path = self.path(day, name);
         match self.store.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

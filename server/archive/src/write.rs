@@ -116,7 +116,7 @@ impl Archive {
     }
 
     /// Writes one part, and compares it with the records after reading it back.
-    async fn write_part(&self, day: Day, records: Arc<Vec<StoredRecord>>) -> Result<PartEntry> {
+    pub(crate) async fn write_part(&self, day: Day, records: Arc<Vec<StoredRecord>>) -> Result<PartEntry> {
         let (scratch, written) = (self.scratch.clone(), Arc::clone(&records));
         let (entry, content) = blocking(move || {
             let folder = local::folder(&scratch)?;

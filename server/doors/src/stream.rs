@@ -91,7 +91,7 @@ pub enum Proof {
 
 /// A decoder of a byte stream.
 pub trait Protocol: Send {
-    /// What the server sends first.
+    /// The bytes that the server sends when a connection begins.
     fn greeting(&mut self) -> Vec<u8> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-select first_position, records, bytes, batch_id, client_id, producer, observed_time, earliest, latest
+select first_position, records, bytes, batch_id, client_id, producer, observed_time, earliest, latest, removed
   from logboom.runs
  where first_position + records > $1 + 1
    and first_position > $1 - 1048576

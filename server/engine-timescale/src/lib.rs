@@ -58,6 +58,10 @@
 //! A query becomes SQL with parameters (see `sql`), newest first by (time, nanoseconds, position), paged by key.
 //! Conditions that SQL may evaluate differently from the model are verified row by row (C7). Dropping a query closes
 //! its connection, so that the server stops working on it. A statement timeout stops one that takes too long.
+//!
+//! # Deleting
+//!
+//! Retention drops whole days (see `upkeep`). A deletion by query removes single records (see `removal`).
 
 mod append;
 mod attributes;
@@ -72,6 +76,7 @@ mod options;
 mod partitions;
 mod piece;
 mod read;
+mod removal;
 mod session;
 mod sql;
 mod status;

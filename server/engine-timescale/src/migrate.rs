@@ -31,6 +31,7 @@ const PLAIN: &[Migration] = migrations![
     "plain/0006_views",
     "plain/0007_dead_letters",
     "plain/0008_documents",
+    "plain/0009_runs_removed",
 ];
 const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timescale/0002_trace_id"];
 const COMMUNITY: &[Migration] =

@@ -14,7 +14,7 @@ use sqlx::{
 use crate::error::{classify, sqlstate};
 
 /// SQLSTATE of a statement cancelled by its timeout.
-const CANCELLED: &str = "57014";
+pub(crate) const CANCELLED: &str = "57014";
 
 /// A connection that is closed if the work is dropped or fails before [`Session::end`]. The server then rolls back, or
 /// notices the disconnect and stops the statement (`client_connection_check_interval`). The connection is not reused,
@@ -38,6 +38,18 @@ impl Session {
     /// All rows of a statement with a limited result.
     pub(crate) async fn rows(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
         query.fetch_all(self.connection()?).await.map_err(classify)
+    }
+
+    /// All rows of a statement; `None` if the server stopped it at its time limit.
+    pub(crate) async fn rows_in_time(
+        &mut self,
+        query: Query<'static, Postgres, PgArguments>,
+    ) -> Result<Option<Vec<PgRow>>> {
+        match query.fetch_all(self.connection()?).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if sqlstate(&error) == Some(CANCELLED) => Ok(None),
+            Err(error) => Err(classify(error)),
+        }
     }
 
     /// All rows of a statement if it finishes within `limit`; otherwise `None`.

@@ -8,7 +8,7 @@ use pipeline::{Error, StoreStatus};
 use sqlx::{PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
-use crate::{dead_letters, migrate::Layout};
+use crate::{append::ORDINAL_BITS, dead_letters, migrate::Layout};
 
 /// The interval of refreshing sizes.
 const REFRESH: Duration = Duration::from_secs(30);
@@ -65,6 +65,28 @@ impl Status {
     pub(crate) async fn recount(&self) {
         *self.counted.lock().await = Position::default();
         self.shown.lock().records = 0;
+    }
+
+    /// Runs the commit of a deletion of the records at these positions, and subtracts those that were counted. Nothing is
+    /// counted meanwhile: a block is counted either with them and before, or without them and after.
+    pub(crate) async fn commit_removal(
+        &self,
+        removed: &[i64],
+        commit: impl Future<Output = sqlx::Result<()>>,
+    ) -> sqlx::Result<()> {
+        let mut counted = self.counted.lock().await;
+        let done = commit.await;
+        let mut shown = self.shown.lock();
+        if done.is_ok() {
+            let upto = counted.0 >> ORDINAL_BITS;
+            let were_counted = removed.iter().filter(|position| **position >> ORDINAL_BITS <= upto).count();
+            shown.records = shown.records.saturating_sub(were_counted as u64);
+        } else {
+            // It may have been committed all the same.
+            shown.records = 0;
+            *counted = Position::default();
+        }
+        done
     }
 
     /// Refreshes the figures that are not counted incrementally.

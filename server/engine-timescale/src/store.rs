@@ -9,8 +9,8 @@ use model::{
 };
 use pipeline::{
     Appended, Ask, Block, Context, DeadLetter, DeadLetterBounds, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
-    StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Removal, RemovalStep, Result,
+    SearchPage, SearchRequest, StoreStatus, Tally,
 };
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::{
     migrate::{Layout, migrate},
     partitions::Days,
     read::{self, Readers},
+    removal::Remover,
     status::Status,
     tail::{Horizon, Recent, follow},
     upkeep::Upkeep,
@@ -38,6 +39,7 @@ const RELEASE: Duration = Duration::from_secs(2);
 pub(crate) struct Store {
     pools: Pools,
     readers: Readers,
+    remover: Remover,
     /// `None` with a hypertable.
     days: Option<Arc<Days>>,
     recent: Recent,
@@ -69,6 +71,12 @@ impl Store {
             days.prepare_ahead(&pools.write).await;
         }
         let readers = Readers { pool: pools.read.clone(), have_minutes: layout.has_minutes() };
+        let remover = Remover {
+            pools: pools.clone(),
+            have_minutes: layout.has_minutes(),
+            statement_timeout: options.read_timeout,
+            status: Arc::clone(&status),
+        };
         let upkeep = Upkeep::new(pools.write.clone(), layout.clone(), days.clone(), Arc::clone(&status), options);
         let (upkeep, ended) = (Arc::new(Mutex::new(upkeep)), stop.clone());
         let upkeep = supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
@@ -84,6 +92,7 @@ impl Store {
         Ok(Self {
             pools,
             readers,
+            remover,
             days,
             recent: Recent::new(options.recent_bytes),
             horizon,
@@ -185,6 +194,16 @@ impl Log for Store {
     async fn give_up_part(&self, _name: &str) -> Result<bool> {
         self.check_open()?;
         Ok(false)
+    }
+
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
+        self.check_open()?;
+        self.remover.count(removal).await
+    }
+
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep> {
+        self.check_open()?;
+        self.remover.remove(removal, from).await
     }
 
     fn status(&self) -> StoreStatus {

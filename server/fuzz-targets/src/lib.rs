@@ -8,6 +8,7 @@
 use std::{env, fs, path::Path};
 
 pub mod doors;
+pub mod entrance;
 pub mod envelope;
 pub mod frame;
 pub mod part;
@@ -36,6 +37,8 @@ impl Target {
 }
 
 pub const DOORS: Target = Target { name: "doors", run: doors::run, seeds: doors::seeds, catches_panics: false };
+pub const ENTRANCE: Target =
+    Target { name: "entrance", run: entrance::run, seeds: entrance::seeds, catches_panics: false };
 pub const ENVELOPE: Target =
     Target { name: "envelope", run: envelope::run, seeds: envelope::seeds, catches_panics: false };
 pub const FRAME: Target = Target { name: "frame", run: frame::run, seeds: frame::seeds, catches_panics: false };

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use fuzz_targets::{DOORS, ENVELOPE, FRAME, PART, Target, doors};
+use fuzz_targets::{DOORS, ENTRANCE, ENVELOPE, FRAME, PART, Target, doors, entrance};
 use proptest::{
     prelude::*,
     sample::Index,
@@ -21,18 +21,28 @@ use proptest::{
 };
 
 #[test]
-fn each_seed_is_read_by_its_door_and_no_door_is_without() {
-    let seeds = doors::seeds();
-    let unread: Vec<_> =
-        seeds.iter().filter(|seed| !doors::reads(seed)).map(|seed| seed.escape_ascii().to_string()).collect();
-    assert!(unread.is_empty(), "{unread:?}");
-    let numbers: BTreeSet<u8> = seeds.iter().map(|seed| seed[0]).collect();
-    assert!(numbers.into_iter().eq(0..doors::COUNT));
+fn each_seed_is_read_and_no_reader_is_without() {
+    type Reads = fn(&[u8]) -> bool;
+    for (seeds, reads, count) in [
+        (doors::seeds(), doors::reads as Reads, doors::COUNT),
+        (entrance::seeds(), entrance::reads as Reads, entrance::COUNT),
+    ] {
+        let unread: Vec<_> =
+            seeds.iter().filter(|seed| !reads(seed)).map(|seed| seed.escape_ascii().to_string()).collect();
+        assert!(unread.is_empty(), "{unread:?}");
+        let numbers: BTreeSet<u8> = seeds.iter().map(|seed| seed[0]).collect();
+        assert!(numbers.into_iter().eq(0..count));
+    }
 }
 
 #[test]
 fn doors_read_or_refuse_whatever_comes() {
     smoke(&DOORS, 100_000);
+}
+
+#[test]
+fn nobody_gets_in_by_other_bytes_than_the_key() {
+    smoke(&ENTRANCE, 100_000);
 }
 
 #[test]

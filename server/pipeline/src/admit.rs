@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
-    Batch, BatchId, Error, Queue, Result, Tally,
+    Batch, BatchId, Error, Queue, Result, Sender, Tally, audit,
     bodies::Bodies,
     enqueue::{Enqueue, Part, Publisher, split_by},
     envelope::ADMITTED_WEIGHT,
@@ -139,7 +139,7 @@ impl Ingest {
     /// Normalises the records without storing them. Returns what a push would store, and what it would refuse. The
     /// records have no ids yet.
     pub fn rehearse(&self, records: Vec<RawRecord>) -> (Vec<Record>, Vec<Rejection>) {
-        let Admitted { records, rejected, .. } = self.stage.normalise(records);
+        let Admitted { records, rejected, .. } = self.stage.normalise(records, &Sender::default());
         (records, rejected)
     }
 
@@ -177,7 +177,7 @@ impl Ingest {
         }
         if let Some(redaction) = self.stage.options.redaction.clone() {
             let redact = move || {
-                batch.records.iter_mut().for_each(|record| redaction.record(record));
+                redaction.all(&mut batch.records);
                 batch
             };
             let redacted = tokio::task::spawn_blocking(redact).await;
@@ -215,15 +215,21 @@ impl Stage {
             rates.take(charge, self.options.clock.now()).map_err(Refused::into_error)?;
         }
         sender.apply(&mut records);
-        let result = self.admit(batch_id, producer, records).await;
+        let result = self.admit(batch_id, producer, records, &sender).await;
         if let (Err(_), Some((rates, charge))) = (&result, charged) {
             rates.give_back(charge);
         }
         result
     }
 
-    async fn admit(&self, batch_id: Option<BatchId>, producer: Text, records: Vec<RawRecord>) -> Result<Accepted> {
-        let admitted = self.normalise(records);
+    async fn admit(
+        &self,
+        batch_id: Option<BatchId>,
+        producer: Text,
+        records: Vec<RawRecord>,
+        sender: &Sender,
+    ) -> Result<Accepted> {
+        let admitted = self.normalise(records, sender);
         let weight = admitted.weight;
         if batch_id.is_some() && weight > ADMITTED_WEIGHT {
             return Err(Error::invalid(format!(
@@ -257,7 +263,7 @@ impl Stage {
         sender.apply(&mut records);
         let admitted = match refused {
             Some(reason) => self.reject_all(records, &reason),
-            None => self.normalise(records),
+            None => self.normalise(records, &sender),
         };
         let (records, rejected, returned) = self.noted(admitted);
         let accepted = records.len();
@@ -303,18 +309,25 @@ impl Stage {
         (records, rejected, came_back)
     }
 
-    fn normalise(&self, raw: Vec<RawRecord>) -> Admitted {
+    fn normalise(&self, raw: Vec<RawRecord>, sender: &Sender) -> Admitted {
         let observed_time = self.options.clock.now();
+        let is_audit = sender.is_audit();
+        let redaction = self.options.redaction.as_ref().filter(|_| !is_audit);
         let mut admitted = Admitted { records: Vec::with_capacity(raw.len()), ..Admitted::default() };
         for (index, mut raw) in raw.into_iter().enumerate() {
             // First of all, so that no reason of a rejection and no service in the loss ledger has a secret.
-            if let Some(redaction) = &self.options.redaction {
+            if let Some(redaction) = redaction {
                 redaction.raw(&mut raw, &mut admitted.redacted);
             }
             let service = service_of(&raw).clone();
             let mut record = self.options.normaliser.record(raw, observed_time);
-            if let (Some(redaction), Ok(record)) = (&self.options.redaction, &mut record) {
+            if let (Some(redaction), Ok(record)) = (redaction, &mut record) {
                 redaction.originals(record, &mut admitted.redacted);
+            }
+            if let Ok(record) = &mut record
+                && !is_audit
+            {
+                audit::disown(record);
             }
             match record.and_then(check_weight) {
                 Ok((record, _)) if self.has_returned(&record) => admitted.returned.add(&record),

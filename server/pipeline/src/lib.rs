@@ -20,16 +20,18 @@
 //! - C5: what cannot be stored becomes a [`DeadLetter`], counted and listed.
 //! - C6: a failing batch is retried or set aside; the loop goes on.
 //! - C10: the [`loss_ledger`] shows as missing what was received and is neither stored, nor a
-//!   duplicate, refused, dead or in flight.
+//!   duplicate, refused, dead, deleted by a user or in flight.
 
 pub mod admit;
 pub mod ask;
+mod audit;
 pub mod backoff;
 pub mod batch;
 pub mod bodies;
 pub mod clock;
 pub mod consume;
 pub mod dead_letters;
+pub mod deletion;
 pub mod documents;
 mod enqueue;
 pub mod envelope;
@@ -65,7 +67,7 @@ pub use dead_letters::{
 pub use documents::{Document, Documents, Expected, Json, Kind, Listing, Version};
 pub use error::{Error, ErrorClass, Result};
 pub use lease::{Lease, Leases, hold, holder, lease_lost};
-pub use log::{Appended, Log, PartAside, ReadLimit, StoreStatus};
+pub use log::{Appended, Log, PartAside, ReadLimit, Removal, RemovalStep, StoreStatus};
 pub use queue::{Content, Delivery, Queue, QueueStatus, Receipt, Space};
 pub use sender::Sender;
 pub use store::LogStore;

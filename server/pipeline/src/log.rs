@@ -41,6 +41,29 @@ pub trait Log: Send + Sync + 'static {
     /// file. Returns whether a part of this name was set aside; a store without parts returns `false`.
     async fn give_up_part(&self, name: &str) -> Result<bool>;
 
+    /// Counts what [`Log::remove`] would delete, by hour of the records' own time and by service, as the loss ledger
+    /// does. Changes nothing. Parts that are set aside are not counted and are no error.
+    ///
+    /// It may read every record of the range, so it takes as long as a search without a limit.
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally>;
+
+    /// Deletes some of the records for good: about a second of work, in transactions. `from` is `None` at the
+    /// beginning of a pass, and otherwise [`RemovalStep::next`] of the step before. A step may remove nothing.
+    ///
+    /// - When it returns, no read of any kind returns the removed records, also after a crash. When a whole pass has
+    ///   returned, no file or table of the store holds them any longer, but what the engine documents.
+    /// - The other records keep id, position and time. Appends, tails, searches and upkeep go on meanwhile, and the ledger
+    ///   of batches stays: a redelivery of a removed batch is still a no-op.
+    /// - It is idempotent: repeated after a crash, with any `from`, it deletes what is left. A `from` that is no longer
+    ///   known starts the pass again.
+    /// - Positions are not used again (C8), and [`Log::newest`] does not go back.
+    ///
+    /// # Errors
+    /// `Corrupt` if a part of the range is set aside; it names the parts. Everything else of the pass is removed first,
+    /// so only the last step returns it. `Invalid` for a `from` that is not of this engine. `Unavailable` or `Overloaded`:
+    /// what the step did is complete in itself; retry.
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep>;
+
     /// The state, for display and health checks. Must return at once, from memory.
     fn status(&self) -> StoreStatus;
 
@@ -73,6 +96,33 @@ impl ReadLimit {
         let bytes: usize = records.iter().map(|stored| stored.record.weight()).sum();
         self.is_reached(records.len(), bytes)
     }
+}
+
+/// The records that a deletion takes: those that match, with a time in `range` and a position of at most `upto`.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// An empty query matches all records.
+    pub query: Query,
+    pub range: TimeRange,
+    /// Records that arrived after it are left alone, so a deletion has an end.
+    pub upto: Position,
+}
+
+impl Removal {
+    /// Whether the record is one of them.
+    pub fn takes(&self, stored: &StoredRecord) -> bool {
+        let StoredRecord { position, record } = stored;
+        *position <= self.upto && self.range.contains(record.time) && self.query.matches(record)
+    }
+}
+
+/// The result of [`Log::remove`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemovalStep {
+    /// The number of records that this step deleted.
+    pub removed: u64,
+    /// Where the pass goes on, at most 1,000 bytes; `None` at its end.
+    pub next: Option<String>,
 }
 
 /// The result of [`Log::append`].

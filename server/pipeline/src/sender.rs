@@ -11,16 +11,28 @@ use crate::{normalise::RawRecord, rates::Rates, terms::Terms};
 #[derive(Clone, Debug, Default)]
 pub struct Sender(Option<Arc<Inner>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     terms: Terms,
     rates: Option<Rates>,
+    is_audit: bool,
 }
 
 impl Sender {
     pub fn with_terms(terms: Terms) -> Self {
         let rates = Rates::of(&terms);
-        Self(Some(Arc::new(Inner { terms, rates })))
+        Self(Some(Arc::new(Inner { terms, rates, is_audit: false })))
+    }
+
+    /// Logboom itself, which writes audit records. No caller may get it: from every other sender the attributes of audit
+    /// records are renamed.
+    pub fn audit() -> Self {
+        Self(Some(Arc::new(Inner { is_audit: true, ..Inner::default() })))
+    }
+
+    /// Whether its records may be audit records. They are not redacted: a rule could take away who did something.
+    pub(crate) fn is_audit(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.is_audit)
     }
 
     /// The name of the terms, if there are any.

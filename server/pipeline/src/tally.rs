@@ -27,14 +27,18 @@ impl Tally {
     }
 
     pub fn add(&mut self, record: &Record) {
-        let hour = Hour::of(record.time);
-        match self.services.get_mut(record.service.as_str()) {
+        self.add_count(Hour::of(record.time), &record.service, 1);
+    }
+
+    /// Adds records that were counted elsewhere.
+    pub fn add_count(&mut self, hour: Hour, service: &Text, count: u64) {
+        match self.services.get_mut(service.as_str()) {
             Some(hours) => match hours.iter_mut().find(|(other, _)| *other == hour) {
-                Some((_, count)) => *count += 1,
-                None => hours.push((hour, 1)),
+                Some((_, sum)) => *sum += count,
+                None => hours.push((hour, count)),
             },
             None => {
-                self.services.insert(record.service.clone(), vec![(hour, 1)]);
+                self.services.insert(service.clone(), vec![(hour, count)]);
             }
         }
     }

@@ -6,13 +6,14 @@ use futures::Stream;
 use model::{
     Position, Sight, StoredRecord,
     api::{DeadLetterView, RecordView},
-    hex, limits, time,
+    audit, hex, limits, time,
 };
 use pipeline::{
     DeadLetter, DeadLetterBounds, DeadLetterFilter, DeadLetterHead, DeadLetterRequest, DeadLettersStatus, Error,
     LogStore, Result, admit::Ingest, envelope, follow::is_of_sink,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     range::{Clock, DefaultRange, RangeText},
@@ -33,6 +34,8 @@ pub struct Letters {
     ingest: Ingest,
     clock: Clock,
     bounds: DeadLetterBounds,
+    /// Without it, letters that contain audit records are listed, and nothing else can be done with them.
+    sees_audit: bool,
 }
 
 /// A filter of dead letters in text form; empty texts are ignored.
@@ -92,7 +95,7 @@ pub struct LetterPage {
 }
 
 /// A letter with its payload: as records, or in hexadecimal if it is not a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WholeLetter {
     #[serde(flatten)]
     letter: DeadLetterView,
@@ -103,7 +106,7 @@ pub struct WholeLetter {
 }
 
 /// The result of a bulk replay.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Replayed {
     /// Replayed letters; their records are in the queue.
     pub letters: u64,
@@ -114,7 +117,9 @@ pub struct Replayed {
     failures: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+/// A letter that could not be replayed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplayFailure)]
 struct Failure {
     id: String,
     error: String,
@@ -123,16 +128,17 @@ struct Failure {
 impl Letters {
     /// `ingest` receives replays; `clock` resolves ranges; `bounds` are those of the store.
     pub fn new(store: Arc<dyn LogStore>, ingest: Ingest, clock: Clock, bounds: DeadLetterBounds) -> Self {
-        Self { store, ingest, clock, bounds }
+        Self { store, ingest, clock, bounds, sees_audit: true }
     }
 
-    /// For a caller with this sight.
+    /// For a caller with this sight. One that sees no audit records can neither read, replay nor delete the letters that
+    /// contain some: a call for one of them is `Forbidden`, and calls for many leave them out.
     ///
     /// # Errors
     /// `Forbidden` for a limited sight: a letter is a batch of any services, or bytes that no filter reads.
-    pub fn seen_by(&self, sight: &Sight) -> Result<&Self> {
+    pub fn seen_by(&self, sight: &Sight) -> Result<Self> {
         need_whole_sight(sight, "dead letters")?;
-        Ok(self)
+        Ok(Self { sees_audit: sight.sees_audit(), ..self.clone() })
     }
 
     /// A page of matching letters, newest first, with ids below `before`.
@@ -181,12 +187,34 @@ impl Letters {
 
     async fn letter(&self, id: i64) -> Result<DeadLetter> {
         let found = self.store.dead_letter(id).await?;
-        found.ok_or_else(|| Error::not_found(format!("no dead letter has the id {id}")))
+        let letter = found.ok_or_else(|| Error::not_found(format!("no dead letter has the id {id}")))?;
+        if !self.sees_audit && has_audit(&letter) {
+            return Err(Error::forbidden(format!(
+                "the dead letter {id} contains audit records or may do so, and they are for admins alone; ask an admin"
+            )));
+        }
+        Ok(letter)
+    }
+
+    /// The ids of the letters that the caller may change.
+    async fn changeable(&self, heads: Vec<DeadLetterHead>) -> Result<Vec<i64>> {
+        let mut ids = Vec::with_capacity(heads.len());
+        for head in heads {
+            // The services of a letter may be unknown.
+            let may_have = head.services.is_empty() || head.services.iter().any(|service| service == audit::SERVICE);
+            let is_withheld = !self.sees_audit
+                && may_have
+                && self.store.dead_letter(head.id).await?.is_some_and(|letter| has_audit(&letter));
+            if !is_withheld {
+                ids.push(head.id);
+            }
+        }
+        Ok(ids)
     }
 
     /// All matching letters, each with its content as one line of JSON.
     pub fn lines(&self, filter: &LetterFilter) -> Result<impl Stream<Item = Result<String>> + Send + use<>> {
-        let (store, filter) = (Arc::clone(&self.store), filter.resolve(&self.clock)?);
+        let (store, filter, sees_audit) = (Arc::clone(&self.store), filter.resolve(&self.clock)?, self.sees_audit);
         Ok(async_stream::try_stream! {
             let mut request = DeadLetterRequest { filter, before: None, limit: STEP };
             loop {
@@ -195,7 +223,8 @@ impl Letters {
                 request.before = Some(last.id);
                 for head in heads {
                     // A letter deleted meanwhile is skipped.
-                    if let Some(letter) = store.dead_letter(head.id).await? {
+                    let letter = store.dead_letter(head.id).await?;
+                    if let Some(letter) = letter.filter(|letter| sees_audit || !has_audit(letter)) {
                         let line = serde_json::to_string(&whole_letter(letter));
                         yield line.map_err(|error| Error::internal(error.to_string()))? + "\n";
                     }
@@ -206,6 +235,9 @@ impl Letters {
 
     /// Deletes one letter.
     pub async fn delete(&self, id: i64) -> Result<()> {
+        if !self.sees_audit {
+            self.letter(id).await?;
+        }
         match self.store.remove_dead_letters(&[id]).await? {
             0 => Err(Error::not_found(format!("no dead letter has the id {id}"))),
             _ => {
@@ -223,7 +255,7 @@ impl Letters {
             let heads = self.store.dead_letters(&request).await?;
             let Some(last) = heads.last() else { break };
             request.before = Some(last.id);
-            let ids: Vec<i64> = heads.iter().map(|head| head.id).collect();
+            let ids = self.changeable(heads).await?;
             deleted += self.store.remove_dead_letters(&ids).await?;
         }
         tracing::info!(letters = deleted, "dead letters were deleted");
@@ -258,8 +290,8 @@ impl Letters {
             let heads = self.store.dead_letters(&request).await?;
             let Some(last) = heads.last() else { return Ok(replayed) };
             request.before = Some(last.id);
-            for head in heads {
-                match self.replay(head.id).await {
+            for id in self.changeable(heads).await? {
+                match self.replay(id).await {
                     Ok(records) => {
                         replayed.letters += 1;
                         replayed.records += records as u64;
@@ -268,7 +300,7 @@ impl Letters {
                     Err(error) => {
                         replayed.failed += 1;
                         if replayed.failures.len() < LISTED_FAILURES {
-                            replayed.failures.push(Failure { id: head.id.to_string(), error: error.message });
+                            replayed.failures.push(Failure { id: id.to_string(), error: error.message });
                         }
                     }
                 }
@@ -283,6 +315,19 @@ impl Letters {
         let newest = self.store.dead_letters(&newest).await?.first().map(|head| head.id);
         let upto = newest.or(filter.upto);
         Ok(DeadLetterRequest { filter: DeadLetterFilter { upto, ..filter }, before: None, limit: STEP })
+    }
+}
+
+/// Whether the letter is a batch with audit records, or a batch that cannot be decoded and may have some. Other bytes are
+/// those of a stranger.
+fn has_audit(letter: &DeadLetter) -> bool {
+    has_audit_records(&letter.letter.payload)
+}
+
+fn has_audit_records(payload: &[u8]) -> bool {
+    match envelope::decode(payload) {
+        Ok(batch) => batch.records.iter().any(audit::is_audit),
+        Err(_) => envelope::begins_as_batch(payload),
     }
 }
 
@@ -325,4 +370,19 @@ fn record(record: model::Record) -> serde_json::Value {
         fields.remove("position");
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_does_not_decode_may_have_audit_records() {
+        for payload in [&[0, 0xff, 0xff][..], &[1, 2, 3], &[31]] {
+            assert!(has_audit_records(payload), "{payload:?}");
+        }
+        for payload in [&b""[..], b"{\"message\":\"no batch\"}", &[0xff, 0xfe]] {
+            assert!(!has_audit_records(payload), "{payload:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! | `histogram` | counts over time |
 //! | `patterns` | the kinds of messages, and which of them are new |
 //! | `figures` | the state of the server and its traffic, once or as a stream |
+//! | `deletion` | what a deletion would remove |
 //! | `letters` | dead letters: list, show, replay, delete |
 //! | `loss_ledger` | what became of the received records, by hour and service |
 //! | `parts` | parts that are set aside because they are damaged |
@@ -28,6 +29,7 @@
 //! - Nothing here knows HTTP, gRPC or the dashboard.
 
 mod cursor;
+mod deletion;
 mod figures;
 mod histogram;
 mod kinds;
@@ -44,6 +46,7 @@ mod tail;
 mod transfer;
 mod views;
 
+pub use deletion::open_ends;
 pub use figures::Figures;
 pub use kinds::KINDS;
 pub use letters::{LetterFilter, LetterPage, Letters, Replayed, WholeLetter};

@@ -112,6 +112,6 @@ fn row(line: Line) -> LedgerRowView {
 }
 
 fn numbers(totals: &Totals) -> LedgerNumbers {
-    let Totals { received, stored, deduplicated, rejected, dead, in_flight, missing, surplus } = *totals;
-    LedgerNumbers { received, stored, deduplicated, rejected, dead, in_flight, missing, surplus }
+    let Totals { received, stored, deduplicated, rejected, dead, deleted, in_flight, missing, surplus } = *totals;
+    LedgerNumbers { received, stored, deduplicated, rejected, dead, deleted, in_flight, missing, surplus }
 }

@@ -39,7 +39,7 @@ pub struct Reader {
     pub(crate) ask: Arc<dyn Ask>,
     /// The store itself, for [`Reader::seen_by`] alone.
     store: Arc<dyn Ask>,
-    log: Arc<dyn Log>,
+    pub(crate) log: Arc<dyn Log>,
     pub(crate) clock: Clock,
     pub(crate) sight: Sight,
 }
@@ -49,10 +49,10 @@ impl Reader {
         Self { ask: store.clone(), store: store.clone(), log: store, clock, sight: Sight::default() }
     }
 
-    /// The reader for a caller with this sight, within what this reader sees. A whole sight changes nothing.
+    /// The reader for a caller with this sight, within what this reader sees. A sight of everything changes nothing.
     #[must_use]
     pub fn seen_by(&self, sight: &Sight) -> Self {
-        if sight.is_whole() {
+        if sight.sees_everything() {
             return self.clone();
         }
         let sight = self.sight.and(sight);

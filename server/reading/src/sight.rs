@@ -5,6 +5,8 @@
 //! - What cannot be filtered exactly is refused to a limited sight as a whole ([`need_whole_sight`]): dead letters, the
 //!   loss ledger, damaged parts, the export of documents, and numbers of all records.
 //! - Saved views are words of other users; a limited sight sees none.
+//! - Audit records are left out for everybody but admins. That is no limit: a sight without a filter and hidden fields is
+//!   whole, and is refused nothing but the dead letters that contain audit records.
 
 use std::sync::Arc;
 
@@ -46,9 +48,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// A whole sight gets the store itself.
+    /// A sight of everything gets the store itself.
     pub(crate) fn through(store: Arc<dyn Ask>, sight: Sight) -> Arc<dyn Ask> {
-        if sight.is_whole() { store } else { Arc::new(Self { store, sight }) }
+        if sight.sees_everything() { store } else { Arc::new(Self { store, sight }) }
     }
 
     fn query(&self, query: &Query) -> Result<Query> {
@@ -136,6 +138,7 @@ mod tests {
         let store: Arc<dyn Ask> = Arc::new(MemoryStore::new());
         let seen = Seen::through(Arc::clone(&store), Sight::default());
         assert!(Arc::ptr_eq(&seen, &store));
+        assert!(!Arc::ptr_eq(&Seen::through(Arc::clone(&store), Sight::default().without_audit()), &store));
         need_whole_sight(&Sight::default(), "metrics").unwrap();
     }
 

@@ -9,6 +9,7 @@ use pipeline::{
 };
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa::ToSchema;
 
 use crate::{KINDS, sight::need_whole_sight};
 
@@ -24,7 +25,7 @@ pub struct Transfer {
 }
 
 /// The result of an import.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Imported {
     /// Each as `kind name`.
     pub added: Vec<String>,
@@ -34,7 +35,8 @@ pub struct Imported {
 }
 
 /// A document that was not imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RefusedDocument)]
 pub struct Refused {
     /// The kind and the name, separated by a space.
     pub document: String,

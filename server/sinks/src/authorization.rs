@@ -47,6 +47,16 @@ impl Authorization {
         current.clone()
     }
 
+    /// Hides the secret in a text of the destination, which may repeat what it got.
+    pub(crate) fn hide(&self, text: String) -> String {
+        let current = self.current.lock();
+        let value = current.as_ref().and_then(|value| value.to_str().ok());
+        match value.and_then(|value| value.split_once(' ')) {
+            Some((_, secret)) if !secret.is_empty() => text.replace(secret, "…"),
+            _ => text,
+        }
+    }
+
     /// Notes that the destination has refused the secret.
     pub(crate) fn refused(&self) {
         self.is_refused.store(true, Ordering::Relaxed);
@@ -100,6 +110,7 @@ mod tests {
         let authorization = Authorization::new(&to).unwrap();
         authorization.refused();
         assert_eq!(authorization.value().unwrap(), "Bearer old");
+        assert_eq!(authorization.hide("Bearer old is unknown".to_owned()), "Bearer … is unknown");
         *stored.lock() = Ok(Credentials::Bearer("new".into()));
         assert_eq!(authorization.value().unwrap(), "Bearer old");
         authorization.refused();

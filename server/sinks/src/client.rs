@@ -159,7 +159,7 @@ impl Client {
     /// about its records, such as 401 or 404, is `Unavailable`: the records wait until the sink is corrected. Other
     /// statuses 4xx are `Invalid`, so that the follower finds the records at fault.
     fn refusal(&self, status: StatusCode, after: Option<Duration>, location: Option<&str>, body: &[u8]) -> Error {
-        let reason = reason(body);
+        let reason = self.authorization.hide(reason(body));
         let text = format!("{} answered {status}{}{reason}", self.name, if reason.is_empty() { "" } else { ": " });
         match status.as_u16() {
             408 | 425 | 429 => overloaded(text, after),

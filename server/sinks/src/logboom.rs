@@ -103,7 +103,7 @@ impl Logboom {
 
     /// The error of a status. The server's own texts name the way out.
     fn refusal(&self, status: &Status) -> Error {
-        let reason = client::shortened(status.message());
+        let reason = self.authorization.hide(client::shortened(status.message()));
         let text = format!("{} answered {:?}: {reason}", self.name, status.code());
         let after = status.get_details_retry_info().and_then(|info| info.retry_delay);
         match status.code() {

@@ -49,6 +49,7 @@ use pipeline::{
 
 use self::{inputs::Context as InputContext, status::Inputs};
 use crate::{
+    audit::Audit,
     config::{AgentOptions, BacklogOption, read_secrets},
     grpc, http,
     listen::End,
@@ -116,7 +117,7 @@ pub(crate) async fn run(options: AgentOptions) -> anyhow::Result<()> {
     let page = routes::routes(state).layer(axum::middleware::from_fn(http::write::handshake));
     let page = page.unless("/", http::write::is_client);
     let routers = Routers::new(http::write_routes(writes).merge(page), grpc_routes, otlp_routes, None);
-    let serving = Serving { routers, access: access.clone(), ingest: &ingest, keep_packets };
+    let serving = Serving { routers, access: access.clone(), audit: Audit::default(), ingest: &ingest, keep_packets };
     let mut listeners = Listeners::start(receive, &Sockets::default(), serving, &supervisor, &end).await?;
     let context = InputContext { data: &options.data, ingest: &ingest, supervisor: &supervisor, stop: &end.accepting };
     let reading = inputs::start(&options.inputs, &context, &inputs).await.with_context(data)?;
@@ -157,8 +158,8 @@ fn open_access(options: &AgentOptions) -> anyhow::Result<Access> {
         // The rules for addresses apply where a key is needed, so there is one that nobody has.
         keys.push(access::internal_secret().to_owned());
     }
-    let access_options =
-        access::Options { posture, anonymous: options.access.anonymous.clone(), clock: Clock::system() };
+    let anonymous = options.access.anonymous.clone();
+    let access_options = access::Options { posture, anonymous, issuer: None, clock: Clock::system() };
     Access::fixed(&keys, access_options).context("--accept-key-file")
 }
 

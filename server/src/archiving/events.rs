@@ -7,6 +7,11 @@ use pipeline::Error;
 /// Describes the metrics, and shows the archive as up.
 pub(super) fn describe() {
     describe_counter!("logboom_archive_records_total", Unit::Count, "Records written to the archive.");
+    describe_counter!(
+        "logboom_archive_removed_records_total",
+        Unit::Count,
+        "Records that deletions removed from the archive."
+    );
     describe_counter!("logboom_archive_failures_total", Unit::Count, "Failed rounds of the archive.");
     describe_gauge!("logboom_archive_up", "1 if the last round of the archive succeeded, 0 if it failed.");
     describe_gauge!(
@@ -15,6 +20,7 @@ pub(super) fn describe() {
         "The start of the newest archived day, since the Unix epoch."
     );
     counter!("logboom_archive_records_total").increment(0);
+    counter!("logboom_archive_removed_records_total").increment(0);
     counter!("logboom_archive_failures_total").increment(0);
     gauge!("logboom_archive_up").set(1.0);
 }
@@ -31,6 +37,19 @@ impl DayArchived<'_> {
         let Manifest { day, version, parts, .. } = self.manifest;
         counter!("logboom_archive_records_total").increment(self.records);
         tracing::info!(%day, version, records = self.records, parts = parts.len(), "records archived");
+    }
+}
+
+/// A deletion removed records of an archived day.
+pub(super) struct RecordsRemoved {
+    pub(super) day: Day,
+    pub(super) records: u64,
+}
+
+impl RecordsRemoved {
+    pub(super) fn emit(self) {
+        counter!("logboom_archive_removed_records_total").increment(self.records);
+        tracing::info!(day = %self.day, records = self.records, "records removed from the archive");
     }
 }
 

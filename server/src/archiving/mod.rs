@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `days` | the archive as the source of replays |
 //! | `round` | one look at the days that are due |
+//! | `removals` | the archive as a place from which deletions remove records |
 //! | `events` | log lines and metrics |
 
 mod days;
 mod events;
+mod removals;
 mod round;
 #[cfg(test)]
 mod tests;
@@ -25,13 +27,16 @@ use reading::Reader;
 use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::days::Days;
+pub(crate) use self::{days::Days, removals::Removals};
 use self::{events::Health, round::Round};
 use crate::config::ArchiveOptions;
 
 /// The name of the lease and of the task.
 const NAME: &str = "archive";
 const LEASE: Duration = Duration::from_secs(15);
+/// The folder within the data folder for parts that are encoded and compared. Workers may share it: only the holder of
+/// the lease uses it.
+const SCRATCH: &str = "archive-scratch";
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -59,8 +64,7 @@ impl Archiving {
         let archivist = Archivist {
             options: options.clone(),
             location,
-            // Workers may share it: only the holder of the lease uses it.
-            scratch: data.join("archive-scratch"),
+            scratch: data.join(SCRATCH),
             needs,
             health: Health::default(),
             round: None,

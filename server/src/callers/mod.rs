@@ -2,9 +2,9 @@
 //!
 //! A browser must not become an entry point, whatever the access control ([`crate::gate`]) allows. Otherwise a page of
 //! another site could use a visitor's session, or read and change every log of a developer's server that is open on
-//! loopback, by DNS rebinding even under its own name. Three rules, one file each:
+//! loopback, by DNS rebinding even under its own name. Three rules:
 //!
-//! - `host`: the host name of the call belongs to this server;
+//! - `access::presented::host`: the host name of the call belongs to this server;
 //! - `origin`: pages of other origins can neither change nor read anything;
 //! - `headers`: the security headers of every response.
 //!
@@ -12,9 +12,9 @@
 //! a browser, and is accepted under any name.
 
 mod headers;
-mod host;
 mod origin;
 
+use access::presented::host;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
@@ -132,11 +132,16 @@ impl Admission {
     }
 }
 
+/// Adds the common headers to the response of a listener that has no calls to admit.
+pub(crate) fn secured(response: Response) -> Response {
+    Admission { reader: None }.finish(response)
+}
+
 /// A refusal in the protocol of the call.
 fn refused(headers: &HeaderMap, status: StatusCode, detail: &str) -> Box<Response> {
     let response =
         if grpc::is_call(headers) { grpc::refused(status, detail) } else { problem::document(status, detail) };
-    Box::new(Admission { reader: None }.finish(response))
+    Box::new(secured(response))
 }
 
 /// Allows the requested method and headers; the origin is already checked.

@@ -228,6 +228,29 @@ fn without_an_origin_the_site_decides() {
 }
 
 #[test]
+fn no_declared_call_that_changes_something_is_taken_from_a_page_of_another_origin() {
+    let foreign: [Headers<'_>; 4] = [
+        &[("host", "localhost:3000"), ("origin", "https://evil.example")],
+        &[("host", "localhost:3000"), ("origin", "null")],
+        &[("host", "localhost:3000"), ("sec-fetch-site", "cross-site")],
+        &[("host", "localhost:3000"), ("sec-fetch-site", "same-site")],
+    ];
+    let mut calls = 0;
+    for declared in crate::http::declared() {
+        let methods = declared.method.map_or(vec![Method::POST, Method::PUT, Method::DELETE], |method| vec![method]);
+        for method in methods.iter().filter(|method| !matches!(**method, Method::GET | Method::HEAD)) {
+            calls += 1;
+            let target = declared.path.replace(['{', '}', '*'], "");
+            for headers in foreign {
+                let call = request(method.as_str(), &target, headers);
+                assert_eq!(status(&callers(), &call), 403, "{method} {} {headers:?}", declared.path);
+            }
+        }
+    }
+    assert!(calls > 30, "only {calls} calls were found");
+}
+
+#[test]
 fn a_preflight_is_answered_for_known_origins() {
     let asked = |origin| {
         request(

@@ -47,6 +47,15 @@ impl Server {
         self.credentials.client(&self.url)
     }
 
+    /// The URL without user and password, for errors.
+    fn name(&self) -> Url {
+        let mut url = self.url.clone();
+        // A URL that cannot have them has none.
+        let _ = url.set_password(None);
+        let _ = url.set_username("");
+        url
+    }
+
     /// The URL of a call.
     pub(crate) fn url(&self, path: &str) -> anyhow::Result<Url> {
         Ok(self.url.join(path)?)
@@ -84,7 +93,7 @@ impl Server {
             .send()
             .await
             .map_err(reqwest::Error::without_url)
-            .with_context(|| format!("{} cannot be reached; name the server by --server", self.url))?;
+            .with_context(|| format!("{} cannot be reached; name the server by --server", self.name()))?;
         Ok(self.checked(response).await?)
     }
 
@@ -111,7 +120,7 @@ impl Server {
             }
             status if status.is_redirection() => {
                 let to = location.map_or_else(String::new, |to| format!(" to {}", to.origin().ascii_serialization()));
-                refused.text = format!("{} redirects{to}; name that address by --server", self.url);
+                refused.text = format!("{} redirects{to}; name that address by --server", self.name());
             }
             _ => {}
         }

@@ -192,12 +192,13 @@ fn row(letter: Letter) -> String {
 async fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let path = format!("/api/v1/dead-letters/{}{}", options.id, if options.raw { "/raw" } else { "" });
     let body = options.server.call(Method::GET, &path, &[]).await?.bytes().await?;
-    let mut output = std::io::stdout().lock();
     if options.raw {
+        let mut output = printable::Output::stdout();
         output.write_all(&body)?;
+        output.flush()?;
     } else {
         let letter: serde_json::Value = serde_json::from_slice(&body)?;
-        writeln!(output, "{}", printable::json(&format!("{letter:#}")))?;
+        writeln!(std::io::stdout(), "{}", printable::json(&format!("{letter:#}")))?;
     }
     Ok(())
 }
@@ -206,10 +207,11 @@ async fn download(options: &DownloadOptions) -> anyhow::Result<()> {
     let parameters = options.filter.parameters();
     let answer = options.server.call(Method::GET, "/api/v1/dead-letters/download", &parameters).await?;
     let mut body = answer.bytes_stream();
+    let mut output = printable::Output::stdout();
     while let Some(bytes) = body.next().await {
-        std::io::stdout().write_all(&bytes?)?;
+        output.write_all(&bytes?)?;
     }
-    Ok(())
+    Ok(output.flush()?)
 }
 
 async fn delete(options: &SomeOptions) -> anyhow::Result<()> {
@@ -227,10 +229,10 @@ async fn each(options: &SomeOptions, method: Method, call: &str, done: &str) -> 
     for id in &ids {
         let path = format!("/api/v1/dead-letters/{id}{call}");
         match options.server.call(method.clone(), &path, &[]).await {
-            Ok(_) => writeln!(std::io::stdout(), "{id}: {done}")?,
+            Ok(_) => writeln!(std::io::stdout(), "{}: {done}", printable::field(id))?,
             Err(error) => {
                 failed += 1;
-                writeln!(std::io::stderr(), "{id}: {error:#}")?;
+                writeln!(std::io::stderr(), "{}", printable::text(&format!("{id}: {error:#}")))?;
             }
         }
     }
@@ -271,7 +273,7 @@ mod tests {
             producer: "http \u{2066}10.0.0.1".to_owned(),
             records: 2,
         };
-        let reason = "no\\tlevel\\n\u{fffd}]0;title\u{fffd}";
-        assert_eq!(row(letter), format!("7\t2026-11-19T14:00:00Z\t2 records\thttp \u{fffd}10.0.0.1\t{reason}"));
+        let reason = "no\\tlevel\\n\\u{1b}]0;title\\u{7}";
+        assert_eq!(row(letter), format!("7\t2026-11-19T14:00:00Z\t2 records\thttp \\u{{2066}}10.0.0.1\t{reason}"));
     }
 }

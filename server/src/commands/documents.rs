@@ -66,7 +66,9 @@ pub(crate) async fn run(options: &DocumentsOptions) -> anyhow::Result<()> {
 async fn export(options: &ExportOptions) -> anyhow::Result<()> {
     let parameters: Vec<_> = options.kind.iter().map(|kind| ("kind", kind.as_str())).collect();
     let answer = options.server.call(Method::GET, "/api/v1/documents", &parameters).await?;
-    Ok(std::io::stdout().write_all(&answer.bytes().await?)?)
+    let mut output = printable::Output::stdout();
+    output.write_all(&answer.bytes().await?)?;
+    Ok(output.flush()?)
 }
 
 #[derive(Deserialize)]

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use clap::Args;
 use futures::StreamExt as _;
 use reqwest::Method;
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
-use super::client::Server;
+use super::{client::Server, printable};
 use crate::export::Format;
 
 /// Options of the export.
@@ -48,7 +48,7 @@ pub(crate) async fn run(options: &ExportOptions) -> anyhow::Result<()> {
         parameters.extend(value.as_deref().map(|value| (name, value)));
     }
     let response = options.server.call(Method::GET, "/api/v1/export", &parameters).await?;
-    let Some(path) = &options.output else { return copy(response, &mut tokio::io::stdout()).await.map(drop) };
+    let Some(path) = &options.output else { return print(response).await };
     let mut unfinished = path.clone().into_os_string();
     unfinished.push(".partial");
     let unfinished = PathBuf::from(unfinished);
@@ -62,7 +62,17 @@ pub(crate) async fn run(options: &ExportOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn copy(response: reqwest::Response, output: &mut (impl AsyncWrite + Unpin)) -> anyhow::Result<u64> {
+/// Writes to the standard output.
+async fn print(response: reqwest::Response) -> anyhow::Result<()> {
+    let mut output = printable::Output::stdout();
+    let mut pieces = response.bytes_stream();
+    while let Some(piece) = pieces.next().await {
+        output.write_all(&piece.map_err(reqwest::Error::without_url).context("the export is incomplete")?)?;
+    }
+    Ok(output.flush()?)
+}
+
+async fn copy(response: reqwest::Response, output: &mut tokio::fs::File) -> anyhow::Result<u64> {
     let mut bytes = 0;
     let mut pieces = response.bytes_stream();
     while let Some(piece) = pieces.next().await {

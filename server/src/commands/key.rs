@@ -202,9 +202,17 @@ fn row(key: &KeyView) -> String {
         key.name.clone(),
         terms(key),
         format!("expires {expires}"),
+        last_use(key),
         format!("by {}", key.created_by),
     ];
     fields.each_ref().map(|text| printable::field(text)).join("\t")
+}
+
+/// When a key was last used, and from where.
+fn last_use(key: &KeyView) -> String {
+    let Some(time) = &key.last_used else { return "unused".to_owned() };
+    let from = key.last_address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
+    format!("used {}{from}", to_second(time))
 }
 
 /// What a key may, as its options.
@@ -300,12 +308,15 @@ mod tests {
             created: "2026-11-19T14:00:00.5Z".to_owned(),
             created_by: "user kim".to_owned(),
             expires: Some("2027-01-02T03:04:05.678Z".to_owned()),
+            last_used: Some("2026-11-20T14:00:00.000Z".to_owned()),
+            last_address: Some("10.0.0.7".to_owned()),
         };
         assert_eq!(
             row(&key),
-            "lb_ab12cd34\tshop\\n\u{fffd}[31m\twrite, service shop\\ta, env=x, door otlp, 5 records/s\t\
-             expires 2027-01-02T03:04:05Z\tby user kim"
+            "lb_ab12cd34\tshop\\n\\u{1b}[31m\twrite, service shop\\ta, env=x, door otlp, 5 records/s\t\
+             expires 2027-01-02T03:04:05Z\tused 2026-11-20T14:00:00Z from 10.0.0.7\tby user kim"
         );
+        assert!(row(&KeyView { last_used: None, ..key }).contains("\tunused\t"));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) async fn run(options: &LedgerOptions) -> anyhow::Result<()> {
     }
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "HOUR",
     "SERVICE",
     "RECEIVED",
@@ -63,6 +63,7 @@ const HEAD: [&str; 11] = [
     "DEDUPLICATED",
     "REJECTED",
     "DEAD",
+    "DELETED",
     "IN FLIGHT",
     "MISSING",
     "SURPLUS",
@@ -73,13 +74,13 @@ const HEAD: [&str; 11] = [
 fn table<'r>(rows: impl Iterator<Item = &'r LedgerRowView>, ledger: &LedgerView) -> String {
     let sum = LedgerRowView { service: "all".to_owned(), numbers: ledger.totals, ..LedgerRowView::default() };
     let head = HEAD.map(str::to_owned);
-    let lines: Vec<[String; 11]> = [head].into_iter().chain(rows.map(cells)).chain([cells(&sum)]).collect();
+    let lines: Vec<[String; 12]> = [head].into_iter().chain(rows.map(cells)).chain([cells(&sum)]).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let is_text = matches!(column, 0 | 1 | 10);
+            let is_text = matches!(column, 0 | 1 | 11);
             text.push_str(&if is_text { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") });
         }
         text.truncate(text.trim_end().len());
@@ -88,7 +89,7 @@ fn table<'r>(rows: impl Iterator<Item = &'r LedgerRowView>, ledger: &LedgerView)
     text
 }
 
-fn cells(row: &LedgerRowView) -> [String; 11] {
+fn cells(row: &LedgerRowView) -> [String; 12] {
     let numbers = &row.numbers;
     [
         printable::field(row.hour.get(..13).unwrap_or_default()).into_owned(),
@@ -98,6 +99,7 @@ fn cells(row: &LedgerRowView) -> [String; 11] {
         numbers.deduplicated.to_string(),
         numbers.rejected.to_string(),
         numbers.dead.to_string(),
+        numbers.deleted.to_string(),
         numbers.in_flight.to_string(),
         numbers.missing.to_string(),
         numbers.surplus.to_string(),
@@ -139,7 +141,7 @@ mod tests {
             ..LedgerView::default()
         };
         let text = table(ledger.rows.iter(), &ledger);
-        assert!(text.contains("a\\n\u{fffd}[31mRED\u{fffd}\\t\u{fffd}  "), "{text:?}");
-        assert!(text.contains("settled\u{fffd}\n") && text.lines().count() == 3, "{text:?}");
+        assert!(text.contains("a\\n\\u{1b}[31mRED\\u{7}\\t\\u{202e}  "), "{text:?}");
+        assert!(text.contains("settled\\r\n") && text.lines().count() == 3, "{text:?}");
     }
 }

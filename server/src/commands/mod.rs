@@ -1,10 +1,12 @@
 //! The commands of the program other than `serve`.
 
+pub(crate) mod anonymous;
 pub(crate) mod archive;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod credentials;
 pub(crate) mod dead_letters;
+pub(crate) mod delete;
 pub(crate) mod documents;
 pub(crate) mod export;
 pub(crate) mod key;

@@ -107,7 +107,7 @@ async fn give_up(options: &GiveUpOptions) -> anyhow::Result<()> {
         }
         let path = format!("/api/v1/parts/aside/{name}");
         options.server.call(Method::DELETE, &path, &[]).await.with_context(|| name.clone())?;
-        writeln!(std::io::stdout(), "{name}: given up")?;
+        writeln!(std::io::stdout(), "{}: given up", printable::field(&name))?;
     }
     Ok(())
 }
@@ -117,8 +117,9 @@ async fn list(options: &PartsOptions) -> anyhow::Result<()> {
     for part in inspect::parts(&options.data).await? {
         let path = absolute(&part.path)?;
         if options.json {
-            writeln!(output, "{}", to_json(&part, &path))?;
+            writeln!(output, "{}", printable::json(&to_json(&part, &path).to_string()))?;
         } else {
+            // For other programs: the name as it is.
             writeln!(output, "{}", path.display())?;
         }
     }

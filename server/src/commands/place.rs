@@ -108,7 +108,8 @@ fn unusable(error: &Error, data: &Path) -> anyhow::Error {
 impl Api {
     /// `way`: how the documents were reached.
     async fn on(documents: OpenDocuments, way: &str) -> anyhow::Result<Self> {
-        let options = Options { posture: Posture::Loopback, anonymous: Vec::new(), clock: Clock::system() };
+        let options =
+            Options { posture: Posture::Loopback, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
         let stop = CancellationToken::new();
         let stored = Arc::clone(&documents.documents);
         let access = Access::open(stored, options, &Supervisor::default(), stop.clone()).await?;

@@ -11,12 +11,13 @@ use crate::export::csv;
 /// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Output {
-    /// Time, level, service, message and attributes, in colours on a terminal.
+    /// Time, level, service, message and attributes, in colours on a terminal. Hidden characters, such as terminal
+    /// escapes, are shown by their codes.
     #[default]
     Text,
     /// One JSON object per line, as in the API.
     Json,
-    /// Comma-separated values with a header line.
+    /// Comma-separated values with a header line; on a terminal with hidden characters shown by their codes.
     Csv,
 }
 
@@ -35,18 +36,21 @@ pub(super) struct Printer<W> {
     output: Output,
     color: bool,
     header: bool,
+    /// A person reads the output.
+    is_terminal: bool,
     writer: W,
 }
 
 impl Printer<std::io::Stdout> {
     pub(super) fn new(output: Output, color: Color) -> Self {
         let writer = std::io::stdout();
+        let is_terminal = writer.is_terminal();
         let color = match color {
-            Color::Auto => writer.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             Color::Always => true,
             Color::Never => false,
         };
-        Self { output, color, header: true, writer }
+        Self { output, color, header: true, is_terminal, writer }
     }
 }
 
@@ -67,7 +71,12 @@ impl<W: Write> Printer<W> {
             }
             Output::Csv => {
                 let header = std::mem::replace(&mut self.header, false);
-                self.writer.write_all(&csv::encode(records.iter().cloned(), header)?)?;
+                let rows = csv::encode(records.iter().cloned(), header)?;
+                if self.is_terminal {
+                    self.writer.write_all(printable::lines(&String::from_utf8_lossy(&rows)).as_bytes())?;
+                } else {
+                    self.writer.write_all(&rows)?;
+                }
             }
         }
         Ok(self.writer.flush()?)
@@ -93,7 +102,7 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
     write!(
         writer,
         "{quiet}{}{reset} {}{:<5}{reset} {} {}",
-        record.time,
+        printable::text(&record.time),
         on(color_of(record.class())),
         printable::text(&record.level),
         printable::text(&record.service),
@@ -101,7 +110,7 @@ fn text(writer: &mut impl Write, record: &RecordView, color: bool) -> std::io::R
     )?;
     let ids = [("trace_id", &record.trace_id), ("span_id", &record.span_id)];
     for (key, id) in ids.into_iter().filter_map(|(key, id)| Some((key, id.as_ref()?))) {
-        write!(writer, " {quiet}{key}={reset}{id}")?;
+        write!(writer, " {quiet}{key}={reset}{}", printable::text(id))?;
     }
     for (key, value) in &record.attributes {
         write!(writer, " {quiet}{}={reset}{}", printable::text(key), printable::text(&value.to_string()))?;
@@ -115,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn printed(output: Output, color: bool) -> String {
+    fn printed(output: Output, color: bool, is_terminal: bool) -> String {
         let record = RecordView {
             id: "1".into(),
             position: "1".into(),
@@ -130,7 +139,7 @@ mod tests {
             span_id: None,
             attributes: [("n".to_owned(), Value::Int(7))].into(),
         };
-        let mut printer = Printer { output, color, header: true, writer: Vec::new() };
+        let mut printer = Printer { output, color, header: true, is_terminal, writer: Vec::new() };
         printer.print(std::slice::from_ref(&record)).unwrap();
         printer.print(&[record]).unwrap();
         String::from_utf8(printer.writer).unwrap()
@@ -139,18 +148,21 @@ mod tests {
     #[test]
     fn text_is_a_line_a_record_and_moves_no_cursor() {
         let line =
-            "2026-01-02T03:04:05.000000000Z error shop broken\\n\u{fffd}[2J\u{fffd}by \"design\" trace_id=ab n=7\n";
-        assert_eq!(printed(Output::Text, false), line.repeat(2));
-        assert!(printed(Output::Text, true).contains("\x1b[31merror\x1b[0m"));
+            "2026-01-02T03:04:05.000000000Z error shop broken\\n\\u{1b}[2J\\u{202e}by \"design\" trace_id=ab n=7\n";
+        assert_eq!(printed(Output::Text, false, false), line.repeat(2));
+        assert!(printed(Output::Text, true, true).contains("\x1b[31merror\x1b[0m"));
     }
 
     #[test]
     fn programs_get_what_they_read() {
-        let json = printed(Output::Json, true);
+        let json = printed(Output::Json, true, true);
         assert_eq!(json.lines().count(), 2);
         assert!(json.contains("\\u202eby"), "{json}");
         assert!(serde_json::from_str::<RecordView>(json.lines().next().unwrap()).is_ok());
-        let csv = printed(Output::Csv, true);
+        let csv = printed(Output::Csv, true, false);
         assert!(csv.starts_with("id,time,") && csv.matches("id,time,").count() == 1, "{csv}");
+        assert!(csv.contains("\x1b[2J\u{202e}"), "{csv:?}");
+        let csv = printed(Output::Csv, true, true);
+        assert!(csv.contains("broken\n\\u{1b}[2J\\u{202e}by"), "{csv:?}");
     }
 }

@@ -1,36 +1,52 @@
 //! What commands print: texts from senders and servers, and numbers with their nouns.
 //!
-//! A text from elsewhere must not move the cursor of a terminal, start another line, or reverse the order of what is
-//! read. All commands print these texts by the functions of this module.
+//! A text from elsewhere must not move the cursor of a terminal, start another line, or hide what it is. All commands
+//! print these texts by the functions of this module, which show each hidden character ([`model::hidden`]) by its
+//! escape, such as `\u{1b}`. JSON has escapes of its own. What programs read goes through [`Output`].
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Stdout, Write},
+};
 
-/// Replaces control characters: a line feed by `\n`, others by U+FFFD. Tabs stay.
+use model::hidden::reveal;
+
+/// The bytes of a line that [`Output`] waits for the end of.
+const LINE_BYTES: usize = 64 << 10;
+
+/// Shows hidden characters by their escapes. A line feed is one of them; tabs stay.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
-    replaced(text, is_unsafe, |letter| match letter {
-        '\n' => "\\n".to_owned(),
-        _ => char::REPLACEMENT_CHARACTER.to_string(),
-    })
+    escaped(text, &['\t'])
 }
 
-/// Like [`text`], for a field between tabs or a cell of a table: replaces a tab by `\t`.
+/// Like [`text`], for a field between tabs or a cell of a table: escapes tabs, too.
 pub(crate) fn field(text: &str) -> Cow<'_, str> {
-    replaced(
-        text,
-        |letter| letter == '\t' || is_unsafe(letter),
-        |letter| match letter {
-            '\n' => "\\n".to_owned(),
-            '\t' => "\\t".to_owned(),
-            _ => char::REPLACEMENT_CHARACTER.to_string(),
-        },
-    )
+    escaped(text, &[])
 }
 
-/// Escapes the control characters in a JSON text, which may be indented. It stays the same JSON: they occur within its
+/// Like [`text`], for a text of several lines.
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, &['\n', '\t'])
+}
+
+/// Like [`lines`], for a message. The lines that continue it are indented, so that none of them looks like another one.
+pub(crate) fn message(text: &str) -> String {
+    lines(text).replace('\n', "\n    ")
+}
+
+/// Escapes the hidden characters in a JSON text, which may be indented. It stays the same JSON: they occur within its
 /// strings alone.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
-    // All of them have four digits.
-    replaced(text, |letter| letter != '\n' && is_unsafe(letter), |letter| format!("\\u{:04x}", u32::from(letter)))
+    reveal(text, |letter, shown| match letter {
+        '\n' | '\t' => shown.push(letter),
+        _ => {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // Writing to memory does not fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        }
+    })
 }
 
 /// A number with its noun: `1 record`, `2 records`.
@@ -38,39 +54,77 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Whether a character controls the terminal, or the direction of the text after it.
-fn is_unsafe(letter: char) -> bool {
-    letter != '\t' && letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn escaped<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
+    reveal(text, |letter, shown| {
+        if kept.contains(&letter) {
+            shown.push(letter);
+        } else {
+            shown.extend(letter.escape_default());
+        }
+    })
 }
 
-fn replaced(text: &str, is_replaced: impl Fn(char) -> bool, shown: impl Fn(char) -> String) -> Cow<'_, str> {
-    if !text.contains(&is_replaced) {
-        return Cow::Borrowed(text);
+/// The standard output for files and payloads: programs get their bytes as they are. A terminal gets [`lines`].
+///
+/// The end of an unfinished line is written by `flush`.
+pub(crate) struct Output<W> {
+    writer: W,
+    is_terminal: bool,
+    line: Vec<u8>,
+}
+
+impl Output<Stdout> {
+    pub(crate) fn stdout() -> Self {
+        let writer = io::stdout();
+        Self { is_terminal: writer.is_terminal(), writer, line: Vec::new() }
     }
-    let letter = |letter: char| if is_replaced(letter) { shown(letter) } else { letter.to_string() };
-    Cow::Owned(text.chars().map(letter).collect())
+}
+
+impl<W: Write> Output<W> {
+    /// Writes the first `end` bytes of the collected ones.
+    fn show(&mut self, end: usize) -> io::Result<()> {
+        let collected: Vec<u8> = self.line.drain(..end).collect();
+        self.writer.write_all(lines(&String::from_utf8_lossy(&collected)).as_bytes())
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.is_terminal {
+            return self.writer.write(bytes);
+        }
+        self.line.extend_from_slice(bytes);
+        let ended = self.line.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+        let end = if self.line.len() - ended > LINE_BYTES { self.line.len() } else { ended };
+        self.show(end)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.show(self.line.len())?;
+        self.writer.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::hidden::is_hidden;
+
     use super::*;
 
     #[test]
-    fn controls_and_overrides_of_the_direction_are_replaced() {
+    fn hidden_characters_are_shown_by_their_escapes() {
         for (original, as_text, as_field) in [
             ("shop, 한국어, עברית, ¶", "shop, 한국어, עברית, ¶", "shop, 한국어, עברית, ¶"),
             ("a\nb\tc", "a\\nb\tc", "a\\nb\\tc"),
-            (
-                "\x1b[31mred\x07\r\x7f",
-                "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd}",
-                "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd}",
-            ),
-            ("\u{9b}2J", "\u{fffd}2J", "\u{fffd}2J"),
-            ("\u{202e}txt.exe\u{202c}", "\u{fffd}txt.exe\u{fffd}", "\u{fffd}txt.exe\u{fffd}"),
-            ("\u{202a}\u{2066}\u{2069}", "\u{fffd}\u{fffd}\u{fffd}", "\u{fffd}\u{fffd}\u{fffd}"),
+            ("\x1b[31mred\x07\r\x7f", "\\u{1b}[31mred\\u{7}\\r\\u{7f}", "\\u{1b}[31mred\\u{7}\\r\\u{7f}"),
+            ("\u{9b}2J", "\\u{9b}2J", "\\u{9b}2J"),
+            ("\u{202e}txt.exe\u{202c}", "\\u{202e}txt.exe\\u{202c}", "\\u{202e}txt.exe\\u{202c}"),
+            ("\u{200b}\u{2066}\u{2028}", "\\u{200b}\\u{2066}\\u{2028}", "\\u{200b}\\u{2066}\\u{2028}"),
         ] {
             assert_eq!((&*text(original), &*field(original)), (as_text, as_field));
         }
+        assert_eq!(lines("a\n\tb\r\x1b"), "a\n\tb\\r\\u{1b}");
     }
 
     #[test]
@@ -80,12 +134,30 @@ mod tests {
 
     #[test]
     fn json_stays_the_same_json() {
-        let value = serde_json::json!({ "a": "\u{9b}2J\x7f\u{202e}\x1b\t\n한" });
+        let value = serde_json::json!({ "a": "\u{9b}2J\x7f\u{202e}\x1b\t\n한\u{e0041}\u{200b}" });
         for original in [value.to_string(), format!("{value:#}")] {
             let printed = json(&original);
-            assert!(!printed.contains(|letter: char| letter != '\n' && is_unsafe(letter)), "{printed:?}");
+            assert!(!printed.contains(|letter: char| letter != '\n' && is_hidden(letter)), "{printed:?}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), value);
         }
-        assert!(matches!(json("{\n  \"a\": 1\n}"), Cow::Borrowed(_)));
+        assert!(matches!(json("{ \"a\": 1 }"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_terminal_gets_no_controls_and_a_program_gets_every_byte() {
+        // The pieces end within characters.
+        let bytes = "한\x1b[2J\nline\r\u{202e}\nlast \u{9b}".as_bytes();
+        let shown = |is_terminal| {
+            let mut output = Output { writer: Vec::new(), is_terminal, line: Vec::new() };
+            bytes.chunks(2).for_each(|piece| output.write_all(piece).unwrap());
+            output.flush().unwrap();
+            output.writer
+        };
+        assert_eq!(shown(false), bytes);
+        assert_eq!(String::from_utf8(shown(true)).unwrap(), "한\\u{1b}[2J\nline\\r\\u{202e}\nlast \\u{9b}");
+        // A line without an end is not collected for ever.
+        let mut output = Output { writer: Vec::new(), is_terminal: true, line: Vec::new() };
+        output.write_all(&vec![b'x'; LINE_BYTES + 1]).unwrap();
+        assert_eq!((output.writer.len(), output.line.len()), (LINE_BYTES + 1, 0));
     }
 }

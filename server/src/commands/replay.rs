@@ -147,6 +147,7 @@ async fn start(options: &StartOptions) -> anyhow::Result<()> {
     tokio::select! {
         outcome = watch(&options.server, &id) => outcome,
         _ = crate::shutdown::requested() => {
+            let id = printable::text(&id);
             eprintln!(
                 "\nthe replay goes on in the server; `logboom replay list` shows it, `logboom replay cancel {id}` ends it"
             );
@@ -289,7 +290,7 @@ mod tests {
             error: Some("refused\n\u{202e}now".into()),
             ..ReplayView::default()
         };
-        let line = "7\tfailed\t2026-11-19\tstore to es\t\u{fffd}[31m\"a\\tb\"\t4 records\trefused\\n\u{fffd}now";
+        let line = "7\tfailed\t2026-11-19\tstore to es\t\\u{1b}[31m\"a\\tb\"\t4 records\trefused\\n\\u{202e}now";
         assert_eq!(row(replay), line);
     }
 

@@ -87,7 +87,7 @@ mod tests {
         };
         assert_eq!(
             row(&session),
-            "ab12\tkim\t10.0.0.1\tsince 2026-11-19T14:00:00Z\tused 2026-11-19T15:00:00Z\tBrowser\\n\u{fffd}"
+            "ab12\tkim\t10.0.0.1\tsince 2026-11-19T14:00:00Z\tused 2026-11-19T15:00:00Z\tBrowser\\n\\u{7}"
         );
     }
 }

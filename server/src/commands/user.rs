@@ -204,13 +204,18 @@ fn row(user: &UserView) -> String {
     let mut terms = vec![user.role.clone()];
     terms.extend(user.filter.iter().map(|filter| format!("filter {filter}")));
     terms.extend(user.hidden.iter().map(|field| format!("hide {field}")));
-    let fields = [user.name.clone(), terms.join(", "), format!("since {}", to_second(&user.created))];
+    let name = match &user.external {
+        Some(external) => format!("{} ({} at {})", user.name, external.label, external.issuer),
+        None => user.name.clone(),
+    };
+    let fields = [name, terms.join(", "), format!("since {}", to_second(&user.created))];
     fields.each_ref().map(|text| printable::field(text)).join("\t")
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use model::access_views::ExternalView;
 
     use super::*;
     use crate::{
@@ -266,8 +271,13 @@ mod tests {
             filter: Some("service:shop".to_owned()),
             hidden: vec!["user\t".to_owned()],
             created: "2026-11-19T14:00:00.5Z".to_owned(),
+            external: None,
         };
         assert_eq!(row(&user), "kim\\n\tviewer, filter service:shop, hide user\\t\tsince 2026-11-19T14:00:00Z");
+        let [label, issuer, subject] = ["lee@id.example", "https://id.example", "1"].map(str::to_owned);
+        let external = Some(ExternalView { label, issuer, subject });
+        let user = UserView { name: "oidc:1".to_owned(), hidden: Vec::new(), external, ..user };
+        assert!(row(&user).starts_with("oidc:1 (lee@id.example at https://id.example)\tviewer"), "{}", row(&user));
     }
 
     #[tokio::test]

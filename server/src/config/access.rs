@@ -18,6 +18,7 @@ pub(crate) struct AccessOptions {
 
     /// What callers without credentials may, by their address: write=CIDR or read=CIDR, such as write=10.0.0.0/8; may be
     /// given several times. It is how clients are let in that can send no key, those of syslog, GELF and TCP for example.
+    /// On a server, admins can also let networks write while it runs: logboom anonymous.
     #[arg(long, env = "LOGBOOM_ANONYMOUS", value_name = "GRANT=CIDR", value_delimiter = ',')]
     pub anonymous: Vec<AnonymousRule>,
 }

@@ -10,8 +10,10 @@ mod engines;
 mod inputs;
 mod limits;
 mod listen;
+mod oidc;
 mod receive;
 mod redaction;
+mod refusal;
 mod retention;
 mod secret_file;
 mod sinks;
@@ -33,6 +35,7 @@ pub(crate) use engines::EngineOptions;
 pub(crate) use inputs::{InputOptions, JournalFolder, KubernetesApi};
 pub(crate) use limits::LimitOptions;
 pub(crate) use listen::{DEFAULT_GRPC, DEFAULT_OTLP, ListenOptions, StreamOptions};
+pub(crate) use oidc::OidcOptions;
 pub(crate) use receive::ReceiveOptions;
 pub(crate) use redaction::RedactionOptions;
 pub(crate) use retention::{RetentionOptions, age_text};
@@ -42,10 +45,10 @@ pub(crate) use tls::TlsOptions;
 pub(crate) use workers::WorkerOptions;
 
 use crate::commands::{
-    archive::ArchiveCommand, check::CheckOptions, dead_letters::DeadLetterOptions, documents::DocumentsOptions,
-    export::ExportOptions, key::KeyOptions, ledger::LedgerOptions, parts::PartsOptions, redaction::RedactionCommand,
-    replay::ReplayOptions, search::SearchOptions, send::SendOptions, session::SessionOptions, tail::TailOptions,
-    user::UserOptions,
+    anonymous::AnonymousOptions, archive::ArchiveCommand, check::CheckOptions, dead_letters::DeadLetterOptions,
+    delete::DeleteOptions, documents::DocumentsOptions, export::ExportOptions, key::KeyOptions, ledger::LedgerOptions,
+    parts::PartsOptions, redaction::RedactionCommand, replay::ReplayOptions, search::SearchOptions, send::SendOptions,
+    session::SessionOptions, tail::TailOptions, user::UserOptions,
 };
 
 /// The central log server: receives logs of services, buffers them in a durable queue, stores them, and shows them in
@@ -64,6 +67,11 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// Reads the command line and the environment. Prints the help or an error, and ends the program, if they ask for it.
+    pub(crate) fn of_command_line() -> Self {
+        Self::try_parse().unwrap_or_else(|error| refusal::without_secrets(error).exit())
+    }
+
     /// The command; `serve` by default.
     pub(crate) fn into_command(self) -> Command {
         self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
@@ -98,8 +106,11 @@ pub(crate) enum Command {
     /// Send the records of a day to a sink of a running server once more, after the destination lost them; list and
     /// cancel such replays. Dead letters have their own command, `dead-letters replay`.
     Replay(Box<ReplayOptions>),
+    /// Delete the records of a running server that match a query, for good; list and cancel such deletions. Shows the
+    /// records first, and asks.
+    Delete(Box<DeleteOptions>),
     /// Show what became of the records that a running server received, by hour and service: stored, deduplicated,
-    /// rejected, dead, in flight. Fails if records are missing.
+    /// rejected, dead, deleted, in flight. Fails if records are missing.
     Ledger(LedgerOptions),
     /// Create, list and revoke keys, by which programs send and read records.
     Key(Box<KeyOptions>),
@@ -108,6 +119,8 @@ pub(crate) enum Command {
     User(Box<UserOptions>),
     /// List and revoke the sessions of people who are logged in.
     Session(Box<SessionOptions>),
+    /// Show and change the networks that may write without a key.
+    Anonymous(Box<AnonymousOptions>),
     /// List the redaction rules of a running server, or try out another one (see --redact).
     #[command(subcommand)]
     Redaction(RedactionCommand),
@@ -127,6 +140,8 @@ pub(crate) struct ServeOptions {
     pub access: AccessOptions,
     #[command(flatten)]
     pub admin: AdminOptions,
+    #[command(flatten)]
+    pub oidc: OidcOptions,
     #[command(flatten)]
     pub engines: EngineOptions,
     #[command(flatten)]

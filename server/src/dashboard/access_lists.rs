@@ -7,7 +7,7 @@ use pipeline::Result;
 /// The most characters of a text in the page's URL.
 const TEXT: usize = 500;
 
-/// Reads people, keys and sessions. `principal` is the admin who looks.
+/// Reads people, keys, networks and sessions. `principal` is the admin who looks.
 pub(super) async fn lists(access: &Access, principal: &Principal, parameters: &str) -> Result<AccessLists> {
     let (done, error) = outcome(parameters);
     let mut sessions = access.sessions().list().await?;
@@ -19,6 +19,7 @@ pub(super) async fn lists(access: &Access, principal: &Principal, parameters: &s
         people: access.users().list().await?,
         keys: access.keys().list().await?,
         sessions,
+        networks: access.networks().get().await?,
         doors: DOORS.to_vec(),
         done,
         error,

@@ -7,7 +7,7 @@ use reading::{LetterFilter, LetterPage, Letters};
 use crate::config::age_text;
 
 /// The most characters of an error in the page's URL.
-const REPLAY_ERROR: usize = 500;
+const FORM_ERROR: usize = 500;
 
 /// The parameters of the page's URL.
 pub(super) struct LossesParameters {
@@ -18,13 +18,17 @@ pub(super) struct LossesParameters {
     pub(super) done: Option<Done>,
     /// Why the last form of a replay was refused.
     pub(super) replay_error: Option<String>,
+    /// Why the last form of a deletion was refused.
+    pub(super) deletion_error: Option<String>,
 }
 
 impl LossesParameters {
     /// Parses a URL query. Unknown parameters are ignored.
     pub(super) fn read(parameters: &str) -> Self {
         let mut filter = LetterFilter::default();
-        let (mut before, mut done, mut numbers, mut replay_error) = (None, None, Vec::new(), None);
+        let (mut before, mut done, mut numbers) = (None, None, Vec::new());
+        let (mut replay_error, mut deletion_error) = (None, None);
+        let shortened = |error: &str| -> Option<String> { Some(error.chars().take(FORM_ERROR).collect()) };
         for (name, value) in url::form_urlencoded::parse(parameters.trim_start_matches('?').as_bytes()) {
             let text = || Some(value.clone().into_owned());
             match &*name {
@@ -35,7 +39,8 @@ impl LossesParameters {
                 "to" => filter.to = text(),
                 "before" => before = value.parse().ok(),
                 "done" => done = text(),
-                "replay-error" => replay_error = Some(value.chars().take(REPLAY_ERROR).collect()),
+                "replay-error" => replay_error = shortened(&value),
+                "deletion-error" => deletion_error = shortened(&value),
                 "number" => numbers.extend(value.parse::<u64>()),
                 _ => {}
             }
@@ -47,7 +52,7 @@ impl LossesParameters {
             (Some("nothing"), []) => Some(Done::Nothing),
             _ => None,
         };
-        Self { filter, before, done, replay_error }
+        Self { filter, before, done, replay_error, deletion_error }
     }
 }
 

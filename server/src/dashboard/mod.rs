@@ -9,35 +9,35 @@ use std::{
     time::Duration,
 };
 
-use access::{Access, Need, Posture, State};
+use access::{Access, Need, Posture, Principal, State};
 use app::backend::{
     AccessLists, AccessNote, Backend, BackendError, BackendErrorClass, ContextRequest, FacetsRequest, FieldsRequest,
-    HistogramRequest, LogsRequest, Losses, PatternsRequest,
+    HistogramRequest, LogsRequest, Losses, PatternsRequest, Snippets,
 };
 use async_trait::async_trait;
 use model::{
     Query, Sight,
-    api::{
-        ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView, SnippetView,
-    },
+    api::{ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView},
+    deletion::DeletionView,
 };
-use pipeline::{Error, ErrorClass, Supervisor, TimeRange, redact::Redaction};
+use pipeline::{Error, ErrorClass, Supervisor, TimeRange, deletion::Deletions, redact::Redaction};
 use reading::{DefaultRange, Figures, RangeText, Reader, compiled, hints, need_whole_sight};
 
 use self::{
     losses::{LossesParameters, letters_page},
-    principal::{check, note, principal},
+    principal::{check, check_noted, note, principal, source},
 };
 use crate::{
+    audit::{self, Action, Source},
     canary::Canary,
     forwarding,
-    http::redaction::rule_views,
+    http::{deletions::deletion_view, redaction::rule_views},
     snippets::{self, DoorAddresses},
     state::{ForwardingState, LossesState, ReadingState},
     tasks::tasks,
 };
 
-/// The number of replays on the page System.
+/// The number of replays, and of deletions, on the page System.
 const REPLAYS: usize = 20;
 
 /// The reader for the dashboard: an invalid query is searched as text, and a range with a missing end is open.
@@ -46,6 +46,7 @@ pub(crate) struct Reading {
     pub(crate) figures: Figures,
     pub(crate) losses: LossesState,
     pub(crate) forwarding: ForwardingState,
+    pub(crate) deletions: Arc<Deletions>,
     /// `None` without rules.
     pub(crate) redaction: Option<Arc<Redaction>>,
     pub(crate) access: Access,
@@ -62,19 +63,27 @@ impl Reading {
     /// # Errors
     /// `Forbidden` for a user who may not read.
     fn sight() -> Result<Sight, BackendError> {
-        Self::sight_for(Need::Read)
+        let principal = principal();
+        check(&principal, Need::Read)?;
+        Ok(principal.sight().clone())
     }
 
-    /// As [`Reading::sight`], for a request that needs another right.
-    fn sight_for(need: Need) -> Result<Sight, BackendError> {
+    /// The principal and the source of a request that changes a view. Call it before the first await.
+    fn editor(&self) -> Result<(Principal, Source), BackendError> {
         let principal = principal();
-        check(&principal, need)?;
-        Ok(principal.sight().clone())
+        check_noted(&self.reading.audit, &principal, Need::Edit, "the saved views")?;
+        Ok((principal, source()))
     }
 
     /// The reader for the user of the current request; as [`Reading::sight`].
     fn reader(&self) -> Result<Reader, BackendError> {
         Ok(self.reading.reader.seen_by(&Self::sight()?))
+    }
+
+    /// The newest deletions, for an admin.
+    async fn newest_deletions(&self) -> Result<Vec<DeletionView>, BackendError> {
+        let all = self.deletions.list().await.map_err(to_backend_error)?;
+        Ok(all.into_iter().take(REPLAYS).map(deletion_view).collect())
     }
 
     async fn query(text: &str) -> Result<Query, BackendError> {
@@ -169,12 +178,14 @@ impl Backend for Reading {
     async fn missing(&self, parameters: &str) -> Result<Losses, BackendError> {
         let (sight, offered) = (Self::sight()?, self.access());
         need_whole_sight(&sight, "losses, sinks, replays and tasks").map_err(to_backend_error)?;
-        let LossesParameters { filter, before, done, replay_error } = LossesParameters::read(parameters);
-        let LossesState { ledger, letters, parts, canary } = &self.losses;
+        let LossesParameters { filter, before, done, replay_error, deletion_error } =
+            LossesParameters::read(parameters);
+        let LossesState { ledger, letters, parts, canary, .. } = &self.losses;
         let ForwardingState { followers, replays, .. } = &self.forwarding;
         let letters = letters.seen_by(&sight).map_err(to_backend_error)?;
-        let letters = letters_page(letters, &filter, before).await.map_err(to_backend_error)?;
+        let letters = letters_page(&letters, &filter, before).await.map_err(to_backend_error)?;
         let newest = replays.list().await.map_err(to_backend_error)?.into_iter().take(REPLAYS);
+        let deletions = if offered.may_admin { self.newest_deletions().await? } else { Vec::new() };
         Ok(Losses {
             aside: parts.seen_by(&sight).map_err(to_backend_error)?.aside(),
             ledger: ledger.seen_by(&sight).map_err(to_backend_error)?.summary().await.ok(),
@@ -184,6 +195,8 @@ impl Backend for Reading {
             replays: newest.map(forwarding::replay_view).collect(),
             has_archive: replays.has_archive(),
             replay_error,
+            deletions,
+            deletion_error,
             redactions: if offered.may_admin { rule_views(self.redaction.as_deref()) } else { Vec::new() },
             tasks: tasks(&self.supervisor),
             may_edit: offered.may_edit,
@@ -197,18 +210,27 @@ impl Backend for Reading {
     }
 
     async fn save_view(&self, view: SavedView) -> Result<(), BackendError> {
-        let shown = self.reading.views.seen_by(&Self::sight_for(Need::Edit)?);
-        shown.save(&view.name, &view.address).await.map_err(to_backend_error)
+        let (editor, source) = self.editor()?;
+        let shown = self.reading.views.seen_by(editor.sight());
+        shown.save(&view.name, &view.address).await.map_err(to_backend_error)?;
+        audit::note(&self.reading.audit, &editor, source, Action::ViewSaved, view.name);
+        Ok(())
     }
 
     async fn remove_view(&self, name: String) -> Result<(), BackendError> {
-        self.reading.views.seen_by(&Self::sight_for(Need::Edit)?).remove(&name).await.map_err(to_backend_error)
+        let (editor, source) = self.editor()?;
+        self.reading.views.seen_by(editor.sight()).remove(&name).await.map_err(to_backend_error)?;
+        audit::note(&self.reading.audit, &editor, source, Action::ViewRemoved, name);
+        Ok(())
     }
 
-    async fn snippets(&self, origin: String) -> Result<Vec<SnippetView>, BackendError> {
+    async fn snippets(&self, origin: String) -> Result<Snippets, BackendError> {
         check(&principal(), Need::Read)?;
         // There are no requests before the doors are bound.
-        Ok(snippets::snippets(&origin, &self.doors.get().cloned().unwrap_or_default()))
+        let doors = self.doors.get().cloned().unwrap_or_default();
+        let needs_key = self.access.state() == State::Guarded;
+        let key = needs_key.then_some(snippets::UNKNOWN_KEY);
+        Ok(Snippets { needs_key, list: snippets::snippets(&origin, &doors, key) })
     }
 
     fn recent(&self) -> usize {
@@ -222,7 +244,7 @@ impl Backend for Reading {
 
     async fn access_lists(&self, parameters: &str) -> Result<AccessLists, BackendError> {
         let principal = principal();
-        check(&principal, Need::Admin)?;
+        check_noted(&self.reading.audit, &principal, Need::Admin, "the page Access")?;
         access_lists::lists(&self.access, &principal, parameters).await.map_err(to_backend_error)
     }
 }

@@ -10,9 +10,10 @@ use clap::ValueEnum;
 use model::{StoredRecord, api::RecordView};
 use pipeline::{Error, Result};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// The format of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     /// One JSON object per line, as in `/api/v1/logs`.

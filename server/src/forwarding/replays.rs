@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Nanos, Query, api::ReplayView, time::format_rfc3339};
+use model::{Nanos, Query, Sight, api::ReplayView, time::format_rfc3339};
 use pipeline::{
     Error, Queue, Result, TimeRange, follow,
     redact::{RedactedDays, Redaction},
@@ -11,6 +11,7 @@ use pipeline::{
 use reading::Clock;
 use serde::Deserialize;
 use sinks::Definition;
+use utoipa::ToSchema;
 
 use super::address;
 use crate::archiving::Days;
@@ -19,16 +20,21 @@ use crate::archiving::Days;
 const DAY: Nanos = 86_400_000_000_000;
 
 /// A replay as a user asks for it: a day, or a range of times.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewReplay {
+    /// A day in UTC, such as `2026-11-19`. Either this or `from` and `to_time` is given.
     day: Option<String>,
+    /// The begin: RFC 3339, epoch milliseconds, or relative to now.
     from: Option<String>,
+    /// The end, exclusive.
     to_time: Option<String>,
+    /// The name of a sink, or `store` to bring records back from the archive.
     to: String,
     /// `store` or `archive`; empty or missing for the one that has more of the records.
     #[serde(default)]
     source: String,
+    /// A filter in the query language; empty or missing for all records.
     #[serde(default)]
     query: String,
 }
@@ -43,11 +49,11 @@ pub(crate) struct Restoring {
 }
 
 impl NewReplay {
-    /// Checks the fields.
+    /// Checks the fields. `sight`: of who asks.
     ///
     /// # Errors
     /// `Invalid`, naming the field.
-    pub(crate) async fn request(self, clock: &Clock) -> Result<Request> {
+    pub(crate) async fn request(self, clock: &Clock, sight: &Sight) -> Result<Request> {
         let source = match self.source.as_str() {
             "" => None,
             "store" => Some(Origin::Store),
@@ -71,7 +77,7 @@ impl NewReplay {
         reading::parse_query(Some(&self.query))
             .await
             .map_err(|error| Error { message: format!("{}; an example is level>=warn", error.message), ..error })?;
-        Ok(Request { sink: self.to, source, range, query: self.query })
+        Ok(Request { sink: self.to, source, range, query: self.query, without_audit: !sight.sees_audit() })
     }
 }
 

@@ -46,7 +46,7 @@ const SECRET: &str = "lb_abcdefgh_0123456789abcdef0123456789abcdef";
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
 
 /// The calls that need nothing. A new one belongs here only if it tells a stranger nothing but versions and health.
-const NEED_NOTHING: [&str; 21] = [
+const NEED_NOTHING: [&str; 23] = [
     "* /elasticsearch",
     "* /elasticsearch/",
     "GET /_cluster/health",
@@ -57,6 +57,8 @@ const NEED_NOTHING: [&str; 21] = [
     "GET /elasticsearch/_xpack",
     "GET /healthz",
     "GET /login",
+    "GET /login/oidc",
+    "GET /login/oidc/callback",
     "GET /pkg/{*path}",
     "GET /readyz",
     "GET /readyz/read",
@@ -72,7 +74,7 @@ const NEED_NOTHING: [&str; 21] = [
 
 fn access(keys: &[&str]) -> Access {
     let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-    let options = Options { posture: Posture::Network, anonymous: Vec::new(), clock: Clock::system() };
+    let options = Options { posture: Posture::Network, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
     Access::fixed(&keys, options).unwrap()
 }
 
@@ -226,7 +228,7 @@ fn routers_and_listeners_are_made_only_where_the_gate_stands() {
     // The wrapper, and the complete routers of the listeners.
     assert_eq!(files_with("Router::new()"), set(&["gate/routes.rs", "listeners.rs"]));
     // HTTP and gRPC, streams, and the redirect to https, which serves nothing.
-    assert_eq!(files_with("Port::new("), set(&["listen.rs", "streams/mod.rs", "tls/redirect.rs"]));
+    assert_eq!(files_with("Port::new("), set(&["listen/mod.rs", "streams/mod.rs", "tls/redirect.rs"]));
 }
 
 #[tokio::test]
@@ -244,8 +246,8 @@ async fn a_closed_server_takes_nothing_by_any_stream_door() {
     let options = command.get_matches_from(arguments);
     let table = StreamDoors::from_arg_matches(&options).unwrap();
     let decoding = Decoding { assume_timezone: FixedOffset::east_opt(0).unwrap(), keep_packets: false };
-    let closed = access(&[]);
-    let doors = Doors::bind(&table, &Sockets::default(), decoding, 4, &ingest, &closed, None).await.unwrap();
+    let closed = (&access(&[]), &Audit::default());
+    let doors = Doors::bind(&table, &Sockets::default(), decoding, 4, &ingest, closed, None).await.unwrap();
     let addresses = doors.addresses().unwrap();
     assert!(addresses.len() >= 4, "{addresses:?}");
     let (mut servers, stop) = (JoinSet::new(), CancellationToken::new());

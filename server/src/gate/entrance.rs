@@ -1,10 +1,10 @@
 //! The entrance of stream doors: connections and datagrams of protocols without credentials.
 //!
-//! A peer is decided by its address and its certificate. Programs of this machine may write; others need a rule of
-//! `--anonymous`, or a client certificate. While there is no admin nobody gets in: a client of TCP connects again.
+//! A peer is decided by its address and its certificate. Programs of this machine may write; others need a
+//! network that was let in, or a client certificate. While there is no admin nobody gets in: a client of TCP connects again.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
     num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,7 +15,9 @@ use lru::LruCache;
 use metrics::{counter, describe_counter};
 use parking_lot::Mutex;
 
-/// What a key begins with.
+use crate::audit::{Action, Audit, network_of};
+
+/// The prefix of a key.
 const KEY: &str = "lb_";
 /// The minimum interval between log lines about one refused peer; all are counted.
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
@@ -33,6 +35,7 @@ pub(crate) struct Entrance {
     access: Access,
     door: &'static str,
     shared: Arc<Shared>,
+    audit: Audit,
 }
 
 struct Shared {
@@ -41,8 +44,8 @@ struct Shared {
     senders: Mutex<LruCache<IpAddr, (Instant, Option<Principal>)>>,
 }
 
-/// What was logged about refusals.
-struct Logged {
+/// The log lines about refusals that anybody can cause, counted by interval.
+pub(crate) struct Logged {
     /// When a refusal of a peer was last logged.
     peers: LruCache<IpAddr, Instant>,
     /// When the interval began.
@@ -54,12 +57,12 @@ struct Logged {
 }
 
 impl Logged {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { peers: LruCache::new(PEERS), begun: None, lines: 0, left_out: 0 }
     }
 
     /// Whether a refusal is logged; and how many were left out, at the first one after an interval.
-    fn note(&mut self, peer: IpAddr, now: Instant) -> (bool, u64) {
+    pub(crate) fn note(&mut self, peer: IpAddr, now: Instant) -> (bool, u64) {
         let is_recent = |last: &Instant| now.saturating_duration_since(*last) < LOGGED_EVERY;
         let mut left_out = 0;
         if !self.begun.as_ref().is_some_and(is_recent) {
@@ -80,20 +83,12 @@ impl Logged {
     }
 }
 
-/// A peer has all addresses of a network /64 of IPv6.
-fn network_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(peer) => Ipv6Addr::from_bits(peer.to_bits() & (u128::MAX << 64)).into(),
-        peer => peer,
-    }
-}
-
 impl Entrance {
-    pub(crate) fn new(access: Access, door: &'static str) -> Self {
+    pub(crate) fn new(access: Access, audit: Audit, door: &'static str) -> Self {
         describe_counter!("logboom_refused_connections_total", "Connections to stream doors that were refused.");
         describe_counter!("logboom_refused_datagrams_total", "Datagrams whose sender may not write.");
         let (logged, senders) = (Mutex::new(Logged::new()), Mutex::new(LruCache::new(SENDERS)));
-        Self { access, door, shared: Arc::new(Shared { logged, senders }) }
+        Self { access, door, shared: Arc::new(Shared { logged, senders }), audit }
     }
 
     /// Decides about a connection of a peer by its [`source`](super::source). A refusal is for [`Entrance::refuse`].
@@ -138,7 +133,7 @@ impl Entrance {
         peer.is_loopback() && self.access.state() == State::Guarded
     }
 
-    /// Counts and logs a refused connection.
+    /// Counts, logs and notes a refused connection.
     pub(crate) fn refuse(&self, peer: IpAddr, refusal: &Refusal) {
         counter!("logboom_refused_connections_total", "door" => self.door).increment(1);
         self.log(peer, refusal, Instant::now());
@@ -173,6 +168,8 @@ impl Entrance {
     }
 
     fn log(&self, peer: IpAddr, refusal: &Refusal, now: Instant) {
+        let target = format!("door {}", self.door);
+        self.audit.refused(&Principal::nobody(), peer.into(), Action::Refused, target, refusal);
         let (is_logged, left_out) = self.shared.logged.lock().note(peer, now);
         let (door, reason) = (self.door, refusal.message.as_str());
         if left_out > 0 {
@@ -181,7 +178,8 @@ impl Entrance {
         if is_logged {
             tracing::warn!(
                 door, %peer, reason,
-                "a peer of a stream door is refused; to let it in, start with --anonymous write=CIDR"
+                "a peer of a stream door is refused; to let it in, start with --anonymous write=CIDR, or add its network \
+                 to a server by `logboom anonymous set`"
             );
         }
     }
@@ -189,6 +187,8 @@ impl Entrance {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use access::{Options, Posture};
     use pipeline::clock::Clock;
 
@@ -200,8 +200,8 @@ mod tests {
 
     fn entrance() -> Entrance {
         let anonymous = vec!["write=10.9.0.0/16".parse().unwrap()];
-        let options = Options { posture: Posture::Network, anonymous, clock: Clock::system() };
-        Entrance::new(Access::fixed(&[SECRET.to_owned()], options).unwrap(), "syslog")
+        let options = Options { posture: Posture::Network, anonymous, issuer: None, clock: Clock::system() };
+        Entrance::new(Access::fixed(&[SECRET.to_owned()], options).unwrap(), Audit::default(), "syslog")
     }
 
     #[test]

@@ -5,39 +5,41 @@
 //! | `routes` | a router whose routes declare what they need |
 //! | `table` | the declared calls of all listeners |
 //! | `pages` | what the routes of the dashboard need |
-//! | `credentials` | the secret, session or certificate of a call |
-//! | `cookie` | the session cookie |
 //! | `answer` | a refusal, in the protocol of the call |
+//! | `caller` | from where a call comes, for the audit |
 //! | `entrance` | the same for the doors of streams, which have connections and datagrams instead of calls |
 //!
-//! The package `access` knows keys, users and sessions, and decides. A call that may go on carries its
-//! [`Principal`] as an extension.
+//! The package `access` reads what the head of a call presents (`access::presented`), knows keys, users and sessions,
+//! and decides. A call that may go on carries its [`Principal`] as an extension.
 
 mod answer;
-pub(crate) mod cookie;
+mod caller;
 #[cfg(test)]
 mod covered;
-mod credentials;
 pub(crate) mod entrance;
 mod pages;
 mod routes;
 mod table;
 
-use access::{Access, Need, Principal, Refusal, RefusalClass, State};
+pub(crate) use access::presented::{Peer, slowed, source};
+use access::{Access, Need, Principal, Refusal, RefusalClass, State, presented::Credentials};
 use axum::{
     http::{Method, request::Parts},
     response::Response,
 };
 
-use self::credentials::Credentials;
-#[cfg(test)]
-pub(crate) use self::table::Declared;
+use self::caller::source_of;
 pub(crate) use self::{
-    credentials::{Peer, slowed, source},
+    caller::source_of_call,
+    entrance::Logged,
     pages::pages,
     routes::Routes,
-    table::Table,
+    table::{Declared, Table},
 };
+use crate::audit::{Action, Audit};
+
+/// The most characters of a path in the audit.
+const PATH_CHARS: usize = 200;
 
 /// Decides about calls.
 pub(crate) struct Gate {
@@ -47,6 +49,7 @@ pub(crate) struct Gate {
     public: Vec<String>,
     /// Whether other machines reach a listener.
     is_exposed: bool,
+    audit: Audit,
 }
 
 /// The outcome of what can be decided at once.
@@ -61,7 +64,13 @@ pub(crate) enum Decision {
 impl Gate {
     /// `public` are the origins of `--public-url`.
     pub(crate) fn new(access: Access, table: Table, public: Vec<String>, is_exposed: bool) -> Self {
-        Self { access, table, public, is_exposed }
+        Self { access, table, public, is_exposed, audit: Audit::default() }
+    }
+
+    /// Notes refusals.
+    pub(crate) fn with_audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// Admits every call.
@@ -97,10 +106,9 @@ impl Gate {
             };
             (self.access.decide(&credentials.caller(peer)), is_worth_a_look)
         };
-        let decided = decided.and_then(|principal| principal.may(need).map(|()| principal));
-        match decided {
-            Err(refusal) if refusal.class == RefusalClass::Unknown && is_worth_a_look => Decision::Unsure,
-            decided => self.settle(call, need, decided).map_or_else(Decision::Refused, |()| Decision::Admitted),
+        match allowed(decided, need) {
+            Err((_, refusal)) if refusal.class == RefusalClass::Unknown && is_worth_a_look => Decision::Unsure,
+            decided => self.settle(call, peer, need, decided).map_or_else(Decision::Refused, |()| Decision::Admitted),
         }
     }
 
@@ -114,14 +122,22 @@ impl Gate {
             let credentials = Credentials::of(call, peer.is_tls, &self.public);
             self.access.decide_fresh(&credentials.caller(peer)).await
         };
-        self.settle(call, need, decided.and_then(|principal| principal.may(need).map(|()| principal)))
+        self.settle(call, peer, need, allowed(decided, need))
     }
 
     /// Marks an admitted call with its principal, or answers it. A call that needs nothing is always admitted.
-    fn settle(&self, call: &mut Parts, need: Need, decided: Result<Principal, Refusal>) -> Result<(), Box<Response>> {
+    fn settle(&self, call: &mut Parts, peer: &Peer, need: Need, decided: Allowed) -> Result<(), Box<Response>> {
         match decided {
-            Err(refusal) if need != Need::Nothing => {
-                Err(Box::new(answer::refused(call, need, &refusal, self.access.state())))
+            Err((who, refusal)) if need != Need::Nothing => {
+                let answer = answer::refused(call, need, &refusal, self.access.state());
+                // Who is led to the log-in has not been refused yet.
+                if !answer.status().is_redirection() {
+                    let path: String = call.uri.path().chars().take(PATH_CHARS).collect();
+                    let target = format!("{} {path}", call.method);
+                    let source = source_of(peer.source, &call.headers);
+                    self.audit.refused(&who, source, Action::Refused, target, &refusal);
+                }
+                Err(Box::new(answer))
             }
             decided => {
                 call.extensions.insert(decided.unwrap_or_else(|_| Principal::nobody()));
@@ -131,9 +147,23 @@ impl Gate {
     }
 }
 
+/// Who may make a call; or who has been refused, as far as that is known, and why.
+type Allowed = Result<Principal, (Principal, Refusal)>;
+
+fn allowed(decided: Result<Principal, Refusal>, need: Need) -> Allowed {
+    let principal = decided.map_err(|refusal| (Principal::nobody(), refusal))?;
+    match principal.may(need) {
+        Ok(()) => Ok(principal),
+        Err(refusal) => Err((principal, refusal)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, sync::Arc};
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::Arc,
+    };
 
     use access::{NewUser, Options, Posture, ReadTerms, Role, Secret};
     use axum::http::Request;
@@ -147,7 +177,8 @@ mod tests {
     async fn node(documents: &Arc<dyn Documents>) -> Access {
         let stop = CancellationToken::new();
         stop.cancel();
-        let options = Options { posture: Posture::Network, anonymous: Vec::new(), clock: Clock::system() };
+        let options =
+            Options { posture: Posture::Network, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
         Access::open(Arc::clone(documents), options, &Supervisor::default(), stop).await.unwrap()
     }
 
@@ -162,7 +193,7 @@ mod tests {
             .await
             .unwrap();
         let two = node(&documents).await;
-        let user = one.users().log_in("kim", password, Ipv4Addr::LOCALHOST.into()).await.unwrap();
+        let user = one.users().log_in("kim", password, IpAddr::from(Ipv4Addr::LOCALHOST)).await.unwrap();
         let token = one.sessions().begin(&user, Ipv4Addr::LOCALHOST.into(), "").await.unwrap();
         let declared = [Declared::new(Some(Method::POST), "/logout", Need::Nothing)];
         let gate = Gate::new(two, Table::new(declared), Vec::new(), true);

@@ -118,6 +118,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Routes { router: self.router.with_state(state), declared: self.declared }
     }
 
+    /// What the routes need.
+    pub(crate) fn declared(&self) -> &[Declared] {
+        &self.declared
+    }
+
     pub(crate) fn into_parts(self) -> (Router<S>, Vec<Declared>) {
         (self.router, self.declared)
     }

@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn the_id_of_a_batch_belongs_to_the_key_that_sent_it() {
         let secrets = ["lb_abcdefgh_0123456789abcdef0123456789abcdef", "lb_bbcdefgh_0123456789abcdef0123456789abcdef"];
-        let options = Options { posture: Posture::Network, anonymous: Vec::new(), clock: Clock::system() };
+        let options =
+            Options { posture: Posture::Network, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
         let access = Access::fixed(&secrets.map(str::to_owned), options).unwrap();
         let id = |secret: &str| {
             let address = Ipv4Addr::new(10, 1, 2, 3).into();

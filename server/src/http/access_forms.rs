@@ -18,21 +18,45 @@ use model::time::parse_timestamp;
 use pipeline::{Error, ErrorClass, Result};
 
 use super::{
-    form::{FORM_BYTES, Fields, Visitor, see_other, shortened, url_of},
+    form::{FORM_BYTES, Fields, Visitor, list, see_other, shortened, url_of},
     problem::Problem,
 };
-use crate::{gate::Routes, state::EntranceState};
+use crate::{
+    audit::{self, Action},
+    gate::Routes,
+    state::EntranceState,
+};
 
 pub(super) fn routes() -> Routes<EntranceState> {
     Routes::new()
         .post("/system/access/people", Need::Admin, people)
         .post("/system/access/keys", Need::Admin, keys)
+        .post("/system/access/networks", Need::Admin, networks)
         .post("/system/access/sessions", Need::Admin, sessions)
         .layer(DefaultBodyLimit::max(FORM_BYTES))
 }
 
-async fn people(State(state): State<EntranceState>, form: Fields) -> Response {
-    back("people", change_person(&state, &form).await.map(|action| (action, form.get("name").trim().to_owned())))
+async fn people(State(state): State<EntranceState>, visitor: Visitor, form: Fields) -> Response {
+    let name = form.get("name").trim();
+    let done = change_person(&state, &form).await;
+    if let Ok(done) = &done {
+        note(&state, &visitor, *done, name);
+    }
+    back("people", done.map(|action| (action, name.to_owned())))
+}
+
+/// Notes what a form has done.
+fn note(state: &EntranceState, visitor: &Visitor, done: AccessAction, target: &str) {
+    let action = match done {
+        AccessAction::PersonAdded => Action::UserAdded,
+        AccessAction::PersonChanged => Action::UserChanged,
+        AccessAction::PasswordSet => Action::UserPassword,
+        AccessAction::PersonRemoved => Action::UserRemoved,
+        AccessAction::KeyRevoked => Action::KeyRevoked,
+        AccessAction::SessionRevoked => Action::SessionRevoked,
+        AccessAction::NetworksSet => Action::NetworksChanged,
+    };
+    audit::note(&state.audit, &visitor.principal, visitor.source(), action, target);
 }
 
 async fn change_person(state: &EntranceState, form: &Fields) -> Result<AccessAction> {
@@ -65,7 +89,9 @@ async fn keys(State(state): State<EntranceState>, visitor: Visitor, headers: Hea
                 Err(error) => Err(error),
             };
             match created {
-                Ok(Created { secret, .. }) => {
+                Ok(Created { id, secret }) => {
+                    let target = format!("lb_{id} ({})", form.get("name").trim());
+                    audit::note(&state.audit, &visitor.principal, visitor.source(), Action::KeyCreated, target);
                     let visit = Visit { headers: &headers, query: "", site: &state.site };
                     let key = KeyCreated { name: form.get("name").trim(), secret: &secret };
                     key_created_page(&visit, &key).into_response()
@@ -75,14 +101,40 @@ async fn keys(State(state): State<EntranceState>, visitor: Visitor, headers: Hea
         }
         "revoke" => {
             let id = form.get("id").trim();
-            back("keys", keys.revoke(id).await.map(|()| (AccessAction::KeyRevoked, format!("lb_{id}"))))
+            let done = keys.revoke(id).await.map(|()| (AccessAction::KeyRevoked, format!("lb_{id}")));
+            if let Ok((action, name)) = &done {
+                note(&state, &visitor, *action, name);
+            }
+            back("keys", done)
         }
         other => back("keys", Err(unknown_action(other))),
     }
 }
 
-async fn sessions(State(state): State<EntranceState>, form: Fields) -> Response {
-    back("sessions", revoke_session(&state, &form).await)
+async fn networks(State(state): State<EntranceState>, visitor: Visitor, form: Fields) -> Response {
+    let done = set_networks(&state, &form).await;
+    if let Ok((action, networks)) = &done {
+        note(&state, &visitor, *action, if networks.is_empty() { "none" } else { networks });
+    }
+    back("networks", done)
+}
+
+async fn set_networks(state: &EntranceState, form: &Fields) -> Result<(AccessAction, String)> {
+    match form.get("action") {
+        "set" => {
+            let networks = state.access.networks().set(&list(form.get("write"))).await?;
+            Ok((AccessAction::NetworksSet, networks.write.join(", ")))
+        }
+        other => Err(unknown_action(other)),
+    }
+}
+
+async fn sessions(State(state): State<EntranceState>, visitor: Visitor, form: Fields) -> Response {
+    let done = revoke_session(&state, &form).await;
+    if let Ok((action, user)) = &done {
+        note(&state, &visitor, *action, &format!("{} of {user}", form.get("id").trim()));
+    }
+    back("sessions", done)
 }
 
 async fn revoke_session(state: &EntranceState, form: &Fields) -> Result<(AccessAction, String)> {
@@ -121,12 +173,6 @@ fn role(form: &Fields) -> Result<Role> {
 
 fn read_terms(form: &Fields) -> ReadTerms {
     ReadTerms { filter: form.trimmed("filter").map(str::to_owned), hidden: list(form.get("hidden")) }
-}
-
-/// Names that are separated by commas or white space.
-fn list(text: &str) -> Vec<String> {
-    let names = text.split(|c: char| c == ',' || c.is_whitespace());
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn new_key(form: &Fields) -> Result<NewKey> {

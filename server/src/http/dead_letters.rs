@@ -1,25 +1,34 @@
-//! `/api/v1/dead-letters`: list, replay and delete records that could not be stored. `/system/dead-letters`: the same
-//! for the forms of the page System.
+//! `/api/v1/dead-letters`: list, replay and delete records that could not be stored.
 
 use access::{Need, Principal};
 use axum::{
-    Extension, Form, Json,
+    Extension, Json,
     body::Body,
-    extract::{
-        Path, Query as Parameters, State,
-        rejection::{FormRejection, QueryRejection},
-    },
+    extract::{Query as Parameters, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use futures::StreamExt as _;
 use model::api::DeadLetterView;
-use pipeline::{Error, ErrorClass};
+use pipeline::Error;
 use reading::{LetterFilter, Replayed, WholeLetter};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{logs::checked, parameters::NoParameters, problem::Problem};
-use crate::{gate::Routes, state::LossesState};
+use super::{
+    logs::checked,
+    parameters::{NoParameters, Path},
+    problem::Problem,
+};
+use crate::{
+    audit::{self, Action as Noted, Source},
+    gate::Routes,
+    state::LossesState,
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(list, delete_all, download, replay_all, show, delete, raw, replay))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<LossesState> {
     Routes::new()
@@ -33,38 +42,108 @@ pub(super) fn routes() -> Routes<LossesState> {
         .post("/api/v1/dead-letters/{id}/replay", Need::Edit, replay)
 }
 
-/// Outside the API: the targets of forms, which redirect back.
-pub(super) fn forms() -> Routes<LossesState> {
-    Routes::new().post("/system/dead-letters", Need::Edit, handle_form)
+/// The parameters of a page of letters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    /// The last id of the page before.
+    #[param(example = 43)]
+    before: Option<i64>,
+    /// The most letters of the page.
+    #[param(minimum = 1, maximum = 10000, default = 100)]
+    limit: Option<usize>,
+    /// A part of the reason.
+    #[param(example = "disk")]
+    reason: Option<String>,
+    /// The door that took the records, or `sink NAME`.
+    #[param(example = "otlp http")]
+    door: Option<String>,
+    /// A service of the records.
+    #[param(example = "checkout")]
+    service: Option<String>,
+    /// The begin of the time of the letters: RFC 3339, epoch milliseconds, or relative to now.
+    #[param(example = "-1d")]
+    from: Option<String>,
+    /// The end, exclusive.
+    #[param(example = "now")]
+    to: Option<String>,
+    /// The greatest id.
+    #[param(example = 42)]
+    upto: Option<i64>,
 }
 
-/// The parameters of all calls over several letters; each call uses some of them.
-#[derive(Debug, Default, Deserialize)]
+impl ListParameters {
+    fn filter(self) -> LetterFilter {
+        let Self { reason, door, service, from, to, upto, .. } = self;
+        LetterFilter { reason, door, service, from, to, upto }
+    }
+}
+
+/// The parameters of a download.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct LetterParameters {
-    before: Option<i64>,
-    limit: Option<usize>,
+struct DownloadParameters {
+    /// A part of the reason.
+    #[param(example = "disk")]
     reason: Option<String>,
+    /// The door that took the records, or `sink NAME`.
+    #[param(example = "otlp http")]
     door: Option<String>,
+    /// A service of the records.
+    #[param(example = "checkout")]
     service: Option<String>,
+    /// The begin of the time of the letters: RFC 3339, epoch milliseconds, or relative to now.
+    #[param(example = "-1d")]
     from: Option<String>,
+    /// The end, exclusive.
+    #[param(example = "now")]
     to: Option<String>,
+    /// The greatest id.
+    #[param(example = 42)]
+    upto: Option<i64>,
+}
+
+impl DownloadParameters {
+    fn filter(self) -> LetterFilter {
+        let Self { reason, door, service, from, to, upto } = self;
+        LetterFilter { reason, door, service, from, to, upto }
+    }
+}
+
+/// The parameters of a call that changes several letters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ChangeParameters {
+    /// A part of the reason.
+    #[param(example = "disk")]
+    reason: Option<String>,
+    /// The door that took the records, or `sink NAME`.
+    #[param(example = "otlp http")]
+    door: Option<String>,
+    /// A service of the records.
+    #[param(example = "checkout")]
+    service: Option<String>,
+    /// The begin of the time of the letters: RFC 3339, epoch milliseconds, or relative to now.
+    #[param(example = "-1d")]
+    from: Option<String>,
+    /// The end, exclusive.
+    #[param(example = "now")]
+    to: Option<String>,
+    /// The greatest id.
+    #[param(example = 42)]
     upto: Option<i64>,
     /// Confirms that a call without a filter selects every letter.
     #[serde(default)]
     all: bool,
 }
 
-impl LetterParameters {
-    fn filter(self) -> LetterFilter {
-        let Self { reason, door, service, from, to, upto, .. } = self;
-        LetterFilter { reason, door, service, from, to, upto }
-    }
-
-    /// The filter of a call that changes letters.
+impl ChangeParameters {
     fn confirmed_filter(self) -> Result<LetterFilter, Error> {
-        let all = self.all;
-        let filter = self.filter();
+        let Self { reason, door, service, from, to, upto, all } = self;
+        let filter = LetterFilter { reason, door, service, from, to, upto };
         if filter.is_all() && !all {
             return Err(Error::invalid(
                 "no filter is given; narrow it by reason, door, service, from, to or upto, or set all=true",
@@ -74,12 +153,32 @@ impl LetterParameters {
     }
 }
 
-type CheckedParameters = Result<Parameters<LetterParameters>, QueryRejection>;
-
+/// What could not be stored, newest first.
+///
+/// A dead letter is a batch that the store refused, or records that a sink's destination refused.
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters",
+    tag = "losses",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "A page of letters.", body = Vec<DeadLetterView>, example = json!([{
+            "id": "42",
+            "time": "2026-11-30T09:15:04.120000000Z",
+            "reason": "the store refuses the batch: a value is out of range",
+            "producer": "otlp http",
+            "batch_id": "0193b2c4-5d6e-7f80-9a1b-2c3d4e5f0000",
+            "records": 12,
+            "bytes": 5120,
+            "services": ["checkout"],
+        }])),
+        (status = 400, description = "A parameter is unknown or invalid."),
+    ),
+)]
 async fn list(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
-    parameters: CheckedParameters,
+    parameters: Result<Parameters<ListParameters>, QueryRejection>,
 ) -> Result<Json<Vec<DeadLetterView>>, Problem> {
     let parameters = checked(parameters)?;
     let (before, limit) = (parameters.before, parameters.limit.unwrap_or(100));
@@ -87,6 +186,28 @@ async fn list(
     Ok(Json(letters.list(&parameters.filter(), before, limit).await?))
 }
 
+/// One dead letter with its records.
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters/{id}",
+    tag = "losses",
+    params(("id" = i64, Path, description = "The `id` of the letter.", example = 42)),
+    responses(
+        (status = 200, description = "The letter.", body = WholeLetter, example = json!({
+            "id": "42",
+            "time": "2026-11-30T09:15:04.120000000Z",
+            "reason": "the store refuses the batch: a value is out of range",
+            "producer": "otlp http",
+            "batch_id": null,
+            "records": 0,
+            "bytes": 4,
+            "services": [],
+            "payload_hex": "00ff00ff",
+        })),
+        (status = 400, description = "The id is no number."),
+        (status = 404, description = "There is no such letter."),
+    ),
+)]
 async fn show(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
@@ -96,6 +217,24 @@ async fn show(
     Ok(Json(state.letters.seen_by(principal.sight())?.show(id).await?))
 }
 
+/// The bytes of a dead letter.
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters/{id}/raw",
+    tag = "losses",
+    params(("id" = i64, Path, description = "The `id` of the letter.", example = 42)),
+    responses(
+        (
+            status = 200,
+            description = "The bytes.",
+            body = String,
+            content_type = "application/octet-stream",
+            example = "the bytes of the batch",
+        ),
+        (status = 400, description = "The id is no number."),
+        (status = 404, description = "There is no such letter."),
+    ),
+)]
 async fn raw(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
@@ -110,17 +249,38 @@ async fn raw(
     Ok((headers, payload).into_response())
 }
 
-/// All matching letters, one JSON object per line. A failure after the start aborts the connection, so that no client
-/// takes a partial result for complete.
+/// All matching dead letters with their records, as a file.
+///
+/// A failure after the start aborts the connection, so that no client takes a partial result for complete.
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters/download",
+    tag = "losses",
+    params(DownloadParameters),
+    responses(
+        (
+            status = 200,
+            description = "The file: one JSON object per line.",
+            body = String,
+            content_type = "application/x-ndjson",
+            example = "{\"id\":\"42\",\"reason\":\"out of range\",\"records\":12}\n",
+        ),
+        (status = 400, description = "A parameter is unknown or invalid."),
+    ),
+)]
 async fn download(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
-    parameters: CheckedParameters,
+    source: Source,
+    parameters: Result<Parameters<DownloadParameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let letters = state.letters.seen_by(principal.sight())?;
-    let mut lines = Box::pin(letters.lines(&checked(parameters)?.filter())?);
+    let filter = checked(parameters)?.filter();
+    let mut lines = Box::pin(letters.lines(&filter)?);
     // Errors before the first line have their own status.
     let first = lines.next().await.transpose()?;
+    let target = format!("the dead letters {}", described(&filter));
+    audit::note(&state.audit, &principal, source, Noted::Exported, target);
     let lines = futures::stream::iter(first.map(Ok)).chain(lines);
     let revoked = principal.revoked().clone();
     let lines = lines.map(move |line| match revoked.is_cancelled() {
@@ -134,98 +294,130 @@ async fn download(
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
+/// Deletes a dead letter for good.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/dead-letters/{id}",
+    tag = "losses",
+    params(("id" = i64, Path, description = "The `id` of the letter.", example = 42)),
+    responses(
+        (status = 204, description = "It is deleted."),
+        (status = 400, description = "The id is no number."),
+        (status = 404, description = "There is no such letter."),
+    ),
+)]
 async fn delete(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
+    source: Source,
+    _: NoParameters,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Problem> {
     state.letters.seen_by(principal.sight())?.delete(id).await?;
+    audit::note(&state.audit, &principal, source, Noted::LettersDiscarded, id.to_string());
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Serialize)]
+/// The result of a deletion.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletedLetters)]
 struct Deleted {
     deleted: u64,
 }
 
+/// Deletes all matching dead letters for good.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/dead-letters",
+    tag = "losses",
+    params(ChangeParameters),
+    responses(
+        (status = 200, description = "How many are deleted.", body = Deleted, example = json!({ "deleted": 12 })),
+        (status = 400, description = "A parameter is unknown or invalid, or there is no filter and no `all=true`."),
+    ),
+)]
 async fn delete_all(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
-    parameters: CheckedParameters,
+    source: Source,
+    parameters: Result<Parameters<ChangeParameters>, QueryRejection>,
 ) -> Result<Json<Deleted>, Problem> {
     let letters = state.letters.seen_by(principal.sight())?;
-    Ok(Json(Deleted { deleted: letters.delete_all(&checked(parameters)?.confirmed_filter()?).await? }))
+    let filter = checked(parameters)?.confirmed_filter()?;
+    let deleted = letters.delete_all(&filter).await?;
+    audit::note(&state.audit, &principal, source, Noted::LettersDiscarded, several(deleted, &filter));
+    Ok(Json(Deleted { deleted }))
 }
 
-#[derive(Serialize)]
+/// Several letters in the audit.
+pub(super) fn several(letters: u64, filter: &LetterFilter) -> String {
+    format!("{} ({letters})", described(filter))
+}
+
+/// Which letters a filter selects, in words.
+fn described(filter: &LetterFilter) -> String {
+    let fields: Vec<String> = filter.fields().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if fields.is_empty() { "without a filter".to_owned() } else { format!("of {}", fields.join(", ")) }
+}
+
+/// The result of a replay.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReplayedLetter)]
 struct ReplayedOne {
     records: usize,
 }
 
+/// Puts the records of a dead letter into the queue once more, and deletes the letter.
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/{id}/replay",
+    tag = "losses",
+    params(("id" = i64, Path, description = "The `id` of the letter.", example = 42)),
+    responses(
+        (status = 200, description = "The number of records.", body = ReplayedOne, example = json!({ "records": 12 })),
+        (status = 400, description = "The id is no number, or the letter has no batch that can be stored."),
+        (status = 404, description = "There is no such letter."),
+    ),
+)]
 async fn replay(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
+    source: Source,
+    _: NoParameters,
     Path(id): Path<i64>,
 ) -> Result<Json<ReplayedOne>, Problem> {
-    let letters = state.letters.seen_by(principal.sight())?;
-    Ok(Json(ReplayedOne { records: letters.replay(id).await? }))
+    let records = state.letters.seen_by(principal.sight())?.replay(id).await?;
+    audit::note(&state.audit, &principal, source, Noted::LettersResent, id.to_string());
+    Ok(Json(ReplayedOne { records }))
 }
 
+/// Puts the records of all matching dead letters into the queue once more, and deletes the letters.
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/replay",
+    tag = "losses",
+    params(ChangeParameters),
+    responses(
+        (status = 200, description = "What was done.", body = Replayed, example = json!({
+            "letters": 2,
+            "records": 24,
+            "failed": 0,
+            "failures": [],
+        })),
+        (status = 400, description = "A parameter is unknown or invalid, or there is no filter and no `all=true`."),
+    ),
+)]
 async fn replay_all(
     State(state): State<LossesState>,
     Extension(principal): Extension<Principal>,
-    parameters: CheckedParameters,
+    source: Source,
+    parameters: Result<Parameters<ChangeParameters>, QueryRejection>,
 ) -> Result<Json<Replayed>, Problem> {
     let letters = state.letters.seen_by(principal.sight())?;
-    Ok(Json(letters.replay_all(&checked(parameters)?.confirmed_filter()?).await?))
-}
-
-/// The action of a form: on one letter, or on all that match the filter, up to the newest one on the page.
-#[derive(Debug, Deserialize)]
-struct FormAction {
-    action: Action,
-    id: Option<i64>,
-    upto: Option<i64>,
-    reason: Option<String>,
-    door: Option<String>,
-    service: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    Replay,
-    Delete,
-}
-
-async fn handle_form(
-    State(state): State<LossesState>,
-    Extension(principal): Extension<Principal>,
-    form: Result<Form<FormAction>, FormRejection>,
-) -> Result<Redirect, Problem> {
-    let Form(form) = form.map_err(|rejection| Error::invalid(rejection.body_text()))?;
-    let FormAction { action, id, upto, reason, door, service, from, to } = form;
-    let filter = LetterFilter { reason, door, service, from, to, upto };
-    let letters = state.letters.seen_by(principal.sight())?;
-    let numbers = |replayed: &Replayed| vec![replayed.letters, replayed.records, replayed.failed];
-    let done = match (action, id, upto) {
-        (Action::Replay, Some(id), _) => match letters.replay(id).await {
-            Ok(records) => ("replayed", vec![1, records as u64, 0]),
-            Err(error) if error.class == ErrorClass::NotFound => ("nothing", Vec::new()),
-            Err(error) => return Err(error.into()),
-        },
-        (Action::Delete, Some(id), _) => match letters.delete(id).await {
-            Ok(()) => ("deleted", vec![1]),
-            Err(error) if error.class == ErrorClass::NotFound => ("nothing", Vec::new()),
-            Err(error) => return Err(error.into()),
-        },
-        (Action::Replay, None, Some(_)) => ("replayed", numbers(&letters.replay_all(&filter).await?)),
-        (Action::Delete, None, Some(_)) => ("deleted", vec![letters.delete_all(&filter).await?]),
-        (_, None, None) => return Err(Error::invalid("neither id nor upto is given; use the page's own forms").into()),
-    };
-    Ok(back(filter.fields(), done))
+    let filter = checked(parameters)?.confirmed_filter()?;
+    let replayed = letters.replay_all(&filter).await?;
+    audit::note(&state.audit, &principal, source, Noted::LettersResent, several(replayed.letters, &filter));
+    Ok(Json(replayed))
 }
 
 /// Redirects back to the page, with the result of the action.

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use access::Principal;
+use access::{
+    Principal,
+    presented::{Slowed, cookie, named_client},
+};
 use axum::{
     Form,
     extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
@@ -16,7 +19,7 @@ use axum::{
 use tokio::time::timeout;
 
 use super::problem;
-use crate::{gate, state::EntranceState};
+use crate::{audit::Source, gate, state::EntranceState};
 
 /// The limit of a form's body.
 pub(super) const FORM_BYTES: usize = 8 << 10;
@@ -72,11 +75,22 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 pub(super) struct Visitor {
     pub(super) principal: Principal,
     pub(super) address: IpAddr,
-    /// The address by which failed log-ins are slowed. Nobody is trusted by it.
-    pub(super) slowed: IpAddr,
+    /// The client that a proxy has named, or the address itself. For the audit alone.
+    pub(super) named: IpAddr,
+    /// By what failed log-ins are slowed.
+    pub(super) slowed: Slowed,
     pub(super) agent: String,
     /// The browser's connection is encrypted.
     pub(super) is_secure: bool,
+    /// The names of the session cookie, for the address that the browser has called.
+    pub(super) cookies: cookie::Names,
+}
+
+impl Visitor {
+    /// For the audit.
+    pub(super) fn source(&self) -> Source {
+        Source::new(self.address, self.named)
+    }
 }
 
 impl FromRequestParts<EntranceState> for Visitor {
@@ -95,15 +109,23 @@ impl FromRequestParts<EntranceState> for Visitor {
         Ok(Self {
             principal: extensions.get::<Principal>().cloned().unwrap_or_else(Principal::nobody),
             address,
-            slowed: gate::slowed(address, &parts.headers),
+            named: named_client(address, &parts.headers),
+            slowed: gate::slowed(address, &parts.headers, state.is_proxied),
             agent: text("user-agent").to_owned(),
             is_secure: is_tls || is_proxied,
+            cookies: cookie::Names::of(parts),
         })
     }
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Names in a field that are separated by commas or white space.
+pub(super) fn list(text: &str) -> Vec<String> {
+    let names = text.split(|c: char| c == ',' || c.is_whitespace());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// A redirect after a form, which no cache keeps.

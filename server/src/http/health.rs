@@ -10,9 +10,14 @@ use access::{Need, Principal};
 use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
 use pipeline::{Supervisor, supervisor::TaskState};
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::state::HealthState;
 use crate::gate::Routes;
+
+#[derive(OpenApi)]
+#[openapi(paths(process, ready, ready_to_write, ready_to_read))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<HealthState> {
     Routes::new()
@@ -22,11 +27,27 @@ pub(super) fn routes() -> Routes<HealthState> {
         .get("/readyz/read", Need::Nothing, ready_to_read)
 }
 
+/// Whether the process runs.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "server",
+    responses(
+        (
+            status = 200,
+            description = "It runs.",
+            body = String,
+            content_type = "text/plain",
+            example = "ok\n",
+        ),
+    ),
+)]
 async fn process() -> &'static str {
     "ok\n"
 }
 
-#[derive(Serialize)]
+/// Whether the server is ready, and if the caller may read all records, why not.
+#[derive(Serialize, ToSchema)]
 struct Readiness {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +59,9 @@ struct Readiness {
     broken: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// A part of the server.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessPart)]
 struct Part {
     engine: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,14 +70,59 @@ struct Part {
 
 type Caller = Extension<Principal>;
 
+/// Whether queue and store are available, and no task has failed for good.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "server",
+    responses(
+        (
+            status = 200,
+            description = "It is ready.",
+            body = Readiness,
+            example = json!({ "ready": true, "queue": { "engine": "embedded" }, "store": { "engine": "embedded" } }),
+        ),
+        (status = 503, description = "It is not ready.", body = Readiness, example = json!({ "ready": false })),
+    ),
+)]
 async fn ready(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
     answer(&principal, Some(queue(&state)), Some(store(&state)), broken(&state.supervisor))
 }
 
+/// Whether the queue is available: records are taken.
+#[utoipa::path(
+    get,
+    path = "/readyz/write",
+    tag = "server",
+    responses(
+        (
+            status = 200,
+            description = "It is ready.",
+            body = Readiness,
+            example = json!({ "ready": true, "queue": { "engine": "embedded" } }),
+        ),
+        (status = 503, description = "It is not ready.", body = Readiness, example = json!({ "ready": false })),
+    ),
+)]
 async fn ready_to_write(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
     answer(&principal, Some(queue(&state)), None, Vec::new())
 }
 
+/// Whether the store is available: questions are answered.
+#[utoipa::path(
+    get,
+    path = "/readyz/read",
+    tag = "server",
+    responses(
+        (
+            status = 200,
+            description = "It is ready.",
+            body = Readiness,
+            example = json!({ "ready": true, "store": { "engine": "embedded" } }),
+        ),
+        (status = 503, description = "It is not ready.", body = Readiness, example = json!({ "ready": false })),
+    ),
+)]
 async fn ready_to_read(State(state): State<HealthState>, Extension(principal): Caller) -> impl IntoResponse {
     answer(&principal, None, Some(store(&state)), Vec::new())
 }

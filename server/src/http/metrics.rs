@@ -4,15 +4,36 @@ use ::metrics::gauge;
 use access::{Need, Principal};
 use axum::{Extension, extract::State, http::header, response::IntoResponse};
 use reading::need_whole_sight;
+use utoipa::OpenApi;
 
 use super::{problem::Problem, state::HealthState};
 use crate::gate::Routes;
+
+#[derive(OpenApi)]
+#[openapi(paths(render))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<HealthState> {
     Routes::new().get("/metrics", Need::Read, render)
 }
 
-/// Refreshes the gauges that are not updated continuously, then renders all.
+/// Metrics in the format of Prometheus.
+///
+/// Gauges that are not updated all the time are refreshed first. Parameters are ignored.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    responses(
+        (
+            status = 200,
+            description = "The metrics.",
+            body = String,
+            content_type = "text/plain",
+            example = "# TYPE logboom_queue_up gauge\nlogboom_queue_up 1\n",
+        ),
+    ),
+)]
 async fn render(
     State(state): State<HealthState>,
     Extension(principal): Extension<Principal>,

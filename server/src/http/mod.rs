@@ -4,8 +4,12 @@
 
 mod access;
 mod access_forms;
+mod audit_page;
 mod canary;
+mod connect;
+mod dead_letter_forms;
 mod dead_letters;
+pub(crate) mod deletions;
 mod documents;
 mod export;
 mod figures;
@@ -14,6 +18,8 @@ mod health;
 mod ledger;
 mod logs;
 mod metrics;
+mod oidc;
+mod openapi;
 mod parameters;
 mod parts;
 pub(crate) mod problem;
@@ -23,6 +29,7 @@ mod s1;
 mod session;
 mod sinks;
 mod state;
+mod summaries;
 mod tail;
 mod tasks;
 mod views;
@@ -37,23 +44,26 @@ pub(crate) use self::{
 };
 use crate::{
     gate::Routes,
-    state::{AccessState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState},
+    state::{AccessState, DeletionsState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState},
 };
 
 /// The doors as routes. Each router has the state of its group alone.
 pub(crate) fn routes(
-    State { ingest, reading, figures, losses, forwarding, access, entrance, redaction, health }: State,
+    State { ingest, reading, figures, losses, forwarding, deletions, access, audit, entrance, redaction, health }: State,
 ) -> Routes {
-    write_routes(ingest)
+    let routes = write_routes(ingest)
         .merge(reading_routes().with_state(reading))
         .merge(figures::routes().with_state(figures))
         .merge(losses_routes().with_state(losses))
         .merge(forwarding_routes().with_state(forwarding))
+        .merge(deletion_routes().with_state(deletions))
         .merge(access::routes().with_state(access))
+        .merge(audit_page::routes().with_state(audit))
         .merge(entrance_routes().with_state(entrance))
         .merge(redaction_routes().with_state(redaction))
         .merge(health_routes().with_state(health))
-        .merge(others())
+        .merge(others());
+    openapi::add(routes)
 }
 
 /// What the calls of [`routes`] need, without their state.
@@ -64,17 +74,21 @@ pub(crate) fn declared() -> Vec<crate::gate::Declared> {
     all.extend(figures::routes().into_parts().1);
     all.extend(losses_routes().into_parts().1);
     all.extend(forwarding_routes().into_parts().1);
+    all.extend(deletion_routes().into_parts().1);
     all.extend(access::routes().into_parts().1);
+    all.extend(audit_page::routes().into_parts().1);
     all.extend(entrance_routes().into_parts().1);
     all.extend(redaction_routes().into_parts().1);
     all.extend(health_routes().into_parts().1);
     all.extend(others().into_parts().1);
+    all.extend(openapi::declared());
     all
 }
 
 fn reading_routes() -> Routes<ReadingState> {
     Routes::new()
         .merge(logs::routes())
+        .merge(summaries::routes())
         .merge(export::routes())
         .merge(tail::routes())
         .merge(documents::routes())
@@ -86,7 +100,7 @@ fn reading_routes() -> Routes<ReadingState> {
 fn losses_routes() -> Routes<LossesState> {
     Routes::new()
         .merge(dead_letters::routes())
-        .merge(dead_letters::forms())
+        .merge(dead_letter_forms::routes())
         .merge(parts::routes())
         .merge(parts::forms())
         .merge(canary::routes())
@@ -97,8 +111,12 @@ fn forwarding_routes() -> Routes<ForwardingState> {
     Routes::new().merge(sinks::routes()).merge(sinks::forms()).merge(replays::routes()).merge(replays::forms())
 }
 
+fn deletion_routes() -> Routes<DeletionsState> {
+    Routes::new().merge(deletions::routes()).merge(deletions::forms())
+}
+
 fn entrance_routes() -> Routes<EntranceState> {
-    Routes::new().merge(session::routes()).merge(access_forms::routes())
+    Routes::new().merge(session::routes()).merge(oidc::routes()).merge(access_forms::routes()).merge(connect::routes())
 }
 
 fn redaction_routes() -> Routes<RedactionState> {

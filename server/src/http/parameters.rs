@@ -1,8 +1,12 @@
-//! Calls without parameters. Like the others, they refuse a parameter that they do not know: ignoring a misspelt one
+//! Parameters of calls. A call refuses a parameter that it does not know, also if it has none: ignoring a misspelt one
 //! would answer another question.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{self, FromRequestParts},
+    http::request::Parts,
+};
 use pipeline::Error;
+use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
@@ -25,9 +29,31 @@ impl<S: Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
+/// The variable part of a path, as [`extract::Path`]. A refusal is a problem document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(extract::Path(part)) => Ok(Self(part)),
+            Err(rejection) => Err(Error::invalid(rejection.body_text()).into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{
+        fs,
+        path::{Path as FilePath, PathBuf},
+    };
 
     use axum::{
         Router,
@@ -57,25 +83,56 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_part_of_a_path_that_is_none_is_refused_as_a_problem() {
+        async fn call(Path(id): Path<i64>) -> String {
+            id.to_string()
+        }
+        let router: Router = Router::new().route("/letters/{id}", get(call));
+        for (uri, status, kind) in [
+            ("/letters/7", StatusCode::OK, "text/plain; charset=utf-8"),
+            ("/letters/seven", StatusCode::BAD_REQUEST, "application/problem+json"),
+            ("/letters/%ff", StatusCode::BAD_REQUEST, "application/problem+json"),
+        ] {
+            let request = Request::get(uri).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{uri}");
+            assert_eq!(response.headers()["content-type"], kind, "{uri}");
+        }
+    }
+
     /// Goes over the sources, because the calls themselves need a whole server.
     #[test]
-    fn each_read_call_of_the_api_refuses_unknown_parameters() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-        let call = Regex::new(r#"\.get\(\s*"/api/v1/[^"]*",\s*Need::\w+,\s*(\w+)"#).unwrap();
-        let mut calls = 0;
-        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let source = if path.is_file() { fs::read_to_string(&path).unwrap() } else { continue };
-            let routes = source.split("#[cfg(test)]").next().unwrap();
-            if !routes.contains("\"/api/v1/") {
-                continue;
-            }
-            for found in call.captures_iter(routes) {
+    fn each_call_of_the_api_refuses_unknown_parameters() {
+        let call = r#"\.(?:get|post|put|patch|delete)\(\s*"/api/v1/[^"]*",\s*Need::\w+,\s*(\w+)"#;
+        let call = Regex::new(call).unwrap();
+        let constant = Regex::new(r#"const (\w+): &str = ("/api/v1/[^"]*");"#).unwrap();
+        let (mut calls, mut files) = (0, Vec::new());
+        add_files(&FilePath::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut files);
+        for path in files {
+            let source = fs::read_to_string(&path).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            let name_of = |text: String, found: regex::Captures<'_>| {
+                text.replace(&format!("({},", &found[1]), &format!("({},", &found[2]))
+            };
+            let routes = constant.captures_iter(source).fold(source.to_owned(), name_of);
+            for found in call.captures_iter(&routes) {
                 let handler = &found[1];
                 calls += 1;
-                assert!(refuses_unknown(routes, handler), "{}: {handler}", path.display());
+                assert!(refuses_unknown(&routes, handler), "{}: {handler}", path.display());
             }
         }
-        assert!(calls > 20, "only {calls} calls were found");
+        assert!(calls > 50, "only {calls} calls were found");
+    }
+
+    fn add_files(folder: &FilePath, files: &mut Vec<PathBuf>) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                add_files(&path, files);
+            } else {
+                files.push(path);
+            }
+        }
     }
 
     /// Whether a handler takes `NoParameters`, or parameters of a type that denies unknown fields.

@@ -19,6 +19,7 @@ use pipeline::{
 };
 use reading::parse_query;
 use serde::Deserialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::{
     form::{FORM_BYTES, Fields},
@@ -29,6 +30,10 @@ use crate::{gate::Routes, state::RedactionState};
 
 /// The number of records that a preview looks at.
 const RECORDS: usize = 1000;
+
+#[derive(OpenApi)]
+#[openapi(paths(show, preview))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<RedactionState> {
     Routes::new().get("/api/v1/redaction", Need::Admin, show).post("/api/v1/redaction/preview", Need::Admin, preview)
@@ -51,23 +56,63 @@ pub(crate) fn rule_views(redaction: Option<&Redaction>) -> Vec<RedactionRuleView
     redaction.map(Redaction::views).unwrap_or_default().into_iter().map(view).collect()
 }
 
+/// The rules and their numbers of matches.
+#[utoipa::path(
+    get,
+    path = "/api/v1/redaction",
+    tag = "redaction",
+    responses(
+        (status = 200, description = "The rules.", body = RedactionView, example = json!({
+            "rules": [{ "name": "email", "pattern": "email", "fields": [], "action": "mask", "count": 12 }],
+        })),
+        (status = 400, description = "A parameter is given; the call has none."),
+    ),
+)]
 async fn show(State(state): State<RedactionState>, _: NoParameters) -> Json<RedactionView> {
     Json(RedactionView { rules: rule_views(state.redaction.as_deref()) })
 }
 
 /// A rule that is tried out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = RedactionTrialBody)]
 #[serde(deny_unknown_fields)]
 struct Trial {
+    /// The rule, as in `--redact`.
     rule: String,
+    /// A filter in the query language; empty or missing for all records.
     #[serde(default)]
     query: String,
+    /// The most records to look at, the newest ones; 1000 if it is missing.
+    #[schema(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
 }
 
+/// What a rule would have changed in the newest stored records. Nothing is changed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/redaction/preview",
+    tag = "redaction",
+    request_body(content = Trial, example = json!({ "rule": "email", "query": "service:checkout" })),
+    responses(
+        (status = 200, description = "The changes.", body = RedactionPreviewView, example = json!({
+            "examined": 1000,
+            "changed": 3,
+            "matches": 4,
+            "examples": [{
+                "id": "0193b2c4-5d6e-7f80-9a1b-2c3d4e5f0000",
+                "time": "2026-11-30T09:15:04.120000000Z",
+                "field": "message",
+                "before": "mail to kim@example.com failed",
+                "after": "mail to ******* failed",
+            }],
+        })),
+        (status = 400, description = "The rule or the query does not read, or a field is unknown."),
+    ),
+)]
 async fn preview(
     State(state): State<RedactionState>,
     Extension(principal): Extension<Principal>,
+    _: NoParameters,
     trial: Result<Json<Trial>, JsonRejection>,
 ) -> Result<Json<RedactionPreviewView>, Problem> {
     let Json(trial) = trial.map_err(|rejection| Error::invalid(rejection.body_text()))?;

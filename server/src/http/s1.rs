@@ -18,18 +18,25 @@ use model::{
 use pipeline::{Error, live::LiveEvent};
 use reading::{DefaultRange, RangeText, compiled};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::{logs::checked, problem::Problem, tail};
 use crate::{gate::Routes, state::ReadingState};
+
+#[derive(OpenApi)]
+#[openapi(paths(logs, historical_logs))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<ReadingState> {
     Routes::new().get("/logs", Need::Read, logs).get("/historical-logs", Need::Read, historical_logs)
 }
 
-#[derive(Serialize)]
+/// A record in the format of the earlier server.
+#[derive(Serialize, ToSchema)]
 struct LogView {
     /// A decimal string, the form in which S1's database driver sends 64-bit numbers.
     sequence_number: String,
+    /// RFC 3339, with milliseconds.
     timestamp: String,
     node: String,
     level: String,
@@ -48,6 +55,21 @@ impl From<&StoredRecord> for LogView {
     }
 }
 
+/// Records as they are stored, as server-sent events of the earlier log stream server.
+///
+/// It begins with the most recent records, oldest first, and does not end by itself. Parameters are ignored.
+#[utoipa::path(
+    get,
+    path = "/logs",
+    tag = "live",
+    responses((
+        status = 200,
+        description = "The stream. The data of each event is a record.",
+        body = String,
+        content_type = "text/event-stream",
+        example = "id: 184991\ndata: {\"sequence_number\":\"184991\",\"node\":\"web-1\",\"message\":\"ok\"}\n\n",
+    )),
+)]
 async fn logs(
     State(state): State<ReadingState>,
     Extension(principal): Extension<Principal>,
@@ -81,18 +103,50 @@ fn event(stored: &StoredRecord) -> Event {
         .unwrap_or_else(|_| Event::default().comment("not serialisable"))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 struct SearchParameters {
+    /// Continues after the record with this number, which is older.
     #[serde(rename = "sequence_number")]
+    #[param(example = "184991")]
     sequence_number: Option<String>,
+    /// The begin: RFC 3339, epoch milliseconds, or relative to now. Without it, the oldest record.
+    #[param(example = "2026-11-30T00:00:00Z")]
     start_time: Option<String>,
+    /// The end, exclusive. Without it, the newest record.
+    #[param(example = "2026-12-01T00:00:00Z")]
     end_time: Option<String>,
+    /// A part of the message, in any case.
+    #[param(example = "failed")]
     message: Option<String>,
+    /// A part of the level, in any case, of at most 256 bytes.
+    #[param(max_length = 256, example = "error")]
     level: Option<String>,
+    /// The most records: 1 to 10000; 10 if it is missing or empty.
+    #[param(example = "10")]
     limit: Option<String>,
 }
 
+/// Searches the past, for clients of the earlier log stream server.
+///
+/// It ignores parameters that it does not know, as that server did. An empty parameter counts as missing.
+#[utoipa::path(
+    get,
+    path = "/historical-logs",
+    tag = "compatible",
+    params(SearchParameters),
+    responses(
+        (status = 200, description = "The records, newest first.", body = Vec<LogView>, example = json!([{
+            "sequence_number": "184991",
+            "timestamp": "2026-11-30T09:15:04.120Z",
+            "node": "web-1",
+            "level": "error",
+            "message": "payment of order 4711 failed",
+        }])),
+        (status = 400, description = "A parameter is invalid."),
+    ),
+)]
 async fn historical_logs(
     State(state): State<ReadingState>,
     Extension(principal): Extension<Principal>,

@@ -3,8 +3,13 @@
 //! A form answers with a redirect: to the page that the user wanted, or back to its own page with the reason. `callers`
 //! has refused forms of other sites before. A GET changes nothing.
 
-use access::{NewUser, ReadTerms, RefusalClass, Role, Secret, State};
-use app::pages::{LoginFailure, LoginPage, SetupFailure, SetupPage, Visit, login_page, setup_page};
+use access::{
+    NewUser, Principal, ReadTerms, Refusal, RefusalClass, Role, Secret, State, is_user_name, presented::local_path,
+};
+use app::{
+    external::ExternalFailure,
+    pages::{LoginFailure, LoginPage, SetupFailure, SetupPage, Visit, login_page, setup_page},
+};
 use axum::{
     extract::{DefaultBodyLimit, RawQuery, State as Group},
     http::{HeaderMap, HeaderValue, header},
@@ -12,18 +17,20 @@ use axum::{
 };
 use pipeline::ErrorClass;
 
-use super::form::{FORM_BYTES, Fields, Visitor, see_other, shortened, url_of};
+use super::form::{FORM_BYTES, Fields, Visitor, list, see_other, shortened, url_of};
 use crate::{
-    gate::{Routes, cookie},
+    audit::{self, Action},
+    gate::Routes,
+    oidc::Oidc,
     state::EntranceState,
 };
 
 /// How long a browser keeps the cookie, in seconds: 30 days, the life of a session.
 const COOKIE_SECONDS: u64 = access::SESSION_LIFE.as_secs();
-/// The limit of the address to go to after the log-in, in bytes.
-const NEXT_BYTES: usize = 2_000;
+/// The choice of the set-up to let in networks without a key.
+const NETWORKS: &str = "networks";
 /// Where a user goes who wanted no other page.
-const HOME: &str = "/";
+pub(super) const HOME: &str = "/";
 
 pub(super) fn routes() -> Routes<EntranceState> {
     use access::Need::Nothing;
@@ -37,14 +44,14 @@ pub(super) fn routes() -> Routes<EntranceState> {
 }
 
 /// The parameters of a page's URL, decoded.
-struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    fn of(query: &str) -> Self {
+    pub(super) fn of(query: &str) -> Self {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    fn get(&self, name: &str) -> &str {
+    pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 }
@@ -58,7 +65,10 @@ async fn show_login(
     let query = query.unwrap_or_default();
     let parameters = Parameters::of(&query);
     let next = local_path(parameters.get("next")).unwrap_or(HOME);
+    let external = ExternalFailure::read(parameters.get("error"));
     match state.access.state() {
+        // Without an admin, one can log in by a provider, and the attempt may have failed.
+        _ if external.is_some() => {}
         State::Open => return see_other(next),
         State::Closed => return see_other("/setup"),
         State::Guarded => {}
@@ -67,10 +77,11 @@ async fn show_login(
         "wrong" => Some(LoginFailure::Wrong),
         "slow" => Some(LoginFailure::Slow { seconds: parameters.get("wait").parse().unwrap_or(1) }),
         "unavailable" => Some(LoginFailure::Unavailable),
-        _ => None,
+        _ => external.map(LoginFailure::External),
     };
     let visit = Visit { headers: &headers, query: &query, site: &state.site };
-    login_page(&visit, &LoginPage { next, failure, user: visitor.principal.user() }).into_response()
+    let provider = state.oidc.as_ref().map(Oidc::name);
+    login_page(&visit, &LoginPage { next, failure, user: visitor.principal.label(), provider }).into_response()
 }
 
 async fn log_in(Group(state): Group<EntranceState>, visitor: Visitor, form: Fields) -> Response {
@@ -94,10 +105,13 @@ async fn begin(state: &EntranceState, visitor: &Visitor, name: &str, password: &
     let user = match state.access.users().log_in(name, password, visitor.slowed).await {
         Ok(user) => user,
         Err(refusal) if refusal.class == RefusalClass::TooMany => {
-            let wait = refusal.retry_after.unwrap_or_default().as_millis().div_ceil(1_000).max(1);
-            return failed(&[("error", "slow"), ("wait", &wait.to_string())]);
+            note_refused(state, visitor, name, &refusal);
+            return failed(&[("error", "slow"), ("wait", &seconds_of(&refusal))]);
         }
-        Err(_) => return failed(&[("error", "wrong")]),
+        Err(refusal) => {
+            note_refused(state, visitor, name, &refusal);
+            return failed(&[("error", "wrong")]);
+        }
     };
     let token = match state.access.sessions().begin(&user, visitor.address, &visitor.agent).await {
         Ok(token) => token,
@@ -107,13 +121,31 @@ async fn begin(state: &EntranceState, visitor: &Visitor, name: &str, password: &
         }
     };
     end(state, visitor).await;
+    audit::note_user(&state.audit, user.name(), visitor.source(), Action::LogIn, "");
     let mut response = see_other(next);
-    set_cookie(&mut response, visitor.is_secure, &token, COOKIE_SECONDS);
+    set_cookie(&mut response, visitor, visitor.is_secure, &token, COOKIE_SECONDS);
     response
 }
 
+/// How long somebody has to wait, for the log-in page.
+pub(super) fn seconds_of(refusal: &Refusal) -> String {
+    refusal.retry_after.unwrap_or_default().as_millis().div_ceil(1_000).max(1).to_string()
+}
+
+/// Notes a failed log-in. What cannot be the name of a user is left out: it may be a password in the wrong field. The
+/// waiting time changes with each attempt, and is left out so that attempts are counted together.
+pub(super) fn note_refused(state: &EntranceState, visitor: &Visitor, name: &str, refusal: &Refusal) {
+    let message = match refusal.class {
+        RefusalClass::TooMany => "too many attempts, or the log-in could not be checked".to_owned(),
+        _ => refusal.message.clone(),
+    };
+    let refusal = Refusal { message, ..refusal.clone() };
+    let name = if is_user_name(name) { name } else { "" };
+    state.audit.refused(&Principal::nobody(), visitor.source(), Action::LogIn, name, &refusal);
+}
+
 /// Ends the session of the call, if any.
-async fn end(state: &EntranceState, visitor: &Visitor) {
+pub(super) async fn end(state: &EntranceState, visitor: &Visitor) {
     let Some(session) = visitor.principal.session() else { return };
     match state.access.sessions().end(session).await {
         Ok(()) => {}
@@ -125,10 +157,13 @@ async fn end(state: &EntranceState, visitor: &Visitor) {
 
 async fn log_out(Group(state): Group<EntranceState>, visitor: Visitor) -> Response {
     end(&state, &visitor).await;
+    if visitor.principal.session().is_some() {
+        audit::note(&state.audit, &visitor.principal, visitor.source(), Action::LogOut, "");
+    }
     let mut response = see_other("/login");
     for is_secure in [false, true] {
         // A browser without encryption ignores the second one, and has none of that name.
-        set_cookie(&mut response, is_secure, "", 0);
+        set_cookie(&mut response, &visitor, is_secure, "", 0);
     }
     response
 }
@@ -142,10 +177,17 @@ async fn show_setup(Group(state): Group<EntranceState>, RawQuery(query): RawQuer
     let failure = match parameters.get("error") {
         "" => None,
         "repeat" => Some(SetupFailure::NotRepeated),
+        "networks" => Some(SetupFailure::NoNetworks),
         "unavailable" => Some(SetupFailure::Unavailable),
         _ => Some(SetupFailure::Refused(shortened(parameters.get("reason")))),
     };
-    let page = SetupPage { failure, name: parameters.get("name").to_owned() };
+    let are_chosen = parameters.get("without-key") == NETWORKS;
+    let page = SetupPage {
+        failure,
+        provider: state.oidc.as_ref().map(|oidc| oidc.name().to_owned()),
+        name: parameters.get("name").to_owned(),
+        networks: are_chosen.then(|| shortened(parameters.get("write"))),
+    };
     setup_page(&Visit { headers: &headers, query: &query, site: &state.site }, &page).into_response()
 }
 
@@ -154,13 +196,22 @@ async fn set_up(Group(state): Group<EntranceState>, visitor: Visitor, form: Fiel
         return see_other("/login");
     }
     let name = form.get("name").trim();
+    let are_chosen = form.get("without-key") == NETWORKS;
+    let write = if are_chosen { list(form.get("write")) } else { Vec::new() };
     let failed = |parameters: &[(&str, &str)]| {
-        let parameters = [parameters, &[("name", name)]].concat();
+        let written = shortened(form.get("write"));
+        let mut parameters = [parameters, &[("name", name)]].concat();
+        if are_chosen {
+            parameters.extend([("without-key", NETWORKS), ("write", written.as_str())]);
+        }
         see_other(&url_of("/setup", &parameters))
     };
     let password = form.get("password");
     if password != form.get("repeat") {
         return failed(&[("error", "repeat")]);
+    }
+    if are_chosen && write.is_empty() {
+        return failed(&[("error", "networks")]);
     }
     let admin = NewUser {
         name: name.to_owned(),
@@ -168,9 +219,17 @@ async fn set_up(Group(state): Group<EntranceState>, visitor: Visitor, form: Fiel
         role: Role::Admin,
         read: ReadTerms::default(),
     };
-    match state.access.setup().finish(form.get("token").trim(), admin).await {
-        Ok(()) => begin(&state, &visitor, name, password, HOME).await,
+    match state.access.setup().finish(form.get("token").trim(), admin, &write).await {
+        Ok(are_stored) => {
+            audit::note_user(&state.audit, name, visitor.source(), Action::SetupCompleted, "");
+            if are_chosen && are_stored {
+                audit::note_user(&state.audit, name, visitor.source(), Action::NetworksChanged, &write.join(", "));
+            }
+            begin(&state, &visitor, name, password, HOME).await
+        }
         Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Conflict) => {
+            let refusal = Refusal { class: RefusalClass::Unknown, message: error.message.clone(), retry_after: None };
+            state.audit.refused(&Principal::nobody(), visitor.source(), Action::Refused, "the set-up", &refusal);
             failed(&[("error", "refused"), ("reason", &shortened(&error.message))])
         }
         Err(error) => {
@@ -180,15 +239,8 @@ async fn set_up(Group(state): Group<EntranceState>, visitor: Visitor, form: Fiel
     }
 }
 
-/// The address, if it is one of this server: a path. A browser reads `//host` and `/\host` as another host.
-fn local_path(next: &str) -> Option<&str> {
-    let is_path = next.starts_with('/') && !next.starts_with("//");
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    (is_path && is_plain && next.len() <= NEXT_BYTES).then_some(next)
-}
-
-fn set_cookie(response: &mut Response, is_secure: bool, token: &str, seconds: u64) {
-    let (name, secure) = if is_secure { (cookie::SECURE, "; Secure") } else { (cookie::PLAIN, "") };
+pub(super) fn set_cookie(response: &mut Response, visitor: &Visitor, is_secure: bool, token: &str, seconds: u64) {
+    let (name, secure) = (visitor.cookies.get(is_secure), if is_secure { "; Secure" } else { "" });
     let cookie = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     match HeaderValue::from_str(&cookie) {
         Ok(value) => {
@@ -200,36 +252,31 @@ fn set_cookie(response: &mut Response, is_secure: bool, token: &str, seconds: u6
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use access::{Principal, presented::cookie};
+    use axum::http::Request;
+
     use super::*;
 
     #[test]
-    fn only_a_path_of_this_server_is_followed() {
-        for next in ["/", "/system/access", "/?q=level%3Aerror&range=1h", "/view/a%2Fb"] {
-            assert_eq!(local_path(next), Some(next), "{next}");
-        }
-        let long = format!("/{}", "a".repeat(NEXT_BYTES));
-        for next in [
-            "",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "javascript:alert(1)",
-            "/a\r\nb",
-            "/a b",
-            &long,
-        ] {
-            assert_eq!(local_path(next), None, "{next}");
-        }
-    }
-
-    #[test]
     fn the_cookie_is_for_this_site_alone_and_out_of_reach_of_scripts() {
+        let call = Request::post("/login").header(header::HOST, "logs:3000").body(()).unwrap().into_parts().0;
+        let visitor = Visitor {
+            principal: Principal::nobody(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            named: Ipv4Addr::LOCALHOST.into(),
+            slowed: IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+            agent: String::new(),
+            is_secure: false,
+            cookies: cookie::Names::of(&call),
+        };
         let cookie = |is_secure| {
             let mut response = see_other(HOME);
-            set_cookie(&mut response, is_secure, "token", COOKIE_SECONDS);
+            set_cookie(&mut response, &visitor, is_secure, "token", COOKIE_SECONDS);
             response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
         };
-        assert_eq!(cookie(false), "logboom=token; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax");
-        assert_eq!(cookie(true), "__Host-logboom=token; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure");
+        let plain = "logboom-3000=token; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
+        assert_eq!((cookie(false), cookie(true)), (plain.to_owned(), format!("__Host-{plain}; Secure")));
     }
 }

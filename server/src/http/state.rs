@@ -7,7 +7,9 @@ use pipeline::{Log, Queue, Supervisor, follow::Followers, live::LiveHub};
 use reading::Figures;
 
 use super::write::IngestState;
-use crate::state::{AccessState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState};
+use crate::state::{
+    AccessState, AuditState, DeletionsState, EntranceState, ForwardingState, LossesState, ReadingState, RedactionState,
+};
 
 /// What all calls together work on.
 pub(crate) struct State {
@@ -16,7 +18,9 @@ pub(crate) struct State {
     pub figures: FiguresState,
     pub losses: LossesState,
     pub forwarding: ForwardingState,
+    pub deletions: DeletionsState,
     pub access: AccessState,
+    pub audit: AuditState,
     pub entrance: EntranceState,
     pub redaction: RedactionState,
     pub health: HealthState,

@@ -20,6 +20,7 @@ use model::{
 use pipeline::{Error, live::LiveEvent};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
+use utoipa::{IntoParams, OpenApi};
 
 use super::{
     logs::checked,
@@ -32,22 +33,58 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// The browser's delay before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
 /// The limits of one event, in records, bytes, and time to wait for more: about the duration of a screen frame.
-const MOST_BATCHED: usize = 1_000;
+pub(super) const MOST_BATCHED: usize = 1_000;
 const BATCH_BYTES: usize = 256 << 10;
 const BATCH_DELAY: Duration = Duration::from_millis(20);
+
+#[derive(OpenApi)]
+#[openapi(paths(tail))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<ReadingState> {
     Routes::new().get("/api/v1/tail", Need::Read, tail)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct TailParameters {
+    /// A filter in the query language; all records without it.
+    #[param(max_length = 4096, example = "level>=warn")]
     query: Option<String>,
+    /// Continues after this position: the id of an event, or `position` of a page of records. The header
+    /// `Last-Event-ID` has priority. Without both, the stream begins now.
+    #[param(example = "184990")]
     after: Option<String>,
+    /// The most records of an event.
+    #[param(minimum = 1, maximum = 1000, default = 1)]
     batch: Option<usize>,
 }
 
+/// Records as they are stored, as server-sent events.
+///
+/// An event `log` has up to `batch` records, one JSON object per line. Its id is the position of the last of them. An
+/// event `skipped` has the number of records that a slow client has missed. The stream does not end by itself; it has a
+/// comment every 10 s.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tail",
+    tag = "live",
+    params(
+        TailParameters,
+        ("last-event-id" = Option<String>, Header, description = "The id of the last event that was received."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The stream.",
+            body = String,
+            content_type = "text/event-stream",
+            example = "id: 184991\nevent: log\ndata: {\"id\":\"0193b2c4-5d6e-7f80-9a1b-2c3d4e5f0000\"}\n\n",
+        ),
+        (status = 400, description = "A parameter is unknown or invalid. `hints` has queries to try instead."),
+    ),
+)]
 async fn tail(
     State(state): State<ReadingState>,
     Extension(principal): Extension<Principal>,
@@ -133,7 +170,7 @@ impl Batch {
 pub(super) fn stream(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let keep_alive = axum::response::sse::KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }

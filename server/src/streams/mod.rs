@@ -28,6 +28,7 @@ use inlet::Inlet;
 use listener::{Streams, WayIn};
 
 use crate::{
+    audit::Audit,
     config::read_secret,
     gate::entrance::Entrance,
     listen::Port,
@@ -73,12 +74,12 @@ impl Doors {
         decoding: Decoding,
         max_connections: usize,
         ingest: &Ingest,
-        access: &Access,
+        (access, audit): (&Access, &Audit),
         tls: Option<&Tls>,
     ) -> anyhow::Result<Self> {
         let mut doors = Self { streams: Vec::new(), datagrams: Vec::new() };
         for door in table.all() {
-            let entrance = Entrance::new(access.clone(), door.name());
+            let entrance = Entrance::new(access.clone(), audit.clone(), door.name());
             let secret =
                 door.secret_file().map(|path| read_secret(&format!("--{}-shared-key-file", door.name()), path));
             let secret: Option<Arc<str>> = secret.transpose()?.map(Into::into);

@@ -42,8 +42,8 @@ async fn a_panic_of_a_listener_costs_neither_its_connections_nor_another_listene
     ]);
     let table = StreamDoors::from_arg_matches(&options).unwrap();
     let decoding = Decoding { assume_timezone: FixedOffset::east_opt(0).unwrap(), keep_packets: false };
-    let doors =
-        Doors::bind(&table, &Sockets::default(), decoding, 4, &ingest, &Access::everybody(), None).await.unwrap();
+    let open = (&Access::everybody(), &Audit::default());
+    let doors = Doors::bind(&table, &Sockets::default(), decoding, 4, &ingest, open, None).await.unwrap();
     let (_, StreamAddress { address, .. }) = doors.addresses().unwrap()[0];
     let mut servers = JoinSet::new();
     doors.serve(&mut servers, &supervisor, &stop);

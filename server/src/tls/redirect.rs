@@ -13,7 +13,7 @@ use pipeline::Supervisor;
 use tokio::net::TcpListener;
 
 use crate::{
-    callers::Callers,
+    callers::{self, Callers},
     listen::{End, Port},
 };
 
@@ -57,7 +57,7 @@ impl Redirect {
             let (target, serving) = (Arc::clone(&self.target), end.serving.clone());
             tokio::spawn(async move {
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let answer = target.answer(&request.map(Body::new));
+                    let answer = callers::secured(target.answer(&request.map(Body::new)));
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let connection = http1::Builder::new()

@@ -92,7 +92,7 @@ async fn documents_of_a_newer_version_are_left_to_newer_nodes() {
     let store = Postgres::shared().await.fresh_database().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.log");
-    let sink = [("LOGBOOM_SINK", format!("file=file://{}", file.display()))];
+    let sink = [("LOGBOOM_SINK", format!("file=file://{}?query=service:forwarded", file.display()))];
     // Without the sink: it only makes what both versions share.
     let current = node("current", &queue, &store, &[]).await;
     let mut next = node("next", &queue, &store, &sink).await;

@@ -36,7 +36,7 @@ const EACH_STAGE: &str = "each_stage_begins_again_and_what_comes_meanwhile_is_st
 const LOSSES: &str = "testkit/tests/stages/losses.rs";
 const EACH_OF_LOSSES: &str = "a_panic_in_the_keeper_or_the_audit_restarts_it_alone_and_its_work_goes_on";
 const FOLLOW: &str = "testkit/tests/stages/follow/panics.rs";
-const LISTEN: &str = "src/listen.rs";
+const LISTEN: &str = "src/listen/mod.rs";
 const LISTENER: &str = "a_panic_of_the_listener_costs_neither_its_connections_nor_another_listener";
 const STREAMS: &str = "src/streams/tests.rs";
 const STREAM: &str = "a_panic_of_a_listener_costs_neither_its_connections_nor_another_listener";
@@ -53,7 +53,7 @@ const EACH_OF_TIMESCALE: &str = "a_panic_of_any_background_task_is_outlived";
 const RABBITMQ: &str = "engine-rabbitmq/tests/suite/faults.rs";
 const EACH_OF_RABBITMQ: &str = "a_panic_of_either_part_is_outlived_and_what_is_unacknowledged_comes_again";
 
-const ALL: [Covered; 39] = [
+const ALL: [Covered; 41] = [
     covered(
         "access",
         ANY_SERVE,
@@ -61,6 +61,7 @@ const ALL: [Covered; 39] = [
         "a_panic_of_the_task_that_follows_changes_restarts_it_alone",
     ),
     covered("admin socket", &[SERVE], "src/admin_socket.rs", "a_panic_of_the_admin_socket_closes_it_for_nobody"),
+    covered("audit", ANY_SERVE, "src/audit/tests.rs", "a_panic_of_the_writer_stores_each_record_once"),
     covered("enqueue", ANY, STAGES, EACH_STAGE),
     covered("enqueue-streams", ANY, STAGES, EACH_STAGE),
     covered("consume", ANY_SERVE, STAGES, EACH_STAGE),
@@ -72,6 +73,12 @@ const ALL: [Covered; 39] = [
         ANY_SERVE,
         FOLLOW,
         "a_panic_in_a_task_of_the_replays_restarts_it_alone_and_its_replay_goes_on",
+    ),
+    covered(
+        "deletions",
+        ANY_SERVE,
+        "testkit/tests/stages/deletion.rs",
+        "a_panic_in_the_task_of_the_deletions_restarts_it_alone_and_its_deletion_goes_on",
     ),
     covered(
         "sinks: pauses",

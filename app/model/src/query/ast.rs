@@ -1,7 +1,7 @@
 //! The syntax tree of a parsed query.
 
 use super::Pattern;
-use crate::LevelClass;
+use crate::{LevelClass, Record};
 
 /// A filter on records. The default matches all records.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,6 +86,62 @@ impl Query {
         }
         only(&self.expr)
     }
+
+    /// Splits a query such as `level:error -(service:a x:1)` in two, for the other services and for `a`: the first part
+    /// depends on service and level class alone, and no record matches both. `None` if there is no such split.
+    pub fn split_by_service(&self) -> Option<(Self, Self)> {
+        let mut services = Vec::new();
+        let mut operands = Vec::new();
+        for operand in self.required() {
+            if (Self { expr: operand.clone() }).is_by_service_and_class() {
+                operands.push(operand.clone());
+                continue;
+            }
+            // For other services than the named ones it holds.
+            let Expr::Not(excluded) = operand else { return None };
+            let Expr::And(excluded) = &**excluded else { return None };
+            let named = excluded.iter().find_map(|test| match test {
+                Expr::Field(Field::Service, Test::AnyOf(services)) => Some(services),
+                _ => None,
+            });
+            services.extend_from_slice(named?);
+        }
+        if services.is_empty() {
+            return None;
+        }
+        let named = Expr::Field(Field::Service, Test::AnyOf(services));
+        operands.push(Expr::not(named.clone()));
+        Some((Self { expr: Expr::and(operands) }, Self { expr: Expr::and([self.expr.clone(), named]) }))
+    }
+
+    /// Whether a record matches of which only the service and the level class are known; `None` if its other fields
+    /// decide. The filter of audit records is decided for all services but one.
+    pub fn decided_by_service_and_class(&self, record: &Record) -> Option<bool> {
+        /// `decisive`: the outcome of one operand that is the outcome of all.
+        fn joined(operands: &[Expr], record: &Record, decisive: bool) -> Option<bool> {
+            let mut outcome = Some(!decisive);
+            for operand in operands {
+                match decided(operand, record) {
+                    Some(operand) if operand == decisive => return Some(decisive),
+                    Some(_) => {}
+                    None => outcome = None,
+                }
+            }
+            outcome
+        }
+        fn decided(expr: &Expr, record: &Record) -> Option<bool> {
+            match expr {
+                Expr::All => Some(true),
+                Expr::And(operands) => joined(operands, record, false),
+                Expr::Or(operands) => joined(operands, record, true),
+                Expr::Not(operand) => decided(operand, record).map(|is_match| !is_match),
+                Expr::Field(field @ Field::Service, test) => Some(test.holds(field, record)),
+                Expr::Field(field @ Field::Level, test) if test.is_by_severity() => Some(test.holds(field, record)),
+                Expr::Field(..) | Expr::Contains(_) => None,
+            }
+        }
+        decided(&self.expr, record)
+    }
 }
 
 impl Test {
@@ -126,6 +182,67 @@ impl Comparison {
             Self::LessOrEqual => left <= right,
             Self::Greater => left > right,
             Self::GreaterOrEqual => left >= right,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RecordId;
+
+    #[test]
+    fn a_query_that_excludes_some_records_of_a_service_is_split() {
+        let split = |text: &str| {
+            let parts = Query::parse(text).unwrap().split_by_service();
+            parts.map(|(others, named)| (others.to_string(), named.to_string()))
+        };
+        let some = |others: &str, named: &str| Some((others.to_owned(), named.to_owned()));
+        assert_eq!(split("-(service:a x:1)"), some("-service:a", "-(service:a x:1) service:a"));
+        assert_eq!(
+            split("level:error -(service:a x:1) -(y:2 service:b)"),
+            some("level:error -service:a,b", "level:error -(service:a x:1) -(y:2 service:b) service:a,b")
+        );
+        for text in ["", "level:error", "-service:a", "x:1", "-(x:1 y:2)", "-(service:a x:1) word", "service:a OR x:1"]
+        {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn service_and_level_class_decide_as_far_as_no_other_field_matters() {
+        let mut record = Record {
+            id: RecordId(7),
+            time: 1,
+            observed_time: 2,
+            severity: LevelClass::Error.lowest(),
+            level: "error".into(),
+            service: "shop".into(),
+            node: "n1".into(),
+            message: String::new(),
+            attributes: Vec::new(),
+            trace_id: None,
+            span_id: None,
+        };
+        let audit = "-(service:logboom audit:true)";
+        for (text, of_shop, of_logboom) in [
+            ("", Some(true), Some(true)),
+            ("level:error", Some(true), Some(true)),
+            ("level>error", Some(false), Some(false)),
+            ("service:shop", Some(true), Some(false)),
+            (audit, Some(true), None),
+            (&format!("level:info {audit}"), Some(false), Some(false)),
+            (&format!("level:error {audit}"), Some(true), None),
+            (&format!("word {audit}"), None, None),
+            ("word OR service:shop", Some(true), None),
+            ("node:n1", None, None),
+            ("level:http", None, None),
+        ] {
+            let query = Query::parse(text).unwrap();
+            for (service, expected) in [("shop", of_shop), ("logboom", of_logboom)] {
+                record.service = service.into();
+                assert_eq!(query.decided_by_service_and_class(&record), expected, "{text} of {service}");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! People, keys and sessions as HTML.
+//! People, keys, networks and sessions as HTML.
 //!
 //! Plain forms, rendered on the server only. They post to `/system/access/…`, which runs the action and redirects back;
 //! a new key is shown once, by the page that answers its form. `key_form` has the form of a new key.
@@ -6,11 +6,12 @@
 mod key_form;
 
 use leptos::prelude::*;
-use model::access_views::{KeyView, SessionView, UserView};
+use model::access_views::{AnonymousView, ExternalView, KeyView, SessionView, UserView};
 
+use super::audit::audit_link;
 use crate::{
     backend::{AccessDone, AccessLists},
-    state::clock,
+    state::{clock, shown::shown_in_html},
     texts::{
         Language,
         access::{AccessTexts, of},
@@ -27,15 +28,18 @@ pub(crate) fn html(language: Language, lists: &AccessLists) -> String {
     let error = lists.error.clone().map(|error| {
         view! { <p class="banner" role="alert" data-testid="access-error">{error}</p> }
     });
-    view! {
+    let html = view! {
+        {audit_link(language)}
         <p role="status" data-testid="access-done">{done}</p>
         {error}
         {people(t, lists)}
         {keys(t, lists)}
+        {networks(t, &lists.networks)}
         {sessions(t, &lists.sessions)}
     }
     .into_any()
-    .to_html()
+    .to_html();
+    shown_in_html(&html)
 }
 
 /// A table whose last column has actions.
@@ -148,6 +152,9 @@ fn people(t: &'static AccessTexts, lists: &AccessLists) -> AnyView {
 }
 
 fn person_row(t: &'static AccessTexts, person: &UserView, user: Option<&str>) -> AnyView {
+    if let Some(external) = &person.external {
+        return external_row(t, person, external, user);
+    }
     let name = || view! { <input type="hidden" name="name" value=person.name.clone() /> };
     let you = (user == Some(person.name.as_str())).then(|| view! { " "<span class="quiet">"("{t.you}")"</span> });
     let filter = person.filter.as_deref().unwrap_or_default();
@@ -178,12 +185,33 @@ fn person_row(t: &'static AccessTexts, person: &UserView, user: Option<&str>) ->
     .into_any()
 }
 
+/// A person who logs in by an identity provider: the password and the rights are not changed here.
+fn external_row(t: &'static AccessTexts, person: &UserView, external: &ExternalView, user: Option<&str>) -> AnyView {
+    let you = (user == Some(person.name.as_str())).then(|| view! { " "<span class="quiet">"("{t.you}")"</span> });
+    let from = (t.external)(&external.issuer);
+    view! {
+        <tr data-testid="person-row">
+            <td class="long">
+                {external.label.clone()}{you}<br />
+                <span class="quiet" data-testid="external">{from}</span>" "<code>{external.subject.clone()}</code>
+                {reading(t, person.filter.as_deref(), &person.hidden)}
+            </td>
+            <td data-label=t.role>{role_name(t, &person.role)}</td>
+            <td data-label=t.created>{time(&person.created)}</td>
+            <td class="acts">
+                {confirmed(t, "/system/access/people", ("name", &person.name), ("remove", t.remove))}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
 fn keys(t: &'static AccessTexts, lists: &AccessLists) -> AnyView {
     let rows = lists.keys.iter().map(|key| key_row(t, key)).collect_view();
     let list = if lists.keys.is_empty() {
         view! { <p class="quiet" data-testid="no-keys">{t.keys_none}</p> }.into_any()
     } else {
-        table(t, "keys", &[t.name, t.scopes, t.terms], rows.into_any())
+        table(t, "keys", &[t.name, t.scopes, t.terms, t.last_used], rows.into_any())
     };
     view! {
         <h2 id="keys">{t.keys}</h2>
@@ -208,6 +236,10 @@ fn key_row(t: &'static AccessTexts, key: &KeyView) -> AnyView {
         view! { <div><span class="quiet">{label}</span>" "<code>{value}</code></div> }
     });
     let created = format!("{} {} {}", t.created, time(&key.created), (t.created_by)(&key.created_by));
+    let used = key.last_used.as_deref().map_or(t.never.to_owned(), time);
+    let from = key.last_address.as_deref().map(|address| {
+        view! { <br /><span class="quiet">{(t.used_from)(address)}</span> }
+    });
     view! {
         <tr data-testid="key">
             <td class="long">
@@ -215,8 +247,32 @@ fn key_row(t: &'static AccessTexts, key: &KeyView) -> AnyView {
             </td>
             <td data-label=t.scopes>{scopes.join(", ")}</td>
             <td class="long">{lines.collect_view()}</td>
+            <td data-label=t.last_used data-testid="key-used">{used}{from}</td>
             <td class="acts">{confirmed(t, "/system/access/keys", ("id", &key.id), ("revoke", t.revoke))}</td>
         </tr>
+    }
+    .into_any()
+}
+
+/// Who may write without a key.
+fn networks(t: &'static AccessTexts, networks: &AnonymousView) -> AnyView {
+    let options = (!networks.options.is_empty()).then(|| {
+        view! { <p class="quiet">{t.networks_options}" "<code>{networks.options.join(", ")}</code></p> }
+    });
+    let write = networks.write.join(", ");
+    view! {
+        <h2 id="networks">{t.networks}</h2>
+        <p class="quiet">{t.networks_text}</p>
+        {options}
+        <form class="key-form" method="post" action="/system/access/networks" data-testid="networks">
+            <div class="acts">
+                {field(t.networks_label, view! {
+                    <input name="write" value=write placeholder="10.0.0.0/8" autocomplete="off" spellcheck="false" />
+                })}
+                <button class="button" name="action" value="set">{t.save}</button>
+                <span class="quiet">{t.networks_hint}</span>
+            </div>
+        </form>
     }
     .into_any()
 }

@@ -6,6 +6,7 @@ use crate::{
     components::{Icon, IconName},
     state::{
         explorer::Explorer,
+        shown::shown,
         view::{Show, View},
     },
     texts::texts,
@@ -69,11 +70,12 @@ fn Columns() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let column = move |field: String| {
-        let remove = (t.column_remove)(&field);
+        let label = shown(&field);
+        let remove = (t.column_remove)(&label);
         let url = explorer.view.with_untracked(|view| view.toggle_column(&field).url());
         view! {
             <a class="column" href=url title=remove.clone() aria-label=remove data-testid="column">
-                {field}
+                {label}
                 <Icon name=IconName::Close />
             </a>
         }

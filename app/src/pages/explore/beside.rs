@@ -5,12 +5,13 @@ use model::api::{ContextView, LogsPage, RecordView};
 
 use crate::{
     backend::{BackendError, ContextRequest, LogsRequest},
-    components::{Icon, IconName, awaited, loading},
+    components::{Icon, IconName, awaited, loading, notice},
     server_functions::{self, RequestState},
     state::{
         clock::{self, clock, epoch_millis},
         explorer::Explorer,
         filter,
+        shown::shown,
         view::{BEGINNING, Beside},
     },
     texts::texts,
@@ -57,9 +58,9 @@ fn Panel(beside: Beside) -> impl IntoView {
                 .into_any()
             }
             Err(error) if error.class == crate::backend::BackendErrorClass::NotFound => {
-                view! { <p class="loading">{t.beside_missing}</p> }.into_any()
+                notice("loading", "beside-missing", t.beside_missing.to_owned())
             }
-            Err(error) => view! { <p class="loading" role="alert">{error.message}</p> }.into_any(),
+            Err(error) => notice("loading", "beside-error", error.message),
         })
     };
     view! {
@@ -109,7 +110,7 @@ fn to_timeline((records, about): Found) -> Timeline {
     let t = texts();
     match about {
         Some(record) => Timeline {
-            title: (t.context_title)(&record.service, &record.node),
+            title: (t.context_title)(&shown(&record.service), &shown(&record.node)),
             records,
             about: Some(record.id),
             query: None,
@@ -152,9 +153,9 @@ fn list(explorer: Explorer, timeline: Timeline) -> AnyView {
             <li class=format!("level-{}", record.class()) class:about=is_about style=share data-testid="beside-row">
                 <a href=url title=move || full() data-fraction=short>
                     <span class="offset">{offset(millis - begin)}</span>
-                    <span class="shape" role="img" aria-label=record.level.clone()></span>
-                    <span class="service">{record.service.clone()}</span>
-                    <span class="message">{record.message.clone()}</span>
+                    <span class="shape" role="img" aria-label=shown(&record.level)></span>
+                    <span class="service">{shown(&record.service)}</span>
+                    <span class="message">{shown(&record.message)}</span>
                 </a>
             </li>
         }

@@ -10,7 +10,7 @@ use model::{
 
 use crate::{
     components::{Icon, IconName, copy_text},
-    state::{clock, explorer::Explorer, filter, view::Beside},
+    state::{clock, explorer::Explorer, filter, shown::shown, view::Beside},
     texts::texts,
 };
 
@@ -55,7 +55,7 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
     // The row already shows a short message.
     let is_long = record.message.len() > SHORT_MESSAGE || record.message.contains('\n');
     let message = is_long.then(|| {
-        view! { <p class="message-full" data-testid="row-message">{record.message.clone()}</p> }
+        view! { <p class="message-full" data-testid="row-message">{shown(&record.message)}</p> }
     });
     view! {
         <div class="detail" data-testid="row-detail">
@@ -74,10 +74,10 @@ pub(super) fn Detail(record: Arc<RecordView>) -> impl IntoView {
 fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
     let t = texts();
     let Entry { name, value, part } = entry;
-    let copied = value.clone();
+    let (label, text, copied) = (shown(&name), shown(&value), value);
     let can_be_column = !matches!(name.as_str(), "level" | "service" | "id") && part.is_some();
     let column = can_be_column.then(|| {
-        let text = (t.column_add)(&name);
+        let text = (t.column_add)(&label);
         let field = name.clone();
         let url = move || explorer.view.with(|view| view.toggle_column(&field).url());
         view! {
@@ -92,7 +92,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
         let url = |out| {
             explorer.view.with_untracked(|view| view.with_query(filter::with(&view.search.query, &part, out)).url())
         };
-        let (only, without) = ((t.filter_in)(&name), (t.filter_out)(&name));
+        let (only, without) = ((t.filter_in)(&label), (t.filter_out)(&label));
         view! {
             <a class="act" href=url(false) title=only.clone() aria-label=only data-testid="filter-in" data-field=name.clone()>
                 <Icon name=IconName::Plus />
@@ -106,10 +106,10 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
         Some(actions) => actions.into_any(),
         None => view! { <span class="act-space"></span> }.into_any(),
     };
-    let copy = (t.copy)(&name);
+    let copy = (t.copy)(&label);
     view! {
-        <div class="field" data-field=name.clone() data-part=part_text>
-            <dt>{name.clone()}</dt>
+        <div class="field" data-field=name data-part=part_text>
+            <dt>{label}</dt>
             <dd>
                 <span class="acts">
                     {actions}
@@ -118,7 +118,7 @@ fn line(entry: Entry, explorer: Explorer) -> impl IntoView {
                     </button>
                     {column.unwrap_or_else(|| view! { <span class="act"></span> }.into_any())}
                 </span>
-                <span class="value">{value}</span>
+                <span class="value">{text}</span>
             </dd>
         </div>
     }

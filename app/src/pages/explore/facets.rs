@@ -11,13 +11,14 @@ use model::{
 
 use crate::{
     backend::FacetsRequest,
-    components::{Icon, IconName},
+    components::{Icon, IconName, loading, notice},
     effect::{effect, every, until_cleanup},
     server_functions,
     state::{
         explorer::Explorer,
         filter,
         histogram::{grouped, short},
+        shown::shown,
         view::{Search, View},
     },
     texts::texts,
@@ -52,8 +53,8 @@ pub(super) fn Facets() -> impl IntoView {
     persist_visibility(explorer);
     load(explorer, panels);
     let content = move || match panels.get() {
-        None => view! { <p class="loading">{t.loading}</p> }.into_any(),
-        Some(panels) if panels.is_empty() => view! { <p class="loading">{t.facets_none}</p> }.into_any(),
+        None => loading(),
+        Some(panels) if panels.is_empty() => notice("loading", "no-facets", t.facets_none.to_owned()),
         Some(panels) => {
             // Subscribes once here. Panels are recreated every few seconds, and signals remember all their
             // subscribers.
@@ -81,11 +82,11 @@ fn section(explorer: Explorer, view: &View, panel: Panel) -> AnyView {
     let t = texts();
     let Panel { name, field, values } = panel;
     let highest = values.iter().map(|value| value.count).max().unwrap_or(1).max(1);
-    let column = (t.column_add)(&name);
+    let title = shown(&name);
+    let column = (t.column_add)(&title);
     let as_column = view.toggle_column(&name).url();
     let can_be_column = !matches!(field, Field::Service | Field::Level);
     let lines = values.into_iter().map(|value| line(explorer, view, &field, value, highest)).collect_view();
-    let title = name.clone();
     view! {
         <section data-testid="facet" data-field=name>
             <h2>
@@ -118,9 +119,9 @@ fn line(explorer: Explorer, view: &View, field: &Field, value: FacetValue, highe
             explorer.go(&without);
         }
     };
-    let refuse = (t.facet_without)(&value.value);
-    let title = format!("{}: {}", value.value, grouped(value.count));
-    let (text, name) = (value.value.clone(), value.value);
+    let (text, name) = (shown(&value.value), value.value);
+    let refuse = (t.facet_without)(&text);
+    let title = format!("{text}: {}", grouped(value.count));
     let state = match stance {
         Some(true) => "in",
         Some(false) => "out",

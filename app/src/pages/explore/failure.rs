@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     backend::{BackendError, BackendErrorClass},
-    state::explorer::Explorer,
+    state::{explorer::Explorer, shown::shown},
     texts::texts,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn Failure(error: BackendError) -> impl IntoView {
     view! {
         <section class="nothing" role="alert" data-testid="error-state">
             <h1>{title}</h1>
-            <p>{error.message}</p>
+            <p>{shown(&error.message)}</p>
             <p>
                 <a
                     class="button"

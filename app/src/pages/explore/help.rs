@@ -1,11 +1,8 @@
-//! Help dialog: keys and query language.
+//! Help dialog: keys and query language. The server renders the content, which the dialog asks for when it is opened.
 
-use leptos::{html::Dialog, prelude::*};
+use leptos::{html::Dialog, prelude::*, task::spawn_local};
 
-use crate::{
-    effect::effect,
-    {state::explorer::Explorer, texts::texts},
-};
+use crate::{effect::effect, server_functions, state::explorer::Explorer, texts::texts};
 
 /// A native dialog: it traps the focus and closes on Escape.
 #[component]
@@ -13,21 +10,17 @@ pub(super) fn Help() -> impl IntoView {
     let t = texts();
     let explorer = Explorer::expect();
     let dialog = NodeRef::<Dialog>::new();
+    let content = RwSignal::new(String::new());
     effect(move |_| {
         let Some(dialog) = dialog.get() else { return };
         if explorer.help.get() {
             // Fails only if it is already open.
             let _ = dialog.show_modal();
+            load(content);
         } else {
             dialog.close();
         }
     });
-    let list = |entries: &'static [(&'static str, &'static str)]| {
-        entries
-            .iter()
-            .map(|(name, text)| view! { <div><dt><kbd>{*name}</kbd></dt><dd>{*text}</dd></div> })
-            .collect_view()
-    };
     view! {
         <dialog
             class="help"
@@ -43,17 +36,23 @@ pub(super) fn Help() -> impl IntoView {
             }
         >
             <div class="help-content">
-                <section>
-                    <h2>{t.help_language}</h2>
-                    <dl>{list(t.language)}</dl>
-                </section>
-                <section>
-                    <h2>{t.help_keys}</h2>
-                    <dl>{list(t.keys)}</dl>
-                </section>
+                <div class="help-lists" inner_html=move || content.get()></div>
                 <button type="button" class="button" on:click=move |_| explorer.help.set(false)>{t.close}</button>
             </div>
         </dialog>
     }
     .into_any()
+}
+
+/// Asks for the content, unless it is there.
+fn load(content: RwSignal<String>) {
+    if content.with_untracked(String::is_empty) {
+        spawn_local(async move {
+            let html = match server_functions::help(()).await {
+                Ok(html) => html,
+                Err(error) => error.message.replace('<', "&lt;"),
+            };
+            let _ = content.try_set(html);
+        });
+    }
 }

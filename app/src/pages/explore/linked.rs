@@ -6,7 +6,7 @@ use model::api::LogsPage;
 use super::row::item;
 use crate::{
     backend::ContextRequest,
-    components::awaited,
+    components::{awaited, notice},
     server_functions::{self, RequestState},
     state::{explorer::Explorer, feed::Item},
     texts::texts,
@@ -37,9 +37,9 @@ fn Missing(id: String) -> impl IntoView {
         record.get().map(|answer| match answer {
             Ok(context) => item(&Item::Record(context.record.into()), &[], explorer, signals).into_any(),
             Err(error) if error.class == crate::backend::BackendErrorClass::NotFound => {
-                view! { <p class="linked-missing">{t.linked_missing}</p> }.into_any()
+                notice("linked-missing", "linked-missing", t.linked_missing.to_owned())
             }
-            Err(error) => view! { <p class="linked-missing">{error.message}</p> }.into_any(),
+            Err(error) => notice("linked-missing", "linked-error", error.message),
         })
     };
     let close = move || explorer.view.with(|view| view.with_at(None).url());

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     backend::{BackendError, LogsRequest},
+    components::notice,
     effect::effect,
     server_functions,
     state::{
@@ -138,10 +139,10 @@ pub(super) fn Older(
     let line = move || {
         let place = place.get();
         if is_full.get() {
-            return view! { <p class="older">{t.too_many}</p> }.into_any();
+            return notice("older", "too-many", t.too_many.to_owned());
         }
         if place.complete && !is_cut.get() {
-            return view! { <p class="older" data-testid="beginning">{t.beginning}</p> }.into_any();
+            return notice("older", "beginning", t.beginning.to_owned());
         }
         let back_to = || clock::full(&place.searched_back_to, explorer.local_time.get());
         let text = match &place.error {

@@ -9,13 +9,14 @@ use model::{
 
 use super::failure::Failure;
 use crate::{
-    components::{awaited, loading, spark},
+    components::{awaited, loading, notice, spark},
     server_functions::{self, RequestState},
     state::{
         clock,
         explorer::Explorer,
         filter,
         histogram::{grouped, short},
+        shown::shown,
         view::Search,
     },
     texts::texts,
@@ -44,7 +45,7 @@ pub(super) fn Patterns() -> impl IntoView {
 fn table(explorer: Explorer, patterns: PatternsView) -> AnyView {
     let t = texts();
     if patterns.patterns.is_empty() {
-        return view! { <p class="loading" data-testid="no-patterns">{t.no_match_text}</p> }.into_any();
+        return notice("loading", "no-patterns", t.no_match_text.to_owned());
     }
     let (records, back_to, complete) = (patterns.records, patterns.searched_back_to, patterns.complete);
     let caption = move || {
@@ -83,7 +84,7 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
     });
     let is_new = (pattern.is_new == Some(true))
         .then(|| view! { <b class="badge" title=t.pattern_new_hint data-testid="pattern-new">{t.pattern_new}</b> });
-    let example = pattern.example.message.clone();
+    let example = shown(&pattern.example.message);
     let example_url = explorer.view.with_untracked(|view| {
         view.with_show(crate::state::view::Show::Records).with_at(Some(pattern.example.id.clone())).url()
     });
@@ -96,7 +97,7 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
                 <summary title=t.pattern_more>{is_new} {template(&pattern.template)}</summary>
                 <dl>
                     <div><dt>{t.pattern_example}</dt><dd><a class="link-plain" href=example_url>{example}</a></dd></div>
-                    <div><dt>{t.service}</dt><dd>{pattern.services.join(", ")}</dd></div>
+                    <div><dt>{t.service}</dt><dd>{shown(&pattern.services.join(", "))}</dd></div>
                     <FirstSeen query=pattern.query.clone() />
                 </dl>
             </details>
@@ -109,9 +110,11 @@ fn line(explorer: Explorer, pattern: PatternView) -> AnyView {
 /// The template with its varying parts highlighted.
 fn template(template: &str) -> AnyView {
     let piece = |piece| match piece {
-        Piece::Text(text) => view! { <span>{text.to_owned()}</span> }.into_any(),
-        Piece::Mark("*") => view! { <i>"…"</i> }.into_any(),
-        Piece::Mark(name) => view! { <i>{name.to_owned()}</i> }.into_any(),
+        Piece::Text(text) => view! { <span>{shown(text)}</span> }.into_any(),
+        Piece::Mark(name) => {
+            let name = if name == "*" { "…" } else { name };
+            view! { <i>{name.to_owned()}</i> }.into_any()
+        }
     };
     view! { <code>{pieces(template).into_iter().map(piece).collect_view()}</code> }.into_any()
 }

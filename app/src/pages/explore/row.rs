@@ -12,6 +12,7 @@ use crate::{
         explorer::{Explorer, RowSignals},
         feed::Item,
         highlight,
+        shown::shown,
     },
     texts::texts,
 };
@@ -51,8 +52,8 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: 
         let record = record.clone();
         move || {
             let cell = |column: String| {
-                let value = cell(&record, &column);
-                let title = format!("{column}: {value}");
+                let value = shown(&cell(&record, &column));
+                let title = format!("{}: {value}", shown(&column));
                 view! { <span class="cell" title=title>{value}</span> }
             };
             signals.columns.get().into_iter().map(cell).collect_view()
@@ -62,7 +63,7 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: 
     let pieces = highlight::pieces(shortened, terms)
         .into_iter()
         .map(|(is_term, piece)| {
-            let piece = piece.to_owned();
+            let piece = shown(piece);
             if is_term { Either::Left(view! { <mark>{piece}</mark> }) } else { Either::Right(piece) }
         })
         .collect_view();
@@ -83,8 +84,8 @@ fn row(record: &Arc<RecordView>, terms: &[String], explorer: Explorer, signals: 
                 <a class="time" href=url aria-expanded=move || is_expanded().to_string() title=t.open_record>
                     <time datetime=record.time.clone()>{move || clock()}</time>
                 </a>
-                <span class="level"><span class="shape" aria-hidden="true"></span>{record.level.clone()}</span>
-                <span class="service" title=record.node.clone()>{record.service.clone()}</span>
+                <span class="level"><span class="shape" aria-hidden="true"></span>{shown(&record.level)}</span>
+                <span class="service" title=shown(&record.node)>{shown(&record.service)}</span>
                 {move || columns()}
                 <span class="message" data-testid="log-message">
                     {pieces}

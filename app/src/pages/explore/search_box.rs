@@ -19,6 +19,7 @@ use crate::{
         complete::{self, Suggestion, Word, WordKind},
         explorer::Explorer,
         histogram::short,
+        shown::shown,
     },
     texts::texts,
 };
@@ -174,7 +175,7 @@ pub(super) fn SearchBox(input: NodeRef<Input>) -> impl IntoView {
 fn Suggestions(typing: Typing, suggestions: Memo<Vec<Suggestion>>, is_open: Memo<bool>) -> impl IntoView {
     let t = texts();
     let entry = move |(place, suggestion): (usize, Suggestion)| {
-        let text = suggestion.text.clone();
+        let text = shown(&suggestion.text);
         view! {
             <li
                 id=format!("suggestion-{place}")

@@ -10,9 +10,9 @@ use model::api::SavedView;
 
 use crate::{
     access_note::access_note,
-    components::{Icon, IconName, copy_text},
+    components::{Icon, IconName, copy_text, notice},
     server_functions,
-    state::{explorer::Explorer, view::encode},
+    state::{explorer::Explorer, shown::shown, view::encode},
     texts::texts,
 };
 
@@ -48,8 +48,9 @@ pub(super) fn Views() -> impl IntoView {
     };
     let entry = move |view: SavedView| {
         let SavedView { name, address, read_only } = view;
-        let (removed, shared) = (name.clone(), name.clone());
-        let (remove, copy) = ((t.view_remove)(&name), (t.view_copy)(&name));
+        let text = shown(&name);
+        let (remove, copy) = ((t.view_remove)(&text), (t.view_copy)(&text));
+        let (removed, shared) = (name.clone(), name);
         let last = if read_only {
             view! { <span class="read-only" title=t.view_from_file data-testid="read-only-view">{t.view_read_only}</span> }
                 .into_any()
@@ -72,7 +73,7 @@ pub(super) fn Views() -> impl IntoView {
         };
         view! {
             <li>
-                <a href=address data-testid="saved-view" on:click=move |_| close(menu)>{name}</a>
+                <a href=address data-testid="saved-view" on:click=move |_| close(menu)>{text}</a>
                 <button
                     type="button"
                     class="act"
@@ -87,9 +88,9 @@ pub(super) fn Views() -> impl IntoView {
         }
     };
     let list = move || match views.get() {
-        Ok(views) if views.is_empty() => view! { <p>{t.views_none}</p> }.into_any(),
+        Ok(views) if views.is_empty() => notice("", "no-views", t.views_none.to_owned()),
         Ok(views) => view! { <ul>{views.into_iter().map(entry).collect_view()}</ul> }.into_any(),
-        Err(error) => view! { <p role="alert">{error.message}</p> }.into_any(),
+        Err(error) => notice("", "views-error", error.message),
     };
     view! {
         <details class="menu" node_ref=menu data-testid="views" on:toggle=move |_| load()>

@@ -75,7 +75,7 @@ async fn the_first_user_is_an_admin_unless_a_key_is_one() {
     let open = access.decide(&caller()).unwrap();
     let created = key(&access, &[Scope::Admin]).await;
     assert_eq!(access.state(), State::Guarded);
-    // Who came in while it was open does not stay.
+    // Callers from the time when it was open lose their access.
     assert!(open.revoked().is_cancelled());
     let principal = with_key(&access, &created.secret).unwrap();
     assert!(principal.may(Need::Admin).is_ok() && !principal.revoked().is_cancelled());

@@ -1,11 +1,14 @@
 //! The behaviour of the whole package, on documents in memory.
 
 mod deciding;
+mod external;
 mod keys;
+mod networks;
 mod nodes;
 mod people;
 mod sending;
 mod setup;
+mod uses;
 
 use std::{
     net::IpAddr,
@@ -29,6 +32,8 @@ use crate::{
 const SECOND: Nanos = 1_000_000_000;
 const HOUR: Nanos = 3600 * SECOND;
 const DAY: Nanos = 24 * HOUR;
+/// Of the identity provider.
+const ISSUER: &str = "https://id.example";
 const PASSWORD: &str = "correct horse";
 
 /// Nodes on one store, with a clock that is set by hand.
@@ -53,7 +58,8 @@ impl World {
     fn options(&self, posture: Posture, anonymous: &[&str]) -> Options {
         let time = Arc::clone(&self.time);
         let anonymous = anonymous.iter().map(|text| text.parse::<AnonymousRule>().unwrap()).collect();
-        Options { posture, anonymous, clock: Clock::from_fn(move || time.load(Ordering::SeqCst)) }
+        let issuer = Some(ISSUER.to_owned());
+        Options { posture, anonymous, issuer, clock: Clock::from_fn(move || time.load(Ordering::SeqCst)) }
     }
 
     async fn node(&self, posture: Posture) -> Access {

@@ -3,7 +3,7 @@
 use pipeline::ErrorClass;
 
 use super::*;
-use crate::{Need, RefusalClass, State};
+use crate::{Need, RefusalClass, State, passwords::Turn};
 
 #[tokio::test]
 async fn a_user_logs_in_and_the_session_has_the_role_and_terms() {
@@ -51,11 +51,38 @@ async fn after_five_failures_the_right_password_is_refused_until_the_wait_is_ove
     let refusal = access.users().log_in("root", PASSWORD, address()).await.unwrap_err();
     assert_eq!((refusal.class, refusal.retry_after), (RefusalClass::TooMany, Some(Duration::from_secs(1))));
     // Failures of others do not lock a user out.
-    access.users().log_in("root", PASSWORD, [10, 9, 9, 9].into()).await.unwrap();
+    access.users().log_in("root", PASSWORD, IpAddr::from([10, 9, 9, 9])).await.unwrap();
     world.pass(SECOND);
     log_in(&access, "root").await;
     access.users().log_in("root", "wrong password", address()).await.unwrap_err();
     log_in(&access, "root").await;
+}
+
+#[tokio::test]
+async fn log_ins_that_get_no_turn_push_no_failures_out() {
+    let world = World::new();
+    let access = world.guarded().await;
+    let slow = &access.parts.shared.slow;
+    for _ in 0..5 {
+        access.users().log_in("root", "wrong password", address()).await.unwrap_err();
+    }
+    let passwords = &access.parts.shared.passwords;
+    let turns = [passwords.turn(Turn::Other).await.unwrap(), passwords.turn(Turn::Other).await.unwrap()];
+    let mut waiting: Vec<_> = (0..16).map(|_| Box::pin(passwords.turn(Turn::Other))).collect();
+    for turn in &mut waiting {
+        assert!(tokio::time::timeout(Duration::ZERO, turn).await.is_err(), "it waits");
+    }
+    for _ in 0..20 {
+        let refusal = access.users().log_in("nobody", PASSWORD, IpAddr::from([10, 9, 9, 9])).await.unwrap_err();
+        assert_eq!(refusal.class, RefusalClass::TooMany);
+    }
+    drop((turns, waiting));
+    // Neither the name nor the address has failed: none of the attempts was counted.
+    for _ in 0..5 {
+        slow.attempt("nobody", IpAddr::from([10, 9, 9, 9]), world.now()).unwrap();
+    }
+    let refusal = access.users().log_in("root", PASSWORD, address()).await.unwrap_err();
+    assert_eq!(refusal.class, RefusalClass::TooMany);
 }
 
 #[tokio::test]

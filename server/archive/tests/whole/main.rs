@@ -4,6 +4,7 @@
 
 mod days;
 mod failing;
+mod removal;
 mod s3;
 
 use std::{

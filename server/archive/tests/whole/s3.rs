@@ -10,7 +10,10 @@ use std::{
 
 use archive::{Archive, Location};
 
-use super::days::{day, oldest_first, read, some_records, write};
+use super::{
+    days::{day, oldest_first, read, write},
+    removal::{remove, with_secrets, without_secrets},
+};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -95,8 +98,8 @@ async fn a_bucket_takes_and_gives_days() {
         return;
     }
     assert_eq!(archive.days().await.unwrap(), []);
-    let early = some_records(1, 3000);
-    let late = some_records(5001, 500);
+    let early = with_secrets(1, 3000);
+    let late = with_secrets(5001, 500);
     let both = oldest_first([early.clone(), late].concat());
     write(&archive, &early, 3000).await.unwrap();
     let newest_first: Vec<_> = both.iter().rev().cloned().collect();
@@ -105,6 +108,10 @@ async fn a_bucket_takes_and_gives_days() {
     let report = archive.check(day()).await.unwrap();
     assert_eq!((report.problems, report.unlisted), (Vec::new(), 0));
     assert_eq!(read(&archive).await.unwrap(), both);
+    assert_eq!(remove(&archive, "service:secret").await.unwrap(), 1000 + 167);
+    assert_eq!(read(&archive).await.unwrap(), without_secrets(&both));
+    let report = archive.check(day()).await.unwrap();
+    assert_eq!((report.problems, report.unlisted), (Vec::new(), 0));
     assert_eq!(archive.expire(day().earlier(-1)).await.unwrap(), [day()]);
     assert_eq!(archive.folders().await.unwrap(), []);
 }

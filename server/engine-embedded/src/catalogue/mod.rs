@@ -136,13 +136,22 @@ impl Catalogue {
 
     /// Replaces some parts by others in the list.
     pub(crate) async fn replace(&self, removed: &[String], added: &[PartInfo]) -> Result<()> {
-        let removed = serde_json::to_string(removed).map_err(|error| Error::internal(error.to_string()))?;
+        let paths = serde_json::to_string(removed).map_err(|error| Error::internal(error.to_string()))?;
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed)?;
-        sqlx::query(include_str!("sql/parts_remove.sql"))
-            .bind(removed)
+        let gone = sqlx::query(include_str!("sql/parts_remove.sql"))
+            .bind(paths)
             .execute(&mut *transaction)
             .await
-            .map_err(failed)?;
+            .map_err(failed)?
+            .rows_affected();
+        if gone != removed.len() as u64 {
+            // After a panic between a transaction and its snapshot, the caller works with a part that was replaced
+            // already. To add another one for it would double its records.
+            return Err(Error::internal(format!(
+                "of {} parts to replace, the catalogue lists {gone}; nothing was changed, restart the program",
+                removed.len()
+            )));
+        }
         add_parts(&mut transaction, added).await?;
         crash_point!("catalogue::parts-replaced");
         full_disk_point!("catalogue::replace", |error| failed(sqlx::Error::Io(error)));

@@ -11,13 +11,15 @@
 use std::{
     collections::HashSet,
     fs, io,
+    ops::RangeInclusive,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use chrono::DateTime;
 use parts::{Damage, PartInfo, file, reader::Part};
-use pipeline::{Error, ErrorClass, PartAside, Result};
+use pipeline::{Error, ErrorClass, PartAside, Result, TimeRange};
 use tokio::task::spawn_blocking;
 
 use super::{Inner, scans::Cancel, scans::Scans, snapshot::Snapshot};
@@ -185,6 +187,34 @@ fn move_aside(parts: &Path, aside: &Aside) {
     }
 }
 
+/// Removes files of these days that are not of a part in `kept`. Returns their number.
+fn remove_remains(folder: &Path, days: &RangeInclusive<String>, kept: &[String]) -> io::Result<usize> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut removed = 0;
+    for day in entries {
+        let day = day?;
+        let name = day.file_name().to_string_lossy().into_owned();
+        if !days.contains(&name) || !day.path().is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(day.path())? {
+            let file = file?;
+            let path = format!("{name}/{}", file.file_name().to_string_lossy());
+            // The files of one part are numbered.
+            if !kept.iter().any(|kept| path.starts_with(kept.as_str())) {
+                fs::remove_file(file.path())?;
+                removed += 1;
+            }
+        }
+        // Fails if the folder is not empty, as intended.
+        let _ = fs::remove_dir(day.path());
+    }
+    Ok(removed)
+}
+
 fn move_file(from: &Path, to: &Path) -> Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder).map_err(|error| file::failed("create", folder, &error))?;
@@ -263,6 +293,26 @@ impl Inner {
         })
         .await?;
         Ok(count)
+    }
+
+    /// Removes what is left of damaged parts that were restored or given up since, of the UTC days of `range`: a copy of
+    /// what a deletion has just removed may be in it.
+    pub(super) async fn remove_remains(&self, range: TimeRange) -> Result<()> {
+        // Held while files are moved aside.
+        let _one = self.listing.lock().await;
+        let day = |time| DateTime::from_timestamp_nanos(time).format("%Y-%m-%d").to_string();
+        let days = day(range.from)..=day(range.to.saturating_sub(1));
+        let kept: Vec<String> = self.aside.lock().iter().map(|aside| aside.info.path.clone()).collect();
+        let folder = aside_folder(&self.folder);
+        blocking(move || {
+            let removed =
+                remove_remains(&folder, &days, &kept).map_err(|error| file::failed("clear", &folder, &error))?;
+            if removed > 0 {
+                tracing::info!(removed, "removed what was left of damaged parts that were restored or given up");
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The parts that are set aside, newest first.

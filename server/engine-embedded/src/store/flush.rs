@@ -29,6 +29,8 @@ use crate::catalogue::{Commit, ledger};
 const TICK: Duration = Duration::from_millis(500);
 /// The wait after a failed flush.
 const RETRY: Duration = Duration::from_secs(1);
+/// The limit of [`Inner::flush_upto`].
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs until `stop` is cancelled; a flush in progress is finished.
 pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
@@ -63,6 +65,35 @@ impl Inner {
         }
     }
 
+    /// Waits until the frames up to `frame` are in parts, as far as the store has taken them in. The flusher writes
+    /// them; dropping the call only ends the wait.
+    ///
+    /// # Errors
+    /// `Unavailable` if parts cannot be written, and once the store is closed; `Overloaded` after [`PATIENCE`].
+    pub(super) async fn flush_upto(&self, frame: u64) -> Result<()> {
+        let last = {
+            let mut appender = self.appender.lock().await;
+            if appender.frozen < frame && frame <= appender.frame {
+                self.freeze(&mut appender, false);
+            }
+            appender.frozen
+        };
+        let (mut frozen, mut closed) = (self.frozen.subscribe(), self.closed.subscribe());
+        let flushed =
+            async { frozen.wait_for(|frozen| frozen.front().is_none_or(|next| next.frame > last)).await.is_ok() };
+        let is_flushed = tokio::select! {
+            biased;
+            is_flushed = flushed => is_flushed,
+            // Flushing has stopped.
+            _ = closed.wait_for(|closed| *closed) => false,
+            () = tokio::time::sleep(PATIENCE) => return Err(match self.trouble.lock().clone() {
+                Some(trouble) => Error::unavailable(trouble),
+                None => Error::overloaded("memory is not written to parts yet", RETRY),
+            }),
+        };
+        if is_flushed { Ok(()) } else { Err(Error::unavailable("the store is closed")) }
+    }
+
     /// Flushes all frozen memtables, oldest first.
     ///
     /// # Errors
@@ -89,9 +120,10 @@ impl Inner {
         crash_point!("flush::parts-written");
         let commit = Commit { parts, ids: frozen.ids.to_vec(), frame: frozen.frame };
         if let Err(error) = self.catalogue.commit(&commit).await {
-            // The commit may have succeeded despite the error; only the catalogue shows it. If not, the files are left
-            // to the next open, because removing them would be wrong if the commit did succeed.
+            // The commit may have succeeded despite the error; only the catalogue shows it. While it cannot be read, the
+            // files are left to the next open, because removing them would be wrong if the commit did succeed.
             if self.catalogue.progress().await?.frame < frozen.frame {
+                self.discard(commit.parts);
                 return Err(error);
             }
         }
@@ -154,7 +186,20 @@ async fn write(folder: PathBuf, view: View, effort: Effort) -> Result<Vec<PartIn
             .collect();
         rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
         let days = rows.chunk_by(|a, b| day_of(a) == day_of(b));
-        days.map(|rows| writer::write(&folder, &day_name(rows), rows, effort)).collect()
+        let mut parts: Vec<PartInfo> = Vec::new();
+        for rows in days {
+            match writer::write(&folder, &day_name(rows), rows, effort) {
+                Ok(part) => parts.push(part),
+                Err(error) => {
+                    // The next try writes all days again, and the disk may be full.
+                    for part in &parts {
+                        let _ = std::fs::remove_file(part.file(&folder));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(parts)
     };
     tokio::task::spawn_blocking(write)
         .await

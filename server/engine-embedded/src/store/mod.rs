@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! delivery → ledger → journal → memtable ── flush ──→ parts, ledger ids, cursor
-//!                                   └───── snapshot ──────┘  ↺ upkeep: merge, delete
+//!                                   └───── snapshot ──────┘  ↺ upkeep: merge, retain, delete by query
 //!                                             ↑ queries
 //! ```
 //!
@@ -111,8 +111,13 @@ struct Inner {
     flushing: tokio::sync::Mutex<()>,
     /// The day of the last pruning of the ledger.
     pruned: AtomicI64,
+    /// Held from the choice of parts until they are replaced, by each merge, each retention and each step of a deletion:
+    /// two of them on one part would bring back what one has left out.
+    rewriting: tokio::sync::Mutex<()>,
     /// Held while parts are removed from the list or replaced.
     listing: tokio::sync::Mutex<()>,
+    /// The files of replaced parts that may still exist, because a query reads them.
+    leaving: Mutex<Vec<PathBuf>>,
     /// Listed parts that cannot be used.
     aside: Mutex<Vec<Aside>>,
     /// Why writing fails now; `None` if it works.
@@ -181,6 +186,8 @@ impl EmbeddedStore {
         for task in tasks {
             let _ = task.await;
         }
+        // Waits for the end of a deletion's step, which stops as well.
+        drop(self.inner.rewriting.lock().await);
         {
             let mut appender = self.inner.appender.lock().await;
             self.inner.freeze(&mut appender, false);

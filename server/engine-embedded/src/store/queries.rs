@@ -11,8 +11,8 @@ use model::{
 };
 use pipeline::{
     Appended, Ask, Block, Context, Cursor, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters, Delivery,
-    Documents, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest, StoreStatus,
-    TimeRange, ask,
+    Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Removal, RemovalStep, Result, SearchPage,
+    SearchRequest, StoreStatus, Tally, TimeRange, ask,
 };
 
 use super::{
@@ -70,6 +70,22 @@ impl Log for EmbeddedStore {
     async fn give_up_part(&self, name: &str) -> Result<bool> {
         self.inner.check_open()?;
         self.inner.give_up(name).await
+    }
+
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
+        self.inner.check_open()?;
+        self.inner.count_removal(removal).await
+    }
+
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep> {
+        self.inner.check_open()?;
+        let (inner, removal, from) = (Arc::clone(&self.inner), removal.clone(), from.map(str::to_owned));
+        // Dropping this call stops the step. It ends in a task of its own, because a step that is dropped between the
+        // catalogue's transaction and the new snapshot would leave them apart.
+        let stop = self.stop.child_token();
+        let _stop_when_dropped = stop.clone().drop_guard();
+        let step = tokio::spawn(async move { inner.remove(removal, from, &stop).await });
+        step.await.map_err(|error| Error::internal(format!("a step of a deletion failed: {error}")))?
     }
 
     fn status(&self) -> StoreStatus {

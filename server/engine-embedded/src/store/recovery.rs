@@ -11,7 +11,7 @@ use crash_points::crash_point;
 use model::Position;
 use parking_lot::Mutex;
 use parts::{
-    file,
+    file, position_of,
     reader::{Footers, Part},
 };
 use pipeline::{Appended, ErrorClass, Result};
@@ -101,9 +101,11 @@ fn assemble(
     let searches = Scans::new("search", options.concurrent_scans, 5)?;
     let counts = Scans::new("count", options.concurrent_scans, 10)?;
     let footers = Arc::new(Footers::default());
+    // Every position of the frames in parts is final, also where their newest records were deleted since.
+    let flushed = if frame > 0 { position_of(frame + 1, 0) - 1 } else { 0 };
     // Includes parts that are set aside: a position is never reused.
     let all = good.iter().chain(aside.iter().map(|aside| &aside.info));
-    let newest = Position(all.map(|part| part.max_position).max().unwrap_or_default());
+    let newest = Position(all.map(|part| part.max_position).max().unwrap_or_default().max(flushed));
     let parts = good.into_iter().map(|info| Arc::new(Part::new(info, &folder, footers.clone()))).collect();
     let table = Arc::new(Memtable::default());
     let snapshot = Snapshot { tables: vec![View::empty(table.clone())], parts: Arc::new(parts), newest };
@@ -126,7 +128,9 @@ fn assemble(
         flushing: tokio::sync::Mutex::new(()),
         flushed: Mutex::new(Instant::now()),
         pruned: AtomicI64::new(i64::MIN),
+        rewriting: tokio::sync::Mutex::new(()),
         listing: tokio::sync::Mutex::new(()),
+        leaving: Mutex::new(Vec::new()),
         aside: Mutex::new(aside),
         trouble: Mutex::new(None),
         flush_stopped: OnceLock::new(),

@@ -82,8 +82,9 @@ impl Inner {
 mod tests {
     use std::time::Duration;
 
+    use parts::PartInfo;
     use pipeline::{
-        Content, Delivery, Log as _, Receipt, Supervisor,
+        Content, Delivery, ErrorClass, Log as _, Receipt, Supervisor,
         supervisor::{TaskState, TaskStatus},
     };
     use testkit::records;
@@ -168,5 +169,36 @@ mod tests {
         let again = open(folder.path(), &supervisor).await;
         assert_eq!(again.status().records, records + more, "the journal has kept what was not written");
         again.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_part_that_was_replaced_already_is_not_replaced_again() {
+        let (folder, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::default());
+        let store = open(folder.path(), &supervisor).await;
+        append(&store, 1).await;
+        wait_until("a part", || !store.inner.snapshots.load().parts.is_empty()).await;
+        let info = store.inner.snapshots.load().parts[0].info.clone();
+        let (path, catalogue) = (info.path.clone(), &store.inner.catalogue);
+        // The state after a panic in upkeep: the catalogue does not list the part, and the snapshot has it.
+        catalogue.replace(std::slice::from_ref(&path), &[]).await.unwrap();
+        let other = PartInfo { path: "2026-11-21/other.parquet".to_owned(), ..info };
+        let error = catalogue.replace(std::slice::from_ref(&path), &[other]).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Internal, "{error}");
+        let listed = catalogue.parts().await.unwrap();
+        assert!(!listed.iter().any(|part| part.path == path || part.path.ends_with("other.parquet")), "{listed:?}");
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_that_are_not_listed_are_deleted_at_once() {
+        let (folder, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::default());
+        let store = open(folder.path(), &supervisor).await;
+        let info = PartInfo { path: "2026-11-21/other.parquet".to_owned(), ..PartInfo::default() };
+        let file = info.file(&store.inner.folder);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "PAR1").unwrap();
+        store.inner.discard([info]);
+        assert!(!file.exists());
+        store.close().await;
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) tail: Tail,
     /// Frames up to this one are durable elsewhere.
     pub(super) released: u64,
+    /// Files of segments that begin after this frame hold no bytes of frames up to it; 0 until the log is sealed.
+    pub(super) sealed: u64,
     /// The range of unreleased frames that are missing from the folder.
     pub(super) missing: Option<(u64, u64)>,
     /// Why appends are refused; `None` if they are accepted.

@@ -27,6 +27,10 @@
 //! `release` marks frames as durable elsewhere; fully released segments are reused or removed, except the last one,
 //! which keeps the frame number.
 //!
+//! `forget` also removes the bytes of released frames, which stay otherwise: in the last segment, in spare files, and
+//! behind the end of a reused file. It seals the log: it removes the spare files and starts a segment in a new file, and
+//! the older files are never reused. Once all their frames are released, no file holds one of them.
+//!
 //! A segment's file is renamed to its name only when its header is durable. The header contains `follows`: the newest
 //! frame that was durable at that moment.
 //!
@@ -259,6 +263,20 @@ impl Wal {
             // A closed log removes nothing; the next open does.
             let _ = self.handle.commands.send(Command::Release);
         }
+    }
+
+    /// Removes the bytes of the frames up to `upto` from disk, as far as they are released. Returns `None` if none is
+    /// left, and otherwise the frame up to which the log has to be released for that: the newest one at the first call,
+    /// because files are removed as a whole. Idempotent; call it again after that release.
+    ///
+    /// # Errors
+    /// `Overloaded` if the disk is full or the log is at its limit, `Unavailable` if the disk fails, and after
+    /// [`Wal::close`].
+    pub async fn forget(&self, upto: u64) -> Result<Option<u64>> {
+        let (answer, answered) = oneshot::channel();
+        self.handle.commands.send(Command::Forget { upto, answer }).map_err(|_| closed())?;
+        // The writer panicked before it replied.
+        answered.await.map_err(|_| self.status().trouble.map_or_else(closed, Error::unavailable))?
     }
 
     /// The state, for display and health checks; from memory.

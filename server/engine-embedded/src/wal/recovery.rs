@@ -82,6 +82,7 @@ pub(super) fn open(
         spares,
         tail: Tail::new(last, options.memory_bytes),
         released,
+        sealed: 0,
         missing,
         trouble: None,
         full: false,

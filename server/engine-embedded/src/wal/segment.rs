@@ -123,7 +123,7 @@ pub(super) struct Segment {
     pub(super) end: u64,
     /// The size of the file.
     pub(super) bytes: u64,
-    /// False after a failed write or sync: the file is not reused.
+    /// False after a failed write or sync, and once its bytes are to go: the file is not reused.
     pub(super) sound: bool,
     /// A sparse index of frame offsets, so that a reader need not start at the first frame.
     pub(super) marks: Vec<Mark>,

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream};
 use model::Position;
 use pipeline::{LogStore, Queue};
 
-use crate::workload::{Engines, batch, consume};
+use crate::workload::{Engines, batch, consume, delete};
 
 const FOLDER: &str = "CRASH_FOLDER";
 const ENGINES: &str = "CRASH_ENGINES";
@@ -122,6 +122,17 @@ async fn tell_of_trouble(store: Arc<dyn LogStore>) {
     Line::Trouble.print();
 }
 
+/// Deletes records all the time.
+async fn delete_again_and_again(store: Arc<dyn LogStore>) {
+    loop {
+        if let Err(error) = delete(&*store).await {
+            assert!(error.is_retryable(), "{error}");
+            Line::Trouble.print();
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Opens the folder. Retries on a full disk, as an operator would restart the program.
 async fn open(engines: Engines, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
     for _ in 0..TRIES {
@@ -141,10 +152,12 @@ async fn open(engines: Engines, folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogSt
 #[ignore = "the process that the other tests start and kill"]
 async fn works_until_it_is_killed() {
     let variable = |name| std::env::var(name).unwrap();
-    let (queue, store) = open(Engines::named(&variable(ENGINES)), Path::new(&variable(FOLDER))).await;
+    let engines = Engines::named(&variable(ENGINES));
+    let (queue, store) = open(engines, Path::new(&variable(FOLDER))).await;
     let consumer = tokio::spawn(consume(queue.clone(), store.clone()));
     let follower = tokio::spawn(tell_what_is_stored(store.clone()));
     let trouble = tokio::spawn(tell_of_trouble(store.clone()));
+    let deleting = engines.deletes().then(|| tokio::spawn(delete_again_and_again(store.clone())));
 
     let batches = variable(BATCHES);
     let (start, end) = batches.split_once(' ').unwrap();
@@ -173,6 +186,9 @@ async fn works_until_it_is_killed() {
         }
     } else {
         tokio::time::sleep(MOMENT).await;
+    }
+    if let Some(deleting) = deleting {
+        deleting.abort();
     }
     queue.close().await;
     store.close().await;

@@ -14,7 +14,7 @@ use testkit::oracle::Oracle;
 
 use crate::{
     child::{self, Fault, Line, PATIENCE},
-    workload::{Engines, RECORDS, batch, consume, has_expired},
+    workload::{Engines, RECORDS, batch, consume, delete},
 };
 
 /// The batches that one process publishes, if it survives.
@@ -116,11 +116,15 @@ impl Judge {
             for number in &self.sent {
                 ids(*number).for_each(|id| oracle.given(id.to_string()));
             }
-            // Expired batches may be missing, but must not be duplicated.
-            for number in self.kept.iter().filter(|number| self.engines != Engines::Expiring || !has_expired(**number))
-            {
+            // Expired and deleted batches may be missing, but must not be duplicated.
+            for number in self.kept.iter().filter(|number| !self.engines.may_lose(**number)) {
                 ids(*number).for_each(|id| oracle.acknowledged(id.to_string()));
             }
+            // The deletion that was interrupted, once more.
+            let removal = match self.engines.deletes() {
+                true => Some(tokio::time::timeout(PATIENCE, delete(&*store)).await.unwrap().unwrap()),
+                false => None,
+            };
             let newest = store.newest().await.unwrap();
             let limit = ReadLimit::of_records(1_000_000);
             let found = store.read_after(Position(0), newest, TimeRange::ALL, &Query::default(), limit).await.unwrap();
@@ -128,6 +132,8 @@ impl Judge {
                 oracle.found(stored.record.id.0.to_string());
                 self.record_position(stored.position.0, stored.record.id.0);
             }
+            let left = removal.and_then(|removal| found.into_iter().find(|stored| removal.takes(stored)));
+            assert!(left.is_none(), "{self}: it was deleted: {left:?}");
             let verdict = oracle.verdict();
             assert!(verdict.is_clean(), "{self}: {verdict}");
             assert!(round == 0 || newest > Position(highest), "{self}: {newest:?} after {highest}");

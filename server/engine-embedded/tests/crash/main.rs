@@ -11,7 +11,7 @@ mod judge;
 mod workload;
 
 use judge::Judge;
-use workload::Engines::{self, Apart, Expiring, Pair};
+use workload::Engines::{self, Apart, Deleting, DeletingApart, Expiring, Pair};
 
 /// Steps of normal work, with the number of passes before the crash.
 const WORKING: &[(&str, Engines, &[u32])] = &[
@@ -45,6 +45,24 @@ const WORKING: &[(&str, Engines, &[u32])] = &[
     ("upkeep::committed", Expiring, &[0, 1]),
     ("upkeep::swapped", Expiring, &[0, 1]),
     ("part::unlinked", Expiring, &[0, 1]),
+    ("wal::spares-removed", Deleting, &[0, 1]),
+    ("wal::segment-named", Deleting, &[1, 2]),
+    ("wal::sealed", Deleting, &[0, 1]),
+    ("removal::log-sealed", Deleting, &[0, 1]),
+    ("removal::memory-flushed", Deleting, &[0, 1]),
+    ("part::written", Deleting, &[1, 3]),
+    ("upkeep::merged", Deleting, &[0, 1]),
+    ("catalogue::parts-replaced", Deleting, &[0, 1]),
+    ("upkeep::committed", Deleting, &[0, 1]),
+    ("upkeep::swapped", Deleting, &[0, 1]),
+    ("removal::part-replaced", Deleting, &[0, 1]),
+    ("part::unlinked", Deleting, &[0, 1]),
+    ("wal::segment-retired", Deleting, &[0, 1]),
+    ("removal::files-gone", Deleting, &[0, 1]),
+    ("wal::sealed", DeletingApart, &[0]),
+    ("removal::memory-flushed", DeletingApart, &[0]),
+    ("upkeep::committed", DeletingApart, &[0]),
+    ("removal::files-gone", DeletingApart, &[0]),
     ("wal::group-synced", Apart, &[0, 40]),
     ("wal::segment-named", Apart, &[0, 1]),
     ("queue::cursor-written", Apart, &[0]),
@@ -89,6 +107,7 @@ const FULL: &[(&str, Engines, bool)] = &[
     ("catalogue::commit=0", Apart, true),
     ("catalogue::replace=0", Pair, false),
     ("catalogue::replace=0", Expiring, false),
+    ("catalogue::replace=0", Deleting, true),
 ];
 
 /// A crash during work, the start of every case except the first opening.

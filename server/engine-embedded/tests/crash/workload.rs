@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use engine_embedded::Options;
-use pipeline::{Batch, LogStore, Queue};
+use model::{Query, TimeRange};
+use pipeline::{Batch, ErrorClass, LogStore, Queue, Removal};
 use testkit::records;
 
 /// The engines of the folder.
@@ -15,6 +16,10 @@ pub(crate) enum Engines {
     Apart,
     /// As `Pair`, and the records of one service have expired.
     Expiring,
+    /// As `Pair`, and the records of that service are deleted by query, again and again. Nothing else replaces parts.
+    Deleting,
+    /// As `Deleting`, with a log of its own for each.
+    DeletingApart,
 }
 
 impl Engines {
@@ -23,11 +28,24 @@ impl Engines {
             Self::Pair => "pair",
             Self::Apart => "apart",
             Self::Expiring => "expiring",
+            Self::Deleting => "deleting",
+            Self::DeletingApart => "deleting-apart",
         }
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        [Self::Pair, Self::Apart, Self::Expiring].into_iter().find(|engines| engines.name() == name).unwrap()
+        let all = [Self::Pair, Self::Apart, Self::Expiring, Self::Deleting, Self::DeletingApart];
+        all.into_iter().find(|engines| engines.name() == name).unwrap()
+    }
+
+    /// Whether records of [`EXPIRED`] are deleted by query.
+    pub(crate) fn deletes(self) -> bool {
+        matches!(self, Self::Deleting | Self::DeletingApart)
+    }
+
+    /// Whether the records of the batch may go.
+    pub(crate) fn may_lose(self, number: u64) -> bool {
+        (self == Self::Expiring || self.deletes()) && has_expired(number)
     }
 
     pub(crate) async fn open(self, folder: &Path) -> pipeline::Result<(Arc<dyn Queue>, Arc<dyn LogStore>)> {
@@ -37,16 +55,16 @@ impl Engines {
             flush_records: 300,
             append_patience: Duration::from_secs(60),
             compact_parts: 2,
-            upkeep_interval: Duration::from_millis(5),
+            upkeep_interval: if self.deletes() { Duration::from_secs(3600) } else { Duration::from_millis(5) },
             retention_services: match self {
                 Self::Expiring => vec![(EXPIRED.to_owned(), Duration::from_secs(1))],
-                Self::Pair | Self::Apart => Vec::new(),
+                Self::Pair | Self::Apart | Self::Deleting | Self::DeletingApart => Vec::new(),
             },
             ..Options::default()
         };
         match self {
-            Self::Pair | Self::Expiring => engine_embedded::open_pair(folder, options).await,
-            Self::Apart => {
+            Self::Pair | Self::Expiring | Self::Deleting => engine_embedded::open_pair(folder, options).await,
+            Self::Apart | Self::DeletingApart => {
                 let queue = engine_embedded::open_queue(folder, options.clone()).await?;
                 Ok((queue, engine_embedded::open_store(folder, options).await?))
             }
@@ -61,7 +79,7 @@ pub(crate) const RECORDS: usize = 4;
 const EXPIRED: &str = "passing";
 
 /// Whether the batch's records are of that service.
-pub(crate) fn has_expired(number: u64) -> bool {
+fn has_expired(number: u64) -> bool {
     number % 3 == 1
 }
 
@@ -72,6 +90,27 @@ pub(crate) fn batch(number: u64) -> Batch {
         batch.records.iter_mut().for_each(|record| record.service = EXPIRED.into());
     }
     batch
+}
+
+/// Deletes the records of that service up to the newest one. Returns what it took.
+pub(crate) async fn delete(store: &dyn LogStore) -> pipeline::Result<Removal> {
+    let query = Query::parse(&format!("service:{EXPIRED}")).unwrap();
+    let removal = Removal { query, range: TimeRange::ALL, upto: store.newest().await? };
+    let mut from: Option<String> = None;
+    loop {
+        from = match store.remove(&removal, from.as_deref()).await {
+            Ok(step) => step.next,
+            // The log is at its limit until the store has caught up.
+            Err(error) if error.class == ErrorClass::Overloaded => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if from.is_none() {
+            return Ok(removal);
+        }
+    }
 }
 
 /// Stores what the queue delivers, as the consume stage does, until it is closed.

@@ -11,8 +11,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Leases, Log, LogStore, NewDeadLetter, Queue, ReadLimit, Receipt, Result, SearchPage,
-    SearchRequest, StoreStatus,
+    Delivery, Documents, Leases, Log, LogStore, NewDeadLetter, Queue, ReadLimit, Receipt, Removal, RemovalStep, Result,
+    SearchPage, SearchRequest, StoreStatus, Tally,
 };
 use testkit::contract::StoreHarness;
 
@@ -118,6 +118,14 @@ impl Log for Pair {
 
     async fn give_up_part(&self, name: &str) -> Result<bool> {
         self.store.give_up_part(name).await
+    }
+
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
+        self.store.count_removal(removal).await
+    }
+
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep> {
+        self.store.remove(removal, from).await
     }
 
     fn status(&self) -> StoreStatus {

@@ -202,7 +202,7 @@ async fn every_part_may_be_missing_and_positions_go_on_behind_them() {
     assert_eq!(everything(&*store).await, []);
     assert_eq!(store.status().aside.len() as u64, DAYS);
     let newest = all.iter().map(|stored| stored.position).max().unwrap();
-    assert_eq!(store.newest().await.unwrap(), newest);
+    assert!(store.newest().await.unwrap() >= newest);
     store.append(&[delivery(100, records::batch(1_000, 3))]).await.unwrap();
     assert!(everything(&*store).await.iter().all(|stored| stored.position > newest));
     // The ledger still knows the old batches.

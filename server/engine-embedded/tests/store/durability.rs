@@ -25,7 +25,7 @@ async fn a_closed_pair_opens_with_the_same_records_and_goes_on_behind_them() {
 
     let (queue, store) = engine_embedded::open_pair(folder.path(), in_memory()).await.unwrap();
     assert_eq!(everything(&*store).await, before);
-    assert_eq!(store.newest().await.unwrap(), newest);
+    assert!(store.newest().await.unwrap() >= newest);
     assert!(store.status().bytes > 0, "close writes parts");
     pump(&*queue, &*store, records::corpus(2, 3)).await;
     assert!(store.newest().await.unwrap() > newest);

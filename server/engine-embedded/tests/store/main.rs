@@ -13,6 +13,7 @@ mod layout;
 mod model;
 mod orders;
 mod overload;
+mod removal;
 mod seams;
 mod size;
 mod support;

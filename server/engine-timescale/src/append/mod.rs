@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The lower bits of a position are the record's ordinal in its block.
-const ORDINAL_BITS: u32 = 20;
+pub(crate) const ORDINAL_BITS: u32 = 20;
 /// The limit of records per block.
 const BLOCK_RECORDS: usize = 1 << ORDINAL_BITS;
 

@@ -65,7 +65,7 @@ fn minutes_suffice(query: &Query, grouping: &Grouping) -> bool {
         Key::Field(field) => matches!(field, Field::Service | Field::Level),
         Key::Time { width } => width % minutes::MINUTE == 0,
     };
-    query.is_by_service_and_class()
+    (query.is_by_service_and_class() || query.split_by_service().is_some())
         && grouping.keys.iter().all(is_known)
         && grouping.measures.iter().all(|measure| *measure == Measure::Count)
 }
@@ -109,20 +109,32 @@ impl GroupingRun<'_> {
     async fn group_minutes(&mut self, split: &Split) -> Result<Table> {
         let mut groups = Groups::new(self.grouping);
         if !split.counted.is_empty() {
-            let statement = Statement::matching(self.query).during(&split.counted);
+            // Of some services, other fields decide: their records are counted one by one.
+            let by_service = self.query.split_by_service();
+            let of_minutes = by_service.as_ref().map_or(self.query, |(others, _)| others);
+            let statement = Statement::matching(of_minutes).during(&split.counted);
             let counted = self.groups_of(statement, MINUTES, None).await?;
             merge(&mut groups, counted)?;
-        }
-        for range in &split.recounted {
-            let statement = Statement::matching(self.query).within(*range);
-            if self.is_exact(&statement) {
-                let counted = self.groups_of(statement, LOGS, None).await?;
-                merge(&mut groups, counted)?;
-            } else {
-                self.add_rows(statement, &mut groups).await?;
+            if let Some((_, named)) = &by_service {
+                for range in &split.counted {
+                    self.add_range(named, *range, &mut groups).await?;
+                }
             }
         }
+        for range in &split.recounted {
+            self.add_range(self.query, *range, &mut groups).await?;
+        }
         Ok(groups.into_table())
+    }
+
+    /// Adds the matching records of a range, one by one. The query matches no record that the whole one does not.
+    async fn add_range(&mut self, query: &Query, range: TimeRange, groups: &mut Groups<'_>) -> Result<()> {
+        let statement = Statement::matching(query).within(range);
+        if self.is_exact(&statement) {
+            let counted = self.groups_of(statement, LOGS, None).await?;
+            return merge(groups, counted);
+        }
+        self.add_rows(statement, groups).await
     }
 
     /// Whether SQL selects the same records and keys. Its times are in microseconds.

@@ -11,8 +11,9 @@ use sqlx::PgPool;
 
 pub(crate) use aggregate::aggregate;
 pub(crate) use neighbours::{context, get};
-pub(crate) use row::stored_record;
-pub(crate) use search::{read_by_position, search};
+pub(crate) use row::{columns_for, stored_record};
+pub(crate) use search::{read_by_position, search, selects_traces};
+pub(crate) use slices::{Pace, last_of};
 
 /// The connections and layout for reads.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ pub(super) const NEWEST_FIRST: &str = "order by time desc, time_ns desc, positio
 
 /// The columns of [`stored_record`]. Large columns that neither the query nor `fields` need are replaced by an empty
 /// text.
-pub(super) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'f Field>) -> String {
+pub(crate) fn columns_for<'f>(query: &Query, fields: impl IntoIterator<Item = &'f Field>) -> String {
     let (mut message, mut attributes) = (false, false);
     let mut note = |field: &Field| match field {
         Field::Message => message = true,

@@ -1,5 +1,7 @@
 //! Records, newest first or by position.
 
+use std::time::{Duration, Instant};
+
 use model::{
     Position, Query, StoredRecord,
     query::{Expr, Field, Test},
@@ -11,12 +13,16 @@ use super::{
     row::{COLUMNS, NEWEST_FIRST, cursor_of, stored_record},
     slices::{Pace, last_of},
 };
-use crate::{session::Session, sql::Statement};
+use crate::{append::ORDINAL_BITS, session::Session, sql::Statement};
 
 /// The number of rows per statement if they have to be verified.
 const VERIFIED_ROWS: usize = 8_000;
 /// The rows of a statement of [`read_by_position`] with a limit of bytes: at least, and at most.
 const PAGE_ROWS: (usize, usize) = (16, 4096);
+/// The positions that a statement of [`read_by_position`] reads at least: those of a block.
+const LEAST_POSITIONS: i64 = 1 << ORDINAL_BITS;
+/// How many times fewer positions are read after a statement that took too long, and more after a quick one.
+const NARROWING: i64 = 8;
 /// The assumed weight of a record before any was read.
 const FIRST_WEIGHT: usize = 8 << 10;
 
@@ -164,7 +170,7 @@ impl Fetch {
 }
 
 /// Whether only records of specific traces match: they are few, and indexed.
-fn selects_traces(expr: &Expr) -> bool {
+pub(crate) fn selects_traces(expr: &Expr) -> bool {
     match expr {
         Expr::Field(Field::TraceId, Test::AnyOf(_)) => true,
         Expr::And(operands) => operands.iter().any(selects_traces),
@@ -179,6 +185,9 @@ fn partial(records: Vec<StoredRecord>, cursor: Option<Cursor>, range: TimeRange)
 }
 
 /// See [`pipeline::Log::read_after`].
+///
+/// A filter that matches little may examine all records of the range. What takes longer than a statement may is read in
+/// pieces.
 pub(crate) async fn read_by_position(
     pool: &PgPool,
     range: TimeRange,
@@ -191,8 +200,12 @@ pub(crate) async fn read_by_position(
         return Ok(records);
     }
     let mut session = Session::open(pool).await?;
-    let mut after = after;
+    let mut after = after.max(Position(0));
+    let mut piece = upto.0.saturating_sub(after.0);
+    // How long a statement for a larger piece may take, so that it is not stopped either.
+    let mut quick = Duration::ZERO;
     loop {
+        let end = Position(after.0.saturating_add(piece)).min(upto);
         let mut statement = Statement::matching(query);
         if range != TimeRange::ALL {
             // PostgreSQL then reads only the chunks of the range.
@@ -201,11 +214,21 @@ pub(crate) async fn read_by_position(
         let exact = statement.exact;
         let missing = page(limit, records.len(), bytes);
         let examined = if exact { missing } else { missing.max(VERIFIED_ROWS) };
-        let (from, to) = (statement.parameters.bind(after.0), statement.parameters.bind(upto.0));
+        let (from, to) = (statement.parameters.bind(after.0), statement.parameters.bind(end.0));
         let examined_parameter = statement.parameters.bind(examined as i64);
         let statement = statement.and(format!("position > {from} and position <= {to}"));
-        let rows = session.rows(statement.select(COLUMNS, &format!("order by position limit {examined_parameter}"))?);
-        let rows = rows.await?;
+        let rows = statement.select(COLUMNS, &format!("order by position limit {examined_parameter}"))?;
+        let begun = Instant::now();
+        let rows = if piece > LEAST_POSITIONS {
+            let Some(rows) = session.rows_in_time(rows).await? else {
+                piece = (piece / NARROWING).max(LEAST_POSITIONS);
+                quick = begun.elapsed() / (2 * NARROWING as u32);
+                continue;
+            };
+            rows
+        } else {
+            session.rows(rows).await?
+        };
         for row in &rows {
             let stored = stored_record(row)?;
             after = stored.position;
@@ -214,9 +237,17 @@ pub(crate) async fn read_by_position(
                 records.push(stored);
             }
         }
-        if rows.len() < examined || limit.is_reached(records.len(), bytes) {
+        let is_whole = rows.len() < examined;
+        if (is_whole && end >= upto) || limit.is_reached(records.len(), bytes) {
             session.end();
             return Ok(records);
+        }
+        if is_whole {
+            after = end;
+            if begun.elapsed() < quick {
+                // A few slow positions would otherwise leave small pieces for all of the rest.
+                piece = piece.saturating_mul(NARROWING);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ const WITHOUT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Adapts the slice sizes to their measured time.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     patience: Option<Duration>,
     begun: Instant,
     /// The start of the slice, and its number of rows.
@@ -26,19 +26,19 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(patience: Option<Duration>) -> Self {
+    pub(crate) fn new(patience: Option<Duration>) -> Self {
         let now = Instant::now();
         Self { patience, begun: now, slice: (now, FIRST) }
     }
 
     /// Starts a slice, and returns its number of rows.
-    pub(super) fn rows(&mut self) -> usize {
+    pub(crate) fn rows(&mut self) -> usize {
         self.slice.0 = Instant::now();
         self.slice.1
     }
 
     /// Ends a slice. Returns whether there is time for another one.
-    pub(super) fn has_time_left(&mut self) -> bool {
+    pub(crate) fn has_time_left(&mut self) -> bool {
         let left = self.patience.map(|patience| patience.saturating_sub(self.begun.elapsed()));
         if left.is_some_and(|left| left.is_zero()) {
             return false;
@@ -62,7 +62,7 @@ fn next_rows(rows: usize, took: Duration, left: Duration) -> usize {
 }
 
 /// The last of `rows` rows after the cursor, matching or not; `None` if there are fewer.
-pub(super) async fn last_of(
+pub(crate) async fn last_of(
     session: &mut Session,
     range: TimeRange,
     cursor: Option<Cursor>,

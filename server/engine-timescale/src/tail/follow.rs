@@ -60,7 +60,8 @@ async fn blocks_between(
     for row in &rows {
         let run = Run::read(row).map_err(classify)?;
         reached = Position(run.last());
-        if let Some(block) = recent.get(run.first).filter(|_| run.first > after.0) {
+        // What is in memory has all records of the run.
+        if let Some(block) = recent.get(run.first).filter(|_| run.first > after.0 && run.removed == 0) {
             blocks.push(block);
             continue;
         }
@@ -84,6 +85,8 @@ struct Run {
     producer: Text,
     observed_time: i64,
     times: RangeInclusive<Instant>,
+    /// How many of its records a deletion has removed.
+    removed: i32,
 }
 
 impl Run {
@@ -97,6 +100,7 @@ impl Run {
             producer: row.try_get::<&str, _>(5)?.into(),
             observed_time: row.try_get(6)?,
             times: row.try_get(7)?..=row.try_get(8)?,
+            removed: row.try_get(9)?,
         })
     }
 

@@ -24,8 +24,10 @@ impl Summary {
         // Everything up to here is committed, so the refresh includes it.
         let upto: i64 = one(turn.connection(), "select logboom.final_position()").await?;
         let known: i64 = one(turn.connection(), "select position from logboom.minutes_upto").await?;
-        let changed: Option<i64> = one(turn.connection(), "select max(id) from logboom.minutes_changed").await?;
-        if upto == known && changed.is_none() {
+        // Each by its id: a deletion that commits during the refresh may have drawn a smaller one than the greatest.
+        let changed: Vec<i64> =
+            one(turn.connection(), "select coalesce(array_agg(id), '{}') from logboom.minutes_changed").await?;
+        if upto == known && changed.is_empty() {
             return Ok(());
         }
         // The refresh commits several times, so no transaction can guard it: the lease is checked before. If it is lost
@@ -36,7 +38,7 @@ impl Summary {
             .await?;
         let mut known = turn.begin().await?;
         sqlx::query("update logboom.minutes_upto set position = $1").bind(upto).execute(known.connection()).await?;
-        sqlx::query("delete from logboom.minutes_changed where id <= $1")
+        sqlx::query("delete from logboom.minutes_changed where id = any($1)")
             .bind(changed)
             .execute(known.connection())
             .await?;

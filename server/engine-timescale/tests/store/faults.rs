@@ -1,10 +1,10 @@
 //! Failures and recovery.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engine_timescale::{Options, connect};
-use model::Query;
-use pipeline::{DeadLetterRequest, ErrorClass, Supervisor, TimeRange, ask, envelope};
+use model::{Position, Query, Value};
+use pipeline::{DeadLetterRequest, ErrorClass, ReadLimit, Supervisor, TimeRange, ask, envelope};
 use sqlx::Row;
 use testkit::{records, servers::postgres::Postgres};
 
@@ -217,6 +217,32 @@ async fn a_dropped_search_stops_in_the_server() {
     let begun = std::time::Instant::now();
     while count_running().await > 0 {
         assert!(begun.elapsed() < crate::support::PATIENCE, "the server is still searching");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Each block is read in a fifth of the limit of a statement, and all together in twice the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_is_too_slow_for_one_statement_is_read_in_pieces() {
+    let url = fresh_database().await;
+    let options = Options { timescale: false, read_timeout: Duration::from_secs(1), ..Options::default() };
+    let store = connect(&url, options).await.unwrap();
+    for number in 0..10 {
+        let mut batch = records::batch(number, 10);
+        batch.records.iter_mut().for_each(|record| record.attributes = vec![("slow".into(), Value::Int(1))]);
+        store.append(&deliveries(&[batch])).await.unwrap();
+    }
+    let slow = "create or replace function logboom.attribute_number(value jsonb) returns float8 language plpgsql volatile \
+                as $$ begin perform pg_sleep(0.02); return value::float8; end; $$";
+    sqlx::raw_sql(slow).execute(&mut session(&url).await).await.unwrap();
+    let (newest, limit) = (store.newest().await.unwrap(), ReadLimit::of_records(1_000));
+    let read = async |query: &str| {
+        let query = Query::parse(query).unwrap();
+        store.read_after(Position(i64::MIN), newest, TimeRange::ALL, &query, limit).await.unwrap()
+    };
+    assert_eq!(read("slow>=2").await, []);
+    let all = read("slow>=1").await;
+    assert_eq!(all.len(), 100);
+    assert!(all.is_sorted_by_key(|stored| stored.position));
+    store.close().await;
 }

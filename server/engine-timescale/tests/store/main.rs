@@ -7,6 +7,7 @@ mod documents;
 mod faults;
 mod locales;
 mod nodes;
+mod removal;
 mod support;
 mod turns;
 mod upkeep;

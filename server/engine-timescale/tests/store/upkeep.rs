@@ -15,15 +15,15 @@ use testkit::{records, servers::postgres::Postgres};
 
 use crate::support::{deliveries, fresh_database, messages, open_with, until};
 
-const DAY: Nanos = 86_400_000_000_000;
-const HOUR: Nanos = DAY / 24;
+pub(crate) const DAY: Nanos = 86_400_000_000_000;
+pub(crate) const HOUR: Nanos = DAY / 24;
 
-fn now() -> Nanos {
+pub(crate) fn now() -> Nanos {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as Nanos
 }
 
 /// A batch of records of the service at these times.
-fn batch_at(number: u64, service: &str, times: &[Nanos]) -> Batch {
+pub(crate) fn batch_at(number: u64, service: &str, times: &[Nanos]) -> Batch {
     let mut batch = records::batch(number, times.len());
     for (record, time) in batch.records.iter_mut().zip(times) {
         record.time = *time;
@@ -33,12 +33,12 @@ fn batch_at(number: u64, service: &str, times: &[Nanos]) -> Batch {
     batch
 }
 
-fn busy() -> Options {
+pub(crate) fn busy() -> Options {
     Options { upkeep_pause: Duration::from_millis(50), ..Options::default() }
 }
 
 /// The result of a query for one boolean.
-async fn is_so(pool: &PgPool, sql: &'static str) -> bool {
+pub(crate) async fn is_so(pool: &PgPool, sql: &'static str) -> bool {
     sqlx::query(sql).fetch_one(pool).await.unwrap().get(0)
 }
 
@@ -47,14 +47,14 @@ async fn count(store: &Arc<dyn LogStore>) -> u64 {
 }
 
 /// The available layouts, each with the URL of a new database and its options.
-async fn layouts(options: Options) -> Vec<(String, Options)> {
+pub(crate) async fn layouts(options: Options) -> Vec<(String, Options)> {
     let mut layouts = vec![(fresh_database().await, Options { timescale: false, ..options.clone() })];
     layouts.extend(timescale_database().await.map(|url| (url, options)));
     layouts
 }
 
 /// A new database with the extension; reports if it is not installed.
-async fn timescale_database() -> Option<String> {
+pub(crate) async fn timescale_database() -> Option<String> {
     let server = Postgres::shared().await;
     if server.has_timescale() {
         return Some(server.fresh_database_with_timescale().await);

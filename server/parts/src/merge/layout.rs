@@ -2,15 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, new_null_array, types::Int32Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array, types::Int32Type};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::take::take;
 use foldhash::fast::RandomState;
 use pipeline::Result;
 
-use super::{refused, spill::Spill};
+use super::{Keep, RUN_ROWS, refused, retained, spill::Spill};
 use crate::{
-    reader::{Footer, Part},
+    columns,
+    reader::{Footer, Group, Part},
+    reading::Reading,
     schema::{self, AttributeColumn, Kind, Layout},
 };
 
@@ -20,14 +22,24 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    /// The columns of all parts; past the limit, the attributes with the most values.
-    pub(super) fn of(parts: &[Arc<Part>]) -> Result<Self> {
+    /// The columns of all parts; past the limit, the attributes with the most values. An attribute without a value in
+    /// the rows accepted by `keep` has no column: its name may be what is to go.
+    ///
+    /// `pause` as in [`merge`](super::merge).
+    pub(super) fn of(parts: &[Arc<Part>], keep: Option<&Keep>, pause: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
         let footers = parts.iter().map(|part| part.footer()).collect::<Result<Vec<_>>>()?;
         let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
-        for footer in &footers {
-            for (place, attribute) in &footer.columns.attributes {
-                *counts.entry((attribute.key.as_str(), attribute.kind)).or_default() += footer.values(*place);
+        for (part, footer) in parts.iter().zip(&footers) {
+            let values: Vec<usize> = match keep {
+                None => footer.columns.attributes.iter().map(|(place, _)| footer.values(*place)).collect(),
+                Some(keep) => retained_values(part, footer, keep, pause)?,
+            };
+            for ((_, attribute), values) in footer.columns.attributes.iter().zip(values) {
+                *counts.entry((attribute.key.as_str(), attribute.kind)).or_default() += values;
             }
+        }
+        if keep.is_some() {
+            counts.retain(|_, values| *values > 0);
         }
         let attributes = schema::attribute_columns(&counts);
         let spills = attributes.len() < counts.len() || footers.iter().any(|footer| footer.columns.rest.is_some());
@@ -75,6 +87,34 @@ impl Merged {
             rest: spills.then(|| Spill { left: left.cloned().collect(), has_rest: footer.columns.rest.is_some() }),
         }
     }
+}
+
+/// The number of values that each attribute column of the part has in the retained rows.
+fn retained_values(
+    part: &Part,
+    footer: &Footer,
+    keep: &Keep,
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<usize>> {
+    let attributes = &footer.columns.attributes;
+    let mut values = vec![0; attributes.len()];
+    let mut read = vec![footer.columns.place(schema::SERVICE), footer.columns.place(schema::POSITION)];
+    read.extend(attributes.iter().map(|(place, _)| *place));
+    for (group, Group { rows, .. }) in footer.groups.iter().enumerate() {
+        let reading = Reading { columns: read.clone(), batch_rows: RUN_ROWS, ..Reading::default() };
+        for batch in part.read(footer, group, std::slice::from_ref(&(0..*rows)), reading)? {
+            pause()?;
+            let batch = batch?;
+            let mask = retained(&batch, keep)?;
+            for (values, (_, attribute)) in values.iter_mut().zip(attributes) {
+                *values += match columns::column(&batch, &attribute.column)?.nulls() {
+                    Some(nulls) => (nulls.inner() & mask.values()).count_set_bits(),
+                    None => mask.true_count(),
+                };
+            }
+        }
+    }
+    Ok(values)
 }
 
 fn same(one: &AttributeColumn, other: &AttributeColumn) -> bool {

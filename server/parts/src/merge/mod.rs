@@ -4,6 +4,9 @@
 //! batch per part is in memory, and the next row is the first among their heads. Selected rows are copied column by
 //! column; long stretches of one part are written without copying. Memory: a batch of [`RUN_ROWS`] per part, the
 //! selected rows of another, and the row group that the writer encodes.
+//!
+//! A merge may leave rows out. Nothing of them is in the new file: neither values, also not in dictionaries and
+//! statistics, nor the columns of attributes that no other row has.
 
 mod layout;
 mod run;
@@ -11,7 +14,7 @@ mod spill;
 
 use std::{path::Path, sync::Arc};
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
 use arrow_select::interleave::interleave;
 use pipeline::{Error, Result};
 
@@ -21,14 +24,16 @@ use self::{
 };
 use super::{
     PartInfo,
+    columns::{self, Texts},
     reader::Part,
+    schema,
     writer::{Effort, PartWriter},
 };
 
 /// Rows decoded at once per part; also the maximum of rows gathered at once.
 const RUN_ROWS: usize = 1_024;
 
-/// Whether a row is retained, by service and time.
+/// Whether a row is retained, by service and position.
 pub type Keep = dyn Fn(&str, i64) -> bool + Send + Sync;
 
 /// Merges parts of one day. Returns `None` if no row is retained.
@@ -44,7 +49,7 @@ pub fn merge(
     keep: Option<&Keep>,
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Option<PartInfo>> {
-    let merged = Merged::of(parts)?;
+    let merged = Merged::of(parts, keep, pause)?;
     let mut runs =
         parts.iter().map(|part| Run::open(part, &merged, keep)).collect::<Result<Vec<_>>>().map(Runs::new)?;
     let mut writer = None;
@@ -103,6 +108,14 @@ fn extended(info: Option<PartInfo>, parts: &[Arc<Part>], rows: &RecordBatch) -> 
     }
     info.rows += times.len() as u64;
     Ok(info)
+}
+
+/// The rows of a batch that `keep` accepts.
+fn retained(batch: &RecordBatch, keep: &Keep) -> Result<BooleanArray> {
+    let positions = columns::numbers::<Int64Type>(batch, schema::POSITION)?.values();
+    let services = Texts::named(batch, schema::SERVICE)?;
+    let is_kept = |(row, position): (usize, &i64)| keep(services.get(row).unwrap_or_default(), *position);
+    Ok(positions.iter().enumerate().map(|row| Some(is_kept(row))).collect())
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {

@@ -1,16 +1,16 @@
 //! Iterates over the rows of all parts in the order of the merged part.
 
-use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
+use arrow_array::{RecordBatch, types::Int64Type};
 use arrow_select::filter::filter_record_batch;
 use pipeline::Result;
 
 use super::{
     Keep, RUN_ROWS,
     layout::{Adapter, Merged},
-    refused,
+    refused, retained,
 };
 use crate::{
-    columns::{self, Texts},
+    columns,
     reader::Part,
     reading::{Batches, Reading},
     schema,
@@ -100,12 +100,6 @@ impl<'a> Run<'a> {
     fn key(&self) -> Option<(i64, i64)> {
         self.head.as_ref().and_then(Head::key)
     }
-}
-
-fn retained(batch: &RecordBatch, keep: &Keep) -> Result<BooleanArray> {
-    let times = columns::times(batch, schema::TIME)?;
-    let services = Texts::named(batch, schema::SERVICE)?;
-    Ok(times.iter().enumerate().map(|(row, time)| Some(keep(services.get(row).unwrap_or_default(), *time))).collect())
 }
 
 /// The runs of all parts.

@@ -88,6 +88,11 @@ pub(super) fn newer_format(generation: Generation, bytes: &[u8]) -> Option<u8> {
     bytes.first().copied().filter(|format| (newest + 1..=LAST_FORMAT).contains(format))
 }
 
+/// Whether the first byte is that of a format.
+pub(super) fn begins_as_batch(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|format| *format <= LAST_FORMAT)
+}
+
 /// Decodes the message; limits the decompressed size to [`DECODED_BYTES`].
 pub(super) fn unpack(bytes: &[u8]) -> Result<Envelope, String> {
     unpack_as(generation(), bytes)

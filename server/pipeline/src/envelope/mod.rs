@@ -45,6 +45,11 @@ pub fn newer_format(bytes: &[u8]) -> Option<u8> {
     codec::newer_format(generation(), bytes)
 }
 
+/// Whether the bytes begin as a batch of this version or of a newer one, even if they cannot be decoded.
+pub fn begins_as_batch(bytes: &[u8]) -> bool {
+    codec::begins_as_batch(bytes)
+}
+
 fn corrupt(reason: String) -> Error {
     Error::corrupt(format!("envelope: {reason}"))
 }

@@ -12,7 +12,7 @@ type Number = fn(&Totals) -> u64;
 
 /// The totals of the newest counts.
 pub(crate) struct LedgerGauges {
-    outcomes: [(Gauge, Number); 8],
+    outcomes: [(Gauge, Number); 9],
     hours: Gauge,
     uncertain: Gauge,
     counted: Gauge,
@@ -28,6 +28,7 @@ impl LedgerGauges {
                 (records("deduplicated"), |totals| totals.deduplicated),
                 (records("rejected"), |totals| totals.rejected),
                 (records("dead"), |totals| totals.dead),
+                (records("deleted"), |totals| totals.deleted),
                 (records("in_flight"), |totals| totals.in_flight),
                 (records("missing"), |totals| totals.missing),
                 (records("surplus"), |totals| totals.surplus),

@@ -6,6 +6,7 @@
 
 mod consume;
 mod dead_letters;
+mod deletion;
 mod ingest;
 mod live;
 mod loss_ledger;
@@ -21,6 +22,7 @@ pub(crate) use consume::{
     DeliverySetAside, ReceiveFailed,
 };
 pub(crate) use dead_letters::DeadLettersDropped;
+pub(crate) use deletion::{DeletionEnded, DeletionRunning, RecordsRemoved};
 pub(crate) use ingest::{InFlightGauges, IngestCounters, PublishMeters, SubmissionRefused};
 pub(crate) use live::{FollowFailed, LiveMeters};
 pub(crate) use loss_ledger::{LedgerGauges, LossFound};
@@ -101,6 +103,9 @@ pub fn describe() {
     describe_counter!("logboom_replay_records_total", Unit::Count, "Records that replays delivered, by sink.");
     describe_counter!("logboom_replay_refused_total", Unit::Count, "Records of replays that the sink refused.");
     describe_counter!("logboom_replay_failures_total", Unit::Count, "Failed attempts of replays to send, by sink.");
+    describe_gauge!("logboom_deletions_running", Unit::Count, "Deletions that this process runs.");
+    describe_counter!("logboom_deletions_total", Unit::Count, "Deletions that ended on this process, by outcome.");
+    describe_counter!("logboom_deleted_records_total", Unit::Count, "Records that deletions removed from the store.");
     describe_gauge!("logboom_live_subscriptions", Unit::Count, "Open live tails.");
     describe_histogram!(
         "logboom_live_lag_seconds",

@@ -179,6 +179,12 @@ impl LiveHub {
         self.shared.ring.lock().after(at)
     }
 
+    /// Forgets the blocks with records up to `upto`, of which the store has removed some. Subscribers that are not past
+    /// them yet read the rest from the store.
+    pub fn forget(&self, upto: Position) {
+        self.shared.ring.lock().forget(upto);
+    }
+
     /// Waits until the newest position is past `after`, and returns it.
     pub(crate) async fn wait_after(&self, after: Position) -> Position {
         let mut newest = self.shared.newest.subscribe();

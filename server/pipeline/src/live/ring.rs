@@ -15,6 +15,8 @@ pub(super) struct Ring {
     records: usize,
     /// The ring holds nothing at or before this position. `None`: not started.
     floor: Option<Position>,
+    /// No block that begins at or before this position is held, because the store may have removed records of it.
+    forgotten: Position,
 }
 
 struct Held {
@@ -35,7 +37,8 @@ const BLOCKS: usize = 64;
 
 impl Ring {
     pub(super) fn new(most_bytes: usize, most_records: usize) -> Self {
-        Self { most_bytes, most_records, blocks: VecDeque::new(), bytes: 0, records: 0, floor: None }
+        let forgotten = Position(i64::MIN);
+        Self { most_bytes, most_records, blocks: VecDeque::new(), bytes: 0, records: 0, floor: None, forgotten }
     }
 
     /// Restarts empty after `newest`.
@@ -45,18 +48,35 @@ impl Ring {
         self.floor = Some(newest);
     }
 
+    /// Drops the blocks that begin at or before `upto`, now and when they come. What is in them is read from the store.
+    pub(super) fn forget(&mut self, upto: Position) {
+        self.forgotten = self.forgotten.max(upto);
+        while self.blocks.front().is_some_and(|held| held.block.first <= upto) {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.blocks.pop_front() {
+            self.bytes -= oldest.weight;
+            self.records -= oldest.block.batch.records.len();
+            self.floor = Some(oldest.block.last());
+        }
+    }
+
     /// Appends the next block, and returns its weight. The newest one stays, whatever its size.
     pub(super) fn push(&mut self, block: Block) -> usize {
         let weight = block.batch.weight();
+        if block.first <= self.forgotten {
+            // Blocks come in order, so the ring is empty.
+            self.floor = Some(block.last());
+            return weight;
+        }
         self.bytes += weight;
         self.records += block.batch.records.len();
         self.blocks.push_back(Held { block, weight });
         while self.blocks.len() > 1 && (self.bytes > self.most_bytes || self.records > self.most_records) {
-            if let Some(oldest) = self.blocks.pop_front() {
-                self.bytes -= oldest.weight;
-                self.records -= oldest.block.batch.records.len();
-                self.floor = Some(oldest.block.last());
-            }
+            self.drop_oldest();
         }
         weight
     }
@@ -126,6 +146,25 @@ mod tests {
         ring.push(block(30, 2));
         assert!(matches!(ring.after(Position(10)), Read::Before(Position(11))));
         assert_eq!(firsts(ring.after(Position(11))), [20, 30]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_read_from_the_store_also_if_it_comes_late() {
+        let mut ring = Ring::new(usize::MAX, usize::MAX);
+        ring.begin(Position(9));
+        for first in [10, 20, 30] {
+            ring.push(block(first, 2));
+        }
+        ring.forget(Position(20));
+        assert!(matches!(ring.after(Position(9)), Read::Before(Position(21))));
+        assert_eq!(firsts(ring.after(Position(21))), [30], "it came later");
+        ring.forget(Position(45));
+        assert!(matches!(ring.after(Position(29)), Read::Before(Position(31))));
+        ring.push(block(40, 2));
+        assert!(matches!(ring.after(Position(31)), Read::Before(Position(41))), "read before it was removed");
+        ring.push(block(50, 2));
+        assert_eq!(firsts(ring.after(Position(41))), [50]);
+        assert_eq!((ring.records, ring.blocks.len()), (2, 1));
     }
 
     #[test]

@@ -14,9 +14,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    COUNT, Hour, Kept, Line, LossLedger, SHEET, State, Summary, Totals,
-    balance::compare,
+    COUNT, DELETED, Hour, Kept, Line, LossLedger, SHEET, State, Summary, Totals,
+    balance::{Counted, compare},
     counting::{hours_of_store, stored_in},
+    deleted::{self, Taken},
     document::{Count, Sheet, counts, hour_of_sheet, sheets},
 };
 use crate::{
@@ -79,15 +80,16 @@ impl Auditor {
     /// # Errors
     /// `Invalid` for hours with too many services together.
     pub async fn lines(&self, from: Hour, to: Hour) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        let mut next = from.max(Hour::oldest(self.now()));
-        let notes = self.notes(|hour| next <= hour && hour < to).await?;
+        let first = from.max(Hour::oldest(self.now()));
+        let notes = self.notes(|hour| first <= hour && hour < to).await?;
+        let mut stored = Stored::new();
+        let mut next = first;
         while next < to {
             let end = Hour(next.0 + SPAN).min(to);
-            lines.extend(self.compare(&notes, next, end).await?);
+            stored.extend(self.count(next, end).await?);
             next = end;
         }
-        Ok(lines)
+        self.compare(&notes, stored).await
     }
 
     /// What the newest counts say. Counts nothing.
@@ -136,13 +138,14 @@ impl Auditor {
             self.forget(Hour::oldest(now)).await?;
         }
         let notes = self.notes(|_| true).await?;
-        let Notes { sheets, counts, .. } = &notes;
+        let Notes { sheets, counts, deleted, .. } = &notes;
         let mut due: Vec<(Nanos, Hour)> = Vec::new();
-        let hours: BTreeSet<Hour> = known.hours.iter().chain(sheets.keys()).chain(counts.keys()).copied().collect();
+        let noted = sheets.keys().chain(counts.keys()).chain(deleted.keys());
+        let hours: BTreeSet<Hour> = known.hours.iter().chain(noted).copied().collect();
         let is_kept = |hour: &Hour| *hour >= Hour::oldest(now) && self.needs.kept.keeps(*hour, "", now);
         for hour in hours.into_iter().filter(is_kept) {
             let counted = counts.get(&hour).map_or(0, |count| count.counted);
-            let noted = sheets.get(&hour).and_then(|sheets| sheets.iter().map(last_note).max()).unwrap_or(0);
+            let noted = notes.last_note(hour);
             let wait = if noted < counted { AGAIN } else { BUSY };
             if counted < first || now - counted >= wait || (noted >= counted && now - noted >= QUIET) {
                 due.push((counted, hour));
@@ -151,31 +154,44 @@ impl Auditor {
         due.sort_unstable();
         let mut hours: Vec<Hour> = due.into_iter().take(HOURS).map(|(_, hour)| hour).collect();
         hours.sort_unstable();
+        let mut stored = Stored::new();
+        let counted = self.count_all(&hours, &mut stored).await;
+        // What was counted before an error is kept: an hour that can never be counted does not hide those before it.
+        let lines = self.compare(&notes, stored).await?;
+        for of_hour in lines.chunk_by(|before, after| before.hour == after.hour) {
+            self.keep(of_hour, &notes).await?;
+        }
+        counted
+    }
+
+    /// Counts hours, which are sorted.
+    ///
+    /// # Errors
+    /// `Invalid` if one of them has too many services. The hours before it are counted.
+    async fn count_all(&self, hours: &[Hour], stored: &mut Stored) -> Result<()> {
         // One question for consecutive hours: each one reads all parts that overlap it.
         for span in hours.chunk_by(|before, after| before.next() == *after) {
-            match self.count(&notes, span).await {
+            let (Some(first), Some(last)) = (span.first(), span.last()) else { continue };
+            match self.count(*first, last.next()).await {
                 Err(error) if error.class == ErrorClass::Invalid && span.len() > 1 => {
                     for hour in span {
-                        self.count(&notes, std::slice::from_ref(hour)).await?;
+                        stored.extend(self.count(*hour, hour.next()).await?);
                     }
                 }
-                counted => counted?,
+                counted => stored.extend(counted?),
             }
         }
         Ok(())
     }
 
-    /// Counts consecutive hours and writes the results.
+    /// Counts each hour from `from` up to and without `to`.
     ///
     /// # Errors
     /// `Invalid` if they have too many services together.
-    async fn count(&self, notes: &Notes, span: &[Hour]) -> Result<()> {
-        let (Some(first), Some(last)) = (span.first(), span.last()) else { return Ok(()) };
-        let lines = self.compare(notes, *first, last.next()).await?;
-        for of_hour in lines.chunk_by(|before, after| before.hour == after.hour) {
-            self.keep(of_hour, notes).await?;
-        }
-        Ok(())
+    async fn count(&self, from: Hour, to: Hour) -> Result<Stored> {
+        let range = TimeRange { from: from.start(), to: to.start() };
+        let mut stored = stored_in(&*self.needs.store, range).await?;
+        Ok((from.0..to.0).map(Hour).map(|hour| (hour, stored.remove(&hour).unwrap_or_default())).collect())
     }
 
     /// Writes the count of an hour, of which these are the lines.
@@ -204,33 +220,35 @@ impl Auditor {
     /// meanwhile is then stored and not noted, which is a surplus and no loss.
     async fn notes(&self, wanted: impl Fn(Hour) -> bool) -> Result<Notes> {
         let now = self.now();
-        let sheets = self.sheets(wanted).await?;
+        let sheets = self.sheets(&wanted).await?;
         let counts = counts(&*self.needs.documents).await?;
+        let deleted = deleted::notes(&*self.needs.documents, &wanted).await?;
         let kept_from = self.kept_from(&sheets, &counts, now).await?;
-        Ok(Notes { now, sheets, counts, kept_from })
+        Ok(Notes { now, sheets, counts, deleted, kept_from })
     }
 
-    /// Counts the hours from `from` up to and without `to`, and compares.
-    async fn compare(&self, notes: &Notes, from: Hour, to: Hour) -> Result<Vec<Line>> {
-        let range = TimeRange { from: from.start(), to: to.start() };
-        let mut stored = stored_in(&*self.needs.store, range).await?;
+    /// Compares the hours that were counted after the notes were read.
+    async fn compare(&self, notes: &Notes, stored: Stored) -> Result<Vec<Line>> {
+        // Once more: a deletion that began meanwhile was noted before it removed anything. And once for all hours,
+        // because each time reads the notes of all deletions.
+        let deleted = deleted::notes(&*self.needs.documents, |hour| stored.contains_key(&hour)).await?;
         let mut lines = Vec::new();
-        for hour in (from.0..to.0).map(Hour) {
+        for (hour, stored) in stored {
             let sheets = notes.sheets.get(&hour).map(Vec::as_slice).unwrap_or_default();
             let most = notes.counts.get(&hour).map(|count| count.most.clone()).unwrap_or_default();
             let is_kept = |service: &str| hour >= notes.kept_from && self.needs.kept.keeps(hour, service, notes.now);
-            let stored = stored.remove(&hour).unwrap_or_default();
-            lines.extend(compare(hour, sheets, stored, &most, is_kept, notes.now));
+            let taken = Taken::of(notes.deleted.get(&hour), deleted.get(&hour));
+            lines.extend(compare(hour, sheets, Counted { stored, most, taken }, is_kept, notes.now));
         }
         Ok(lines)
     }
 
     /// The sheets of all nodes by hour; of this process, what is in memory.
-    async fn sheets(&self, wanted: impl Fn(Hour) -> bool) -> Result<BTreeMap<Hour, Vec<Sheet>>> {
+    async fn sheets(&self, wanted: &impl Fn(Hour) -> bool) -> Result<BTreeMap<Hour, Vec<Sheet>>> {
         let Needs { ledger, documents, .. } = &*self.needs;
         let settled = ledger.settle();
-        let own = ledger.shared.pages.lock().sheets(settled, &wanted);
-        let written = sheets(&**documents, &wanted).await?;
+        let own = ledger.shared.pages.lock().sheets(settled, wanted);
+        let written = sheets(&**documents, wanted).await?;
         let by_name: BTreeMap<String, (Hour, Sheet)> =
             written.into_iter().chain(own).map(|(hour, name, sheet)| (name, (hour, sheet))).collect();
         let mut by_hour: BTreeMap<Hour, Vec<Sheet>> = BTreeMap::new();
@@ -262,7 +280,8 @@ impl Auditor {
     /// Deletes the documents of older hours.
     async fn forget(&self, oldest: Hour) -> Result<()> {
         let documents = &self.needs.documents;
-        for (kind, hour_of) in [(&SHEET, hour_of_sheet as fn(&str) -> Option<Hour>), (&COUNT, Hour::parse)] {
+        let hour_of_sheet: fn(&str) -> Option<Hour> = hour_of_sheet;
+        for (kind, hour_of) in [(&SHEET, hour_of_sheet), (&DELETED, deleted::last_hour), (&COUNT, Hour::parse)] {
             for document in documents.list(kind).await?.documents {
                 if hour_of(&document.name).is_none_or(|hour| hour < oldest) {
                     documents.delete(kind, &document.name, Expected::Any, None).await?;
@@ -272,6 +291,9 @@ impl Auditor {
         Ok(())
     }
 }
+
+/// The numbers of stored records of the hours that were counted, by service.
+type Stored = BTreeMap<Hour, BTreeMap<String, u64>>;
 
 /// What the rounds of this process know.
 #[derive(Debug, Default)]
@@ -290,8 +312,19 @@ struct Notes {
     /// Of all nodes.
     sheets: BTreeMap<Hour, Vec<Sheet>>,
     counts: BTreeMap<Hour, Count>,
+    /// What deletions took.
+    deleted: deleted::Notes,
     /// Before it, retention by bytes may have deleted records.
     kept_from: Hour,
+}
+
+impl Notes {
+    /// When something was last noted of the hour.
+    fn last_note(&self, hour: Hour) -> Nanos {
+        let sheets = self.sheets.get(&hour).into_iter().flatten().map(last_note);
+        let deleted = self.deleted.get(&hour).into_iter().flat_map(BTreeMap::values).map(|deleted| deleted.noted);
+        sheets.chain(deleted).max().unwrap_or(0)
+    }
 }
 
 fn last_note(sheet: &Sheet) -> Nanos {

@@ -4,15 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::Nanos;
 
-use super::{Hour, Line, State, document::Sheet, entry::Entry};
+use super::{Hour, Line, State, deleted::Taken, document::Sheet, entry::Entry, line::ALL};
 
 /// A difference that has not settled, and that another process has noted, is in flight for so long after the row's last
 /// change. Later it is uncertain: that process was killed.
 const IN_FLIGHT: Nanos = 600 * 1_000_000_000;
 /// Retention may delete an hour this long before its age is reached.
 const MARGIN: Nanos = Hour::WIDTH;
-/// Stands for all services of an hour that has too many of them.
-pub(super) const ALL: &str = "*";
 
 /// What the store is meant to keep.
 #[derive(Debug, Clone, Default)]
@@ -35,16 +33,28 @@ impl Kept {
     }
 }
 
-/// Compares an hour, by service. `most` is the largest number ever counted, by service. `is_kept` tells whether retention
-/// leaves the records of a service in this hour alone.
+/// What was counted of an hour, by service.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counted {
+    /// The records that the store has.
+    pub(super) stored: BTreeMap<String, u64>,
+    /// The largest number ever counted, with what was deleted by then.
+    pub(super) most: BTreeMap<String, u64>,
+    pub(super) taken: Taken,
+}
+
+/// Compares an hour, by service. `is_kept` tells whether retention leaves the records of a service in this hour alone.
 pub(super) fn compare(
     hour: Hour,
     sheets: &[Sheet],
-    stored: BTreeMap<String, u64>,
-    most: &BTreeMap<String, u64>,
+    counted: Counted,
     is_kept: impl Fn(&str) -> bool,
     now: Nanos,
 ) -> Vec<Line> {
+    let Counted { stored, most, taken } = counted;
+    let is_whole = sheets.iter().any(|sheet| sheet.others.is_some())
+        || taken.removed.contains_key(ALL)
+        || taken.open.contains_key(ALL);
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     for sheet in sheets {
         for (service, entry) in &sheet.services {
@@ -58,9 +68,15 @@ pub(super) fn compare(
         rows.entry(service).or_default().stored += count;
     }
     for (service, count) in most {
-        rows.entry(service.clone()).or_default().most += count;
+        rows.entry(service).or_default().most += count;
     }
-    if sheets.iter().any(|sheet| sheet.others.is_some()) {
+    for (service, count) in taken.removed {
+        rows.entry(service).or_default().removed += count;
+    }
+    for (service, count) in taken.open {
+        rows.entry(service).or_default().open += count;
+    }
+    if is_whole {
         rows = BTreeMap::from([(ALL.to_owned(), rows.into_values().fold(Row::default(), Row::joined))]);
     }
     rows.into_iter()
@@ -80,6 +96,10 @@ struct Row {
     waits_here: bool,
     stored: u64,
     most: u64,
+    /// Deleted by users.
+    removed: u64,
+    /// Of these, any number may be deleted.
+    open: u64,
 }
 
 impl Row {
@@ -96,12 +116,14 @@ impl Row {
         self.waits_here |= other.waits_here;
         self.stored += other.stored;
         self.most += other.most;
+        self.removed += other.removed;
+        self.open += other.open;
         self
     }
 
     fn line(self, hour: Hour, service: String, is_kept: bool, now: Nanos) -> Line {
-        let Self { noted, unsettled, waits_here, stored, most } = self;
-        // Records that the store must have, as far as was noted.
+        let Self { noted, unsettled, waits_here, stored, most, removed, open } = self;
+        // Records that the store must have, or have had, as far as was noted.
         let due = noted.accepted.saturating_sub(noted.deduplicated + noted.dead);
         let state = match () {
             () if !is_kept => State::Expired,
@@ -114,8 +136,10 @@ impl Row {
             State::InFlight | State::Uncertain => most,
             State::Expired => 0,
         };
-        let missing = expected.saturating_sub(stored);
-        let in_flight = if state == State::InFlight { due.saturating_sub(stored + missing) } else { 0 };
+        let deleted = removed + expected.saturating_sub(stored + removed).min(open);
+        let was_stored = stored + deleted;
+        let missing = expected.saturating_sub(was_stored);
+        let in_flight = if state == State::InFlight { due.saturating_sub(was_stored + missing) } else { 0 };
         Line {
             hour,
             service,
@@ -124,11 +148,12 @@ impl Row {
             deduplicated: noted.deduplicated,
             rejected: noted.rejected,
             dead: noted.dead,
+            deleted,
             in_flight,
             missing,
-            surplus: (stored + missing).saturating_sub(due),
+            surplus: (was_stored + missing).saturating_sub(due),
             state,
-            most: most.max(stored),
+            most: most.max(was_stored),
         }
     }
 }
@@ -153,8 +178,13 @@ mod tests {
     }
 
     fn only(sheets: &[Sheet], stored: u64, most: u64, kept: &Kept, now: Nanos) -> Line {
+        let counted = Counted { stored: numbers("a", stored), most: numbers("a", most), ..Counted::default() };
+        of(sheets, counted, kept, now)
+    }
+
+    fn of(sheets: &[Sheet], counted: Counted, kept: &Kept, now: Nanos) -> Line {
         let is_kept = |service: &str| kept.keeps(HOUR, service, now);
-        let lines = compare(HOUR, sheets, numbers("a", stored), &numbers("a", most), is_kept, now);
+        let lines = compare(HOUR, sheets, counted, is_kept, now);
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines.into_iter().next().unwrap()
     }
@@ -213,12 +243,41 @@ mod tests {
     }
 
     #[test]
+    fn what_users_have_deleted_is_neither_missing_nor_found_again() {
+        let settled = [sheet("a", entry(20, NOW - 10), NOW - 9)];
+        let counted = |stored, removed, open| Counted {
+            stored: numbers("a", stored),
+            most: numbers("a", 20),
+            taken: Taken { removed: numbers("a", removed), open: numbers("a", open) },
+        };
+        for (stored, removed, open, deleted, missing) in [
+            (15, 5, 0, 5, 0),
+            (14, 5, 0, 5, 1),
+            // One that runs may have removed any part of what it has counted.
+            (20, 0, 5, 0, 0),
+            (17, 0, 5, 3, 0),
+            (13, 0, 5, 5, 2),
+            (12, 5, 4, 8, 0),
+        ] {
+            let line = of(&settled, counted(stored, removed, open), &Kept::default(), NOW);
+            let found = (line.deleted, line.missing, line.surplus, line.most);
+            assert_eq!(found, (deleted, missing, 0, 20), "{stored} {removed} {open}");
+        }
+        // More came after the deletion.
+        let more = [sheet("a", entry(23, NOW - 10), NOW - 9)];
+        let line = of(&more, counted(18, 5, 0), &Kept::default(), NOW);
+        assert_eq!((line.missing, line.surplus, line.most), (0, 0, 23));
+        let line = of(&settled, counted(0, 20, 0), &Kept { age: Some(Duration::from_secs(1)), ..Kept::default() }, NOW);
+        assert_eq!((line.state, line.deleted, line.missing), (State::Expired, 20, 0));
+    }
+
+    #[test]
     fn an_hour_with_too_many_services_is_compared_as_a_whole() {
         let mut full = sheet("a", entry(10, NOW - 10), NOW);
         full.others = Some(entry(5, NOW - 10));
         let other = sheet("b", entry(1, NOW - 10), NOW);
         let stored = BTreeMap::from([("a".to_owned(), 10), ("b".to_owned(), 2), ("c".to_owned(), 3)]);
-        let lines = compare(HOUR, &[full, other], stored, &BTreeMap::new(), |_| true, NOW);
+        let lines = compare(HOUR, &[full, other], Counted { stored, ..Counted::default() }, |_| true, NOW);
         assert_eq!(lines.len(), 1);
         assert_eq!((lines[0].service.as_str(), lines[0].received, lines[0].missing), (ALL, 16, 1));
     }

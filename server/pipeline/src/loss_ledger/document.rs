@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Nanos;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Hour, Totals, entry::Entry};
 use crate::{Document, Documents, Kind, Result, documents::unchecked};
@@ -62,10 +62,14 @@ pub(super) async fn sheets(
     wanted: impl Fn(Hour) -> bool,
 ) -> Result<Vec<(Hour, String, Sheet)>> {
     let listing = documents.list(&SHEET).await?;
-    Ok(listing.documents.into_iter().filter_map(|document| read_sheet(document, &wanted)).collect())
+    Ok(listing.documents.into_iter().filter_map(|document| read_named(document, &wanted)).collect())
 }
 
-fn read_sheet(document: Document, wanted: &impl Fn(Hour) -> bool) -> Option<(Hour, String, Sheet)> {
+/// A document whose name begins with an hour, if the hour is wanted.
+pub(super) fn read_named<T: DeserializeOwned>(
+    document: Document,
+    wanted: &impl Fn(Hour) -> bool,
+) -> Option<(Hour, String, T)> {
     let hour = hour_of_sheet(&document.name).filter(|hour| wanted(*hour))?;
     match document.body.read() {
         Ok(sheet) => Some((hour, document.name, sheet)),

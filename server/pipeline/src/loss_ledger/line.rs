@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Hour;
 
+/// Stands for all services of an hour that has too many of them.
+pub(super) const ALL: &str = "*";
+
 /// What a [`Line`] was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -19,9 +22,9 @@ pub enum State {
     Expired,
 }
 
-/// One hour and service. `received` = `stored` + `deduplicated` + the sum of `rejected` + `dead` + `in_flight` +
-/// `missing` − `surplus`, in the state [`State::Settled`] or [`State::InFlight`] and unless more was counted before
-/// than was received.
+/// One hour and service. `received` = `stored` + `deduplicated` + the sum of `rejected` + `dead` + `deleted` +
+/// `in_flight` + `missing` − `surplus`, in the state [`State::Settled`] or [`State::InFlight`] and unless more was
+/// counted before than was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub hour: Hour,
@@ -33,12 +36,14 @@ pub struct Line {
     /// By the field that the reason names.
     pub rejected: BTreeMap<String, u64>,
     pub dead: u64,
+    /// Removed by users ([`crate::deletion`]). While a deletion runs, at most what it counted before.
+    pub deleted: u64,
     pub in_flight: u64,
     pub missing: u64,
     /// Stored and not received: from before the ledger, put in by a replay, or noted by a process that was killed.
     pub surplus: u64,
     pub state: State,
-    /// The largest number of stored records ever counted.
+    /// The largest number of stored records ever counted, with those that were deleted by then.
     pub(super) most: u64,
 }
 
@@ -51,6 +56,7 @@ pub struct Totals {
     pub deduplicated: u64,
     pub rejected: u64,
     pub dead: u64,
+    pub deleted: u64,
     pub in_flight: u64,
     pub missing: u64,
     pub surplus: u64,
@@ -65,6 +71,7 @@ impl Totals {
                 deduplicated: line.deduplicated,
                 rejected: line.rejected.values().sum(),
                 dead: line.dead,
+                deleted: line.deleted,
                 in_flight: line.in_flight,
                 missing: line.missing,
                 surplus: line.surplus,
@@ -79,6 +86,7 @@ impl Totals {
             deduplicated: self.deduplicated + other.deduplicated,
             rejected: self.rejected + other.rejected,
             dead: self.dead + other.dead,
+            deleted: self.deleted + other.deleted,
             in_flight: self.in_flight + other.in_flight,
             missing: self.missing + other.missing,
             surplus: self.surplus + other.surplus,

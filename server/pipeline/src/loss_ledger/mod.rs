@@ -1,4 +1,5 @@
-//! The loss ledger: for each hour and service, received = stored + deduplicated + rejected + dead + in flight (C10).
+//! The loss ledger: for each hour and service, received = stored + deduplicated + rejected + dead + deleted + in flight
+//! (C10).
 //!
 //! An hour is an hour of the records' own time, because the store can count by it: what is stored is not noted, it is
 //! counted again and again, so that a record that disappears later is missed, too. The other numbers are noted where
@@ -11,12 +12,15 @@
 //!   difference is in flight.
 //! - Notes that are not written yet are lost with a process that is killed. The rows that it had not settled are compared
 //!   only with what was counted before.
+//! - What a deletion was about to take is noted before it begins ([`crate::deletion`]). While it runs, a difference up to
+//!   that number counts as deleted.
 //! - A batch with a client's id that the queue redelivers counts as deduplicated. That makes a difference smaller, and
 //!   never larger: the ledger does not cry wolf.
 
 mod audit;
 mod balance;
 mod counting;
+pub(crate) mod deleted;
 mod document;
 mod entry;
 mod keeper;
@@ -38,6 +42,7 @@ use parking_lot::Mutex;
 
 pub use audit::{Auditor, Needs};
 pub use balance::Kept;
+pub use deleted::DELETED;
 pub use document::{COUNT, SHEET};
 pub use keeper::Keeper;
 pub use line::{Line, State, Totals};

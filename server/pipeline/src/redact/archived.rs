@@ -41,7 +41,7 @@ impl ArchivedDays for RedactedDays {
 async fn redacted(redaction: Arc<Redaction>, records: Result<Vec<StoredRecord>>) -> Result<Vec<StoredRecord>> {
     let mut records = records?;
     let redact = move || {
-        records.iter_mut().for_each(|stored| redaction.record(&mut stored.record));
+        redaction.all(records.iter_mut().map(|stored| &mut stored.record));
         records
     };
     let done = tokio::task::spawn_blocking(redact).await;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use model::{Record, Text, Value, attribute_place, limits};
+use model::{Record, Text, Value, attribute_place, audit, limits};
 
 use super::{
     Redaction, Scope,
@@ -120,6 +120,11 @@ impl Redaction {
     pub fn record(&self, record: &mut Record) {
         let counts = self.redact(record);
         self.count(&counts);
+    }
+
+    /// Redacts records that come back. Audit records stay as they are, as when they were written.
+    pub(crate) fn all<'r>(&self, records: impl IntoIterator<Item = &'r mut Record>) {
+        records.into_iter().filter(|record| !audit::is_audit(record)).for_each(|record| self.record(record));
     }
 
     /// What the rules change in a record. Counts nothing.

@@ -377,3 +377,18 @@ fn long_hostile_texts_are_bounded() {
     assert_eq!(counts.sum(), 2001);
     assert!(raw.message.ends_with("[q] [q]") && !raw.message.contains('x'));
 }
+
+#[test]
+fn audit_records_that_come_back_stay_as_they_are() {
+    let redaction = rules(&["email"]);
+    let record = |service: &str| {
+        let raw = RawRecord {
+            service: service.into(),
+            ..raw("user bob@example.com logged in", &[("audit", Value::Bool(true))])
+        };
+        Normaliser::default().record(raw, NOW).unwrap()
+    };
+    let mut records = [record("logboom"), record("shop")];
+    redaction.all(&mut records);
+    assert_eq!(records.map(|record| record.message), ["user bob@example.com logged in", "user [email] logged in"]);
+}

@@ -43,9 +43,14 @@ impl Destinations {
         Self { list: destinations.into_iter().map(tried).collect(), shared: Arc::clone(shared), clock }
     }
 
-    /// Sends the batch until it is acknowledged. Returns the records that were refused for good. May be dropped; the
-    /// batch may then have been delivered.
-    pub(super) async fn deliver(&mut self, batch: Outgoing, progress: &mut Progress) -> Vec<Refusal> {
+    /// Sends the batch until it is acknowledged, and calls `begins` before each attempt. Returns the records that were
+    /// refused for good. May be dropped; the batch may then have been delivered.
+    pub(super) async fn deliver(
+        &mut self,
+        batch: Outgoing,
+        progress: &mut Progress,
+        begins: &mut (dyn FnMut() + Send),
+    ) -> Vec<Refusal> {
         let mut halving = Halving::new(NAME, batch);
         while let Some(batch) = halving.next() {
             let now = Instant::now();
@@ -57,6 +62,7 @@ impl Destinations {
             let tried = &mut self.list[index];
             let target = tried.destination.target.clone();
             let mut mark = progress.mark(&target);
+            begins();
             let attempt = self.shared.begin_attempt();
             let sent = tried.send(batch, &mut mark).await;
             drop(attempt);

@@ -45,17 +45,25 @@ pub(super) struct Lane {
     fresh: usize,
     /// Until then, small batches gather.
     gather_until: Option<Instant>,
+    /// The newest delivery when the last attempt began.
+    noted: Option<Receipt>,
 }
 
 impl Lane {
     pub(super) fn new(share: FreshShare) -> Self {
-        Self { share, pending: VecDeque::new(), old: 0, fresh: 0, gather_until: None }
+        Self { share, pending: VecDeque::new(), old: 0, fresh: 0, gather_until: None, noted: None }
     }
 
-    /// Starts the lane. Returns the newest delivery, after which it begins.
+    /// Starts the lane. Returns the delivery after which it begins: the newest when the last attempt began. A record that
+    /// came while a destination was answering again is fresh.
     pub(super) fn begin(&mut self) -> Receipt {
         self.clear();
-        (self.share.last)()
+        self.noted.take().unwrap_or_else(|| (self.share.last)())
+    }
+
+    /// An attempt begins.
+    pub(super) fn note_newest(&mut self) {
+        self.noted = Some((self.share.last)());
     }
 
     /// The old lane has caught up.

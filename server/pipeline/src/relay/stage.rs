@@ -153,8 +153,10 @@ impl Stage {
             }
         };
         let (records, settled) = (batch.records.len() as u64, self.progress.settled());
+        let lane = &mut self.fresh;
+        let mut begins = || lane.iter_mut().for_each(Lane::note_newest);
         let refused = tokio::select! {
-            refused = self.destinations.deliver(batch, &mut self.progress) => refused,
+            refused = self.destinations.deliver(batch, &mut self.progress, &mut begins) => refused,
             crowded = until_crowded(&self.queue, &self.shared, settled), if self.drops_oldest => {
                 // A group of the old lane is dropped as a whole, because the rest would get another id.
                 let last = self.progress.sending().map_or(crowded, |sending| crowded.max(sending));
@@ -192,7 +194,9 @@ impl Stage {
             if oldest.is_none_or(|oldest| self.clock.now() - oldest < BEHIND) {
                 return Ok(false);
             }
-            self.progress.begin_fresh(lane.begin());
+            let settled = self.progress.settled();
+            let sent = self.progress.sending().map_or(settled, |last| last.max(settled));
+            self.progress.begin_fresh(lane.begin().max(sent));
         }
         let Some(fresh) = self.progress.fresh() else { return Ok(false) };
         let Some(Group { last, deliveries, content }) = lane.next(fresh.upto(), fresh.sending()).await? else {

@@ -144,7 +144,8 @@ impl ArchivedBatches {
             let stream = self.stream.get_or_insert_with(|| days.read(day));
             let Some(page) = stream.next().await else {
                 return Err(Error::corrupt(format!(
-                    "the archive has only {} of the {} records of the day; verify it by `logboom archive check`",
+                    "the archive has only {} of the {} records that it had of the day: a deletion has removed some, and \
+                     then another replay sends the others; or verify it by `logboom archive check`",
                     self.number, self.day.records
                 )));
             };

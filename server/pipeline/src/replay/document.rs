@@ -80,6 +80,9 @@ pub struct Replay {
     pub target: String,
     /// A filter beside that of the sink; empty for all records.
     pub query: String,
+    /// Whether audit records are left out: who started it does not see them, and may not send them elsewhere.
+    #[serde(default)]
+    pub(super) without_audit: bool,
     pub state: ReplayState,
     pub started: Nanos,
     pub ended: Option<Nanos>,

@@ -23,6 +23,7 @@
 //! | `shared` | what the tasks that run replays share |
 //! | `slots` | these tasks, and the leases |
 //! | `source` | the batches of one replay |
+//! | `unfinished` | whether the store gets records once more |
 
 mod archived;
 mod document;
@@ -34,11 +35,13 @@ mod run;
 mod shared;
 mod slots;
 mod source;
+mod unfinished;
 
 use std::{fmt, sync::Arc};
 
 use model::Query;
 
+pub(crate) use self::unfinished::restoring;
 pub use self::{
     archived::{ArchivedDay, ArchivedDays},
     document::{Origin, Replay, ReplayState},

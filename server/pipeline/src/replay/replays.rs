@@ -13,7 +13,7 @@ use super::{
     shared::Shared,
     slots::slot,
 };
-use crate::{Error, ErrorClass, Expected, Json, Result, Version, follow::Options, hold};
+use crate::{Error, ErrorClass, Expected, Json, Result, Version, deletion::deleting, follow::Options, hold};
 
 /// The lease under which a replay is started, so that two nodes do not exceed the limit together.
 const START: &str = "start of a replay";
@@ -37,6 +37,8 @@ pub struct Request {
     pub range: TimeRange,
     /// A filter beside that of the sink; empty for all records. At most [`model::limits::QUERY_BYTES`].
     pub query: String,
+    /// Leaves out audit records, for a user who does not see them.
+    pub without_audit: bool,
 }
 
 /// All replays of the store, and the tasks of this process that run them.
@@ -84,7 +86,8 @@ impl Replays {
     ///
     /// # Errors
     /// `Invalid` for an unknown sink, an empty range, a query that does not parse, a day that the archive does not have,
-    /// and records for the store that are older than its retention. `Overloaded` while [`UNFINISHED`] replays are not
+    /// and records for the store that are older than its retention. `Conflict` for the store while a deletion is not
+    /// finished. `Overloaded` while [`UNFINISHED`] replays are not
     /// finished. Errors of the store and of the archive.
     pub async fn add(&self, request: Request) -> Result<Replay> {
         let Request { sink, range, query, .. } = &request;
@@ -96,9 +99,10 @@ impl Replays {
             .map_err(|error| Error::invalid(format!("query is {query:?}: {error}; an example is level>=warn")))?;
         if sink == STORE {
             self.check_retention(range.from)?;
+            self.check_deletions().await?;
         }
         let archived = origin(&self.shared, request.source, sink == STORE, *range).await?;
-        let Request { sink, range, query, .. } = request;
+        let Request { sink, range, query, without_audit, .. } = request;
         let _starting = self.starting.lock().await;
         let Position(upto) = self.shared.store.newest().await?;
         let replay = Replay {
@@ -109,6 +113,7 @@ impl Replays {
             sink,
             target: target.target.to_string(),
             query,
+            without_audit,
             state: ReplayState::Running,
             started: self.shared.clock.now(),
             ended: None,
@@ -146,6 +151,16 @@ impl Replays {
         )))
     }
 
+    /// # Errors
+    /// `Conflict` while a deletion is not finished.
+    async fn check_deletions(&self) -> Result<()> {
+        let Some(id) = deleting(&*self.shared.documents).await? else { return Ok(()) };
+        Err(Error::conflict(format!(
+            "the deletion {id} is not finished, and a replay to the store may bring back what it deletes; wait for its \
+             end, or cancel it"
+        )))
+    }
+
     fn no_such_sink(&self, sink: &str) -> Error {
         if sink == STORE {
             return Error::invalid(
@@ -159,7 +174,7 @@ impl Replays {
         Error::invalid(format!("to is {sink:?}, which is not a sink; replays go to {}", self.sinks.join(", ")))
     }
 
-    /// Stores a new replay within the limits.
+    /// Stores a new replay within the limits, unless it goes to the store and a deletion was stored at the same moment.
     async fn put(&self, replay: &Replay) -> Result<()> {
         let documents = &self.shared.documents;
         let (mut replays, _) = self.shared.list().await?;
@@ -172,8 +187,15 @@ impl Replays {
         for (version, old) in replays.into_iter().take(excess) {
             documents.delete(&REPLAY, &old.id, Expected::Version(version), None).await?;
         }
-        documents.put(&REPLAY, &replay.id, &Json::from_value(replay)?, Expected::Absent, None).await?;
-        Ok(())
+        let body = Json::from_value(replay)?;
+        let stored = documents.put(&REPLAY, &replay.id, &body, Expected::Absent, None).await?;
+        let checked = if replay.sink == STORE { self.check_deletions().await } else { Ok(()) };
+        let Err(refused) = checked else { return Ok(()) };
+        match documents.delete(&REPLAY, &replay.id, Expected::Version(stored), None).await {
+            // It has begun before the deletion was stored, so the deletion waits or takes itself back.
+            Err(error) if error.class == ErrorClass::Conflict => Ok(()),
+            taken_back => taken_back.and(Err(refused)),
+        }
     }
 
     /// All replays, newest first.

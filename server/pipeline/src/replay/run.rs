@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Query, StoredRecord};
+use model::{Query, StoredRecord, audit};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -101,9 +101,16 @@ fn prepare(progress: &Progress, target: &Target) -> Result<(Query, Opened)> {
             target.name, target.target, replay.target
         )));
     }
-    let query = Query::parse(&replay.query).map_err(|error| Error::invalid(format!("query: {error}")))?;
+    let query = selected(replay, &target.query)?;
     let sink = (target.build)(replay)?;
-    Ok((target.query.clone().and(query), Opened::new(sink)))
+    Ok((query, Opened::new(sink)))
+}
+
+/// The records that a replay sends, of those that the sink takes.
+fn selected(replay: &Replay, of_sink: &Query) -> Result<Query> {
+    let query = Query::parse(&replay.query).map_err(|error| Error::invalid(format!("query: {error}")))?;
+    let query = of_sink.clone().and(query);
+    Ok(if replay.without_audit { query.and(audit::query().not()) } else { query })
 }
 
 /// Returns once the replay is finished or gone, as after a user has cancelled it.
@@ -236,4 +243,31 @@ async fn send(
     }
     progress.replay.mark = mark;
     Ok(halving.into_refused())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stored replay with these further fields.
+    fn replay(more: serde_json::Value) -> Replay {
+        let mut body = serde_json::json!({
+            "from": 0, "until": 1, "sink": "a", "target": "http://a", "query": "level:error", "state": "running",
+            "started": 0, "ended": null, "total": null, "sent": 0, "refused": 0, "position": 0, "upto": 0,
+            "sending": null, "mark": null, "error": null,
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn a_replay_of_somebody_who_sees_no_audit_sends_none() {
+        let of_sink = Query::parse("service:a,logboom").unwrap();
+        let query = |more| selected(&replay(more), &of_sink).unwrap();
+        let all = of_sink.clone().and(Query::parse("level:error").unwrap());
+        // Replays of earlier versions have no such field.
+        assert_eq!(query(serde_json::json!({})), all);
+        assert_eq!(query(serde_json::json!({ "without_audit": false })), all);
+        assert_eq!(query(serde_json::json!({ "without_audit": true })), all.and(audit::query().not()));
+    }
 }

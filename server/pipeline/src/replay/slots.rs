@@ -6,11 +6,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    STORE,
     document::REPLAY,
     run,
     shared::{Shared, TAKE_OVER},
 };
-use crate::{ErrorClass, Result, Version, backoff::Backoff, events::ReplayRunning, follow::attempts::FIRST_WAIT, hold};
+use crate::{
+    ErrorClass, Result, Version, backoff::Backoff, deletion::deleting, events::ReplayRunning,
+    follow::attempts::FIRST_WAIT, hold,
+};
 
 /// How long the lease lasts without a renewal.
 const LEASE: Duration = Duration::from_secs(15);
@@ -52,6 +56,10 @@ async fn run_one(shared: &Shared, stop: &CancellationToken) -> Result<Option<Ver
     let (replays, version) = shared.list().await?;
     for (_, replay) in replays.into_iter().filter(|(_, replay)| !replay.is_finished()) {
         if shared.lacks(&replay).is_some() || shared.is_elsewhere(&replay.id) {
+            continue;
+        }
+        // Both were started at the same moment, and one of them may not have taken itself back yet.
+        if replay.sink == STORE && deleting(&*shared.documents).await?.is_some() {
             continue;
         }
         let Some(_taken) = shared.take(&replay.id) else { continue };

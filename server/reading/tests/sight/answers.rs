@@ -103,6 +103,8 @@ async fn records_of(answers: &mut Answers, reader: &Reader, store: &Arc<MemorySt
         // A rule that changes every message, so that the preview shows all.
         let rule = Arc::new(Redaction::trial("all=/./", None).unwrap());
         ask!(answers, "Reader::preview_redaction", reader.preview_redaction(rule, query.clone(), 100).await);
+        let text = query.to_string();
+        ask!(answers, "Reader::preview_deletion", reader.preview_deletion(&text, true, RangeText::default()).await);
         ask!(answers, "Reader::patterns", reader.patterns(&query, ALL, Some(ALL)).await);
     }
     // The cursors of a caller who sees everything.

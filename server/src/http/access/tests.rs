@@ -21,11 +21,12 @@ struct Calls {
 
 impl Calls {
     async fn start() -> Self {
-        let options = Options { posture: Posture::Loopback, anonymous: Vec::new(), clock: Clock::system() };
+        let options =
+            Options { posture: Posture::Loopback, anonymous: Vec::new(), issuer: None, clock: Clock::system() };
         let stop = CancellationToken::new();
         let documents = MemoryStore::default().documents();
         let access = Access::open(documents, options, &Supervisor::default(), stop.clone()).await.unwrap();
-        let router = access_calls(AccessState { access }).layer(Extension(Principal::operator("a test")));
+        let router = access_calls(AccessState::from(access)).layer(Extension(Principal::operator("a test")));
         Self { router, _stop: stop.drop_guard() }
     }
 
@@ -119,6 +120,7 @@ async fn what_a_call_does_not_know_is_refused_by_name() {
         (Method::GET, "/api/v1/users?page=2", Value::Null, "page"),
         (Method::GET, "/api/v1/sessions?page=2", Value::Null, "page"),
         (Method::GET, "/api/v1/me?page=2", Value::Null, "page"),
+        (Method::GET, "/api/v1/anonymous?page=2", Value::Null, "page"),
     ] {
         let (status, problem) = calls.call(method, path, body.clone()).await;
         assert_eq!(status, 400, "{path} {body}");
@@ -126,6 +128,30 @@ async fn what_a_call_does_not_know_is_refused_by_name() {
     }
     assert_eq!(calls.get("/api/v1/sessions").await, json!([]));
     assert_eq!(calls.call(Method::DELETE, "/api/v1/sessions/unknown", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_networks_that_need_no_key_are_replaced_as_a_whole_or_not_at_all() {
+    let calls = Calls::start().await;
+    let path = "/api/v1/anonymous";
+    assert_eq!(calls.get(path).await, json!({ "write": [], "options": [] }));
+    let stored = json!({ "write": ["10.0.0.0/8", "192.168.0.7/32"], "options": [] });
+    let given = json!({ "write": ["192.168.0.7", " 10.1.2.3/8", "10.0.0.0/8"] });
+    assert_eq!(calls.call(Method::PUT, path, given).await, (200, stored.clone()));
+    for (body, part) in [
+        (json!({ "write": ["10.0.0.0/33"] }), "write: \"10.0.0.0/33\""),
+        (json!({ "write": ["read=10.0.0.0/8"] }), "write it as 10.0.0.0/8"),
+        (json!({ "write": "10.0.0.0/8" }), "write"),
+        (json!({ "write": [], "options": [] }), "`options`"),
+        (json!({ "read": [] }), "`read`"),
+        (json!({}), "`write`"),
+    ] {
+        let (status, problem) = calls.call(Method::PUT, path, body.clone()).await;
+        assert_eq!(status, 400, "{body}");
+        assert!(problem["detail"].as_str().unwrap().contains(part), "{body}: {problem}");
+    }
+    assert_eq!(calls.get(path).await, stored);
+    assert_eq!(calls.call(Method::PUT, path, json!({ "write": [] })).await.1["write"], json!([]));
 }
 
 #[tokio::test]

@@ -1,34 +1,36 @@
-//! The Elasticsearch door: `_bulk`, single documents, and the calls that its clients, Filebeat and Logstash make
-//! before they send.
+//! The Elasticsearch door: `_bulk` and single documents, and the routes of the calls that its clients, Filebeat and
+//! Logstash make before they send (`elastic_questions.rs`).
 //!
-//! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so [`handshake`]
-//! recognises clients by their headers.
+//! All calls exist at the root and under `/elasticsearch`. At the root, `/` is the dashboard, so
+//! [`handshake`](super::elastic_questions::handshake) recognises clients by their headers.
 
 use access::{Need, Principal};
 use axum::{
-    Extension, Json,
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::{Next, map_response},
-    response::{IntoResponse, Response},
+    Extension,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+    middleware::map_response,
+    response::Response,
 };
 use doors::elastic::{self, Action, Kind};
-use pipeline::Error;
-use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::OpenApi;
 use uuid::Uuid;
 
 use super::{
     IngestState, Payload, Refused,
     bulk_answer::{BulkAnswer, Created, Filter},
-    problem, store,
+    elastic_answer::{Answer, add_product_header, not_read, refused},
+    elastic_questions::{acknowledged, cluster_info, exists, health, license, refreshed, xpack},
+    store,
 };
 use crate::gate::Routes;
 
 /// What calls that store documents need, and those that prepare for it: a client with a wrong key is to learn it first.
 const DOOR: Need = Need::Write("elastic");
-/// The reported version: the first that matches these responses.
-const VERSION: &str = "8.17.0";
+
+#[derive(OpenApi)]
+#[openapi(paths(bulk, bulk_into, document, document_with_id, create))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<IngestState> {
     let below = with_product_header(calls().any("/", Need::Nothing, cluster_info));
@@ -46,8 +48,8 @@ fn calls() -> Routes<IngestState> {
         .post("/{index}/_doc", DOOR, document)
         .post("/{index}/_doc/{id}", DOOR, document_with_id)
         .put("/{index}/_doc/{id}", DOOR, document_with_id)
-        .post("/{index}/_create/{id}", DOOR, document_with_id)
-        .put("/{index}/_create/{id}", DOOR, document_with_id);
+        .post("/{index}/_create/{id}", DOOR, create)
+        .put("/{index}/_create/{id}", DOOR, create);
     // They tell nothing but versions.
     let questions = Routes::new().get("/_license", Need::Nothing, license).get("/_xpack", Need::Nothing, xpack).get(
         "/_cluster/health",
@@ -73,144 +75,46 @@ fn with_product_header(routes: Routes<IngestState>) -> Routes<IngestState> {
     routes.layer(map_response(async |response: Response| add_product_header(response)))
 }
 
-fn add_product_header(mut response: Response) -> Response {
-    response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
-    response
-}
-
-/// Answers `/` for Elasticsearch clients; passes other requests to the dashboard.
-pub(crate) async fn handshake(request: Request, next: Next) -> Response {
-    let asked = request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
-    if !asked || !is_client(request.headers()) {
-        return next.run(request).await;
-    }
-    add_product_header(cluster_info(request.headers().clone()).await)
-}
-
-/// Whether a client of Elasticsearch calls, and not a browser.
-pub(crate) fn is_client(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-    let agent = text(header::USER_AGENT).to_ascii_lowercase();
-    let is_known = ["elastic", "beat", "logstash", "winston-elasticsearch"].iter().any(|name| agent.contains(name));
-    is_known
-        || headers.contains_key("x-elastic-client-meta")
-        || text(header::ACCEPT).contains("application/vnd.elasticsearch+json")
-}
-
-/// A response in the requested format.
-struct Answer<T>(StatusCode, T);
-
-impl Answer<Value> {
-    fn error(status: StatusCode, kind: &str, reason: &str) -> Self {
-        let error = json!({ "type": kind, "reason": reason, "root_cause": [{ "type": kind, "reason": reason }] });
-        Self(status, json!({ "error": error, "status": status.as_u16() }))
-    }
-}
-
-impl<T: Serialize> Answer<T> {
-    fn ok(value: T) -> Self {
-        Self(StatusCode::OK, value)
-    }
-
-    fn into_response_for(self, headers: &HeaderMap) -> Response {
-        let Self(status, value) = self;
-        let mut response = (status, Json(value)).into_response();
-        // `application/vnd.elasticsearch+json;compatible-with=9`, as requested.
-        let wanted = headers.get(header::ACCEPT).filter(|accept| {
-            accept.to_str().is_ok_and(|accept| accept.starts_with("application/vnd.elasticsearch+json"))
-        });
-        if let Some(wanted) = wanted {
-            let first = wanted.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
-            if let Ok(wanted) = HeaderValue::from_bytes(first) {
-                response.headers_mut().insert(header::CONTENT_TYPE, wanted);
-            }
-        }
-        response
-    }
-}
-
-/// An error in the format of Elasticsearch.
-fn refused(error: &Error, headers: &HeaderMap) -> Response {
-    let status = problem::status(error.class);
-    let kind = match status {
-        StatusCode::BAD_REQUEST => "illegal_argument_exception",
-        StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
-        _ => "unavailable_exception",
-    };
-    let mut response = Answer::error(status, kind, &error.message).into_response_for(headers);
-    problem::retry_after(&mut response, error);
-    response
-}
-
-/// A call that may not be made, in the format of Elasticsearch.
-pub(crate) fn refusal(status: StatusCode, reason: &str, headers: &HeaderMap) -> Response {
-    let kind = match status {
-        StatusCode::TOO_MANY_REQUESTS => "es_rejected_execution_exception",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable_exception",
-        _ => "security_exception",
-    };
-    add_product_header(Answer::error(status, kind, reason).into_response_for(headers))
-}
-
-/// The response to a body that was not read.
-fn not_read(refusal: Refused, headers: &HeaderMap) -> Response {
-    match refusal {
-        Refused::Full(error) => refused(&error, headers),
-        Refused::Bad { status, detail } => {
-            Answer::error(status, "illegal_argument_exception", &detail).into_response_for(headers)
-        }
-    }
-}
-
-async fn cluster_info(headers: HeaderMap) -> Response {
-    Answer::ok(json!({
-        "name": "logboom",
-        "cluster_name": "logboom",
-        "cluster_uuid": "logboom",
-        "version": {
-            "number": VERSION,
-            "build_flavor": "default",
-            "build_type": "docker",
-            "build_hash": "logboom",
-            "build_date": "2026-01-01T00:00:00.000Z",
-            "build_snapshot": false,
-            "lucene_version": "9.12.0",
-            "minimum_wire_compatibility_version": "7.17.0",
-            "minimum_index_compatibility_version": "7.0.0",
-        },
-        "tagline": "You Know, for Search",
-    }))
-    .into_response_for(&headers)
-}
-
-async fn license(headers: HeaderMap) -> Response {
-    let license = json!({ "license": { "uid": "logboom", "type": "basic", "mode": "basic", "status": "active" } });
-    Answer::ok(license).into_response_for(&headers)
-}
-
-async fn xpack(headers: HeaderMap) -> Response {
-    let features = json!({ "ilm": { "available": false, "enabled": false }, "security": { "available": false, "enabled": false } });
-    Answer::ok(json!({ "build": {}, "license": { "type": "basic", "status": "active" }, "features": features }))
-        .into_response_for(&headers)
-}
-
-async fn health(headers: HeaderMap) -> Response {
-    let health = json!({ "cluster_name": "logboom", "status": "green", "timed_out": false, "number_of_nodes": 1, "number_of_data_nodes": 1 });
-    Answer::ok(health).into_response_for(&headers)
-}
-
-async fn refreshed(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 } })).into_response_for(&headers)
-}
-
-async fn exists(headers: HeaderMap) -> Response {
-    Answer::ok(json!({})).into_response_for(&headers)
-}
-
-async fn acknowledged(headers: HeaderMap) -> Response {
-    Answer::ok(json!({ "acknowledged": true })).into_response_for(&headers)
-}
-
+/// Stores the documents of Elasticsearch's clients.
+///
+/// All calls of Elasticsearch also exist below `/elasticsearch`.
+#[utoipa::path(
+    method(post, put),
+    path = "/_bulk",
+    tag = "compatible",
+    params(
+        (
+            "filter_path" = Option<String>,
+            Query,
+            description = "The wanted fields of the answer. Only the filters of Filebeat have an effect.",
+            example = "errors,items.*.error,items.*.status",
+        ),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = String,
+        content_type = "application/x-ndjson",
+        description = "A line with the action, then one with the document, and so on.",
+        example = json!("{\"create\":{\"_index\":\"shop\"}}\n{\"message\":\"started\"}\n"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "What became of each action.",
+            body = Object,
+            content_type = "application/json",
+            example = json!({
+                "took": 3,
+                "errors": false,
+                "items": [{ "create": { "_index": "shop", "status": 201 } }],
+            }),
+        ),
+    ),
+)]
 async fn bulk(
     state: State<IngestState>,
     principal: Extension<Principal>,
@@ -221,6 +125,52 @@ async fn bulk(
     bulk_into(state, principal, Path(String::new()), filter, headers, body).await
 }
 
+/// Stores documents, of this index unless an action names another one.
+///
+/// All calls of Elasticsearch also exist below `/elasticsearch`.
+#[utoipa::path(
+    method(post, put),
+    path = "/{index}/_bulk",
+    tag = "compatible",
+    params(
+        (
+            "index" = String,
+            Path,
+            description = "The index: the attribute `index`, and without a date the service of documents without one.",
+            example = "shop",
+        ),
+        (
+            "filter_path" = Option<String>,
+            Query,
+            description = "The wanted fields of the answer. Only the filters of Filebeat have an effect.",
+            example = "errors,items.*.error,items.*.status",
+        ),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = String,
+        content_type = "application/x-ndjson",
+        description = "A line with the action, then one with the document, and so on.",
+        example = json!("{\"create\":{\"_index\":\"shop\"}}\n{\"message\":\"started\"}\n"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "What became of each action.",
+            body = Object,
+            content_type = "application/json",
+            example = json!({
+                "took": 3,
+                "errors": false,
+                "items": [{ "create": { "_index": "shop", "status": 201 } }],
+            }),
+        ),
+    ),
+)]
 async fn bulk_into(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,
@@ -248,6 +198,42 @@ async fn bulk_into(
     }
 }
 
+/// Stores one document.
+///
+/// All calls of Elasticsearch also exist below `/elasticsearch`.
+#[utoipa::path(
+    post,
+    path = "/{index}/_doc",
+    tag = "compatible",
+    params(
+        (
+            "index" = String,
+            Path,
+            description = "The index: the attribute `index`, and without a date the service of documents without one.",
+            example = "shop",
+        ),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = Object,
+        content_type = "application/json",
+        description = "The document.",
+        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+    ),
+    responses(
+        (
+            status = 201,
+            description = "The document is durable.",
+            body = Object,
+            content_type = "application/json",
+            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+        ),
+    ),
+)]
 async fn document(
     state: State<IngestState>,
     principal: Extension<Principal>,
@@ -259,6 +245,43 @@ async fn document(
     store_document(state, principal, action, headers, body).await
 }
 
+/// Stores one document that has an id.
+///
+/// All calls of Elasticsearch also exist below `/elasticsearch`.
+#[utoipa::path(
+    method(post, put),
+    path = "/{index}/_doc/{id}",
+    tag = "compatible",
+    params(
+        (
+            "index" = String,
+            Path,
+            description = "The index: the attribute `index`, and without a date the service of documents without one.",
+            example = "shop",
+        ),
+        ("id" = String, Path, description = "The id of the document. It is not stored.", example = "1"),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = Object,
+        content_type = "application/json",
+        description = "The document.",
+        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+    ),
+    responses(
+        (
+            status = 201,
+            description = "The document is durable.",
+            body = Object,
+            content_type = "application/json",
+            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+        ),
+    ),
+)]
 async fn document_with_id(
     state: State<IngestState>,
     principal: Extension<Principal>,
@@ -268,6 +291,53 @@ async fn document_with_id(
 ) -> Response {
     let action = Action { kind: Kind::Create, index: index.into(), id: Some(id.into()) };
     store_document(state, principal, action, headers, body).await
+}
+
+/// Stores one document that has an id, as `_doc` does.
+///
+/// All calls of Elasticsearch also exist below `/elasticsearch`.
+#[utoipa::path(
+    method(post, put),
+    path = "/{index}/_create/{id}",
+    tag = "compatible",
+    params(
+        (
+            "index" = String,
+            Path,
+            description = "The index: the attribute `index`, and without a date the service of documents without one.",
+            example = "shop",
+        ),
+        ("id" = String, Path, description = "The id of the document. It is not stored.", example = "1"),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = Object,
+        content_type = "application/json",
+        description = "The document.",
+        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+    ),
+    responses(
+        (
+            status = 201,
+            description = "The document is durable.",
+            body = Object,
+            content_type = "application/json",
+            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+        ),
+    ),
+)]
+async fn create(
+    state: State<IngestState>,
+    principal: Extension<Principal>,
+    path: Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Payload, Refused>,
+) -> Response {
+    document_with_id(state, principal, path, headers, body).await
 }
 
 async fn store_document(
@@ -293,37 +363,5 @@ async fn store_document(
                 .into_response_for(&headers),
         },
         Err(error) => refused(&error, &headers),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_are_told_from_browsers() {
-        let headers = |pairs: &[(&'static str, &'static str)]| {
-            pairs
-                .iter()
-                .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
-                .collect()
-        };
-        for client in [
-            headers(&[("user-agent", "Elastic-Filebeat/8.17.0 (linux; amd64)")]),
-            headers(&[("user-agent", "Filebeat/7.10.2")]),
-            headers(&[("user-agent", "elasticsearch-py/9.0.0 (Python/3.11)")]),
-            headers(&[("user-agent", "elastic-transport-js/8.9")]),
-            headers(&[("user-agent", "Manticore 0.9"), ("x-elastic-client-meta", "es=8")]),
-            headers(&[("accept", "application/vnd.elasticsearch+json; compatible-with=9")]),
-        ] {
-            assert!(is_client(&client), "{client:?}");
-        }
-        for other in [
-            headers(&[("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/120"), ("accept", "text/html,*/*")]),
-            headers(&[("user-agent", "curl/7.88"), ("accept", "*/*")]),
-            headers(&[]),
-        ] {
-            assert!(!is_client(&other), "{other:?}");
-        }
     }
 }

@@ -15,6 +15,7 @@ use doors::{
 use model::{Position, StoredRecord, Text, api::RecordView, limits};
 use pipeline::{Error, normalise::Rejection};
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::{IngestState, Outcome, Payload, problem::Problem, store};
 use crate::gate::Routes;
@@ -24,6 +25,10 @@ const LISTED_REJECTIONS: usize = 100;
 /// The maximum number of records shown by a dry run.
 const SHOWN_RECORDS: usize = 100;
 
+#[derive(OpenApi)]
+#[openapi(paths(push, put_record))]
+pub(super) struct Calls;
+
 pub(super) fn routes() -> Routes<IngestState> {
     Routes::new().post("/api/v1/push", Need::Write("json"), push)
 }
@@ -32,10 +37,13 @@ pub(super) fn put() -> Routes<IngestState> {
     Routes::new().post("/put", Need::Write("put"), put_record)
 }
 
-#[derive(Serialize)]
+/// What became of the records of a body.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PushAnswer)]
 struct Answer {
     accepted: usize,
     rejected: usize,
+    /// The first 100 rejected records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<RejectionView>,
     /// Whether it was already stored under the same `Idempotency-Key`.
@@ -43,12 +51,138 @@ struct Answer {
     duplicate: bool,
 }
 
-#[derive(Serialize)]
+/// A record that cannot be stored.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rejection)]
 struct RejectionView {
+    /// Its place in the body, from 0.
     index: usize,
     reason: String,
 }
 
+/// Stores records that are JSON objects, or lines of text.
+///
+/// The usual names of fields are recognised: `time`, `level`, `message`, `service` and others. Everything else becomes
+/// an attribute. Each parameter may also be a header, such as `Logboom-Service`. Unknown ones are refused.
+#[utoipa::path(
+    post,
+    path = "/api/v1/push",
+    tag = "send",
+    params(
+        (
+            "debug" = Option<bool>,
+            Query,
+            description = "Shows how the records would be stored, as `records` beside `stored: false`, and stores \
+                           nothing. `0` and `false` count as missing.",
+        ),
+        (
+            "service" = Option<String>,
+            Query,
+            description = "The service of records without one.",
+            max_length = 256,
+            example = "checkout",
+        ),
+        (
+            "node" = Option<String>,
+            Query,
+            description = "The node of records without one.",
+            max_length = 256,
+            example = "web-1",
+        ),
+        (
+            "level" = Option<String>,
+            Query,
+            description = "The level of records without one.",
+            max_length = 256,
+            example = "info",
+        ),
+        (
+            "message_field" = Option<String>,
+            Query,
+            description = "Names of the fields that have the message, with commas between them.",
+            max_length = 256,
+            example = "text",
+        ),
+        (
+            "time_field" = Option<String>,
+            Query,
+            description = "The fields of the time.",
+            max_length = 256,
+            example = "ts",
+        ),
+        (
+            "level_field" = Option<String>,
+            Query,
+            description = "The fields of the level.",
+            max_length = 256,
+            example = "sev",
+        ),
+        (
+            "service_field" = Option<String>,
+            Query,
+            description = "The fields of the service.",
+            max_length = 256,
+            example = "app",
+        ),
+        (
+            "node_field" = Option<String>,
+            Query,
+            description = "The fields of the node.",
+            max_length = 256,
+            example = "host",
+        ),
+        (
+            "trace_id_field" = Option<String>,
+            Query,
+            description = "The fields of the trace id.",
+            max_length = 256,
+            example = "trace",
+        ),
+        (
+            "span_id_field" = Option<String>,
+            Query,
+            description = "The fields of the span id.",
+            max_length = 256,
+            example = "span",
+        ),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        description = "A JSON object, an array of them, or one per line; as `text/plain`, each line is a message.",
+        content(
+            (
+                Object = "application/json",
+                example = json!({ "level": "info", "service": "shop", "message": "started" }),
+            ),
+            (String = "application/x-ndjson", example = json!("{\"message\":\"started\"}\n{\"message\":\"ready\"}\n")),
+            (String = "text/plain", example = json!("2026-11-30T09:15:04Z INFO started\n")),
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The records are durable.",
+            body = Answer,
+            example = json!({ "accepted": 2, "rejected": 0 }),
+        ),
+        (
+            status = 400,
+            description = "The body or a parameter is invalid, or no record of the body can be stored.",
+            content(
+                (Answer = "application/json", example = json!({
+                    "accepted": 0,
+                    "rejected": 1,
+                    "rejections": [{ "index": 0, "reason": "message: it is empty" }],
+                })),
+                (ref("#/components/schemas/Problem") = "application/problem+json"),
+            ),
+        ),
+    ),
+)]
 async fn push(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,
@@ -70,8 +204,9 @@ async fn push(
 }
 
 /// The response of source S3, when the records are durable.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PutAnswer {
+    /// `ok`, or `error` if no record is stored.
     result: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<RejectionView>,
@@ -79,6 +214,45 @@ struct PutAnswer {
     duplicate: bool,
 }
 
+/// Stores records, with the answer of the earlier log stream server.
+///
+/// It ignores parameters that it does not know, as that server did.
+#[utoipa::path(
+    post,
+    path = "/put",
+    tag = "compatible",
+    params(
+        ("key" = Option<String>, Query, description = "A key, for senders that can set nothing but the address."),
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        content = Object,
+        content_type = "application/json",
+        description = "A JSON object, an array of them, or one per line.",
+        example = json!({ "level": "info", "node": "web-1", "message": "started" }),
+    ),
+    responses(
+        (status = 200, description = "The records are durable.", body = PutAnswer, example = json!({ "result": "ok" })),
+        (
+            status = 400,
+            description = "The body or a parameter is invalid, or no record of the body can be stored.",
+            content(
+                (
+                    PutAnswer = "application/json",
+                    example = json!({
+                        "result": "error",
+                        "rejections": [{ "index": 0, "reason": "message: it is empty" }],
+                    }),
+                ),
+                (ref("#/components/schemas/Problem") = "application/problem+json"),
+            ),
+        ),
+    ),
+)]
 async fn put_record(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,

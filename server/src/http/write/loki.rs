@@ -9,9 +9,14 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use doors::loki;
+use utoipa::OpenApi;
 
 use super::{IngestState, Payload, problem, problem::Problem, store};
 use crate::gate::Routes;
+
+#[derive(OpenApi)]
+#[openapi(paths(push_streams))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<IngestState> {
     Routes::new().post("/loki/api/v1/push", Need::Write("loki"), push_streams).layer(map_request(snappy_is_known))
@@ -25,6 +30,32 @@ async fn snappy_is_known(mut request: Request) -> Request {
     request
 }
 
+/// Stores the lines of Loki's clients.
+#[utoipa::path(
+    post,
+    path = "/loki/api/v1/push",
+    tag = "compatible",
+    params(
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        description = "Streams of lines, as Loki takes them: JSON, or protobuf compressed with Snappy.",
+        content(
+            (Object = "application/json", example = json!({
+                "streams": [{ "stream": { "service": "shop" }, "values": [["1764494104120000000", "started"]] }],
+            })),
+            ("application/x-protobuf"),
+        ),
+    ),
+    responses(
+        (status = 204, description = "The lines are durable."),
+        (status = 400, description = "The body is invalid, or some lines are refused; the others are stored."),
+    ),
+)]
 async fn push_streams(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,

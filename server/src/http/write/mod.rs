@@ -4,6 +4,8 @@
 mod body;
 mod bulk_answer;
 mod elastic;
+mod elastic_answer;
+mod elastic_questions;
 mod idempotency;
 mod inflate;
 mod json;
@@ -21,10 +23,12 @@ use pipeline::{
     admit::{Ingest, Submission},
     normalise::{RawRecord, Rejection},
 };
+use utoipa::{OpenApi as _, openapi};
 
 pub(crate) use body::drain;
 use body::{Payload, Refused};
-pub(crate) use elastic::{handshake, is_client, refusal as elastic_refusal};
+pub(crate) use elastic_answer::refusal as elastic_refusal;
+pub(crate) use elastic_questions::{handshake, is_client};
 use idempotency::Repetitions;
 pub(crate) use otlp::refusal as otlp_refusal;
 
@@ -37,6 +41,12 @@ pub(crate) struct IngestState {
     pub ingest: Ingest,
     /// Recent batches with an `Idempotency-Key`.
     pub repetitions: Arc<Repetitions>,
+}
+
+/// The operations of all doors.
+pub(super) fn operations() -> openapi::OpenApi {
+    let parts = [json::Calls::openapi(), otlp::Calls::openapi(), loki::Calls::openapi(), elastic::Calls::openapi()];
+    parts.into_iter().fold(openapi::OpenApi::default(), openapi::OpenApi::merge_from)
 }
 
 /// The doors of the main port.

@@ -13,12 +13,17 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use pipeline::Error;
 use prost::Message;
 use tonic_types::pb;
+use utoipa::OpenApi;
 
 use super::{IngestState, Payload, Refused, body::Content, problem, store};
 use crate::{gate::Routes, grpc};
 
 /// The name of the door in the terms of a key.
 const DOOR: Need = Need::Write("otlp");
+
+#[derive(OpenApi)]
+#[openapi(paths(export))]
+pub(super) struct Calls;
 
 pub(super) fn routes() -> Routes<IngestState> {
     Routes::new().post("/v1/logs", DOOR, export).any("/v1/traces", DOOR, || async { other_signal("traces") }).any(
@@ -41,6 +46,43 @@ pub(crate) fn refusal(status: StatusCode, code: tonic::Code, detail: &str, heade
     }
 }
 
+/// Stores the logs of OpenTelemetry's exporters: OTLP over HTTP.
+#[utoipa::path(
+    post,
+    path = "/v1/logs",
+    tag = "compatible",
+    params(
+        (
+            "idempotency-key" = Option<String>,
+            Header,
+            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
+        ),
+    ),
+    request_body(
+        description = "An `ExportLogsServiceRequest`.",
+        content(
+            (Object = "application/json", example = json!({ "resourceLogs": [{
+                "resource": { "attributes": [{ "key": "service.name", "value": { "stringValue": "shop" } }] },
+                "scopeLogs": [{ "logRecords": [{
+                    "timeUnixNano": "1764494104120000000",
+                    "severityNumber": 9,
+                    "body": { "stringValue": "started" },
+                }] }],
+            }] })),
+            ("application/x-protobuf"),
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The records are durable, or `partialSuccess` has the number of those that are refused.",
+            content(
+                (Object = "application/json", example = json!({})),
+                ("application/x-protobuf"),
+            ),
+        ),
+    ),
+)]
 async fn export(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,

@@ -84,7 +84,7 @@ async fn a_client_certificate_is_verified_and_one_without_is_a_caller_like_any_o
     }
     served.stop().await;
 
-    // Where no authority is named, no certificate is asked for.
+    // Without --tls-client-ca, the server asks for no client certificate.
     let served = serve(&open(&files.options())).await;
     let mut stream = connect(&files.client(Some(&by_name("web-1")), &[]), served.address).await.unwrap();
     assert!(call(&mut stream).await.unwrap().ends_with("certificate: None"));

@@ -10,8 +10,8 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, Batch, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
-    StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, PartAside, ReadLimit, Removal, RemovalStep,
+    Result, SearchPage, SearchRequest, StoreStatus, Tally,
 };
 
 use super::{
@@ -25,11 +25,14 @@ type Poison = Box<dyn Fn(&Batch) -> Option<Error> + Send + Sync>;
 pub struct FaultyStore {
     inner: Arc<dyn LogStore>,
     poison: Mutex<Option<Poison>>,
+    aside: Mutex<Vec<PartAside>>,
     pub append: Switch,
     pub newest: Switch,
     pub follow: Switch,
     /// Searches, counts and all other reads.
     pub read: Switch,
+    pub count_removal: Switch,
+    pub remove: Switch,
     pub put_dead_letters: Switch,
     /// Every read of documents. A `watch` that already waits is not affected.
     pub read_documents: Arc<Switch>,
@@ -42,10 +45,13 @@ impl FaultyStore {
         Arc::new(Self {
             inner,
             poison: Mutex::new(None),
+            aside: Mutex::default(),
             append: Switch::default(),
             newest: Switch::default(),
             follow: Switch::default(),
             read: Switch::default(),
+            count_removal: Switch::default(),
+            remove: Switch::default(),
             put_dead_letters: Switch::default(),
             read_documents: Arc::default(),
             write_documents: Arc::default(),
@@ -56,6 +62,11 @@ impl FaultyStore {
     /// From now on, an append with a batch for which `poison` returns an error fails as a whole with that error.
     pub fn refuse(&self, poison: impl Fn(&Batch) -> Option<Error> + Send + Sync + 'static) {
         *self.poison.lock() = Some(Box::new(poison));
+    }
+
+    /// From now on, the status says that these parts are set aside, beside those of the other store.
+    pub fn set_aside(&self, parts: Vec<PartAside>) {
+        *self.aside.lock() = parts;
     }
 
     fn check_poison(&self, deliveries: &[Delivery]) -> Result<()> {
@@ -102,8 +113,18 @@ impl Log for FaultyStore {
         self.inner.give_up_part(name).await
     }
 
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
+        self.count_removal.pass(self.inner.count_removal(removal)).await
+    }
+
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep> {
+        self.remove.pass(self.inner.remove(removal, from)).await
+    }
+
     fn status(&self) -> StoreStatus {
-        self.inner.status()
+        let mut status = self.inner.status();
+        status.aside.extend(self.aside.lock().iter().cloned());
+        status
     }
 
     async fn close(&self) {

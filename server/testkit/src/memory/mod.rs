@@ -7,6 +7,7 @@ mod documents;
 mod letters;
 mod questions;
 mod queue;
+mod removal;
 mod store;
 
 pub use queue::MemoryQueue;

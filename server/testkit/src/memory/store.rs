@@ -16,15 +16,15 @@ use model::{
 use parking_lot::Mutex;
 use pipeline::{
     Appended, Ask, BatchId, Block, Content, Context, DeadLetter, DeadLetterHead, DeadLetterRequest, DeadLetters,
-    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Result, SearchPage, SearchRequest,
-    StoreStatus,
+    Delivery, Documents, Error, Leases, Log, LogStore, NewDeadLetter, ReadLimit, Removal, RemovalStep, Result,
+    SearchPage, SearchRequest, StoreStatus, Tally,
 };
 use tokio::sync::watch;
 
 use super::{
     closed,
     documents::{Kept, MemoryDocuments},
-    letters, questions,
+    letters, questions, removal,
 };
 
 /// The gap of positions between blocks, so that no test relies on consecutive ones.
@@ -41,6 +41,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Disk {
     blocks: Vec<Block>,
+    /// The newest position before the last deletion: positions are not used again.
+    passed: Position,
     ledger: HashSet<BatchId>,
     letters: Vec<DeadLetter>,
     last_letter: i64,
@@ -49,7 +51,7 @@ struct Disk {
 
 impl Disk {
     fn newest(&self) -> Position {
-        self.blocks.last().map_or(Position(0), Block::last)
+        self.blocks.last().map_or(self.passed, Block::last).max(self.passed)
     }
 
     fn add_dead_letter(&mut self, letter: NewDeadLetter) {
@@ -176,6 +178,18 @@ impl Log for MemoryStore {
     async fn give_up_part(&self, _name: &str) -> Result<bool> {
         self.check()?;
         Ok(false)
+    }
+
+    async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
+        self.check()?;
+        Ok(removal::count(&self.disk.lock().blocks, removal))
+    }
+
+    async fn remove(&self, removal: &Removal, from: Option<&str>) -> Result<RemovalStep> {
+        self.check()?;
+        let mut disk = self.disk.lock();
+        disk.passed = disk.newest();
+        removal::remove(&mut disk.blocks, removal, from)
     }
 
     fn status(&self) -> StoreStatus {

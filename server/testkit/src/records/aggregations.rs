@@ -8,7 +8,7 @@ use model::{
 use pipeline::Batch;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{OBSERVED, pick, queries};
+use super::{OBSERVED, pick, queries, queries::SPLIT};
 
 /// Fields of every kind: in their own column, among the rest, rare, absent, awkward to quote.
 const FIELDS: &[&str] = &[
@@ -49,6 +49,9 @@ const WIDTHS: &[i64] = &[
     i64::MAX,
 ];
 
+/// Whole minutes, which an engine may count while it writes.
+const MINUTES: &[i64] = &[60 * SECOND, 7 * 60 * SECOND, 3_600 * SECOND];
+
 /// `count` valid aggregations; equal for equal seeds.
 pub fn aggregations(seed: u64, corpus: &[Batch], count: usize) -> Vec<Aggregation> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -64,15 +67,32 @@ pub fn aggregations(seed: u64, corpus: &[Batch], count: usize) -> Vec<Aggregatio
     ];
     let mut made = Vec::with_capacity(count);
     while made.len() < count {
+        let is_split = random.random_bool(0.2);
         let place = random.random_range(0..queries.len());
-        let query = if random.random_bool(0.3) { Query::default() } else { queries[place].clone() };
-        let groupings = (0..random.random_range(1..=4)).map(|_| grouping(&mut random)).collect();
+        let query = match pick(&mut random, SPLIT) {
+            split if is_split => Query::parse(split).unwrap_or_else(|error| panic!("{split}: {error}")),
+            _ if random.random_bool(0.3) => Query::default(),
+            _ => queries[place].clone(),
+        };
+        let one: fn(&mut StdRng) -> Grouping = if is_split { counts } else { grouping };
+        let groupings = (0..random.random_range(1..=4)).map(|_| one(&mut random)).collect();
         let aggregation = Aggregation { query, range: pick(&mut random, &ranges), groupings };
         if aggregation.check().is_ok() {
             made.push(aggregation);
         }
     }
     made
+}
+
+/// A grouping for which counts by service, level and minute suffice.
+fn counts(random: &mut StdRng) -> Grouping {
+    let keys = (0..random.random_range(0..=3)).map(|_| match random.random_range(0..3) {
+        0 => Key::Field(Field::Service),
+        1 => Key::Field(Field::Level),
+        _ => Key::Time { width: pick(random, MINUTES) },
+    });
+    let keys = keys.collect();
+    Grouping { keys, measures: vec![Measure::Count], limit: pick(random, &[1, 50, aggregate::GROUPS]) }
 }
 
 fn grouping(random: &mut StdRng) -> Grouping {

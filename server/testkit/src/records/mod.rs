@@ -6,7 +6,7 @@
 mod aggregations;
 mod queries;
 
-use model::{Record, RecordId, Severity, Text, Value};
+use model::{Record, RecordId, Severity, Text, Value, audit};
 use pipeline::{Batch, BatchId};
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 
@@ -176,6 +176,11 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
             attributes.push((Text::from(*key), awkward_value(random)));
         }
     }
+    // Some are of the service of the audit, with and without being of it.
+    let is_own = sequence % 16 == 0;
+    if is_own {
+        attributes.push((audit::ATTRIBUTE.into(), Value::Bool(sequence % 32 == 0)));
+    }
     attributes.sort_by(|left, right| left.0.cmp(&right.0));
     let message = match random.random_range(0..5) {
         0 => pick(random, AWKWARD).to_owned(),
@@ -183,7 +188,7 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
         2 => format!("{} {}", pick(random, CASED), pick(random, AWKWARD)),
         _ => format!("request {sequence} was answered after {} ms", random.random_range(0..2000)),
     };
-    Record {
+    let mut record = Record {
         id: RecordId::default(),
         // Often equal to the nanosecond, sometimes a nanosecond apart.
         time: OBSERVED + random.random_range(-3..3) * 1_000_000_000 + random.random_range(0..3),
@@ -196,7 +201,11 @@ fn awkward_record(random: &mut StdRng, sequence: i64) -> Record {
         attributes,
         trace_id: random.random_ratio(1, 2).then(|| [random.random_range(0..4); 16]),
         span_id: random.random_ratio(1, 2).then(|| random.next_u64().to_be_bytes()),
+    };
+    if is_own {
+        record.service = audit::SERVICE.into();
     }
+    record
 }
 
 fn awkward_value(random: &mut StdRng) -> Value {

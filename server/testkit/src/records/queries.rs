@@ -77,11 +77,21 @@ const TYPED: &[&str] = &[
     "-nothing.like.this:*",
 ];
 
+/// Queries that service and level decide for all services but the named ones ([`Query::split_by_service`]).
+pub(super) const SPLIT: &[&str] = &[
+    "-(service:api http.status:500)",
+    "level>=warn -(service:api http.status:500)",
+    "-(service:api path:*) -(user_id:* service:web)",
+    "-(service:logboom audit:true)",
+    "-service:worker -(service:logboom audit:true)",
+];
+
 /// `count` random queries, besides the typical ones; equal for equal seeds.
 pub fn queries(seed: u64, corpus: &[Batch], count: usize) -> Vec<Query> {
     let mut random = StdRng::seed_from_u64(seed);
     let records: Vec<&Record> = corpus.iter().flat_map(|batch| &batch.records).collect();
-    let typed = TYPED.iter().map(|text| Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")));
+    let typed =
+        TYPED.iter().chain(SPLIT).map(|text| Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")));
     let made = (0..count).map(|_| Query { expr: expr(&mut random, &records, 2) });
     typed.chain(made).collect()
 }

@@ -3,18 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use pipeline::{
-    BatchId, LogStore as _, Queue as _, Supervisor,
+    BatchId, Error, LogStore as _, Queue as _, Supervisor,
     admit::{Ingest, IngestOptions, Submission},
     clock::Clock,
     consume,
     loss_ledger::{Auditor, Hour, Keeper, Kept, Line, LossLedger, Needs, SHEET, State, Summary, Totals},
     normalise::RawRecord,
 };
-use testkit::memory::{MemoryQueue, MemoryStore};
+use testkit::{
+    faulty::Mode,
+    memory::{MemoryQueue, MemoryStore},
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    deletion::DeletionNode,
     loss_ledger, raw, soon,
     supervision::{panicked_alone, restarts},
     until,
@@ -184,6 +188,37 @@ async fn a_killed_process_is_no_loss_and_what_was_counted_before_is_still_missed
     assert_eq!(totals(&process.lines().await, "a").missing, 1);
     // A process counts at its start what another one had counted already.
     audited_until(&process, |summary| summary.totals.missing == 1).await;
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn what_users_delete_is_no_loss_at_any_moment() {
+    let (queue, store) = (Arc::new(MemoryQueue::new()), Arc::new(MemoryStore::new()));
+    let process = Process::start(&queue, &store);
+    process.push(None, of("a", 30)).await;
+    process.push(None, of("b", 5)).await;
+    process.drained().await;
+    let node = DeletionNode::start(&store);
+    // Everything is removed, and the job does not know it: as after a crash.
+    node.store.remove.set(Mode::LoseAnswer(Error::unavailable("the answer is lost")));
+    let id = node.deletions.add(node.request("service:a").await).await.unwrap().id;
+    node.is(&id, |deletion| deletion.error.is_some()).await;
+    let running = totals(&process.lines().await, "a");
+    assert_eq!((running.stored, running.deleted, running.missing, running.surplus), (0, 30, 0, 0));
+    node.store.remove.set(Mode::Healthy);
+    assert_eq!(node.ends(&id).await.removed, 30);
+    let lines = process.lines().await;
+    assert_eq!(totals(&lines, "a"), Totals { received: 30, deleted: 30, ..Totals::default() });
+    assert_eq!(totals(&lines, "b"), Totals { received: 5, stored: 5, ..Totals::default() });
+
+    // What comes later, and what is lost later, is told as ever.
+    process.push(None, of("a", 10)).await;
+    process.drained().await;
+    let expected = Totals { received: 40, stored: 10, deleted: 30, ..Totals::default() };
+    assert_eq!(totals(&process.lines().await, "a"), expected);
+    store.lose_newest().unwrap();
+    assert_eq!(totals(&process.lines().await, "a").missing, 1);
+    node.deletions.close().await;
     process.stop().await;
 }
 

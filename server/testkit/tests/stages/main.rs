@@ -6,6 +6,7 @@
 mod chaos;
 mod consume;
 mod contract;
+mod deletion;
 mod follow;
 mod ingest;
 mod lease;

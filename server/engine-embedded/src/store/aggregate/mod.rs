@@ -10,7 +10,7 @@ mod tally;
 use std::{ops::Range, sync::Arc, vec};
 
 use model::{
-    Query, Record, TimeRange,
+    LevelClass, Query, Record, TimeRange,
     aggregate::{Aggregation, Table},
 };
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use parts::{
     reader::{Footer, Group, Part},
     reading::Reading,
     schema::Columns,
+    totals::Totals,
 };
 use pipeline::Result;
 use rayon::prelude::*;
@@ -48,17 +49,16 @@ struct Unread {
 
 struct Run<'a> {
     query: &'a Query,
+    /// [`Query::split_by_service`]: of the filter of audit records, other fields decide for one service alone.
+    by_service: Option<(Query, Query)>,
     window: Window,
     cancel: &'a Cancel,
-    /// Whether the totals of a row group determine the number of matching rows.
-    by_service_and_class: bool,
 }
 
 /// Evaluates a checked aggregation.
 pub(super) fn aggregate(snapshot: &Snapshot, aggregation: &Aggregation, cancel: &Cancel) -> Result<Vec<Table>> {
     let Aggregation { query, range, groupings } = aggregation;
-    let by_service_and_class = query.is_by_service_and_class();
-    let run = Run { query, window: Window::of_time(*range), cancel, by_service_and_class };
+    let run = Run { query, by_service: query.split_by_service(), window: Window::of_time(*range), cancel };
     let tallies = || Tallies(groupings.iter().map(Tally::new).collect());
     let tasks = Mutex::new(run.tasks(snapshot)?.into_iter());
     let total = (0..rayon::current_num_threads())
@@ -177,24 +177,37 @@ impl Run<'_> {
         tallies: &mut Tallies<'_>,
     ) -> Result<Option<Unread>> {
         let Some(group) = footer.groups.get(place) else { return Ok(None) };
-        let covered = self.by_service_and_class && self.window.covers(group.time, group.position);
-        if let Some(totals) = group.totals.as_ref().filter(|_| covered && tallies.is_by_service_and_class(group)) {
-            filter::matching_totals(self.query, totals, |service, class, rows| {
-                tallies.0.iter_mut().for_each(|tally| tally.add_total(group, service, class, rows));
-            });
-            return Ok(None);
+        let covered = self.window.covers(group.time, group.position);
+        let totals = group.totals.as_ref().filter(|_| covered && tallies.is_by_service_and_class(group));
+        let (matching, unread) = totals.map_or((Vec::new(), Some(self.query)), |totals| self.by_totals(totals));
+        for (service, class, rows) in matching {
+            tallies.0.iter_mut().for_each(|tally| tally.add_total(group, service, class, rows));
         }
-        let Bound::Conditions(more) = filter::bind(self.query, &footer.columns, self.cancel) else { return Ok(None) };
+        let Some(query) = unread else { return Ok(None) };
+        let Bound::Conditions(more) = filter::bind(query, &footer.columns, self.cancel) else { return Ok(None) };
         let mut conditions: Vec<_> = self.window.condition(Order::Newest, group, &footer.columns).into_iter().collect();
         conditions.extend(more);
         let rows = self.window.rows(&footer, place);
-        let rows = filter::candidates(self.query, &part, &footer, place, &rows)?;
+        let rows = filter::candidates(query, &part, &footer, place, &rows)?;
         if rows.is_empty() {
             return Ok(None);
         }
         let reading = Reading { columns: tallies.columns(&footer.columns), conditions, ..Reading::default() };
         part.read_ahead(&footer, place, &rows, reading.first_columns());
         Ok(Some(Unread { part, footer, place, rows, reading }))
+    }
+
+    /// The matching rows that the totals of a row group tell, and the query for the rows that must be read besides;
+    /// `None` if the totals tell them all.
+    fn by_totals<'t>(&self, totals: &'t Totals) -> (Vec<(&'t str, LevelClass, u64)>, Option<&Query>) {
+        if let Some(matching) = filter::matching_totals(self.query, totals) {
+            return (matching, None);
+        }
+        let split = self.by_service.as_ref().and_then(|(others, named)| {
+            let matching = filter::matching_totals(others, totals)?;
+            Some((matching, Some(named)))
+        });
+        split.unwrap_or((Vec::new(), Some(self.query)))
     }
 
     fn count_entry(&self, entry: &Entry, tallies: &mut Tallies<'_>) -> Result<()> {
@@ -204,5 +217,38 @@ impl Run<'_> {
             |record: &&Record| (inside || self.window.time.contains(record.time)) && self.query.matches(record);
         let records: Vec<&Record> = block.batch.records.iter().filter(matches).collect();
         tallies.add_rows(Rows::Records(&records))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_group_with_audit_records_only_their_service_is_read() {
+        let mut counts = [0; LevelClass::ALL.len()];
+        counts[0] = 3;
+        let of =
+            |services: &[&str]| -> Totals { services.iter().map(|service| ((*service).to_owned(), counts)).collect() };
+        let cancel = Cancel::default();
+        let by_totals = |query: &str, services: &[&str]| {
+            let query = Query::parse(query).unwrap();
+            let run = Run {
+                query: &query,
+                by_service: query.split_by_service(),
+                window: Window::of_time(TimeRange::ALL),
+                cancel: &cancel,
+            };
+            let totals = of(services);
+            let (matching, unread) = run.by_totals(&totals);
+            let matching =
+                matching.into_iter().map(|(service, _, rows)| (service.to_owned(), rows)).collect::<Vec<_>>();
+            (matching, unread.map(ToString::to_string))
+        };
+        let audit = "-(service:logboom audit:true)";
+        let api = vec![("api".to_owned(), 3)];
+        assert_eq!(by_totals(audit, &["api"]), (api.clone(), None));
+        assert_eq!(by_totals(audit, &["api", "logboom"]), (api, Some(format!("{audit} service:logboom"))));
+        assert_eq!(by_totals("word", &["api"]), (Vec::new(), Some("word".to_owned())));
     }
 }

@@ -67,19 +67,20 @@ pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
     Bound::Conditions(conditions)
 }
 
-/// Calls `add` with the number of matching rows per service and level class. The query must [depend only on
-/// these](Query::is_by_service_and_class).
-pub(crate) fn matching_totals(query: &Query, totals: &Totals, mut add: impl FnMut(&str, LevelClass, u64)) {
+/// The number of matching rows per service and level class; `None` if other fields decide about a row.
+pub(crate) fn matching_totals<'t>(query: &Query, totals: &'t Totals) -> Option<Vec<(&'t str, LevelClass, u64)>> {
     let mut record = probe::blank();
+    let mut matching = Vec::new();
     for (service, counts) in totals {
         record.service = Text::from(service.as_str());
         for (class, rows) in LevelClass::ALL.into_iter().zip(counts).filter(|(_, rows)| **rows > 0) {
             record.severity = class.lowest();
-            if query.matches(&record) {
-                add(service, class, *rows);
+            if query.decided_by_service_and_class(&record)? {
+                matching.push((service.as_str(), class, *rows));
             }
         }
     }
+    Some(matching)
 }
 
 /// A bound expression.

@@ -27,6 +27,7 @@ const IDLE_AFTER: Duration = Duration::from_secs(5);
 impl Inner {
     /// Merges some parts, if any are due. Returns whether it did.
     pub(super) async fn compact(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool> {
+        let _alone = self.rewriting.lock().await;
         let parts = self.snapshots.load().parts.clone();
         let (full, fan) = (self.options.part_rows, self.options.compact_parts);
         let mut chosen = choose(&parts, full, fan, super::retain::now());
@@ -52,7 +53,11 @@ impl Inner {
         self.flushed.lock().elapsed() >= IDLE_AFTER && self.frozen.borrow().is_empty()
     }
 
-    /// Merges the parts, keeping the rows accepted by `keep`; `None` if no row remains.
+    /// Merges the parts, keeping the rows accepted by `keep`; `None` if no row remains. It pauses while memory waits for
+    /// its flush.
+    ///
+    /// # Errors
+    /// `Unavailable` on `stop`, and while flushes fail. Those of the parts and of the disk.
     pub(super) async fn merge(
         self: &Arc<Self>,
         parts: Vec<Arc<Part>>,
@@ -66,6 +71,11 @@ impl Inner {
             let day = DateTime::from_timestamp_nanos(newest).format("%Y-%m-%d").to_string();
             let mut pause = || {
                 while !inner.frozen.borrow().is_empty() && !stop.is_cancelled() {
+                    // Flushes fail, so the pause would last, and with it the lock: retention, which may free the disk,
+                    // and the end of a deletion would wait for it.
+                    if let Some(trouble) = inner.trouble.lock().clone() {
+                        return Err(Error::unavailable(trouble));
+                    }
                     std::thread::sleep(PAUSE_CHECK);
                 }
                 if stop.is_cancelled() { Err(stopped()) } else { Ok(()) }

@@ -1,10 +1,13 @@
-//! Upkeep: compaction and retention. They keep the number of parts small and delete expired records.
+//! Upkeep: compaction and retention. They keep the number of parts small and delete expired records. And [`removal`],
+//! the deletion of records by a query.
 //!
-//! One task on one blocking thread; it pauses while flushes are pending. Each change is one catalogue transaction and
-//! one swap of the snapshot. Replaced files are deleted when the last query that reads them ends, or at the next open.
+//! One task on one blocking thread; it pauses while flushes are pending. A step of a deletion runs in a task of its own,
+//! between two merges of this one. Each change is one catalogue transaction and one swap of the snapshot. Replaced files
+//! are deleted when the last query that reads them ends, or at the next open.
 
 mod choose;
 mod compact;
+mod removal;
 mod retain;
 
 use std::{sync::Arc, time::Duration};
@@ -59,16 +62,18 @@ impl Inner {
         crash_point!("upkeep::merged");
         let _one = self.listing.lock().await;
         if removed.iter().any(|part| part.damage().is_some()) {
-            // The new file is unlisted and is removed at the next open.
+            self.discard(added);
             return Err(Error::unavailable("a part was found to be damaged"));
         }
         let paths: Vec<String> = removed.iter().map(|part| part.info.path.clone()).collect();
         let added: Vec<PartInfo> = added.into_iter().collect();
         if let Err(error) = self.catalogue.replace(&paths, &added).await {
-            // The commit may have succeeded despite the error; only the catalogue shows it. If not, the new file is
-            // left to the next open.
+            // The commit may have succeeded despite the error; only the catalogue shows it. While it cannot be read, the
+            // new file is left to the next open.
             let listed = self.catalogue.parts().await?;
-            if listed.iter().any(|part| paths.contains(&part.path)) {
+            let is_listed = |path: &String| listed.iter().any(|part| part.path == *path);
+            if paths.iter().any(is_listed) || !added.iter().all(|info| is_listed(&info.path)) {
+                self.discard(added);
                 return Err(error);
             }
         }
@@ -84,7 +89,19 @@ impl Inner {
         });
         crash_point!("upkeep::swapped");
         removed.iter().for_each(|part| part.delete_when_unused());
+        let mut leaving = self.leaving.lock();
+        leaving.retain(|file| file.exists());
+        leaving.extend(removed.iter().map(|part| part.info.file(&self.folder)));
         Ok(())
+    }
+
+    /// Deletes files of parts that are not listed, and will not be. They may hold records that a deletion removes later,
+    /// and their space may be needed before the next open.
+    pub(super) fn discard(&self, parts: impl IntoIterator<Item = PartInfo>) {
+        for info in parts {
+            // Nobody else has it, so it is deleted here.
+            Part::new(info, &self.folder, self.footers.clone()).delete_when_unused();
+        }
     }
 }
 

@@ -22,6 +22,21 @@ use crate::store::{aggregate, snapshot::Snapshot};
 
 impl Inner {
     pub(super) async fn retain(self: &Arc<Self>, stop: &CancellationToken) -> Result<()> {
+        self.drop_expired().await?;
+        self.retain_aside().await?;
+        let services = &self.options.retention_services;
+        for part in self.snapshots.load().parts.iter().filter(|_| !services.is_empty()) {
+            let _alone = self.rewriting.lock().await;
+            // A deletion may have replaced it since; the next round looks at the new part.
+            if self.snapshots.load().parts.iter().any(|listed| Arc::ptr_eq(listed, part)) {
+                self.retain_services(part, stop).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn drop_expired(&self) -> Result<()> {
+        let _alone = self.rewriting.lock().await;
         let gone = self.past_retention(now());
         if !gone.is_empty() {
             self.replace(&gone, None).await?;
@@ -29,11 +44,6 @@ impl Inner {
             let bytes: u64 = gone.iter().map(|part| part.info.bytes).sum();
             deleted(records);
             tracing::info!(parts = gone.len(), records, bytes, "retention deleted the oldest records");
-        }
-        self.retain_aside().await?;
-        let services = &self.options.retention_services;
-        for part in self.snapshots.load().parts.iter().filter(|_| !services.is_empty()) {
-            self.retain_services(part, stop).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod appends;
 mod damage;
 mod faults;
 mod folder;
+mod forget;
 mod laws;
 mod rates;
 

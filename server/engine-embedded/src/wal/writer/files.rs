@@ -1,6 +1,11 @@
 //! The writer's files: creates the active segment, and reuses or removes released ones.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crash_points::crash_point;
 use pipeline::{Error, Result};
@@ -39,13 +44,16 @@ impl Writer {
         made
     }
 
-    fn start_segment(&mut self, room: u64) -> Result<()> {
+    pub(super) fn start_segment(&mut self, room: u64) -> Result<()> {
         let capacity = self.log.options.segment_bytes.max(FRAMES_AT + room);
         let spare = self.find_space(capacity)?;
         let header = Header::new(self.next, self.durable);
         let path = segment_path(&self.log.folder, header.first);
-        let file =
-            self.make_file(spare, &header, capacity, &path).map_err(|e| failure("extend", &self.log.folder, &e))?;
+        let failed = |error: io::Error| failure("extend", &self.log.folder, &error);
+        let (file, from) = self.make_file(spare, &header, capacity).map_err(failed)?;
+        // From here on, a crash may leave a segment of this number, which ends the one before it.
+        self.active = None;
+        self.name_file(&from, &path).map_err(failed)?;
         self.active = Some(Active { file: file.clone(), salt: header.salt, offset: FRAMES_AT, capacity });
         self.log.state.lock().segments.push_back(Segment {
             path,
@@ -85,21 +93,15 @@ impl Writer {
         Ok(None)
     }
 
-    /// Creates the segment's file. It is complete and durable before it is renamed, so that a file with a segment's
-    /// name always has its header.
-    fn make_file(
-        &self,
-        spare: Option<Spare>,
-        header: &Header,
-        capacity: u64,
-        path: &Path,
-    ) -> io::Result<Arc<dyn File>> {
+    /// Creates the segment's file, under another name. It is complete and durable before it is renamed, so that a file
+    /// with a segment's name always has its header.
+    fn make_file(&self, spare: Option<Spare>, header: &Header, capacity: u64) -> io::Result<(Arc<dyn File>, PathBuf)> {
         let file_system = self.log.file_system.as_ref();
         let from = match &spare {
             Some(spare) => spare.path.clone(),
             None => unfinished_path(&self.log.folder, header.first),
         };
-        let make = || {
+        let make = || -> io::Result<Arc<dyn File>> {
             let file = if spare.is_some() { file_system.open(&from)? } else { file_system.create(&from)? };
             file.allocate(capacity)?;
             crash_point!("wal::segment-reserved");
@@ -109,15 +111,30 @@ impl Writer {
             crash_point!("wal::segment-written");
             file.sync()?;
             crash_point!("wal::segment-synced");
-            file_system.rename(&from, path)?;
+            Ok(file)
+        };
+        match make() {
+            Ok(file) => Ok((file, from)),
+            Err(error) => {
+                // It is not a segment yet. If it cannot be removed, the next open does.
+                let _ = file_system.remove(&from);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the file its name as a segment, durably.
+    fn name_file(&self, from: &Path, path: &Path) -> io::Result<()> {
+        let file_system = self.log.file_system.as_ref();
+        let name = || -> io::Result<()> {
+            file_system.rename(from, path)?;
             crash_point!("wal::segment-named");
             file_system.sync_folder(&self.log.folder)?;
             crash_point!("wal::segment-durable");
-            Ok(file)
+            Ok(())
         };
-        make().inspect_err(|_| {
-            // The rest is not a segment yet. If it cannot be removed, the next open does.
-            let _ = file_system.remove(&from);
+        name().inspect_err(|_| {
+            let _ = file_system.remove(from);
             let _ = file_system.remove(path);
         })
     }

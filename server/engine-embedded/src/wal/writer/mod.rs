@@ -4,6 +4,7 @@
 //! to every caller. The module documentation describes failures of the two.
 
 mod files;
+mod forget;
 
 use std::{
     io,
@@ -39,6 +40,11 @@ pub(super) enum Command {
     Append(Append),
     /// `State::released` has increased.
     Release,
+    /// Removes the bytes of the frames up to this one; see [`Wal::forget`](super::Wal::forget).
+    Forget {
+        upto: u64,
+        answer: oneshot::Sender<Result<Option<u64>>>,
+    },
     Close(oneshot::Sender<()>),
     /// The last handle was dropped.
     Abandon,
@@ -112,6 +118,9 @@ impl Writer {
                     self.collect();
                     self.probe();
                 }
+                Command::Forget { upto, answer } => {
+                    let _ = answer.send(self.forget(upto));
+                }
                 Command::Close(done) => {
                     self.close();
                     return Some(done);
@@ -134,6 +143,9 @@ impl Writer {
             match self.commands.recv() {
                 Ok(Command::Append(append)) => {
                     let _ = append.answer.send(Err(error.clone()));
+                }
+                Ok(Command::Forget { answer, .. }) => {
+                    let _ = answer.send(Err(error.clone()));
                 }
                 Ok(Command::Release) => {}
                 Ok(Command::Close(done)) => {
@@ -311,6 +323,9 @@ impl Writer {
             match command {
                 Command::Append(append) => {
                     let _ = append.answer.send(Err(super::closed()));
+                }
+                Command::Forget { answer, .. } => {
+                    let _ = answer.send(Err(super::closed()));
                 }
                 Command::Close(done) => {
                     let _ = done.send(());

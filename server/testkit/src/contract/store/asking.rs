@@ -19,10 +19,10 @@ use crate::{
 const SECOND: i64 = 1_000_000_000;
 
 /// The store under test and the reference, with the same batches.
-struct Pair {
-    corpus: Vec<Batch>,
-    store: Arc<dyn LogStore>,
-    reference: MemoryStore,
+pub(super) struct Pair {
+    pub(super) corpus: Vec<Batch>,
+    pub(super) store: Arc<dyn LogStore>,
+    pub(super) reference: MemoryStore,
 }
 
 impl Pair {
@@ -46,11 +46,11 @@ impl Pair {
     }
 
     /// Most batches are old, some are new.
-    async fn mixed(harness: &dyn StoreHarness, seed: u64) -> Self {
+    pub(super) async fn mixed(harness: &dyn StoreHarness, seed: u64) -> Self {
         Self::open(harness, seed, &[10, 20]).await
     }
 
-    async fn compare_queries(&self, seed: u64) {
+    pub(super) async fn compare_queries(&self, seed: u64) {
         for (number, query) in corpora::queries(seed, &self.corpus, 120).into_iter().enumerate() {
             let range = ranges()[number % ranges().len()];
             let expected = ask::count(&self.reference, &query, range).await.unwrap();
@@ -218,7 +218,7 @@ pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_le
 }
 
 impl Pair {
-    async fn compare(&self, aggregation: &Aggregation) {
+    pub(super) async fn compare(&self, aggregation: &Aggregation) {
         let found = self.store.aggregate(aggregation).await.unwrap();
         let expected = self.reference.aggregate(aggregation).await.unwrap();
         assert_eq!(found.len(), expected.len());

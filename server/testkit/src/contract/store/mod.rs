@@ -7,6 +7,7 @@ mod appending;
 mod asking;
 mod dead_letters;
 mod following;
+mod removing;
 mod surviving;
 
 use std::sync::{
@@ -21,6 +22,7 @@ pub use appending::*;
 pub use asking::*;
 pub use dead_letters::*;
 pub use following::*;
+pub use removing::*;
 pub use surviving::*;
 
 /// Instantiates the suite; see [`crate::contract`].
@@ -64,6 +66,13 @@ macro_rules! store_contract {
             undecodable_deliveries_become_dead_letters_and_the_others_are_stored,
             dead_letters_are_listed_newest_first_and_removed,
             dead_letters_are_found_by_reason_door_service_and_time,
+            a_removal_takes_what_matches_and_nothing_else,
+            what_was_removed_is_in_no_answer,
+            what_was_removed_stays_away_after_a_crash_and_a_redelivery,
+            a_removal_goes_on_from_anywhere,
+            a_removal_leaves_what_arrives_meanwhile,
+            a_removal_of_everything_leaves_an_empty_store_that_goes_on,
+            an_empty_store_has_nothing_to_remove,
         );
     };
 }

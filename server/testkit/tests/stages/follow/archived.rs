@@ -104,7 +104,7 @@ pub(super) fn start_with(
 }
 
 pub(super) fn request(sink: &str, archive: &Archive) -> Request {
-    Request { sink: sink.into(), source: None, range: archive.day(), query: String::new() }
+    Request { sink: sink.into(), source: None, range: archive.day(), query: String::new(), without_audit: false }
 }
 
 pub(super) fn memory_queue() -> Arc<dyn Queue> {

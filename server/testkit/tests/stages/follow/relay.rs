@@ -290,6 +290,28 @@ async fn while_old_batches_wait_a_third_of_what_is_sent_is_fresh_and_each_goes_o
 }
 
 #[tokio::test]
+async fn a_record_that_comes_while_the_destination_answers_again_is_fresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::new();
+    receiver.answers(|_| Answer::Fails(Error::unavailable("away")));
+    let agent = Agent::with_fresh_share(MemoryQueue::new(), folder.path(), &receiver).await;
+    let (old, fresh) = (large(0, 14), large(14, 1));
+    agent.publish(&old).await;
+    until("it is away", || agent.status().destinations[0].state == DestinationState::Failing).await;
+    let (waiting, mut late) = (Arc::clone(&agent.waiting), Some(Arc::new(fresh[0].clone())));
+    receiver.answers(move |_| {
+        if let Some(late) = late.take() {
+            waiting.publish(late).now_or_never().expect("a queue in memory takes it at once").unwrap();
+        }
+        Answer::Stored
+    });
+    until("nothing waits", || agent.status().waiting_records == Some(0)).await;
+    let place = receiver.batches().iter().position(|batch| batch.id == fresh[0].id);
+    assert_eq!(place, Some(1), "after the batch that was tried");
+    agent.relay.close().await;
+}
+
+#[tokio::test]
 async fn kills_between_the_lanes_lose_and_double_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::new();

@@ -72,7 +72,7 @@ pub(super) fn target(name: &str, receiver: &Receiver) -> Target {
 }
 
 fn request(range: TimeRange, query: &str) -> Request {
-    Request { sink: "a".into(), source: None, range, query: query.into() }
+    Request { sink: "a".into(), source: None, range, query: query.into(), without_audit: false }
 }
 
 pub(super) fn everything() -> Request {

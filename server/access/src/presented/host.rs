@@ -8,8 +8,11 @@ const PRIVATE: [&str; 6] = [".internal", ".local", ".svc", ".cluster.local", ".h
 
 /// Validates the value of `Host` or `:authority`; `public` accepts the names of `--public-url`. Returns it in lower
 /// case with its port, if any; an empty value counts as absent.
-pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Option<String>, String> {
-    let text = str::from_utf8(text).map_err(|_| "the header Host is not text".to_owned())?.trim();
+///
+/// # Errors
+/// The text is no host and port, or the name is none of this server. The reason quotes at most 255 characters.
+pub fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Option<String>, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "the header Host is not text".to_owned())?.trim();
     if text.is_empty() {
         return Ok(None);
     }
@@ -27,8 +30,8 @@ pub(super) fn checked(text: &[u8], public: impl Fn(&str) -> bool) -> Result<Opti
     }))
 }
 
-/// The name in lower case without a trailing dot, and the port.
-pub(super) fn split(text: &str) -> Option<(String, &str)> {
+/// The name in lower case without a trailing dot, and the digits of the port; empty without one. `None` for other texts.
+pub fn split(text: &str) -> Option<(String, &str)> {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
         _ => (text, ""),
@@ -47,7 +50,7 @@ fn without_zone(address: &str) -> Option<Ipv6Addr> {
 }
 
 /// Whether public DNS cannot resolve the name.
-pub(super) fn is_private(name: &str) -> bool {
+pub fn is_private(name: &str) -> bool {
     name.starts_with('[')
         || name.parse::<Ipv4Addr>().is_ok()
         || !name.contains('.')
@@ -57,7 +60,7 @@ pub(super) fn is_private(name: &str) -> bool {
 }
 
 /// Whether the name always means the local machine.
-pub(super) fn is_loopback(name: &str) -> bool {
+pub fn is_loopback(name: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost"
         || name.ends_with(".localhost")

@@ -1,5 +1,7 @@
 //! Snippets to copy into a program so that it logs here: the files of `docs/snippets`, with this server's addresses
-//! instead of the default ones.
+//! instead of the default ones, and with a key if the server needs one.
+
+mod keyed;
 
 use std::net::SocketAddr;
 
@@ -33,6 +35,13 @@ const WITH_TLS: [(&str, &str); 5] = [
     ("get_by_endpoint(\"127.0.0.1:4317\")", "get_by_endpoint(\"127.0.0.1:4317\", ssl=True)"),
 ];
 
+/// The default ports of the doors for gRPC and OTLP, which have TLS only if this server itself has it: a proxy in front of
+/// the page is not in front of them.
+const OWN_PORTS: [&str; 2] = ["4317", "4318"];
+
+/// What stands in the place of a key that is not known.
+pub(crate) const UNKNOWN_KEY: &str = "lb_…";
+
 /// The default address of the dashboard and the HTTP doors in the files.
 const MAIN: (&str, u16) = ("127.0.0.1", 3000);
 
@@ -48,7 +57,7 @@ macro_rules! snippets {
         const SNIPPETS: &[Snippet] = &[$(Snippet {
             name: $name,
             title: $title,
-            text: include_str!(concat!("../../docs/snippets/", $name, ".", $extension)),
+            text: include_str!(concat!("../../../docs/snippets/", $name, ".", $extension)),
         },)+];
     };
 }
@@ -81,8 +90,9 @@ snippets! {
     "tcp" "sh" "TCP";
 }
 
-/// The snippets for a page at `origin`, such as `http://127.0.0.1:3000`.
-pub(crate) fn snippets(origin: &str, doors: &DoorAddresses) -> Vec<SnippetView> {
+/// The snippets for a page at `origin`, such as `http://127.0.0.1:3000`, with the key if one is given. The protocols of
+/// some carry none, and at a page with TLS none is filled in where it would go out in clear.
+pub(crate) fn snippets(origin: &str, doors: &DoorAddresses, key: Option<&str>) -> Vec<SnippetView> {
     let host = host_of(origin);
     let own = |address: SocketAddr| reachable_address(address, host);
     let mappings = [
@@ -98,9 +108,22 @@ pub(crate) fn snippets(origin: &str, doors: &DoorAddresses) -> Vec<SnippetView> 
         let http = if origin.starts_with("https://") { &WITH_HTTPS[..] } else { &[] };
         let grpc = if doors.tls { &WITH_TLS[..] } else { &[] };
         let plain = snippet.text.trim_end().to_owned();
+        let keyed = keyed::with_key(snippet.name, &plain);
+        let takes_key = keyed.is_some();
+        let is_in_clear = origin.starts_with("https://") && !doors.tls;
+        let is_key_left_out =
+            key.is_some() && takes_key && is_in_clear && OWN_PORTS.iter().any(|port| snippet.text.contains(port));
+        let key = key.filter(|_| !is_key_left_out);
+        let plain = key.and(keyed).unwrap_or(plain);
         let text = http.iter().chain(grpc).fold(plain, |text, (plain, secure)| text.replace(plain, secure));
         let (text, needs) = with_addresses(&text, origin, &mappings);
-        SnippetView { name: snippet.name.to_owned(), title: snippet.title.to_owned(), text, needs }
+        // Last, because a key may contain the digits of a port.
+        let text = match key {
+            Some(key) => text.replace(keyed::KEY, key),
+            None => text,
+        };
+        let (name, title) = (snippet.name.to_owned(), snippet.title.to_owned());
+        SnippetView { name, title, text, needs, takes_key, is_key_left_out, note: None }
     };
     SNIPPETS.iter().map(described).collect()
 }
@@ -166,7 +189,7 @@ mod tests {
     use super::*;
 
     fn text(origin: &str, doors: &DoorAddresses, name: &str) -> (String, Option<String>) {
-        let found = snippets(origin, doors).into_iter().find(|snippet| snippet.name == name).unwrap();
+        let found = snippets(origin, doors, None).into_iter().find(|snippet| snippet.name == name).unwrap();
         (found.text, found.needs)
     }
 
@@ -198,8 +221,10 @@ mod tests {
             tls: true,
             ..DoorAddresses::default()
         };
-        for snippet in snippets("https://logs.example.com", &doors) {
-            assert!(!snippet.text.contains("http://") && !snippet.text.contains("insecure"), "{}", snippet.text);
+        for key in [None, Some(UNKNOWN_KEY)] {
+            for snippet in snippets("https://logs.example.com", &doors, key) {
+                assert!(!snippet.text.contains("http://") && !snippet.text.contains("insecure"), "{}", snippet.text);
+            }
         }
         for (name, part) in [
             ("winston", "address: 'https://10.0.0.1:7001'"),
@@ -216,8 +241,58 @@ mod tests {
     }
 
     #[test]
+    fn at_a_page_with_tls_no_key_is_filled_in_for_a_door_without() {
+        let address = |port| Some(std::net::SocketAddr::from(([10, 0, 0, 1], port)));
+        let key = "lb_ab12cd34_0123456789abcdef0123456789abcdef";
+        for (origin, tls, is_left_out) in [
+            ("https://logs.example.com", false, true),
+            ("https://logs.example.com", true, false),
+            ("http://logs.example.com", false, false),
+        ] {
+            let doors = DoorAddresses { grpc: address(7001), otlp: address(7002), tls, ..DoorAddresses::default() };
+            for snippet in snippets(origin, &doors, Some(key)).iter().filter(|snippet| snippet.takes_key) {
+                let is_own = ["10.0.0.1:7001", "10.0.0.1:7002"].iter().any(|door| snippet.text.contains(door));
+                assert_eq!(snippet.is_key_left_out, is_own && is_left_out, "{} at {origin}", snippet.name);
+                assert_eq!(snippet.text.contains(key), !snippet.is_key_left_out, "{}", snippet.text);
+            }
+            let found = snippets(origin, &doors, Some(key));
+            assert_eq!(found.iter().filter(|snippet| snippet.is_key_left_out).count() > 2, is_left_out, "{origin}");
+        }
+        // Without a key there is nothing to leave out.
+        let doors = DoorAddresses { grpc: address(7001), ..DoorAddresses::default() };
+        let plain = snippets("https://logs.example.com", &doors, None);
+        assert!(plain.iter().all(|snippet| !snippet.is_key_left_out));
+    }
+
+    #[test]
+    fn a_key_is_filled_in_as_it_is_and_only_if_one_is_given() {
+        // The digits of default ports and addresses are not replaced within it.
+        let key = "lb_30004317_4318904055141220124224000000000000";
+        let (origin, doors) = ("http://logs:80", DoorAddresses::default());
+        for (plain, filled) in snippets(origin, &doors, None).into_iter().zip(snippets(origin, &doors, Some(key))) {
+            assert_eq!(plain.takes_key, filled.takes_key);
+            assert!(!plain.text.contains(keyed::KEY) && !filled.text.contains(keyed::KEY), "{}", plain.name);
+            assert_eq!(filled.text.matches(key).count(), usize::from(filled.takes_key), "{}", filled.text);
+            assert_eq!(plain.text == filled.text, !filled.takes_key, "{}", plain.name);
+        }
+        let curl = snippets(origin, &doors, Some(key)).remove(0).text;
+        assert!(curl.contains("curl http://logs:80/api") && curl.contains(&format!("Bearer {key}'")), "{curl}");
+    }
+
+    #[test]
+    fn each_snippet_takes_a_key_but_those_of_protocols_without_one() {
+        let without = snippets("http://logs:80", &DoorAddresses::default(), None);
+        let without: Vec<String> =
+            without.into_iter().filter(|snippet| !snippet.takes_key).map(|snippet| snippet.name).collect();
+        // `grpc-python` reads the methods by reflection, without a key.
+        let expected =
+            ["syslog-python", "gelf-python", "fluent-python", "grpc-python", "logger", "rsyslog", "docker", "tcp"];
+        assert_eq!(without, expected);
+    }
+
+    #[test]
     fn the_guide_shows_every_snippet_as_it_is() {
-        let guide = include_str!("../../docs/sending.md");
+        let guide = include_str!("../../../docs/sending.md");
         for snippet in SNIPPETS {
             assert!(guide.contains(snippet.text.trim_end()), "docs/sending.md lacks {}", snippet.name);
         }

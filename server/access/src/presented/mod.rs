@@ -1,7 +1,12 @@
-//! The credentials of a call, from its head alone.
+//! What the head of a call presents: a secret, a session, and how it came here.
 //!
-//! A key is accepted wherever a protocol carries secrets. A session counts only for calls of the dashboard's own pages:
-//! a browser sends the cookie with calls of other pages, too.
+//! All of it is read before anybody is known, so it takes any bytes, and is fuzzed (`fuzz-targets`). A key is accepted
+//! wherever a protocol carries secrets. A session counts only for calls of the dashboard's own pages: a browser sends
+//! the cookie with calls of other pages, too.
+
+pub mod cookie;
+pub mod host;
+mod local;
 
 use std::{
     borrow::Cow,
@@ -9,14 +14,14 @@ use std::{
     sync::Arc,
 };
 
-use access::Caller;
-use axum::http::{HeaderMap, Method, request::Parts};
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use http::{HeaderMap, Method, request::Parts};
 
-use super::cookie;
+pub use self::local::local_path;
+use crate::Caller;
 
 /// Headers with nothing but a key. gRPC metadata is headers, too.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-seq-apikey"];
@@ -43,24 +48,49 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
-    pub(crate) source: IpAddr,
+pub struct Peer {
+    /// See [`source`].
+    pub source: IpAddr,
     /// The name in its verified certificate.
-    pub(crate) certificate: Option<Arc<str>>,
-    pub(crate) is_tls: bool,
+    pub certificate: Option<Arc<str>>,
+    pub is_tls: bool,
 }
 
 /// The address by which a peer is decided: loopback for one that calls an address of this machine from that same
 /// address, because the system drops packets of others that claim it.
-pub(crate) fn source(peer: IpAddr, own: Option<SocketAddr>) -> IpAddr {
+pub fn source(peer: IpAddr, own: Option<SocketAddr>) -> IpAddr {
     let peer = peer.to_canonical();
     let is_here = own.is_some_and(|own| own.ip().to_canonical() == peer);
     if is_here { Ipv4Addr::LOCALHOST.into() } else { peer }
 }
 
-/// The address by which failed log-ins are slowed: behind a proxy of this machine or a private network, the one that the
-/// proxy names last. Clients can write the header themselves, so nobody is trusted by it.
-pub(crate) fn slowed(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+/// By what failed log-ins are slowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slowed {
+    pub address: IpAddr,
+    /// Whether a log-in from this address may free its user of what others fail at. Only a connection's own address
+    /// does: one that a header names can be forged by whoever passes the proxy by.
+    pub may_prove: bool,
+}
+
+/// The address of a connection.
+impl From<IpAddr> for Slowed {
+    fn from(address: IpAddr) -> Self {
+        Self { address: address.to_canonical(), may_prove: true }
+    }
+}
+
+/// By what failed log-ins of a call are slowed. `is_proxied`: whether this server is known to be behind a proxy, by
+/// `--public-url`. Otherwise the header is the caller's.
+pub fn slowed(peer: IpAddr, headers: &HeaderMap, is_proxied: bool) -> Slowed {
+    let peer = peer.to_canonical();
+    let named = if is_proxied { named_client(peer, headers) } else { peer };
+    Slowed { address: named, may_prove: named == peer }
+}
+
+/// The client of a call: behind a proxy of this machine or a private network, the one that the proxy names last. Clients
+/// can write the header themselves, so nobody is trusted by it.
+pub fn named_client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     let is_near = match peer {
         IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
@@ -77,17 +107,17 @@ pub(crate) fn slowed(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 /// What a call presents. It has no `Debug`, so that no secret is logged.
-pub(super) struct Credentials<'a> {
+pub struct Credentials<'a> {
     secret: Option<Cow<'a, str>>,
     session: Option<&'a str>,
     is_forwarded: bool,
 }
 
 impl<'a> Credentials<'a> {
-    /// `public` are the origins of `--public-url`.
-    pub(super) fn of(parts: &'a Parts, is_tls: bool, public: &[String]) -> Self {
+    /// Reads the head of a call. `public`: the origins of `--public-url`.
+    pub fn of(parts: &'a Parts, is_tls: bool, public: &[String]) -> Self {
         let headers = &parts.headers;
-        let session = cookie::token(headers, is_tls).filter(|_| is_of_own_page(parts, public));
+        let session = cookie::token(parts, is_tls).filter(|_| is_of_own_page(parts, public));
         let secret = authorization(headers, session.is_some())
             .or_else(|| KEY_HEADERS.iter().find_map(|name| text(headers, name)).map(Cow::Borrowed))
             .or_else(|| query_key(parts))
@@ -97,15 +127,17 @@ impl<'a> Credentials<'a> {
     }
 
     /// Whether the call presents nothing.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.secret.is_none() && self.session.is_none()
     }
 
-    pub(super) fn has_session(&self) -> bool {
+    /// Whether the call presents a session, valid or not.
+    pub fn has_session(&self) -> bool {
         self.session.is_some()
     }
 
-    pub(super) fn caller<'b>(&'b self, peer: &'b Peer) -> Caller<'b> {
+    /// The caller, as [`Access::decide`](crate::Access::decide) takes it.
+    pub fn caller<'b>(&'b self, peer: &'b Peer) -> Caller<'b> {
         Caller {
             address: peer.source,
             secret: self.secret.as_deref(),
@@ -183,7 +215,7 @@ fn is_at_host(parts: &Parts, origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
+    use http::Request;
 
     use super::*;
 
@@ -266,8 +298,13 @@ mod tests {
         ];
         for (peer, headers, expected) in cases {
             let pairs: Vec<_> = headers.iter().map(|value| ("x-forwarded-for", *value)).collect();
-            let named = slowed(peer.parse().unwrap(), &parts("POST", "/login", &pairs).headers);
-            assert_eq!(named, expected.parse::<IpAddr>().unwrap(), "{peer} {headers:?}");
+            let (peer, expected) = (peer.parse::<IpAddr>().unwrap(), expected.parse::<IpAddr>().unwrap());
+            let headers = parts("POST", "/login", &pairs).headers;
+            assert_eq!(named_client(peer, &headers), expected, "{peer} {headers:?}");
+            let proxied = Slowed { address: expected, may_prove: expected == peer };
+            assert_eq!(slowed(peer, &headers, true), proxied, "{peer} {headers:?}");
+            // Without `--public-url` there is no proxy whose header counts.
+            assert_eq!(slowed(peer, &headers, false), Slowed { address: peer, may_prove: true }, "{headers:?}");
         }
     }
 
@@ -288,7 +325,7 @@ mod tests {
             ("GET", &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")], false),
         ];
         for (method, headers, counts) in cases {
-            let headers = [headers, &[("cookie", "logboom=token")]].concat();
+            let headers = [headers, &[("cookie", "logboom-3000=token")]].concat();
             let parts = parts(method, "/system/parts", &headers);
             let credentials = Credentials::of(&parts, false, &public);
             assert_eq!(credentials.session.is_some(), counts, "{method} {headers:?}");

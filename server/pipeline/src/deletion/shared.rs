@@ -1,0 +1,80 @@
+//! What the task that runs deletions and the calls of users share.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{
+    ArchiveRemoval, Ended,
+    document::{DELETION, Deletion, DeletionState},
+};
+use crate::{Documents, Leases, LogStore, Result, Supervisor, Version, clock::Clock, live::LiveHub};
+
+/// What deletions need.
+pub struct Needs {
+    pub store: Arc<dyn LogStore>,
+    pub documents: Arc<dyn Documents>,
+    pub live: Arc<LiveHub>,
+    /// `None` without an archive.
+    pub archive: Option<Arc<dyn ArchiveRemoval>>,
+    pub supervisor: Supervisor,
+    pub clock: Clock,
+    /// The name of this process, shown as the holder of a lease.
+    pub holder: String,
+    pub ended: Ended,
+}
+
+/// The ports, and what was forgotten.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn LogStore>,
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) leases: Arc<dyn Leases>,
+    pub(super) live: Arc<LiveHub>,
+    pub(super) archive: Option<Arc<dyn ArchiveRemoval>>,
+    pub(super) clock: Clock,
+    pub(super) holder: String,
+    pub(super) ended: Ended,
+    /// The number of records that each counted deletion had removed when the live hub of this process last forgot them.
+    forgotten: Mutex<HashMap<String, u64>>,
+}
+
+impl Shared {
+    pub(super) fn new(needs: Needs) -> Self {
+        let Needs { store, documents, live, archive, clock, holder, ended, supervisor: _ } = needs;
+        let leases = store.leases();
+        Self { store, documents, leases, live, archive, clock, holder, ended, forgotten: Mutex::default() }
+    }
+
+    /// All deletions that can be read, oldest first, and the version of the list.
+    pub(super) async fn list(&self) -> Result<(Vec<(Version, Deletion)>, Version)> {
+        let listing = self.documents.list(&DELETION).await?;
+        let mut deletions = Vec::new();
+        for document in &listing.documents {
+            match Deletion::read(document) {
+                Ok(deletion) => deletions.push((document.version, deletion)),
+                Err(error) => tracing::warn!("{error}; it is left out"),
+            }
+        }
+        deletions.sort_by(|(_, a), (_, b)| (a.started, &a.id).cmp(&(b.started, &b.id)));
+        Ok((deletions, listing.version))
+    }
+
+    /// Why this node cannot run the deletion; `None` if it can.
+    pub(super) fn lacks(&self, deletion: &Deletion) -> Option<String> {
+        let lacks = deletion.archives && deletion.state == DeletionState::Running && self.archive.is_none();
+        lacks.then(|| "this node has no archive; start it with --archive, or cancel the deletion".to_owned())
+    }
+
+    /// Live tails of this node do not show what another node removes. They forget once it is counted, and not only when
+    /// the progress tells of removed records: the first step may have removed some before it is noted.
+    pub(super) fn forget(&self, deletions: &[(Version, Deletion)]) {
+        let counted = || deletions.iter().map(|(_, deletion)| deletion).filter(|deletion| deletion.total.is_some());
+        let mut forgotten = self.forgotten.lock();
+        for deletion in counted() {
+            if forgotten.get(&deletion.id) != Some(&deletion.removed) {
+                self.live.forget(deletion.upto());
+            }
+        }
+        *forgotten = counted().map(|deletion| (deletion.id.clone(), deletion.removed)).collect();
+    }
+}
