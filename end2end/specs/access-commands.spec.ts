@@ -2,7 +2,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bearer, Caller, guarded, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
+import { bearer, Caller, cookieName, guarded, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
 import { stored, unique } from '../fixtures/api.ts';
 import type { Doors } from '../fixtures/doors.ts';
 import { end, freePort, until } from '../fixtures/process.ts';
@@ -261,7 +261,7 @@ test('no secret is in ps, in the log, in an answer, in a URL or on the disk', as
     await page.locator('input[name=password]').fill(password);
     await page.getByTestId('login').locator('button').click();
     await expect(page).toHaveURL(`${own.url}/`);
-    const inPage = (await context.cookies()).find(({ name }) => name === 'logboom')!.value;
+    const inPage = (await context.cookies()).find(({ name }) => name === cookieName(own.url))!.value;
     expect(await page.evaluate(() => document.cookie), 'scripts do not see the session').not.toContain(inPage);
 
     // While commands with a key run.

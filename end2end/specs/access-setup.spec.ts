@@ -1,6 +1,6 @@
 // A server without an admin: closed beyond loopback until somebody sets it up, open on loopback, and --open.
 import { readFileSync } from 'node:fs';
-import { cookieOf, form, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
+import { cookieName, cookieOf, form, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
 import { GrpcClient, status } from '../fixtures/grpc.ts';
 import { until } from '../fixtures/process.ts';
 import { Program } from '../fixtures/program.ts';
@@ -69,16 +69,25 @@ test.describe('beyond loopback, without an admin', () => {
         await page.locator('input[name=name]').fill(admin.name);
         await page.locator('input[name=password]').fill(PASSWORD);
         await page.locator('input[name=repeat], input[name=repeated]').fill(PASSWORD);
+        // Private networks are offered, and nothing is chosen.
+        await expect(page.locator('input[name=write]')).toHaveValue(/10\.0\.0\.0\/8/);
+        await expect(page.locator('input[value=nothing]')).toBeChecked();
+        if (javaScriptEnabled) {
+          await page.locator('input[name=write]').fill('127.0.0.0/8');
+          await expect(page.locator('input[value=networks]')).toBeChecked();
+          await page.locator('input[value=nothing]').check();
+        }
         await page.getByTestId('setup').locator('button').click();
         await expect(page).not.toHaveURL(/\/(setup|login)/);
-        expect((await context.cookies(program.url)).map(({ name }) => name)).toContain('logboom');
+        expect((await context.cookies(program.url)).map(({ name }) => name)).toContain(cookieName(program.url));
         expect(page.url()).not.toContain(token);
 
         // Used once.
         const again = await form(program.url, '/setup', { ...admin, name: 'lee', token });
-        expect(again.status).toBeGreaterThanOrEqual(300);
+        expect([again.status, again.headers.get('location'), cookieOf(again)]).toEqual([303, '/login', undefined]);
         await expect(logIn(program.url, 'lee', PASSWORD)).rejects.toThrow();
-        await logIn(program.url, admin.name, PASSWORD);
+        const users: { name: string }[] = await (await logIn(program.url, admin.name, PASSWORD)).ask('GET', '/api/v1/users');
+        expect(users.map(({ name }) => name)).toEqual([admin.name]);
         // And writes need a key from now on.
         expect((await fetch(`${program.url}/api/v1/push`, { method: 'POST', body: '{}' })).status).toBe(401);
       } finally {
@@ -88,18 +97,68 @@ test.describe('beyond loopback, without an admin', () => {
     });
   }
 
+  test('the set-up lets a network write without a key if it is named, and an admin takes that back', async () => {
+    const program = await exposed();
+    try {
+      const token = await tokenOf(program);
+      const push = (headers: Record<string, string> = {}) =>
+        fetch(`${program.url}/api/v1/push`, { method: 'POST', body: '{"message":"without a key"}', headers: { 'content-type': 'application/json', ...headers } });
+      const chosen = { ...admin, token, 'without-key': 'networks' };
+      for (const [write, outcome] of [['10.0.0.0/8, everybody', 'write: "everybody" is no network'], [' ', null]] as const) {
+        const refused = await form(program.url, '/setup', { ...chosen, write });
+        expect(cookieOf(refused)).toBeUndefined();
+        const { searchParams } = new URL(refused.headers.get('location')!, program.url);
+        expect(searchParams.get('reason') ?? null, write).toEqual(outcome && expect.stringContaining(outcome));
+        // What was written is there again.
+        const page = await (await fetch(new URL(refused.headers.get('location')!, program.url))).text();
+        expect(page).toContain('role="alert"');
+        expect(/<input[^>]*value="networks"[^>]*>/.exec(page)![0]).toContain('checked');
+      }
+      expect((await push()).status).toBe(503);
+
+      const done = await form(program.url, '/setup', { ...chosen, write: '127.0.0.0/8, 10.1.2.3/8' });
+      const cookie = cookieOf(done)!;
+      expect(cookie).toBeDefined();
+      expect((await push()).status).toBe(200);
+      expect((await push({ 'x-forwarded-for': '127.0.0.1' })).status, 'through a proxy').toBe(401);
+      expect((await fetch(`${program.url}/api/v1/logs`)).status, 'to write is not to read').toBe(401);
+      const networks = async () => (await fetch(`${program.url}/api/v1/anonymous`, { headers: { cookie } })).json();
+      expect(await networks()).toEqual({ write: ['10.0.0.0/8', '127.0.0.0/8'], options: [] });
+      const page = await (await fetch(`${program.url}/system/access`, { headers: { cookie } })).text();
+      expect(page).toContain('value="10.0.0.0/8, 127.0.0.0/8"');
+
+      const set = (write: string) => form(program.url, '/system/access/networks', { action: 'set', write }, { cookie });
+      expect(decodeURIComponent((await set('nowhere')).headers.get('location')!)).toContain('no+network');
+      expect((await push()).status).toBe(200);
+      expect((await set('')).headers.get('location')).toContain('done=networks-set');
+      expect((await push()).status).toBe(401);
+      expect(await networks()).toEqual({ write: [], options: [] });
+      // A restart changes nothing.
+      expect((await set('127.0.0.1')).status).toBe(303);
+      await program.stop();
+      await program.start();
+      expect((await push()).status).toBe(200);
+      expect(await networks()).toEqual({ write: ['127.0.0.1/32'], options: [] });
+    } finally {
+      await program.remove();
+    }
+  });
+
   test('a wrong token, two passwords that differ and a short password set nothing up', async () => {
     const program = await exposed();
     try {
       const token = await tokenOf(program);
-      const wrong: Record<string, string>[] = [
-        { ...admin, token: 'x'.repeat(token.length) },
-        { ...admin, token: '' },
-        { ...admin, token, repeated: `${PASSWORD}?`, repeat: `${PASSWORD}?` },
-        { ...admin, token, password: 'short', repeated: 'short', repeat: 'short' },
+      const wrong: [Record<string, string>, string, RegExp][] = [
+        [{ ...admin, token: 'x'.repeat(token.length) }, 'refused', /^token: /],
+        [{ ...admin, token: '' }, 'refused', /^token: /],
+        [{ ...admin, token, repeated: `${PASSWORD}?`, repeat: `${PASSWORD}?` }, 'repeat', /^$/],
+        [{ ...admin, token, password: 'short', repeated: 'short', repeat: 'short' }, 'refused', /^password has 5 bytes/],
       ];
-      for (const fields of wrong) {
+      for (const [fields, error, reason] of wrong) {
         const answer = await form(program.url, '/setup', fields);
+        const { pathname, searchParams } = new URL(answer.headers.get('location')!, program.url);
+        expect([answer.status, pathname, searchParams.get('error')]).toEqual([303, '/setup', error]);
+        expect(searchParams.get('reason') ?? '').toMatch(reason);
         expect(cookieOf(answer), JSON.stringify(fields)).toBeUndefined();
         expect(await answer.text()).not.toContain(PASSWORD);
       }

@@ -125,6 +125,7 @@ const calls = (): Record<string, Record<string, Call>> => ({
   '/api/v1/replays/{id}': { '/1': refused },
   '/api/v1/sinks': { '': refused },
   '/api/v1/tasks': { '': refused },
+  '/api/openapi.json': { '': ok('"openapi":"3.1.0"', '"x-logboom-access":"read"') },
 });
 
 /** Streams, which have tests of their own below. */
@@ -238,7 +239,8 @@ test('each question of the dashboard holds the filter', async () => {
     [{ Figures: null }, shop],
     [{ Losses: '' }, 'your access is limited'],
     [{ Views: null }, '[]'],
-    [{ Snippets: doors.url }, 'title'],
+    [{ Connect: doors.url }, 'title'],
+    [{ Help: null }, '<kbd>'],
   ];
   for (const [question, has] of questions) {
     const answer = await limited.call('POST', '/api/dashboard/ask', { question });

@@ -1,18 +1,15 @@
 // Runs the snippets of the documentation and the dashboard, file by file, with the address of a
 // test server in place of the default.
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, extname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RecordView } from '../fixtures/api.ts';
-import { interpreter } from '../fixtures/clients.ts';
 import { Docker } from '../fixtures/docker.ts';
 import { Doors } from '../fixtures/doors.ts';
 import { until } from '../fixtures/process.ts';
 import { Rsyslog } from '../fixtures/rsyslog.ts';
+import { folder, isProgram, nameOf, run, runSnippet } from '../fixtures/snippets.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-const folder = resolve(import.meta.dirname, '../../docs/snippets');
 // Compiled and run by the tests of its crate.
 const elsewhere = 'tracing.rs';
 
@@ -32,9 +29,6 @@ function own(file: string): string {
   return readFileSync(join(folder, file), 'utf8').replace(/\b\d{4,5}\b/g, (port) => String(places[port] ?? port));
 }
 
-const run = (program: string, args: string[], environment: NodeJS.ProcessEnv = {}) =>
-  promisify(execFile)(program, args, { timeout: 60_000, env: { ...process.env, ...environment } });
-
 /** Waits for the record that a snippet sends, possibly several. */
 async function logged(message: string, times = 1): Promise<void> {
   const sent = (record: RecordView) => record.message === message;
@@ -43,31 +37,16 @@ async function logged(message: string, times = 1): Promise<void> {
   expect(await found()).toHaveLength(times);
 }
 
-const withoutFixture = (file: string) => /\.(sh|py|mjs|go)$/.test(file) && file !== 'docker.sh';
-for (const file of readdirSync(folder).filter(withoutFixture)) {
+for (const file of readdirSync(folder).filter(isProgram)) {
   test(`${file} logs`, async ({}, testInfo) => {
-    const name = basename(file, extname(file));
-    // Beside our modules, where Node.js resolves them.
-    const path = testInfo.outputPath(file);
-    writeFileSync(path, own(file));
-    if (file.endsWith('.sh')) {
-      const bin = testInfo.outputPath('bin');
-      mkdirSync(bin);
-      writeFileSync(join(bin, 'my-program'), `#!/bin/sh\necho hello from ${name}\n`);
-      chmodSync(join(bin, 'my-program'), 0o755);
-      await run('bash', [path], { PATH: [bin, doors.program.bin, process.env.PATH].join(delimiter) });
-    } else if (file.endsWith('.go')) {
-      await run('go', ['run', path]);
-    } else {
-      await run(interpreter(file), [path]);
-    }
-    await logged(`hello from ${name}`);
+    await runSnippet(file, own(file), doors.program, testInfo);
+    await logged(`hello from ${nameOf(file)}`);
   });
 }
 
 for (const file of readdirSync(folder).filter((file) => file.endsWith('.conf'))) {
   test(`${file} logs`, async () => {
-    const name = basename(file, extname(file));
+    const name = nameOf(file);
     const rsyslog = await Rsyslog.start(own(file));
     try {
       const to = ['--server', '127.0.0.1', '--port', String(rsyslog.port), '--udp', '--rfc3164', '--tag', 'shop'];
@@ -95,6 +74,6 @@ test('docker.sh logs, by three drivers', async ({}, testInfo) => {
 });
 
 test('each snippet is run by a test', () => {
-  const others = readdirSync(folder).filter((file) => !withoutFixture(file) && !file.endsWith('.conf'));
+  const others = readdirSync(folder).filter((file) => !isProgram(file) && !file.endsWith('.conf'));
   expect(others.sort()).toEqual(['docker.sh', elsewhere]);
 });

@@ -148,7 +148,8 @@ test('a sink can be paused and resumed on the page System, and its lag is shown'
     await expect(async () => {
       await page.reload();
       await expect(row).toHaveAttribute('data-state', 'paused');
-      await expect(row).toContainText('7 ·', { timeout: 1000 });
+      // The record of the audit about the pause may be behind it, too.
+      await expect(row).toContainText(/[78] ·/, { timeout: 1000 });
     }).toPass();
     expect(await new Api(receiver.url).logs(`service:${name}`)).toHaveLength(0);
     // A pause outlives the program.

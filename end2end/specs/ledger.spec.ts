@@ -21,7 +21,7 @@ test('each received record is stored or rejected, on the API, by command, as a m
     await api.post(`${lines(records('', 1))}\n{no json`);
     await expect.poll(async () => (await sums(api, '')).rejected, { timeout: 60_000 }).toBeGreaterThan(before);
 
-    const row = new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d  ${service} +124 +123 +0 +1 +0 +0 +0 +0  settled$`, 'm');
+    const row = new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d  ${service} +124 +123 +0 +1 +0 +0 +0 +0 +0  settled$`, 'm');
     await expect.poll(() => command(program, '--from', '-2h'), { timeout: 60_000 }).toMatch(row);
 
     const metrics = async () => (await fetch(`${program.url}/metrics`)).text();

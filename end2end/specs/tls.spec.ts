@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import { unique } from '../fixtures/api.ts';
-import { PASSWORD, secretFile } from '../fixtures/access.ts';
+import { cookieName, PASSWORD, secretFile } from '../fixtures/access.ts';
 import { type Fault, Certificates, Secured } from '../fixtures/certificates.ts';
 import { python } from '../fixtures/clients.ts';
 import { until } from '../fixtures/process.ts';
@@ -298,7 +298,7 @@ test('the session of a browser is in a cookie that no connection without TLS get
     const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: own.url };
     const answer = await own.ask('/login', { method: 'POST', body, headers });
     expect(answer.status, answer.body).toBe(303);
-    const cookie = answer.headers['set-cookie']?.find((cookie) => cookie.startsWith('__Host-logboom='));
+    const cookie = answer.headers['set-cookie']?.find((cookie) => cookie.startsWith(`${cookieName(own.url)}=`));
     for (const flag of [/;\s*Secure/i, /;\s*HttpOnly/i, /;\s*SameSite=Lax/i, /;\s*Path=\/(;|$)/i]) expect(cookie).toMatch(flag);
     expect(cookie).not.toMatch(/;\s*Domain=/i);
 
@@ -308,7 +308,7 @@ test('the session of a browser is in a cookie that no connection without TLS get
     await page.locator('input[name=password]').fill(PASSWORD);
     await page.getByTestId('login').getByRole('button').click();
     await page.waitForURL(`${own.url}/`);
-    const kept = (await context.cookies()).find(({ name }) => name === '__Host-logboom');
+    const kept = (await context.cookies()).find(({ name }) => name === cookieName(own.url));
     expect(kept).toMatchObject({ secure: true, httpOnly: true, sameSite: 'Lax', path: '/' });
     expect(await page.evaluate(async () => (await fetch('/api/v1/logs')).status)).toBe(200);
   } finally {

@@ -1,6 +1,6 @@
 // Access on two nodes with one database: what one node decides, the other one knows at once.
 import { readFileSync } from 'node:fs';
-import { bearer, Caller, cookieOf, form, logIn, PASSWORD } from '../fixtures/access.ts';
+import { bearer, Caller, cookieAt, cookieOf, form, logIn, PASSWORD } from '../fixtures/access.ts';
 import { EventStream } from '../fixtures/api.ts';
 import { engines, type Ready } from '../fixtures/engines.ts';
 import { GrpcClient, status } from '../fixtures/grpc.ts';
@@ -36,7 +36,7 @@ test('two nodes share one set-up token, and know new keys, revoked ones and sess
     const cookie = cookieOf(await form(one.url, '/setup', fields))!;
     expect(cookie).toBeDefined();
     // The session of one node, on the other one, without a wait.
-    const admin = new Caller(other.url, { cookie });
+    const admin = new Caller(other.url, { cookie: cookieAt(other.url, cookie) });
     expect(await admin.ask('GET', '/api/v1/me')).toMatchObject({ name: 'user kim' });
     await logIn(other.url, 'kim', PASSWORD);
 
