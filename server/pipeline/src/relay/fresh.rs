@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The lane begins when the oldest record has waited this long, in nanoseconds.
-pub(super) const BEHIND: Nanos = 2 * 1_000_000_000;
+const BEHIND: Nanos = 2 * 1_000_000_000;
 /// The old lane gets this many bytes for each byte of the fresh one.
 const OLD_SHARE: usize = 2;
 
@@ -47,11 +47,13 @@ pub(super) struct Lane {
     gather_until: Option<Instant>,
     /// The newest delivery when the last attempt began.
     noted: Option<Receipt>,
+    /// The attempts of the last group.
+    attempts: usize,
 }
 
 impl Lane {
     pub(super) fn new(share: FreshShare) -> Self {
-        Self { share, pending: VecDeque::new(), old: 0, fresh: 0, gather_until: None, noted: None }
+        Self { share, pending: VecDeque::new(), old: 0, fresh: 0, gather_until: None, noted: None, attempts: 0 }
     }
 
     /// Starts the lane. Returns the delivery after which it begins: the newest when the last attempt began. A record that
@@ -61,15 +63,27 @@ impl Lane {
         self.noted.take().unwrap_or_else(|| (self.share.last)())
     }
 
+    /// Whether the lane begins, if the oldest record has waited so long: also after an outage, so that what comes from
+    /// then on does not wait for the backlog to grow old.
+    pub(super) fn is_due(&self, waited: Nanos) -> bool {
+        waited >= BEHIND || self.attempts > 1
+    }
+
+    /// A group is sent next.
+    pub(super) fn next_group(&mut self) {
+        self.attempts = 0;
+    }
+
     /// An attempt begins.
     pub(super) fn note_newest(&mut self) {
         self.noted = Some((self.share.last)());
+        self.attempts += 1;
     }
 
     /// The old lane has caught up.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
-        (self.old, self.fresh, self.gather_until) = (0, 0, None);
+        (self.old, self.fresh, self.gather_until, self.attempts) = (0, 0, None, 0);
     }
 
     /// The old lane has sent so many bytes.

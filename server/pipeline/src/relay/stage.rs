@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Backlog, Options, Progress, Waiting, WhenFull,
     destinations::Destinations,
-    fresh::{BEHIND, Lane, records_of, weight_of},
+    fresh::{Lane, records_of, weight_of},
     group::{self, Group, Sendable},
     progress::{Counts, Fresh},
     refused::RefusedFile,
@@ -154,6 +154,7 @@ impl Stage {
         };
         let (records, settled) = (batch.records.len() as u64, self.progress.settled());
         let lane = &mut self.fresh;
+        lane.iter_mut().for_each(Lane::next_group);
         let mut begins = || lane.iter_mut().for_each(Lane::note_newest);
         let refused = tokio::select! {
             refused = self.destinations.deliver(batch, &mut self.progress, &mut begins) => refused,
@@ -191,7 +192,7 @@ impl Stage {
         let Some(lane) = &mut self.fresh else { return Ok(false) };
         if self.progress.fresh().is_none() {
             let oldest = self.pending.front().and_then(observed);
-            if oldest.is_none_or(|oldest| self.clock.now() - oldest < BEHIND) {
+            if oldest.is_none_or(|oldest| !lane.is_due(self.clock.now() - oldest)) {
                 return Ok(false);
             }
             let settled = self.progress.settled();
