@@ -153,7 +153,7 @@ test('a secret that comes by any door is nowhere on disk', async () => {
     expect(JSON.stringify(rules)).not.toContain('pin=');
     expect(await metric(program.url, 'logboom_redactions_total')).toBeGreaterThan(0);
 
-    // What the store, the dead letters and the archive have, decoded.
+    // The decoded contents of the store, the dead letters and the archive.
     const everything = { from: '1970-01-01T00:00:00Z' };
     const exported = await (await api.get('/api/v1/export', { query: '', ...everything })).text();
     const letters = await (await api.get('/api/v1/dead-letters/download')).text();

@@ -1,4 +1,4 @@
-// What each kind of response tells browsers, and what a browser can be made to do: headers, cookies, foreign pages.
+// The headers and cookies of each kind of response, and calls that a page of another site makes a browser send.
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bearer, Caller, cookieName, cookieOf, form, guarded, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';

@@ -42,7 +42,7 @@ pub struct DeletionView {
     pub archives: bool,
     /// Why, in the words of who started it; may be empty.
     pub reason: String,
-    /// Who started it.
+    /// The name of the caller who started it.
     pub by: String,
     /// The number of records that was confirmed.
     pub confirmed: u64,

@@ -174,7 +174,7 @@ impl Slow {
     }
 }
 
-/// What counts for an attempt.
+/// The counts of failures that apply to an attempt.
 struct Current {
     of_pair: Entry,
     of_account: Entry,
@@ -183,7 +183,7 @@ struct Current {
 }
 
 impl Failures {
-    /// What counts for an attempt now. Adds no entry.
+    /// Returns the counts that apply to an attempt now. Adds no entry.
     fn look(&mut self, pair: &(String, IpAddr), may_prove: bool, now: Nanos) -> Result<Current, Refusal> {
         let (account, network) = pair;
         let of_pair = current(&mut self.pairs, pair, now);
@@ -199,7 +199,7 @@ impl Failures {
         }
     }
 
-    /// What counts for an attempt without an account now. Adds no entry.
+    /// Returns the count that applies to an attempt without an account now. Adds no entry.
     fn look_at_address(&mut self, network: &IpAddr, now: Nanos) -> Result<Entry, Refusal> {
         let of_address = current(&mut self.addresses, network, now);
         of_address.wait(ADDRESS_FREE, now).map_or(Ok(of_address), |wait| Err(too_many(wait)))

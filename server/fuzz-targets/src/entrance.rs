@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, Request, header, request::Parts};
 use pipeline::clock::Clock;
 use url::Url;
 
-/// How many readers there are to choose from.
+/// The number of parsers. The first byte of an input selects one.
 pub const COUNT: u8 = 5;
 
 /// The only key that the server knows.

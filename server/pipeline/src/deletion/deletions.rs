@@ -43,7 +43,7 @@ pub struct Request {
     pub archives: bool,
     /// Why, for people: at most [`REASON`] characters.
     pub reason: String,
-    /// Who asks.
+    /// The name of the caller.
     pub by: String,
 }
 

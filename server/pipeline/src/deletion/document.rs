@@ -71,7 +71,7 @@ pub struct Deletion {
     pub archives: bool,
     /// Why, in the words of the user; may be empty.
     pub reason: String,
-    /// Who started it.
+    /// The name of the caller who started it.
     pub by: String,
     pub state: DeletionState,
     pub started: Nanos,

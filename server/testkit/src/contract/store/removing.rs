@@ -192,7 +192,7 @@ pub async fn a_removal_goes_on_from_anywhere(harness: &dyn StoreHarness) {
             break;
         }
     }
-    // What moved from one file to another meanwhile may need another pass.
+    // A merge may have moved records from one file to another meanwhile. Another pass removes them.
     removed += remove(&*store, &removal).await;
     assert_eq!(removed, taken.len() as u64);
     assert_left(&everything(&*store).await, &left, "step by step");

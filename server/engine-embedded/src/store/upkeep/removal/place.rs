@@ -1,4 +1,4 @@
-//! Where a pass goes on: the text between two steps.
+//! The position of a pass between two steps, as text: the next step continues from it.
 
 use std::fmt;
 
