@@ -32,7 +32,7 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn new(access: Access, gate: Arc<Gate>, options: &ReceiveOptions, addresses: &Addresses) -> Self {
-        let url = options.listen.public_url.first().map_or_else(|| local_url(addresses), ToString::to_string);
+        let url = options.listen.public_url.first().map_or_else(|| addresses.url(""), ToString::to_string);
         Self { access, gate, url }
     }
 
@@ -93,15 +93,15 @@ fn closed(url: &str, token: &str, left: Duration) -> String {
     )
 }
 
-/// The URL by which this machine reaches the main port.
-fn local_url(addresses: &Addresses) -> String {
-    let scheme = if addresses.tls.is_some() { "https" } else { "http" };
-    let (ip, port) = (addresses.main.ip(), addresses.main.port());
-    if ip.is_unspecified() { format!("{scheme}://127.0.0.1:{port}") } else { format!("{scheme}://{}", addresses.main) }
-}
-
-/// The text for a user who has just started the program. `notice` is that of [`Notice::now`].
-pub(crate) fn text(options: &ServeOptions, addresses: &Addresses, queue: &str, store: &str, notice: &str) -> String {
+/// The text for a user who has just started the program. `notice` is that of [`Notice::now`]. With `wants_key`, the
+/// first command has a place for the key without which it would be refused.
+pub(crate) fn text(
+    options: &ServeOptions,
+    addresses: &Addresses,
+    (queue, store): (&str, &str),
+    notice: &str,
+    wants_key: bool,
+) -> String {
     let listed = |more: &[SocketAddr]| {
         let scheme = if addresses.tls.is_some() { "https://" } else { "" };
         let all = std::iter::once(&addresses.main).chain(more).map(|address| format!("{scheme}{address}"));
@@ -129,17 +129,25 @@ pub(crate) fn text(options: &ServeOptions, addresses: &Addresses, queue: &str, s
     if options.workers.workers > 1 {
         line("workers", &options.workers.workers.to_string());
     }
+    let url = addresses.url("/api/v1/push");
     // The certificate need not name this address, nor need this machine trust it.
     let push = match addresses.tls {
-        Some(_) => format!("-k {}", addresses.url("/api/v1/push")),
-        None => format!("{}/api/v1/push", addresses.main),
+        Some(_) => format!("-k {url}"),
+        None => url.trim_start_matches("http://").to_owned(),
     };
     if !notice.is_empty() {
         let _ = writeln!(text, "\n  {}", notice.replace('\n', "\n    "));
     }
+    let (how, key) = match wants_key {
+        true => (
+            ", with a key from the page Connect or from `logboom key add hello --write`",
+            " -H \"authorization: Bearer $LOGBOOM_KEY\"",
+        ),
+        false => ("", ""),
+    };
     let _ = write!(
         text,
-        "\n  a first log:\n    curl {push} -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"
+        "\n  a first log{how}:\n    curl {push}{key} -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"
     );
     text
 }

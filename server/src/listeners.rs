@@ -170,9 +170,13 @@ impl Listeners {
 }
 
 impl Addresses {
-    /// The URL of a path on the main address.
+    /// The URL by which this machine reaches a path on the main port.
     pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let (ip, port) = (self.main.ip(), self.main.port());
+        if ip.is_unspecified() {
+            return format!("{scheme}://127.0.0.1:{port}{path}");
+        }
         format!("{scheme}://{}{path}", self.main)
     }
 

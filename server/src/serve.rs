@@ -269,7 +269,9 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         tokio::spawn(async move { oidc.try_out().await });
     }
     let notice = Notice::new(access.clone(), Arc::clone(&listeners.gate), &options.receive, addresses);
-    let announcement = announce::text(&options, addresses, &queue_name, &store_name, &notice.now().await);
+    let engines = (&*queue_name, &*store_name);
+    let wants_key = !listeners.gate.is_open();
+    let announcement = announce::text(&options, addresses, engines, &notice.now().await, wants_key);
     // Of several workers, the first one repeats it.
     if options.workers.worker.is_none_or(|number| number == 1) {
         notice.clone().keep(&supervisor, &end.accepting);

@@ -136,7 +136,7 @@ fn table(t: &'static AuditTexts, rows: &[AuditRow]) -> AnyView {
     let heads = [t.time, t.who, t.action, t.target, t.from, t.outcome];
     let heads = heads.map(|head| view! { <th scope="col">{head}</th> }).collect_view();
     view! {
-        <table class="table stacked" data-testid="audit">
+        <table class="table stacked texts" data-testid="audit">
             <thead>
                 <tr>{heads}</tr>
             </thead>

@@ -52,7 +52,13 @@ pub(super) fn deletions(t: &'static DeletionTexts, losses: &Losses) -> Option<An
 
 fn form(t: &'static DeletionTexts, query: &str, from: &str, to: &str, all: bool) -> AnyView {
     let field = |name: &'static str, label: &'static str, hint: &'static str, value: &str| {
-        view! { <input name=name placeholder=hint aria-label=label title=label value=value.to_owned() /> }
+        view! {
+            <label>
+                <span class="quiet">{label}</span>
+                " "
+                <input class="broad" name=name placeholder=hint value=value.to_owned() />
+            </label>
+        }
     };
     view! {
         <form class="acts" method="post" action=TARGET data-testid="deletion-form">
@@ -69,7 +75,7 @@ fn form(t: &'static DeletionTexts, query: &str, from: &str, to: &str, all: bool)
 fn table(t: &'static DeletionTexts, deletions: &[DeletionView]) -> AnyView {
     let rows = deletions.iter().map(|deletion| row(t, deletion)).collect_view();
     view! {
-        <table class="table stacked" data-testid="deletions">
+        <table class="table stacked texts" data-testid="deletions">
             <thead>
                 <tr>
                     <th scope="col">{t.records}</th>

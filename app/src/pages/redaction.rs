@@ -60,7 +60,7 @@ fn table(t: &'static RedactionTexts, rules: &[RedactionRuleView]) -> AnyView {
     };
     let rows = rules.iter().map(row).collect_view();
     view! {
-        <table class="table stacked" data-testid="redaction">
+        <table class="table stacked texts" data-testid="redaction">
             <thead>
                 <tr>
                     <th scope="col">{t.rule}</th>
@@ -78,7 +78,13 @@ fn table(t: &'static RedactionTexts, rules: &[RedactionRuleView]) -> AnyView {
 
 fn form(t: &'static RedactionTexts, rule: &str, query: &str) -> AnyView {
     let field = |name: &'static str, label: &'static str, hint: &'static str, value: &str| {
-        view! { <input name=name placeholder=hint aria-label=label title=label value=value.to_owned() /> }
+        view! {
+            <label>
+                <span class="quiet">{label}</span>
+                " "
+                <input class="broad" name=name placeholder=hint value=value.to_owned() />
+            </label>
+        }
     };
     view! {
         <form class="acts" method="post" action="/system/redaction" data-testid="redaction-form">

@@ -46,7 +46,7 @@ pub(crate) fn html(language: Language, lists: &AccessLists) -> String {
 fn table(t: &'static AccessTexts, name: &'static str, heads: &[&'static str], rows: AnyView) -> AnyView {
     let heads = heads.iter().map(|head| view! { <th scope="col">{*head}</th> }).collect_view();
     view! {
-        <table class="table stacked" data-testid=name>
+        <table class="table stacked texts" data-testid=name>
             <thead>
                 <tr>{heads}<th scope="col"><span class="unseen">{t.actions}</span></th></tr>
             </thead>
