@@ -41,6 +41,7 @@ pub mod follow;
 mod formats;
 mod hour;
 mod in_flight;
+mod jobs;
 pub mod lease;
 pub mod live;
 pub mod log;

@@ -1,30 +1,21 @@
 //! Starting, listing and cancelling deletions.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{Position, Query, TimeRange, limits};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    KEPT, REASON, UNFINISHED,
-    document::{DELETION, Deletion, DeletionState},
+    REASON,
+    document::{Deletion, DeletionState},
     shared::{Needs, Shared},
     slot::slot,
 };
-use crate::{Error, ErrorClass, Expected, Json, Result, Version, hold, replay::restoring};
+use crate::{Error, Result, jobs::new_id, replay::restoring};
 
 /// The name of the task.
 const TASK: &str = "deletions";
-/// The lease under which a deletion is started, so that two nodes do not exceed the limit together.
-const START: &str = "start of a deletion";
-const START_LEASE: Duration = Duration::from_secs(15);
-/// When to try again while another node starts a deletion.
-const START_RETRY: Duration = Duration::from_secs(1);
-/// When to try again while too many deletions are unfinished.
-const FULL_RETRY: Duration = Duration::from_secs(60);
-/// A cancellation is repeated this many times if the deletion moves on meanwhile.
-const CANCELLATIONS: usize = 50;
 
 /// A deletion to start. Its user has seen a preview.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +41,6 @@ pub struct Request {
 /// All deletions of the store, and the task of this process that runs them.
 pub struct Deletions {
     shared: Arc<Shared>,
-    starting: Mutex<()>,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -66,7 +56,7 @@ impl Deletions {
             let (shared, until) = (Arc::clone(&running), until.clone());
             async move { slot(&shared, &until).await }
         });
-        Arc::new(Self { shared, starting: Mutex::default(), stop, task: Mutex::new(Some(task)) })
+        Arc::new(Self { shared, stop, task: Mutex::new(Some(task)) })
     }
 
     /// Whether deletions can remove records from an archive.
@@ -87,13 +77,13 @@ impl Deletions {
     /// # Errors
     /// `Invalid` for an empty query without `all`, a query that does not parse, an empty range, a position that the store
     /// has not reached, a reason that is too long, and for archives without an archive. `Conflict` while a replay to the
-    /// store is not finished. `Overloaded` while [`UNFINISHED`] deletions are not finished. Errors of the store.
+    /// store is not finished. `Overloaded` while [`UNFINISHED`](super::UNFINISHED) deletions are not finished. Errors of
+    /// the store.
     pub async fn add(&self, request: Request) -> Result<Deletion> {
         self.check(&request).await?;
         let Request { query, all: _, range, upto, confirmed, archives, reason, by } = request;
-        let _starting = self.starting.lock().await;
         let deletion = Deletion {
-            id: format!("{:08x}", rand::random::<u32>()),
+            id: new_id(),
             query,
             from: range.from,
             until: range.to,
@@ -103,7 +93,7 @@ impl Deletions {
             reason,
             by,
             state: DeletionState::Running,
-            started: self.shared.clock.now(),
+            started: self.shared.jobs.clock.now(),
             ended: None,
             total: None,
             removed: 0,
@@ -115,10 +105,8 @@ impl Deletions {
             day: None,
             error: None,
         };
-        let leases = &*self.shared.leases;
-        let stored = hold(leases, START, &self.shared.holder, START_LEASE, async |_| self.put(&deletion).await).await?;
-        stored
-            .unwrap_or_else(|| Err(Error::overloaded("another deletion is being started; try again", START_RETRY)))?;
+        // Once more, because a replay to the store may be stored at the same moment.
+        self.shared.jobs.add(&deletion, self.check_replays()).await?;
         // The query may name what shall be forgotten, so it is not logged.
         tracing::info!(deletion = deletion.id, by = deletion.by, records = confirmed, "a deletion starts");
         Ok(deletion)
@@ -151,40 +139,17 @@ impl Deletions {
     /// # Errors
     /// `Conflict` while a replay to the store is not finished.
     async fn check_replays(&self) -> Result<()> {
-        let Some(id) = restoring(&*self.shared.documents).await? else { return Ok(()) };
+        let Some(id) = restoring(&*self.shared.jobs.documents).await? else { return Ok(()) };
         Err(Error::conflict(format!(
             "the replay {id} to the store is not finished, and it may bring back what is deleted; wait for its end, or \
              cancel it"
         )))
     }
 
-    /// Stores a new deletion within the limits, unless a replay to the store was stored at the same moment.
-    async fn put(&self, deletion: &Deletion) -> Result<()> {
-        let documents = &self.shared.documents;
-        let (mut deletions, _) = self.shared.list().await?;
-        if deletions.iter().filter(|(_, deletion)| !deletion.is_finished()).count() >= UNFINISHED {
-            let limit = format!("{UNFINISHED} deletions are unfinished, which is the limit");
-            return Err(Error::overloaded(format!("{limit}; wait for one to end, or cancel one"), FULL_RETRY));
-        }
-        let excess = (deletions.len() + 1).saturating_sub(KEPT);
-        deletions.retain(|(_, deletion)| deletion.is_finished());
-        for (version, old) in deletions.into_iter().take(excess) {
-            documents.delete(&DELETION, &old.id, Expected::Version(version), None).await?;
-        }
-        let body = Json::from_value(deletion)?;
-        let stored = documents.put(&DELETION, &deletion.id, &body, Expected::Absent, None).await?;
-        let Err(refused) = self.check_replays().await else { return Ok(()) };
-        match documents.delete(&DELETION, &deletion.id, Expected::Version(stored), None).await {
-            // It has begun before the replay was stored, so the replay waits or takes itself back.
-            Err(error) if error.class == ErrorClass::Conflict => Ok(()),
-            taken_back => taken_back.and(Err(refused)),
-        }
-    }
-
     /// All deletions, newest first.
     pub async fn list(&self) -> Result<Vec<Deletion>> {
-        let (deletions, _) = self.shared.list().await?;
-        Ok(deletions.into_iter().rev().map(|(_, deletion)| self.shown(deletion)).collect())
+        let (deletions, _) = self.shared.jobs.list().await?;
+        Ok(deletions.into_iter().rev().map(|(_, deletion)| self.shared.shown(deletion)).collect())
     }
 
     /// One deletion.
@@ -192,7 +157,8 @@ impl Deletions {
     /// # Errors
     /// `NotFound` if there is no such deletion.
     pub async fn get(&self, id: &str) -> Result<Deletion> {
-        Ok(self.shown(self.read(id).await?.1))
+        let (_, deletion) = self.shared.jobs.get(id).await?;
+        Ok(self.shared.shown(deletion))
     }
 
     /// Ends a deletion on whichever node runs it, after the step under way. What is removed stays removed. Until what is
@@ -201,38 +167,7 @@ impl Deletions {
     /// # Errors
     /// `NotFound` if there is no such deletion. `Conflict` if it is finished, or cancelled already.
     pub async fn cancel(&self, id: &str) -> Result<Deletion> {
-        for _ in 0..CANCELLATIONS {
-            let (version, mut deletion) = self.read(id).await?;
-            if deletion.state != DeletionState::Running {
-                let state = deletion.state.name();
-                return Err(Error::conflict(format!("the deletion {id} is {state}; there is nothing to cancel")));
-            }
-            deletion.state = DeletionState::Cancelling;
-            let body = Json::from_value(&deletion)?;
-            match self.shared.documents.put(&DELETION, id, &body, Expected::Version(version), None).await {
-                Ok(_) => return Ok(deletion),
-                // The deletion moved on.
-                Err(error) if error.class == ErrorClass::Conflict => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::overloaded(format!("the deletion {id} moves too fast to be cancelled now; try again"), START_RETRY))
-    }
-
-    async fn read(&self, id: &str) -> Result<(Version, Deletion)> {
-        let missing = || Error::not_found(format!("there is no deletion {id:?}; GET /api/v1/deletions lists them"));
-        let document = self.shared.documents.get(&DELETION, id).await?.ok_or_else(missing)?;
-        Ok((document.version, Deletion::read(&document)?))
-    }
-
-    /// The deletion with a reason why this node does not run it.
-    fn shown(&self, mut deletion: Deletion) -> Deletion {
-        if !deletion.is_finished()
-            && let Some(reason) = self.shared.lacks(&deletion)
-        {
-            deletion.set_error(Some(&reason));
-        }
-        deletion
+        self.shared.jobs.cancel(id).await
     }
 }
 

@@ -6,10 +6,14 @@ use model::{Nanos, Position, Query, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use super::{KEPT, without_audit};
-use crate::{Document, Error, Kind, Removal, Result, documents::unchecked};
+use crate::{
+    Documents, Error, Kind, Removal, Result,
+    documents::unchecked,
+    jobs::{self, ERROR, Job},
+};
 
 /// The deletions. They belong to the store's positions, so they are neither exported nor imported.
-pub(super) const DELETION: Kind = Kind {
+const DELETION: Kind = Kind {
     name: "deletion",
     format: 1,
     plural: "deletions",
@@ -18,8 +22,6 @@ pub(super) const DELETION: Kind = Kind {
     check: unchecked,
 };
 
-/// The most characters of [`Deletion::error`].
-const ERROR: usize = 1000;
 /// The most parts of [`Deletion::aside`], so that the document keeps its size.
 pub(super) const ASIDE: usize = 1000;
 
@@ -98,18 +100,6 @@ pub struct Deletion {
 }
 
 impl Deletion {
-    /// Reads the document.
-    ///
-    /// # Errors
-    /// `Corrupt` if it is not a deletion.
-    pub(super) fn read(document: &Document) -> Result<Self> {
-        let deletion: Self = document
-            .body
-            .read()
-            .map_err(|error| Error::corrupt(format!("the deletion {} cannot be read: {error}", document.name)))?;
-        Ok(Self { id: document.name.clone(), ..deletion })
-    }
-
     /// Only records of these times are removed.
     pub fn range(&self) -> TimeRange {
         TimeRange { from: self.from, to: self.until }
@@ -142,10 +132,6 @@ impl Deletion {
         Ok(Removal { query: without_audit(query), range: self.range(), upto: self.upto() })
     }
 
-    pub(super) fn set_error(&mut self, error: Option<&str>) {
-        self.error = error.map(|error| error.chars().take(ERROR).collect());
-    }
-
     /// Some records could not be removed. All different reasons are kept, as far as there is room.
     pub(super) fn add_left(&mut self, reason: &str) {
         let reasons = match self.left.take() {
@@ -156,6 +142,49 @@ impl Deletion {
         };
         self.left = Some(reasons.chars().take(ERROR).collect());
     }
+}
+
+impl Job for Deletion {
+    const KIND: &'static Kind = &DELETION;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn set_id(&mut self, id: &str) {
+        self.id = id.to_owned();
+    }
+
+    fn started(&self) -> Nanos {
+        self.started
+    }
+
+    fn is_running(&self) -> bool {
+        self.state == DeletionState::Running
+    }
+
+    fn is_finished(&self) -> bool {
+        Self::is_finished(self)
+    }
+
+    fn error_mut(&mut self) -> &mut Option<String> {
+        &mut self.error
+    }
+
+    fn cancel(&mut self, _now: Nanos) -> Result<()> {
+        if !self.is_running() {
+            let (id, state) = (&self.id, self.state.name());
+            return Err(Error::conflict(format!("the deletion {id} is {state}; there is nothing to cancel")));
+        }
+        // It ends once what is left is counted.
+        self.state = DeletionState::Cancelling;
+        Ok(())
+    }
+}
+
+/// The id of a deletion that is not finished. A replay to the store may bring back what it removes.
+pub(crate) async fn deleting(documents: &dyn Documents) -> Result<Option<String>> {
+    jobs::unfinished::<Deletion>(documents, |_| true).await
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Deletions: the records that match a query are removed from the store for good, and from the archive on request.
 //!
-//! A deletion is a document. It names the query, the times and the newest position that it may take, so it has an end,
-//! and it takes nothing that arrived after the preview that its user confirmed. One node at a time runs the deletions
-//! of a store, one after another, under one lease, and each write of the progress is fenced by the lease.
+//! A deletion is a job. Its document names the query, the times and the newest position that it may take, so it has an
+//! end, and it takes nothing that arrived after the preview that its user confirmed. One node at a time runs the
+//! deletions of a store, one after another, under one lease, and each write of the progress is fenced by the lease.
 //!
 //! The steps:
 //!
@@ -27,37 +27,30 @@
 //! | `archives` | the port to the archive |
 //! | `deletions` | starting, listing and cancelling |
 //! | `document` | a deletion as it is stored |
-//! | `progress` | the fenced writes of a running deletion |
 //! | `run` | the steps of one deletion |
 //! | `shared` | what the task and the calls of users share |
 //! | `slot` | the task that runs deletions, and the lease |
-//! | `unfinished` | whether records are being removed |
 
 mod archives;
 mod deletions;
 mod document;
-mod progress;
 mod run;
 mod shared;
 mod slot;
-mod unfinished;
 
 use std::sync::Arc;
 
 use model::{Query, audit};
 
-pub(crate) use self::unfinished::deleting;
+pub(crate) use self::document::deleting;
 pub use self::{
     archives::ArchiveRemoval,
     deletions::{Deletions, Request, check_query},
     document::{Deletion, DeletionState},
     shared::Needs,
 };
+pub use crate::jobs::{KEPT, UNFINISHED};
 
-/// The maximum number of deletions that are not finished.
-pub const UNFINISHED: usize = 4;
-/// The number of deletions that are kept; a new one removes the oldest finished one past it.
-pub const KEPT: usize = 100;
 /// The most characters of the reason that a user gives.
 pub const REASON: usize = 500;
 

@@ -1,24 +1,20 @@
 //! The steps of one deletion: count, remove, archive, settle.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::collections::BTreeSet;
 
 use model::Position;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    document::{ASIDE, DELETION, Deletion, DeletionState},
-    progress::Progress,
+    document::{ASIDE, Deletion, DeletionState},
     shared::Shared,
 };
 use crate::{
-    Documents, Error, ErrorClass, Lease, ReadLimit, Removal, Result, Tally, Version,
+    Error, ErrorClass, Lease, ReadLimit, Removal, Result, Tally,
     events::{DeletionEnded, RecordsRemoved},
+    jobs::{Job as _, Progress},
     loss_ledger::deleted,
 };
-
-/// The pause between two looks at whether the deletion was cancelled.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// How a pass over the store ended.
 enum Pass {
@@ -33,7 +29,7 @@ enum Pass {
 /// A deletion under its lease.
 struct Run<'a> {
     shared: &'a Shared,
-    progress: Progress,
+    progress: Progress<Deletion>,
     removal: Removal,
     stop: &'a CancellationToken,
 }
@@ -44,9 +40,8 @@ struct Run<'a> {
 /// `Conflict` if the lease is lost or the deletion was cancelled. Errors of the store and of the archive. The deletion
 /// goes on from its last step.
 pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &CancellationToken) -> Result<()> {
-    let documents = Arc::clone(&shared.documents);
-    let Some(mut progress) = Progress::load(id, lease, documents, shared.clock.clone()).await? else { return Ok(()) };
-    let removal = match progress.deletion.removal() {
+    let Some(mut progress) = Progress::load(&shared.jobs, id, lease).await? else { return Ok(()) };
+    let removal = match progress.job.removal() {
         Ok(removal) => removal,
         // What it has removed stays noted as far as it may be.
         Err(error) => return end(shared, &mut progress, DeletionState::Failed, Some(&error.message)).await,
@@ -57,7 +52,9 @@ pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &Cancella
         // The lease is lost, or the deletion was cancelled.
         Err(error) if error.class == ErrorClass::Conflict => Err(error),
         Err(error) if error.is_retryable() => {
-            run.progress.failed(&error).await?;
+            if run.progress.note_error(&error) {
+                run.progress.store().await?;
+            }
             Err(error)
         }
         Err(error) => run.settle(DeletionState::Failed, Some(&error.message)).await,
@@ -66,19 +63,19 @@ pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &Cancella
 
 impl Run<'_> {
     async fn steps(&mut self) -> Result<()> {
-        if self.progress.deletion.state == DeletionState::Cancelling {
+        if self.progress.job.state == DeletionState::Cancelling {
             return self.settle(DeletionState::Cancelled, None).await;
         }
-        if self.progress.deletion.total.is_none() && !self.count().await? {
+        if self.progress.job.total.is_none() && !self.count().await? {
             return Ok(());
         }
-        if !self.progress.deletion.is_removed && !self.remove().await? {
+        if !self.progress.job.is_removed && !self.remove().await? {
             return Ok(());
         }
-        if self.progress.deletion.archives && !self.archive().await? {
+        if self.progress.job.archives && !self.archive().await? {
             return Ok(());
         }
-        match self.progress.deletion.left.clone() {
+        match self.progress.job.left.clone() {
             None => self.settle(DeletionState::Done, None).await,
             Some(left) => self.settle(DeletionState::Failed, Some(&left)).await,
         }
@@ -117,7 +114,7 @@ impl Run<'_> {
                  or give up some of them, or name a shorter range"
             ));
         }
-        let confirmed = self.progress.deletion.confirmed;
+        let confirmed = self.progress.job.confirmed;
         (total > confirmed).then(|| {
             format!(
                 "{total} records match now, and {confirmed} were confirmed; nothing was removed: preview the deletion \
@@ -128,10 +125,10 @@ impl Run<'_> {
 
     /// Notes what will be removed, before anything is.
     async fn begin(&mut self, counted: &Tally, aside: BTreeSet<String>) -> Result<()> {
-        let Progress { deletion, lease, clock, .. } = &self.progress;
-        deleted::note_counted(&*self.shared.documents, &deletion.id, counted, clock.now(), lease).await?;
-        self.progress.deletion.total = Some(counted.records());
-        self.progress.deletion.aside = aside;
+        let Progress { job: deletion, lease, clock, .. } = &self.progress;
+        deleted::note_counted(&*self.shared.jobs.documents, &deletion.id, counted, clock.now(), lease).await?;
+        self.progress.job.total = Some(counted.records());
+        self.progress.job.aside = aside;
         self.progress.store().await
     }
 
@@ -147,7 +144,7 @@ impl Run<'_> {
     /// a note in the ledger their removal would look like a loss.
     fn check_aside(&self) -> Result<()> {
         let aside = self.aside();
-        let Some(back) = self.progress.deletion.aside.iter().find(|part| !aside.contains(*part)) else { return Ok(()) };
+        let Some(back) = self.progress.job.aside.iter().find(|part| !aside.contains(*part)) else { return Ok(()) };
         Err(Error::invalid(format!(
             "a part that was set aside is back, or was given up: {back}; preview the deletion again"
         )))
@@ -156,17 +153,17 @@ impl Run<'_> {
     /// Removes the records from the store, pass after pass. Returns `false` if it must stop.
     async fn remove(&mut self) -> Result<bool> {
         loop {
-            let is_whole = self.progress.deletion.next.is_none();
-            let before = self.progress.deletion.removed;
+            let is_whole = self.progress.job.next.is_none();
+            let before = self.progress.job.removed;
             match self.pass().await? {
                 Pass::Stopped => return Ok(false),
                 Pass::Partial(reason) => {
-                    self.progress.deletion.add_left(&reason);
+                    self.progress.job.add_left(&reason);
                     break;
                 }
                 Pass::Whole => {}
             }
-            let has_removed = self.progress.deletion.removed > before;
+            let has_removed = self.progress.job.removed > before;
             let Some(found) = self.until_cancelled(self.first_left()).await else { return Ok(false) };
             match found? {
                 None => break,
@@ -174,12 +171,12 @@ impl Run<'_> {
                 Some(_) if has_removed || !is_whole => {}
                 Some(id) => {
                     let reason = format!("the record {id} matches and was not removed; please report this as a fault");
-                    self.progress.deletion.add_left(&reason);
+                    self.progress.job.add_left(&reason);
                     break;
                 }
             }
         }
-        self.progress.deletion.is_removed = true;
+        self.progress.job.is_removed = true;
         self.progress.store().await?;
         Ok(true)
     }
@@ -188,7 +185,7 @@ impl Run<'_> {
     async fn pass(&mut self) -> Result<Pass> {
         self.check_aside()?;
         loop {
-            let next = self.progress.deletion.next.clone();
+            let next = self.progress.job.next.clone();
             // Before the step, so that no tail shows a record that is gone, however the step ends. The hub takes in no
             // block up to this position any more.
             self.shared.live.forget(self.removal.upto);
@@ -200,7 +197,7 @@ impl Run<'_> {
                 Some(Ok(step)) => step,
                 // The end of the pass: everything else is removed. No other error says so.
                 Some(Err(error)) if error.class == ErrorClass::Corrupt => {
-                    self.progress.deletion.next = None;
+                    self.progress.job.next = None;
                     return Ok(Pass::Partial(error.message));
                 }
                 Some(Err(error)) => return Err(error),
@@ -208,7 +205,7 @@ impl Run<'_> {
             if step.removed > 0 {
                 RecordsRemoved { records: step.removed }.emit();
             }
-            let deletion = &mut self.progress.deletion;
+            let deletion = &mut self.progress.job;
             deletion.removed += step.removed;
             deletion.next = step.next;
             deletion.error = None;
@@ -232,19 +229,19 @@ impl Run<'_> {
     async fn archive(&mut self) -> Result<bool> {
         let Some(archive) = self.shared.archive.clone() else { return Ok(false) };
         let Some(days) = self.until_cancelled(archive.days(self.removal.range)).await else { return Ok(false) };
-        let done = self.progress.deletion.day;
+        let done = self.progress.job.day;
         for day in days?.into_iter().filter(|day| done.is_none_or(|done| *day > done)) {
             // At the end of the process the day is dropped, and written again at the next start.
             let written = archive.remove(day, &self.removal.query, self.removal.range);
             let Some(written) = self.stop.run_until_cancelled(written).await else { return Ok(false) };
             match written {
-                Ok(removed) => self.progress.deletion.archived += removed,
+                Ok(removed) => self.progress.job.archived += removed,
                 Err(error) if error.is_retryable() => return Err(error),
                 // The other days are written all the same.
-                Err(error) => self.progress.deletion.add_left(&error.message),
+                Err(error) => self.progress.job.add_left(&error.message),
             }
-            self.progress.deletion.day = Some(day);
-            self.progress.deletion.error = None;
+            self.progress.job.day = Some(day);
+            self.progress.job.error = None;
             self.progress.store().await?;
         }
         Ok(true)
@@ -252,7 +249,7 @@ impl Run<'_> {
 
     /// Notes in the loss ledger what was removed, and ends the deletion. On `stop`, the next start does.
     async fn settle(&mut self, state: DeletionState, error: Option<&str>) -> Result<()> {
-        let (documents, Progress { deletion, lease, clock, .. }) = (&*self.shared.documents, &self.progress);
+        let (documents, Progress { job: deletion, lease, clock, .. }) = (&*self.shared.jobs.documents, &self.progress);
         match deletion.total {
             // Before the count, nothing was removed.
             None => {
@@ -264,7 +261,7 @@ impl Run<'_> {
                 if let Some(left) = unless_for_good(left)?.flatten() {
                     let noted = deleted::note_ended(documents, &deletion.id, &left, clock.now(), lease).await;
                     unless_for_good(noted)?;
-                    self.progress.deletion.removed = total.saturating_sub(left.records());
+                    self.progress.job.removed = total.saturating_sub(left.records());
                 }
             }
         }
@@ -281,7 +278,7 @@ impl Run<'_> {
         // After the count, which finds damage. The records of a part that was set aside since are neither removed nor
         // counted: as removed, another deletion would take them a second time from the ledger once the part is back. And
         // those of a part that is back would be counted as left, which were not counted before.
-        Ok((self.aside() == self.progress.deletion.aside).then_some(left))
+        Ok((self.aside() == self.progress.job.aside).then_some(left))
     }
 
     /// The result of `work`; `None` on `stop`, and once a user has cancelled the deletion.
@@ -289,7 +286,7 @@ impl Run<'_> {
         tokio::select! {
             done = work => Some(done),
             () = self.stop.cancelled() => None,
-            () = cancelled(&*self.shared.documents, &self.progress.deletion.id) => None,
+            () = self.shared.jobs.cancelled(&self.progress.job.id) => None,
         }
     }
 }
@@ -309,25 +306,18 @@ fn unless_for_good<T>(outcome: Result<T>) -> Result<Option<T>> {
 }
 
 /// Ends the deletion, and reports it.
-async fn end(shared: &Shared, progress: &mut Progress, state: DeletionState, error: Option<&str>) -> Result<()> {
-    progress.end(state, error, &*shared.ended).await?;
-    DeletionEnded { deletion: &progress.deletion }.emit();
+async fn end(
+    shared: &Shared,
+    progress: &mut Progress<Deletion>,
+    state: DeletionState,
+    error: Option<&str>,
+) -> Result<()> {
+    progress.job.state = state;
+    progress.job.ended = Some(progress.clock.now());
+    progress.job.set_error(error);
+    // Before the end is stored: after a crash in between, it is called once more at the next end, and not never.
+    (shared.ended)(&progress.job);
+    progress.store().await?;
+    DeletionEnded { deletion: &progress.job }.emit();
     Ok(())
-}
-
-/// Returns once the deletion is cancelled or gone.
-async fn cancelled(documents: &dyn Documents, id: &str) {
-    let mut seen = Version::default();
-    loop {
-        let look = async {
-            seen = documents.watch(&DELETION, seen).await?;
-            documents.get(&DELETION, id).await
-        };
-        let is_running = |deletion: Deletion| deletion.state == DeletionState::Running;
-        match look.await {
-            Ok(None) => return,
-            Ok(Some(document)) if !Deletion::read(&document).is_ok_and(is_running) => return,
-            Ok(Some(_)) | Err(_) => sleep(LOOK).await,
-        }
-    }
 }

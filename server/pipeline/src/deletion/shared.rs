@@ -4,11 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{
-    ArchiveRemoval, Ended,
-    document::{DELETION, Deletion, DeletionState},
+use super::{ArchiveRemoval, Deletion, Ended};
+use crate::{
+    Documents, LogStore, Supervisor, Version,
+    clock::Clock,
+    jobs::{Job as _, Jobs},
+    live::LiveHub,
 };
-use crate::{Documents, Leases, LogStore, Result, Supervisor, Version, clock::Clock, live::LiveHub};
 
 /// What deletions need.
 pub struct Needs {
@@ -27,12 +29,9 @@ pub struct Needs {
 /// The ports, and what was forgotten.
 pub(super) struct Shared {
     pub(super) store: Arc<dyn LogStore>,
-    pub(super) documents: Arc<dyn Documents>,
-    pub(super) leases: Arc<dyn Leases>,
+    pub(super) jobs: Jobs<Deletion>,
     pub(super) live: Arc<LiveHub>,
     pub(super) archive: Option<Arc<dyn ArchiveRemoval>>,
-    pub(super) clock: Clock,
-    pub(super) holder: String,
     pub(super) ended: Ended,
     /// The number of records that each counted deletion had removed when the live hub of this process last forgot them.
     forgotten: Mutex<HashMap<String, u64>>,
@@ -41,28 +40,20 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(needs: Needs) -> Self {
         let Needs { store, documents, live, archive, clock, holder, ended, supervisor: _ } = needs;
-        let leases = store.leases();
-        Self { store, documents, leases, live, archive, clock, holder, ended, forgotten: Mutex::default() }
-    }
-
-    /// All deletions that can be read, oldest first, and the version of the list.
-    pub(super) async fn list(&self) -> Result<(Vec<(Version, Deletion)>, Version)> {
-        let listing = self.documents.list(&DELETION).await?;
-        let mut deletions = Vec::new();
-        for document in &listing.documents {
-            match Deletion::read(document) {
-                Ok(deletion) => deletions.push((document.version, deletion)),
-                Err(error) => tracing::warn!("{error}; it is left out"),
-            }
-        }
-        deletions.sort_by(|(_, a), (_, b)| (a.started, &a.id).cmp(&(b.started, &b.id)));
-        Ok((deletions, listing.version))
+        let jobs = Jobs::new(documents, store.leases(), clock, holder);
+        Self { store, jobs, live, archive, ended, forgotten: Mutex::default() }
     }
 
     /// Why this node cannot run the deletion; `None` if it can.
     pub(super) fn lacks(&self, deletion: &Deletion) -> Option<String> {
-        let lacks = deletion.archives && deletion.state == DeletionState::Running && self.archive.is_none();
+        let lacks = deletion.archives && deletion.is_running() && self.archive.is_none();
         lacks.then(|| "this node has no archive; start it with --archive, or cancel the deletion".to_owned())
+    }
+
+    /// The deletion for users.
+    pub(super) fn shown(&self, deletion: Deletion) -> Deletion {
+        let reason = self.lacks(&deletion);
+        deletion.lacking(reason.as_deref())
     }
 
     /// Live tails of this node do not show what another node removes. They forget once it is counted, and not only when

@@ -4,14 +4,15 @@ use model::{Nanos, Position, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use super::{KEPT, STORE, archived::ArchivedDay};
-use crate::{Document, Error, Kind, Result, documents::unchecked};
+use crate::{
+    Documents, Error, Kind, Result,
+    documents::unchecked,
+    jobs::{self, Job},
+};
 
 /// The replays. They belong to the store's positions, so they are neither exported nor imported.
-pub(super) const REPLAY: Kind =
+const REPLAY: Kind =
     Kind { name: "replay", format: 1, plural: "replays", most_bytes: 32 << 10, most_documents: KEPT, check: unchecked };
-
-/// The most characters of [`Replay::error`].
-const ERROR: usize = 1000;
 
 /// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,18 +106,6 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Reads the document.
-    ///
-    /// # Errors
-    /// `Corrupt` if it is not a replay.
-    pub(super) fn read(document: &Document) -> Result<Self> {
-        let replay: Self = document
-            .body
-            .read()
-            .map_err(|error| Error::corrupt(format!("the replay {} cannot be read: {error}", document.name)))?;
-        Ok(Self { id: document.name.clone(), ..replay })
-    }
-
     /// Only records of these times are sent.
     pub fn range(&self) -> TimeRange {
         TimeRange { from: self.from, to: self.until }
@@ -155,15 +144,47 @@ impl Replay {
     pub fn is_finished(&self) -> bool {
         self.state != ReplayState::Running
     }
+}
 
-    /// Ends it.
-    pub(super) fn end(&mut self, state: ReplayState, now: Nanos, error: Option<&str>) {
-        self.state = state;
+impl Job for Replay {
+    const KIND: &'static Kind = &REPLAY;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn set_id(&mut self, id: &str) {
+        self.id = id.to_owned();
+    }
+
+    fn started(&self) -> Nanos {
+        self.started
+    }
+
+    fn is_running(&self) -> bool {
+        self.state == ReplayState::Running
+    }
+
+    fn is_finished(&self) -> bool {
+        Self::is_finished(self)
+    }
+
+    fn error_mut(&mut self) -> &mut Option<String> {
+        &mut self.error
+    }
+
+    fn cancel(&mut self, now: Nanos) -> Result<()> {
+        if !self.is_running() {
+            let (id, state) = (&self.id, self.state.name());
+            return Err(Error::conflict(format!("the replay {id} is {state} already; there is nothing to cancel")));
+        }
+        self.state = ReplayState::Cancelled;
         self.ended = Some(now);
-        self.set_error(error);
+        Ok(())
     }
+}
 
-    pub(super) fn set_error(&mut self, error: Option<&str>) {
-        self.error = error.map(|error| error.chars().take(ERROR).collect());
-    }
+/// The id of a replay to the store that is not finished. It may bring back what a deletion removes.
+pub(crate) async fn restoring(documents: &dyn Documents) -> Result<Option<String>> {
+    jobs::unfinished::<Replay>(documents, |replay| replay.sink == STORE).await
 }

@@ -2,8 +2,8 @@
 //!
 //! The records come from the store, or a day's from the archive. The destination is a sink, or the store itself.
 //!
-//! A replay is a document. It names the range, the sink and the filter, and holds the progress. One node at a time runs
-//! it, under a lease of its own, and each write of the progress is fenced by the lease. Records of the store go in
+//! A replay is a job. Its document names the range, the sink and the filter, and holds the progress. One node at a time
+//! runs it, under a lease of its own, and each write of the progress is fenced by the lease. Records of the store go in
 //! the order of positions, up to the newest position at the start of the replay. So the order is that of the first
 //! delivery. Records of the archive go in the order of times, and are counted. In both cases, one number is enough to
 //! resume. The progress moves only after the destination has acknowledged a batch, and the end of a batch is stored
@@ -16,14 +16,13 @@
 //! | `archived` | the port to the archive, and reading from it |
 //! | `document` | a replay as it is stored |
 //! | `origin` | whether the records come from the store or from the archive |
-//! | `progress` | the fenced writes of a running replay |
+//! | `progress` | the progress of a running replay |
 //! | `replays` | starting, listing and cancelling |
 //! | `restore` | the store as the destination |
 //! | `run` | the loop: read, send, acknowledge, retry |
 //! | `shared` | what the tasks that run replays share |
 //! | `slots` | these tasks, and the leases |
 //! | `source` | the batches of one replay |
-//! | `unfinished` | whether the store gets records once more |
 
 mod archived;
 mod document;
@@ -35,28 +34,23 @@ mod run;
 mod shared;
 mod slots;
 mod source;
-mod unfinished;
 
 use std::{fmt, sync::Arc};
 
 use model::Query;
 
-pub(crate) use self::unfinished::restoring;
+pub(crate) use self::document::restoring;
 pub use self::{
     archived::{ArchivedDay, ArchivedDays},
     document::{Origin, Replay, ReplayState},
     replays::{Replays, Request},
     restore::store_target,
 };
+pub use crate::jobs::{KEPT, UNFINISHED};
 use crate::{
     Result,
     follow::{Address, Sink},
 };
-
-/// The maximum number of replays that are not finished.
-pub const UNFINISHED: usize = 4;
-/// The number of replays that are kept; a new one removes the oldest finished one past it.
-pub const KEPT: usize = 100;
 
 /// The name of the store as a destination.
 pub const STORE: &str = "store";

@@ -7,23 +7,13 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ArchivedDays, KEPT, STORE, Target, UNFINISHED,
-    document::{Origin, REPLAY, Replay, ReplayState},
+    ArchivedDays, STORE, Target, UNFINISHED,
+    document::{Origin, Replay, ReplayState},
     origin::origin,
     shared::Shared,
     slots::slot,
 };
-use crate::{Error, ErrorClass, Expected, Json, Result, Version, deletion::deleting, follow::Options, hold};
-
-/// The lease under which a replay is started, so that two nodes do not exceed the limit together.
-const START: &str = "start of a replay";
-const START_LEASE: Duration = Duration::from_secs(15);
-/// When to try again while another node starts a replay.
-const START_RETRY: Duration = Duration::from_secs(1);
-/// When to try again while too many replays are unfinished.
-const FULL_RETRY: Duration = Duration::from_secs(60);
-/// A cancellation is repeated this many times if the replay moves on meanwhile.
-const CANCELLATIONS: usize = 50;
+use crate::{Error, Result, deletion::deleting, follow::Options, jobs::new_id};
 
 /// A replay to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +36,6 @@ pub struct Replays {
     shared: Arc<Shared>,
     /// The names of the destinations, in the order of their definitions.
     sinks: Vec<String>,
-    starting: Mutex<()>,
     stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -66,7 +55,7 @@ impl Replays {
             })
         };
         let tasks = (1..=slots).map(spawn).collect();
-        Arc::new(Self { shared, sinks, starting: Mutex::default(), stop, tasks: Mutex::new(tasks) })
+        Arc::new(Self { shared, sinks, stop, tasks: Mutex::new(tasks) })
     }
 
     /// Whether replays can read an archive.
@@ -103,10 +92,9 @@ impl Replays {
         }
         let archived = origin(&self.shared, request.source, sink == STORE, *range).await?;
         let Request { sink, range, query, without_audit, .. } = request;
-        let _starting = self.starting.lock().await;
         let Position(upto) = self.shared.store.newest().await?;
         let replay = Replay {
-            id: format!("{:08x}", rand::random::<u32>()),
+            id: new_id(),
             from: range.from,
             until: range.to,
             archived,
@@ -115,7 +103,7 @@ impl Replays {
             query,
             without_audit,
             state: ReplayState::Running,
-            started: self.shared.clock.now(),
+            started: self.shared.jobs.clock.now(),
             ended: None,
             total: None,
             sent: 0,
@@ -126,9 +114,9 @@ impl Replays {
             mark: None,
             error: None,
         };
-        let leases = &*self.shared.leases;
-        let stored = hold(leases, START, &self.shared.holder, START_LEASE, async |_| self.put(&replay).await).await?;
-        stored.unwrap_or_else(|| Err(Error::overloaded("another replay is being started; try again", START_RETRY)))?;
+        // Once more, because a deletion may be stored at the same moment.
+        let check = async { if replay.sink == STORE { self.check_deletions().await } else { Ok(()) } };
+        self.shared.jobs.add(&replay, check).await?;
         tracing::info!(replay = replay.id, sink = replay.sink, query = replay.query, "a replay starts");
         Ok(replay)
     }
@@ -138,7 +126,7 @@ impl Replays {
     fn check_retention(&self, from: Nanos) -> Result<()> {
         let Some(retention) = self.shared.retention else { return Ok(()) };
         let age = i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX);
-        let oldest = self.shared.clock.now().saturating_sub(age);
+        let oldest = self.shared.jobs.clock.now().saturating_sub(age);
         if from >= oldest {
             return Ok(());
         }
@@ -154,7 +142,7 @@ impl Replays {
     /// # Errors
     /// `Conflict` while a deletion is not finished.
     async fn check_deletions(&self) -> Result<()> {
-        let Some(id) = deleting(&*self.shared.documents).await? else { return Ok(()) };
+        let Some(id) = deleting(&*self.shared.jobs.documents).await? else { return Ok(()) };
         Err(Error::conflict(format!(
             "the deletion {id} is not finished, and a replay to the store may bring back what it deletes; wait for its \
              end, or cancel it"
@@ -174,34 +162,10 @@ impl Replays {
         Error::invalid(format!("to is {sink:?}, which is not a sink; replays go to {}", self.sinks.join(", ")))
     }
 
-    /// Stores a new replay within the limits, unless it goes to the store and a deletion was stored at the same moment.
-    async fn put(&self, replay: &Replay) -> Result<()> {
-        let documents = &self.shared.documents;
-        let (mut replays, _) = self.shared.list().await?;
-        if replays.iter().filter(|(_, replay)| !replay.is_finished()).count() >= UNFINISHED {
-            let limit = format!("{UNFINISHED} replays are unfinished, which is the limit");
-            return Err(Error::overloaded(format!("{limit}; wait for one to end, or cancel one"), FULL_RETRY));
-        }
-        let excess = (replays.len() + 1).saturating_sub(KEPT);
-        replays.retain(|(_, replay)| replay.is_finished());
-        for (version, old) in replays.into_iter().take(excess) {
-            documents.delete(&REPLAY, &old.id, Expected::Version(version), None).await?;
-        }
-        let body = Json::from_value(replay)?;
-        let stored = documents.put(&REPLAY, &replay.id, &body, Expected::Absent, None).await?;
-        let checked = if replay.sink == STORE { self.check_deletions().await } else { Ok(()) };
-        let Err(refused) = checked else { return Ok(()) };
-        match documents.delete(&REPLAY, &replay.id, Expected::Version(stored), None).await {
-            // It has begun before the deletion was stored, so the deletion waits or takes itself back.
-            Err(error) if error.class == ErrorClass::Conflict => Ok(()),
-            taken_back => taken_back.and(Err(refused)),
-        }
-    }
-
     /// All replays, newest first.
     pub async fn list(&self) -> Result<Vec<Replay>> {
-        let (replays, _) = self.shared.list().await?;
-        Ok(replays.into_iter().rev().map(|(_, replay)| self.shown(replay)).collect())
+        let (replays, _) = self.shared.jobs.list().await?;
+        Ok(replays.into_iter().rev().map(|(_, replay)| self.shared.shown(replay)).collect())
     }
 
     /// One replay.
@@ -209,7 +173,8 @@ impl Replays {
     /// # Errors
     /// `NotFound` if there is no such replay.
     pub async fn get(&self, id: &str) -> Result<Replay> {
-        Ok(self.shown(self.read(id).await?.1))
+        let (_, replay) = self.shared.jobs.get(id).await?;
+        Ok(self.shared.shown(replay))
     }
 
     /// Ends a replay on whichever node runs it. The batch under way may still arrive.
@@ -217,39 +182,7 @@ impl Replays {
     /// # Errors
     /// `NotFound` if there is no such replay. `Conflict` if it is finished.
     pub async fn cancel(&self, id: &str) -> Result<Replay> {
-        for _ in 0..CANCELLATIONS {
-            let (version, mut replay) = self.read(id).await?;
-            if replay.is_finished() {
-                let state = replay.state.name();
-                return Err(Error::conflict(format!("the replay {id} is {state} already; there is nothing to cancel")));
-            }
-            let error = replay.error.take();
-            replay.end(ReplayState::Cancelled, self.shared.clock.now(), error.as_deref());
-            let body = Json::from_value(&replay)?;
-            match self.shared.documents.put(&REPLAY, id, &body, Expected::Version(version), None).await {
-                Ok(_) => return Ok(replay),
-                // The replay moved on.
-                Err(error) if error.class == ErrorClass::Conflict => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::overloaded(format!("the replay {id} moves too fast to be cancelled now; try again"), START_RETRY))
-    }
-
-    async fn read(&self, id: &str) -> Result<(Version, Replay)> {
-        let missing = || Error::not_found(format!("there is no replay {id:?}; GET /api/v1/replays lists them"));
-        let document = self.shared.documents.get(&REPLAY, id).await?.ok_or_else(missing)?;
-        Ok((document.version, Replay::read(&document)?))
-    }
-
-    /// The replay with a reason why this node does not run it.
-    fn shown(&self, mut replay: Replay) -> Replay {
-        if !replay.is_finished()
-            && let Some(reason) = self.shared.lacks(&replay)
-        {
-            replay.set_error(Some(&reason));
-        }
-        replay
+        self.shared.jobs.cancel(id).await
     }
 }
 

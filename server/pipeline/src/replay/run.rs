@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Replay, Target,
     archived::ArchivedBatches,
-    document::{REPLAY, ReplayState},
+    document::ReplayState,
     progress::Progress,
     shared::Shared,
     source::{Batches, StoredBatches},
 };
 use crate::{
-    Documents, Error, ErrorClass, Lease, LogStore, Result, Version,
+    Error, ErrorClass, Lease, LogStore, Result,
     events::ReplayMeters,
     follow::{
         Outgoing,
@@ -29,8 +29,6 @@ use crate::{
 
 /// How long the records are counted before the replay begins without their number.
 const COUNT: Duration = Duration::from_secs(30);
-/// The pause between two looks at whether the replay was cancelled.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// A replay under its lease.
 struct Run {
@@ -46,21 +44,20 @@ struct Run {
 /// # Errors
 /// `Conflict` if the lease is lost. Errors of the store. The replay goes on from its last acknowledged batch.
 pub(super) async fn run(shared: &Shared, id: &str, lease: Lease, stop: &CancellationToken) -> Result<()> {
-    let documents = Arc::clone(&shared.documents);
-    let Some(mut progress) = Progress::load(id, lease, documents, shared.clock.clone()).await? else { return Ok(()) };
-    let Some(target) = shared.targets.get(&progress.replay.sink) else { return Ok(()) };
+    let Some(mut progress) = Progress::load(&shared.jobs, id, lease).await? else { return Ok(()) };
+    let Some(target) = shared.targets.get(&progress.job.sink) else { return Ok(()) };
     let (query, sink) = match prepare(&progress, target) {
         Ok(prepared) => prepared,
         Err(error) => return progress.end(ReplayState::Failed, Some(&error.message)).await,
     };
-    let replay = &progress.replay;
+    let replay = &progress.job;
     let Some(batches) = batches(shared, replay, query) else { return Ok(()) };
     let meters = ReplayMeters::register(&replay.sink);
     let mut run = Run { store: Arc::clone(&shared.store), batches, sink, progress, meters };
     let outcome = tokio::select! {
         outcome = run.send_all() => outcome,
         () = stop.cancelled() => Ok(()),
-        () = finished(&*shared.documents, id) => Ok(()),
+        () = shared.jobs.cancelled(id) => Ok(()),
     };
     // Otherwise what was acknowledged last would be sent again.
     if run.progress.has_moved
@@ -94,7 +91,7 @@ fn batches(shared: &Shared, replay: &Replay, query: Query) -> Option<Batches> {
 /// # Errors
 /// `Invalid`: only another replay can help.
 fn prepare(progress: &Progress, target: &Target) -> Result<(Query, Opened)> {
-    let replay = &progress.replay;
+    let replay = &progress.job;
     if !target.target.is(&replay.target) {
         return Err(Error::invalid(format!(
             "the sink {} sends to {} now, and the replay was started for {}; start another one",
@@ -113,28 +110,12 @@ fn selected(replay: &Replay, of_sink: &Query) -> Result<Query> {
     Ok(if replay.without_audit { query.and(audit::query().not()) } else { query })
 }
 
-/// Returns once the replay is finished or gone, as after a user has cancelled it.
-async fn finished(documents: &dyn Documents, id: &str) {
-    let mut seen = Version::default();
-    loop {
-        let look = async {
-            seen = documents.watch(&REPLAY, seen).await?;
-            documents.get(&REPLAY, id).await
-        };
-        match look.await {
-            Ok(None) => return,
-            Ok(Some(document)) if Replay::read(&document).is_ok_and(|replay| replay.is_finished()) => return,
-            Ok(Some(_)) | Err(_) => sleep(LOOK).await,
-        }
-    }
-}
-
 impl Run {
     async fn send_all(&mut self) -> Result<()> {
         self.count().await;
         let mut ahead = None;
         loop {
-            let after = self.progress.replay.position();
+            let after = self.progress.job.position();
             let found = match (ahead.take(), self.progress.sending()) {
                 (Some(found), _) => Ok(found),
                 (None, Some(upto)) => self.batches.again(after, upto).await,
@@ -169,11 +150,11 @@ impl Run {
 
     /// Counts the records once. The number is an estimate for display, so an error is no reason to wait.
     async fn count(&mut self) {
-        if self.progress.replay.total.is_some() {
+        if self.progress.job.total.is_some() {
             return;
         }
         match timeout(COUNT, self.batches.count()).await {
-            Ok(Ok(total)) => self.progress.replay.total = total,
+            Ok(Ok(total)) => self.progress.job.total = total,
             Ok(Err(error)) => tracing::debug!("cannot count the records of a replay: {error}"),
             Err(_) => tracing::debug!("counting the records of a replay took longer than {COUNT:?}"),
         }
@@ -192,7 +173,7 @@ impl Run {
         let read = async { prepared(preparer, &name, batches.next(upto).await?).await };
         let (refused, ahead) = tokio::join!(send(sink, progress, meters, found.records), read);
         let refused = refused?;
-        dead_letters(&**store, &progress.replay.sink, &refused).await?;
+        dead_letters(&**store, &progress.job.sink, &refused).await?;
         let lost = refused.len() as u64;
         progress.advance(upto, records - lost, lost);
         meters.delivered(records - lost, lost);
@@ -211,7 +192,7 @@ impl Run {
 /// The owner of the batch ids: the replay and not the sink. A receiver that lost its records may still know the ids of the
 /// batches that brought them.
 fn batch_owner(progress: &Progress) -> String {
-    format!("{} replay {}", progress.replay.sink, progress.replay.id)
+    format!("{} replay {}", progress.job.sink, progress.job.id)
 }
 
 /// Sends all records; returns those that were refused, with the reasons.
@@ -224,7 +205,7 @@ async fn send(
     let name = batch_owner(progress);
     let mut halving = Halving::new(&name, Outgoing::new(&name, records));
     let mut retries = Retries::new();
-    let mut mark = progress.replay.mark.clone();
+    let mut mark = progress.job.mark.clone();
     while let Some(batch) = halving.next() {
         let begun = Instant::now();
         match sink.send(batch, &mut mark).await {
@@ -241,7 +222,7 @@ async fn send(
             }
         }
     }
-    progress.replay.mark = mark;
+    progress.job.mark = mark;
     Ok(halving.into_refused())
 }
 

@@ -9,24 +9,18 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{
-    ArchivedDays, Target,
-    document::{REPLAY, Replay},
+use super::{ArchivedDays, Replay, Target};
+use crate::{
+    LogStore, follow,
+    jobs::{Job as _, Jobs, TAKE_OVER},
 };
-use crate::{Documents, Leases, LogStore, Result, Version, clock::Clock};
-
-/// How often a node tries to take over a replay from another one.
-pub(super) const TAKE_OVER: Duration = Duration::from_secs(5);
 
 /// The ports, the sinks, and which replays are taken.
 pub(super) struct Shared {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) archive: Option<Arc<dyn ArchivedDays>>,
-    pub(super) documents: Arc<dyn Documents>,
-    pub(super) leases: Arc<dyn Leases>,
+    pub(super) jobs: Jobs<Replay>,
     pub(super) targets: HashMap<String, Target>,
-    pub(super) clock: Clock,
-    pub(super) holder: String,
     /// The age at which the store deletes records.
     pub(super) retention: Option<Duration>,
     /// The replays that a slot of this process has taken.
@@ -36,37 +30,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        targets: Vec<Target>,
-        archive: Option<Arc<dyn ArchivedDays>>,
-        options: &crate::follow::Options,
-    ) -> Self {
+    pub(super) fn new(targets: Vec<Target>, archive: Option<Arc<dyn ArchivedDays>>, options: &follow::Options) -> Self {
+        let follow::Options { store, documents, clock, holder, .. } = options;
         Self {
-            store: Arc::clone(&options.store),
+            store: Arc::clone(store),
             archive,
-            documents: Arc::clone(&options.documents),
-            leases: options.store.leases(),
+            jobs: Jobs::new(Arc::clone(documents), store.leases(), clock.clone(), holder.clone()),
             targets: targets.into_iter().map(|target| (target.name.clone(), target)).collect(),
-            clock: options.clock.clone(),
-            holder: options.holder.clone(),
             retention: options.retention,
             taken: Mutex::default(),
             elsewhere: Mutex::default(),
         }
-    }
-
-    /// All replays that can be read, oldest first, and the version of the list.
-    pub(super) async fn list(&self) -> Result<(Vec<(Version, Replay)>, Version)> {
-        let listing = self.documents.list(&REPLAY).await?;
-        let mut replays = Vec::new();
-        for document in &listing.documents {
-            match Replay::read(document) {
-                Ok(replay) => replays.push((document.version, replay)),
-                Err(error) => tracing::warn!("{error}; it is left out"),
-            }
-        }
-        replays.sort_by(|(_, a), (_, b)| (a.started, &a.id).cmp(&(b.started, &b.id)));
-        Ok((replays, listing.version))
     }
 
     /// Why this node cannot run the replay; `None` if it can.
@@ -76,6 +50,12 @@ impl Shared {
         }
         let lacks_archive = replay.archived.is_some() && self.archive.is_none();
         lacks_archive.then(|| "this node has no archive; start it with --archive, or cancel the replay".to_owned())
+    }
+
+    /// The replay for users.
+    pub(super) fn shown(&self, replay: Replay) -> Replay {
+        let reason = self.lacks(&replay);
+        replay.lacking(reason.as_deref())
     }
 
     /// Notes that another node runs the replay.
