@@ -11,7 +11,11 @@ use model::deletion::{DeletionPreviewView, DeletionView};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{client::Server, printable};
+use super::{
+    client::Server,
+    jobs::{self, CancelOptions, ListOptions},
+    printable,
+};
 
 /// How often the progress is read.
 const LOOK: Duration = Duration::from_millis(500);
@@ -83,35 +87,15 @@ pub(crate) struct StartOptions {
     pub server: Server,
 }
 
-/// Options of the list.
-#[derive(Debug, Args)]
-pub(crate) struct ListOptions {
-    /// Print one JSON object per line.
-    #[arg(long)]
-    pub json: bool,
-
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// The deletion to cancel.
-#[derive(Debug, Args)]
-pub(crate) struct CancelOptions {
-    /// The id, as listed by `logboom delete list`.
-    #[arg(value_name = "ID")]
-    pub id: String,
-
-    #[command(flatten)]
-    pub server: Server,
-}
-
 /// # Errors
 /// The server cannot be reached or refuses the call, nobody has confirmed, or the deletion did not reach its end.
 pub(crate) async fn run(options: &DeleteOptions) -> anyhow::Result<()> {
     match &options.command {
         None => start(&options.start).await,
-        Some(DeleteCommand::List(options)) => list(options).await,
-        Some(DeleteCommand::Cancel(options)) => cancel(options).await,
+        Some(DeleteCommand::List(options)) => jobs::list(options, PATH, row).await,
+        Some(DeleteCommand::Cancel(options)) => {
+            jobs::cancel(options, PATH, |deletion: DeletionView| (deletion.id, deletion.removed)).await
+        }
     }
 }
 
@@ -265,20 +249,6 @@ fn progress(deletion: &DeletionView) -> String {
     line
 }
 
-async fn list(options: &ListOptions) -> anyhow::Result<()> {
-    let answer = options.server.call(Method::GET, PATH, &[]).await?;
-    let deletions: Vec<DeletionView> = serde_json::from_slice(&answer.bytes().await?)?;
-    let mut output = io::stdout().lock();
-    for deletion in deletions {
-        if options.json {
-            writeln!(output, "{}", printable::json(&serde_json::to_string(&deletion)?))?;
-            continue;
-        }
-        writeln!(output, "{}", row(deletion))?;
-    }
-    Ok(())
-}
-
 /// A deletion as fields between tabs.
 fn row(deletion: DeletionView) -> String {
     let DeletionView { id, state, query, from, to, reason, by, total, removed, error, .. } = deletion;
@@ -292,19 +262,6 @@ fn row(deletion: DeletionView) -> String {
     };
     let fields = [id, state, times.trim().to_owned(), query, records, by, reason, error.unwrap_or_default()];
     fields.each_ref().map(|text| printable::field(text)).join("\t")
-}
-
-async fn cancel(options: &CancelOptions) -> anyhow::Result<()> {
-    let path = format!("{PATH}/{}", options.id);
-    let answer = options.server.call(Method::DELETE, &path, &[]).await?;
-    let deletion: DeletionView = serde_json::from_slice(&answer.bytes().await?)?;
-    writeln!(
-        io::stdout(),
-        "{}: cancelled after {}",
-        printable::text(&deletion.id),
-        printable::counted(deletion.removed, "record")
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]

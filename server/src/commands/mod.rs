@@ -9,6 +9,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod delete;
 pub(crate) mod documents;
 pub(crate) mod export;
+mod jobs;
 pub(crate) mod key;
 pub(crate) mod ledger;
 mod listing;

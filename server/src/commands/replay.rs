@@ -11,7 +11,11 @@ use model::api::ReplayView;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{client::Server, printable};
+use super::{
+    client::Server,
+    jobs::{self, CancelOptions, ListOptions},
+    printable,
+};
 
 /// How often the progress is read.
 const LOOK: Duration = Duration::from_millis(500);
@@ -89,35 +93,15 @@ pub(crate) struct StartOptions {
     pub all: bool,
 }
 
-/// Options of the list.
-#[derive(Debug, Args)]
-pub(crate) struct ListOptions {
-    /// Print one JSON object per line.
-    #[arg(long)]
-    pub json: bool,
-
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// The replay to cancel.
-#[derive(Debug, Args)]
-pub(crate) struct CancelOptions {
-    /// The id, as listed by `logboom replay list`.
-    #[arg(value_name = "ID")]
-    pub id: String,
-
-    #[command(flatten)]
-    pub server: Server,
-}
-
 /// # Errors
 /// The server cannot be reached or refuses the call, or the replay did not reach its end.
 pub(crate) async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     match &options.command {
         None => start(&options.start).await,
-        Some(ReplayCommand::List(options)) => list(options).await,
-        Some(ReplayCommand::Cancel(options)) => cancel(options).await,
+        Some(ReplayCommand::List(options)) => jobs::list(options, PATH, row).await,
+        Some(ReplayCommand::Cancel(options)) => {
+            jobs::cancel(options, PATH, |replay: ReplayView| (replay.id, replay.sent)).await
+        }
     }
 }
 
@@ -217,20 +201,6 @@ fn progress(replay: &ReplayView, rate: f64) -> String {
     line
 }
 
-async fn list(options: &ListOptions) -> anyhow::Result<()> {
-    let answer = options.server.call(Method::GET, PATH, &[]).await?;
-    let replays: Vec<ReplayView> = serde_json::from_slice(&answer.bytes().await?)?;
-    let mut output = io::stdout().lock();
-    for replay in replays {
-        if options.json {
-            writeln!(output, "{}", printable::json(&serde_json::to_string(&replay)?))?;
-            continue;
-        }
-        writeln!(output, "{}", row(replay))?;
-    }
-    Ok(())
-}
-
 /// A replay as fields between tabs.
 fn row(replay: ReplayView) -> String {
     let ReplayView { id, state, day, from, to_time, source, to, query, sent, total, error, .. } = replay;
@@ -241,19 +211,6 @@ fn row(replay: ReplayView) -> String {
     };
     let fields = [id, state, times, format!("{source} to {to}"), query, records, error.unwrap_or_default()];
     fields.each_ref().map(|text| printable::field(text)).join("\t")
-}
-
-async fn cancel(options: &CancelOptions) -> anyhow::Result<()> {
-    let path = format!("{PATH}/{}", options.id);
-    let answer = options.server.call(Method::DELETE, &path, &[]).await?;
-    let replay: ReplayView = serde_json::from_slice(&answer.bytes().await?)?;
-    writeln!(
-        io::stdout(),
-        "{}: cancelled after {}",
-        printable::text(&replay.id),
-        printable::counted(replay.sent, "record")
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]
