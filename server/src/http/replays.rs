@@ -15,6 +15,7 @@ use model::api::ReplayView;
 use pipeline::{Error, ErrorClass, replay::Replay};
 use reading::need_whole_sight;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::{
@@ -45,32 +46,37 @@ pub(super) fn forms() -> Routes<ForwardingState> {
     Routes::new().post("/system/replays", Need::Edit, handle_form)
 }
 
+/// The replay of the examples.
+fn example() -> Value {
+    json!({
+        "id": "0193b2c4",
+        "day": "2026-11-19",
+        "from": "2026-11-19T00:00:00.000000000Z",
+        "to_time": "2026-11-20T00:00:00.000000000Z",
+        "source": "store",
+        "to": "search",
+        "target": "elasticsearch+http://10.0.0.9:9200/logs",
+        "query": "level>=warn",
+        "state": "running",
+        "sent": 4000,
+        "skipped": 0,
+        "refused": 0,
+        "total": 120000,
+        "fraction": 0.03,
+        "position": "184467",
+        "started": "2026-11-30T09:15:04.120000000Z",
+        "ended": null,
+        "error": null,
+    })
+}
+
 /// The replays, newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/replays",
     tag = "forwarding",
     responses(
-        (status = 200, description = "The replays.", body = Vec<ReplayView>, example = json!([{
-            "id": "0193b2c4",
-            "day": "2026-11-19",
-            "from": "2026-11-19T00:00:00.000000000Z",
-            "to_time": "2026-11-20T00:00:00.000000000Z",
-            "source": "store",
-            "to": "search",
-            "target": "elasticsearch+http://10.0.0.9:9200/logs",
-            "query": "level>=warn",
-            "state": "running",
-            "sent": 4000,
-            "skipped": 0,
-            "refused": 0,
-            "total": 120000,
-            "fraction": 0.03,
-            "position": "184467",
-            "started": "2026-11-30T09:15:04.120000000Z",
-            "ended": null,
-            "error": null,
-        }])),
+        (status = 200, description = "The replays.", body = Vec<ReplayView>, example = json!([example()])),
         (status = 400, description = "A parameter is given; the call has none."),
     ),
 )]
@@ -90,26 +96,7 @@ async fn list(
     tag = "forwarding",
     request_body(content = NewReplay, example = json!({ "day": "2026-11-19", "to": "search", "query": "level>=warn" })),
     responses(
-        (status = 202, description = "It is started.", body = ReplayView, example = json!({
-            "id": "0193b2c4",
-            "day": "2026-11-19",
-            "from": "2026-11-19T00:00:00.000000000Z",
-            "to_time": "2026-11-20T00:00:00.000000000Z",
-            "source": "store",
-            "to": "search",
-            "target": "elasticsearch+http://10.0.0.9:9200/logs",
-            "query": "level>=warn",
-            "state": "running",
-            "sent": 4000,
-            "skipped": 0,
-            "refused": 0,
-            "total": 120000,
-            "fraction": 0.03,
-            "position": "184467",
-            "started": "2026-11-30T09:15:04.120000000Z",
-            "ended": null,
-            "error": null,
-        })),
+        (status = 202, description = "It is started.", body = ReplayView, example = json!(example())),
         (status = 400, description = "A field is unknown or invalid, or there is no such sink."),
         (status = 409, description = "It would bring records back while a deletion is not finished."),
     ),
@@ -133,35 +120,9 @@ async fn start(
     get,
     path = "/api/v1/replays/{id}",
     tag = "forwarding",
-    params(
-        (
-            "id" = String,
-            Path,
-            description = "The `id` of the replay.",
-            example = "0193b2c4",
-        ),
-    ),
+    params(("id" = String, Path, description = "The `id` of the replay.", example = "0193b2c4")),
     responses(
-        (status = 200, description = "The replay.", body = ReplayView, example = json!({
-            "id": "0193b2c4",
-            "day": "2026-11-19",
-            "from": "2026-11-19T00:00:00.000000000Z",
-            "to_time": "2026-11-20T00:00:00.000000000Z",
-            "source": "store",
-            "to": "search",
-            "target": "elasticsearch+http://10.0.0.9:9200/logs",
-            "query": "level>=warn",
-            "state": "running",
-            "sent": 4000,
-            "skipped": 0,
-            "refused": 0,
-            "total": 120000,
-            "fraction": 0.03,
-            "position": "184467",
-            "started": "2026-11-30T09:15:04.120000000Z",
-            "ended": null,
-            "error": null,
-        })),
+        (status = 200, description = "The replay.", body = ReplayView, example = json!(example())),
         (status = 400, description = "A parameter is given; the call has none."),
         (status = 404, description = "There is no such replay."),
     ),
@@ -181,35 +142,9 @@ async fn show(
     delete,
     path = "/api/v1/replays/{id}",
     tag = "forwarding",
-    params(
-        (
-            "id" = String,
-            Path,
-            description = "The `id` of the replay.",
-            example = "0193b2c4",
-        ),
-    ),
+    params(("id" = String, Path, description = "The `id` of the replay.", example = "0193b2c4")),
     responses(
-        (status = 200, description = "The replay.", body = ReplayView, example = json!({
-            "id": "0193b2c4",
-            "day": "2026-11-19",
-            "from": "2026-11-19T00:00:00.000000000Z",
-            "to_time": "2026-11-20T00:00:00.000000000Z",
-            "source": "store",
-            "to": "search",
-            "target": "elasticsearch+http://10.0.0.9:9200/logs",
-            "query": "level>=warn",
-            "state": "running",
-            "sent": 4000,
-            "skipped": 0,
-            "refused": 0,
-            "total": 120000,
-            "fraction": 0.03,
-            "position": "184467",
-            "started": "2026-11-30T09:15:04.120000000Z",
-            "ended": null,
-            "error": null,
-        })),
+        (status = 200, description = "The replay.", body = ReplayView, example = json!(example())),
         (status = 404, description = "There is no such replay."),
         (status = 409, description = "It has ended."),
     ),

@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use doors::elastic::{Action, Kind};
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::Outcome;
@@ -33,9 +34,12 @@ impl<'a> BulkAnswer<'a> {
 
 /// The fields of the answer that the client wants.
 /// Source: <https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options>.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// The wanted fields of the answer. Only the filters of Filebeat have an effect.
     #[serde(default)]
+    #[param(example = "errors,items.*.error,items.*.status")]
     filter_path: String,
 }
 

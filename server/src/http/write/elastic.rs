@@ -13,7 +13,9 @@ use axum::{
     response::Response,
 };
 use doors::elastic::{self, Action, Kind};
-use utoipa::OpenApi;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, OpenApi};
 use uuid::Uuid;
 
 use super::{
@@ -21,6 +23,7 @@ use super::{
     bulk_answer::{BulkAnswer, Created, Filter},
     elastic_answer::{Answer, add_product_header, not_read, refused},
     elastic_questions::{acknowledged, cluster_info, exists, health, license, refreshed, xpack},
+    idempotency::KeyHeader,
     store,
 };
 use crate::gate::Routes;
@@ -75,6 +78,31 @@ fn with_product_header(routes: Routes<IngestState>) -> Routes<IngestState> {
     routes.layer(map_response(async |response: Response| add_product_header(response)))
 }
 
+/// The index in the path.
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct InIndex {
+    /// The index: the attribute `index`, and without a date the service of documents without one.
+    #[param(example = "shop")]
+    index: String,
+}
+
+// The examples of the description.
+
+const BULK: &str = "{\"create\":{\"_index\":\"shop\"}}\n{\"message\":\"started\"}\n";
+
+fn bulk_answer() -> Value {
+    json!({ "took": 3, "errors": false, "items": [{ "create": { "_index": "shop", "status": 201 } }] })
+}
+
+fn a_document() -> Value {
+    json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" })
+}
+
+fn created() -> Value {
+    json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 })
+}
+
 /// Stores the documents of Elasticsearch's clients.
 ///
 /// All calls of Elasticsearch also exist below `/elasticsearch`.
@@ -82,24 +110,12 @@ fn with_product_header(routes: Routes<IngestState>) -> Routes<IngestState> {
     method(post, put),
     path = "/_bulk",
     tag = "compatible",
-    params(
-        (
-            "filter_path" = Option<String>,
-            Query,
-            description = "The wanted fields of the answer. Only the filters of Filebeat have an effect.",
-            example = "errors,items.*.error,items.*.status",
-        ),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
-    ),
+    params(Filter, KeyHeader),
     request_body(
         content = String,
         content_type = "application/x-ndjson",
         description = "A line with the action, then one with the document, and so on.",
-        example = json!("{\"create\":{\"_index\":\"shop\"}}\n{\"message\":\"started\"}\n"),
+        example = json!(BULK),
     ),
     responses(
         (
@@ -107,11 +123,7 @@ fn with_product_header(routes: Routes<IngestState>) -> Routes<IngestState> {
             description = "What became of each action.",
             body = Object,
             content_type = "application/json",
-            example = json!({
-                "took": 3,
-                "errors": false,
-                "items": [{ "create": { "_index": "shop", "status": 201 } }],
-            }),
+            example = json!(bulk_answer()),
         ),
     ),
 )]
@@ -122,7 +134,7 @@ async fn bulk(
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
-    bulk_into(state, principal, Path(String::new()), filter, headers, body).await
+    bulk_into(state, principal, Path(InIndex::default()), filter, headers, body).await
 }
 
 /// Stores documents, of this index unless an action names another one.
@@ -132,30 +144,12 @@ async fn bulk(
     method(post, put),
     path = "/{index}/_bulk",
     tag = "compatible",
-    params(
-        (
-            "index" = String,
-            Path,
-            description = "The index: the attribute `index`, and without a date the service of documents without one.",
-            example = "shop",
-        ),
-        (
-            "filter_path" = Option<String>,
-            Query,
-            description = "The wanted fields of the answer. Only the filters of Filebeat have an effect.",
-            example = "errors,items.*.error,items.*.status",
-        ),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
-    ),
+    params(InIndex, Filter, KeyHeader),
     request_body(
         content = String,
         content_type = "application/x-ndjson",
         description = "A line with the action, then one with the document, and so on.",
-        example = json!("{\"create\":{\"_index\":\"shop\"}}\n{\"message\":\"started\"}\n"),
+        example = json!(BULK),
     ),
     responses(
         (
@@ -163,18 +157,14 @@ async fn bulk(
             description = "What became of each action.",
             body = Object,
             content_type = "application/json",
-            example = json!({
-                "took": 3,
-                "errors": false,
-                "items": [{ "create": { "_index": "shop", "status": 201 } }],
-            }),
+            example = json!(bulk_answer()),
         ),
     ),
 )]
 async fn bulk_into(
     State(state): State<IngestState>,
     Extension(principal): Extension<Principal>,
-    Path(index): Path<String>,
+    Path(InIndex { index }): Path<InIndex>,
     filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
@@ -205,24 +195,12 @@ async fn bulk_into(
     post,
     path = "/{index}/_doc",
     tag = "compatible",
-    params(
-        (
-            "index" = String,
-            Path,
-            description = "The index: the attribute `index`, and without a date the service of documents without one.",
-            example = "shop",
-        ),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
-    ),
+    params(InIndex, KeyHeader),
     request_body(
         content = Object,
         content_type = "application/json",
         description = "The document.",
-        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+        example = json!(a_document()),
     ),
     responses(
         (
@@ -230,14 +208,14 @@ async fn bulk_into(
             description = "The document is durable.",
             body = Object,
             content_type = "application/json",
-            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+            example = json!(created()),
         ),
     ),
 )]
 async fn document(
     state: State<IngestState>,
     principal: Extension<Principal>,
-    Path(index): Path<String>,
+    Path(InIndex { index }): Path<InIndex>,
     headers: HeaderMap,
     body: Result<Payload, Refused>,
 ) -> Response {
@@ -253,24 +231,15 @@ async fn document(
     path = "/{index}/_doc/{id}",
     tag = "compatible",
     params(
-        (
-            "index" = String,
-            Path,
-            description = "The index: the attribute `index`, and without a date the service of documents without one.",
-            example = "shop",
-        ),
+        InIndex,
         ("id" = String, Path, description = "The id of the document. It is not stored.", example = "1"),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
+        KeyHeader,
     ),
     request_body(
         content = Object,
         content_type = "application/json",
         description = "The document.",
-        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+        example = json!(a_document()),
     ),
     responses(
         (
@@ -278,7 +247,7 @@ async fn document(
             description = "The document is durable.",
             body = Object,
             content_type = "application/json",
-            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+            example = json!(created()),
         ),
     ),
 )]
@@ -301,24 +270,15 @@ async fn document_with_id(
     path = "/{index}/_create/{id}",
     tag = "compatible",
     params(
-        (
-            "index" = String,
-            Path,
-            description = "The index: the attribute `index`, and without a date the service of documents without one.",
-            example = "shop",
-        ),
+        InIndex,
         ("id" = String, Path, description = "The id of the document. It is not stored.", example = "1"),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
+        KeyHeader,
     ),
     request_body(
         content = Object,
         content_type = "application/json",
         description = "The document.",
-        example = json!({ "@timestamp": "2026-11-30T09:15:04.120Z", "message": "started" }),
+        example = json!(a_document()),
     ),
     responses(
         (
@@ -326,7 +286,7 @@ async fn document_with_id(
             description = "The document is durable.",
             body = Object,
             content_type = "application/json",
-            example = json!({ "_index": "shop", "_id": "1", "result": "created", "status": 201 }),
+            example = json!(created()),
         ),
     ),
 )]

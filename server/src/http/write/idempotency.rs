@@ -16,12 +16,23 @@ use model::limits;
 use parking_lot::Mutex;
 use pipeline::{BatchId, Error, normalise::RawRecord};
 use sha2::{Digest as _, Sha256};
+use utoipa::IntoParams;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header of a response to a repetition, named as in other services.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The number of remembered ids: a few megabytes.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 15) - 1);
+
+/// The header in the description of the API.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes the header, which is not read by way of it")]
+pub(super) struct KeyHeader {
+    /// 1 to 256 bytes. A body that is sent again with its key is stored once.
+    #[param(rename = "idempotency-key")]
+    key: Option<String>,
+}
 
 /// The ids of the most recently acknowledged batches.
 pub(crate) struct Repetitions(Mutex<LruCache<BatchId, ()>>);

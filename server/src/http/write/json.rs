@@ -17,7 +17,7 @@ use pipeline::{Error, normalise::Rejection};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::{IngestState, Outcome, Payload, problem::Problem, store};
+use super::{IngestState, Outcome, Payload, idempotency::KeyHeader, problem::Problem, store};
 use crate::gate::Routes;
 
 /// The maximum number of rejections listed in a response; further ones are only counted.
@@ -145,11 +145,7 @@ struct RejectionView {
             max_length = 256,
             example = "span",
         ),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
+        KeyHeader,
     ),
     request_body(
         description = "A JSON object, an array of them, or one per line; as `text/plain`, each line is a message.",
@@ -223,11 +219,7 @@ struct PutAnswer {
     tag = "compatible",
     params(
         ("key" = Option<String>, Query, description = "A key, for senders that can set nothing but the address."),
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
+        KeyHeader,
     ),
     request_body(
         content = Object,

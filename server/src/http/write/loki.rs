@@ -11,7 +11,7 @@ use axum::{
 use doors::loki;
 use utoipa::OpenApi;
 
-use super::{IngestState, Payload, problem, problem::Problem, store};
+use super::{IngestState, Payload, idempotency::KeyHeader, problem, problem::Problem, store};
 use crate::gate::Routes;
 
 #[derive(OpenApi)]
@@ -35,13 +35,7 @@ async fn snappy_is_known(mut request: Request) -> Request {
     post,
     path = "/loki/api/v1/push",
     tag = "compatible",
-    params(
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
-    ),
+    params(KeyHeader),
     request_body(
         description = "Streams of lines, as Loki takes them: JSON, or protobuf compressed with Snappy.",
         content(

@@ -15,7 +15,7 @@ use prost::Message;
 use tonic_types::pb;
 use utoipa::OpenApi;
 
-use super::{IngestState, Payload, Refused, body::Content, problem, store};
+use super::{IngestState, Payload, Refused, body::Content, idempotency::KeyHeader, problem, store};
 use crate::{gate::Routes, grpc};
 
 /// The name of the door in the terms of a key.
@@ -51,13 +51,7 @@ pub(crate) fn refusal(status: StatusCode, code: tonic::Code, detail: &str, heade
     post,
     path = "/v1/logs",
     tag = "compatible",
-    params(
-        (
-            "idempotency-key" = Option<String>,
-            Header,
-            description = "1 to 256 bytes. A body that is sent again with its key is stored once.",
-        ),
-    ),
+    params(KeyHeader),
     request_body(
         description = "An `ExportLogsServiceRequest`.",
         content(
