@@ -202,7 +202,10 @@ fn confirmation(t: &'static DeletionTexts, trial: &DeletionTrial, preview: &Dele
     ];
     let fields = fields.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect_view();
     let archives = preview.has_archive.then(|| {
-        view! { <label><input type="checkbox" name="archives" value="true" />" "{t.archives}</label> }
+        view! {
+            <label><input type="checkbox" name="archives" value="true" />" "{t.archives}</label>
+            <p class="quiet">{t.archives_counted}</p>
+        }
     });
     let write = (t.write)(preview.records);
     view! {
@@ -301,6 +304,10 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains("<i>") && !html.contains("<b>"), "{html}");
+        assert!(html.contains("counts the store only"), "{html}");
+        let stored = DeletionPreviewView { has_archive: false, ..preview.clone() };
+        let stored = deletion_page(&visit, &DeletionTrial { outcome: Ok(stored), ..trial.clone() });
+        assert!(!stored.html().contains("counts the store only"), "{}", stored.html());
         let nothing = DeletionPreviewView { records: 0, ..preview };
         let html = deletion_page(&visit, &DeletionTrial { outcome: Ok(nothing), ..trial.clone() });
         assert!(!html.html().contains("deletion-confirm"), "{}", html.html());

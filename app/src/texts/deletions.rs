@@ -22,6 +22,8 @@ pub(crate) struct DeletionTexts {
     pub(crate) newest: fn(u64) -> String,
     pub(crate) for_good: &'static str,
     pub(crate) archives: &'static str,
+    /// Follows `archives`.
+    pub(crate) archives_counted: &'static str,
     pub(crate) reason: &'static str,
     /// Takes the number to write.
     pub(crate) write: fn(u64) -> String,
@@ -84,6 +86,7 @@ const ENGLISH: DeletionTexts = DeletionTexts {
     newest: |count| format!("The newest {}:", grouped(count)),
     for_good: "Deleted records cannot be brought back. Dead letters, backups and what sinks have received stay.",
     archives: "also delete them from the archive",
+    archives_counted: "The preview counts the store only; records in the archive are counted while the deletion runs.",
     reason: "Reason (optional)",
     write: |count| format!("Write {} to confirm", grouped(count)),
     delete: |count| format!("Delete {} for good", records(count)),
@@ -123,6 +126,7 @@ const KOREAN: DeletionTexts = DeletionTexts {
     newest: |count| format!("최신 로그 {}건:", grouped(count)),
     for_good: "삭제한 로그는 복구할 수 없습니다. 데드 레터, 백업, 싱크가 이미 받은 로그는 남습니다.",
     archives: "아카이브에서도 삭제",
+    archives_counted: "미리 보기의 건수는 저장소만 센 것이며, 아카이브의 로그는 삭제가 진행되는 동안 집계됩니다.",
     reason: "사유 (선택)",
     write: |count| format!("확인하려면 {}을(를) 입력하세요", grouped(count)),
     delete: |count| format!("로그 {}건을 영구히 삭제", grouped(count)),

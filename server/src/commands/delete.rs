@@ -71,7 +71,7 @@ pub(crate) struct StartOptions {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub reason: String,
 
-    /// Show how many records match, and the newest of them. Delete nothing.
+    /// Show how many records of the store match, and the newest of them. Delete nothing.
     #[arg(long)]
     pub dry_run: bool,
 
@@ -105,7 +105,7 @@ async fn start(options: &StartOptions) -> anyhow::Result<()> {
     }
     let preview: DeletionPreviewView = call(&options.server, &format!("{PATH}/preview"), &selection(options)).await?;
     let records = printable::counted(preview.records, "record");
-    eprint!("{}", shown(&preview));
+    eprint!("{}", shown(&preview, options.archives));
     if options.dry_run {
         writeln!(io::stdout(), "{}", preview.records)?;
         return Ok(());
@@ -157,8 +157,8 @@ async fn call<T: serde::de::DeserializeOwned>(server: &Server, path: &str, body:
     Ok(serde_json::from_slice(&answer.bytes().await?)?)
 }
 
-/// The preview for people: the newest records, and how many there are.
-fn shown(preview: &DeletionPreviewView) -> String {
+/// The preview for people: the newest records, and how many there are. `archives`: whether the archive is included.
+fn shown(preview: &DeletionPreviewView, archives: bool) -> String {
     let mut text = String::new();
     for record in &preview.newest {
         let mut message: String = record.message.chars().take(MESSAGE).collect();
@@ -176,7 +176,11 @@ fn shown(preview: &DeletionPreviewView) -> String {
     };
     text.push_str(&format!("{} would be deleted{older}\n", printable::counted(preview.records, "record")));
     if preview.has_archive {
-        text.push_str("the archive keeps its copies unless --archives is given\n");
+        text.push_str(if archives {
+            "this counts the store only; records in the archive are counted while the deletion runs\n"
+        } else {
+            "the archive keeps its copies unless --archives is given\n"
+        });
     }
     text
 }
@@ -301,10 +305,15 @@ mod tests {
             has_archive: true,
             ..DeletionPreviewView::default()
         };
-        let text = shown(&preview);
+        let text = shown(&preview, false);
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.contains("2 records would be deleted, of which the newest 1 are shown"), "{text}");
         assert!(text.contains('…') && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("unless --archives") && !text.contains("the store only"), "{text}");
+        let text = shown(&preview, true);
+        assert!(text.contains("this counts the store only") && !text.contains("unless --archives"), "{text}");
+        let without = DeletionPreviewView { has_archive: false, ..preview };
+        assert!(!shown(&without, true).contains("archive"));
     }
 
     #[test]
