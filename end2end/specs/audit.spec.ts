@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { bearer, Caller, cookieOf, form, guarded, logIn, PASSWORD } from '../fixtures/access.ts';
+import { bearer, Caller, cookieOf, form, guarded, logIn, PASSWORD, secretFile } from '../fixtures/access.ts';
 import { EventStream, type RecordView, stored, unique } from '../fixtures/api.ts';
 import type { Doors } from '../fixtures/doors.ts';
 import { GrpcClient, status } from '../fixtures/grpc.ts';
@@ -94,6 +94,30 @@ test('changes of access are noted, by calls, forms and the admin socket', async 
   expect(removed!.attributes['audit.kind']).toBe(bySocket ? 'command line' : 'user');
   const everything = JSON.stringify(await admin.logs(AUDIT));
   for (const secret of [key.secret, PASSWORD]) expect(everything).not.toContain(secret);
+});
+
+test('a user who was added while no server ran is on the page after the start, once', async ({ engines, pair }) => {
+  const { doors: own, admin: boss } = await guarded(engines);
+  try {
+    const name = unique('offline');
+    const place = pair === 'embedded' ? ['--data', own.program.file('data')] : ['--store', engines.store!];
+    const options = ['user', 'add', name, '--role', 'viewer', '--password-file', secretFile(PASSWORD), ...place];
+    await own.program.stop();
+    await own.program.run('env', '-u', 'LOGBOOM_SERVER', '-u', 'LOGBOOM_KEY', 'logboom', ...options);
+    const shown = async () => (await (await boss.get('/system/audit', { action: 'user.added' })).text()).split(name).length > 1;
+    const records = async () => (await boss.logs(`${AUDIT} audit.action:user.added`)).filter(({ attributes }) => `${attributes['audit.target']}`.includes(name));
+    await own.program.start();
+    await until('the page shows it', shown, 30);
+    await own.program.stop();
+    await own.program.start();
+    const [record, ...more] = await records();
+    expect(more, 'the next start adds none').toEqual([]);
+    expect(record!.attributes).toMatchObject({ audit: true, 'audit.kind': 'command line', 'audit.outcome': 'done', 'audit.count': 1 });
+    expect(record!.attributes['audit.actor']).toMatch(pair === 'embedded' ? /^data folder \(.+\)$/ : /^database \(.+\)$/);
+    expect(JSON.stringify(record)).not.toContain(PASSWORD);
+  } finally {
+    await own.remove();
+  }
 });
 
 test('views, exports, imports and replays are noted', async () => {

@@ -102,6 +102,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         let operator = Principal::operator("--admin-password-file");
         audit::note(&audit, &operator, audit::Source::default(), audit::Action::UserAdded, ADMIN);
     }
+    let notes_stop = CancellationToken::new();
+    let taking_notes = audit::Notes::new(Arc::clone(&documents)).start(ingest.clone(), &supervisor, notes_stop.clone());
     let hub_stop = CancellationToken::new();
     let live_options =
         LiveOptions { subscriptions: options.max_tails, supervisor: supervisor.clone(), ..LiveOptions::default() };
@@ -307,6 +309,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         // Before the audit, which notes their end.
         deletions.close().await;
         audit_writing.close().await;
+        notes_stop.cancel();
+        let _ = taking_notes.await;
         ingest.close().await;
         consume_stop.cancel();
         let _ = consumer.await;

@@ -77,7 +77,8 @@ pub(crate) struct AccessState {
     pub(crate) audit: Audit,
 }
 
-/// Without an audit: in a process that takes no records.
+/// Without an audit, for tests.
+#[cfg(test)]
 impl From<Access> for AccessState {
     fn from(access: Access) -> Self {
         Self { access, audit: Audit::default() }

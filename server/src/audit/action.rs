@@ -17,6 +17,8 @@ pub(crate) enum Action {
     SessionRevoked,
     /// The networks that may write without a key.
     NetworksChanged,
+    /// Changes of access by commands without a server that found no room for a note of their own.
+    AccessChanged,
     ViewSaved,
     ViewRemoved,
     /// Records, saved views or dead letters were downloaded as a file.
@@ -38,7 +40,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// All of them, in the order in which the page offers them.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::LogIn,
         Self::LogOut,
         Self::Refused,
@@ -51,6 +53,7 @@ impl Action {
         Self::UserPassword,
         Self::SessionRevoked,
         Self::NetworksChanged,
+        Self::AccessChanged,
         Self::ViewSaved,
         Self::ViewRemoved,
         Self::Exported,
@@ -82,6 +85,9 @@ impl Action {
             Self::UserPassword => ("user.password", "set the password of the user"),
             Self::SessionRevoked => ("session.revoked", "ended the session"),
             Self::NetworksChanged => ("networks.changed", "changed the networks that may write without a key to"),
+            Self::AccessChanged => {
+                ("access.changed", "changed access while there was no room for a note of each change")
+            }
             Self::ViewSaved => ("view.saved", "saved the view"),
             Self::ViewRemoved => ("view.removed", "removed the view"),
             Self::Exported => ("export", "exported"),
@@ -104,6 +110,11 @@ impl Action {
         self.row().0
     }
 
+    /// The action with this name; `None` for one of a newer version.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
     /// What the actor did, before the target.
     pub(super) fn verb(self) -> &'static str {
         self.row().1
@@ -120,5 +131,7 @@ mod tests {
     fn each_action_has_a_name_of_its_own() {
         let names: BTreeSet<&str> = Action::ALL.iter().map(|action| action.name()).collect();
         assert_eq!(names.len(), Action::ALL.len());
+        assert!(Action::ALL.into_iter().all(|action| Action::named(action.name()) == Some(action)));
+        assert_eq!(Action::named("user.cloned"), None);
     }
 }

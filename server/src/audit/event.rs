@@ -13,7 +13,7 @@ const TEXT_BYTES: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Actor {
     /// As [`Principal::name`].
-    name: String,
+    pub(super) name: String,
     /// The value of `audit.kind`.
     kind: &'static str,
 }
@@ -21,6 +21,11 @@ pub(crate) struct Actor {
 impl Actor {
     pub(super) fn user(name: &str) -> Self {
         Self { name: format!("user {name}"), kind: PrincipalKind::User.name() }
+    }
+
+    /// Whoever reached the data itself. `name`: how, and who.
+    pub(super) fn operator(name: &str) -> Self {
+        Self { name: shortened(name.to_owned()), kind: PrincipalKind::Operator.name() }
     }
 
     /// The server itself, for somebody who has begun what it ends. `name`: as [`Principal::name`].
@@ -38,20 +43,22 @@ impl From<&Principal> for Actor {
 /// What somebody did, or was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    time: Nanos,
+    pub(super) time: Nanos,
     pub(super) action: Action,
-    actor: Actor,
+    pub(super) actor: Actor,
     pub(super) source: Source,
     pub(super) target: String,
     /// Why it was refused; `None` if it was done.
     pub(super) refused: Option<String>,
-    /// How often, for refusals that were counted together.
+    /// How often, for refusals and changes that were counted together.
     pub(super) count: u64,
+    /// The host on which it was done; `None` for this one.
+    pub(super) node: Option<String>,
 }
 
 impl Event {
     pub(super) fn done(time: Nanos, actor: Actor, source: Source, action: Action, target: String) -> Self {
-        Self { time, action, actor, source, target: shortened(target), refused: None, count: 1 }
+        Self { time, action, actor, source, target: shortened(target), refused: None, count: 1, node: None }
     }
 
     pub(super) fn refused(
@@ -63,7 +70,7 @@ impl Event {
         reason: &str,
     ) -> Self {
         let refused = Some(shortened(reason.to_owned()));
-        Self { time, action, actor, source, target: shortened(target), refused, count: 1 }
+        Self { time, action, actor, source, target: shortened(target), refused, count: 1, node: None }
     }
 
     /// Of a caller whose refusals are too many to be told apart. Who it was and from where stays.
@@ -125,7 +132,7 @@ impl Event {
             time: RawTime::Nanos(self.time),
             level: Text::const_new(if self.refused.is_some() { "warn" } else { "info" }),
             service: Text::const_new(SERVICE),
-            node: node.clone(),
+            node: self.node.as_deref().map_or_else(|| node.clone(), Text::from),
             message: self.message(),
             attributes,
             ..RawRecord::default()

@@ -48,6 +48,17 @@ impl RecordRejected<'_> {
     }
 }
 
+/// A note does not read, or has an action of a newer version. It stays, for a newer node.
+pub(super) struct NoteUnread<'a> {
+    pub(super) name: &'a str,
+}
+
+impl NoteUnread<'_> {
+    pub(super) fn emit(self) {
+        tracing::warn!(note = self.name, "a note for the audit is left to a newer version: this one cannot read it");
+    }
+}
+
 /// A batch of records was refused for good.
 pub(super) struct BatchLost<'a> {
     pub(super) events: &'a [Event],

@@ -7,6 +7,7 @@
 //! | `event` | one event, and the record that it becomes |
 //! | `coalesce` | refusals of one caller for one reason become one record a minute |
 //! | `source` | from where a call came |
+//! | `notes` | what commands without a server have changed: documents, until a server writes them as records |
 //! | `writer` | the task `audit`, which sends the records through the pipeline |
 //! | `events` | metrics and log lines of the audit itself |
 //!
@@ -19,6 +20,7 @@ mod action;
 mod coalesce;
 mod event;
 mod events;
+mod notes;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::{
     action::Action,
     event::{Actor, Event},
+    notes::{Changes, Notes},
     source::{Source, network_of},
 };
 use self::{
@@ -49,6 +52,8 @@ use self::{
 
 /// The events that wait for the writer. An event takes about 500 bytes.
 const WAITING: usize = 4096;
+/// The events of one call of a command. It makes at most one change.
+const OF_COMMAND: usize = 16;
 /// How long the rest may take at the end. After that, the end of the stages ends the writer.
 const LAST: Duration = Duration::from_secs(2);
 /// The name of the supervised task.
@@ -86,6 +91,12 @@ impl Audit {
             async move { writer.run().await }
         });
         (Self(Some(Arc::new(Shared { events, refusals, clock }))), Writing { stop, task })
+    }
+
+    /// For a command that works without a server: no writer is there, and [`Changes`] keeps the events as documents.
+    pub(crate) fn for_command(clock: Clock) -> (Self, mpsc::Receiver<Event>) {
+        let (events, received) = mpsc::channel(OF_COMMAND);
+        (Self(Some(Arc::new(Shared { events, refusals: Arc::default(), clock }))), received)
     }
 
     /// Notes an event. Never waits.

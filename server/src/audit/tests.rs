@@ -18,7 +18,7 @@ use crate::testing::until;
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
 
 /// The records in the queue, oldest first.
-fn records(queue: &MemoryQueue) -> Vec<Record> {
+pub(super) fn records(queue: &MemoryQueue) -> Vec<Record> {
     let batches = queue.peek(Receipt(0)).into_iter().filter_map(|delivery| match delivery.content {
         Content::Batch(batch) => Some(batch.records.clone()),
         _ => None,
@@ -26,7 +26,7 @@ fn records(queue: &MemoryQueue) -> Vec<Record> {
     batches.flatten().collect()
 }
 
-fn text(record: &Record, key: &str) -> String {
+pub(super) fn text(record: &Record, key: &str) -> String {
     record.attribute(key).map(ToString::to_string).unwrap_or_default()
 }
 

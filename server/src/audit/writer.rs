@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The events of one batch.
 const BATCH: usize = 500;
 /// The producer of the batches, for dead letters.
-const PRODUCER: Text = Text::const_new("audit");
+pub(super) const PRODUCER: Text = Text::const_new("audit");
 
 /// What survives a panic of the task.
 pub(super) struct Writer {

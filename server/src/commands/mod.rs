@@ -13,6 +13,8 @@ mod jobs;
 pub(crate) mod key;
 pub(crate) mod ledger;
 mod listing;
+#[cfg(test)]
+mod offline_tests;
 pub(crate) mod parts;
 mod password;
 mod place;

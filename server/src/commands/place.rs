@@ -1,6 +1,7 @@
 //! Where keys, users and sessions are: a running server, a data folder or a database.
 //!
 //! In each place the commands make the same calls of the API: over HTTP, over the admin socket, or within this process.
+//! Changes within this process become audit records of the next server, by notes among the documents.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,8 +23,14 @@ use url::Url;
 use super::{
     client::{Refused, Server},
     credentials::{Credentials, install_tls},
+    printable,
 };
-use crate::{admin_socket, engines::OpenDocuments};
+use crate::{
+    admin_socket,
+    audit::{Audit, Changes, Notes},
+    engines::OpenDocuments,
+    state::AccessState,
+};
 
 /// The most bytes of an answer within this process.
 const ANSWER_BYTES: usize = 64 << 20;
@@ -61,6 +68,8 @@ pub(super) enum Api {
     /// This process.
     Here {
         calls: Router,
+        /// What the calls change.
+        changes: Changes,
         /// Ends the tasks behind the calls.
         _stop: DropGuard,
         _documents: OpenDocuments,
@@ -113,7 +122,13 @@ impl Api {
         let stop = CancellationToken::new();
         let stored = Arc::clone(&documents.documents);
         let access = Access::open(stored, options, &Supervisor::default(), stop.clone()).await?;
-        Ok(Self::Here { calls: admin_socket::calls(access, way), _stop: stop.drop_guard(), _documents: documents })
+        let (audit, events) = Audit::for_command(Clock::system());
+        Ok(Self::Here {
+            calls: admin_socket::calls(AccessState { access, audit }, way),
+            changes: Changes::new(events, Notes::new(Arc::clone(&documents.documents))),
+            _stop: stop.drop_guard(),
+            _documents: documents,
+        })
     }
 
     /// Makes a call. `path` are its parts after `/api/v1/`.
@@ -140,10 +155,15 @@ impl Api {
                 let (status, body) = (answer.status(), answer.bytes().await?);
                 if status.is_success() { Ok(body.into()) } else { Err(Refused::new(status, &body).into()) }
             }
-            Self::Here { calls, .. } => {
+            Self::Here { calls, changes, .. } => {
                 let request = axum::http::Request::builder().method(method).uri(url.path());
                 let request = request.header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
                 let answer = calls.clone().oneshot(request).await?;
+                // The change is made, so the command has not failed: a repetition would make it twice.
+                if let Err(error) = changes.leave_notes().await {
+                    let error = printable::message(&error.to_string());
+                    eprintln!("logboom: the change is made, but it leaves no audit record: {error}");
+                }
                 let status = answer.status();
                 let body = axum::body::to_bytes(answer.into_body(), ANSWER_BYTES).await?;
                 if status.is_success() { Ok(body.into()) } else { Err(Refused::new(status, &body).into()) }

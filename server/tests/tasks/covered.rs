@@ -53,7 +53,7 @@ const EACH_OF_TIMESCALE: &str = "a_panic_of_any_background_task_is_outlived";
 const RABBITMQ: &str = "engine-rabbitmq/tests/suite/faults.rs";
 const EACH_OF_RABBITMQ: &str = "a_panic_of_either_part_is_outlived_and_what_is_unacknowledged_comes_again";
 
-const ALL: [Covered; 41] = [
+const ALL: [Covered; 42] = [
     covered(
         "access",
         ANY_SERVE,
@@ -62,6 +62,12 @@ const ALL: [Covered; 41] = [
     ),
     covered("admin socket", &[SERVE], "src/admin_socket.rs", "a_panic_of_the_admin_socket_closes_it_for_nobody"),
     covered("audit", ANY_SERVE, "src/audit/tests.rs", "a_panic_of_the_writer_stores_each_record_once"),
+    covered(
+        "audit-notes",
+        ANY_SERVE,
+        "src/audit/notes/tests.rs",
+        "a_panic_in_the_task_of_the_notes_restarts_it_and_each_note_becomes_one_record",
+    ),
     covered("enqueue", ANY, STAGES, EACH_STAGE),
     covered("enqueue-streams", ANY, STAGES, EACH_STAGE),
     covered("consume", ANY_SERVE, STAGES, EACH_STAGE),
