@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests with one build profile: those of the workspace (unit and property tests, engines
 # against private RabbitMQ and PostgreSQL servers), then the whole program in a real browser, and its
-# API against the OpenAPI document. The last lines list the parts; the final one has the total.
+# API against the OpenAPI document. The last lines list the parts and name what failed; the final one has the total.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -32,6 +32,22 @@ sum() {
 # npm_sum WORD: the number after WORD in npm's test summary, `# pass 9` or `ℹ pass 9`.
 npm_sum() {
     { sed -nE "s/^[^ ]+ $1 ([0-9]+)$/\1/p" "$logs/winston" 2>/dev/null || true; } | tail -1 | grep . || echo 0
+}
+
+# names: what failed, one a line, by the words of each part; then the tests that passed only when they were run again.
+names() {
+    local part
+    for part in cargo crash; do
+        sed -nE "s/^test (.*) \.\.\. FAILED$/$part test failed: \1/p" "$logs/$part" 2>/dev/null || true
+    done
+    # `✖ name (3.1ms)` or `not ok 3 - name`; the first form occurs twice.
+    sed -nE '/✖ failing tests:$/d
+        s/ \([0-9.]+ms\)$//
+        s/^ *(✖|not ok [0-9]+ -) (.*)$/clients\/winston failed: \2/p' "$logs/winston" 2>/dev/null | awk '!seen[$0]++' || true
+    sed -n '/^end2end failed: /p' "$logs/end2end" 2>/dev/null || true
+    # The headings of schemathesis: `____ GET /api/v1/logs ____`.
+    sed -nE 's/^_+ ([A-Z]+ \/.*[^_ ]) _+$/API failed: \1/p' "$logs/fuzz-api" 2>/dev/null | awk '!seen[$0]++' || true
+    sed -n '/^passed only when run again: /p' "$logs/end2end" 2>/dev/null || true
 }
 
 say "cargo test: units, laws, and the engines against real servers"
@@ -88,5 +104,10 @@ printf '%s\n' "${summary[@]}"
 sed -n 's/^end2end skipped: /not run: /p' "$logs/end2end" 2>/dev/null || true
 # Tests that could not run here: see `testkit::not_run`.
 sed -n 's/^.*NOT RUN: /not run: /p' "$logs/cargo" "$logs/crash" | sort -u
+# Whoever sees only the end of the output sees these.
+mapfile -t named < <(names)
+most=15
+[[ ${#named[@]} -eq 0 ]] || printf '%s\n' "${named[@]:0:most}"
+[[ ${#named[@]} -le $most ]] || echo "and $((${#named[@]} - most)) more"
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]
