@@ -18,7 +18,7 @@ export class LogStreamTransport extends Transport {
   // Retries while the server is unavailable. A refused line is an event, and the service continues.
   log({ timestamp, level, message }, next) {
     const line = { node: this.node, timestamp, level, message };
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 120_000;
     const send = () =>
       this.client.SendLog(line, { waitForReady: true, deadline }, (error, answer) => {
         if (error?.code === grpc.status.UNAVAILABLE && Date.now() < deadline) return setTimeout(send, 100);
