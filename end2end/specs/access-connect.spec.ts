@@ -48,7 +48,7 @@ test.afterAll(async () => doors.remove());
 async function logged(name: string): Promise<void> {
   const message = `hello from ${name}`;
   const found = async () => (await admin.logs(`"${message}"`)).filter((record: RecordView) => record.message === message);
-  await until('the record is stored', async () => (await found()).length > 0, 15);
+  await until('the record is stored', async () => (await found()).length > 0);
   expect(await found()).toHaveLength(1);
 }
 

@@ -195,13 +195,17 @@ test('past the records per second of a key, the answer is 429 with the time to w
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   expect(await answer.text()).toMatch(/5 records.*second|records.*per.second/i);
   const client = new GrpcClient(doors.program.grpcAddress, key.secret);
-  const outcome = await client.push({ service, records: Array.from({ length: 5 }, () => ({ message: 'm' })) });
+  // While the client connects, a second may pass, after which the key may send again.
+  let outcome = await client.push({ service, records: Array.from({ length: 5 }, () => ({ message: 'm' })) });
+  for (let more = 0; more < 20 && outcome.code === status.OK; more += 1) {
+    outcome = await client.push({ service, records: Array.from({ length: 5 }, () => ({ message: 'm' })) });
+  }
   expect([outcome.code, outcome.details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringMatching(/second/)]);
   client.close();
   // Other keys are not held back.
   expect((await as(await write()).post(records(service, 50))).status).toBe(200);
   // And the key itself goes on after the time.
-  await until('the key may send again', async () => (await as(key).post(records(service, 1))).status === 200, 30, 500);
+  await until('the key may send again', async () => (await as(key).post(records(service, 1))).status === 200, 60, 500);
 });
 
 test('past the bytes per day of a key, the answer is 429 with the time to wait', async () => {
@@ -215,10 +219,10 @@ test('past the bytes per day of a key, the answer is 429 with the time to wait',
 });
 
 test('a key that expires opens nothing any more, and says so', async () => {
-  const key = await read({ expires: new Date(Date.now() + 3000).toISOString() });
+  const key = await read({ expires: new Date(Date.now() + 8000).toISOString() });
   expect((await as(key).call('GET', '/api/v1/logs')).status).toBe(200);
   const tail = await EventStream.open(`${doors.url}/api/v1/tail`, bearer(key.secret));
-  await until('it has expired', async () => (await as(key).call('GET', '/api/v1/logs')).status === 401, 20);
+  await until('it has expired', async () => (await as(key).call('GET', '/api/v1/logs')).status === 401, 60);
   expect(await (await as(key).call('GET', '/api/v1/logs')).text()).toMatch(new RegExp(`lb_${key.id}.*expired`));
   await ended(tail);
   expect((await admin.call('POST', '/api/v1/keys', { name: 'past', scopes: ['read'], expires: '2020-01-01T00:00:00Z' })).status).toBe(400);

@@ -255,8 +255,15 @@ test('failed log-ins are slowed for the account, also with the right password th
     while (places.length < 12 && !places.at(-1)?.includes('error=slow')) places.push(await location());
     expect(places.at(-1)).toMatch(/^\/login\?error=slow&wait=\d+/);
     expect(places.length, 'a few slips are free').toBeGreaterThan(3);
-    expect(cookieOf(await form(doors.url, '/login', { name, password: PASSWORD, next: '/' }))).toBeUndefined();
-    await until('the account may try again', async () => cookieOf(await form(doors.url, '/login', { name, password: PASSWORD, next: '/' })) !== undefined, 90, 1000);
+    // The first wait is a second, which may pass on a busy machine before the next call. Then it has to be slowed again.
+    const attempt = async () => cookieOf(await form(doors.url, '/login', { name, password: PASSWORD, next: '/' }));
+    let entered = await attempt();
+    for (let more = 0; more < 5 && entered !== undefined; more += 1) {
+      await until('it is slowed again', async () => (await location())?.includes('error=slow') ?? false);
+      entered = await attempt();
+    }
+    expect(entered).toBeUndefined();
+    await until('the account may try again', async () => (await attempt()) !== undefined, 120, 1000);
   } finally {
     await doors.remove();
   }
@@ -271,7 +278,8 @@ test('a hundred log-ins at once do not hold back the doors', async ({ engines })
     for (let n = 0; n < 20; n += 1) {
       expect((await new Caller(doors.url, bearer(secret)).post('{"message":"m"}')).status).toBe(200);
     }
-    expect(Date.now() - began).toBeLessThan(10_000);
+    // Far less than the log-ins would take one after the other on a slow machine, and less than senders wait.
+    expect(Date.now() - began).toBeLessThan(60_000);
     expect((await Promise.all(attempts)).map(cookieOf).filter(Boolean), 'none of them is let in').toEqual([]);
   } finally {
     await doors.remove();

@@ -19,7 +19,7 @@ const log = (program: Program) => readFileSync(program.logFile, 'utf8');
 /** The set-up address that the program has printed: its token. */
 async function tokenOf(program: Program): Promise<string> {
   const printed = () => /\/setup#token=([\w-]+)/.exec(log(program))?.[1];
-  await until('the address is printed', async () => printed() !== undefined, 20);
+  await until('the address is printed', async () => printed() !== undefined);
   return printed()!;
 }
 
@@ -47,6 +47,7 @@ test.describe('beyond loopback, without an admin', () => {
       expect((await grpc.sendLog({ node: 'n', level: 'info', message: 'm' })).code).toBe(status.UNAVAILABLE);
       grpc.close();
       // The log names the three ways on.
+      await tokenOf(program);
       for (const way of ['/setup#token=', 'LOGBOOM_ADMIN_PASSWORD_FILE', 'logboom user add', '--open']) expect(log(program)).toContain(way);
     } finally {
       await program.remove();

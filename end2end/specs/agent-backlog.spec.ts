@@ -13,6 +13,7 @@ type Health = { delivered: number; refused: number; dropped: number; waiting: Wa
 const health = async (agent: Program) => (await (await fetch(`${agent.url}/healthz`)).json()) as Health;
 
 test(`${RECORDS} records that come while the destination is away arrive, each once and as it was sent`, async () => {
+  test.slow();
   const destination = await Program.unstarted({});
   const agent = await Program.agent('--to', destination.url);
   const manifest = agent.file('sent.json');
@@ -28,7 +29,8 @@ test(`${RECORDS} records that come while the destination is away arrive, each on
     await until('what waits is counted', async () => (await health(agent)).waiting.records === RECORDS);
     const { waiting } = await health(agent);
     await destination.start();
-    await until('nothing waits', async () => (await health(agent)).waiting.records === 0, 120);
+    await until('nothing waits', async () => (await health(agent)).waiting.records === 0, 400);
+    await until('all are counted as delivered', async () => (await health(agent)).delivered >= RECORDS);
     expect(await health(agent)).toMatchObject({ delivered: RECORDS, refused: 0, dropped: 0, troubles: [] });
     const verdict = await runLoadgen('verify', '--url', destination.url, '--expect', manifest);
     expect(verdict).toMatchObject({ lost: 0, doubled: 0, altered: 0, invented: 0, found: RECORDS });

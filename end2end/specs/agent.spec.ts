@@ -56,6 +56,7 @@ test('S3: holds logs while the downstream (Logstash by TCP, or a database) is do
     // The protocol has no acknowledgement, so some may come twice, but the first times are in order.
     expect([...new Set(orders(receiver))]).toEqual(numbers(80));
     await until('nothing waits', async () => (await health(agent)).waiting.records === 0);
+    await until('all are counted as delivered', async () => (await health(agent)).delivered >= 80);
     expect(await health(agent)).toMatchObject({ delivered: 80, refused: 0, dropped: 0, troubles: [] });
   } finally {
     await agent.remove();
@@ -128,7 +129,7 @@ test('a full disk blocks clients by default, and what was taken arrives', async 
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await refused.text()).toContain('--max-disk 64.0 MiB');
-    expect((await fetch(`${agent.url}/readyz`)).status).toBe(503);
+    await until('it is not ready', async () => (await fetch(`${agent.url}/readyz`)).status === 503);
     await receiver.start();
     await until('what was taken arrived', async () => receiver.lines.length >= taken);
     expect([...new Set(orders(receiver))]).toEqual(numbers(taken));
@@ -157,7 +158,11 @@ test('with drop-oldest a full disk drops the oldest records, and counts them', a
     expect((await health(agent)).waiting.disk_bytes).toBeLessThanOrEqual(64 << 20);
     await receiver.start();
     await until('nothing waits', async () => (await health(agent)).waiting.records === 0);
-    const end = await health(agent);
+    let end = await health(agent);
+    await until('each is counted', async () => {
+      end = await health(agent);
+      return end.delivered + end.dropped >= taken;
+    });
     expect(end.delivered + end.dropped).toBe(taken);
     // The newest are there, in order.
     await until('the last one arrived', async () => orders(receiver).at(-1) === taken - 1);
@@ -177,6 +182,11 @@ test('the first destination that answers gets the records, and the status page s
   try {
     await put(agent, { message: '<b>one</b>', order: 1 });
     await until('the second has it', async () => second.lines.length === 1);
+    // The page shows the state of its moment.
+    await until('this is counted', async () => {
+      const { delivered, destinations } = await health(agent);
+      return delivered === 1 && destinations[0]!.state === 'failing' && destinations[1]!.state === 'up';
+    });
     const backgrounds = [];
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -218,6 +228,7 @@ test('agent check tells whether an agent works, and whether one would', async ()
     expect(await check('--to', to)).toMatchObject({ code: 1, out: expect.stringContaining('cannot be reached') });
     await receiver.start();
     await until('it arrived', async () => receiver.lines.length === 1);
+    await until('this is counted', async () => (await health(agent)).delivered === 1);
     expect(await check('--server', agent.url)).toMatchObject({ code: 0, out: expect.stringContaining('1 records delivered') });
     expect(await check('--to', to, '--data', 'new/folder')).toMatchObject({ code: 0, out: expect.stringContaining('can be written') });
     expect(await check('--to', to, '--data', 'bin/logboom/data')).toMatchObject({ code: 1 });

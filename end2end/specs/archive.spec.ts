@@ -63,10 +63,11 @@ test('closed days are archived with late records, and the documented commands li
     const api = new Api(program.url);
     await push(api, service, [0, 1, 3], 50);
     const expected = { [daysAgo(1)]: 50, [daysAgo(3)]: 50 };
-    await until('closed days are archived', async () => Object.keys(await archived(program, service)).length === 2);
-    await expect.poll(() => archived(program, service)).toEqual(expected);
+    // A new version of a day may replace the files that are being read.
+    const found = () => archived(program, service).catch(String);
+    await expect.poll(found, { timeout: 120_000 }).toEqual(expected);
     await push(api, service, [3], 20, 'late');
-    await expect.poll(() => archived(program, service), { timeout: 30_000 }).toEqual({ ...expected, [daysAgo(3)]: 70 });
+    await expect.poll(found, { timeout: 120_000 }).toEqual({ ...expected, [daysAgo(3)]: 70 });
 
     const outputs: Record<string, string> = {};
     for (const command of commands.filter(([command]) => command === 'archive')) {
@@ -110,14 +111,16 @@ test('a server that is killed while it archives leaves no half day, and archives
     for (let kill = 1; kill <= 3; kill += 1) {
       const before = files().filter((file) => file.includes('parquet')).length;
       await program.start();
-      await until('it writes another part', async () => files().filter((file) => file.includes('parquet')).length > before, 60, 2);
+      // A machine that is busy elsewhere may see it only when all is written.
+      const isDone = () => days.every((day) => files().includes(join(daysAgo(day), 'manifest.json')));
+      await until('it writes another part', async () => isDone() || files().filter((file) => file.includes('parquet')).length > before, 120, 2);
       await program.kill();
       // Each day that has a manifest is whole.
       for (const [, count] of Object.entries(await archived(program, service))) expect(count).toBe(3000);
     }
     await program.start();
     const expected = Object.fromEntries(days.map((day) => [daysAgo(day), 3000]));
-    await expect.poll(() => archived(program, service), { timeout: 60_000 }).toEqual(expected);
+    await expect.poll(() => archived(program, service).catch(String), { timeout: 120_000 }).toEqual(expected);
     expect(await program.run('logboom', 'archive', 'check', url(program))).not.toContain('wrong');
   } finally {
     await program.remove();
@@ -141,6 +144,7 @@ test('a flipped byte is found, and a folder that cannot be written is shown and 
     rmSync(program.file('disk'));
     await until('it recovers', async () => existsSync(join(program.file('disk'), 'archive', daysAgo(2), 'manifest.json')));
     await until('this is shown', async () => (await metric(program.url, 'logboom_archive_up')) === 1);
+    await until('this is in the log', async () => readFileSync(program.logFile, 'utf8').includes('the archive takes records again'));
     const log = readFileSync(program.logFile, 'utf8');
     expect(log.match(/the archive does not take records/g)).toHaveLength(1);
     expect(log.match(/the archive takes records again/g)).toHaveLength(1);

@@ -33,15 +33,15 @@ test('an archive in S3 waits for its bucket, outlives the data folder, and is st
     const [newest, older] = [daysAgo(1), daysAgo(3)];
     await api.push(...orders(service, newest, 0, 50), ...orders(service, older, 50, 50));
     const has = (day: string, records: number) => new RegExp(`^${day}\\t${records} records `, 'm');
-    await expect.poll(() => archive('list', LOCATION)).toMatch(has(newest, 50));
-    await expect.poll(() => archive('list', LOCATION)).toMatch(has(older, 50));
+    await expect.poll(() => archive('list', LOCATION), { timeout: 120_000 }).toMatch(has(newest, 50));
+    await expect.poll(() => archive('list', LOCATION), { timeout: 120_000 }).toMatch(has(older, 50));
 
     await bucket.cut();
     await api.push(...orders(service, older, 100, 20));
     await until('the failure is shown', async () => (await metric(program.url, 'logboom_archive_up')) === 0);
     await api.store({ service: unique('meanwhile'), message: 'stored all the same' });
     await bucket.restore();
-    await expect.poll(() => archive('list', LOCATION), { timeout: 90_000 }).toMatch(has(older, 70));
+    await expect.poll(() => archive('list', LOCATION), { timeout: 120_000 }).toMatch(has(older, 70));
     await until('it is shown as up', async () => (await metric(program.url, 'logboom_archive_up')) === 1);
     expect(await archive('check', LOCATION)).toMatch(new RegExp(`^${older}\\tgood\\t.*\n${newest}\\tgood\\t`, 'm'));
 

@@ -24,7 +24,7 @@ test('a file that disappears from the data folder is told as a loss', async ({ p
     const failed = await command(program, '--missing');
     expect(failed).toContain('70 of 70 received records are missing');
     expect(failed).toContain(service);
-    await expect.poll(async () => (await summary(api)).totals.missing, { timeout: 60_000 }).toBe(70);
+    await expect.poll(async () => (await summary(api)).totals.missing, { timeout: 120_000 }).toBe(70);
     await page.goto(`${program.url}/system`);
     await expect(page.getByTestId('loss-ledger')).toHaveText(/^70 records lost in/);
     await expect(page.getByTestId('loss')).toHaveCount(1);

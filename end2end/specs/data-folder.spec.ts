@@ -1,6 +1,6 @@
 // The data folder of the embedded engines is open: the examples of its documentation are run
 // unchanged while the server runs.
-import { cpSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { cpSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Api, stored } from '../fixtures/api.ts';
 import { Program } from '../fixtures/program.ts';
@@ -45,7 +45,11 @@ test('check finds a folder good, and says which part is damaged', async () => {
   expect(await program.run('logboom', 'check')).toContain('are good');
   const copy = program.file('copy');
   // Node.js copies no sockets.
-  cpSync(program.file('data'), copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  await expect(async () => {
+    // The running server may remove a file while it is copied.
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(program.file('data'), copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  }).toPass({ timeout: 60_000 });
   const part = readdirSync(join(copy, 'parts'), { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('.parquet'))!;
   // The file starts with `PAR1`, followed by column data.
   writeSync(openSync(join(copy, 'parts', part), 'r+'), 'damage, no doubt of it', 40);

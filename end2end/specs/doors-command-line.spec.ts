@@ -1,5 +1,6 @@
 // Lines of any program, and records in a terminal: `logboom send`, `tail` and `search`.
 import { type ChildProcessWithoutNullStreams, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -66,7 +67,8 @@ test('send reads what pino writes', async () => {
     trace_id: '5b8efff798038103d269b633813fc60c',
     attributes: { order: 17, 'err.type': 'Error', 'err.message': 'no such card' },
   });
-  expect(apart(record!.time, began)).toBeLessThan(5);
+  // Node.js may take a while to start.
+  expect(apart(record!.time, began)).toBeLessThan(120);
 });
 
 test('send says what is refused, and that there is no such file', async () => {
@@ -83,10 +85,13 @@ test('send says what is refused, and that there is no such file', async () => {
 test('send waits for a server that is away, and then stores each line once', async () => {
   const service = unique('away');
   await program.kill();
-  const sent = fed('one\ntwo\n', 'logboom', 'send', '--service', service);
-  await sleep(400);
+  const send = program.launch('logboom', 'send', '--service', service);
+  const output = printed(send);
+  const ended = once(send, 'close');
+  send.stdin.end('one\ntwo\n');
+  await until('it tries again', async () => output.error.includes('trying again'));
   await program.start();
-  expect(await sent).toMatchObject({ code: 0, error: expect.stringContaining('trying again') });
+  expect(await ended, output.error).toEqual([0, null]);
   expect((await stored(api, service, 2)).map(({ message }) => message).sort()).toEqual(['one', 'two']);
 });
 
@@ -129,7 +134,9 @@ test('send --follow loses and doubles nothing while the file is rotated and the 
     await until('the last line is stored', async () => (await numbers()).includes(written - 1));
     expect(await numbers()).toEqual(Array.from({ length: written }, (_, n) => n));
   } finally {
-    await end(send, 'SIGTERM');
+    // All that it has printed is read once its outputs are closed.
+    const closed = send.exitCode === null ? once(send, 'close') : undefined;
+    await Promise.all([closed, end(send, 'SIGTERM')]);
   }
   expect(output.error).toContain('lines stored');
   expect(await api.logs(`service:${service} yesterday`)).toEqual([]);
@@ -139,7 +146,8 @@ test('tail goes on over a restart of the server, and shows each record once', as
   const service = unique('tail');
   const tail = program.launch('logboom', 'tail', `service:${service}`, '-o', 'json');
   const output = printed(tail);
-  const shown = () => output.out.split('\n').filter(Boolean).map((line) => JSON.parse(line).message);
+  // The last piece is a line that is not complete yet.
+  const shown = () => output.out.split('\n').slice(0, -1).map((line) => JSON.parse(line).message);
   const push = (message: string) => api.push({ service, message, order: 17 });
   try {
     await until('the tail shows', async () => {

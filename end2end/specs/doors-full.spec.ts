@@ -38,6 +38,10 @@ for (const [path, [type, body]] of Object.entries(bodies)) {
     const service = unique('full');
     const send = () => fetch(doors.url + path, { method: 'POST', headers: { 'content-type': type }, body: body(service) });
     const answers = await Promise.all(Array.from({ length: CALLS }, send));
+    // How many calls meet at the server depends on the machine.
+    for (let more = 0; more < 20 && answers.every((answer) => answer.ok); more++) {
+      answers.push(...(await Promise.all(Array.from({ length: CALLS }, send))));
+    }
     const taken = answers.filter((answer) => answer.ok);
     const refused = answers.filter((answer) => !answer.ok);
     expect(taken.length).toBeGreaterThan(0);
@@ -63,8 +67,11 @@ test('OTLP over gRPC answers RESOURCE_EXHAUSTED with RetryInfo', async () => {
   const send = () =>
     new Promise<grpc.ServiceError | null>((done) => client.makeUnaryRequest(path, same, same, request, (error) => done(error)));
   const answers = await Promise.all(Array.from({ length: CALLS }, send));
+  for (let more = 0; more < 20 && answers.every((error) => error === null); more++) {
+    answers.push(...(await Promise.all(Array.from({ length: CALLS }, send))));
+  }
   const refused = answers.filter((error) => error !== null);
-  const taken = CALLS - refused.length;
+  const taken = answers.length - refused.length;
   expect(taken).toBeGreaterThan(0);
   expect(refused.length).toBeGreaterThan(0);
   for (const error of refused) {

@@ -33,7 +33,7 @@ function own(file: string): string {
 async function logged(message: string, times = 1): Promise<void> {
   const sent = (record: RecordView) => record.message === message;
   const found = async () => (await doors.api.logs(`service:shop "${message}"`)).filter(sent);
-  await until('the record is stored', async () => (await found()).length >= times, 15);
+  await until('the record is stored', async () => (await found()).length >= times);
   expect(await found()).toHaveLength(times);
 }
 
@@ -59,6 +59,7 @@ for (const file of readdirSync(folder).filter((file) => file.endsWith('.conf')))
 }
 
 test('docker.sh logs, by three drivers', async ({}, testInfo) => {
+  test.slow();
   const docker = await Docker.start();
   test.skip(typeof docker === 'string', String(docker));
   if (typeof docker === 'string') return;

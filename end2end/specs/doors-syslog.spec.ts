@@ -36,7 +36,7 @@ for (const protocol of ['udp', 'tcp']) {
         attributes: { facility: 'local3', procid: '77' },
       });
       expect(record!.node).not.toBe('');
-      expect(apart(record!.time, time)).toBeLessThan(5);
+      expect(apart(record!.time, time)).toBeLessThan(120);
     });
   }
 }
@@ -98,7 +98,7 @@ test('other programs leave things out: the host, the time, the tag, all of it', 
   for (const [form] of forms) await new Promise((sent) => socket.send(form, doors.ports.syslog, '127.0.0.1', sent));
   socket.close();
   const found = () => doors.api.logs(word, { from: '-2d' });
-  await until('all forms are stored', async () => (await found()).length === forms.length, 20);
+  await until('all forms are stored', async () => (await found()).length === forms.length);
   const records = await found();
   for (const [form, expected] of forms) {
     const message = /word-\w+ [\w ]+/.exec(form)![0];

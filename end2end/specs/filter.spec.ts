@@ -37,7 +37,10 @@ test('a field of a record filters in and out', async ({ api, explore, page }) =>
   await expect(explore.rows).toHaveCount(2);
   // The URL contains the expanded record, so it is expanded again.
   detail = page.getByTestId('row-detail');
-  if (!(await detail.isVisible())) detail = await explore.expand('the first');
+  await expect(async () => {
+    if (!(await detail.isVisible())) await explore.row('the first').getByTestId('log-message').click();
+    await expect(detail).toBeVisible({ timeout: 5000 });
+  }).toPass();
   await detail.locator('[data-testid=filter-out][data-field=region]').click();
   await expect(explore.messages).toHaveText(['the second']);
 });

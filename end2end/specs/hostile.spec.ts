@@ -323,7 +323,7 @@ test('no command prints what a terminal obeys or hides', async () => {
     for (const options of runs) {
       if (command === 'tail') {
         // Each push is another record, until one appears.
-        const pushing = setInterval(() => void api.push({ service, run: base, message: hostileText(base) }), 300);
+        const pushing = setInterval(() => void api.push({ service, run: base, message: hostileText(base) }).catch(() => {}), 300);
         const text = await atTerminal([command, ...options], (shown) => shown.includes('gnp.exe') && shown.includes('end =1+1'));
         clearInterval(pushing);
         add(command, text);

@@ -17,19 +17,19 @@ test('each received record is stored or rejected, on the API, by command, as a m
     const before = (await sums(api, '')).rejected;
     await api.post(lines([...records(service, 3), { service, message: 'x'.repeat(2 << 20) }]));
     const expected = { ...balanced, received: 124, stored: 123, rejected: 1 };
-    await expect.poll(() => sums(api, service), { timeout: 60_000 }).toEqual(expected);
+    await expect.poll(() => sums(api, service), { timeout: 120_000 }).toEqual(expected);
     await api.post(`${lines(records('', 1))}\n{no json`);
-    await expect.poll(async () => (await sums(api, '')).rejected, { timeout: 60_000 }).toBeGreaterThan(before);
+    await expect.poll(async () => (await sums(api, '')).rejected, { timeout: 120_000 }).toBeGreaterThan(before);
 
     const row = new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d  ${service} +124 +123 +0 +1 +0 +0 +0 +0 +0  settled$`, 'm');
-    await expect.poll(() => command(program, '--from', '-2h'), { timeout: 60_000 }).toMatch(row);
+    await expect.poll(() => command(program, '--from', '-2h'), { timeout: 120_000 }).toMatch(row);
 
     const metrics = async () => (await fetch(`${program.url}/metrics`)).text();
     // The store of the distributed pair is shared with tests that damage theirs.
     const missing = pair === 'embedded' ? '0' : '[\\d,]+';
     const line = new RegExp(`^logboom_ledger_records{outcome="missing"} ${missing}$`, 'm');
-    await expect.poll(metrics, { timeout: 60_000 }).toMatch(line);
-    await expect.poll(async () => (await summary(api)).hours, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(metrics, { timeout: 120_000 }).toMatch(line);
+    await expect.poll(async () => (await summary(api)).hours, { timeout: 120_000 }).toBeGreaterThan(0);
     await page.goto(`${program.url}/system`);
     const sentence = new RegExp(`^${missing} records? lost in \\d+ (hours?|days)$`);
     await expect(page.getByTestId('loss-ledger')).toHaveText(sentence);
@@ -54,17 +54,17 @@ test('a killed server loses nothing, and claims no loss', async ({ engines }) =>
       await program.start();
     }
     await expect
-      .poll(async () => (await sums(api, service)).stored, { timeout: 60_000 })
+      .poll(async () => (await sums(api, service)).stored, { timeout: 120_000 })
       .toBeGreaterThanOrEqual(acknowledged);
-    await expect.poll(() => sums(api, service), { timeout: 60_000 }).toMatchObject({ missing: 0, stored: acknowledged });
+    await expect.poll(() => sums(api, service), { timeout: 120_000 }).toMatchObject({ missing: 0, stored: acknowledged });
 
     // A server that ends by itself takes its numbers along.
     await api.push(...records(`${service}-after`, 10));
     const all = { ...balanced, received: 10, stored: 10 };
-    await expect.poll(() => sums(api, `${service}-after`), { timeout: 60_000 }).toEqual(all);
+    await expect.poll(() => sums(api, `${service}-after`), { timeout: 120_000 }).toEqual(all);
     await program.stop();
     await program.start();
-    await expect.poll(() => sums(api, `${service}-after`), { timeout: 60_000 }).toEqual(all);
+    await expect.poll(() => sums(api, `${service}-after`), { timeout: 120_000 }).toEqual(all);
   } finally {
     await program.remove();
   }

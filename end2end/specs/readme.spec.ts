@@ -52,7 +52,7 @@ async function firstEvent(command: string, program: Program, api: Api): Promise<
       // A tail shows what is stored after it has begun.
       await api.push({ service: unique('readme'), level: 'error', message: 'for the tail' });
       return /^data:.*for the tail/m.test(output());
-    }, 30, 250);
+    }, 120, 250);
   } finally {
     await end(child, 'SIGTERM');
   }
@@ -78,7 +78,7 @@ test('the curl commands of the README work as they are', async ({ engines }) => 
           const wasPushed = ({ message }: RecordView) => curls.filter(pushes).join().includes(JSON.stringify(message));
           const found = async () => (JSON.parse(await run(command, program)) as Page).records.filter(wasPushed);
           // An acknowledged record is stored a little later.
-          await until('the search finds what was pushed', async () => (await found()).length >= pushed, 20, 200);
+          await until('the search finds what was pushed', async () => (await found()).length >= pushed, 120, 200);
         } else {
           await run(command, program);
         }

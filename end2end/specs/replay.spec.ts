@@ -74,7 +74,7 @@ class Bench {
   }
 
   async ends(id: string): Promise<Replay> {
-    await until('the replay has ended', async () => (await this.replay(id)).state !== 'running', 120);
+    await until('the replay has ended', async () => (await this.replay(id)).state !== 'running', 240);
     return this.replay(id);
   }
 
@@ -117,15 +117,16 @@ test('S3: a day can be re-sent after the downstream lost it (in the order of the
     const range = { day: undefined, from: `${EARLIER}T00:00:00Z`, to_time: `${DAY}T00:00:00Z` };
     expect(await bench.ends(await bench.begin(range))).toMatchObject({ state: 'done', sent: 10 });
 
-    const metrics = await (await fetch(`${bench.program.url}/metrics`)).text();
-    expect(metrics).toContain(`logboom_replay_records_total{sink="${bench.name}"} 3760`);
-    expect(metrics).toMatch(/^logboom_replays_running 0$/m);
+    const metrics = async () => (await fetch(`${bench.program.url}/metrics`)).text();
+    await expect.poll(metrics).toContain(`logboom_replay_records_total{sink="${bench.name}"} 3760`);
+    await expect.poll(metrics).toMatch(/^logboom_replays_running 0$/m);
   } finally {
     await bench.remove();
   }
 });
 
 test('a replay goes on after a kill of the server, and new records are delivered meanwhile', async ({ engines }) => {
+  test.slow();
   const bench = await Bench.start(engines, 45_000);
   try {
     const day = await bench.ofTheDay();

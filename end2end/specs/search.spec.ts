@@ -34,7 +34,7 @@ test.describe('the search box', () => {
     test(`finds by ${query}`, async ({ explore, page }) => {
       await explore.search(`service:${service} (${query})`);
       await expect(explore.messages).toHaveText(expected);
-      expect(new URL(page.url()).searchParams.get('q')).toContain(query);
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toContain(query);
     });
   }
 

@@ -125,7 +125,9 @@ test('the token of the set-up is printed once, and is in no address and no answe
   program.host = '0.0.0.0';
   try {
     await program.start();
-    const token = /\/setup#token=([\w-]+)/.exec(readFileSync(program.logFile, 'utf8'))![1]!;
+    const printed = () => /\/setup#token=([\w-]+)/.exec(readFileSync(program.logFile, 'utf8'))?.[1];
+    await until('the token is printed', async () => printed() !== undefined);
+    const token = printed()!;
     const answers: Trace[] = [];
     const admin = { name: 'kim', password: PASSWORD, repeat: PASSWORD };
     for (const fields of [{ ...admin, token, password: 'short', repeat: 'short' }, { ...admin, token, repeat: 'another one' }, { ...admin, token: `${token}x` }, { ...admin, token, name: 'no name' }]) {

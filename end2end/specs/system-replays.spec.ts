@@ -65,8 +65,8 @@ test('the form starts a replay, shows its progress and result, and cancels it', 
     await expect(row.locator('code')).toHaveText('level>=info');
     await expect(async () => {
       await page.reload();
-      await expect(row).toContainText('Not reachable; retrying', { timeout: 1000 });
-      await expect(row.getByRole('progressbar')).toHaveAttribute('value', '0.000', { timeout: 1000 });
+      await expect(row).toContainText('Not reachable; retrying', { timeout: 5000 });
+      await expect(row.getByRole('progressbar')).toHaveAttribute('value', '0.000', { timeout: 5000 });
     }).toPass();
     await picture(page, 'running');
     await row.getByRole('button', { name: 'Cancel' }).click();
@@ -77,7 +77,7 @@ test('the form starts a replay, shows its progress and result, and cancels it', 
     await send(page, { day: DAY, source: 'store', to: name });
     await expect(async () => {
       await page.reload();
-      await expect(row).toHaveAttribute('data-state', 'done', { timeout: 1000 });
+      await expect(row).toHaveAttribute('data-state', 'done', { timeout: 5000 });
     }).toPass();
     await expect(row).toContainText('300 of about 300');
     await expect(page.getByTestId('replay').filter({ hasText: `→ ${name}` })).toHaveCount(2);
@@ -105,12 +105,12 @@ test('the form sends a day of the archive to the store, and shows why a day is r
     const row = page.getByTestId('replay').first();
     await expect(async () => {
       await send(page, { day: DAY, to: 'store', query: `service:${name}` });
-      await expect(row).toContainText(`${DAY} · archive → the store`, { timeout: 1000 });
+      await expect(row).toContainText(`${DAY} · archive → the store`, { timeout: 5000 });
     }).toPass();
     await expect(alert).toHaveCount(0);
     await expect(async () => {
       await page.reload();
-      await expect(row).toHaveAttribute('data-state', 'done', { timeout: 1000 });
+      await expect(row).toHaveAttribute('data-state', 'done', { timeout: 5000 });
     }).toPass();
     await expect(row).toContainText('20 were there');
     await picture(page, 'restored');

@@ -18,11 +18,11 @@ for (const [name, unstarted] of programs) {
     Object.assign(program.environment, systemd.environment(1));
     try {
       await program.start();
-      await until('READY', async () => sent('READY=1') === 1, 10);
-      await until('two signs of life', async () => sent('WATCHDOG=1') >= 2, 10);
+      await until('READY', async () => sent('READY=1') === 1);
+      await until('two signs of life', async () => sent('WATCHDOG=1') >= 2);
       expect(sent('STOPPING=1')).toBe(0);
       await program.stop();
-      await until('STOPPING', async () => sent('STOPPING=1') === 1, 10);
+      await until('STOPPING', async () => sent('STOPPING=1') === 1);
       expect(systemd.messages.filter((line) => line !== 'WATCHDOG=1')).toEqual(['READY=1', 'STOPPING=1']);
     } finally {
       await program.remove();

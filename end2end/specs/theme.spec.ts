@@ -4,8 +4,11 @@ import { expect, test } from '../fixtures/test.ts';
 test('the theme that was chosen survives a reload, without a flash', async ({ explore, page }) => {
   await explore.open();
   const html = page.locator('html');
-  for (let click = 0; click < 3 && (await html.getAttribute('data-theme')) !== 'dark'; click++) {
+  for (let click = 0; click < 3; click++) {
+    const theme = (await html.getAttribute('data-theme'))!;
+    if (theme === 'dark') break;
     await page.getByTestId('theme-toggle').click();
+    await expect(html).not.toHaveAttribute('data-theme', theme);
   }
   await expect(html).toHaveAttribute('data-theme', 'dark');
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
@@ -17,7 +20,7 @@ test('the theme that was chosen survives a reload, without a flash', async ({ ex
   await page.reload({ waitUntil: 'commit' });
   await expect(html).toHaveAttribute('data-theme', 'dark');
   await explore.ready();
-  expect(await background()).toBe(dark);
+  await expect.poll(background).toBe(dark);
 });
 
 test('without a choice the theme is the system’s', async ({ explore, page }) => {
@@ -26,5 +29,5 @@ test('without a choice the theme is the system’s', async ({ explore, page }) =
   await explore.open();
   const light = await background();
   await page.emulateMedia({ colorScheme: 'dark' });
-  expect(await background()).not.toBe(light);
+  await expect.poll(background).not.toBe(light);
 });

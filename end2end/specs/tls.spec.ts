@@ -46,7 +46,7 @@ async function curl(...options: string[]): Promise<{ code: number; output: strin
 
 /** Runs a program of Python, which prints one line. */
 async function runPython(text: string, ...options: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(python, ['-c', text, ...options], { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(python, ['-c', text, ...options], { timeout: 120_000 });
   return stdout.trim();
 }
 
@@ -63,7 +63,7 @@ import grpc, sys
 trusted = grpc.ssl_channel_credentials(open(sys.argv[2], "rb").read())
 with grpc.secure_channel(sys.argv[1], trusted) as channel:
     try:
-        print(channel.unary_unary("${HEALTH}")(b"", timeout=20).hex())
+        print(channel.unary_unary("${HEALTH}")(b"", timeout=50).hex())
     except grpc.RpcError as error:
         print(error.code().name)
 `;
@@ -73,7 +73,7 @@ function health(address: string, ca: string): Promise<string> {
   const client = new grpc.Client(address, grpc.credentials.createSsl(readFileSync(ca)));
   const bytes = (value: Buffer) => value;
   return new Promise<string>((resolve) => {
-    const deadline = { deadline: Date.now() + 20_000 };
+    const deadline = { deadline: Date.now() + 60_000 };
     client.makeUnaryRequest(HEALTH, bytes, bytes, Buffer.alloc(0), deadline, (error, answer) => {
       resolve(error ? grpc.status[error.code]! : answer!.toString('hex'));
     });
@@ -135,7 +135,7 @@ for (const [fault, expected] of Object.entries(FAULTS)) {
     const context = await browser.newContext();
     await expect((await context.newPage()).goto(url)).rejects.toThrow(/ERR_CERT_/);
     await context.close();
-    if (fault === 'expired') expect(readFileSync(program.logFile, 'utf8')).toContain('the certificate has expired at');
+    if (fault === 'expired') await until('the log has it', async () => readFileSync(program.logFile, 'utf8').includes('the certificate has expired at'));
     // One that trusts this certificate, and nothing else, takes the self-signed one.
     if (fault === 'self-signed') expect((await secured.ask('/healthz', { ca: program.file('self-signed.pem') })).status).toBe(200);
   });
@@ -212,7 +212,7 @@ test('syslog comes over TLS, with lengths as in RFC 5425 and as lines, and none 
   await until('clients without TLS are counted', async () => {
     spawnSync('logger', ['--server', '127.0.0.1', '--port', String(doors.syslog), '--tcp', '--tag', plain, 'in the open']);
     return (await failed()) > before;
-  }, 20);
+  });
   const query = new URLSearchParams({ query: `service:${plain}` });
   expect(JSON.parse((await secured.ask(`/api/v1/logs?${query}`)).body).records).toEqual([]);
 });
@@ -224,7 +224,7 @@ test('the canary trusts the own certificate, whatever others think of it', async
   const ca = secured.program.file('self-signed.pem');
   const doors = async () => JSON.parse((await secured.ask('/api/v1/canary', { ca })).body) as any[];
   const before = Math.max(...(await doors()).map(({ sent }) => sent));
-  await expect.poll(async () => Math.min(...(await doors()).map(({ arrived }) => arrived)), { timeout: 60_000 }).toBeGreaterThan(before + 1);
+  await expect.poll(async () => Math.min(...(await doors()).map(({ arrived }) => arrived)), { timeout: 150_000 }).toBeGreaterThan(before + 1);
   for (const one of await doors()) expect(one).toMatchObject({ failed: 0, missing: 0, doubled: 0, error: null });
   const names = (await doors()).map(({ door }) => door);
   for (const name of ['http', 'otlp', 'grpc', 'tcp', 'syslog', 'gelf', 'fluent']) expect(names).toContain(name);

@@ -25,7 +25,7 @@ test('a view is saved, found by another reader, and removed', async ({ api, expl
   const entry = page.locator('.menu-content li').filter({ hasText: name });
   await entry.getByTestId('remove-view').click();
   await expect(entry).toHaveCount(0);
-  expect((await fetch(`${api.url}/view/${encodeURIComponent(name)}`)).status).toBe(404);
+  await expect.poll(async () => (await fetch(`${api.url}/view/${encodeURIComponent(name)}`)).status).toBe(404);
 });
 
 test('a view leads nowhere else', async ({ api }) => {

@@ -30,7 +30,7 @@ test('two nodes share one set-up token, and know new keys, revoked ones and sess
     await Promise.all(nodes.map((node) => node.start()));
     const [one, other] = nodes as [Program, Program];
     const token = (node: Program) => /\/setup#token=([\w-]+)/.exec(readFileSync(node.logFile, 'utf8'))?.[1];
-    await until('both have printed the address', async () => nodes.every((node) => token(node) !== undefined), 30);
+    await until('both have printed the address', async () => nodes.every((node) => token(node) !== undefined));
     expect(token(one)).toBe(token(other));
     const fields = { token: token(other)!, name: 'kim', password: PASSWORD, repeated: PASSWORD, repeat: PASSWORD };
     const cookie = cookieOf(await form(one.url, '/setup', fields))!;
@@ -54,10 +54,10 @@ test('two nodes share one set-up token, and know new keys, revoked ones and sess
     }).rejects.toThrow();
     expect([status.UNAUTHENTICATED, status.PERMISSION_DENIED]).toContain((await outcome).code);
     client.close();
-    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     expect((await new Caller(other.url, bearer(key.secret)).post('{"message":"m"}')).status).toBe(401);
     await form(one.url, '/logout', {}, { cookie });
-    await until('the other node knows of the log-out', async () => (await admin.call('GET', '/api/v1/me')).status === 401, 10);
+    await until('the other node knows of the log-out', async () => (await admin.call('GET', '/api/v1/me')).status === 401);
   } finally {
     for (const node of nodes) await node.remove();
   }

@@ -81,7 +81,7 @@ test('chunks of many senders are put together (all stored once)', async () => {
 test('datagrams wait for the replacement of a worker that was killed (all stored once)', async () => {
   const [killed] = workers();
   process.kill(killed!, 'SIGKILL');
-  await until('it has ended', async () => !isRunning(killed!), 10, 1);
+  await until('it has ended', async () => !isRunning(killed!), 60, 1);
   // A connection that it had is reset, and the next call may be on it.
   await until('calls are answered', async () => api.get('/readyz').then(({ ok }) => ok, () => false));
   const service = unique('killed');
@@ -105,7 +105,7 @@ test('a second program on the port is refused', async ({ engines }) => {
     const listen = ['--listen', `127.0.0.1:${await freePort()}`, '--grpc-listen', `127.0.0.1:${await freePort()}`];
     const { queue, store } = engines as Required<Engines>;
     // Ends a program that is not refused.
-    const started = program.run('timeout', '30', 'logboom', ...listen, '--queue', queue, '--store', store, ...options);
+    const started = program.run('timeout', '60', 'logboom', ...listen, '--queue', queue, '--store', store, ...options);
     return started.then(() => '', (error) => String(error.stderr));
   };
   const taken = `127.0.0.1:${gelfPort}`;

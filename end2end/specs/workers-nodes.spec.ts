@@ -53,7 +53,7 @@ class Client {
 }
 
 test('S4: no single point of failure (a worker, each node, and its links to broker and database fail in turn under load: 0 lost, 0 doubled)', async ({ engines }) => {
-  test.setTimeout(300_000);
+  test.setTimeout(900_000);
   const name = unique('nodes');
   const [broker, database] = [await Proxy.before(engines.queue!), await Proxy.before(engines.store!)];
   const receiver = new Receiver(await freePort(), protocols.elasticsearch, () => false);
@@ -65,7 +65,8 @@ test('S4: no single point of failure (a worker, each node, and its links to brok
   /** Which of these messages the store has, by the API of a node. */
   const found = async (node: Program, messages: string[]) => {
     const query = `service:${name} message:("${messages.join('" OR "')}")`;
-    const there = new Set((await new Api(node.url).logs(query)).map(({ message }) => message));
+    // A connection to a worker that was killed is reset, and the call may be on it.
+    const there = new Set((await new Api(node.url).logs(query).catch(() => [])).map(({ message }) => message));
     return messages.filter((message) => there.has(message));
   };
   /** New records are acknowledged by a node, can be found there, and leave by the sink. */
@@ -82,8 +83,8 @@ test('S4: no single point of failure (a worker, each node, and its links to brok
   };
   /** Kills the supervising process and its workers, like a power loss. */
   const lose = async (node: Program) => {
+    await until('both workers run', async () => children(node.pid).length === 2);
     const workers = children(node.pid);
-    expect(workers).toHaveLength(2);
     for (const pid of [node.pid, ...workers]) process.kill(pid, 'SIGKILL');
     await node.kill();
   };
