@@ -7,13 +7,14 @@ use clap::ValueEnum;
 use model::Nanos;
 use serde::{Deserialize, Serialize};
 
-use crate::reading::Scope;
+use crate::{corpus::kind::CorpusKind, reading::Scope};
 
 /// The parameters that determine the sent records, and the acknowledged ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     /// The name of the run, part of each record.
     pub run: String,
+    pub corpus: CorpusKind,
     pub shape: Shape,
     pub seed: u64,
     pub times: Times,
@@ -55,20 +56,25 @@ impl Manifest {
         fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// The query that finds exactly the run's records.
+    /// The query that finds exactly the run's records. Records without the name of the run are those without a
+    /// service, so the store must hold no others.
     pub(crate) fn query(&self) -> String {
+        if !self.corpus.is_numbered() {
+            return "-service:*".to_owned();
+        }
         match self.shape {
             Shape::Full => format!("run:{}", self.run),
             Shape::Line => format!("\"run={} \"", self.run),
         }
     }
 
-    /// The query and the time range of the run, with an hour of margin.
+    /// The query and the time range of the run, with an hour of margin; with a day, if records get the time of receipt.
     pub(crate) fn scope(&self) -> Scope {
         const HOUR: Nanos = 3_600_000_000_000;
+        let margin = if self.corpus.is_numbered() { HOUR } else { 24 * HOUR };
         let Times { base, step, jitter } = self.times;
         let last = base.saturating_add(step.saturating_mul(self.sent as Nanos)).saturating_add(jitter);
-        Scope { query: self.query(), from: base - HOUR, to: last.saturating_add(HOUR) }
+        Scope { query: self.query(), from: base - HOUR, to: last.saturating_add(margin) }
     }
 }
 

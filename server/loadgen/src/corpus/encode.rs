@@ -4,28 +4,27 @@
 //! several times as much. A test decodes them with the generated types.
 
 use bytes::Bytes;
-use model::time::format_rfc3339;
+use model::{Value, time::format_rfc3339};
 use prost::{
     Message as _,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
-use serde_json::json;
 
-use super::{Corpus, Sample};
+use super::{Corpus, Sample, json};
 
 /// A batch for `LogService`: a `PushRequest` of the records from `first` on.
 pub(crate) fn push_request(corpus: &Corpus, sequence: u64, first: u64, count: u64) -> Bytes {
-    let mut request = Vec::with_capacity(count as usize * 320 + 64);
+    let mut request = Vec::with_capacity((count * corpus.kind.json_bytes()) as usize + 64);
     put_bytes(1, &batch_id(&corpus.run, sequence), &mut request);
     let mut record = Vec::with_capacity(512);
     let mut attribute = Vec::with_capacity(64);
-    let mut recycled = String::with_capacity(256);
+    let mut old = None;
     for number in first..first + count {
-        let sample = corpus.sample(number, recycled);
+        let sample = corpus.sample_reusing(number, old.take());
         record.clear();
-        put_record(&sample, &corpus.run, &mut attribute, &mut record);
+        put_record(&sample, &mut attribute, &mut record);
         put_bytes(4, &record, &mut request);
-        recycled = sample.message;
+        old = Some(sample);
     }
     put_varint(5, sequence, &mut request);
     request.into()
@@ -33,7 +32,7 @@ pub(crate) fn push_request(corpus: &Corpus, sequence: u64, first: u64, count: u6
 
 /// One record for `Logger/SendLog`, with run and number at the end of the message.
 pub(crate) fn log_request(corpus: &Corpus, number: u64) -> Bytes {
-    let sample = corpus.sample(number, String::new());
+    let sample = corpus.sample(number);
     wire::logger::LogRequest {
         node: sample.node.to_owned(),
         timestamp: format_rfc3339(sample.time),
@@ -46,51 +45,20 @@ pub(crate) fn log_request(corpus: &Corpus, number: u64) -> Bytes {
 
 /// A body for `POST /api/v1/push`: one JSON object per line.
 pub(crate) fn json_lines(corpus: &Corpus, first: u64, count: u64) -> Bytes {
-    let mut body = Vec::with_capacity(count as usize * 420);
-    let mut recycled = String::with_capacity(256);
+    let mut body = Vec::with_capacity((count * corpus.kind.json_bytes()) as usize * 5 / 4);
+    let mut old = None;
     for number in first..first + count {
-        let sample = corpus.sample(number, recycled);
-        let line = json_line(&sample, &corpus.run);
-        // Writing a JSON value to memory cannot fail.
-        if serde_json::to_writer(&mut body, &line).is_ok() {
-            body.push(b'\n');
-        }
-        recycled = sample.message;
+        let sample = corpus.sample_reusing(number, old.take());
+        json::write(&sample, corpus.kind.is_nested(), &mut body);
+        body.push(b'\n');
+        old = Some(sample);
     }
     body.into()
-}
-
-/// A record as one JSON object.
-pub(crate) fn json_line(sample: &Sample<'_>, run: &str) -> serde_json::Value {
-    let mut line = json!({
-        "time": format_rfc3339(sample.time),
-        "level": sample.level,
-        "service": sample.service,
-        "node": sample.node,
-        "message": sample.message,
-        "run": run,
-        "seq": sample.number,
-    });
-    if let Some(trace) = &sample.trace {
-        line["trace_id"] = model::hex::encode(&trace.trace_id).into();
-        line["span_id"] = model::hex::encode(&trace.span_id).into();
-    }
-    if let Some(request) = &sample.request {
-        line["http.method"] = request.method.into();
-        line["http.status"] = request.status.into();
-        line["duration_ms"] = request.duration_ms.into();
-        line["user_id"] = user_id(request.user).into();
-    }
-    line
 }
 
 /// The message of a record without attributes, with run and number.
 pub(crate) fn line_message(message: &str, run: &str, number: u64) -> String {
     format!("{message} run={run} seq={number}")
-}
-
-pub(crate) fn user_id(user: u32) -> String {
-    format!("u{user}")
 }
 
 /// The unique id of a batch of a run, the same on each call.
@@ -102,38 +70,32 @@ pub(crate) fn batch_id(run: &str, sequence: u64) -> [u8; 16] {
     (u128::from(name) << 64 | u128::from(sequence)).to_be_bytes()
 }
 
-fn put_record(sample: &Sample<'_>, run: &str, attribute: &mut Vec<u8>, record: &mut Vec<u8>) {
-    put_varint(1, sample.time as u64, record);
-    put_bytes(3, sample.level.as_bytes(), record);
-    put_bytes(4, sample.service.as_bytes(), record);
-    put_bytes(5, sample.node.as_bytes(), record);
+fn put_record(sample: &Sample<'_>, attribute: &mut Vec<u8>, record: &mut Vec<u8>) {
+    if !sample.is_bare {
+        put_varint(1, sample.time as u64, record);
+        put_bytes(3, sample.level.as_bytes(), record);
+        put_bytes(4, sample.service.as_bytes(), record);
+        put_bytes(5, sample.node.as_bytes(), record);
+    }
     put_bytes(6, sample.message.as_bytes(), record);
-    put_text("run", run, attribute, record);
-    put_integer("seq", sample.number, attribute, record);
-    if let Some(request) = sample.request {
-        put_text("http.method", request.method, attribute, record);
-        put_integer("http.status", request.status.into(), attribute, record);
-        put_integer("duration_ms", request.duration_ms.into(), attribute, record);
-        put_text("user_id", &user_id(request.user), attribute, record);
+    for (key, value) in &sample.attributes {
+        attribute.clear();
+        put_bytes(1, key.as_bytes(), attribute);
+        match value {
+            Value::Text(text) => put_bytes(2, text.as_bytes(), attribute),
+            Value::Int(number) => put_varint(3, *number as u64, attribute),
+            Value::Float(number) => {
+                encode_key(4, WireType::SixtyFourBit, attribute);
+                attribute.extend_from_slice(&number.to_le_bytes());
+            }
+            Value::Bool(value) => put_varint(5, u64::from(*value), attribute),
+        }
+        put_bytes(7, attribute, record);
     }
     if let Some(trace) = sample.trace {
         put_bytes(8, &trace.trace_id, record);
         put_bytes(9, &trace.span_id, record);
     }
-}
-
-fn put_text(key: &str, value: &str, attribute: &mut Vec<u8>, record: &mut Vec<u8>) {
-    attribute.clear();
-    put_bytes(1, key.as_bytes(), attribute);
-    put_bytes(2, value.as_bytes(), attribute);
-    put_bytes(7, attribute, record);
-}
-
-fn put_integer(key: &str, value: u64, attribute: &mut Vec<u8>, record: &mut Vec<u8>) {
-    attribute.clear();
-    put_bytes(1, key.as_bytes(), attribute);
-    put_varint(3, value, attribute);
-    put_bytes(7, attribute, record);
 }
 
 fn put_bytes(tag: u32, bytes: &[u8], buffer: &mut Vec<u8>) {
@@ -150,38 +112,79 @@ fn put_varint(tag: u32, value: u64, buffer: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use wire::v1::{PushRequest, attribute::Value};
+    use clap::ValueEnum as _;
+    use wire::v1::{PushRequest, attribute};
 
-    use super::{super::tests::TIMES, *};
+    use super::{
+        super::{
+            kind::CorpusKind,
+            tests::{TIMES, corpus},
+        },
+        *,
+    };
+
+    fn value(attribute: &wire::v1::Attribute) -> Option<Value> {
+        Some(match attribute.value.clone()? {
+            attribute::Value::Text(text) => Value::Text(text.into()),
+            attribute::Value::Integer(number) => Value::Int(number),
+            attribute::Value::Number(number) => Value::Float(number),
+            attribute::Value::Boolean(value) => Value::Bool(value),
+        })
+    }
 
     #[test]
     fn the_hand_written_batch_is_what_the_generated_types_read() {
-        let corpus = Corpus::new("night", 3, TIMES);
-        let request = PushRequest::decode(push_request(&corpus, 9, 100, 50)).unwrap();
-        assert_eq!((request.sequence, request.records.len()), (9, 50));
-        assert_eq!(request.batch_id, batch_id("night", 9));
-        for (record, number) in request.records.iter().zip(100..) {
-            let sample = corpus.sample(number, String::new());
-            assert_eq!(record.time_unix_nano, sample.time);
-            assert_eq!((record.level.as_str(), record.service.as_str()), (sample.level, sample.service));
-            assert_eq!((record.node.as_str(), &record.message), (sample.node, &sample.message));
-            assert_eq!(record.trace_id, sample.trace.map_or(vec![], |trace| trace.trace_id.to_vec()));
-            assert_eq!(record.span_id, sample.trace.map_or(vec![], |trace| trace.span_id.to_vec()));
-            let value = |key| record.attributes.iter().find(|a| a.key == key).and_then(|a| a.value.clone());
-            assert_eq!(value("seq"), Some(Value::Integer(number as i64)));
-            assert_eq!(value("run"), Some(Value::Text("night".to_owned())));
-            assert_eq!(value("http.status"), sample.request.map(|request| Value::Integer(request.status.into())));
-            assert_eq!(value("user_id"), sample.request.map(|request| Value::Text(user_id(request.user))));
+        for &kind in CorpusKind::value_variants() {
+            let corpus = corpus(kind);
+            let request = PushRequest::decode(push_request(&corpus, 9, 100, 50)).unwrap();
+            assert_eq!((request.sequence, request.records.len()), (9, 50));
+            assert_eq!(request.batch_id, batch_id("night", 9));
+            for (record, number) in request.records.iter().zip(100..) {
+                let sample = corpus.sample(number);
+                let (time, level) = if sample.is_bare { (0, "") } else { (sample.time, sample.level) };
+                assert_eq!((record.time_unix_nano, record.level.as_str()), (time, level));
+                assert_eq!((record.service.as_str(), record.node.as_str()), (sample.service, sample.node));
+                assert_eq!(record.message, sample.message);
+                assert_eq!(record.trace_id, sample.trace.map_or(vec![], |trace| trace.trace_id.to_vec()));
+                assert_eq!(record.span_id, sample.trace.map_or(vec![], |trace| trace.span_id.to_vec()));
+                let attributes: Vec<_> = record.attributes.iter().map(|a| (a.key.as_str(), value(a))).collect();
+                let sent: Vec<_> = sample.attributes.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
+                assert_eq!(attributes, sent, "{kind:?}");
+            }
         }
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bytes() {
-        let corpus = || Corpus::new("night", 3, TIMES);
-        assert_eq!(push_request(&corpus(), 0, 0, 1000), push_request(&corpus(), 0, 0, 1000));
-        assert_eq!(json_lines(&corpus(), 0, 100), json_lines(&corpus(), 0, 100));
-        assert_eq!(log_request(&corpus(), 5), log_request(&corpus(), 5));
+        for &kind in CorpusKind::value_variants() {
+            assert_eq!(push_request(&corpus(kind), 0, 0, 1000), push_request(&corpus(kind), 0, 0, 1000));
+            assert_eq!(json_lines(&corpus(kind), 0, 100), json_lines(&corpus(kind), 0, 100));
+            assert_eq!(log_request(&corpus(kind), 5), log_request(&corpus(kind), 5));
+        }
     }
+
+    /// Figures of different versions compare only if the plain corpus stays the same.
+    #[test]
+    fn the_bytes_of_the_plain_corpus_never_change() {
+        let corpus = Corpus::new(CorpusKind::Plain, "night", 3, TIMES);
+        let lines = json_lines(&corpus, 0, 2);
+        assert_eq!(String::from_utf8_lossy(&lines), PLAIN);
+    }
+
+    const PLAIN: &str = concat!(
+        r#"{"duration_ms":1086,"http.method":"DELETE","http.status":200,"level":"info","message":"order 94 "#,
+        r#"moved from state umbra to state juniper, reservation 9e1acc7a kept; correlation d389c92c kept fo"#,
+        r#"r the follow-up call to saffron","node":"payments-2","run":"night","seq":0,"service":"payments","#,
+        r#""span_id":"e99a851ffc4a2433","time":"2023-11-14T22:13:20.037762263Z","trace_id":"0f46109098a915c"#,
+        r#"dadb813f96cae1061","user_id":"u91588"}"#,
+        "\n",
+        r#"{"duration_ms":958,"http.method":"GET","http.status":201,"level":"info","message":"connection bc"#,
+        r#"5d99a3 from 10.54.0.7 upgraded, protocol quartz, 6 streams open; connection returned to the pool"#,
+        r#", 32 waiting, oldest for 1 ms","node":"reviews-1","run":"night","seq":1,"service":"reviews","spa"#,
+        r#"n_id":"ed41c78f8f8fcec3","time":"2023-11-14T22:13:21.800641725Z","trace_id":"a83ee7967bea623c3ef"#,
+        r#"4167fa88fdfa3","user_id":"u41767"}"#,
+        "\n",
+    );
 
     #[test]
     fn batch_ids_differ_by_run_and_by_batch() {

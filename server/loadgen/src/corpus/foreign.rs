@@ -4,42 +4,34 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use bytes::Bytes;
-use model::time::format_rfc3339;
+use model::{Value, time::format_rfc3339};
 use opentelemetry_proto::tonic::{
     collector::logs::v1::ExportLogsServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value::Value},
+    common::v1::{AnyValue, KeyValue, any_value},
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
     resource::v1::Resource,
 };
 use prost::Message as _;
-use serde_json::{Map, json};
+use serde_json::Map;
 
-use super::{
-    Corpus, Sample,
-    encode::{json_line, line_message, user_id},
-};
+use super::{Corpus, Sample, encode::line_message, json};
 
 /// The samples of a batch.
 fn samples(corpus: &Corpus, first: u64, count: u64) -> impl Iterator<Item = Sample<'_>> {
-    (first..first + count).map(|number| corpus.sample(number, String::new()))
+    (first..first + count).map(|number| corpus.sample(number))
 }
 
 /// An OTLP request: one resource per service and node of the batch.
 pub(crate) fn otlp(corpus: &Corpus, first: u64, count: u64) -> ExportLogsServiceRequest {
     let mut origins: BTreeMap<(&str, &str), Vec<LogRecord>> = BTreeMap::new();
     for sample in samples(corpus, first, count) {
-        let mut attributes = vec![text("run", &corpus.run), integer("seq", sample.number)];
-        if let Some(request) = sample.request {
-            attributes.push(text("http.method", request.method));
-            attributes.push(integer("http.status", request.status.into()));
-            attributes.push(integer("duration_ms", request.duration_ms.into()));
-            attributes.push(text("user_id", &user_id(request.user)));
-        }
+        let attributes = sample.attributes.iter().map(|(key, value)| attribute(key, value)).collect();
         let trace = sample.trace;
+        let (time, level) = if sample.is_bare { (0, "") } else { (sample.time, sample.level) };
         origins.entry((sample.service, sample.node)).or_default().push(LogRecord {
-            time_unix_nano: sample.time as u64,
-            severity_text: sample.level.to_owned(),
-            body: Some(AnyValue { value: Some(Value::StringValue(sample.message)) }),
+            time_unix_nano: time as u64,
+            severity_text: level.to_owned(),
+            body: Some(AnyValue { value: Some(any_value::Value::StringValue(sample.message)) }),
             attributes,
             trace_id: trace.map_or_else(Vec::new, |trace| trace.trace_id.to_vec()),
             span_id: trace.map_or_else(Vec::new, |trace| trace.span_id.to_vec()),
@@ -49,7 +41,7 @@ pub(crate) fn otlp(corpus: &Corpus, first: u64, count: u64) -> ExportLogsService
     let resource_logs = origins
         .into_iter()
         .map(|((service, node), log_records)| ResourceLogs {
-            resource: Some(Resource {
+            resource: (!service.is_empty()).then(|| Resource {
                 attributes: vec![text("service.name", service), text("host.name", node)],
                 ..Resource::default()
             }),
@@ -69,27 +61,41 @@ pub(crate) fn otlp_json(corpus: &Corpus, first: u64, count: u64) -> Bytes {
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
-    let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
-    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+    key_value(key, any_value::Value::StringValue(value.to_owned()))
 }
 
-fn integer(key: &str, value: u64) -> KeyValue {
-    let value = Some(AnyValue { value: Some(Value::IntValue(value as i64)) });
-    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+fn attribute(key: &str, value: &Value) -> KeyValue {
+    let value = match value {
+        Value::Text(value) => any_value::Value::StringValue(value.to_string()),
+        Value::Int(value) => any_value::Value::IntValue(*value),
+        Value::Float(value) => any_value::Value::DoubleValue(*value),
+        Value::Bool(value) => any_value::Value::BoolValue(*value),
+    };
+    key_value(key, value)
+}
+
+fn key_value(key: &str, value: any_value::Value) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
 /// A bulk request that creates a document per record.
 pub(crate) fn bulk(corpus: &Corpus, first: u64, count: u64) -> Bytes {
-    let action =
-        |sample: &Sample<'_>| format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{}\n", json_line(sample, &corpus.run));
-    samples(corpus, first, count).map(|sample| action(&sample)).collect::<String>().into()
+    let mut body = Vec::with_capacity((count * (corpus.kind.json_bytes() + 40)) as usize);
+    for sample in samples(corpus, first, count) {
+        body.extend_from_slice(b"{\"create\":{\"_index\":\"logs\"}}\n");
+        json::write(&sample, corpus.kind.is_nested(), &mut body);
+        body.push(b'\n');
+    }
+    body.into()
 }
 
 /// Packets of a log service behind a distributor.
 pub(crate) fn packets(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let packet = |sample: &Sample<'_>| {
-        let params = json_line(sample, &corpus.run).to_string();
-        format!("{}¶", json!({ "uri": "/logs", "method": "POST", "key": 0, "params": params }))
+        let mut params = Vec::new();
+        json::write(sample, corpus.kind.is_nested(), &mut params);
+        let params = String::from_utf8_lossy(&params);
+        format!("{}¶", serde_json::json!({ "uri": "/logs", "method": "POST", "key": 0, "params": params }))
     };
     samples(corpus, first, count).map(|sample| packet(&sample)).collect::<String>().into()
 }
@@ -98,16 +104,14 @@ pub(crate) fn packets(corpus: &Corpus, first: u64, count: u64) -> Bytes {
 pub(crate) fn gelf(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let message = |sample: &Sample<'_>| {
         let mut fields = Map::new();
-        if let serde_json::Value::Object(line) = json_line(sample, &corpus.run) {
-            for (key, value) in line {
-                match key.as_str() {
-                    "message" => fields.insert("short_message".into(), value),
-                    "node" => fields.insert("host".into(), value),
-                    "time" => fields.insert("timestamp".into(), (sample.time as f64 / 1e9).into()),
-                    "level" => fields.insert("level".into(), syslog_severity(sample.level).into()),
-                    key => fields.insert(format!("_{key}"), value),
-                };
-            }
+        for (key, value) in json::map(sample) {
+            match key.as_str() {
+                "message" => fields.insert("short_message".into(), value),
+                "node" => fields.insert("host".into(), value),
+                "time" => fields.insert("timestamp".into(), (sample.time as f64 / 1e9).into()),
+                "level" => fields.insert("level".into(), syslog_severity(sample.level).into()),
+                key => fields.insert(format!("_{key}"), value),
+            };
         }
         format!("{}\0", serde_json::Value::Object(fields))
     };
@@ -151,37 +155,29 @@ pub(crate) fn loki(corpus: &Corpus, first: u64, count: u64) -> Bytes {
     let mut streams: BTreeMap<(&str, &str, &str), Vec<serde_json::Value>> = BTreeMap::new();
     for sample in samples(corpus, first, count) {
         let mut metadata = Map::new();
-        if let serde_json::Value::Object(line) = json_line(&sample, &corpus.run) {
-            for (key, value) in line {
-                if !matches!(key.as_str(), "message" | "time" | "level" | "service" | "node") {
-                    metadata.insert(key, value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
-                }
+        for (key, value) in json::map(&sample) {
+            if !matches!(key.as_str(), "message" | "time" | "level" | "service" | "node") {
+                metadata.insert(key, value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
             }
         }
-        let entry = json!([sample.time.to_string(), sample.message, metadata]);
+        let entry = serde_json::json!([sample.time.to_string(), sample.message, metadata]);
         streams.entry((sample.service, sample.node, sample.level)).or_default().push(entry);
     }
     let streams: Vec<_> = streams
         .into_iter()
         .map(|((service, node, level), values)| {
-            json!({ "stream": { "service": service, "node": node, "level": level }, "values": values })
+            serde_json::json!({ "stream": { "service": service, "node": node, "level": level }, "values": values })
         })
         .collect();
-    json!({ "streams": streams }).to_string().into()
+    serde_json::json!({ "streams": streams }).to_string().into()
 }
 
 /// One message of the forward protocol, with the records in an array.
 pub(crate) fn forward(corpus: &Corpus, sequence: u64, first: u64, count: u64) -> Bytes {
     let entries = samples(corpus, first, count)
         .map(|sample| {
-            let mut record = Vec::new();
-            if let serde_json::Value::Object(line) = json_line(&sample, &corpus.run) {
-                let value = |value: &serde_json::Value| match value {
-                    serde_json::Value::String(text) => text.as_str().into(),
-                    other => other.as_i64().unwrap_or_default().into(),
-                };
-                record.extend(line.iter().map(|(key, field)| (rmpv::Value::from(key.as_str()), value(field))));
-            }
+            let record =
+                json::map(&sample).into_iter().map(|(key, value)| (rmpv::Value::from(key), packed(value))).collect();
             rmpv::Value::Array(vec![(sample.time / 1_000_000_000).into(), rmpv::Value::Map(record)])
         })
         .collect();
@@ -191,4 +187,15 @@ pub(crate) fn forward(corpus: &Corpus, sequence: u64, first: u64, count: u64) ->
     // Writing into memory cannot fail.
     let _ = rmpv::encode::write_value(&mut bytes, &message);
     bytes.into()
+}
+
+fn packed(value: serde_json::Value) -> rmpv::Value {
+    match value {
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Bool(value) => value.into(),
+        number => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64().unwrap_or_default().into(),
+        },
+    }
 }

@@ -3,20 +3,18 @@
 use super::templates::{ENDINGS, OPENINGS, PATHS, RARE, WORDS};
 use crate::random::SplitMix;
 
-/// Writes a message into `recycled`, replacing its text.
-pub(super) fn write(random: &mut SplitMix, recycled: String) -> String {
-    let mut message = recycled;
-    message.clear();
+/// Appends a message of the plain corpus.
+pub(super) fn write(random: &mut SplitMix, message: &mut String) {
     if random.per_mille(1) {
-        fill(RARE, random, &mut message);
+        fill(RARE, &WORDS, random, message);
     } else {
-        fill(random.pick(&OPENINGS), random, &mut message);
-        fill(random.pick(&ENDINGS), random, &mut message);
+        fill(random.pick(&OPENINGS), &WORDS, random, message);
+        fill(random.pick(&ENDINGS), &WORDS, random, message);
     }
-    message
 }
 
-fn fill(template: &str, random: &mut SplitMix, message: &mut String) {
+/// Appends a template: `{n}` becomes a number, `{h}` eight hexadecimal digits, `{p}` a path, `{w}` one of the words.
+pub(super) fn fill(template: &str, words: &[&str], random: &mut SplitMix, message: &mut String) {
     let mut rest = template;
     while let Some(place) = rest.find('{') {
         message.push_str(&rest[..place]);
@@ -24,7 +22,7 @@ fn fill(template: &str, random: &mut SplitMix, message: &mut String) {
             Some(b'n') => push_number(random, message),
             Some(b'h') => push_hex(random.next() as u32, message),
             Some(b'p') => message.push_str(random.pick(&PATHS)),
-            _ => message.push_str(random.pick(&WORDS)),
+            _ => message.push_str(random.pick(words)),
         }
         rest = &rest[place + 3..];
     }
@@ -39,7 +37,7 @@ fn push_number(random: &mut SplitMix, message: &mut String) {
 }
 
 /// Appends decimal digits, cheaper than `format!`.
-pub(super) fn push_decimal(mut value: u64, text: &mut String) {
+fn push_decimal(mut value: u64, text: &mut String) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {

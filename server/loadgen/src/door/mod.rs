@@ -1,5 +1,6 @@
 //! The doors of the server, as clients: send a batch, return its result.
 
+mod carries;
 mod http;
 mod socket;
 mod stream;

@@ -78,7 +78,7 @@ impl Watch {
 
     /// Waits until all acknowledged records were shown, or for `wait`, and evaluates them.
     pub(crate) async fn finish(self, tally: &Tally, corpus: &Corpus, level: Option<&str>, wait: Duration) -> Live {
-        let wanted = |number: &u64| level.is_none_or(|level| corpus.sample(*number, String::new()).level == level);
+        let wanted = |number: &u64| level.is_none_or(|level| corpus.sample(*number).level == level);
         let acknowledged = acknowledged_at(tally);
         let expected: Vec<u64> =
             acknowledged.iter().flat_map(|&(first, last, _)| first..=last).filter(wanted).collect();

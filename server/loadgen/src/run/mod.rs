@@ -11,7 +11,7 @@ mod tally;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use clap::ValueEnum as _;
+use clap::ValueEnum;
 use model::Nanos;
 use tokio::{
     task::JoinSet,
@@ -41,12 +41,13 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
     let mut manifest = Manifest {
         times: times(&options)?,
         run,
+        corpus: options.corpus,
         shape: options.door.shape(),
         seed: options.seed,
         sent: 0,
         acknowledged: Vec::new(),
     };
-    let corpus = Corpus::new(&manifest.run, manifest.seed, manifest.times);
+    let corpus = Corpus::new(manifest.corpus, &manifest.run, manifest.seed, manifest.times);
     let reader = Reader::new(&options.url)?;
     reader.check_reachable().await?;
     let mut source = Source::prepare(&options, corpus.clone());
@@ -79,7 +80,8 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
     let seconds = tally.acknowledgements.iter().map(|parcel| parcel.at).max().unwrap_or(0) as f64 / 1e6;
     Ok(Report {
         run: manifest.run,
-        door: options.door.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned()),
+        door: name_of(&options.door),
+        corpus: name_of(&options.corpus),
         connections: options.connections,
         offered_per_second: options.rate,
         sent: manifest.sent,
@@ -94,6 +96,11 @@ pub(crate) async fn run(options: RunOptions) -> Result<Report> {
         live,
         reasons: tally.reasons,
     })
+}
+
+/// The name of a choice on the command line.
+fn name_of(choice: &impl ValueEnum) -> String {
+    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Runs the workers of the door until they end.
@@ -129,6 +136,10 @@ async fn load(options: &RunOptions, run: &str, source: Arc<Source>, begin: Insta
 /// times.
 fn times(options: &RunOptions) -> Result<Times> {
     let now = now()?;
+    if !options.corpus.is_numbered() {
+        // They carry no time, so the store keeps the time of receipt.
+        return Ok(Times { base: now, step: 0, jitter: 0 });
+    }
     let records = options.total().unwrap_or(NOMINAL_RECORDS).max(1);
     if options.spread_hours == 0.0 {
         let step = options.rate.map_or(1_000.0, |rate| 1e9 / rate);

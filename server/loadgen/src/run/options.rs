@@ -7,7 +7,7 @@ use clap::Args;
 use model::limits;
 use reqwest::Url;
 
-use crate::door::Door;
+use crate::{corpus::kind::CorpusKind, door::Door};
 
 /// Options of a run.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,9 @@ pub(crate) struct RunOptions {
     /// Records per batch; send-log always sends one per call.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=limits::RECORDS_PER_BATCH as u64))]
     pub batch: u64,
+    /// The shape of the records.
+    #[arg(long, value_enum, default_value_t = CorpusKind::Plain)]
+    pub corpus: CorpusKind,
     /// The seed that determines every record.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -82,7 +85,11 @@ impl RunOptions {
         ensure!(self.rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "--rate is a number above 0");
         ensure!(self.duration.is_none_or(|s| s > 0.0 && s < 1e6), "--duration is a number of seconds above 0");
         ensure!((0.0..=10_000.0).contains(&self.spread_hours), "--spread-hours is 0 to 10000");
-        Ok(())
+        ensure!(
+            !self.live || self.corpus.is_numbered(),
+            "--live needs records with a number, and those of this corpus have none; choose another --corpus"
+        );
+        self.door.check_corpus(self.corpus)
     }
 
     /// Records per parcel.

@@ -10,6 +10,7 @@ use super::tally::Tally;
 pub(crate) struct Report {
     pub run: String,
     pub door: String,
+    pub corpus: String,
     pub connections: u32,
     /// The offered rate in records per second; absent if sent as fast as acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,9 @@ use crate::{
     door::{Door, Parcel},
 };
 
-/// Runs up to this many records are encoded before the start, so that the loader takes as little CPU as possible from
-/// the server; about 300 bytes each.
-const PREPARED_RECORDS: u64 = 6_000_000;
+/// Runs of up to about this many bytes are encoded before the start, so that the loader takes as little CPU as possible
+/// from the server: six million records of the plain corpus.
+const PREPARED_BYTES: u64 = 2_040_000_000;
 
 pub(crate) struct Source {
     corpus: Corpus,
@@ -50,7 +50,8 @@ impl Source {
             interval: options.rate.map(|rate| parcel_records as f64 / rate),
             deadline: None,
         };
-        if let Some(total) = source.total.filter(|&total| total <= PREPARED_RECORDS) {
+        let most = PREPARED_BYTES / options.corpus.json_bytes();
+        if let Some(total) = source.total.filter(|&total| total <= most) {
             let parcels = total.div_ceil(parcel_records);
             source.prepared = (0..parcels)
                 .filter_map(|sequence| source.range(sequence).map(|(first, count)| (sequence, first, count)))
