@@ -136,7 +136,7 @@ class VictoriaLogs(Server):
     def __init__(self):
         super().__init__("victoria-logs")
         self.data = self.folder / "data"
-        fields = "_time_field=time&_msg_field=message&_stream_fields=service,node"
+        fields = "_time_field=time&_msg_field=message&_stream_fields=service,level"
         self.lines = f"http://127.0.0.1:{self.port}/insert/jsonline?{fields}"
 
     def command(self):
@@ -190,9 +190,16 @@ QUERIES = {
 }
 
 
-def ask(server, query, trace):
+def filled(text, values):
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def ask(server, query, values):
+    """Milliseconds of one answer. `values` are the texts for the names in braces."""
     path, parameters = query
-    parameters = {name: str(value).replace("{trace}", trace) for name, value in parameters.items()}
+    parameters = {name: filled(str(value), values) for name, value in parameters.items()}
     begun = time.monotonic()
     status, body = server.get(path, **parameters)
     if status != 200:
@@ -208,35 +215,35 @@ def drop_caches():
         pass
 
 
-def measure_queries(servers, trace):
+def measure_queries(servers, values, queries):
     """Medians of 7 rounds: of the first answer with nothing cached, and of the three after it.
 
     The servers take turns, so that a machine that is slow for a minute is so for all of them.
     """
     answers = {}
-    for name, sides in QUERIES.items():
+    for name, sides in queries.items():
         times = [([], []) for _ in servers]
         for _ in range(7):
             for server, query, (cold, warm) in zip(servers, sides, times):
                 drop_caches()
                 server.start()
-                cold.append(ask(server, query, trace))
-                warm += [ask(server, query, trace) for _ in range(3)]
+                cold.append(ask(server, query, values))
+                warm += [ask(server, query, values) for _ in range(3)]
                 server.stop()
         answers[name] = [statistics.median(of_state) for of_server in times for of_state in of_server]
         print(f"  {name}, ms: {', '.join(f'{answer:.1f}' for answer in answers[name])}", file=sys.stderr)
     return answers
 
 
-def measure_ingest(server):
+def measure_ingest(server, records=RECORDS, corpus="plain"):
     server.start()
     figures = {"idle memory, MB": server.memory("VmRSS")}
-    report = load(server, "http", "--records", RECORDS)
+    report = load(server, "http", "--records", records, "--corpus", corpus)
     figures["JSON lines, records/s"] = report["records_per_second"]
     server.settle()
-    figures["server CPU a record, µs"] = server.cpu() / RECORDS * 1e6
+    figures["server CPU a record, µs"] = server.cpu() / records * 1e6
     figures["peak memory, MB"] = server.memory()
-    figures["disk a record, bytes"] = server.stored_bytes() / RECORDS
+    figures["disk a record, bytes"] = server.stored_bytes() / records
     return figures
 
 
@@ -320,7 +327,7 @@ def main():
     if PEER:
         their_figures = measure_ingest(servers[1])
         servers[1].stop()
-    answers = measure_queries(servers, trace)
+    answers = measure_queries(servers, {"trace": trace}, QUERIES)
     for server in servers:
         shutil.rmtree(server.folder)
     figures |= doors()
