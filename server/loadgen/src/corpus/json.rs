@@ -51,7 +51,7 @@ fn fields<'s>(sample: &'s Sample<'_>) -> Vec<(&'s str, Field<'s>)> {
         fields.push(("span_id", Field::Text(Cow::Owned(model::hex::encode(&trace.span_id)))));
     }
     fields.extend(sample.attributes.iter().map(|(key, value)| (*key, Field::Attribute(value))));
-    fields.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    fields.sort_unstable_by_key(|(key, _)| *key);
     fields
 }
 
