@@ -52,9 +52,9 @@
 //! # Life cycle of a file
 //!
 //! [`builder`] converts records to columns, [`writer`] writes columns to a file, [`merge`] merges files. [`reader`]
-//! opens the footer, [`reading`] scans the rows of a row group, and [`decode`] converts columns to records. Parquet's
-//! reader trusts the lengths that it reads and may panic, so all calls of it run under [`reader::Part::guarded`]: a
-//! damaged file causes an error that names the part.
+//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, and
+//! [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and may panic, so all calls
+//! of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
 
 pub mod builder;
 pub mod columns;
@@ -72,6 +72,7 @@ mod position;
 pub mod ranges;
 pub mod reader;
 pub mod reading;
+pub mod scan;
 pub mod schema;
 pub mod totals;
 pub mod writer;
