@@ -24,9 +24,10 @@ fn page(messages: usize, bytes: &[u8]) {
     let is_text = checked.check().is_ok();
     for message in 0..messages {
         let range = page.range(message).expect("ends that are there");
-        assert!(page.bytes().get(range).is_some());
-        // Checked one by one and all at once.
-        if is_text {
+        assert!(page.bytes().get(range.clone()).is_some());
+        // Checked one by one and all at once. Damaged lengths may place an empty message inside a character, and nothing
+        // shows it if the message is checked alone.
+        if is_text && !range.is_empty() {
             assert_eq!(page.message(message).ok(), checked.message(message).ok());
         }
     }
@@ -64,6 +65,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     vec![
         [&[0, 4, 0][..], different, "ab한cd".as_bytes()].concat(),
         [&[0, 4, 0][..], different, "ab한cd and more".as_bytes()].concat(),
+        // The lengths are 2, 0, 3 and 2, so the empty message is inside of a character.
+        [&[0, 4, 0][..], different, "a한한".as_bytes()].concat(),
         [&[0, 150, 0][..], equal, "abc".repeat(150).as_bytes()].concat(),
         vec![0, 0, 0, 0x80, 1, 4, 0, 0],
         index(1),

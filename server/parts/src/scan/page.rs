@@ -140,6 +140,6 @@ mod tests {
         let shared = of("a한한".as_bytes());
         let page = Page::new(&shared, 4).unwrap();
         assert!(page.message(0).is_err());
-        assert!(page.check().is_ok() && page.message(0).is_err());
+        assert!(page.check().is_ok() && page.message(0).is_err() && page.message(1).is_err());
     }
 }
