@@ -18,7 +18,9 @@ impl Part {
         let place = footer.sets_place()?;
         let sets = self.read_sets(footer, group, place);
         if let Err(error) = &sets {
-            tracing::warn!(part = self.info.path, %error, "a part is searched without its message index");
+            footer.sets_reported.call_once(|| {
+                tracing::warn!(part = self.info.path, %error, "a part is searched without its message index");
+            });
         }
         sets.ok()
     }

@@ -7,6 +7,8 @@
 mod lengths;
 mod page;
 mod pages;
+#[cfg(test)]
+mod tests;
 
 use pipeline::Result;
 
