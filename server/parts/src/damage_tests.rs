@@ -2,6 +2,7 @@
 
 use std::{fs, panic, path::Path, sync::Arc};
 
+use arrow_array::{BooleanArray, RecordBatch};
 use model::StoredRecord;
 use pipeline::{Batch, ErrorClass, Result};
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -10,9 +11,12 @@ use testkit::records;
 use super::{
     PartInfo,
     builder::Row,
-    decode, position_of,
+    decode,
+    message_index::Wanted,
+    position_of,
     reader::{Footers, Part},
-    reading::Reading,
+    reading::{Condition, Reading, RowTest},
+    scan::{MessageTest, Page},
     schema, writer,
 };
 
@@ -36,6 +40,26 @@ fn written(folder: &Path, batches: &[Batch]) -> PartInfo {
     writer::write(folder, "2026-01-02", &rows, writer::Effort::Quick).unwrap()
 }
 
+/// Reads each message of a page.
+struct EachMessage;
+
+impl RowTest for EachMessage {
+    fn rows(&mut self, batch: &RecordBatch) -> Result<BooleanArray> {
+        Ok(BooleanArray::from(vec![true; batch.num_rows()]))
+    }
+
+    fn on_pages(&mut self) -> Option<&mut dyn MessageTest> {
+        Some(self)
+    }
+}
+
+impl MessageTest for EachMessage {
+    fn scan(&mut self, page: &Page<'_>, passes: &mut [bool]) -> Result<()> {
+        page.check()?;
+        (0..passes.len()).try_for_each(|message| page.message(message).map(|_| ()))
+    }
+}
+
 /// Reads everything that a search reads of a part.
 fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
     let part = Part::new(info.clone(), folder, Arc::new(Footers::default()));
@@ -55,6 +79,15 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
             batch?;
         }
         columns.iter().for_each(|column| part.read_filters_ahead(&footer, *column, [0; 16].as_slice()));
+        let message = vec![footer.columns.place(schema::MESSAGE)];
+        let conditions = vec![Condition { columns: message, test: Box::new(EachMessage) }];
+        let what = Reading { columns: columns.clone(), conditions, ..Reading::default() };
+        for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
+            batch?;
+        }
+        if let Some(sets) = part.message_sets(&footer, group) {
+            let _ = sets.iter().any(|sets| sets.may_contain(&Wanted::of("some text")));
+        }
         let what = Reading { columns, ..Reading::default() };
         for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
             found.extend(decode::records(&batch?, &footer.columns)?);

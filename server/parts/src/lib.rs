@@ -25,10 +25,10 @@
 //! id in DuckDB is `substr(hex(id_base), 1, 28) || printf('%04x', position % 16384)`.
 //!
 //! File metadata: `logboom.format` is the version of this layout. `logboom.attributes` is a JSON array of
-//! `{column, key, type}`; readers should use it to find attribute columns. `logboom.folded_message_index` is a JSON
-//! object `{offset, bytes}`, the location of the [`message_index`] (`logboom.message_index` in parts of earlier
-//! versions). `logboom.totals` holds counts per row group ([`totals`]). Columns whose values rarely repeat have
-//! Parquet's Bloom filters.
+//! `{column, key, type}`; readers should use it to find attribute columns. `logboom.message_sets` is a JSON object
+//! `{offset, bytes}`, the location of the [`message_index`] (`logboom.folded_message_index` and `logboom.message_index`
+//! in parts of earlier versions). `logboom.totals` holds counts per row group ([`totals`]). Columns whose values rarely
+//! repeat have Parquet's Bloom filters.
 //!
 //! # Indexes
 //!
@@ -46,15 +46,15 @@
 //! # Versions
 //!
 //! A reader refuses a newer `logboom.format` ([`schema::FORMAT`]). If an older version did not write an element
-//! (totals, the folded index, a filter), searches are slower but complete. `engine-embedded/tests/formats` holds a
+//! (totals, the sets of messages, a filter), searches are slower but complete. `engine-embedded/tests/formats` holds a
 //! folder of each version.
 //!
 //! # Life cycle of a file
 //!
 //! [`builder`] converts records to columns, [`writer`] writes columns to a file, [`merge`] merges files. [`reader`]
-//! opens the footer, [`reading`] scans the rows of a row group, and [`decode`] converts columns to records. Parquet's
-//! reader trusts the lengths that it reads and may panic, so all calls of it run under [`reader::Part::guarded`]: a
-//! damaged file causes an error that names the part.
+//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, and
+//! [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and may panic, so all calls
+//! of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
 
 pub mod builder;
 pub mod columns;
@@ -65,12 +65,14 @@ pub mod file;
 mod filters;
 mod info;
 pub mod merge;
+mod message_blocks;
 pub mod message_index;
 pub mod pages;
 mod position;
 pub mod ranges;
 pub mod reader;
 pub mod reading;
+pub mod scan;
 pub mod schema;
 pub mod totals;
 pub mod writer;

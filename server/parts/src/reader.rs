@@ -10,7 +10,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc, Once, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -86,6 +86,8 @@ pub struct Footer {
     index_place: Option<(IndexPlace, Folding)>,
     /// Loaded on first use.
     message_index: OnceLock<Option<MessageIndex>>,
+    /// Whether it was logged that the sets of messages cannot be read; each search tries again.
+    pub(super) sets_reported: Once,
     pub columns: Columns,
     pub groups: Vec<Group>,
 }
@@ -262,7 +264,7 @@ impl Footer {
         let index_at = |key: &str| pairs.get(key).and_then(|place| serde_json::from_str(place).ok());
         let index_place = index_at(schema::MESSAGE_INDEX_KEY).map(|place| (place, Folding::Simple));
         let index_place = index_place.or_else(|| Some((index_at(schema::ASCII_MESSAGE_INDEX_KEY)?, Folding::Ascii)));
-        Ok(Self { metadata, index_place, message_index: OnceLock::new(), columns, groups })
+        Ok(Self { metadata, index_place, message_index: OnceLock::new(), sets_reported: Once::new(), columns, groups })
     }
 
     /// Prefetches columns of a row group at once, because the reader requests page by page, which is slow on disks.

@@ -17,6 +17,7 @@ use pipeline::Result;
 use super::{
     file,
     reader::{Footer, Part},
+    scan::MessageTest,
 };
 
 /// Rows per decoded batch; a scan checks for cancellation between batches. Small enough that the messages stay in the
@@ -25,14 +26,31 @@ const BATCH_ROWS: usize = 2_048;
 
 type Arrow<T> = std::result::Result<T, ArrowError>;
 
-/// Selects the rows of a batch that pass.
-pub type RowTest = Box<dyn FnMut(&RecordBatch) -> Result<BooleanArray> + Send>;
+/// A test of rows. A closure that selects the rows of a batch is one.
+pub trait RowTest: Send {
+    /// The rows of a batch that pass, without nulls.
+    ///
+    /// # Errors
+    /// `Corrupt` if the batch is damaged.
+    fn rows(&mut self, batch: &RecordBatch) -> Result<BooleanArray>;
+
+    /// The same test on pages of messages; `None` for a test that reads other columns.
+    fn on_pages(&mut self) -> Option<&mut dyn MessageTest> {
+        None
+    }
+}
+
+impl<F: FnMut(&RecordBatch) -> Result<BooleanArray> + Send> RowTest for F {
+    fn rows(&mut self, batch: &RecordBatch) -> Result<BooleanArray> {
+        self(batch)
+    }
+}
 
 /// A condition on rows, with the columns it reads.
 pub struct Condition {
     /// Column indexes in the part's schema.
     pub columns: Vec<usize>,
-    pub test: RowTest,
+    pub test: Box<dyn RowTest>,
 }
 
 /// The columns, conditions and limits of a read.
@@ -64,7 +82,7 @@ impl Part {
     ///
     /// The conditions run in order. Each reads its columns only for rows that passed the previous ones. Wanted
     /// columns that a condition has decoded are reused: messages are most of a part, and decompressing them is most
-    /// of the cost of a search.
+    /// of the cost of a search. A condition on messages alone is tested on their pages, and decodes those that pass.
     pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
         let file = self.open()?;
         let mut selection = selection(footer, group, rows);
@@ -93,22 +111,33 @@ impl Part {
         let mut columns = what.columns;
         for Condition { columns: read, mut test } in what.conditions {
             let wanted: Vec<usize> = columns.extract_if(.., |column| read.contains(column)).collect();
-            let (mut masks, mut found) = (Vec::new(), Vec::new());
-            for batch in open(&read, selection.clone(), None)? {
-                let batch = batch?;
-                let mask = test(&batch)?;
-                if !wanted.is_empty() {
-                    found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
+            let scanned = match test.on_pages() {
+                Some(test) => self.scan_messages(&file, footer, group, selection.as_ref(), test, !wanted.is_empty())?,
+                None => None,
+            };
+            let (masks, found) = match scanned {
+                Some(scanned) => (scanned.masks, scanned.messages),
+                None => {
+                    let (mut masks, mut found) = (Vec::new(), Vec::new());
+                    for batch in open(&read, selection.clone(), None)? {
+                        let batch = batch?;
+                        let mask = test.rows(&batch)?;
+                        if !wanted.is_empty() {
+                            found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
+                        }
+                        masks.push(mask);
+                    }
+                    (masks, found)
                 }
-                masks.push(mask);
-            }
+            };
             if masks.iter().all(|mask| mask.true_count() == 0) {
                 return Ok(Batches { part: self, reader: None, kept });
             }
             kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
             let passed = RowSelection::from_filters(&masks);
             selection = Some(match selection {
-                Some(selection) => selection.and_then(&passed),
+                // A damaged column may have fewer rows than the ones before it.
+                Some(selection) => self.guarded(|| Ok(selection.and_then(&passed)))?,
                 None => passed,
             });
         }
@@ -151,10 +180,13 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = self.reader.take()?;
-        let read = || reader.next().transpose().map_err(|error| self.part.damage_error(&error.to_string()));
-        let batch = self.part.guarded(read).transpose()?;
-        let batch =
-            batch.and_then(|batch| self.kept.join(batch).map_err(|error| self.part.damage_error(&error.to_string())));
+        let (part, kept) = (self.part, &mut self.kept);
+        let damaged = |error: ArrowError| part.damage_error(&error.to_string());
+        let read = || match reader.next() {
+            Some(batch) => batch.and_then(|batch| kept.join(batch)).map(Some).map_err(damaged),
+            None => Ok(None),
+        };
+        let batch = part.guarded(read).transpose()?;
         self.reader = batch.is_ok().then_some(reader);
         Some(batch)
     }

@@ -138,7 +138,7 @@ impl PartWriter {
             writer
                 .write_all(&sets)
                 .map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
-            pairs.push((schema::MESSAGE_INDEX_KEY, serde_json::to_string(&place)));
+            pairs.push((message_index::KEY, serde_json::to_string(&place)));
         }
         for (key, text) in pairs {
             let text = text.map_err(|error| Error::internal(format!("a part's {key} does not print: {error}")))?;

@@ -1,8 +1,12 @@
-//! Case-insensitive substring search in a text column.
+//! Case-insensitive substring search in a text column, and in pages of messages.
+
+use std::ops::Range;
 
 use arrow_array::{Array, StringArray};
 use arrow_buffer::BooleanBuffer;
 use model::query::Needle;
+use parts::scan::Page;
+use pipeline::Result;
 
 /// A substring searcher. It searches the bytes of a whole column at once, so most rows are skipped at memory speed.
 #[derive(Debug, Clone)]
@@ -43,6 +47,63 @@ impl Contains {
         }
         BooleanBuffer::from(found)
     }
+
+    /// Clears the entries of the messages of a page that do not contain the text.
+    pub(crate) fn scan_page(&self, page: &Page<'_>, passes: &mut [bool]) -> Result<()> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        let needle = Needle::new(&self.text);
+        keep_matches(page, passes, |bytes, from| needle.find(bytes, from), |_| Ok(true))
+    }
+}
+
+/// Below one in this many messages, each is searched alone.
+const FEW: usize = 16;
+
+/// Clears the entries of the messages of a page without a match, and of those for which `holds` is false. `find` returns
+/// the next match in bytes from a place on; a match across messages is none. The lengths of the messages are decoded at
+/// the first match.
+pub(super) fn keep_matches(
+    page: &Page<'_>,
+    passes: &mut [bool],
+    find: impl Fn(&[u8], usize) -> Option<Range<usize>>,
+    mut holds: impl FnMut(usize) -> Result<bool>,
+) -> Result<()> {
+    let bytes = page.bytes();
+    if passes.iter().filter(|passes| **passes).count() < passes.len() / FEW {
+        for (row, passes) in passes.iter_mut().enumerate().filter(|(_, passes)| **passes) {
+            let message = bytes.get(page.range(row)?).unwrap_or_default();
+            *passes = find(message, 0).is_some() && holds(row)?;
+        }
+        return Ok(());
+    }
+    let mut next = find(bytes, 0);
+    if next.is_none() {
+        passes.fill(false);
+        return Ok(());
+    }
+    let ends = page.ends()?;
+    // The messages before it are decided.
+    let mut row = 0;
+    while let Some(place) = next {
+        // A linear walk over the messages: most are short, and they are in byte order.
+        while ends.get(row).is_some_and(|end| *end as usize <= place.start) {
+            passes[row] = false;
+            row += 1;
+        }
+        let Some(end) = ends.get(row).map(|end| *end as usize) else { break };
+        if place.end <= end {
+            passes[row] = passes[row] && holds(row)?;
+            row += 1;
+            next = find(bytes, end);
+        } else {
+            // The match crosses the end of its message.
+            next = find(bytes, place.start + 1);
+        }
+    }
+    passes[row..].fill(false);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //!
 //! The query is bound to one part: a test of an attribute that the part does not have is constant false, which may make
 //! the whole query constant. The rest is split at its outermost `AND` into conditions, cheapest first. Each condition
-//! reads its columns only for the rows that passed the previous ones.
+//! reads its columns only for the rows that passed the previous ones. What tests messages alone is one condition, which
+//! is evaluated on the bytes of their pages.
 
 mod contains;
 mod leaf;
+mod messages;
 mod probe;
 mod prune;
 
@@ -16,14 +18,15 @@ use model::{
     query::{Expr, Field, Test},
 };
 use parts::{
-    reading::Condition,
+    reading::{Condition, RowTest},
+    scan::{MessageTest, Page},
     schema::{self, Columns, Kind},
     totals::Totals,
 };
-use pipeline::Result;
+use pipeline::{Error, Result};
 
 pub(crate) use self::prune::{candidates, names_ids, read_ahead};
-use self::{contains::Contains, leaf::Leaf, probe::Probe};
+use self::{contains::Contains, leaf::Leaf, messages::MessageLeaf, probe::Probe};
 use super::scans::Cancel;
 
 /// A query bound to a part, as far as it can be evaluated without reading rows.
@@ -42,29 +45,47 @@ pub(crate) fn bind(query: &Query, layout: &Columns, cancel: &Cancel) -> Bound {
         Node::And(nodes) => nodes,
         node => vec![node],
     };
-    let mut conjuncts: Vec<(u32, Vec<usize>, Node)> = conjuncts
-        .into_iter()
-        .map(|node| {
-            let (mut columns, mut cost) = (Vec::new(), 0);
-            node.needs(&mut columns, &mut cost);
-            columns.sort_unstable();
-            columns.dedup();
-            (cost, columns, node)
-        })
-        .collect();
-    conjuncts.sort_by_key(|(cost, ..)| *cost);
-    let conditions = conjuncts
-        .into_iter()
-        .map(|(_, columns, mut node)| {
-            let cancel = cancel.clone();
-            let test = move |batch: &RecordBatch| {
-                cancel.check()?;
-                Ok(BooleanArray::new(node.scan(batch)?, None))
-            };
-            Condition { columns, test: Box::new(test) }
-        })
-        .collect();
-    Bound::Conditions(conditions)
+    let by_cost = |nodes: Vec<Node>| -> Vec<(u32, Vec<usize>, Node)> {
+        let mut nodes: Vec<_> = nodes.into_iter().map(Node::with_needs).collect();
+        nodes.sort_by_key(|(cost, ..)| *cost);
+        nodes
+    };
+    let (of_messages, others): (Vec<Node>, Vec<Node>) = conjuncts.into_iter().partition(Node::is_of_messages);
+    let mut conjuncts = by_cost(others);
+    let mut of_messages = by_cost(of_messages).into_iter();
+    if let Some((cost, columns, first)) = of_messages.next() {
+        // Each page is decompressed once for all of them.
+        let nodes: Vec<Node> = std::iter::once(first).chain(of_messages.map(|(.., node)| node)).collect();
+        let before = conjuncts.partition_point(|(other, ..)| *other <= cost);
+        conjuncts.insert(before, (cost, columns, Node::And(nodes)));
+    }
+    let condition =
+        |(_, columns, node)| Condition { columns, test: Box::new(Conjunct { node, cancel: cancel.clone() }) };
+    Bound::Conditions(conjuncts.into_iter().map(condition).collect())
+}
+
+/// One operand of the outermost `AND`, as a test of rows.
+struct Conjunct {
+    node: Node,
+    cancel: Cancel,
+}
+
+impl RowTest for Conjunct {
+    fn rows(&mut self, batch: &RecordBatch) -> Result<BooleanArray> {
+        self.cancel.check()?;
+        Ok(BooleanArray::new(self.node.scan(batch)?, None))
+    }
+
+    fn on_pages(&mut self) -> Option<&mut dyn MessageTest> {
+        if self.node.is_of_messages() { Some(self) } else { None }
+    }
+}
+
+impl MessageTest for Conjunct {
+    fn scan(&mut self, page: &Page<'_>, passes: &mut [bool]) -> Result<()> {
+        self.cancel.check()?;
+        self.node.scan_page(page, passes)
+    }
 }
 
 /// The number of matching rows per service and level class; `None` if other fields decide about a row.
@@ -89,7 +110,13 @@ enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    Leaf { leaf: Box<Leaf>, columns: Vec<usize>, cost: u32 },
+    Leaf {
+        leaf: Box<Leaf>,
+        columns: Vec<usize>,
+        cost: u32,
+        /// The same test on pages, if it reads messages alone.
+        on_pages: Option<Box<MessageLeaf>>,
+    },
 }
 
 /// The relative cost of reading ids (see [`node`]).
@@ -104,15 +131,19 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
             Node::Constant(value) => Node::Constant(!value),
             node => Node::Not(Box::new(node)),
         },
-        Expr::Contains(text) => Node::Leaf {
-            leaf: Box::new(Leaf::Contains(Contains::new(text))),
-            columns: vec![layout.place(schema::MESSAGE)],
-            cost: 8,
-        },
+        Expr::Contains(text) => {
+            let contains = Contains::new(text);
+            Node::Leaf {
+                leaf: Box::new(Leaf::Contains(contains.clone())),
+                columns: vec![layout.place(schema::MESSAGE)],
+                cost: 8,
+                on_pages: Some(Box::new(MessageLeaf::Contains(contains))),
+            }
+        }
         Expr::Field(Field::Attribute(key), test) => attribute(key, test, layout),
         // If the test depends only on the severity, the level column is not read.
         Expr::Field(Field::Level, test) if test.is_by_severity() => {
-            Node::Leaf { leaf: Box::new(Leaf::severity(test)), columns: vec![layout.place(schema::SEVERITY)], cost: 0 }
+            Node::leaf(Leaf::severity(test), vec![layout.place(schema::SEVERITY)], 0)
         }
         Expr::Field(Field::TraceId, Test::AnyOf(texts)) => ids(schema::TRACE_ID, texts, layout),
         Expr::Field(Field::SpanId, Test::AnyOf(texts)) => ids(schema::SPAN_ID, texts, layout),
@@ -130,13 +161,14 @@ fn node(expr: &Expr, layout: &Columns) -> Node {
                 leaf: Box::new(Leaf::Core { field: field.clone(), probe: Probe::new(field, test) }),
                 columns: names.iter().map(|name| layout.place(name)).collect(),
                 cost,
+                on_pages: (*field == Field::Message).then(|| Box::new(MessageLeaf::new(test))),
             }
         }
     }
 }
 
 fn ids(column: &'static str, texts: &[String], layout: &Columns) -> Node {
-    Node::Leaf { leaf: Box::new(Leaf::ids(column, texts)), columns: vec![layout.place(column)], cost: IDS_COST }
+    Node::leaf(Leaf::ids(column, texts), vec![layout.place(column)], IDS_COST)
 }
 
 /// A conjunction, or with `either` a disjunction, without its constant operands.
@@ -180,10 +212,33 @@ fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
         test: test.clone(),
         probe: Probe::new(&Field::Attribute(key.to_owned()), test),
     };
-    Node::Leaf { leaf: Box::new(leaf), columns, cost }
+    Node::leaf(leaf, columns, cost)
 }
 
 impl Node {
+    fn leaf(leaf: Leaf, columns: Vec<usize>, cost: u32) -> Self {
+        Self::Leaf { leaf: Box::new(leaf), columns, cost, on_pages: None }
+    }
+
+    /// The node with its relative cost and the columns that it reads.
+    fn with_needs(self) -> (u32, Vec<usize>, Self) {
+        let (mut columns, mut cost) = (Vec::new(), 0);
+        self.needs(&mut columns, &mut cost);
+        columns.sort_unstable();
+        columns.dedup();
+        (cost, columns, self)
+    }
+
+    /// Whether it can be evaluated on pages of messages.
+    fn is_of_messages(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().all(Self::is_of_messages),
+            Self::Not(node) => node.is_of_messages(),
+            Self::Leaf { on_pages, .. } => on_pages.is_some(),
+        }
+    }
+
     /// Adds the columns it reads and its relative cost.
     fn needs(&self, all: &mut Vec<usize>, total: &mut u32) {
         match self {
@@ -224,5 +279,42 @@ impl Node {
                 Ok(found)
             }
         }
+    }
+
+    /// Clears the entries of the messages of a page that do not pass.
+    fn scan_page(&mut self, page: &Page<'_>, passes: &mut [bool]) -> Result<()> {
+        match self {
+            Self::Constant(true) => {}
+            Self::Constant(false) => passes.fill(false),
+            Self::Leaf { on_pages: Some(leaf), .. } => leaf.scan(page, passes)?,
+            Self::Leaf { on_pages: None, .. } => return Err(Error::internal("a test reads more than messages")),
+            Self::Not(node) => {
+                let mut found = passes.to_vec();
+                node.scan_page(page, &mut found)?;
+                passes.iter_mut().zip(found).for_each(|(passes, found)| *passes &= !found);
+            }
+            Self::And(nodes) => {
+                for node in nodes {
+                    node.scan_page(page, passes)?;
+                    if !passes.contains(&true) {
+                        break;
+                    }
+                }
+            }
+            Self::Or(nodes) => {
+                // The messages that pass no operand so far.
+                let mut left = passes.to_vec();
+                for node in nodes {
+                    let mut found = left.clone();
+                    node.scan_page(page, &mut found)?;
+                    left.iter_mut().zip(found).for_each(|(left, found)| *left &= !found);
+                    if !left.contains(&true) {
+                        break;
+                    }
+                }
+                passes.iter_mut().zip(left).for_each(|(passes, left)| *passes &= !left);
+            }
+        }
+        Ok(())
     }
 }

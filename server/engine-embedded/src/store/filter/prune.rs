@@ -3,12 +3,12 @@
 //! A row group consists of blocks. A query is tested against the blocks' sets in the message index and against the
 //! Bloom filters of the whole group; the result is one bit per block. Whatever these cannot exclude counts as possible.
 
-use std::ops::Range;
+use std::{cell::OnceCell, ops::Range};
 
 use model::query::{Expr, Field, Query, Test};
 use parquet::data_type::AsBytes;
 use parts::{
-    message_index::BLOCK_ROWS,
+    message_index::{BLOCK_ROWS, Sets, Wanted},
     ranges::{common, push_joined},
     reader::{Footer, Part},
     schema::{self, Kind},
@@ -27,7 +27,7 @@ pub(crate) fn candidates(
     rows: &[Range<usize>],
 ) -> Result<Vec<Range<usize>>> {
     let all = footer.groups.get(group).map_or(0, |group| group.rows);
-    let pruner = Pruner { part, footer, group, blocks: all.div_ceil(BLOCK_ROWS) };
+    let pruner = Pruner { part, footer, group, blocks: all.div_ceil(BLOCK_ROWS), sets: OnceCell::new() };
     let mask = pruner.may_match(&query.expr)?;
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
@@ -36,13 +36,14 @@ pub(crate) fn candidates(
     Ok(common(rows, &ranges))
 }
 
-/// Prefetches the Bloom filters that [`candidates`] will check.
+/// Prefetches the Bloom filters and the sets of messages that [`candidates`] will check.
 pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
     let layout = &footer.columns;
     match expr {
         Expr::And(operands) | Expr::Or(operands) => {
             operands.iter().for_each(|operand| read_ahead(operand, part, footer))
         }
+        expr if text_of(expr).is_some() => part.read_message_sets_ahead(footer),
         Expr::Field(field @ (Field::TraceId | Field::SpanId), Test::AnyOf(values)) => {
             let column = layout.place(if *field == Field::TraceId { schema::TRACE_ID } else { schema::SPAN_ID });
             ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));
@@ -53,6 +54,15 @@ pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
             }
         }
         _ => {}
+    }
+}
+
+/// A text that the messages of all matching records contain, in some case.
+fn text_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Contains(text) | Expr::Field(Field::Message, Test::Prefix(text)) => Some(text),
+        Expr::Field(Field::Message, Test::Regex(pattern)) => pattern.required_literal(),
+        _ => None,
     }
 }
 
@@ -82,6 +92,8 @@ struct Pruner<'a> {
     footer: &'a Footer,
     group: usize,
     blocks: usize,
+    /// The sets of messages of the blocks, if the part has them; read on first use.
+    sets: OnceCell<Option<Vec<Sets>>>,
 }
 
 impl Pruner<'_> {
@@ -90,12 +102,15 @@ impl Pruner<'_> {
     }
 
     fn may_match(&self, expr: &Expr) -> Result<Mask> {
+        if let Some(text) = text_of(expr) {
+            return Ok(self.may_contain(text));
+        }
         match expr {
             Expr::And(operands) => {
                 let mut mask = self.all();
-                // Cheapest tests first: the sets are in memory, the filters on disk.
+                // Cheapest tests first: the sets are in memory for all texts once they are read for one.
                 for cheap in [true, false] {
-                    for operand in operands.iter().filter(|operand| matches!(operand, Expr::Contains(_)) == cheap) {
+                    for operand in operands.iter().filter(|operand| text_of(operand).is_some() == cheap) {
                         if mask == 0 {
                             return Ok(0);
                         }
@@ -105,14 +120,19 @@ impl Pruner<'_> {
                 Ok(mask)
             }
             Expr::Or(operands) => operands.iter().try_fold(0, |mask, operand| Ok(mask | self.may_match(operand)?)),
-            Expr::Contains(text) | Expr::Field(Field::Message, Test::Prefix(text)) => Ok(self.may_contain(text)),
             Expr::Field(field, Test::AnyOf(values)) => Ok(if self.may_have(field, values)? { self.all() } else { 0 }),
-            Expr::All | Expr::Not(_) | Expr::Field(..) => Ok(self.all()),
+            Expr::All | Expr::Not(_) | Expr::Contains(_) | Expr::Field(..) => Ok(self.all()),
         }
     }
 
     /// The blocks with messages that may contain the text.
     fn may_contain(&self, text: &str) -> Mask {
+        if let Some(sets) = self.sets.get_or_init(|| self.part.message_sets(self.footer, self.group)) {
+            let wanted = Wanted::of(text);
+            let may_contain = |block: &usize| sets.get(*block).is_none_or(|sets| sets.may_contain(&wanted));
+            return (0..self.blocks).filter(may_contain).fold(0, |mask, block| mask | 1 << block);
+        }
+        // A part of an earlier version, or none with an index.
         let Some(sets) = self.part.message_index(self.footer) else { return self.all() };
         let before: usize =
             self.footer.groups.iter().take(self.group).map(|group| group.rows.div_ceil(BLOCK_ROWS)).sum();
@@ -157,5 +177,75 @@ impl Pruner<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, sync::Arc};
+
+    use model::{Record, RecordId, Severity};
+    use parts::{
+        builder::Row,
+        reader::Footers,
+        writer::{self, Effort},
+    };
+
+    use super::*;
+
+    #[test]
+    fn blocks_that_lack_a_text_are_left_out() {
+        const MESSAGES: [&str; 2] = ["order of the day accepted", "payment refused by the bank"];
+        let folder = tempfile::tempdir().unwrap();
+        let rows = BLOCK_ROWS + 10;
+        let records: Vec<Record> = (0..rows)
+            .map(|row| Record {
+                id: RecordId::base(1, 0),
+                // Newest first, so the second block has the oldest records.
+                time: 1_767_323_045_000_000_000 - row as i64,
+                observed_time: 0,
+                severity: Severity::INFO,
+                level: "info".into(),
+                service: "shop".into(),
+                node: "n1".into(),
+                message: MESSAGES[row / BLOCK_ROWS].to_owned(),
+                attributes: Vec::new(),
+                trace_id: None,
+                span_id: None,
+            })
+            .collect();
+        let written = |effort: Effort| {
+            let row = |record| Row { record, position: 7, id_base: RecordId::base(1, 0) };
+            let rows: Vec<Row<'_>> = records.iter().map(row).collect();
+            let info = writer::write(folder.path(), "2026-01-02", &rows, effort).unwrap();
+            Part::new(info, folder.path(), Arc::new(Footers::default()))
+        };
+        let found = |part: &Part, query: &str| {
+            let footer = part.footer().unwrap();
+            let query = Query::parse(query).unwrap();
+            read_ahead(&query.expr, part, &footer);
+            candidates(&query, part, &footer, 0, &[0..5, 100..rows]).unwrap()
+        };
+        let (all, first) = (vec![0..5, 100..rows], vec![0..5, 100..BLOCK_ROWS]);
+        let (second, none) = (iter::once(BLOCK_ROWS..rows).collect(), Vec::new());
+        let part = written(Effort::Quick);
+        for (query, expected) in [
+            ("ORDER", &first),
+            ("\"refused by\"", &second),
+            ("the", &all),
+            ("\"by refused\"", &none),
+            ("order refused", &none),
+            ("order OR refused", &all),
+            ("-order", &all),
+            ("message:pay*", &second),
+            ("message:/re(f|v)used by the/", &second),
+            ("message:/^order of (the|a) day/", &first),
+            ("message:/(?i)ORDER/", &all),
+            ("service:shop payment", &second),
+        ] {
+            assert_eq!(found(&part, query), *expected, "{query}");
+        }
+        // A passing part has no index.
+        assert_eq!(found(&written(Effort::Passing), "nowhere"), all);
     }
 }
