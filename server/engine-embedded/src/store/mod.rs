@@ -25,6 +25,7 @@
 mod aggregate;
 mod append;
 mod damage;
+mod dictionary;
 mod documents;
 mod filter;
 mod flush;
