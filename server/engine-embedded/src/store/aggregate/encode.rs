@@ -148,7 +148,7 @@ mod tests {
             assert_eq!(NumberKey::new(integer).as_slice(), bytes);
             assert_eq!(number(&bytes), Some(integer));
         }
-        for text in ["017", "+7", "-0", "7 ", "1.0", "9223372036854775808", "a", "7\01"] {
+        for text in ["017", "+7", "-0", "7 ", "1.0", "9223372036854775808", "a", "7\u{0}1"] {
             assert_eq!(number(&put(&[Cell::Text(text.to_owned())])), None, "{text}");
         }
         assert_eq!(number(&put(&[Cell::Missing])), None);

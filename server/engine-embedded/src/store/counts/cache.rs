@@ -17,7 +17,7 @@ use std::{
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use crate::store::aggregate::{Kept, Question};
+use crate::store::aggregate::{Kept, Name};
 
 /// About the bytes of an entry besides its result and its question.
 const ENTRY_BYTES: usize = 256;
@@ -43,13 +43,12 @@ pub(super) struct Key {
     pub(super) source: Source,
     /// The place of the unit in its source.
     pub(super) place: (u32, u32),
-    pub(super) question: Arc<Question>,
+    pub(super) question: Arc<Name>,
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        let is_same = || Arc::ptr_eq(&self.question, &other.question) || self.question == other.question;
-        self.source.address == other.source.address && self.place == other.place && is_same()
+        self.source.address == other.source.address && self.place == other.place && self.question == other.question
     }
 }
 
@@ -222,24 +221,28 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::aggregate::{Tallies, Totals};
+    use crate::store::aggregate::{Question, Tallies, Totals};
 
     /// A store has one.
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
-    fn question(text: &str) -> Arc<Question> {
+    fn asked(text: &str) -> Question {
         let keys = vec![GroupKey::Field(Field::Service)];
         let aggregation = Aggregation::counting(Query::parse(text).unwrap(), TimeRange::ALL, keys, 10);
-        Arc::new(Question::new(&aggregation, &HASHER))
+        Question::new(&aggregation, &HASHER)
+    }
+
+    fn question(text: &str) -> Arc<Name> {
+        asked(text).name
     }
 
     fn kept() -> Kept {
-        let question = question("");
+        let question = asked("");
         let totals = Totals::new(1, &HASHER);
         Tallies::new(&question, &totals).kept().unwrap()
     }
 
-    fn key(source: &Arc<Group>, place: u32, question: &Arc<Question>) -> Key {
+    fn key(source: &Arc<Group>, place: u32, question: &Arc<Name>) -> Key {
         Key { source: Source::new(source), place: (0, place), question: Arc::clone(question) }
     }
 

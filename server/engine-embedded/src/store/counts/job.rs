@@ -25,6 +25,10 @@ const TURN: Duration = Duration::from_millis(2);
 /// The pieces that are prepared before one is read, so that the pages of the next one are on their way.
 const PREPARED: usize = 2;
 
+/// The row groups that are ready to be divided before another part is opened: enough that its indexes are on their way
+/// meanwhile, and few enough that the footers of all parts are not in memory at once.
+const OPENED: usize = 16;
+
 /// A count.
 pub(super) struct Job {
     asked: Asked,
@@ -37,7 +41,9 @@ pub(super) struct Job {
 
 #[derive(Default)]
 struct State {
+    /// A snapshot and parts.
     units: VecDeque<Unit>,
+    groups: VecDeque<Unit>,
     pieces: VecDeque<Piece>,
     /// Units and pieces that are not done, also those in work, and those that another count computes.
     left: usize,
@@ -51,10 +57,11 @@ enum Next {
 
 impl State {
     fn next(&mut self) -> Option<Next> {
-        if self.pieces.len() < PREPARED
-            && let Some(unit) = self.units.pop_front()
-        {
-            return Some(Next::Unit(unit));
+        if self.pieces.len() < PREPARED {
+            let unit = if self.groups.len() < OPENED { self.units.pop_front() } else { None };
+            if let Some(unit) = unit.or_else(|| self.groups.pop_front()) {
+                return Some(Next::Unit(unit));
+            }
         }
         self.pieces.pop_front().map(Next::Piece)
     }
@@ -64,7 +71,10 @@ impl State {
         self.left += more.units.len() + more.pieces.len();
         self.left -= 1;
         if !self.is_over {
-            self.units.extend(more.units);
+            for unit in more.units {
+                let units = if matches!(unit, Unit::Group { .. }) { &mut self.groups } else { &mut self.units };
+                units.push_back(unit);
+            }
             self.pieces.extend(more.pieces);
         }
         self.left == 0
@@ -74,7 +84,7 @@ impl State {
 impl Work for Job {
     fn has_work(&self) -> bool {
         let state = self.state.lock();
-        !state.units.is_empty() || !state.pieces.is_empty()
+        !(state.units.is_empty() && state.groups.is_empty() && state.pieces.is_empty())
     }
 }
 
@@ -146,7 +156,8 @@ impl Job {
     fn end(&self, result: Result<Vec<Table>>) {
         let mut state = self.state.lock();
         state.is_over = true;
-        let rest = (mem::take(&mut state.units), mem::take(&mut state.pieces));
+        let State { units, groups, pieces, .. } = &mut *state;
+        let rest = (mem::take(units), mem::take(groups), mem::take(pieces));
         drop(state);
         drop(rest);
         if let Some(done) = self.done.lock().take() {

@@ -100,7 +100,7 @@ impl Counts {
         let slot = Arc::clone(slots).acquire_owned().await.map_err(|_| closed())?;
         self.cache.forget_dead();
         let asked = Asked {
-            question: Arc::new(Question::new(aggregation, &self.hasher)),
+            question: Question::new(aggregation, &self.hasher),
             window: Window::of_time(aggregation.range),
             cancel: Cancel::default(),
             totals: Totals::new(aggregation.groupings.len(), &self.hasher),
@@ -178,7 +178,11 @@ mod tests {
     use pipeline::{Batch, Block};
     use testkit::records;
 
-    use super::*;
+    use super::{
+        cache::{Found, Source},
+        turns::Work as _,
+        *,
+    };
     use crate::store::memtable::{Memtable, View};
 
     /// Records in memory, in more entries than a piece has.
@@ -263,6 +267,53 @@ mod tests {
         }
         assert_eq!(counts.aggregate(memory.snapshot(), &aggregation).await.unwrap(), memory.expected(&aggregation));
         assert!(counts.shared.state.lock().turns.next().is_none(), "nothing is left");
+    }
+
+    /// Turns of one thread, until the job waits or is over.
+    fn run(job: &Arc<Job>) {
+        while job.has_work() {
+            job.turn();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_count_goes_on_when_the_one_that_computes_for_it_fails() {
+        let (mut memory, kept) = (Memory::new(), Arc::new(Cache::new(1 << 20)));
+        // The first entries are a closed run.
+        memory.grow(5, 40);
+        let (aggregation, hasher) = (by(&["service"], "level>=warn", TimeRange::ALL), RandomState::default());
+        let slots = Arc::new(Semaphore::new(2));
+        let count = || {
+            let asked = Asked {
+                question: Question::new(&aggregation, &hasher),
+                window: Window::of_time(TimeRange::ALL),
+                cancel: Cancel::default(),
+                totals: Totals::new(1, &hasher),
+                cache: Arc::clone(&kept),
+            };
+            let (done, tables) = oneshot::channel();
+            let slot = Arc::clone(&slots).try_acquire_owned().unwrap();
+            (Arc::new(Job::new(asked, memory.snapshot(), done, slot)), tables)
+        };
+        let question = Question::new(&aggregation, &hasher).name;
+        let unit = cache::Key { source: Source::new(&memory.table), place: (0, 0), question };
+        let Found::Compute(flight) = kept.begin(&unit) else { panic!("nobody computes it") };
+        let ((job, mut tables), (dropped, mut none)) = (count(), count());
+        run(&job);
+        run(&dropped);
+        assert!(tables.try_recv().is_err(), "it waits");
+        dropped.cancel();
+        drop(dropped);
+        drop(flight);
+        assert_eq!(slots.available_permits(), 1, "nothing holds a job that is over");
+        assert!(none.try_recv().unwrap().is_err());
+        run(&job);
+        assert_eq!(tables.try_recv().unwrap().unwrap(), memory.expected(&aggregation));
+        assert!(matches!(kept.begin(&unit), Found::Kept(_)));
+        // Another count takes what this one kept.
+        let (again, mut tables) = count();
+        run(&again);
+        assert_eq!(tables.try_recv().unwrap().unwrap(), memory.expected(&aggregation));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ fn positions(entry: &Entry) -> (i64, i64) {
 
 /// What is counted, and the groups so far.
 pub(super) struct Asked {
-    pub(super) question: Arc<Question>,
+    pub(super) question: Question,
     pub(super) window: Window,
     pub(super) cancel: Cancel,
     pub(super) totals: Totals,
@@ -190,7 +190,7 @@ impl Asked {
     }
 
     fn key(&self, source: Source, (one, other): (usize, usize)) -> Key {
-        Key { source, place: (one as u32, other as u32), question: Arc::clone(&self.question) }
+        Key { source, place: (one as u32, other as u32), question: Arc::clone(&self.question.name) }
     }
 
     /// Counts the rows, or adds the result that is kept. Returns the piece if another count computes it now.
