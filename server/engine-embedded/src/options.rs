@@ -22,8 +22,11 @@ pub struct Options {
     pub flush_waiting: usize,
     /// How long `append` waits for a flush before it fails with `Overloaded`. Default 5 s.
     pub append_patience: Duration,
-    /// The limit of concurrent searches, and of concurrent counts; others wait. Default 4.
+    /// The limit of concurrent searches, and of concurrent counts with any number of groups. Eight times as many counts
+    /// by level, service and time run besides, which have few groups. Others wait. Default 4.
     pub concurrent_scans: usize,
+    /// The limit of bytes in memory for results of counts that are used again; 0 keeps none. Default 32 MiB.
+    pub count_cache: usize,
     /// The rows of a full part, which compaction no longer merges. Default 1.5 million: sixteen memtables flushed under
     /// load make more than half of it, and are rewritten once.
     pub part_rows: u64,
@@ -59,6 +62,7 @@ impl Default for Options {
             flush_waiting: 1,
             append_patience: Duration::from_secs(5),
             concurrent_scans: 4,
+            count_cache: 32 << 20,
             part_rows: 1_500_000,
             compact_parts: 16,
             upkeep_interval: Duration::from_secs(1),

@@ -245,11 +245,21 @@ impl Inner {
         work: impl Fn(&Snapshot, &Cancel) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
         let work = Arc::new(work);
+        let run = move |snapshot: Arc<Snapshot>| {
+            let work = work.clone();
+            scans.run(move |cancel| work(&snapshot, cancel))
+        };
+        self.retried(run).await
+    }
+
+    /// Runs `work` on the current snapshot. Retries without the parts that it finds damaged.
+    pub(super) async fn retried<T, F: Future<Output = Result<T>>>(
+        &self,
+        work: impl Fn(Arc<Snapshot>) -> F,
+    ) -> Result<T> {
         let mut tries = 0;
         loop {
-            let snapshot = self.snapshots.load();
-            let work = work.clone();
-            let outcome = scans.run(move |cancel| work(&snapshot, cancel)).await;
+            let outcome = work(self.snapshots.load()).await;
             tries += 1;
             match outcome {
                 Err(error) if error.class != ErrorClass::Invalid && tries < TRIES => {

@@ -20,11 +20,13 @@
 //! the journal may release are in parts.
 //!
 //! All reads run on threads of their own, with a limit of concurrent calls. A read is cancelled when its caller is
-//! dropped.
+//! dropped. Counts take turns: see [`counts`].
 
 mod aggregate;
 mod append;
+mod counts;
 mod damage;
+mod dictionary;
 mod documents;
 mod filter;
 mod flush;
@@ -51,7 +53,7 @@ use pipeline::{Error, Result, StoreStatus};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::{append::Appender, memtable::Frozen, scans::Scans, snapshot::Snapshots};
+use self::{append::Appender, counts::Counts, memtable::Frozen, scans::Scans, snapshot::Snapshots};
 use crate::{
     Options,
     catalogue::{Catalogue, aside::Aside},
@@ -127,8 +129,10 @@ struct Inner {
     closed: watch::Sender<bool>,
     /// Runs scans that return records.
     searches: Scans,
-    /// Runs scans that count records, which may take longer.
-    counts: Scans,
+    /// Runs scans of deletions, which may take longer.
+    removals: Scans,
+    /// Runs aggregations.
+    counts: Counts,
 }
 
 impl EmbeddedStore {

@@ -17,7 +17,6 @@ use pipeline::{
 
 use super::{
     EmbeddedStore,
-    aggregate::aggregate,
     documents::DocumentsAndLeases,
     scans::{Cancel, Scans},
     search::{Order, Window, search, search_newest},
@@ -130,8 +129,9 @@ impl Ask for EmbeddedStore {
 
     async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {
         ask::check(aggregation)?;
-        let aggregation = aggregation.clone();
-        self.scan(&self.inner.counts, move |snapshot, cancel| aggregate(snapshot, &aggregation, cancel)).await
+        self.inner.check_open()?;
+        let counts = &self.inner.counts;
+        self.inner.retried(move |snapshot| counts.aggregate(snapshot, aggregation)).await
     }
 
     async fn get(&self, id: RecordId) -> Result<Option<StoredRecord>> {

@@ -20,6 +20,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     Inner, Journal, Mode,
     append::Appender,
+    counts::Counts,
     damage::{self, Checked},
     memtable::{Memtable, View},
     scans::Scans,
@@ -99,7 +100,8 @@ fn assemble(
     options: Options,
 ) -> Result<Inner> {
     let searches = Scans::new("search", options.concurrent_scans, 5)?;
-    let counts = Scans::new("count", options.concurrent_scans, 10)?;
+    let removals = Scans::new("removal", options.concurrent_scans, 10)?;
+    let counts = Counts::new(options.concurrent_scans, options.count_cache)?;
     let footers = Arc::new(Footers::default());
     // Every position of the frames in parts is final, also where their newest records were deleted since.
     let flushed = if frame > 0 { position_of(frame + 1, 0) - 1 } else { 0 };
@@ -136,6 +138,7 @@ fn assemble(
         flush_stopped: OnceLock::new(),
         closed: watch::Sender::new(false),
         searches,
+        removals,
         counts,
         journal: match mode {
             Mode::Shared => Journal::Shared(wal),

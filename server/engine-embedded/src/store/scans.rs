@@ -1,7 +1,8 @@
 //! Runs scans on a bounded thread pool. A scan is cancelled when its caller is dropped.
 //!
-//! One scan uses all cores; its threads have a lower priority than ingest. Searches and counts have separate pools, so
-//! that a count does not delay a search; searches have the higher priority.
+//! One scan uses all cores; its threads have a lower priority than ingest. Searches and deletions have separate pools, so
+//! that a deletion does not delay a search; searches have the higher priority. Counts take turns on threads of their own
+//! ([`counts`](super::counts)).
 
 use std::sync::{
     Arc,
@@ -22,6 +23,11 @@ impl Cancel {
     pub(crate) fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) { Err(Error::unavailable("the call was dropped")) } else { Ok(()) }
     }
+
+    /// Makes every later check fail.
+    pub(crate) fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Cancels the scan when its future is dropped.
@@ -29,12 +35,12 @@ struct Guard(Cancel);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
+        self.0.cancel();
     }
 }
 
 /// Lowers the scheduling priority of this thread. Failures are ignored, and other systems than Linux do nothing.
-fn lower_priority(nice: i32) {
+pub(super) fn lower_priority(nice: i32) {
     // On other systems the call affects the whole process.
     #[cfg(not(target_os = "linux"))]
     let _ = nice;

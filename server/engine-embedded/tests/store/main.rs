@@ -4,6 +4,7 @@
 
 mod agreement;
 mod contract;
+mod counts;
 mod damage;
 mod dead_letters;
 mod documents;

@@ -6,7 +6,11 @@ use std::sync::{
 };
 
 use engine_embedded::Options;
-use model::{Position, Query, Record, RecordId, Severity, Value};
+use model::{
+    Position, Query, Record, RecordId, Severity, Value,
+    aggregate::{Aggregation, Key, Table},
+    query::Field,
+};
 use pipeline::{Batch, BatchId, ReadLimit, TimeRange, ask};
 
 use crate::support::{compacting_at, delivery, everything, flushing_at, sequence};
@@ -77,9 +81,24 @@ async fn under_load(options: Options) {
             seen
         })
     };
+    let by_service = Aggregation::counting(
+        Query::default(),
+        TimeRange::ALL,
+        vec![Key::Field(Field::Service), Key::Time { width: i64::MAX }],
+        10,
+    );
+    let counted = |tables: pipeline::Result<Vec<Table>>| -> i64 {
+        tables.unwrap().into_iter().flat_map(Table::counts).map(|(_, count)| count as i64).sum()
+    };
     while !writer.is_finished() {
         let least = stored.load(Ordering::SeqCst) as i64 * RECORDS;
         let count = ask::count(&*store, &Query::default(), TimeRange::ALL).await.unwrap() as i64;
+        // Two callers at once share what they count, and neither misses what was stored before its call.
+        let least_grouped = stored.load(Ordering::SeqCst) as i64 * RECORDS;
+        let both = tokio::join!(store.aggregate(&by_service), store.aggregate(&by_service));
+        for count in [counted(both.0), counted(both.1)] {
+            assert!(count >= least_grouped && count % RECORDS == 0, "{count} grouped, {least_grouped} stored");
+        }
         let numbers = sequence(&everything(&*store).await);
         assert!(count >= least && count % RECORDS == 0, "{count} counted, {least} stored");
         assert!(numbers.len() as i64 >= least);

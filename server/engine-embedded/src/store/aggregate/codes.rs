@@ -22,7 +22,7 @@ use super::encode;
 
 /// Matching rows, from a part or from memory.
 #[derive(Clone, Copy)]
-pub(super) enum Rows<'a> {
+pub(crate) enum Rows<'a> {
     Batch(&'a RecordBatch, &'a Columns),
     Records(&'a [&'a Record]),
 }

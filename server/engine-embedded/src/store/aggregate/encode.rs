@@ -38,6 +38,36 @@ pub(super) fn put_number(number: &Value, bytes: &mut Vec<u8>) {
     bytes.extend([0, 1]);
 }
 
+/// The bytes of a key of one cell, the text form of an integer.
+pub(super) struct NumberKey {
+    bytes: [u8; 24],
+    length: usize,
+}
+
+impl NumberKey {
+    pub(super) fn new(number: i64) -> Self {
+        // A tag, at most 20 characters, and the terminator 00 01.
+        let mut bytes = [0; 24];
+        let mut room = &mut bytes[1..];
+        let _ = write!(room, "{number}");
+        let end = 24 - room.len();
+        bytes[0] = TEXT;
+        bytes[end + 1] = 1;
+        Self { bytes, length: end + 2 }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// The integer of which these are the bytes of [`NumberKey`].
+pub(super) fn number(bytes: &[u8]) -> Option<i64> {
+    let text = bytes.strip_prefix(&[TEXT])?.strip_suffix(&[0, 1])?;
+    let number = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (NumberKey::new(number).as_slice() == bytes).then_some(number)
+}
+
 pub(super) fn put_missing(bytes: &mut Vec<u8>) {
     bytes.push(MISSING);
 }
@@ -109,6 +139,20 @@ mod tests {
         let text = prop_oneof!["[ab\\x00]{1,4}", "[\\x00\\x01\u{7f}\u{80}é한]{1,3}"];
         let cell = prop_oneof![Just(Cell::Missing), text.prop_map(Cell::Text), any::<i64>().prop_map(Cell::Time)];
         prop::collection::vec(cell, 3)
+    }
+
+    #[test]
+    fn only_the_text_form_of_an_integer_is_its_key() {
+        for integer in [0, 7, -1, 42, i64::MIN, i64::MAX] {
+            let bytes = put(&[Cell::Text(integer.to_string())]);
+            assert_eq!(NumberKey::new(integer).as_slice(), bytes);
+            assert_eq!(number(&bytes), Some(integer));
+        }
+        for text in ["017", "+7", "-0", "7 ", "1.0", "9223372036854775808", "a", "7\u{0}1"] {
+            assert_eq!(number(&put(&[Cell::Text(text.to_owned())])), None, "{text}");
+        }
+        assert_eq!(number(&put(&[Cell::Missing])), None);
+        assert_eq!(number(&put(&[Cell::Text("7".to_owned()), Cell::Text("7".to_owned())])), None);
     }
 
     proptest! {

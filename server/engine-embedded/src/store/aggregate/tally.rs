@@ -1,53 +1,58 @@
-//! The groups of one grouping, aggregated by one thread.
+//! The groups of one grouping in one unit of work.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
-use foldhash::fast::RandomState;
+use arrow_array::{Array as _, RecordBatch, types::Int64Type};
 use model::{
     LevelClass, Nanos,
-    aggregate::{Group, Grouping, Key, Measure, Table},
+    aggregate::{Group, Grouping, Key, Measure},
     query::Field,
 };
-use parts::{reader, schema::Columns};
+use parts::{
+    columns::{self, Texts},
+    reader,
+    schema::{self, Columns, Kind},
+};
 use pipeline::Result;
 
 use super::{
     codes::{Codes, Rows, columns_of, combine, times},
     encode,
+    pending::Pending,
+    totals::{Groups, Totals},
 };
 
-/// The limit of groups. Beyond it, or beyond [`GROUP_BYTES`], the smaller half is dropped: the largest groups stay
-/// correct unless values hardly repeat.
-const GROUPS: usize = 1 << 20;
-/// The limit of the groups' key bytes.
-const GROUP_BYTES: usize = 128 << 20;
+/// The limits of groups and key bytes until a unit adds its groups to the totals, so that they stay in the cache of the
+/// core.
+const MOST_GROUPS: usize = 16_384;
+const MOST_KEY_BYTES: usize = 1 << 20;
+
+/// A dictionary with more values for each row of a batch costs more than the rows.
+const VALUES_PER_ROW: usize = 8;
+
+/// Whether the newest time of each group is measured.
+pub(super) fn measures_time(grouping: &Grouping) -> bool {
+    grouping.measures.contains(&Measure::NewestTime)
+}
 
 /// Aggregates rows.
-pub(super) struct Tally<'g> {
-    grouping: &'g Grouping,
-    groups: HashMap<Box<[u8]>, Group, RandomState>,
-    key_bytes: usize,
-    has_forgotten: bool,
+pub(super) struct Tally<'q> {
+    grouping: &'q Grouping,
+    totals: &'q Totals,
+    /// The place of the grouping in the totals.
+    place: usize,
+    groups: Groups,
+    pending: Option<Pending>,
+    /// Whether some groups are in the totals already.
+    has_overflowed: bool,
     /// A buffer for the keys of the current group.
     keys: Vec<u8>,
 }
 
-impl<'g> Tally<'g> {
-    pub(super) fn new(grouping: &'g Grouping) -> Self {
-        Self { grouping, groups: HashMap::default(), key_bytes: 0, has_forgotten: false, keys: Vec::new() }
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        self.has_forgotten |= other.has_forgotten;
-        for (keys, group) in other.groups {
-            self.add(&keys, group);
-        }
-    }
-
-    pub(super) fn into_table(self) -> Table {
-        let mut table = self.grouping.table(self.groups, |keys| encode::cells(&keys));
-        table.complete &= !self.has_forgotten;
-        table
+impl<'q> Tally<'q> {
+    pub(super) fn new(grouping: &'q Grouping, place: usize, totals: &'q Totals) -> Self {
+        let groups = Groups::new(totals.hasher());
+        Self { grouping, totals, place, groups, pending: None, has_overflowed: false, keys: Vec::new() }
     }
 
     /// The columns of a part that it reads.
@@ -57,7 +62,7 @@ impl<'g> Tally<'g> {
     }
 
     fn measures_time(&self) -> bool {
-        self.grouping.measures.contains(&Measure::NewestTime)
+        measures_time(self.grouping)
     }
 
     /// Whether the services and level classes of the matching rows of a row group suffice.
@@ -89,14 +94,57 @@ impl<'g> Tally<'g> {
 
     /// Adds matching rows.
     pub(super) fn add_rows(&mut self, rows: Rows<'_>) -> Result<()> {
-        let number = rows.len();
-        if number == 0 {
+        if rows.len() == 0 {
             return Ok(());
         }
+        if let (Rows::Batch(batch, layout), [key]) = (rows, &self.grouping.keys[..]) {
+            if let Some(name) = integers_of(key, layout) {
+                return self.add_integers(batch, name, rows);
+            }
+            if let Some(name) = text_of(key, layout)
+                && let Texts::Repeated { keys, values } = Texts::named(batch, name)?
+                && values.len() <= VALUES_PER_ROW * keys.len()
+            {
+                if !self.pending.as_ref().is_some_and(|pending| pending.is_of(values)) {
+                    self.add_pending();
+                }
+                let times = if self.measures_time() { Some(times(rows)?) } else { None };
+                self.pending.get_or_insert_with(|| Pending::new(values)).add(keys, times.as_deref());
+                return Ok(());
+            }
+        }
+        self.add_coded(rows)
+    }
+
+    /// Counts the rows of an integer column by number: no text is written for a row.
+    fn add_integers(&mut self, batch: &RecordBatch, name: &str, rows: Rows<'_>) -> Result<()> {
+        let column = columns::numbers::<Int64Type>(batch, name)?;
+        let times = if self.measures_time() { Some(times(rows)?) } else { None };
+        let mut missing = Group::new(0, Nanos::MIN);
+        for (row, number) in column.values().iter().enumerate() {
+            let newest = times.as_ref().and_then(|times| times.get(row)).copied().unwrap_or(Nanos::MIN);
+            let group = Group::new(1, newest);
+            if column.is_valid(row) {
+                self.groups.numbers.add(*number, group);
+                self.keep_bounds();
+            } else {
+                missing.merge(group);
+            }
+        }
+        if missing.records > 0 {
+            let mut bytes = Vec::new();
+            encode::put_missing(&mut bytes);
+            self.add(&bytes, missing);
+        }
+        Ok(())
+    }
+
+    /// Counts rows by codes for their keys.
+    fn add_coded(&mut self, rows: Rows<'_>) -> Result<()> {
         let distinct = self.grouping.keys.len() > 1;
         let keys: Vec<Codes<'_>> =
             self.grouping.keys.iter().map(|key| Codes::of(key, rows, distinct)).collect::<Result<_>>()?;
-        let (codes, len) = combine(&keys, number);
+        let (codes, len) = combine(&keys, rows.len());
         // The number of records of each code, and its last row.
         let mut counts = vec![(0_u32, 0_u32); len];
         for (row, code) in codes.iter().enumerate() {
@@ -128,27 +176,67 @@ impl<'g> Tally<'g> {
         Ok(())
     }
 
-    fn add(&mut self, keys: &[u8], group: Group) {
-        if let Some(known) = self.groups.get_mut(keys) {
-            return known.merge(group);
+    /// Adds the counts of the dictionary before the next one.
+    fn add_pending(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let mut bytes = std::mem::take(&mut self.keys);
+        for (text, group) in pending.groups() {
+            bytes.clear();
+            encode::put_text(text, &mut bytes);
+            self.add(&bytes, group);
         }
-        if self.groups.len() >= GROUPS || self.key_bytes + keys.len() > GROUP_BYTES {
-            self.forget_the_smaller_half();
-        }
-        self.key_bytes += keys.len();
-        self.groups.insert(keys.into(), group);
+        self.keys = bytes;
     }
 
-    fn forget_the_smaller_half(&mut self) {
-        let mut sizes: Vec<u64> = self.groups.values().map(|group| group.records).collect();
-        let middle = sizes.len() / 2;
-        if middle == 0 {
-            return;
+    fn add(&mut self, keys: &[u8], group: Group) {
+        let hash = self.totals.hasher().hash_one(keys);
+        self.groups.bytes.add(hash, keys, group);
+        self.keep_bounds();
+    }
+
+    fn keep_bounds(&mut self) {
+        if self.groups.len() > MOST_GROUPS || self.groups.bytes.key_bytes() > MOST_KEY_BYTES {
+            self.has_overflowed = true;
+            self.overflow();
         }
-        let (_, bar, _) = sizes.select_nth_unstable(middle);
-        let bar = *bar;
-        self.groups.retain(|_, group| group.records > bar);
-        self.key_bytes = self.groups.keys().map(|keys| keys.len()).sum();
-        self.has_forgotten = true;
+    }
+
+    /// Adds the groups to the totals.
+    fn overflow(&mut self) {
+        self.totals.add(self.place, &self.groups);
+        self.groups.clear();
+    }
+
+    /// All groups of the unit; `None` if some are in the totals already.
+    pub(super) fn finish(&mut self) -> Option<&Groups> {
+        self.add_pending();
+        (!self.has_overflowed).then_some(&self.groups)
+    }
+
+    /// Ends the unit.
+    pub(super) fn add_to_totals(mut self) {
+        self.add_pending();
+        self.overflow();
+    }
+}
+
+/// The column of an attribute that has only one, of this kind.
+fn only_column<'l>(key: &Key, layout: &'l Columns, kind: Kind) -> Option<&'l str> {
+    let Key::Field(Field::Attribute(key)) = key else { return None };
+    let mut columns = layout.attributes.iter().filter(|(_, column)| column.key.as_str() == key.as_str());
+    let (_, column) = columns.next()?;
+    (layout.rest.is_none() && columns.next().is_none() && column.kind == kind).then_some(column.column.as_str())
+}
+
+fn integers_of<'l>(key: &Key, layout: &'l Columns) -> Option<&'l str> {
+    only_column(key, layout, Kind::Int)
+}
+
+/// The column of texts that hold all values of the key.
+fn text_of<'l>(key: &Key, layout: &'l Columns) -> Option<&'l str> {
+    match key {
+        Key::Field(Field::Service) => Some(schema::SERVICE),
+        Key::Field(Field::Node) => Some(schema::NODE),
+        key => only_column(key, layout, Kind::Text),
     }
 }

@@ -85,9 +85,9 @@ fn scan_core(batch: &RecordBatch, field: &Field, probe: &mut Probe) -> Result<Bo
     let rows = batch.num_rows();
     match field {
         Field::Level => level(batch, probe),
-        Field::Service => Ok(texts(&Texts::named(batch, schema::SERVICE)?, |text| probe.service(text))),
-        Field::Node => Ok(texts(&Texts::named(batch, schema::NODE)?, |text| probe.node(text))),
-        Field::Message => Ok(texts(&Texts::named(batch, schema::MESSAGE)?, |text| probe.message(text))),
+        Field::Service => Ok(texts(&Texts::named(batch, schema::SERVICE)?, probe, Probe::service)),
+        Field::Node => Ok(texts(&Texts::named(batch, schema::NODE)?, probe, Probe::node)),
+        Field::Message => Ok(texts(&Texts::named(batch, schema::MESSAGE)?, probe, Probe::message)),
         Field::TraceId => {
             let column = columns::bytes(batch, schema::TRACE_ID)?;
             Ok(collect(rows, |row| columns::byte_value(column, row).is_some_and(|id| probe.trace_id(id))))
@@ -134,23 +134,25 @@ fn level(batch: &RecordBatch, probe: &mut Probe) -> Result<BooleanBuffer> {
     Ok(BooleanBuffer::from(found))
 }
 
-/// Tests each word of a dictionary once, if that is less than once per row.
-fn texts(column: &Texts<'_>, mut passes: impl FnMut(&str) -> bool) -> BooleanBuffer {
-    match column {
-        Texts::Repeated { keys, values } if values.len() <= keys.len() => {
-            let known: Vec<bool> = (0..values.len()).map(|place| passes(values.value(place))).collect();
-            collect(keys.len(), |row| keys.is_valid(row) && known[keys.value(row) as usize])
-        }
-        _ => collect(column.len(), |row| column.get(row).is_some_and(&mut passes)),
-    }
+/// Tests each word of a dictionary at most once.
+fn texts(column: &Texts<'_>, probe: &mut Probe, passes: fn(&mut Probe, &str) -> bool) -> BooleanBuffer {
+    let Texts::Repeated { keys, values } = column else {
+        return collect(column.len(), |row| column.get(row).is_some_and(|text| passes(probe, text)));
+    };
+    let mut verdicts = probe.verdicts(values);
+    let mut holds = |key: i32| verdicts.of(key as usize, |text| passes(probe, text));
+    let found = collect(keys.len(), |row| keys.is_valid(row) && holds(keys.value(row)));
+    probe.keep(verdicts);
+    found
 }
 
 fn attribute(values: &Values<'_>, test: &Test, probe: &mut Probe) -> BooleanBuffer {
     match (values, test) {
-        (Values::Text(column), _) => texts(column, |text| probe.attribute(Value::Text(text.into()))),
-        (Values::Int(column), Test::Compare(comparison, bound)) => {
-            integers(column, |value| holds(*comparison, value as f64, *bound))
-        }
+        (Values::Text(column), _) => texts(column, probe, |probe, text| probe.attribute(Value::Text(text.into()))),
+        (Values::Int(column), Test::Compare(comparison, bound)) => match integers_in(*comparison, *bound) {
+            Some((least, greatest)) => integers(column, |value| (least..=greatest).contains(&value)),
+            None => BooleanBuffer::new_unset(column.len()),
+        },
         (Values::Int(column), Test::AnyOf(texts)) => {
             // Only the canonical text of an integer can be equal to its text form.
             let wanted: Vec<i64> = texts
@@ -159,7 +161,9 @@ fn attribute(values: &Values<'_>, test: &Test, probe: &mut Probe) -> BooleanBuff
                 .collect();
             integers(column, |value| wanted.contains(&value))
         }
-        (Values::Int(column), _) => integers(column, |value| probe.attribute(Value::Int(value))),
+        (Values::Int(column), _) => {
+            collect(column.len(), |row| column.is_valid(row) && probe.attribute(Value::Int(column.value(row))))
+        }
         (Values::Float(column), Test::Compare(comparison, bound)) => {
             floats(column, |value| holds(*comparison, value, *bound))
         }
@@ -180,8 +184,41 @@ fn holds(comparison: Comparison, value: f64, bound: f64) -> bool {
     }
 }
 
-fn integers(column: &Int64Array, mut passes: impl FnMut(i64) -> bool) -> BooleanBuffer {
-    collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
+/// The least and the greatest integer for which the comparison holds; `None` if it holds for none. Integers are compared
+/// as 64-bit floats, which keeps their order but not their differences.
+fn integers_in(comparison: Comparison, bound: f64) -> Option<(i64, i64)> {
+    let passes = |value: i64| holds(comparison, value as f64, bound);
+    match comparison {
+        Comparison::Greater | Comparison::GreaterOrEqual => Some((first_integer(passes)?, i64::MAX)),
+        Comparison::Less | Comparison::LessOrEqual => match first_integer(|value| !passes(value)) {
+            Some(beyond) => Some((i64::MIN, beyond.checked_sub(1)?)),
+            None => Some((i64::MIN, i64::MAX)),
+        },
+    }
+}
+
+/// The first integer that passes, if all after it pass, too.
+fn first_integer(passes: impl Fn(i64) -> bool) -> Option<i64> {
+    let (mut low, mut high) = (i128::from(i64::MIN), i128::from(i64::MAX) + 1);
+    while low < high {
+        let middle = (low + high).div_euclid(2);
+        if passes(middle as i64) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    i64::try_from(low).ok()
+}
+
+/// Tests all values, also those of rows without one, which is faster than asking for each row whether it has a value.
+fn integers(column: &Int64Array, passes: impl Fn(i64) -> bool) -> BooleanBuffer {
+    let values = column.values();
+    let found = collect(values.len(), |row| passes(values[row]));
+    match column.nulls() {
+        Some(nulls) => &found & nulls.inner(),
+        None => found,
+    }
 }
 
 fn floats(column: &Float64Array, mut passes: impl FnMut(f64) -> bool) -> BooleanBuffer {
@@ -210,4 +247,48 @@ fn of_rest(batch: &RecordBatch, key: &str, probe: &mut Probe) -> Result<BooleanB
 
 fn collect(rows: usize, passes: impl FnMut(usize) -> bool) -> BooleanBuffer {
     BooleanBuffer::collect_bool(rows, passes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COMPARISONS: [Comparison; 4] =
+        [Comparison::Less, Comparison::LessOrEqual, Comparison::Greater, Comparison::GreaterOrEqual];
+
+    #[test]
+    fn bounds_beyond_all_integers_pass_all_or_none() {
+        let of = |comparison| integers_in(comparison, 1e300);
+        assert_eq!(of(Comparison::Less), Some((i64::MIN, i64::MAX)));
+        assert_eq!(of(Comparison::Greater), None);
+        assert_eq!(integers_in(Comparison::Less, -1e300), None);
+        assert_eq!(integers_in(Comparison::GreaterOrEqual, 1.5), Some((2, i64::MAX)));
+        // The float of the greatest integer is 2^63.
+        assert_eq!(integers_in(Comparison::Greater, i64::MAX as f64), None);
+    }
+
+    #[test]
+    fn a_row_without_a_value_does_not_pass() {
+        let column = Int64Array::from(vec![Some(0), None, Some(7), None, Some(-3)]);
+        let found: Vec<usize> = integers(&column, |value| value <= 0).set_indices().collect();
+        assert_eq!(found, [0, 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn an_integer_is_within_the_bounds_if_its_float_passes(
+            value in prop_oneof![any::<i64>(), -10_i64..10, Just(i64::MIN), Just(i64::MAX)],
+            offset in -3_i32..3,
+            bound in prop_oneof![Just(None::<f64>), any::<f64>().prop_filter("finite", |bound| bound.is_finite()).prop_map(Some)],
+        ) {
+            let bound = bound.unwrap_or(value as f64 + f64::from(offset) / 2.0);
+            for comparison in COMPARISONS {
+                let inside = integers_in(comparison, bound)
+                    .is_some_and(|(least, greatest)| (least..=greatest).contains(&value));
+                prop_assert_eq!(inside, holds(comparison, value as f64, bound), "{:?} {}", comparison, bound);
+            }
+        }
+    }
 }

@@ -3,16 +3,37 @@
 //! It calls the query language's own matcher on a record that contains only the value, so that scans and the matcher
 //! cannot disagree (C7).
 
+use arrow_array::{Array as _, StringArray};
 use model::{
     Query, Record, RecordId, Severity, Text, Value,
     query::{Expr, Field, Test},
 };
+
+use crate::store::dictionary::is_same;
 
 /// A test, and a record that holds the current value.
 pub(crate) struct Probe {
     query: Query,
     key: Text,
     record: Record,
+    verdicts: Verdicts,
+}
+
+/// The outcomes of a test for the values of a dictionary, each tested when it is first met. The batches of a row group
+/// share a dictionary, so a value is tested once a row group.
+#[derive(Default)]
+pub(super) struct Verdicts {
+    values: Option<StringArray>,
+    /// By the place in the dictionary; `None` if not tested yet.
+    known: Vec<Option<bool>>,
+}
+
+impl Verdicts {
+    /// The outcome for the value at `place`. A place outside of the dictionary fails.
+    pub(super) fn of(&mut self, place: usize, test: impl FnOnce(&str) -> bool) -> bool {
+        let (Some(values), Some(known)) = (&self.values, self.known.get_mut(place)) else { return false };
+        *known.get_or_insert_with(|| test(values.value(place)))
+    }
 }
 
 /// An empty record.
@@ -38,7 +59,25 @@ impl Probe {
             Field::Attribute(key) => Text::from(key.as_str()),
             _ => Text::default(),
         };
-        Self { query: Query { expr: Expr::Field(field.clone(), test.clone()) }, key, record: blank() }
+        Self {
+            query: Query { expr: Expr::Field(field.clone(), test.clone()) },
+            key,
+            record: blank(),
+            verdicts: Verdicts::default(),
+        }
+    }
+
+    /// Takes the outcomes for a dictionary, which are returned by [`Self::keep`].
+    pub(super) fn verdicts(&mut self, values: &StringArray) -> Verdicts {
+        let verdicts = std::mem::take(&mut self.verdicts);
+        if verdicts.values.as_ref().is_some_and(|known| is_same(known, values)) {
+            return verdicts;
+        }
+        Verdicts { values: Some(values.clone()), known: vec![None; values.len()] }
+    }
+
+    pub(super) fn keep(&mut self, verdicts: Verdicts) {
+        self.verdicts = verdicts;
     }
 
     /// Whether the current value passes the test.
@@ -89,5 +128,30 @@ impl Probe {
             None => self.record.attributes.push((self.key.clone(), value)),
         }
         self.passes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_a_dictionary_is_tested_once() {
+        let mut probe = Probe::new(&Field::Service, &Test::Exists);
+        let (one, other) = (StringArray::from(vec!["a", "b"]), StringArray::from(vec!["b", "a"]));
+        let mut tested = Vec::new();
+        for (values, places) in [(&one, [0, 0, 1]), (&one, [1, 0, 1]), (&other, [0, 1, 1]), (&one, [0, 0, 0])] {
+            let mut verdicts = probe.verdicts(values);
+            for place in places {
+                let passes = verdicts.of(place, |text| {
+                    tested.push(text.to_owned());
+                    text == "a"
+                });
+                assert_eq!(passes, values.value(place) == "a");
+            }
+            assert!(!verdicts.of(2, |_| true), "there is no such value");
+            probe.keep(verdicts);
+        }
+        assert_eq!(tested, ["a", "b", "b", "a", "a"]);
     }
 }

@@ -11,14 +11,15 @@ use std::{
 
 use model::{
     Query,
+    aggregate::{Aggregation, Table},
     query::{Expr, Field, Test},
 };
 use parts::reader::Part;
-use pipeline::Result;
+use pipeline::{Result, TimeRange};
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use crate::store::{aggregate, snapshot::Snapshot};
+use crate::store::snapshot::Snapshot;
 
 impl Inner {
     pub(super) async fn retain(self: &Arc<Self>, stop: &CancellationToken) -> Result<()> {
@@ -107,7 +108,9 @@ impl Inner {
         let query = Query { expr: Expr::Field(Field::Service, Test::AnyOf(services)) };
         let alone =
             Snapshot { tables: Vec::new(), parts: Arc::new(vec![part.clone()]), newest: self.snapshots.load().newest };
-        self.counts.run(move |cancel| aggregate::count(&alone, &query, cancel)).await
+        let counting = Aggregation::counting(query, TimeRange::ALL, Vec::new(), 1);
+        let tables = self.counts.aggregate(Arc::new(alone), &counting).await?;
+        Ok(tables.into_iter().flat_map(Table::counts).map(|(_, count)| count).sum())
     }
 }
 

@@ -42,7 +42,7 @@ impl Inner {
     /// As [`Log::count_removal`](pipeline::Log::count_removal).
     pub(in crate::store) async fn count_removal(&self, removal: &Removal) -> Result<Tally> {
         let removal = removal.clone();
-        self.scan(&self.counts, move |snapshot, cancel| count::count(snapshot, &removal, cancel)).await
+        self.scan(&self.removals, move |snapshot, cancel| count::count(snapshot, &removal, cancel)).await
     }
 
     /// As [`Log::remove`](pipeline::Log::remove), until `stop`. It must not be dropped before its end: the catalogue would
@@ -138,7 +138,7 @@ impl Inner {
         stop: &CancellationToken,
     ) -> Result<u64> {
         let (searched, wanted) = (Arc::clone(part), Arc::clone(removal));
-        let search = self.counts.run(move |cancel| rows::positions(&searched, &wanted, cancel));
+        let search = self.removals.run(move |cancel| rows::positions(&searched, &wanted, cancel));
         let positions = until(stop, search).await?;
         let removed = positions.len() as u64;
         if removed == 0 {
