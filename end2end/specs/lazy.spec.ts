@@ -1,4 +1,5 @@
-// Lazily loaded pages: their code is loaded on first use, and never from another version.
+// Lazily loaded pages and panels: their code is loaded on first use, and never from another version.
+import { unique } from '../fixtures/api.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const hydrated = 'body[data-hydrated=true]';
@@ -38,6 +39,51 @@ test('a page whose code cannot be loaded is opened from the server', async ({ ex
   await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
   await expect(page).toHaveURL('/overview');
   await expect(page.locator(hydrated)).toBeAttached();
+});
+
+test('the code of a panel is loaded when it is first shown, and with a page that shows it', async ({ api, explore, page }) => {
+  const service = unique('panel');
+  await api.store({ service, message: 'one of a kind' });
+  const loaded: string[] = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  const panels = () => loaded.filter((path) => /\/split_[a-z]+_panel[^/]*\.wasm$/.test(path));
+  await explore.open({ q: `service:${service}`, range: '1h' });
+  await expect(explore.rows).toHaveCount(1);
+  expect(panels()).toEqual([]);
+
+  await page.getByTestId('tab-patterns').click();
+  await expect(page.getByTestId('pattern')).toHaveCount(1);
+  expect(panels()).toEqual([expect.stringContaining('/split_patterns_panel')]);
+  await page.getByTestId('tab-records').click();
+  const detail = await explore.expand('one of a kind');
+  await detail.getByTestId('show-context').click();
+  await expect(page.getByTestId('beside-row')).toHaveCount(1);
+  expect(panels().map((path) => /split_[a-z]+/.exec(path)?.[0])).toEqual(['split_patterns', 'split_beside']);
+
+  // A page that the server has rendered with a panel loads the code first, and is interactive then.
+  loaded.length = 0;
+  await page.reload();
+  await explore.ready();
+  expect(panels()).toEqual([expect.stringContaining('/split_beside_panel')]);
+  await page.getByTestId('beside-close').click();
+  await expect(page.getByTestId('beside')).toHaveCount(0);
+});
+
+test('a panel whose code cannot be loaded is shown by the server', async ({ api, explore, page }) => {
+  const service = unique('panel');
+  await api.store({ service, message: 'one of a kind' });
+  await explore.open({ q: `service:${service}`, range: '1h' });
+  await page.route((url) => isSplit(url.pathname), (route) => route.abort());
+  const opened = page.waitForRequest((request) => request.isNavigationRequest());
+  await page.getByTestId('tab-patterns').click();
+  await opened;
+  await expect(page.getByTestId('pattern')).toHaveCount(1);
+  await expect(page).toHaveURL(/show=patterns/);
+  // Its links work without any code.
+  await page.unrouteAll();
+  await page.getByTestId('tab-records').click();
+  await explore.ready();
+  await expect(explore.rows).toHaveCount(1);
 });
 
 test('what was split off one version is not given to a page of another', async ({ api, page }) => {

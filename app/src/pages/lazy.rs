@@ -3,8 +3,12 @@
 
 use leptos::prelude::*;
 use leptos_router::LazyRoute;
+#[cfg(feature = "split")]
+use leptos_router::hooks::use_location;
 
-use super::{access::Access, connect::Connect, overview::Overview, system::System};
+#[cfg(feature = "split")]
+use super::explore::load_panels;
+use super::{access::Access, connect::Connect, explore::Explore, overview::Overview, system::System};
 
 /// Declares the route of a page whose code can be in a file of its own.
 macro_rules! lazy_page {
@@ -56,14 +60,40 @@ lazy_page!(SystemPage, system_page, System, "/system");
 lazy_page!(AccessPage, access_page, Access, "/system/access");
 lazy_page!(ConnectPage, connect_page, Connect, "/connect");
 
+/// The search. Its code is in the file that each page loads, but that of its panels is not. Hydration needs the code of
+/// those that the server has rendered.
+pub(super) struct ExplorePage;
+
+impl LazyRoute for ExplorePage {
+    fn data() -> Self {
+        Self
+    }
+
+    async fn view(_: Self) -> AnyView {
+        #[cfg(feature = "split")]
+        {
+            let search = use_location().search.get_untracked();
+            // A page that is already hydrated loads the code again with the panel, which handles the failure.
+            if !load_panels(&search).await && !is_hydrated() {
+                std::future::pending::<()>().await;
+            }
+        }
+        Explore().into_any()
+    }
+}
+
 /// Loads the page from the server if its code cannot be loaded: the network failed, or the
 /// server now runs another version, whose split files do not work with this one. During
 /// hydration the server's HTML stays as it is, because a reload could fail in the same way.
 #[cfg(feature = "split")]
 async fn load_from_server(path: &str) -> AnyView {
-    let is_hydrated = document().body().is_some_and(|body| body.has_attribute("data-hydrated"));
-    if is_hydrated {
+    if is_hydrated() {
         let _ = window().location().assign(path);
     }
     std::future::pending().await
+}
+
+#[cfg(feature = "split")]
+fn is_hydrated() -> bool {
+    document().body().is_some_and(|body| body.has_attribute("data-hydrated"))
 }

@@ -66,10 +66,9 @@ use crate::{
 pub(crate) use access_lists::html as access_html;
 #[cfg(feature = "ssr")]
 pub(crate) use connect_key::{connect_key_html, note_without_key};
-use explore::Explore;
 #[cfg(feature = "ssr")]
 pub(crate) use help_lists::html as help_html;
-use lazy::{AccessPage, ConnectPage, OverviewPage, SystemPage};
+use lazy::{AccessPage, ConnectPage, ExplorePage, OverviewPage, SystemPage};
 #[cfg(feature = "ssr")]
 pub(crate) use losses::html as losses_html;
 use not_found::NotFound;
@@ -93,8 +92,8 @@ pub fn App() -> impl IntoView {
         <Router>
             <PageTitle />
             <FlatRoutes fallback=NotFound>
-                <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
-                <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
+                <Route path=StaticSegment("") view={Lazy::<ExplorePage>::new()} ssr=SsrMode::Async />
+                <Route path=StaticSegment("dashboard") view={Lazy::<ExplorePage>::new()} ssr=SsrMode::Async />
                 <Route path=StaticSegment("overview") view={Lazy::<OverviewPage>::new()} ssr=SsrMode::Async />
                 <Route path=StaticSegment("system") view={Lazy::<SystemPage>::new()} ssr=SsrMode::Async />
                 <Route

@@ -24,6 +24,7 @@ mod linked;
 mod near;
 mod nothing;
 mod older;
+mod panels;
 mod patterns;
 mod range;
 mod row;
@@ -49,14 +50,14 @@ use crate::{
     texts::texts,
 };
 use bar::Bar;
-use beside::BesidePanel;
 use facets::Facets;
 use failure::Failure;
 use head::Head;
 use help::Help;
 use histogram::Histogram;
 use linked::Linked;
-use patterns::Patterns;
+#[cfg(feature = "split")]
+pub(super) use panels::load_panels;
 use stream::Stream;
 
 /// The minimum interval between refreshes of the counts during a tail.
@@ -82,6 +83,7 @@ pub(super) fn Explore() -> impl IntoView {
     let others = levels::counts_without_filter(explorer);
 
     let show = Memo::new(move |_| explorer.view.with(|view: &View| view.show));
+    let beside = Memo::new(move |_| explorer.view.with(|view: &View| view.beside.clone()));
     let columns = move || match explorer.columns.with(Vec::len) {
         0 => String::new(),
         count => format!("--columns:repeat({count},minmax(6ch,16ch))"),
@@ -125,10 +127,10 @@ pub(super) fn Explore() -> impl IntoView {
                 <main class="records" aria-label=t.list_label>
                     {move || match show.get() {
                         Show::Records => awaited(loading, move || records().into_any()),
-                        Show::Patterns => view! { <Patterns /> }.into_any(),
+                        Show::Patterns => panels::patterns(),
                     }}
                 </main>
-                <BesidePanel />
+                {move || beside.get().map(|_| panels::beside())}
             </div>
             <Help />
         </div>
