@@ -87,7 +87,7 @@ pub fn App() -> impl IntoView {
             let _ = body.set_attribute("data-hydrated", "true");
         }
     });
-    // Pages are not streamed, so that they are complete without JavaScript.
+    // Pages are not streamed, so that they are complete without JavaScript, but for counts that take long.
     view! {
         <Router>
             <PageTitle />
