@@ -16,6 +16,7 @@ mod figures;
 mod forwarding;
 #[cfg(feature = "ssr")]
 mod help_lists;
+mod hydration;
 #[cfg(feature = "ssr")]
 mod key_created;
 mod lazy;
@@ -56,7 +57,6 @@ pub use self::{
 };
 use crate::{
     backend::AccessNote,
-    effect::effect,
     live::LoggedOut,
     preferences::Preferences,
     texts::{Texts, texts_of},
@@ -81,12 +81,6 @@ pub fn App() -> impl IntoView {
     provide_context(AccessNote::from_request());
     provide_context(LoggedOut(RwSignal::new(false)));
     provide_context::<&'static Texts>(texts_of(preferences.language));
-    // Tests and styles wait for this attribute: from here on the page is interactive.
-    effect(|_| {
-        if let Some(body) = document().body() {
-            let _ = body.set_attribute("data-hydrated", "true");
-        }
-    });
     // Pages are not streamed, so that they are complete without JavaScript, but for counts that take long.
     view! {
         <Router>

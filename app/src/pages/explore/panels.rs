@@ -2,7 +2,7 @@
 //! `split`, the browser loads the code of each from its own file on first use.
 
 #[cfg(feature = "split")]
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 #[cfg(feature = "split")]
 use futures::FutureExt as _;
@@ -13,9 +13,15 @@ use leptos::{task::spawn_local, wasm_split::SplitLoaderError};
 use super::{beside::BesidePanel, patterns::Patterns};
 #[cfg(feature = "split")]
 use crate::{
+    backend::BackendErrorClass,
     components::loading,
+    server_functions,
     state::view::{Show, View},
 };
+
+/// The time between two attempts to load the code of a panel while the server cannot be reached.
+#[cfg(feature = "split")]
+const RETRY: Duration = Duration::from_secs(3);
 
 /// Declares a panel whose code can be in a file of its own, with what is shown until that is loaded. The panel is
 /// created in the closure that shows it, which runs again then.
@@ -60,7 +66,7 @@ lazy_panel!(
     beside,
     beside_panel,
     BesidePanel,
-    ().into_any()
+    view! { <div class="beside">{loading()}</div> }.into_any()
 );
 
 /// Loads the code of the panels that the page at this address shows. Returns `false` if that fails.
@@ -77,30 +83,47 @@ pub(crate) async fn load_panels(search: &str) -> bool {
 type Loading = Pin<Box<dyn Future<Output = Result<(), SplitLoaderError>>>>;
 
 /// Shows `panel` if its code is loaded. Otherwise shows `meanwhile`, and runs the surrounding closure again once the
-/// code is loaded.
+/// code is loaded or another attempt is due.
 #[cfg(feature = "split")]
 fn when_loaded(mut loading: Loading, panel: fn() -> Option<AnyView>, meanwhile: fn() -> AnyView) -> AnyView {
-    let is_loaded = RwSignal::new(false);
+    let attempts = RwSignal::new(0u32);
     match loading.as_mut().now_or_never() {
         Some(Ok(())) => return panel().unwrap_or_else(meanwhile),
-        Some(Err(_)) => open_from_server(),
+        Some(Err(_)) => spawn_local(recover(attempts)),
         None => spawn_local(async move {
             match loading.await {
-                Ok(()) => {
-                    // The panel may already be gone.
-                    let _ = is_loaded.try_set(true);
-                }
-                Err(_) => open_from_server(),
+                Ok(()) => run_again(attempts),
+                Err(_) => recover(attempts).await,
             }
         }),
     }
-    is_loaded.track();
+    attempts.track();
     meanwhile()
 }
 
-/// Loads the page from the server if the code of a panel cannot be loaded, as for a page (`pages/lazy.rs`). The address
-/// names the panel.
+/// Runs the closure of a panel again, unless the panel is closed.
 #[cfg(feature = "split")]
-fn open_from_server() {
-    let _ = window().location().reload();
+fn run_again(attempts: RwSignal<u32>) {
+    let _ = attempts.try_update(|attempts| *attempts += 1);
+}
+
+/// Handles that the code of a panel cannot be loaded. If the server answers, it may run another version, whose files do
+/// not work with this one: it renders the page anew, and the address names the panel. A page of a server that does not
+/// answer stays, and the load is tried again.
+#[cfg(feature = "split")]
+async fn recover(attempts: RwSignal<u32>) {
+    let is_closed = move || attempts.try_get_untracked().is_none();
+    if is_closed() {
+        return;
+    }
+    // Any request would do.
+    let answer = server_functions::views(()).await;
+    if is_closed() {
+        return;
+    }
+    if answer.is_err_and(|error| error.class == BackendErrorClass::Unreachable) {
+        set_timeout(move || run_again(attempts), RETRY);
+    } else {
+        let _ = window().location().reload();
+    }
 }
