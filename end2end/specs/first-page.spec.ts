@@ -1,9 +1,11 @@
-// The first page never waits for a count.
+// The first page never waits for a count, and a count that is late or refused comes later.
 import type { Request } from '@playwright/test';
 import { Api, unique } from '../fixtures/api.ts';
 import { Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 import { Explore } from '../pages/explore.ts';
+
+const isCount = (request: Request) => request.postData()?.includes('"Histogram"') ?? false;
 
 test('a page shows its records while the counts are blocked, and then the chart', async ({ page }) => {
   // Without patience the server sends each page without counts.
@@ -15,7 +17,6 @@ test('a page shows its records while the counts are blocked, and then the chart'
 
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
-    const isCount = (request: Request) => request.postData()?.includes('"Histogram"') ?? false;
     await page.route('**/api/dashboard/ask', async (route) => {
       if (isCount(route.request())) await released;
       await route.continue();
@@ -40,4 +41,21 @@ test('a page shows its records while the counts are blocked, and then the chart'
   } finally {
     await program.remove();
   }
+});
+
+test('counts that the server has no room for are requested again', async ({ api, explore, page }) => {
+  const service = unique('refused');
+  await api.store({ service, level: 'warn', message: 'counted at the second attempt' });
+  await explore.open({ range: '1h' });
+  let asked = 0;
+  await page.route('**/api/dashboard/ask', async (route) => {
+    if (!isCount(route.request())) return route.continue();
+    asked += 1;
+    if (asked > 1) return route.continue();
+    await route.fulfill({ status: 500, json: { class: 'overloaded', message: 'too many counts' } });
+  });
+  await explore.search(`service:${service}`);
+  await expect(explore.messages).toHaveText(['counted at the second attempt']);
+  await expect.poll(() => asked).toBeGreaterThan(1);
+  await expect(explore.level('warn').locator('.chip-count')).toHaveText('1');
 });
