@@ -63,6 +63,9 @@ pub trait Backend: Send + Sync {
     /// Lists snippets that send a first log, for a page at this origin.
     async fn snippets(&self, origin: String) -> Result<Snippets, BackendError>;
 
+    /// Completes when a page that is being rendered waits no longer for its counts.
+    async fn patience(&self);
+
     /// The number of records on the first page.
     fn recent(&self) -> usize;
 
@@ -316,6 +319,8 @@ pub enum BackendErrorClass {
     Overloaded,
     /// The store cannot be reached; a retry may succeed.
     Unavailable,
+    /// The page is sent before its counts are there. The browser sends the request again.
+    Later,
     /// A fault in the server.
     Internal,
     /// The browser could not reach the server.

@@ -3,8 +3,17 @@
 
 use leptos::prelude::*;
 use leptos_router::LazyRoute;
+#[cfg(feature = "split")]
+use leptos_router::hooks::use_location;
 
-use super::{access::Access, connect::Connect, overview::Overview, system::System};
+use super::{
+    access::Access, connect::Connect, explore::Explore, hydration::mark_interactive, overview::Overview, system::System,
+};
+#[cfg(feature = "split")]
+use super::{
+    explore::load_panels,
+    hydration::{Loading, is_interactive},
+};
 
 /// Declares the route of a page whose code can be in a file of its own.
 macro_rules! lazy_page {
@@ -31,15 +40,18 @@ macro_rules! lazy_page {
 
             #[cfg(not(feature = "split"))]
             async fn view(_: Self) -> AnyView {
-                $page().into_any()
+                let view = $page().into_any();
+                mark_interactive();
+                view
             }
 
             #[cfg(feature = "split")]
             async fn view(_: Self) -> AnyView {
-                match $module::view().await {
-                    Ok(view) => view,
-                    Err(_) => load_from_server($path).await,
-                }
+                let loading = Loading::begin();
+                let Ok(view) = $module::view().await else { return load_from_server($path).await };
+                loading.end().await;
+                mark_interactive();
+                view
             }
 
             #[cfg(feature = "split")]
@@ -56,13 +68,38 @@ lazy_page!(SystemPage, system_page, System, "/system");
 lazy_page!(AccessPage, access_page, Access, "/system/access");
 lazy_page!(ConnectPage, connect_page, Connect, "/connect");
 
-/// Loads the page from the server if its code cannot be loaded: the network failed, or the
-/// server now runs another version, whose split files do not work with this one. During
-/// hydration the server's HTML stays as it is, because a reload could fail in the same way.
+/// The search. Its code is in the file that each page loads, but that of its panels is not. Hydration needs the code of
+/// those that the server has rendered.
+pub(super) struct ExplorePage;
+
+impl LazyRoute for ExplorePage {
+    fn data() -> Self {
+        Self
+    }
+
+    async fn view(_: Self) -> AnyView {
+        #[cfg(feature = "split")]
+        {
+            let loading = Loading::begin();
+            let search = use_location().search.get_untracked();
+            // In an interactive page, the panel loads its code again and handles the failure.
+            if !load_panels(&search).await && !is_interactive() {
+                std::future::pending::<()>().await;
+            }
+            loading.end().await;
+        }
+        let view = Explore().into_any();
+        mark_interactive();
+        view
+    }
+}
+
+/// Loads the page from the server if its code cannot be loaded: the network failed, or the server now runs another
+/// version, whose split files do not work with this one. A page that the server has rendered stays as it is, because the
+/// next one could fail in the same way, without end. Its links work.
 #[cfg(feature = "split")]
 async fn load_from_server(path: &str) -> AnyView {
-    let is_hydrated = document().body().is_some_and(|body| body.has_attribute("data-hydrated"));
-    if is_hydrated {
+    if is_interactive() {
         let _ = window().location().assign(path);
     }
     std::future::pending().await

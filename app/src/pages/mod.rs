@@ -16,6 +16,7 @@ mod figures;
 mod forwarding;
 #[cfg(feature = "ssr")]
 mod help_lists;
+mod hydration;
 #[cfg(feature = "ssr")]
 mod key_created;
 mod lazy;
@@ -56,7 +57,6 @@ pub use self::{
 };
 use crate::{
     backend::AccessNote,
-    effect::effect,
     live::LoggedOut,
     preferences::Preferences,
     texts::{Texts, texts_of},
@@ -66,10 +66,9 @@ use crate::{
 pub(crate) use access_lists::html as access_html;
 #[cfg(feature = "ssr")]
 pub(crate) use connect_key::{connect_key_html, note_without_key};
-use explore::Explore;
 #[cfg(feature = "ssr")]
 pub(crate) use help_lists::html as help_html;
-use lazy::{AccessPage, ConnectPage, OverviewPage, SystemPage};
+use lazy::{AccessPage, ConnectPage, ExplorePage, OverviewPage, SystemPage};
 #[cfg(feature = "ssr")]
 pub(crate) use losses::html as losses_html;
 use not_found::NotFound;
@@ -82,19 +81,13 @@ pub fn App() -> impl IntoView {
     provide_context(AccessNote::from_request());
     provide_context(LoggedOut(RwSignal::new(false)));
     provide_context::<&'static Texts>(texts_of(preferences.language));
-    // Tests and styles wait for this attribute: from here on the page is interactive.
-    effect(|_| {
-        if let Some(body) = document().body() {
-            let _ = body.set_attribute("data-hydrated", "true");
-        }
-    });
-    // Pages are not streamed, so that they are complete without JavaScript.
+    // Pages are not streamed, so that they are complete without JavaScript, but for counts that take long.
     view! {
         <Router>
             <PageTitle />
             <FlatRoutes fallback=NotFound>
-                <Route path=StaticSegment("") view=Explore ssr=SsrMode::Async />
-                <Route path=StaticSegment("dashboard") view=Explore ssr=SsrMode::Async />
+                <Route path=StaticSegment("") view={Lazy::<ExplorePage>::new()} ssr=SsrMode::Async />
+                <Route path=StaticSegment("dashboard") view={Lazy::<ExplorePage>::new()} ssr=SsrMode::Async />
                 <Route path=StaticSegment("overview") view={Lazy::<OverviewPage>::new()} ssr=SsrMode::Async />
                 <Route path=StaticSegment("system") view={Lazy::<SystemPage>::new()} ssr=SsrMode::Async />
                 <Route

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::hydration::mark_interactive;
 use crate::{components::Logo, texts::texts};
 
 /// Also sets the response status to 404.
@@ -12,6 +13,7 @@ pub(super) fn NotFound() -> impl IntoView {
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(http::StatusCode::NOT_FOUND);
     }
+    mark_interactive();
     view! {
         <main class="lost" data-testid="not-found">
             <Logo />

@@ -14,6 +14,8 @@ mod losses;
 
 use std::{marker::PhantomData, pin::Pin};
 
+#[cfg(feature = "ssr")]
+use futures::future::{Either, select};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::api::{ContextView, FacetsView, FieldView, FiguresView, HistogramView, LogsPage, PatternsView, SavedView};
@@ -192,6 +194,26 @@ impl<A: DeserializeOwned + 'static, T: Serialize + DeserializeOwned + 'static> R
         }
         is_idle
     }
+
+    /// Sends the request again in the browser if the server has sent the page without its answer.
+    ///
+    /// Not below a `Suspense`, which would wait for the first answer.
+    pub(crate) fn complete_page(self) {
+        effect(move |_| {
+            if self.first.with_untracked(|first| has_failed(first.as_ref(), BackendErrorClass::Later)) {
+                self.refetch();
+            }
+        });
+    }
+
+    /// Whether the server had no room for the newest request.
+    pub(crate) fn is_refused(self) -> bool {
+        self.newer.with_untracked(|newer| has_failed(newer.as_ref(), BackendErrorClass::Overloaded))
+    }
+}
+
+fn has_failed(response: Option<&Response>, class: BackendErrorClass) -> bool {
+    response.is_some_and(|(_, text)| text.as_ref().is_err_and(|error| error.class == class))
 }
 
 fn track(
@@ -205,7 +227,7 @@ fn track(
         || (),
         move |()| {
             let ((question, about), _) = request.get_untracked();
-            let text = send(question);
+            let text = send_first(question);
             async move { (about, text.await) }
         },
     );
@@ -222,6 +244,33 @@ fn track(
         });
     });
     (first, newer)
+}
+
+/// Sends a request that belongs to the page: the server sends its answer with the page that it renders.
+fn send_first(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {
+    #[cfg(feature = "ssr")]
+    return Box::pin(dispatch_first(question));
+    #[cfg(not(feature = "ssr"))]
+    return send(question);
+}
+
+/// Answers a request of a page that is being rendered. A page does not wait for counts that take long, or that the
+/// server has no room for: its browser sends the request again.
+#[cfg(feature = "ssr")]
+async fn dispatch_first(question: Question) -> Text {
+    if !matches!(question, Question::Histogram(_)) {
+        return dispatch(question).await;
+    }
+    let later = || Err(BackendError::new(BackendErrorClass::Later, "the page is sent without its counts"));
+    let backend = backend()?;
+    // Dropping the request stops the count.
+    let counts = Box::pin(dispatch(question));
+    let first = select(counts, backend.patience()).await;
+    match first {
+        Either::Left((Err(error), _)) if error.class == BackendErrorClass::Overloaded => later(),
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => later(),
+    }
 }
 
 fn send(question: Question) -> Pin<Box<dyn Future<Output = Text> + Send>> {

@@ -12,7 +12,7 @@ pub(crate) type Counts = [u64; LevelClass::ALL.len()];
 pub(crate) struct Bars {
     /// The start of the first bar, in milliseconds since the Unix epoch.
     start: i64,
-    /// The width of a bar in milliseconds.
+    /// The width of a bar in milliseconds; 0 while nothing is counted.
     step: i64,
     pub(crate) bars: Vec<Counts>,
 }
@@ -66,6 +66,11 @@ impl Bars {
         }
         totals
     }
+
+    /// The totals; `None` while nothing is counted.
+    pub(crate) fn counted_totals(&self) -> Option<Counts> {
+        (self.step > 0).then(|| self.totals())
+    }
 }
 
 /// Formats a count with separators: `1,234,567`.
@@ -108,7 +113,15 @@ mod tests {
         assert_eq!(bars.bars.iter().map(|counts| counts[4]).collect::<Vec<_>>(), [2, 0, 0, 3]);
         assert_eq!(bars.time(3), "2026-01-01T00:00:45.000Z");
         assert_eq!((bars.highest(), bars.totals()[4]), (3, 5));
+        assert_eq!(bars.counted_totals(), Some(bars.totals()));
         assert_eq!(Bars::new(&HistogramView::default()).highest(), 1);
+    }
+
+    #[test]
+    fn no_records_are_not_the_same_as_no_count() {
+        assert_eq!(Bars::new(&HistogramView::default()).counted_totals(), Some(Counts::default()));
+        assert_eq!(Bars::default().counted_totals(), None);
+        assert_eq!(Bars::default().highest(), 1);
     }
 
     #[test]

@@ -40,6 +40,10 @@ use crate::{
 /// The number of replays, and of deletions, on the page System.
 const REPLAYS: usize = 20;
 
+/// How long a page that is being rendered waits for its counts, at most. Most counts take less, and a reader hardly
+/// notices this time.
+const COUNT_PATIENCE: Duration = Duration::from_millis(80);
+
 /// The reader for the dashboard: an invalid query is searched as text, and a range with a missing end is open.
 pub(crate) struct Reading {
     pub(crate) reading: ReadingState,
@@ -53,7 +57,8 @@ pub(crate) struct Reading {
     pub(crate) supervisor: Supervisor,
     /// The addresses of the doors, once they are bound.
     pub(crate) doors: Arc<OnceLock<DoorAddresses>>,
-    /// The time limit of a page of records; after it the page shows the matches so far.
+    /// The time limit of a page of records; after it the page shows the matches so far. Counts have it as well, up to
+    /// [`COUNT_PATIENCE`].
     pub(crate) patience: Duration,
 }
 
@@ -231,6 +236,14 @@ impl Backend for Reading {
         let needs_key = self.access.state() == State::Guarded;
         let key = needs_key.then_some(snippets::UNKNOWN_KEY);
         Ok(Snippets { needs_key, list: snippets::snippets(&origin, &doors, key) })
+    }
+
+    async fn patience(&self) {
+        let patience = self.patience.min(COUNT_PATIENCE);
+        // A sleep of no time takes up to a millisecond.
+        if !patience.is_zero() {
+            tokio::time::sleep(patience).await;
+        }
     }
 
     fn recent(&self) -> usize {

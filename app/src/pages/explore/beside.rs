@@ -30,17 +30,15 @@ struct Timeline {
     query: Option<String>,
 }
 
+/// The panel of what the view names when the panel is created.
 #[component]
 pub(super) fn BesidePanel() -> impl IntoView {
     let explorer = Explorer::expect();
-    let beside = Memo::new(move |_| explorer.view.with(|view| view.beside.clone()));
-    view! { {move || beside.get().map(|beside| view! { <Panel beside /> }.into_any())} }.into_any()
+    explorer.view.with_untracked(|view| view.beside.clone()).map(|beside| panel(explorer, beside))
 }
 
-#[component]
-fn Panel(beside: Beside) -> impl IntoView {
+fn panel(explorer: Explorer, beside: Beside) -> AnyView {
     let t = texts();
-    let explorer = Explorer::expect();
     let found = request_records(beside);
     let close = move || explorer.view.with(|view| view.with_beside(None).url());
     let content = move || {

@@ -16,7 +16,7 @@ pub(super) fn Failure(error: BackendError) -> impl IntoView {
     let title = match error.class {
         BackendErrorClass::Invalid | BackendErrorClass::NotFound => t.failed_invalid,
         BackendErrorClass::Forbidden => t.failed_forbidden,
-        BackendErrorClass::Overloaded | BackendErrorClass::Unavailable => t.failed_later,
+        BackendErrorClass::Overloaded | BackendErrorClass::Unavailable | BackendErrorClass::Later => t.failed_later,
         BackendErrorClass::Unreachable => t.failed_away,
         BackendErrorClass::Internal => t.failed_fault,
     };

@@ -24,7 +24,7 @@ pub(super) fn Histogram(bars: Memo<Bars>) -> impl IntoView {
     // The bar under the pointer, and the bar where a drag started.
     let (hovered, dragged_from) = (RwSignal::new(None::<usize>), RwSignal::new(None::<usize>));
     let count = move || bars.with(|bars| bars.bars.len());
-    let is_empty = move || bars.with(|bars| bars.totals().iter().all(|total| *total == 0));
+    let is_empty = move || bars.with(|bars| bars.counted_totals() == Some(Counts::default()));
 
     let place = move |event: &PointerEvent| {
         let area = plot.get_untracked()?.get_bounding_client_rect();

@@ -16,12 +16,12 @@ use crate::{
     texts::texts,
 };
 
-/// Links, so that they work without JavaScript and open in a new tab.
-pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
+/// Links, so that they work without JavaScript and open in a new tab. Without numbers while nothing is counted.
+pub(super) fn levels(view: &View, totals: Option<Counts>) -> AnyView {
     let t = texts();
     let chosen = filter::levels(&view.search.query);
     let chip = |level: LevelClass| {
-        let count = totals[level.index()];
+        let count = totals.map(|totals| totals[level.index()]);
         let url = view.with_query(filter::toggle_level(&view.search.query, level)).url();
         view! {
             <a
@@ -30,11 +30,11 @@ pub(super) fn levels(view: &View, totals: Counts) -> AnyView {
                 role="button"
                 aria-pressed=chosen.contains(&level).to_string()
                 data-testid=format!("level-chip-{level}")
-                title=grouped(count)
+                title=count.map(grouped).unwrap_or_default()
             >
                 <span class="shape" aria-hidden="true"></span>
                 {level.name()}
-                <span class="chip-count">{short(count)}</span>
+                <span class="chip-count">{count.map(short).unwrap_or_default()}</span>
             </a>
         }
     };

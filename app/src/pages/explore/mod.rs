@@ -24,6 +24,7 @@ mod linked;
 mod near;
 mod nothing;
 mod older;
+mod panels;
 mod patterns;
 mod range;
 mod row;
@@ -35,6 +36,7 @@ mod views;
 use std::time::Duration;
 
 use leptos::prelude::*;
+use model::api::HistogramView;
 
 use crate::{
     components::{Page, TopBar, awaited, loading},
@@ -49,14 +51,14 @@ use crate::{
     texts::texts,
 };
 use bar::Bar;
-use beside::BesidePanel;
 use facets::Facets;
 use failure::Failure;
 use head::Head;
 use help::Help;
 use histogram::Histogram;
 use linked::Linked;
-use patterns::Patterns;
+#[cfg(feature = "split")]
+pub(super) use panels::load_panels;
 use stream::Stream;
 
 /// The minimum interval between refreshes of the counts during a tail.
@@ -78,10 +80,12 @@ pub(super) fn Explore() -> impl IntoView {
     let counts = RequestState::new(move || {
         (server_functions::histogram(explorer.search.with(Search::histogram)), explorer.reload.get())
     });
-    recount(explorer, move || counts.refetch());
+    counts.complete_page();
+    recount(explorer, counts);
     let others = levels::counts_without_filter(explorer);
 
     let show = Memo::new(move |_| explorer.view.with(|view: &View| view.show));
+    let beside = Memo::new(move |_| explorer.view.with(|view: &View| view.beside.clone()));
     let columns = move || match explorer.columns.with(Vec::len) {
         0 => String::new(),
         count => format!("--columns:repeat({count},minmax(6ch,16ch))"),
@@ -105,7 +109,7 @@ pub(super) fn Explore() -> impl IntoView {
             _ => shown.cloned().unwrap_or_default(),
         });
         // With a level filter, the totals of other levels come from a separate request.
-        let totals = move || others.get().unwrap_or_else(|| bars.with(Bars::totals));
+        let totals = move || others.get().or_else(|| bars.with(Bars::counted_totals));
         view! {
             {move || explorer.view.with(|view| levels::levels(view, totals()))}
             <Histogram bars />
@@ -125,10 +129,10 @@ pub(super) fn Explore() -> impl IntoView {
                 <main class="records" aria-label=t.list_label>
                     {move || match show.get() {
                         Show::Records => awaited(loading, move || records().into_any()),
-                        Show::Patterns => view! { <Patterns /> }.into_any(),
+                        Show::Patterns => panels::patterns(),
                     }}
                 </main>
-                <BesidePanel />
+                {move || beside.get().map(|_| panels::beside())}
             </div>
             <Help />
         </div>
@@ -136,12 +140,12 @@ pub(super) fn Explore() -> impl IntoView {
     .into_any()
 }
 
-/// Refreshes the counts after new records, at a limited rate.
-fn recount(explorer: Explorer, refetch: impl Fn() -> bool + 'static) {
+/// Refreshes the counts after new records, and counts again what the server had no room for, at a limited rate.
+fn recount(explorer: Explorer, counts: RequestState<HistogramView>) {
     let stale = explorer.counts_are_stale;
     every(RECOUNT, move || {
         // Records that arrive during a request may be missing in its response.
-        if stale.get_untracked() && refetch() {
+        if (stale.get_untracked() || counts.is_refused()) && counts.refetch() {
             stale.set(false);
         }
     });
