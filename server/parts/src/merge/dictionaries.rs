@@ -18,8 +18,10 @@ use crate::schema;
 /// The number of texts from which a dictionary is begun anew. More than those of a column that repeats within a row
 /// group; a column that changes its texts over time does not keep them all.
 const MOST_TEXTS: usize = 16_384;
-/// The number of source dictionaries from which their keys are mapped anew. A merge reads fewer parts at a time.
-const MOST_SOURCES: usize = 256;
+/// The bytes of texts from which a dictionary is begun anew: half of one that the writer gives up.
+const MOST_BYTES: usize = 512 << 10;
+/// The number of copies after which the dictionaries of parts that none of these read are let go.
+const SWEEP: usize = 16;
 
 /// The dictionaries of the columns that have one.
 pub(super) struct Dictionaries(Vec<Option<Dictionary>>);
@@ -47,6 +49,8 @@ pub(super) struct Dictionary {
     sources: Vec<Source>,
     /// The indexes of the sources by their address. All batches of a row group share one dictionary.
     places: HashMap<usize, usize, RandomState>,
+    /// The number of copies so far.
+    copies: usize,
 }
 
 /// The dictionary of a row group of a part.
@@ -55,13 +59,20 @@ struct Source {
     texts: ArrayRef,
     /// The merged key of each key; negative until the first row that has it.
     keys: Vec<i32>,
+    /// The number of the last copy that read it.
+    last: usize,
 }
 
 impl Source {
     fn of(texts: ArrayRef) -> Self {
         let keys = vec![-1; texts.len()];
-        Self { texts, keys }
+        Self { texts, keys, last: 0 }
     }
+}
+
+/// What tells a dictionary from all others that are held.
+fn address(texts: &ArrayRef) -> usize {
+    Arc::as_ptr(texts).cast::<()>().addr()
 }
 
 impl Dictionary {
@@ -70,12 +81,12 @@ impl Dictionary {
     /// # Errors
     /// `Corrupt` if a key is not in its dictionary, or a row not in its array.
     pub(super) fn gather(&mut self, arrays: &[&dyn Array], rows: &[(usize, usize)]) -> Result<ArrayRef> {
-        if self.known.len() > MOST_TEXTS {
+        if self.known.len() > MOST_TEXTS || self.texts.values_slice().len() > MOST_BYTES {
             *self = Self::default();
         }
-        if self.sources.len() > MOST_SOURCES {
-            self.sources.clear();
-            self.places.clear();
+        self.copies += 1;
+        if self.copies.is_multiple_of(SWEEP) {
+            self.sweep();
         }
         let arrays = arrays
             .iter()
@@ -103,19 +114,29 @@ impl Dictionary {
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, texts).map_err(refused)?))
     }
 
+    /// Lets go of the dictionaries of parts that have ended, and of earlier row groups.
+    fn sweep(&mut self) {
+        let before = self.copies.saturating_sub(SWEEP);
+        self.sources.retain(|source| source.last >= before);
+        self.places = self.sources.iter().map(|source| address(&source.texts)).zip(0..).collect();
+    }
+
     /// The index of a source dictionary.
     fn source(&mut self, texts: &ArrayRef) -> usize {
-        let address = Arc::as_ptr(texts).cast::<()>().addr();
         let sources = &mut self.sources;
-        *self.places.entry(address).or_insert_with(|| {
+        let place = *self.places.entry(address(texts)).or_insert_with(|| {
             sources.push(Source::of(texts.clone()));
             sources.len() - 1
-        })
+        });
+        if let Some(source) = self.sources.get_mut(place) {
+            source.last = self.copies;
+        }
+        place
     }
 
     /// The merged key of a key of a source.
     fn key(&mut self, source: usize, key: i32) -> Result<i32> {
-        let Source { texts, keys } = self.sources.get_mut(source).ok_or_else(mistyped)?;
+        let Source { texts, keys, .. } = self.sources.get_mut(source).ok_or_else(mistyped)?;
         let merged = keys.get_mut(key as usize).ok_or_else(mistyped)?;
         if *merged < 0 {
             let text = texts.as_string_opt::<i32>().ok_or_else(mistyped)?.value(key as usize);
@@ -193,5 +214,31 @@ mod tests {
         assert_eq!(texts(&*dictionary.gather(&arrays, &all).unwrap()), texts(&many));
         let few = dictionary.gather(&arrays, &[(0, 9)]).unwrap();
         assert_eq!((few.as_dictionary::<Int32Type>().values().len(), texts(&*few)), (1, texts(&many.slice(9, 1))));
+    }
+
+    #[test]
+    fn dictionaries_of_parts_that_have_ended_are_let_go() {
+        let mut dictionary = Dictionary::default();
+        let open = array(&[Some("open"), None]);
+        for number in 0..10 * SWEEP {
+            let text = format!("text {number}");
+            let ended = array(&[Some("ended"), Some(text.as_str())]);
+            let ours = dictionary.gather(&[&open, &ended], &[(0, 0), (1, 1), (0, 1), (1, 0)]).unwrap();
+            assert_eq!(texts(&*ours), [Some("open".to_owned()), Some(text), None, Some("ended".to_owned())]);
+            assert!(dictionary.sources.len() <= 2 + 2 * SWEEP, "{} sources", dictionary.sources.len());
+            assert_eq!(dictionary.sources.len(), dictionary.places.len());
+        }
+    }
+
+    #[test]
+    fn a_dictionary_of_many_bytes_is_begun_anew() {
+        let mut dictionary = Dictionary::default();
+        for number in 0..30 {
+            let long = format!("{number} {}", "x".repeat(MOST_BYTES / 8));
+            let part = array(&[Some(long.as_str()), Some("short")]);
+            let ours = dictionary.gather(&[&part], &[(0, 0), (0, 1)]).unwrap();
+            assert!(dictionary.texts.values_slice().len() <= MOST_BYTES + 2 * long.len());
+            assert_eq!(texts(&*ours), [Some(long), Some("short".to_owned())]);
+        }
     }
 }

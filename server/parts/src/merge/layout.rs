@@ -148,14 +148,14 @@ fn run_rows(parts: &[Arc<Part>]) -> usize {
 /// A column of `rows` nulls for each field. Those of one type share it.
 fn nulls(fields: &[Field], rows: usize) -> Arc<[ArrayRef]> {
     let mut known: Vec<ArrayRef> = Vec::new();
-    let mut of_field = |field: &Field| {
+    let of_field = |field: &Field| {
         if let Some(nulls) = known.iter().find(|nulls| nulls.data_type() == field.data_type()) {
             return nulls.clone();
         }
         known.push(new_null_array(field.data_type(), rows));
         known[known.len() - 1].clone()
     };
-    fields.iter().map(&mut of_field).collect()
+    fields.iter().map(of_field).collect()
 }
 
 /// The number of values that each attribute column of the part has in the retained rows.

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array as _, RecordBatch};
 use foldhash::fast::RandomState;
 use pipeline::Result;
 
@@ -31,6 +31,10 @@ const ROWS: usize = 32_768;
 /// The least number of blocks of them.
 const BLOCKS: usize = 32;
 const BLOCK_ROWS: Range<usize> = 128..1_024;
+/// The number of parts that are looked at: with one block of the fewest rows each, they have all rows.
+const MOST_PARTS: usize = ROWS / BLOCK_ROWS.start;
+/// The number of columns whose texts are counted at the same time: about a megabyte each if all texts differ.
+const COLUMNS_AT_ONCE: usize = 16;
 /// The share of the rows up to which distinct texts pay off in a dictionary: an eighth, and for texts of twelve bytes
 /// and more a quarter.
 const SHARE: f64 = 1.0 / 8.0;
@@ -50,16 +54,32 @@ pub(super) fn recurring(
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Vec<bool>> {
     // What a single part has been given is not changed: it may have been decided by more rows.
-    if columns.is_empty() || parts.len() < 2 {
+    if parts.len() < 2 {
         return Ok(vec![false; columns.len()]);
     }
+    let mut recurring = Vec::with_capacity(columns.len());
+    for columns in columns.chunks(COLUMNS_AT_ONCE) {
+        recurring.extend(look(parts, footers, columns, pause)?);
+    }
+    Ok(recurring)
+}
+
+/// As [`recurring`], for columns whose texts fit in memory.
+fn look(
+    parts: &[Arc<Part>],
+    footers: &[Arc<Footer>],
+    columns: &[Vec<Option<(usize, &AttributeColumn)>>],
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<bool>> {
     let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
     let (mut block, mut looked) = (0_u32, 0);
-    for (number, (part, footer)) in parts.iter().zip(footers).enumerate() {
+    let step = parts.len().div_ceil(MOST_PARTS);
+    let looked_at = parts.len().div_ceil(step);
+    for (number, (part, footer)) in parts.iter().zip(footers).enumerate().step_by(step) {
         let own: Vec<Option<(usize, &AttributeColumn)>> =
             columns.iter().map(|of_parts| of_parts.get(number).copied().flatten()).collect();
         let places: Vec<usize> = own.iter().flatten().map(|(place, _)| *place).collect();
-        for (group, rows) in blocks(footer, parts.len()) {
+        for (group, rows) in blocks(footer, looked_at) {
             pause()?;
             looked += rows.len();
             block += 1;

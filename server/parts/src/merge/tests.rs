@@ -205,6 +205,44 @@ fn texts_that_recur_get_a_dictionary_though_small_parts_had_none() {
 }
 
 #[test]
+fn each_of_many_columns_gets_a_dictionary_by_its_own_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let recurs = |column: usize| column.is_multiple_of(3);
+    let parts: Vec<_> = (1..=8_u64)
+        .map(|frame| {
+            let attributes = |row: usize| {
+                let of_column = |column: usize| {
+                    // 200 in 1,000 rows are more than an eighth, 200 in 8,000 are not.
+                    let number = if recurs(column) { row * 7 % 200 } else { row + 1_000 * frame as usize };
+                    text(&format!("column.{column:02}"), format!("{number} of {column}"))
+                };
+                (0..40).map(of_column).collect::<Vec<_>>()
+            };
+            // All parts have the same times, so their rows mix.
+            let records: Vec<_> = (0..1_000).map(|row| record(row, row as i64, attributes(row))).collect();
+            part(folder.path(), frame, &records, Effort::Passing)
+        })
+        .collect();
+    let once = merged(folder.path(), &parts);
+    let footer = once.footer().unwrap();
+    let found: Vec<bool> = footer.columns.attributes.iter().map(|(place, _)| footer.has_dictionary(*place)).collect();
+    assert_eq!(found, (0..40).map(recurs).collect::<Vec<_>>());
+    assert_eq!(read(&once), sorted(&parts));
+}
+
+#[test]
+fn a_part_with_rows_newer_than_the_catalogue_says_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let records: Vec<_> = (0..10).map(|row| record(row, row as i64, Vec::new())).collect();
+    let good = part(folder.path(), 1, &records, Effort::Quick);
+    let info =
+        PartInfo { max_time: good.info.max_time - 1, ..part(folder.path(), 2, &records, Effort::Quick).info.clone() };
+    let wrong = opened(folder.path(), info);
+    assert!(merge(folder.path(), DAY, &[good.clone(), wrong.clone()], None, &mut || Ok(())).is_err());
+    assert!(wrong.damage().is_some() && good.damage().is_none());
+}
+
+#[test]
 fn nothing_of_the_rows_left_out_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let secret = |number: usize| format!("secret-{number}-of-somebody");

@@ -4,9 +4,9 @@
 //! machine with many cores, some more threads therefore share the columns of a slab of rows. They live as long as the
 //! slab takes: a few milliseconds, a hundred times as long as it takes to start them.
 
-use std::{fs, io::BufWriter, mem, thread};
+use std::{fs, io::BufWriter, mem, sync::Arc, thread};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, types::Int32Type};
 use arrow_schema::{Field, SchemaRef};
 use parking_lot::Mutex;
 use parquet::{
@@ -25,6 +25,8 @@ const MOST_THREADS: usize = 4;
 /// The cores per thread that encodes a part beside the first: flushes and merges run at the same time, and doors,
 /// stages and searches need most cores.
 const CORES_PER_THREAD: usize = 4;
+/// The bytes of texts that wait for the threads at most, beside the last rows. Rows may have a mebibyte each.
+const WAITING_BYTES: usize = 16 << 20;
 
 /// The file of a part, up to its footer.
 pub(super) type Output = SerializedFileWriter<BufWriter<fs::File>>;
@@ -48,6 +50,7 @@ pub(super) struct Encoder {
     /// Rows that are not encoded yet.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
+    waiting_bytes: usize,
 }
 
 impl Encoder {
@@ -60,21 +63,24 @@ impl Encoder {
         let writer = ArrowWriter::try_new(output, schema.clone(), Some(properties)).map_err(refused)?;
         let (output, factory) = writer.into_serialized_writer().map_err(refused)?;
         let (columns, waiting) = (Vec::new(), Vec::new());
-        Ok(Self { output, factory, threads, columns, groups: 0, rows: 0, waiting, waiting_rows: 0 })
+        Ok(Self { output, factory, threads, columns, groups: 0, rows: 0, waiting, waiting_rows: 0, waiting_bytes: 0 })
     }
 
     pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut left = batch.clone();
         while left.num_rows() > 0 {
             let rows = left.num_rows().min(GROUP_ROWS - self.rows);
-            self.waiting.push(left.slice(0, rows));
+            let next = left.slice(0, rows);
             left = left.slice(rows, left.num_rows() - rows);
+            self.waiting_bytes += text_bytes(&next, self.waiting.last());
+            self.waiting.push(next);
             self.rows += rows;
             self.waiting_rows += rows;
             // Only threads that share the columns need many rows at once.
+            let is_enough = self.waiting_rows >= PAGE_ROWS || self.waiting_bytes >= WAITING_BYTES;
             if self.rows == GROUP_ROWS {
                 self.end_group()?;
-            } else if self.threads == 1 || self.waiting_rows >= PAGE_ROWS {
+            } else if self.threads == 1 || is_enough {
                 self.encode()?;
             }
         }
@@ -91,6 +97,7 @@ impl Encoder {
     fn encode(&mut self) -> Result<()> {
         let batches = mem::take(&mut self.waiting);
         let rows = mem::take(&mut self.waiting_rows);
+        self.waiting_bytes = 0;
         if rows == 0 {
             return Ok(());
         }
@@ -110,7 +117,9 @@ impl Encoder {
             return work();
         }
         thread::scope(|scope| {
-            let helpers: Vec<_> = (1..self.threads).map(|_| scope.spawn(work)).collect();
+            // If the system refuses a thread, the others do its share.
+            let spawn = |_| thread::Builder::new().name("encode".to_owned()).spawn_scoped(scope, work).ok();
+            let helpers: Vec<_> = (1..self.threads).filter_map(spawn).collect();
             let own = work();
             helpers.into_iter().fold(own, |done, helper| {
                 let helped = helper.join().unwrap_or_else(|_| Err(Error::internal("encoding a part panicked")));
@@ -149,11 +158,28 @@ fn encode(writer: &mut ArrowColumnWriter, place: usize, batch: &RecordBatch) -> 
     Ok(())
 }
 
+/// The bytes of a batch's texts in memory. A dictionary that the batch before has as well is not counted again.
+fn text_bytes(batch: &RecordBatch, before: Option<&RecordBatch>) -> usize {
+    let of_column = |(place, column): (usize, &ArrayRef)| {
+        let Some(repeated) = column.as_dictionary_opt::<Int32Type>() else { return length(column) };
+        let known = before.and_then(|before| before.columns().get(place)?.as_dictionary_opt::<Int32Type>());
+        let is_known = known.is_some_and(|known| Arc::ptr_eq(known.values(), repeated.values()));
+        if is_known { 0 } else { length(repeated.values()) }
+    };
+    batch.columns().iter().enumerate().map(of_column).sum()
+}
+
+/// The bytes of a column of texts; 0 if it is none.
+fn length(column: &ArrayRef) -> usize {
+    match column.as_string_opt::<i32>().map(|texts| texts.value_offsets()) {
+        Some([first, .., last]) => (last - first) as usize,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{ArrayRef, DictionaryArray, Int64Array, StringArray, types::Int32Type};
+    use arrow_array::{DictionaryArray, Int64Array, StringArray};
     use arrow_schema::{DataType, Schema};
     use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::properties::WriterPropertiesBuilder};
 
@@ -241,5 +267,32 @@ mod tests {
             }
         }
         assert_eq!(row, batches(|_| true).iter().map(RecordBatch::num_rows).sum::<usize>());
+    }
+
+    #[test]
+    fn few_rows_of_long_texts_do_not_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        let output = BufWriter::new(fs::File::create_new(&path).unwrap());
+        let mut encoder = Encoder::new(output, &columns(DataType::Utf8), properties().build(), 3).unwrap();
+        let long = "x".repeat(1 << 20);
+        for number in 0..12 {
+            let text: ArrayRef = if number % 2 == 0 {
+                Arc::new(StringArray::from(vec![long.as_str()]))
+            } else {
+                Arc::new([long.as_str()].into_iter().collect::<DictionaryArray<Int32Type>>())
+            };
+            let arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![number])), text];
+            let batch = RecordBatch::try_new(columns(arrays[1].data_type().clone()), arrays).unwrap();
+            // The second time it is the same dictionary.
+            for _ in 0..2 {
+                encoder.append(&batch).unwrap();
+                assert!(encoder.waiting_bytes < WAITING_BYTES);
+            }
+        }
+        encoder.finish().unwrap().into_inner().unwrap().into_inner().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+        let rows: usize = reader.build().unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+        assert_eq!(rows, 24);
     }
 }

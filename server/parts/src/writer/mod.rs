@@ -82,7 +82,9 @@ fn page_rows(effort: Effort, batch: &RecordBatch) -> usize {
     match effort {
         Effort::Passing => {
             let row_bytes = batch.get_array_memory_size() / batch.num_rows().max(1);
-            (PASSING_PAGE_BYTES / row_bytes.max(1)).clamp(LEAST_PAGE_ROWS, QUICK_PAGE_ROWS)
+            let rows = (PASSING_PAGE_BYTES / row_bytes.max(1)).clamp(LEAST_PAGE_ROWS, QUICK_PAGE_ROWS);
+            // A power of two: the steps of a search end where pages do.
+            1 << rows.ilog2()
         }
         Effort::Quick => QUICK_PAGE_ROWS,
         Effort::Lasting => PAGE_ROWS,

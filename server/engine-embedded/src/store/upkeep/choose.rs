@@ -17,8 +17,8 @@ use parts::reader::Part;
 
 /// The number of parts of similar size that are merged at once.
 const FAN: usize = 16;
-/// The number of parts of full memtables that are merged, however few rows they have. They are not compressed, each is
-/// an open file of the merge, and a search reads all of them.
+/// The number of parts of full memtables that are merged, however few rows they have, and the most at once. They are not
+/// compressed, a merge has the footers of all of them in memory, and a search reads all of them.
 const MOST_PASSING: usize = 96;
 
 /// The parts to merge next, all of one day; none if nothing is due. A part of `full` rows is never merged again. `now`
@@ -74,6 +74,8 @@ pub(super) fn due_after_load(
         let enough = rows >= full || (rows > full / 2 && parts.len() >= fan);
         if is_quiet || many || enough {
             parts.sort_by_key(|part| part.info.max_time);
+            // More are there only if merges have failed or waited for long.
+            parts.truncate(MOST_PASSING);
             return up_to(full, parts);
         }
     }
@@ -238,6 +240,16 @@ mod tests {
         let (rewritten, most, parts) = loaded(20_000, 100);
         assert!(most < MOST_PASSING + 3 * FAN && parts.len() < MOST_PASSING + 3 * FAN, "{most} parts");
         assert!(rewritten <= 3 * 20_000 * 100, "{rewritten} rows");
+    }
+
+    #[test]
+    fn a_backlog_is_merged_in_steps_from_its_oldest_part_on() {
+        let parts: Vec<_> = (0..1_000).rev().map(|second| named(9, second, 100, "passing")).collect();
+        for is_quiet in [false, true] {
+            let due = due_after_load(&parts, FULL, FAN, is_quiet, |_| true);
+            let oldest = parts.iter().rev().take(MOST_PASSING);
+            assert!(due.iter().map(|part| &part.info.path).eq(oldest.map(|part| &part.info.path)));
+        }
     }
 
     #[test]
