@@ -184,7 +184,8 @@ async fn write(folder: PathBuf, view: View, effort: Effort) -> Result<Vec<PartIn
                 })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.record.time, row.position)));
+        // Each time is fetched once: the records are scattered in memory.
+        rows.sort_by_cached_key(|row| std::cmp::Reverse((row.record.time, row.position)));
         let days = rows.chunk_by(|a, b| day_of(a) == day_of(b));
         let mut parts: Vec<PartInfo> = Vec::new();
         for rows in days {

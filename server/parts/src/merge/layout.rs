@@ -3,12 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array, types::Int32Type};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use foldhash::fast::RandomState;
 use pipeline::Result;
 
-use super::{Keep, RUN_ROWS, refused, retained, spill::Spill};
+use super::{Keep, RUN_ROWS, recurring::recurring, refused, rest::Rest, retained};
 use crate::{
     columns,
     reader::{Footer, Group, Part},
@@ -16,9 +16,20 @@ use crate::{
     schema::{self, AttributeColumn, Kind, Layout},
 };
 
+/// The rows of all open parts that are decoded at once, and the fewest of one part.
+const OPEN_ROWS: usize = 16_384;
+const LEAST_RUN_ROWS: usize = 128;
+
 /// The columns of the merged part.
 pub(super) struct Merged {
     pub(super) layout: Layout,
+    /// The same columns while they are merged: texts are without a dictionary if a part has none for them, also if
+    /// the merged part has one.
+    pub(super) schema: SchemaRef,
+    /// The rows that are decoded at once per part.
+    pub(super) run_rows: usize,
+    /// A column without values for each column.
+    nulls: Arc<[ArrayRef]>,
 }
 
 impl Merged {
@@ -48,45 +59,103 @@ impl Merged {
             .filter(|name| footers.iter().any(|footer| !footer.has_dictionary(footer.columns.place(name))))
             .map(str::to_owned)
             .collect();
-        let mut fields = schema::core_fields();
-        for attribute in &attributes {
-            let own = || footers.iter().filter_map(|footer| Some((footer, place_of(footer, attribute)?)));
-            let spread = attribute.kind != Kind::Bool && own().any(|(footer, place)| !footer.has_dictionary(place));
-            if spread {
+        let (mut fields, mut merged_fields) = (schema::core_fields(), schema::core_fields());
+        let spread: Vec<bool> = attributes.iter().map(|attribute| is_spread(&footers, attribute)).collect();
+        let recurs = recurs(parts, &footers, &attributes, &spread, pause)?;
+        for ((attribute, is_spread), recurs) in attributes.iter().zip(spread).zip(recurs) {
+            if is_spread && !recurs {
                 diverse.push(attribute.column.clone());
             }
-            let data_type = match attribute.kind {
-                Kind::Text if spread => DataType::Utf8,
-                Kind::Text => schema::repeated_text(),
-                Kind::Int => DataType::Int64,
-                Kind::Float => DataType::Float64,
-                Kind::Bool => DataType::Boolean,
+            let field = |has_dictionary| {
+                let data_type = match attribute.kind {
+                    Kind::Text if has_dictionary => schema::repeated_text(),
+                    Kind::Text => DataType::Utf8,
+                    Kind::Int => DataType::Int64,
+                    Kind::Float => DataType::Float64,
+                    Kind::Bool => DataType::Boolean,
+                };
+                Field::new(&attribute.column, data_type, true)
             };
-            fields.push(Field::new(&attribute.column, data_type, true));
+            fields.push(field(!is_spread || recurs));
+            merged_fields.push(field(!is_spread));
         }
         if spills {
             fields.push(Field::new(schema::REST, DataType::Utf8, true));
+            merged_fields.push(Field::new(schema::REST, DataType::Utf8, true));
         }
-        Ok(Self { layout: Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse } })
+        let run_rows = run_rows(parts);
+        let nulls = nulls(&merged_fields, run_rows);
+        let layout = Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse };
+        Ok(Self { layout, schema: Arc::new(Schema::new(merged_fields)), run_rows, nulls })
     }
 
     /// The mapping from a part's columns to the merged columns.
-    pub(super) fn adapter(&self, footer: &Footer) -> Adapter {
-        let names = schema::core_fields().into_iter().map(|field| Some(field.name().clone()));
-        let attributes = self.layout.attributes.iter().map(|attribute| {
-            let (_, own) = footer.columns.attributes.iter().find(|(_, own)| same(own, attribute))?;
-            Some(own.column.clone())
-        });
-        let sources = names.chain(attributes).collect();
-        let left = footer.columns.attributes.iter().map(|(_, own)| own);
-        let left = left.filter(|own| !self.layout.attributes.iter().any(|attribute| same(own, attribute)));
-        let spills = self.layout.schema.field_with_name(schema::REST).is_ok();
-        Adapter {
-            schema: self.layout.schema.clone(),
-            sources,
-            rest: spills.then(|| Spill { left: left.cloned().collect(), has_rest: footer.columns.rest.is_some() }),
-        }
+    pub(super) fn adapter(&self, footer: &Footer) -> Result<Adapter> {
+        let core = schema::core_fields().into_iter().map(|field| Some(footer.columns.place(field.name())));
+        let attributes = self.layout.attributes.iter().map(|attribute| Some(place_of(footer, attribute)?.0));
+        let left = footer.columns.attributes.iter().map(|(place, own)| (*place, own));
+        let left = left.filter(|(_, own)| !self.layout.attributes.iter().any(|attribute| same(own, attribute)));
+        let spills = self.schema.field_with_name(schema::REST).is_ok();
+        Ok(Adapter {
+            schema: self.schema.clone(),
+            sources: core.chain(attributes).collect(),
+            nulls: self.nulls.clone(),
+            rest: if spills { Some(Rest::of(left, footer.columns.rest.is_some())?) } else { None },
+        })
     }
+}
+
+/// Whether a part has the values of the attribute without a dictionary, because they rarely repeat in it.
+fn is_spread(footers: &[Arc<Footer>], attribute: &AttributeColumn) -> bool {
+    let has_dictionary = |footer: &Arc<Footer>| {
+        let Some((place, _)) = place_of(footer, attribute) else { return true };
+        let field = footer.metadata.schema().fields().get(place);
+        let is_repeated = || field.is_some_and(|field| *field.data_type() == schema::repeated_text());
+        footer.has_dictionary(place) && (attribute.kind != Kind::Text || is_repeated())
+    };
+    attribute.kind != Kind::Bool && !footers.iter().all(has_dictionary)
+}
+
+/// For each attribute, whether its values are texts that recur throughout the parts, though one of them has no
+/// dictionary for them.
+fn recurs(
+    parts: &[Arc<Part>],
+    footers: &[Arc<Footer>],
+    attributes: &[AttributeColumn],
+    spread: &[bool],
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<bool>> {
+    let is_open = |(attribute, is_spread): (&AttributeColumn, &bool)| *is_spread && attribute.kind == Kind::Text;
+    let open: Vec<bool> = attributes.iter().zip(spread).map(is_open).collect();
+    let columns: Vec<Vec<Option<(usize, &AttributeColumn)>>> = attributes
+        .iter()
+        .zip(&open)
+        .filter(|(_, is_open)| **is_open)
+        .map(|(attribute, _)| footers.iter().map(|footer| place_of(footer, attribute)).collect())
+        .collect();
+    let mut recurring = recurring(parts, footers, &columns, pause)?.into_iter();
+    Ok(open.into_iter().map(|is_open| is_open && recurring.next().unwrap_or_default()).collect())
+}
+
+/// The rows decoded at once per part: fewer if many parts are open at the same time.
+fn run_rows(parts: &[Arc<Part>]) -> usize {
+    let covers = |part: &Part, time: i64| part.info.min_time <= time && time <= part.info.max_time;
+    let open_at = |time: i64| parts.iter().filter(|part| covers(part, time)).count();
+    let open = parts.iter().map(|part| open_at(part.info.max_time)).max().unwrap_or(1);
+    (OPEN_ROWS / open.max(1)).clamp(LEAST_RUN_ROWS, RUN_ROWS)
+}
+
+/// A column of `rows` nulls for each field. Those of one type share it.
+fn nulls(fields: &[Field], rows: usize) -> Arc<[ArrayRef]> {
+    let mut known: Vec<ArrayRef> = Vec::new();
+    let of_field = |field: &Field| {
+        if let Some(nulls) = known.iter().find(|nulls| nulls.data_type() == field.data_type()) {
+            return nulls.clone();
+        }
+        known.push(new_null_array(field.data_type(), rows));
+        known[known.len() - 1].clone()
+    };
+    fields.iter().map(of_field).collect()
 }
 
 /// The number of values that each attribute column of the part has in the retained rows.
@@ -121,30 +190,33 @@ fn same(one: &AttributeColumn, other: &AttributeColumn) -> bool {
     one.key == other.key && one.kind == other.kind
 }
 
-fn place_of(footer: &Footer, attribute: &AttributeColumn) -> Option<usize> {
-    footer.columns.attributes.iter().find(|(_, own)| same(own, attribute)).map(|(place, _)| *place)
+/// The part's own column of an attribute, and its index.
+fn place_of<'a>(footer: &'a Footer, attribute: &AttributeColumn) -> Option<(usize, &'a AttributeColumn)> {
+    footer.columns.attributes.iter().find(|(_, own)| same(own, attribute)).map(|(place, own)| (*place, own))
 }
 
-/// Converts batches of one part to the merged layout.
+/// Converts batches of one part, with all its columns, to the merged columns.
 pub(super) struct Adapter {
-    schema: Arc<Schema>,
-    /// The source column of each merged column except the last, if the part has it.
-    sources: Vec<Option<String>>,
-    rest: Option<Spill>,
+    schema: SchemaRef,
+    /// The index of the source column of each merged column except the last, if the part has it.
+    sources: Vec<Option<usize>>,
+    nulls: Arc<[ArrayRef]>,
+    rest: Option<Rest>,
 }
 
 impl Adapter {
     pub(super) fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
         let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for (field, source) in self.schema.fields().iter().zip(&self.sources) {
-            let column = source.as_ref().and_then(|name| batch.column_by_name(name));
-            columns.push(match column {
+        for ((field, source), nulls) in self.schema.fields().iter().zip(&self.sources).zip(self.nulls.iter()) {
+            columns.push(match source.and_then(|place| batch.columns().get(place)) {
                 Some(column) => as_type(column, field.data_type())?,
-                None => new_null_array(field.data_type(), batch.num_rows()),
+                None if rows <= nulls.len() => nulls.slice(0, rows),
+                None => new_null_array(field.data_type(), rows),
             });
         }
-        if let Some(spill) = &self.rest {
-            columns.push(spill.column(batch)?);
+        if let Some(rest) = &self.rest {
+            columns.push(rest.column(batch)?);
         }
         RecordBatch::try_new(self.schema.clone(), columns).map_err(refused)
     }

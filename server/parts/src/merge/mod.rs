@@ -1,36 +1,42 @@
 //! Merges several parts of one day into one, column by column.
 //!
 //! The rows of each part are already in the order of the result, so this is a k-way merge of sorted runs. One decoded
-//! batch per part is in memory, and the next row is the first among their heads. Selected rows are copied column by
-//! column; long stretches of one part are written without copying. Memory: a batch of [`RUN_ROWS`] per part, the
-//! selected rows of another, and the row group that the writer encodes.
+//! batch per part is in memory, and the next row is the first among their heads. A part is opened when its newest row
+//! is due and closed after its last one, so that parts that follow one another are not open at the same time. Selected
+//! rows are copied column by column; long stretches of one part are written without copying. Memory: a page per column
+//! and a batch of [`RUN_ROWS`] per open part, the selected rows of another, and the row group that the writer encodes.
 //!
 //! A merge may leave rows out. Nothing of them is in the new file: neither values, also not in dictionaries and
 //! statistics, nor the columns of attributes that no other row has.
 
+mod dictionaries;
 mod layout;
+mod recurring;
+mod rest;
 mod run;
-mod spill;
+#[cfg(test)]
+mod tests;
 
 use std::{path::Path, sync::Arc};
 
-use arrow_array::{BooleanArray, RecordBatch, types::Int64Type};
+use arrow_array::{Array, BooleanArray, RecordBatch, types::Int64Type};
 use arrow_select::interleave::interleave;
 use pipeline::{Error, Result};
 
 use self::{
+    dictionaries::Dictionaries,
     layout::Merged,
-    run::{Picked, Run, Runs},
+    run::{Picked, Runs},
 };
 use super::{
     PartInfo,
     columns::{self, Texts},
     reader::Part,
     schema,
-    writer::{Effort, PartWriter},
+    writer::{Effort, PAGE_ROWS, PartWriter},
 };
 
-/// Rows decoded at once per part; also the maximum of rows gathered at once.
+/// The maximum of rows decoded at once per part, and of rows gathered at once.
 const RUN_ROWS: usize = 1_024;
 
 /// Whether a row is retained, by service and position.
@@ -50,20 +56,20 @@ pub fn merge(
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Option<PartInfo>> {
     let merged = Merged::of(parts, keep, pause)?;
-    let mut runs =
-        parts.iter().map(|part| Run::open(part, &merged, keep)).collect::<Result<Vec<_>>>().map(Runs::new)?;
+    let mut runs = Runs::of(parts, &merged, keep);
+    let mut dictionaries = Dictionaries::of(&merged.schema);
     let mut writer = None;
     let mut info: Option<PartInfo> = None;
     while let Some(picked) = runs.pick()? {
         pause()?;
         let batch = match picked {
             Picked::Stretch(batch) => batch,
-            Picked::Mixed { batches, rows } => gather(&merged, &batches, &rows)?,
+            Picked::Mixed { batches, rows } => gather(&merged, &mut dictionaries, &batches, &rows)?,
         };
         info = Some(extended(info, parts, &batch)?);
         let writer = match &mut writer {
             Some(writer) => writer,
-            None => writer.insert(PartWriter::create(folder, day, &merged.layout, Effort::Lasting)?),
+            None => writer.insert(PartWriter::create(folder, day, &merged.layout, Effort::Lasting, PAGE_ROWS)?),
         };
         writer.append(&batch)?;
     }
@@ -74,14 +80,22 @@ pub fn merge(
 }
 
 /// Copies the selected rows to one batch.
-fn gather(merged: &Merged, batches: &[RecordBatch], rows: &[(usize, usize)]) -> Result<RecordBatch> {
-    let columns = (0..merged.layout.schema.fields().len())
+fn gather(
+    merged: &Merged,
+    dictionaries: &mut Dictionaries,
+    batches: &[RecordBatch],
+    rows: &[(usize, usize)],
+) -> Result<RecordBatch> {
+    let columns = (0..merged.schema.fields().len())
         .map(|place| {
-            let arrays: Vec<_> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
-            interleave(&arrays, rows).map_err(refused)
+            let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+            match dictionaries.of_column(place) {
+                Some(dictionary) => dictionary.gather(&arrays, rows),
+                None => interleave(&arrays, rows).map_err(refused),
+            }
         })
         .collect::<Result<_>>()?;
-    RecordBatch::try_new(merged.layout.schema.clone(), columns).map_err(refused)
+    RecordBatch::try_new(merged.schema.clone(), columns).map_err(refused)
 }
 
 /// Extends the metadata by more rows. The bounds of ids are those of the source parts; they stay valid if rows are

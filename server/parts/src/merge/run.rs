@@ -1,5 +1,7 @@
 //! Iterates over the rows of all parts in the order of the merged part.
 
+use std::{collections::BinaryHeap, sync::Arc};
+
 use arrow_array::{RecordBatch, types::Int64Type};
 use arrow_select::filter::filter_record_batch;
 use pipeline::Result;
@@ -20,30 +22,40 @@ use crate::{
 /// of their times, so most rows belong to such stretches.
 const LONG: usize = 128;
 
+/// The time and the position of a row. Rows are in the descending order of their keys.
+type Key = (i64, i64);
+
 /// The rows of one part, batch by batch.
-pub(super) struct Run<'a> {
+struct Run<'a> {
+    part: &'a Part,
+    /// `None` before its newest row is due, and after its last one.
+    reader: Option<Reader<'a>>,
+    keep: Option<&'a Keep>,
+    head: Option<Head>,
+}
+
+/// The open file of a part.
+struct Reader<'a> {
     batches: Box<dyn Iterator<Item = Result<Batches<'a>>> + 'a>,
     current: Option<Batches<'a>>,
     adapter: Adapter,
-    keep: Option<&'a Keep>,
-    head: Option<Head>,
 }
 
 /// The batch that contains the next rows.
 struct Head {
     batch: RecordBatch,
     /// The sort keys of its rows, descending.
-    keys: Vec<(i64, i64)>,
+    keys: Vec<Key>,
     row: usize,
 }
 
 impl Head {
-    fn key(&self) -> Option<(i64, i64)> {
+    fn key(&self) -> Option<Key> {
         self.keys.get(self.row).copied()
     }
 
     /// The number of next rows before `bar`, at least one.
-    fn stretch(&self, bar: Option<(i64, i64)>) -> usize {
+    fn stretch(&self, bar: Option<Key>) -> usize {
         let keys = &self.keys[self.row..];
         bar.map_or(keys.len(), |bar| keys.partition_point(|key| *key > bar).max(1))
     }
@@ -56,35 +68,30 @@ pub(super) fn keys(batch: &RecordBatch) -> Result<(&[i64], &[i64])> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn open(part: &'a Part, merged: &Merged, keep: Option<&'a Keep>) -> Result<Self> {
+    /// Opens the part and advances to its first batch.
+    fn open(&mut self, merged: &Merged) -> Result<()> {
+        let part = self.part;
         let footer = part.footer()?;
-        let adapter = merged.adapter(&footer);
+        let (adapter, batch_rows) = (merged.adapter(&footer)?, merged.run_rows);
         let batches = (0..footer.groups.len()).map(move |place| {
             let rows = footer.groups.get(place).map_or(0, |group| group.rows);
-            let reading = Reading { columns: footer.all_columns(), batch_rows: RUN_ROWS, ..Reading::default() };
+            let reading = Reading { columns: footer.all_columns(), batch_rows, ..Reading::default() };
             part.read(&footer, place, std::slice::from_ref(&(0..rows)), reading)
         });
-        let mut run = Self { batches: Box::new(batches), current: None, adapter, keep, head: None };
-        run.advance()?;
-        Ok(run)
+        self.reader = Some(Reader { batches: Box::new(batches), current: None, adapter });
+        self.advance()?;
+        // Rows newer than listed would have been due before: the result would not be in order.
+        if self.key().is_some_and(|(time, _)| time > part.info.max_time) {
+            return Err(part.damage_error("it has rows outside of the times in the catalogue"));
+        }
+        Ok(())
     }
 
     /// Advances to the next batch with a retained row, if any.
     fn advance(&mut self) -> Result<()> {
         self.head = None;
-        loop {
-            let Some(current) = &mut self.current else {
-                match self.batches.next() {
-                    Some(next) => self.current = Some(next?),
-                    None => return Ok(()),
-                }
-                continue;
-            };
-            let Some(batch) = current.next() else {
-                self.current = None;
-                continue;
-            };
-            let mut batch = self.adapter.adapt(&batch?)?;
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        while let Some(mut batch) = reader.read()? {
             if let Some(keep) = self.keep {
                 batch = filter_record_batch(&batch, &retained(&batch, keep)?).map_err(refused)?;
             }
@@ -95,15 +102,42 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         }
+        // Pages and dictionaries are not needed any more.
+        self.reader = None;
+        Ok(())
     }
 
-    fn key(&self) -> Option<(i64, i64)> {
+    fn key(&self) -> Option<Key> {
         self.head.as_ref().and_then(Head::key)
     }
 }
 
+impl Reader<'_> {
+    /// The next batch, with the merged columns.
+    fn read(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            let Some(current) = &mut self.current else {
+                match self.batches.next() {
+                    Some(next) => self.current = Some(next?),
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            match current.next() {
+                Some(batch) => return self.adapter.adapt(&batch?).map(Some),
+                None => self.current = None,
+            }
+        }
+    }
+}
+
 /// The runs of all parts.
-pub(super) struct Runs<'a>(Vec<Run<'a>>);
+pub(super) struct Runs<'a> {
+    merged: &'a Merged,
+    runs: Vec<Run<'a>>,
+    /// The runs with rows left, each with the key of its next row. For a part that is not open, an upper bound of it.
+    due: BinaryHeap<(Key, usize)>,
+}
 
 /// The next rows.
 pub(super) enum Picked {
@@ -114,33 +148,43 @@ pub(super) enum Picked {
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn new(runs: Vec<Run<'a>>) -> Self {
-        Self(runs)
+    pub(super) fn of(parts: &'a [Arc<Part>], merged: &'a Merged, keep: Option<&'a Keep>) -> Self {
+        let run = |part: &'a Arc<Part>| Run { part, reader: None, keep, head: None };
+        // No position is as large.
+        let due = |(place, part): (usize, &Arc<Part>)| ((part.info.max_time, i64::MAX), place);
+        Self { merged, runs: parts.iter().map(run).collect(), due: parts.iter().enumerate().map(due).collect() }
     }
 
     /// The next rows, at most [`RUN_ROWS`]; `None` at the end.
     pub(super) fn pick(&mut self) -> Result<Option<Picked>> {
         // The index of each run's head among the selected batches.
-        let mut places: Vec<Option<usize>> = vec![None; self.0.len()];
+        let mut places: Vec<Option<usize>> = vec![None; self.runs.len()];
         let (mut batches, mut rows) = (Vec::new(), Vec::new());
         while rows.len() < RUN_ROWS {
-            let Some((first, bar)) = self.first() else { break };
-            let (Some(run), Some(place)) = (self.0.get_mut(first), places.get_mut(first)) else { break };
-            let Some(head) = &mut run.head else { break };
-            let mut stretch = head.stretch(bar);
+            let Some((key, first)) = self.due.pop() else { break };
+            let (Some(run), Some(place)) = (self.runs.get_mut(first), places.get_mut(first)) else { break };
+            let Some(head) = &mut run.head else {
+                run.open(self.merged)?;
+                self.due.extend(run.key().map(|key| (key, first)));
+                continue;
+            };
+            // The key of the row after these in the other runs.
+            let stretch = head.stretch(self.due.peek().map(|(key, _)| *key));
             let is_long = stretch >= LONG;
-            if is_long && rows.is_empty() {
+            if is_long && !rows.is_empty() {
+                self.due.push((key, first));
+                break;
+            }
+            if is_long {
                 let picked = head.batch.slice(head.row, stretch);
                 head.row += stretch;
                 if head.key().is_none() {
                     run.advance()?;
                 }
+                self.due.extend(run.key().map(|key| (key, first)));
                 return Ok(Some(Picked::Stretch(picked)));
             }
-            if is_long {
-                break;
-            }
-            stretch = stretch.min(RUN_ROWS - rows.len());
+            let stretch = stretch.min(RUN_ROWS - rows.len());
             let batch = *place.get_or_insert_with(|| {
                 batches.push(head.batch.clone());
                 batches.len() - 1
@@ -151,23 +195,8 @@ impl<'a> Runs<'a> {
                 run.advance()?;
                 *place = None;
             }
+            self.due.extend(run.key().map(|key| (key, first)));
         }
         Ok((!rows.is_empty()).then_some(Picked::Mixed { batches, rows }))
-    }
-
-    /// The run with the next row, and the key of the row after it in the other runs.
-    fn first(&self) -> Option<(usize, Option<(i64, i64)>)> {
-        let mut best: Option<(usize, (i64, i64))> = None;
-        let mut second = None;
-        for (place, key) in self.0.iter().enumerate().filter_map(|(place, run)| Some((place, run.key()?))) {
-            match best {
-                Some((_, leading)) if key <= leading => second = second.max(Some(key)),
-                _ => {
-                    second = second.max(best.map(|(_, leading)| leading));
-                    best = Some((place, key));
-                }
-            }
-        }
-        best.map(|(place, _)| (place, second))
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner,
-    choose::{choose, left_after_load},
+    choose::{choose, due_after_load},
     stopped,
 };
 
@@ -30,10 +30,15 @@ impl Inner {
         let _alone = self.rewriting.lock().await;
         let parts = self.snapshots.load().parts.clone();
         let (full, fan) = (self.options.part_rows, self.options.compact_parts);
-        let mut chosen = choose(&parts, full, fan, super::retain::now());
-        if chosen.is_empty() && self.is_quiet() {
-            chosen = left_after_load(&parts, full, Part::is_passing);
-        }
+        let (is_quiet, now) = (self.is_quiet(), super::retain::now());
+        // Off the async threads: it reads the footer of each new part.
+        let choice = move || {
+            let due = due_after_load(&parts, full, fan, is_quiet, Part::is_passing);
+            if due.is_empty() { choose(&parts, full, fan, now, Part::is_passing) } else { due }
+        };
+        let chosen = tokio::task::spawn_blocking(choice)
+            .await
+            .map_err(|error| Error::internal(format!("choosing parts failed: {error}")))?;
         if chosen.is_empty() {
             return Ok(false);
         }

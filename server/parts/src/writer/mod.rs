@@ -1,5 +1,7 @@
 //! Writes columns to a file: encodings, compression, statistics.
 
+mod encoder;
+
 use std::{
     fs,
     io::BufWriter,
@@ -9,7 +11,6 @@ use std::{
 use arrow_array::RecordBatch;
 use crash_points::{crash_point, full_disk_point};
 use parquet::{
-    arrow::ArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::{KeyValue, SortingColumn},
@@ -19,6 +20,7 @@ use parquet::{
 };
 use pipeline::{Error, Result};
 
+use self::encoder::Encoder;
 use super::{
     PartInfo,
     builder::{self, Row},
@@ -35,6 +37,11 @@ pub const GROUP_ROWS: usize = 2 * BLOCK_ROWS;
 pub const PAGE_ROWS: usize = 8_192;
 /// Rows per page of a part that is merged soon: a merge keeps one page per column in memory.
 const QUICK_PAGE_ROWS: usize = 4_096;
+/// The fewest rows per page of such a part. Each page costs a merge about a microsecond.
+const LEAST_PAGE_ROWS: usize = 512;
+/// The bytes of the rows of one page of a passing part, before they are encoded. A merge may read nearly a hundred such
+/// parts at once.
+const PASSING_PAGE_BYTES: usize = 512 << 10;
 /// The false positive rate of Bloom filters of trace ids. A trace lookup queries every row group.
 const FALSE_TRACES: f64 = 0.05;
 /// The false positive rate for texts. Filter sizes are powers of two; a lower rate would double them.
@@ -65,14 +72,28 @@ pub fn write(folder: &Path, day: &str, rows: &[Row<'_>], effort: Effort) -> Resu
         return Err(Error::internal("a part needs at least one record"));
     };
     let (layout, batch) = builder::build(rows)?;
-    let mut writer = PartWriter::create(folder, day, &layout, effort)?;
+    let mut writer = PartWriter::create(folder, day, &layout, effort, page_rows(effort, &batch))?;
     writer.append(&batch)?;
     writer.finish(info)
 }
 
+/// The rows per page of a part that begins with these rows.
+fn page_rows(effort: Effort, batch: &RecordBatch) -> usize {
+    match effort {
+        Effort::Passing => {
+            let row_bytes = batch.get_array_memory_size() / batch.num_rows().max(1);
+            let rows = (PASSING_PAGE_BYTES / row_bytes.max(1)).clamp(LEAST_PAGE_ROWS, QUICK_PAGE_ROWS);
+            // A power of two: the steps of a search end where pages do.
+            1 << rows.ilog2()
+        }
+        Effort::Quick => QUICK_PAGE_ROWS,
+        Effort::Lasting => PAGE_ROWS,
+    }
+}
+
 /// A part under construction. Deletes its file if dropped unfinished.
 pub(crate) struct PartWriter {
-    writer: ArrowWriter<BufWriter<fs::File>>,
+    encoder: Encoder,
     /// `None` for a passing part.
     sets: Option<message_index::Builder>,
     totals: totals::Builder,
@@ -97,9 +118,11 @@ impl Drop for Unfinished {
 }
 
 impl PartWriter {
+    /// `page_rows` is the number of rows per page.
+    ///
     /// # Errors
     /// `Unavailable` if the disk fails.
-    pub(crate) fn create(folder: &Path, day: &str, layout: &Layout, effort: Effort) -> Result<Self> {
+    pub(crate) fn create(folder: &Path, day: &str, layout: &Layout, effort: Effort, page_rows: usize) -> Result<Self> {
         file::create_folder(folder, &folder.join(day))?;
         let name = format!("{day}/{}.parquet", uuid::Uuid::now_v7());
         let path = folder.join(&name);
@@ -108,14 +131,14 @@ impl PartWriter {
         crash_point!("part::created");
         let file = Unfinished { name, path, finished: false };
         let buffered = BufWriter::with_capacity(1 << 20, output);
-        let properties = properties(layout, effort)?;
-        let writer = ArrowWriter::try_new(buffered, layout.schema.clone(), Some(properties)).map_err(refused)?;
+        let properties = properties(layout, effort, page_rows)?;
+        let encoder = Encoder::new(buffered, &layout.schema, properties, encoder::threads())?;
         let sets = (effort != Effort::Passing).then(message_index::Builder::default);
-        Ok(Self { writer, sets, totals: totals::Builder::new(GROUP_ROWS), file })
+        Ok(Self { encoder, sets, totals: totals::Builder::new(GROUP_ROWS), file })
     }
 
-    /// Appends rows in the order of the part, with the columns of the layout. Buffers about one encoded row group in
-    /// memory.
+    /// Appends rows in the order of the part, with the columns of the layout; a text may lack the dictionary that the
+    /// layout has. Buffers about one encoded row group in memory.
     pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
         full_disk_point!("part::write", |error| file::failed("write", &self.file.path, &error));
         if let Some(sets) = &mut self.sets {
@@ -123,14 +146,14 @@ impl PartWriter {
             (0..messages.len()).for_each(|row| sets.add(messages.get(row).unwrap_or_default()));
         }
         self.totals.add(batch)?;
-        self.writer.write(batch).map_err(refused)
+        self.encoder.append(batch)
     }
 
     /// Makes the part durable. `info` is the metadata of its rows.
     pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
-        let Self { mut writer, sets, totals, mut file } = self;
+        let Self { encoder, sets, totals, mut file } = self;
         // Completes row groups before appending data after them.
-        writer.flush().map_err(refused)?;
+        let mut writer = encoder.finish()?;
         let mut pairs = vec![(schema::TOTALS_KEY, totals.finish())];
         if let Some(sets) = sets {
             let sets = sets.finish();
@@ -170,15 +193,15 @@ fn refused(error: parquet::errors::ParquetError) -> Error {
     }
 }
 
-fn properties(layout: &Layout, effort: Effort) -> Result<WriterProperties> {
+fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<WriterProperties> {
     let zstd = |level| {
         let level = ZstdLevel::try_new(level).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Compression::ZSTD(level))
     };
-    let (messages, others, page_rows) = match effort {
-        Effort::Passing => (Compression::UNCOMPRESSED, Compression::UNCOMPRESSED, QUICK_PAGE_ROWS),
-        Effort::Quick => (zstd(1)?, zstd(1)?, QUICK_PAGE_ROWS),
-        Effort::Lasting => (zstd(3)?, zstd(1)?, PAGE_ROWS),
+    let (messages, others) = match effort {
+        Effort::Passing => (Compression::UNCOMPRESSED, Compression::UNCOMPRESSED),
+        Effort::Quick => (zstd(1)?, zstd(1)?),
+        Effort::Lasting => (zstd(3)?, zstd(1)?),
     };
     let map = serde_json::to_string(&layout.attributes)
         .map_err(|error| Error::internal(format!("the map of attributes cannot be written as JSON: {error}")))?;
@@ -247,19 +270,28 @@ fn plain(properties: WriterPropertiesBuilder, name: &str, encoding: Encoding) ->
     properties.set_column_dictionary_enabled(column(name), false).set_column_encoding(column(name), encoding)
 }
 
+/// In one pass, because the records are scattered in memory.
 fn describe(rows: &[Row<'_>]) -> Option<PartInfo> {
-    let times = || rows.iter().map(|row| row.record.time);
-    let positions = || rows.iter().map(|row| row.position);
-    let ids = || rows.iter().map(|row| row.record.id);
-    Some(PartInfo {
+    let first = rows.first()?;
+    let (time, position, id) = (first.record.time, first.position, first.record.id);
+    let mut info = PartInfo {
         path: String::new(),
         rows: rows.len() as u64,
         bytes: 0,
-        min_time: times().min()?,
-        max_time: times().max()?,
-        min_position: positions().min()?,
-        max_position: positions().max()?,
-        min_id: ids().min()?,
-        max_id: ids().max()?,
-    })
+        min_time: time,
+        max_time: time,
+        min_position: position,
+        max_position: position,
+        min_id: id,
+        max_id: id,
+    };
+    for Row { record, position, .. } in rows {
+        info.min_time = info.min_time.min(record.time);
+        info.max_time = info.max_time.max(record.time);
+        info.min_position = info.min_position.min(*position);
+        info.max_position = info.max_position.max(*position);
+        info.min_id = info.min_id.min(record.id);
+        info.max_id = info.max_id.max(record.id);
+    }
+    Some(info)
 }

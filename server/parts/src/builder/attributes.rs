@@ -1,0 +1,116 @@
+//! The attributes: a column for each of the most frequent, and the rest.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow_array::ArrayRef;
+use foldhash::fast::RandomState;
+use model::Record;
+use pipeline::{Error, Result};
+
+use super::{
+    column::Column,
+    rest::{self, Cell, Spilled},
+    shapes::Shapes,
+};
+use crate::schema::{self, ATTRIBUTE_COLUMNS, AttributeColumn, Kind};
+
+/// The number of columns that are begun before it is known which attributes are frequent.
+const COLUMNS_BEGUN: usize = 2 * ATTRIBUTE_COLUMNS;
+
+/// Collects the attributes of records, row by row.
+pub(super) struct Attributes<'a> {
+    rows: usize,
+    shapes: Shapes<'a>,
+    /// The number of values by place.
+    counts: Vec<usize>,
+    /// The columns of the first places.
+    columns: Vec<Column<'a>>,
+    /// The values of all other places, in the order of the rows.
+    spilled: Vec<Spilled<'a>>,
+}
+
+/// The columns of all attributes.
+pub(super) struct Built {
+    /// In the order of the part.
+    pub(super) columns: Vec<BuiltColumn>,
+    /// The column of the attributes beyond the limit, if there are any.
+    pub(super) rest: Option<ArrayRef>,
+}
+
+pub(super) struct BuiltColumn {
+    pub(super) attribute: AttributeColumn,
+    pub(super) array: ArrayRef,
+    /// Whether its values rarely repeat.
+    pub(super) is_spread: bool,
+}
+
+impl<'a> Attributes<'a> {
+    /// No attributes yet, of a part of `rows` rows.
+    pub(super) fn of(rows: usize) -> Self {
+        Self { rows, shapes: Shapes::new(), counts: Vec::new(), columns: Vec::new(), spilled: Vec::new() }
+    }
+
+    /// Appends the attributes of the record in row `row`, which follows those before.
+    pub(super) fn append(&mut self, row: u32, record: &'a Record) -> Result<()> {
+        let mut before = None;
+        for (key, value) in &record.attributes {
+            let kind = Kind::of(value);
+            let place = self.shapes.place(before, key, kind);
+            before = Some(place);
+            if place == self.counts.len() {
+                self.counts.push(0);
+                if place < COLUMNS_BEGUN {
+                    self.columns.push(Column::new(kind, self.rows));
+                }
+            }
+            self.counts[place] += 1;
+            let value = Cell::from(value);
+            match self.columns.get_mut(place) {
+                Some(column) => column.append(row, value)?,
+                None => self.spilled.push(Spilled { row, place: place as u32, value }),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Built> {
+        let Self { rows, shapes, counts, columns, spilled } = self;
+        let counts: HashMap<(&str, Kind), usize, RandomState> = shapes.keys().iter().copied().zip(counts).collect();
+        let chosen = schema::attribute_columns(&counts);
+        let place_of = |attribute: &AttributeColumn| {
+            let place = shapes.known(&attribute.key, attribute.kind);
+            place.ok_or_else(|| Error::internal("an attribute column has no values"))
+        };
+
+        let mut columns: Vec<Option<Column<'_>>> = columns.into_iter().map(Some).collect();
+        // A frequent attribute may have come too late for a column.
+        columns.resize_with(counts.len(), || None);
+        for attribute in &chosen {
+            columns[place_of(attribute)?].get_or_insert_with(|| Column::new(attribute.kind, rows));
+        }
+        let mut left = Vec::new();
+        for spilled in spilled {
+            match &mut columns[spilled.place as usize] {
+                Some(column) => column.append(spilled.row, spilled.value)?,
+                None => left.push(spilled),
+            }
+        }
+
+        let mut built = Vec::with_capacity(chosen.len());
+        for attribute in chosen {
+            let place = place_of(&attribute)?;
+            let Some(column) = columns[place].take() else { continue };
+            let (array, is_spread) = column.finish(rows)?;
+            built.push(BuiltColumn { attribute, array, is_spread });
+        }
+        // The columns of the other attributes were begun in vain.
+        for (place, column) in (0..).zip(&columns) {
+            if let Some(column) = column {
+                column.each(|row, value| left.push(Spilled { row, place, value }));
+            }
+        }
+        let rest: Option<ArrayRef> =
+            if left.is_empty() { None } else { Some(Arc::new(rest::column(shapes.keys(), left, rows)?)) };
+        Ok(Built { columns: built, rest })
+    }
+}

@@ -1,0 +1,217 @@
+//! Which texts get a dictionary in the merged part, although a source has none for them.
+//!
+//! A small part cannot tell: ten thousand rows of a column with two thousand texts look as if texts rarely repeated, and
+//! a row group of the merged part has thirteen times as many rows. Blocks of rows from all parts are therefore looked
+//! at. A text counts once a block, however often it is there, because the rows of one request are neighbours.
+//!
+//! Texts that are in one block only, such as ids of requests, stay without a dictionary: their column has a filter, and
+//! a search for one of them needs it. A filter of texts that are everywhere rules out nothing.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::BuildHasher as _,
+    ops::Range,
+    sync::Arc,
+};
+
+use arrow_array::{Array as _, RecordBatch};
+use foldhash::fast::RandomState;
+use pipeline::Result;
+
+use crate::{
+    columns::Texts,
+    reader::{Footer, Part},
+    reading::Reading,
+    schema::AttributeColumn,
+    writer::GROUP_ROWS,
+};
+
+/// The number of rows that are looked at.
+const ROWS: usize = 32_768;
+/// The least number of blocks of them.
+const BLOCKS: usize = 32;
+const BLOCK_ROWS: Range<usize> = 128..1_024;
+/// The number of parts that are looked at: with one block of the fewest rows each, they have all rows.
+const MOST_PARTS: usize = ROWS / BLOCK_ROWS.start;
+/// The number of columns whose texts are counted at the same time: about a megabyte each if all texts differ.
+const COLUMNS_AT_ONCE: usize = 16;
+/// The share of the rows up to which distinct texts pay off in a dictionary: an eighth, and for texts of twelve bytes
+/// and more a quarter.
+const SHARE: f64 = 1.0 / 8.0;
+const SHARE_OF_LONG: f64 = 1.0 / 4.0;
+const LONG: f64 = 12.0;
+/// The bytes of a dictionary; the writer gives up one of a mebibyte.
+const DICTIONARY_BYTES: f64 = 768.0 * 1024.0;
+
+/// For each of the columns of texts, whether a dictionary pays off in the merged part. `columns` are their places by
+/// part, where the part has them.
+///
+/// `pause` as in [`merge`](super::merge).
+pub(super) fn recurring(
+    parts: &[Arc<Part>],
+    footers: &[Arc<Footer>],
+    columns: &[Vec<Option<(usize, &AttributeColumn)>>],
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<bool>> {
+    // What a single part has been given is not changed: it may have been decided by more rows.
+    if parts.len() < 2 {
+        return Ok(vec![false; columns.len()]);
+    }
+    let mut recurring = Vec::with_capacity(columns.len());
+    for columns in columns.chunks(COLUMNS_AT_ONCE) {
+        recurring.extend(look(parts, footers, columns, pause)?);
+    }
+    Ok(recurring)
+}
+
+/// As [`recurring`], for columns whose texts fit in memory.
+fn look(
+    parts: &[Arc<Part>],
+    footers: &[Arc<Footer>],
+    columns: &[Vec<Option<(usize, &AttributeColumn)>>],
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<bool>> {
+    let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
+    let (mut block, mut looked) = (0_u32, 0);
+    let step = parts.len().div_ceil(MOST_PARTS);
+    let looked_at = parts.len().div_ceil(step);
+    for (number, (part, footer)) in parts.iter().zip(footers).enumerate().step_by(step) {
+        let own: Vec<Option<(usize, &AttributeColumn)>> =
+            columns.iter().map(|of_parts| of_parts.get(number).copied().flatten()).collect();
+        let places: Vec<usize> = own.iter().flatten().map(|(place, _)| *place).collect();
+        for (group, rows) in blocks(footer, looked_at) {
+            pause()?;
+            looked += rows.len();
+            block += 1;
+            if places.is_empty() {
+                continue;
+            }
+            let reading = Reading { columns: places.clone(), batch_rows: rows.len(), ..Reading::default() };
+            for batch in part.read(footer, group, std::slice::from_ref(&rows), reading)? {
+                let batch = batch?;
+                for (seen, column) in seen.iter_mut().zip(&own) {
+                    if let Some((_, column)) = column {
+                        seen.add(block, &batch, &column.column)?;
+                    }
+                }
+            }
+        }
+    }
+    let rows: usize = parts.iter().map(|part| part.info.rows as usize).sum();
+    Ok(seen.iter().map(|seen| seen.pays_off(looked, rows.min(GROUP_ROWS))).collect())
+}
+
+/// The blocks of one of `parts` parts, spread over its rows, each as its row group and rows in it.
+fn blocks(footer: &Footer, parts: usize) -> Vec<(usize, Range<usize>)> {
+    let count = BLOCKS.div_ceil(parts);
+    let block_rows = (ROWS / (parts * count)).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end);
+    let all: usize = footer.groups.iter().map(|group| group.rows).sum();
+    let stride = (all / count).max(block_rows);
+    let mut blocks = Vec::with_capacity(count);
+    let mut first = 0;
+    for (number, group) in footer.groups.iter().enumerate() {
+        // The first block that begins in this row group.
+        let mut begin = first.next_multiple_of(stride) - first;
+        while begin < group.rows {
+            blocks.push((number, begin..group.rows.min(begin + block_rows)));
+            begin += stride;
+        }
+        first += group.rows;
+    }
+    blocks
+}
+
+/// The texts of one column in the blocks so far.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    /// The last block with the text of this hash, and whether it is in another one as well.
+    texts: HashMap<u64, (u32, bool), RandomState>,
+    /// The sum over all blocks of their distinct texts, and of the bytes of these.
+    occurrences: usize,
+    bytes: usize,
+}
+
+impl Seen {
+    fn add(&mut self, block: u32, batch: &RecordBatch, column: &str) -> Result<()> {
+        match Texts::named(batch, column)? {
+            Texts::Repeated { keys, values } => {
+                let mut used = vec![false; values.len()];
+                keys.iter().flatten().for_each(|key| {
+                    if let Some(used) = used.get_mut(key as usize) {
+                        *used = true;
+                    }
+                });
+                for (text, _) in values.iter().zip(used).filter(|(_, used)| *used) {
+                    self.add_text(block, text.unwrap_or_default());
+                }
+            }
+            Texts::Plain(column) => column.iter().flatten().for_each(|text| self.add_text(block, text)),
+        }
+        Ok(())
+    }
+
+    fn add_text(&mut self, block: u32, text: &str) {
+        match self.texts.entry(self.hasher.hash_one(text)) {
+            Entry::Occupied(known) if known.get().0 == block => return,
+            Entry::Occupied(mut known) => *known.get_mut() = (block, true),
+            Entry::Vacant(new) => {
+                new.insert((block, false));
+            }
+        }
+        self.occurrences += 1;
+        self.bytes += text.len();
+    }
+
+    /// Whether a dictionary pays off for a row group of `rows` rows, `looked` rows having been looked at.
+    fn pays_off(&self, looked: usize, rows: usize) -> bool {
+        let distinct = self.texts.len();
+        let once = self.texts.values().filter(|(_, is_in_several)| !is_in_several).count();
+        if distinct == 0 || once * 2 > distinct {
+            return false;
+        }
+        // The estimator of Haas and Stokes, which PostgreSQL's ANALYZE uses, with blocks for rows.
+        let (distinct, once, occurrences) = (distinct as f64, once as f64, self.occurrences as f64);
+        let share = (looked as f64 / rows.max(1) as f64).min(1.0);
+        let expected = occurrences * distinct / (occurrences - once + once * share);
+        let length = self.bytes as f64 / occurrences;
+        let most = rows as f64 * if length >= LONG { SHARE_OF_LONG } else { SHARE };
+        expected <= most && expected * (length + 4.0) <= DICTIONARY_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 32 blocks of 1,024 rows, of a merge of a million rows.
+    fn pays_off(text: impl Fn(usize) -> String) -> bool {
+        let mut seen = Seen::default();
+        for block in 0..32_u32 {
+            (0..1_024).for_each(|row| seen.add_text(block, &text(block as usize * 40_000 + row)));
+        }
+        seen.pays_off(ROWS, GROUP_ROWS)
+    }
+
+    /// A number below `bound` that is as good as random.
+    fn scattered(row: usize, bound: u64) -> u64 {
+        let mixed = (row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    #[test]
+    fn texts_that_recur_everywhere_get_a_dictionary_and_others_none() {
+        assert!(pays_off(|_| "always".to_owned()));
+        assert!(pays_off(|row| format!("u{}", scattered(row, 2_000))));
+        assert!(pays_off(|row| format!("u{}", scattered(row, 12_000))));
+        assert!(!pays_off(|row| format!("u{}", scattered(row, 20_000))), "too many short ones");
+        assert!(pays_off(|row| format!("customer-{:012}", scattered(row, 20_000))));
+        assert!(!pays_off(|row| format!("{:0200}", scattered(row, 20_000))), "too many bytes");
+        assert!(!pays_off(|row| format!("u{}", scattered(row, 1_000_000))));
+        assert!(!pays_off(|row| format!("request-{row}")));
+        assert!(!pays_off(|row| format!("request-{}", row / 12)), "each within one block");
+        assert!(!Seen::default().pays_off(ROWS, GROUP_ROWS));
+    }
+}
