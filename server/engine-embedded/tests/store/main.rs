@@ -10,6 +10,7 @@ mod documents;
 mod durability;
 mod formats;
 mod layout;
+mod lookup;
 mod model;
 mod orders;
 mod overload;

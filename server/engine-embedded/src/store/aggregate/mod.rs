@@ -132,6 +132,9 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         self.cancel.check()?;
+        if filter::rules_out(self.query, part) {
+            return Ok(Vec::new());
+        }
         let footer = part.footer()?;
         filter::read_ahead(&self.query.expr, part, &footer);
         let meets = |(_, group): &(usize, &Group)| self.window.meets(group.time, group.position);

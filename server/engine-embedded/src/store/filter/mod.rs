@@ -8,6 +8,7 @@ mod contains;
 mod leaf;
 mod probe;
 mod prune;
+mod wanted;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
@@ -22,8 +23,11 @@ use parts::{
 };
 use pipeline::Result;
 
-pub(crate) use self::prune::{candidates, names_ids, read_ahead};
 use self::{contains::Contains, leaf::Leaf, probe::Probe};
+pub(crate) use self::{
+    prune::{candidates, names_ids, read_ahead},
+    wanted::{rules_out, wanted},
+};
 use super::scans::Cancel;
 
 /// A query bound to a part, as far as it can be evaluated without reading rows.
