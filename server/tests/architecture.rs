@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("engine-timescale", &["model", "pipeline"]),
     ("testkit", &["model", "pipeline"]),
     // What reads bytes of others and of the disk.
-    ("fuzz-targets", &["access", "doors", "engine-embedded", "model", "pipeline"]),
+    ("fuzz-targets", &["access", "doors", "engine-embedded", "model", "parts", "pipeline"]),
     // A black box: it knows the wire and the model, and nothing of the server.
     ("loadgen", &["model", "wire"]),
     // A client of others' programs: it knows the wire alone.
