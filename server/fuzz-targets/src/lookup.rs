@@ -1,5 +1,5 @@
-//! The reader of a part's lookup: with any bytes in its place, a question ends without a panic and rules out no value that
-//! the part has.
+//! The reader of a part's lookup: with any bytes in its place, a question ends without a panic. Damage of a few bytes rules
+//! out no value that the part has.
 
 use std::{
     ops::Range,
@@ -92,7 +92,8 @@ pub fn run(bytes: &[u8]) {
     for number in [0, 3, 6, 299] {
         let values = values(&record(number)).into_iter().map(|value| Wanted::Any(vec![value]));
         let slabs = part.slabs(&Wanted::And(values.collect()));
-        assert!(slabs.is_none_or(|slabs| slabs.of_group(0) & 1 == 1), "a record is ruled out");
+        // A checksum detects any change of so many bytes in a row. Of more, the fuzzer may find some with the right one.
+        assert!(damage.len() > 4 || slabs.is_none_or(|slabs| slabs.of_group(0) & 1 == 1), "a record is ruled out");
     }
 }
 

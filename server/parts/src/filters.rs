@@ -94,7 +94,7 @@ impl Part {
         }
         let Some(pages) = footer.byte_pages(group, column, self.info.bytes) else { return Ok(slabs) };
         let wanted: Vec<&Page> = pages.iter().filter(|page| page.slabs & slabs != 0).collect();
-        let finders: Vec<Finder<'_>> = values.iter().map(|value| Finder::new(value)).collect();
+        let finders: Vec<Finder<'_>> = values.iter().map(Finder::new).collect();
         let file = self.open()?;
         let mut found = 0;
         // Pages that follow one another are read at once.
@@ -127,7 +127,8 @@ struct Page {
 }
 
 impl Footer {
-    /// The pages of a column in a row group; `None` without a page index, or if that does not fit a file of so many bytes.
+    /// The pages of a column in a row group; `None` without a page index, or if that leaves bytes out or does not fit a file
+    /// of so many bytes.
     fn byte_pages(&self, group: usize, column: usize, file_bytes: u64) -> Option<Vec<Page>> {
         let rows = self.groups.get(group)?.rows;
         let index = self.metadata.metadata().page_index()?;
@@ -136,14 +137,15 @@ impl Footer {
             pages.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
         let ends = starts.iter().skip(1).copied().chain([rows]);
         let mut found = Vec::with_capacity(pages.len());
-        let mut before = 0;
+        let mut before: Option<u64> = None;
         for ((page, start), end) in pages.iter().zip(&starts).zip(ends) {
             let from = u64::try_from(page.offset).ok()?;
             let to = from.checked_add(u64::try_from(page.compressed_page_size).ok()?)?;
-            if from < before || to > file_bytes || *start >= end || end > SLABS * lookup::SLAB_ROWS {
+            let follows = before.is_none_or(|before| before == from);
+            if !follows || to > file_bytes || *start >= end || end > SLABS * lookup::SLAB_ROWS {
                 return None;
             }
-            before = to;
+            before = Some(to);
             found.push(Page { slabs: lookup::slabs_of(std::slice::from_ref(&(*start..end))), bytes: from..to });
         }
         (starts.first() == Some(&0)).then_some(found)
@@ -188,7 +190,7 @@ mod tests {
     const ROWS: usize = 20_000;
 
     fn trace(row: usize) -> [u8; 16] {
-        (u128::from(row as u64).wrapping_mul(0x2d99_787a_926d_46932_u128) ^ u128::MAX / 7).to_be_bytes()
+        (u128::from(row as u64).wrapping_mul(0x2_d997_87a9_26d4_6932_u128) ^ u128::MAX / 7).to_be_bytes()
     }
 
     /// A part whose records have a trace each, if `traced` accepts their row.

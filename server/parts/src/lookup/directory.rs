@@ -6,13 +6,19 @@
 
 use pipeline::{Error, Result};
 
-use super::table::Shape;
+use super::{GROUP_ROWS, table::Shape};
 
 const VERSION: u8 = 1;
 /// The tables of a row group: trace ids, span ids, and all other values.
 pub(super) const TABLES: usize = 3;
 /// The maximum number of ranges per row group.
 pub(super) const MOST_RANGES: usize = 256;
+
+const HEAD_BYTES: u64 = 1 + 4;
+const TABLE_BYTES: usize = 1 + 8 + 4 + 1 + 1;
+const RANGE_BYTES: usize = 8 + 1 + 8 + 8;
+/// The maximum for a row group.
+const GROUP_BYTES: usize = 4 + TABLES * TABLE_BYTES + 2 + MOST_RANGES * RANGE_BYTES;
 
 /// The part of a directory for one row group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,6 +47,11 @@ impl Group {
         own.filter(|range| (range.least..=range.greatest).contains(&number))
             .fold(0, |slabs, range| slabs | 1_u16.checked_shl(range.slab.into()).unwrap_or_default())
     }
+}
+
+/// The maximum number of bytes of the directory of a part with so many rows.
+pub(super) fn most_bytes(rows: u64) -> u64 {
+    rows.div_ceil(GROUP_ROWS as u64).saturating_mul(GROUP_BYTES as u64).saturating_add(HEAD_BYTES)
 }
 
 pub(super) fn write(groups: &[Group], out: &mut Vec<u8>) {
@@ -145,6 +156,17 @@ mod tests {
         bytes.push(0);
         assert!(read(&bytes).is_err());
         assert!(read(&[VERSION, 0xff, 0xff, 0xff, 0xff]).is_err());
+    }
+
+    #[test]
+    fn a_directory_has_a_maximum_length() {
+        let range = Range { field: 1, slab: 2, least: 3, greatest: 4 };
+        let full = Group { rows: GROUP_ROWS as u32, ranges: vec![range; MOST_RANGES], ..Group::default() };
+        for (count, rows) in [(1, 1), (1, GROUP_ROWS), (2, GROUP_ROWS + 1), (3, 3 * GROUP_ROWS)] {
+            let mut bytes = Vec::new();
+            write(&vec![full.clone(); count], &mut bytes);
+            assert_eq!(bytes.len() as u64, most_bytes(rows as u64));
+        }
     }
 
     #[test]

@@ -71,7 +71,10 @@ impl Lookup {
         let [length, checksum] =
             [[ending[0], ending[1], ending[2], ending[3]], [ending[4], ending[5], ending[6], ending[7]]];
         let start = end.checked_sub(u32::from_le_bytes(length).into()).ok_or_else(corrupt)?;
-        // Not more than the file: the caller has compared the bytes of the lookup with it.
+        // A damaged length must not cause a huge allocation.
+        if end - start > directory::most_bytes(rows) {
+            return Err(corrupt());
+        }
         let mut directory = vec![0; (end - start) as usize];
         read(start, &mut directory).ok_or_else(corrupt)?;
         if checksum_of(&directory) != u32::from_le_bytes(checksum) {
