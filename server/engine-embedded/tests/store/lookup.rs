@@ -171,6 +171,105 @@ async fn parts_with_and_without_a_lookup_and_memory_answer_alike() {
     store.close().await;
 }
 
+/// Values with the same text form, and with almost the same one.
+fn forms() -> Vec<Value> {
+    let texts = [
+        "",
+        "0",
+        "-0",
+        "17",
+        "017",
+        "+17",
+        "17.0",
+        "1.5",
+        "1.50",
+        "1e3",
+        "1000",
+        "true",
+        "True",
+        "NaN",
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "100000000000000000000",
+    ];
+    let floats = [
+        0.0,
+        -0.0,
+        17.0,
+        1.5,
+        1e3,
+        1e20,
+        (1_u64 << 53) as f64,
+        ((1_u64 << 53) + 2) as f64,
+        i64::MAX as f64,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+    ];
+    let integers = [0, 17, -17, 1_000, 1 << 53, (1 << 53) + 1, (1 << 53) + 2, i64::MIN, i64::MAX];
+    let texts = texts.into_iter().map(|text| Value::Text(text.into()));
+    let numbers = floats.into_iter().map(Value::Float).chain(integers.into_iter().map(Value::Int));
+    texts.chain(numbers).chain([true, false].into_iter().map(Value::Bool)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_is_found_by_its_text_form_and_by_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = forms();
+    let mut batch = records::batch(1, values.len());
+    for (record, value) in batch.records.iter_mut().zip(&values) {
+        // All columns but one; that is the one of the texts, and the other values of the key are in the JSON.
+        let others = (0..127).map(|number| (format!("a{number:03}").into(), Value::Int(number)));
+        record.attributes = others.chain([("form".into(), value.clone())]).collect();
+    }
+    let all = batch.records.clone();
+    let store = engine_embedded::open_store(folder.path(), options()).await.unwrap();
+    store.append(&[delivery(1, batch)]).await.unwrap();
+    store.close().await;
+
+    let store = engine_embedded::open_store(folder.path(), options()).await.unwrap();
+    let nearly = ["17 ", "1E3", "TRUE", "inf", "-1.5", "1.", "9007199254740991", "18446744073709551615"];
+    let asked: BTreeSet<String> =
+        values.iter().map(Value::to_string).chain(nearly.into_iter().map(str::to_owned)).collect();
+    for text in asked {
+        for key in ["form", "Form", "a017"] {
+            let query = Query { expr: any_of(Field::Attribute(key.to_owned()), std::slice::from_ref(&text)) };
+            compare(&*store, &all, &query).await;
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_rare_values_follow_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = written(folder.path()).await;
+    let store = engine_embedded::open_store(folder.path(), options()).await.unwrap();
+    store.append(&[delivery(9, batch(4))]).await.unwrap();
+    all.extend(batch(4).records);
+    for (key, texts) in
+        [("seq", vec!["3", "801"]), ("z101", vec!["101"]), ("ip", vec!["10.0.1.1"]), ("mixed", vec!["true"])]
+    {
+        let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+        let query = Query { expr: any_of(Field::Attribute(key.to_owned()), &texts) };
+        let mut request = SearchRequest::new(query.clone(), TimeRange::ALL, 3);
+        let mut found = Vec::new();
+        loop {
+            let page = store.search(&request).await.unwrap();
+            found.extend(page.records);
+            match page.next {
+                Some(next) => request.cursor = Some(next),
+                None => break,
+            }
+        }
+        let place = |stored: &StoredRecord| (stored.record.time, stored.position);
+        assert!(found.is_sorted_by(|one, next| place(one) > place(next)), "{query}");
+        let expected = sorted(all.iter().filter(|record| query.matches(record)).cloned().collect());
+        assert_eq!(bare(found), expected, "{query}");
+    }
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_finds_its_records_in_all_parts() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,9 +5,9 @@
 //! before the last of them. Parts are opened only on their turn, so most footers are never read. A long search opens
 //! more of them in parallel, because sequential disk reads are slow.
 //!
-//! A *narrow* search wants values that few records have. It asks the lookups of many parts at once, and opens only the
-//! parts that may have a match. Whether values are rare is seen at the first parts; a search that finds them frequent goes
-//! on as any other.
+//! A *narrow* search wants values that few records have. It asks the lookups of many parts at once, more from round to
+//! round, and opens only the parts that may have a match. Whether values are rare is seen at the first parts; a search that
+//! finds them frequent goes on as any other.
 
 mod by_position;
 mod found;
@@ -33,7 +33,7 @@ use rayon::prelude::*;
 pub(crate) use self::window::{Order, Window};
 use self::{
     found::{Candidate, Found},
-    narrow::Counted,
+    narrow::{Counted, Round},
     sources::{GroupOfPart, Source, Sources},
     steps::{rows_next, slices, span},
     window::Key,
@@ -47,8 +47,6 @@ use super::{
 
 /// The maximum number of row groups searched in parallel: a trade-off between wasted work and idle threads.
 const ROUND_GROUPS: usize = 16;
-/// The maximum number of parts whose lookups are asked in parallel. Each takes some microseconds.
-const ROUND_LOOKUPS: usize = 64;
 /// The maximum number of memory blocks searched before the result is checked again.
 const ROUND_ENTRIES: usize = 64;
 
@@ -122,20 +120,19 @@ impl<'a> Scan<'a> {
     /// remaining sources; only then returns that bound.
     fn run(&self, snapshot: &Snapshot, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
         let mut sources = self.sources(snapshot);
-        let mut is_narrow = self.begins_narrow(snapshot);
+        let mut round = self.first_round(snapshot);
         let (mut seen, mut begun) = (0, false);
         loop {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
-            // All sources of a narrow search are asked at once.
-            let rows = if is_narrow { usize::MAX } else { rows_next(seen, found) };
-            let Some((entries, groups)) = self.next_sources(&mut sources, found, rows, &mut is_narrow)? else {
+            let rows = self.rows_next(seen, found);
+            let Some((entries, groups)) = self.next_sources(&mut sources, found, rows, &mut round)? else {
                 return Ok(None);
             };
             begun = true;
             seen += entries.iter().map(|entry| entry.block.batch.records.len()).sum::<usize>();
-            if is_narrow {
+            if round.is_narrow() {
                 self.search_entries(&entries, found);
             } else {
                 entries.iter().for_each(|entry| self.search_entry(entry, found));
@@ -148,6 +145,12 @@ impl<'a> Scan<'a> {
                 }
             }
         }
+    }
+
+    /// The number of rows to scan next.
+    fn rows_next(&self, seen: usize, found: &Found) -> usize {
+        // Ids occur in few places. Other values may occur in few places, and there often.
+        if self.names_ids { usize::MAX } else { rows_next(seen, found) }
     }
 
     /// The memory blocks and parts that may have matches.
@@ -171,14 +174,14 @@ impl<'a> Scan<'a> {
     }
 
     /// The next sources that may have accepted records: row groups with up to `rows` rows in total, or one larger one,
-    /// and the memory blocks before them. `None` if no source is left; otherwise both lists may still be empty. Ends a
-    /// narrow search whose values are not rare.
+    /// and the memory blocks before them. `None` if no source is left; otherwise both lists may still be empty. Sets the
+    /// round of parts after these.
     fn next_sources(
         &self,
         sources: &mut Sources,
         found: &Found,
         rows: usize,
-        is_narrow: &mut bool,
+        round: &mut Round,
     ) -> Result<Option<Next>> {
         let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::<GroupOfPart>::new(), true);
         let mut left = rows;
@@ -192,27 +195,30 @@ impl<'a> Scan<'a> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let narrow = *is_narrow;
-                    let most = if narrow { ROUND_LOOKUPS } else { ROUND_GROUPS };
-                    let more = left.saturating_sub(part.group_rows());
-                    let mut parts = sources.pop_parts(most - 1, more, |bound| !found.is_closed(bound));
+                    let is_narrow = round.is_narrow();
+                    // The lookups tell how few rows of the parts are to be read.
+                    let (most, more) = match *round {
+                        Round::Narrow(parts) => (parts, usize::MAX),
+                        Round::Wide => (ROUND_GROUPS, left.saturating_sub(part.group_rows())),
+                    };
+                    let mut parts = sources.pop_parts(most.saturating_sub(1), more, |bound| !found.is_closed(bound));
                     parts.push(part);
                     let opened: Vec<_> = parts
                         .into_par_iter()
                         .with_max_len(1)
-                        .map(|part| self.open(part, narrow))
+                        .map(|part| self.open(part, is_narrow))
                         .collect::<Result<_>>()?;
                     let mut slabs = Counted::default();
                     opened.iter().for_each(|opened| slabs.add(opened.slabs));
-                    *is_narrow = narrow && (self.names_ids || slabs.are_rare());
+                    *round = round.followed(self.names_ids || slabs.are_rare());
                     let mut opened: Vec<_> = opened.into_iter().flat_map(|opened| opened.groups).collect();
-                    if *is_narrow {
+                    if round.is_narrow() {
                         opened = self.prune_groups(opened)?;
                     }
                     opened.into_iter().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
                     // If all are pruned, the deadline is checked before more are opened. If values are not rare, the
                     // next step is a small one.
-                    if narrow {
+                    if is_narrow {
                         break;
                     }
                 }
@@ -268,7 +274,7 @@ impl<'a> Scan<'a> {
         *seen += group.len().saturating_sub(left.len());
         while !left.is_empty() {
             // Steps end at pages, since a page split over two steps would be decompressed twice.
-            let rows = if group.is_pruned { usize::MAX } else { rows_next(*seen, found) };
+            let rows = self.rows_next(*seen, found);
             let step = match self.order {
                 Order::Newest => {
                     let end = left.start.saturating_add(rows).div_ceil(PAGE_ROWS).saturating_mul(PAGE_ROWS);

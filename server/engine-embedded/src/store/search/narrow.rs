@@ -18,6 +18,33 @@ const SAMPLED_SLABS: usize = 64;
 const SAMPLED_PARTS: usize = 16;
 /// Values are rare if at most one in so many slabs may have them.
 const RARE: usize = 4;
+/// The number of parts whose lookups are asked in parallel, at first and at most. Each takes some microseconds, and the
+/// footer of a part that may have matches some milliseconds: the first parts may have enough matches.
+const FIRST_LOOKUPS: usize = 4;
+const ROUND_LOOKUPS: usize = 64;
+
+/// How the next parts are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    /// One after the other, as many as the rows to scan take.
+    Wide,
+    /// By their lookups, so many at once.
+    Narrow(usize),
+}
+
+impl Round {
+    pub(super) fn is_narrow(self) -> bool {
+        matches!(self, Self::Narrow(_))
+    }
+
+    /// The round after this one, if the values were rare in its parts.
+    pub(super) fn followed(self, are_rare: bool) -> Self {
+        match self {
+            Self::Narrow(parts) if are_rare => Self::Narrow((2 * parts).min(ROUND_LOOKUPS)),
+            Self::Narrow(_) | Self::Wide => Self::Wide,
+        }
+    }
+}
 
 /// What an opened part leaves to search.
 pub(super) struct Opened {
@@ -45,9 +72,12 @@ impl Counted {
 }
 
 impl Scan<'_> {
-    /// Whether the wanted values are ids, or rare in the first parts in the window.
-    pub(super) fn begins_narrow(&self, snapshot: &Snapshot) -> bool {
-        let Some(wanted) = self.wanted.as_ref().filter(|_| !self.names_ids) else { return self.names_ids };
+    /// Narrow if the wanted values are ids, or rare in the first parts in the window.
+    pub(super) fn first_round(&self, snapshot: &Snapshot) -> Round {
+        if self.names_ids {
+            return Round::Narrow(ROUND_LOOKUPS);
+        }
+        let Some(wanted) = &self.wanted else { return Round::Wide };
         let parts = snapshot.parts.iter().filter(|part| {
             let info = &part.info;
             self.window.meets((info.min_time, info.max_time), (info.min_position, info.max_position))
@@ -59,7 +89,7 @@ impl Scan<'_> {
                 break;
             }
         }
-        sample.all > 0 && sample.are_rare()
+        if sample.all > 0 && sample.are_rare() { Round::Narrow(FIRST_LOOKUPS) } else { Round::Wide }
     }
 
     /// The row groups of a part that may have matches, with their bounds. In a narrow search, its lookup is asked first.
@@ -124,4 +154,33 @@ fn counted(part: &Part, wanted: &Wanted) -> Option<Counted> {
 /// The number of slabs of a part.
 fn slabs(part: &Part) -> usize {
     (part.info.rows as usize).div_ceil(SLAB_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_grow_while_values_are_rare() {
+        let rounds: Vec<Round> =
+            std::iter::successors(Some(Round::Narrow(FIRST_LOOKUPS)), |round| Some(round.followed(true)))
+                .take(6)
+                .collect();
+        assert_eq!(rounds, [4, 8, 16, 32, 64, 64].map(Round::Narrow));
+        for round in [Round::Narrow(16), Round::Wide] {
+            assert_eq!(round.followed(false), Round::Wide);
+        }
+        assert_eq!(Round::Wide.followed(true), Round::Wide);
+        assert!(Round::Narrow(1).is_narrow() && !Round::Wide.is_narrow());
+    }
+
+    #[test]
+    fn values_in_more_than_a_quarter_of_the_slabs_are_not_rare() {
+        let mut slabs = Counted::default();
+        slabs.add(Counted { left: 0, all: 12 });
+        slabs.add(Counted { left: 4, all: 4 });
+        assert!(slabs.are_rare());
+        slabs.add(Counted { left: 1, all: 1 });
+        assert!(!slabs.are_rare());
+    }
 }
