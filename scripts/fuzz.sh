@@ -15,7 +15,7 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
 -Cllvm-args=-sanitizer-coverage-trace-compares"
 say "building the fuzz targets (the first time this takes minutes)"
 cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target/fuzz"
-for name in ${FUZZ_TARGETS:-envelope frame part messages doors entrance}; do
+for name in ${FUZZ_TARGETS:-envelope frame lookup part messages doors entrance}; do
     say "fuzzing $name for ${FUZZ_SECONDS:-60} s"
     corpus="$target/fuzz/corpus/$name" seeds="$target/fuzz/seeds/$name"
     mkdir -p "$corpus" "$seeds"

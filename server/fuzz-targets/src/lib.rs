@@ -11,6 +11,7 @@ pub mod doors;
 pub mod entrance;
 pub mod envelope;
 pub mod frame;
+pub mod lookup;
 pub mod messages;
 pub mod part;
 
@@ -43,6 +44,7 @@ pub const ENTRANCE: Target =
 pub const ENVELOPE: Target =
     Target { name: "envelope", run: envelope::run, seeds: envelope::seeds, catches_panics: false };
 pub const FRAME: Target = Target { name: "frame", run: frame::run, seeds: frame::seeds, catches_panics: false };
+pub const LOOKUP: Target = Target { name: "lookup", run: lookup::run, seeds: lookup::seeds, catches_panics: false };
 pub const MESSAGES: Target =
     Target { name: "messages", run: messages::run, seeds: messages::seeds, catches_panics: false };
 pub const PART: Target = Target { name: "part", run: part::run, seeds: part::seeds, catches_panics: true };

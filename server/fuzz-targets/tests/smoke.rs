@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use fuzz_targets::{DOORS, ENTRANCE, ENVELOPE, FRAME, MESSAGES, PART, Target, doors, entrance};
+use fuzz_targets::{DOORS, ENTRANCE, ENVELOPE, FRAME, LOOKUP, MESSAGES, PART, Target, doors, entrance};
 use proptest::{
     prelude::*,
     sample::Index,
@@ -53,6 +53,11 @@ fn envelopes_read_or_are_refused_and_read_again_as_they_were() {
 #[test]
 fn a_damaged_log_gives_no_batch_that_nobody_wrote() {
     smoke(&FRAME, 100);
+}
+
+#[test]
+fn a_damaged_lookup_rules_out_nothing_that_is_there() {
+    smoke(&LOOKUP, 2_000);
 }
 
 #[test]

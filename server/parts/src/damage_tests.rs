@@ -12,6 +12,7 @@ use super::{
     PartInfo,
     builder::Row,
     decode,
+    lookup::{self, Field, Probe},
     message_index::Wanted,
     position_of,
     reader::{Footers, Part},
@@ -69,7 +70,7 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
         let columns = footer.all_columns();
         for column in &columns {
             part.may_have(&footer, group, *column, [0; 16].as_slice())?;
-            part.may_hold(&footer, group, *column, &[vec![0; 16]])?;
+            part.slabs_holding(&footer, group, *column, u16::MAX, &[vec![0; 16]])?;
             let rows = footer.rows_of_pages(group, *column, |(least, _)| least % 2 == 0);
             assert!(rows.iter().all(|rows| rows.end <= bounds.rows));
         }
@@ -94,6 +95,8 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
         }
     }
     part.message_index(&footer);
+    let wanted = lookup::Wanted::Any(vec![Probe::text(Field::Service, "api"), Probe::id(Field::Trace, &[0; 16])]);
+    part.slabs(&wanted);
     Ok(found)
 }
 
@@ -102,33 +105,6 @@ fn an_intact_part_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (info, _) = intact(folder.path());
     assert_eq!(read(folder.path(), &info).unwrap().len() as u64, info.rows);
-}
-
-#[test]
-fn the_bytes_of_a_part_tell_which_traces_it_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut batches = records::corpus(20, 100);
-    let mut traces = Vec::new();
-    for record in batches.iter_mut().flat_map(|batch| &mut batch.records) {
-        let id: [u8; 16] = std::array::from_fn(|byte| (traces.len() >> (byte % 2 * 8)) as u8 ^ byte as u8);
-        record.trace_id = Some(id);
-        traces.push(id);
-    }
-    let info = written(folder.path(), &batches);
-    let part = Part::new(info, folder.path(), Arc::new(Footers::default()));
-    let footer = part.footer().unwrap();
-    let column = footer.columns.place(schema::TRACE_ID);
-    let holds = |id: &[u8]| part.may_hold(&footer, 0, column, &[id.to_vec()]).unwrap();
-    for trace in &traces {
-        assert!(part.may_have(&footer, 0, column, trace.as_slice()).unwrap());
-        assert!(holds(trace));
-        assert!(!holds(&trace.map(|byte| !byte)));
-    }
-    let others = (0..1_000_u32).map(|number| [(!number).to_le_bytes(); 4].concat());
-    let wrong = others.filter(|id| part.may_have(&footer, 0, column, id.as_slice()).unwrap()).count();
-    assert!(wrong < 150, "{wrong} of 1,000 ids that are nowhere");
-    // Other columns are compressed, so any value may be in them.
-    assert!(part.may_hold(&footer, 0, footer.columns.place(schema::MESSAGE), &[vec![0; 16]]).unwrap());
 }
 
 proptest! {

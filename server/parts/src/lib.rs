@@ -27,8 +27,9 @@
 //! File metadata: `logboom.format` is the version of this layout. `logboom.attributes` is a JSON array of
 //! `{column, key, type}`; readers should use it to find attribute columns. `logboom.message_sets` is a JSON object
 //! `{offset, bytes}`, the location of the [`message_index`] (`logboom.folded_message_index` and `logboom.message_index`
-//! in parts of earlier versions). `logboom.totals` holds counts per row group ([`totals`]). Columns whose values rarely
-//! repeat have Parquet's Bloom filters.
+//! in parts of earlier versions), and `logboom.lookup` likewise that of the [`lookup`]. `logboom.totals` holds counts
+//! per row group ([`totals`]). In parts of earlier versions, columns whose values rarely repeat have Parquet's Bloom
+//! filters.
 //!
 //! # Indexes
 //!
@@ -37,16 +38,18 @@
 //! | test | skips | location | read by |
 //! |---|---|---|---|
 //! | the catalogue's bounds of time, position and id | parts | [`PartInfo`] | the store |
+//! | hashes of ids, services, nodes and attributes | parts, row groups, slabs of 8,192 rows | after the message index | [`lookup`] |
 //! | totals by service and level class | row groups; also answers counts | file metadata | [`totals`] |
 //! | statistics of columns | row groups | footer | [`reader`] |
 //! | page index of `time`, `position`, `severity` | pages | footer | [`pages`] |
 //! | runs and seams of messages | blocks of 65,536 rows | after the last row group | [`message_index`] |
-//! | Bloom filters of trace ids and texts | row groups | after the row groups | `filters` |
+//! | Bloom filters of trace ids and texts, in parts of earlier versions | row groups | after the row groups | `filters` |
+//! | the bytes of uncompressed ids | slabs | in the columns | `filters` |
 //!
 //! # Versions
 //!
 //! A reader refuses a newer `logboom.format` ([`schema::FORMAT`]). If an older version did not write an element
-//! (totals, the sets of messages, a filter), searches are slower but complete. `engine-embedded/tests/formats` holds a
+//! (totals, the sets of messages, the lookup), searches are slower but complete. `engine-embedded/tests/formats` holds a
 //! folder of each version.
 //!
 //! # Life cycle of a file
@@ -64,6 +67,7 @@ pub mod decode;
 pub mod file;
 mod filters;
 mod info;
+pub mod lookup;
 pub mod merge;
 mod message_blocks;
 pub mod message_index;

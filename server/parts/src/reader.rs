@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fs::File,
     io,
-    num::NonZeroUsize,
     ops::Range,
     os::unix::fs::FileExt,
     panic::{self, AssertUnwindSafe},
@@ -22,14 +21,15 @@ use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection},
     basic::Compression,
     file::{
-        metadata::{PageIndexPolicy, RowGroupMetaData},
+        metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData},
         statistics::Statistics,
     },
 };
-use pipeline::{Error, Result};
+use pipeline::{Error, ErrorClass, Result};
 
 use super::{
     Damage, PLACE_BITS, PartInfo, file,
+    lookup::Lookup,
     message_index::{Folding, MessageIndex},
     ranges::push_joined,
     schema::{self, Columns, IndexPlace},
@@ -37,19 +37,54 @@ use super::{
     writer::GROUP_ROWS,
 };
 
-/// The number of cached decoded footers. A footer takes ten to a hundred kilobytes, with its message index up to half
-/// a megabyte.
-const CACHED_FOOTERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+/// The memory for cached footers, in bytes. A footer takes some tens to hundreds of kilobytes, with its message index up to
+/// half a megabyte.
+const CACHED_BYTES: usize = 48 << 20;
 
 /// The number of bytes prefetched at the end of a file: more than the footer of a full part.
 const END_BYTES: u64 = 128 << 10;
 
 /// An LRU cache of footers.
-pub struct Footers(Mutex<lru::LruCache<String, Arc<Footer>>>);
+pub struct Footers(Mutex<Cache>);
+
+struct Cache {
+    footers: lru::LruCache<String, Arc<Footer>>,
+    bytes: usize,
+}
 
 impl Default for Footers {
     fn default() -> Self {
-        Self(Mutex::new(lru::LruCache::new(CACHED_FOOTERS)))
+        Self(Mutex::new(Cache { footers: lru::LruCache::unbounded(), bytes: 0 }))
+    }
+}
+
+impl Footers {
+    fn get(&self, path: &str) -> Option<Arc<Footer>> {
+        self.0.lock().footers.get(path).cloned()
+    }
+
+    fn put(&self, path: String, footer: Arc<Footer>) {
+        let mut cache = self.0.lock();
+        cache.bytes += footer.bytes;
+        let replaced = cache.footers.put(path, footer);
+        cache.bytes -= replaced.map_or(0, |footer| footer.bytes);
+        while cache.bytes > CACHED_BYTES && cache.footers.len() > 1 {
+            let Some((_, footer)) = cache.footers.pop_lru() else { break };
+            cache.bytes -= footer.bytes;
+        }
+    }
+
+    fn remove(&self, path: &str) {
+        let mut cache = self.0.lock();
+        if let Some(footer) = cache.footers.pop(path) {
+            cache.bytes -= footer.bytes;
+        }
+    }
+
+    /// The number of cached footers.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().footers.len()
     }
 }
 
@@ -64,6 +99,9 @@ pub struct Part {
     cleared: AtomicUsize,
     /// Whether it was written without compression; determined once.
     passing: OnceLock<bool>,
+    /// The lookup of values with the offset of its tables, if it has one; read once. A row group takes some hundred bytes,
+    /// with many ranges of integers a few kilobytes.
+    lookup: OnceLock<Option<(u64, Lookup)>>,
     /// The damage found in its file.
     damage: OnceLock<(Damage, String)>,
 }
@@ -71,7 +109,7 @@ pub struct Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if self.delete_when_unused.load(Ordering::Relaxed) {
-            self.footers.0.lock().pop(&self.info.path);
+            self.footers.remove(&self.info.path);
             if let Err(error) = std::fs::remove_file(&self.path) {
                 tracing::warn!(part = self.info.path, %error, "an unused part could not be deleted; the next start deletes it");
             }
@@ -84,6 +122,9 @@ impl Drop for Part {
 pub struct Footer {
     pub(super) metadata: ArrowReaderMetadata,
     index_place: Option<(IndexPlace, Folding)>,
+    lookup_place: Option<IndexPlace>,
+    /// The size in memory, with the message index.
+    bytes: usize,
     /// Loaded on first use.
     message_index: OnceLock<Option<MessageIndex>>,
     /// Whether it was logged that the sets of messages cannot be read; each search tries again.
@@ -114,6 +155,7 @@ impl Part {
             delete_when_unused: AtomicBool::new(false),
             cleared: AtomicUsize::new(0),
             passing: OnceLock::new(),
+            lookup: OnceLock::new(),
             damage: OnceLock::new(),
         }
     }
@@ -148,8 +190,8 @@ impl Part {
     /// # Errors
     /// `Unavailable` if the file cannot be opened, `Corrupt` if it is not a part.
     pub fn footer(&self) -> Result<Arc<Footer>> {
-        if let Some(footer) = self.footers.0.lock().get(&self.info.path) {
-            return Ok(footer.clone());
+        if let Some(footer) = self.footers.get(&self.info.path) {
+            return Ok(footer);
         }
         let file = self.open()?;
         advise(&file, self.info.bytes.saturating_sub(END_BYTES)..self.info.bytes);
@@ -160,7 +202,7 @@ impl Part {
             return Err(self.damage_error("its number of rows differs from the catalogue"));
         }
         let footer = Arc::new(footer);
-        self.footers.0.lock().put(self.info.path.clone(), footer.clone());
+        self.footers.put(self.info.path.clone(), footer.clone());
         Ok(footer)
     }
 
@@ -189,6 +231,37 @@ impl Part {
     pub fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         // State that a panic left inconsistent is not used again: see `Batches`.
         panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(self.damage_error("its reader panicked")))
+    }
+
+    /// The lookup of values with the offset of its tables; `None` if the part has none or it cannot be read. A search works
+    /// without it.
+    pub(super) fn lookup(&self) -> Option<&(u64, Lookup)> {
+        if let Some(known) = self.lookup.get() {
+            return known.as_ref();
+        }
+        match self.read_lookup() {
+            Ok(lookup) => self.lookup.get_or_init(|| lookup).as_ref(),
+            // Perhaps there are too many open files; the next search tries again.
+            Err(error) if error.class == ErrorClass::Unavailable => None,
+            Err(error) => {
+                tracing::warn!(part = self.info.path, %error, "a part is searched without its lookup");
+                self.lookup.get_or_init(|| None).as_ref()
+            }
+        }
+    }
+
+    fn read_lookup(&self) -> Result<Option<(u64, Lookup)>> {
+        let file = self.open()?;
+        let place = match self.footers.get(&self.info.path) {
+            Some(footer) => footer.lookup_place,
+            None => self.guarded(|| Ok(lookup_place(&file)))?,
+        };
+        let Some(IndexPlace { offset, bytes }) = place else { return Ok(None) };
+        if offset.checked_add(bytes).is_none_or(|end| end > self.info.bytes) {
+            return Err(Error::corrupt("its lookup lies outside of the file"));
+        }
+        let read = |from: u64, buffer: &mut [u8]| file.read_exact_at(buffer, offset.checked_add(from)?).ok();
+        Ok(Some((offset, Lookup::read(bytes, self.info.rows, &read)?)))
     }
 
     /// The message index; `None` if the part has none or it cannot be read. A search works without it.
@@ -239,14 +312,7 @@ impl Footer {
         let corrupt = |error: parquet::errors::ParquetError| Error::corrupt(error.to_string());
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(file, options).map_err(corrupt)?;
-        let pairs: HashMap<String, String> = metadata
-            .metadata()
-            .file_metadata()
-            .key_value_metadata()
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-            .collect();
+        let pairs = pairs(metadata.metadata());
         let columns = Columns::read(metadata.schema(), &pairs)?;
         let mut totals = pairs.get(schema::TOTALS_KEY).map(|text| totals::read(text)).unwrap_or_default().into_iter();
         let groups = metadata
@@ -261,10 +327,22 @@ impl Footer {
                 totals: totals.next().flatten(),
             })
             .collect();
-        let index_at = |key: &str| pairs.get(key).and_then(|place| serde_json::from_str(place).ok());
-        let index_place = index_at(schema::MESSAGE_INDEX_KEY).map(|place| (place, Folding::Simple));
-        let index_place = index_place.or_else(|| Some((index_at(schema::ASCII_MESSAGE_INDEX_KEY)?, Folding::Ascii)));
-        Ok(Self { metadata, index_place, message_index: OnceLock::new(), sets_reported: Once::new(), columns, groups })
+        let index_place = place_at(&pairs, schema::MESSAGE_INDEX_KEY).map(|place| (place, Folding::Simple));
+        let index_place =
+            index_place.or_else(|| Some((place_at(&pairs, schema::ASCII_MESSAGE_INDEX_KEY)?, Folding::Ascii)));
+        let lookup_place = place_at(&pairs, schema::LOOKUP_KEY);
+        let index_bytes = index_place.map_or(0, |(place, _)| place.bytes as usize).min(CACHED_BYTES);
+        let bytes = metadata.metadata().memory_size() + index_bytes;
+        Ok(Self {
+            metadata,
+            index_place,
+            lookup_place,
+            bytes,
+            message_index: OnceLock::new(),
+            sets_reported: Once::new(),
+            columns,
+            groups,
+        })
     }
 
     /// Prefetches columns of a row group at once, because the reader requests page by page, which is slow on disks.
@@ -309,6 +387,23 @@ impl Footer {
     pub fn all_columns(&self) -> Vec<usize> {
         (0..self.metadata.parquet_schema().num_columns()).collect()
     }
+}
+
+/// The file's own metadata.
+fn pairs(metadata: &ParquetMetaData) -> HashMap<String, String> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect()
+}
+
+fn place_at(pairs: &HashMap<String, String>, key: &str) -> Option<IndexPlace> {
+    pairs.get(key).and_then(|place| serde_json::from_str(place).ok())
+}
+
+/// The location of the lookup, without the page index, which is most of a footer. A file that does not read has none; the
+/// reader of its footer reports it.
+fn lookup_place(file: &File) -> Option<IndexPlace> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file).ok()?;
+    place_at(&pairs(&metadata), schema::LOOKUP_KEY)
 }
 
 /// Prefetches a range of bytes in the background (`posix_fadvise(WILLNEED)`). Linux only; elsewhere they are read on

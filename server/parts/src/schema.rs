@@ -15,6 +15,7 @@ pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
 /// The key in parts of earlier versions, whose index folds ASCII letters only. With another key, such versions treat
 /// a new part as one without an index.
 pub(crate) const ASCII_MESSAGE_INDEX_KEY: &str = "logboom.message_index";
+pub(crate) const LOOKUP_KEY: &str = "logboom.lookup";
 pub(crate) const TOTALS_KEY: &str = "logboom.totals";
 
 pub const TIME: &str = "time";
@@ -80,7 +81,7 @@ pub(crate) struct Layout {
     pub(crate) diverse: Vec<String>,
 }
 
-/// The location of the message index in the file.
+/// The location of the message index or of the lookup in the file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct IndexPlace {
     pub(crate) offset: u64,

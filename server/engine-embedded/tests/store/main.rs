@@ -11,6 +11,7 @@ mod documents;
 mod durability;
 mod formats;
 mod layout;
+mod lookup;
 mod model;
 mod orders;
 mod overload;

@@ -14,7 +14,7 @@ use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::{KeyValue, SortingColumn},
-        properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
     },
     schema::types::ColumnPath,
 };
@@ -25,7 +25,7 @@ use super::{
     PartInfo,
     builder::{self, Row},
     columns::Texts,
-    file,
+    file, lookup,
     message_index::{self, BLOCK_ROWS},
     schema::{self, IndexPlace, Kind, Layout},
     totals,
@@ -42,16 +42,12 @@ const LEAST_PAGE_ROWS: usize = 512;
 /// The bytes of the rows of one page of a passing part, before they are encoded. A merge may read nearly a hundred such
 /// parts at once.
 const PASSING_PAGE_BYTES: usize = 512 << 10;
-/// The false positive rate of Bloom filters of trace ids. A trace lookup queries every row group.
-const FALSE_TRACES: f64 = 0.05;
-/// The false positive rate for texts. Filter sizes are powers of two; a lower rate would double them.
-const FALSE_TEXTS: f64 = 0.2;
 
 /// The compression effort of a part; messages are more than half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// For parts that are merged within seconds under load: no compression and no message index. Saves a sixth of the
-    /// CPU time per record. Until the merge, a record takes a hundred bytes more on disk, and text searches read it
+    /// For parts that are merged within seconds under load: no compression, no message index and no lookup. Saves a sixth
+    /// of the CPU time per record. Until the merge, a record takes a hundred bytes more on disk, and searches read it
     /// without an index.
     Passing,
     /// For parts that will be merged, but may stay for hours: Zstandard level 1. On messages, LZ4 takes as long for
@@ -96,6 +92,8 @@ pub(crate) struct PartWriter {
     encoder: Encoder,
     /// `None` for a passing part.
     sets: Option<message_index::Builder>,
+    /// `None` for a passing part.
+    lookup: Option<lookup::Builder>,
     totals: totals::Builder,
     file: Unfinished,
 }
@@ -134,7 +132,8 @@ impl PartWriter {
         let properties = properties(layout, effort, page_rows)?;
         let encoder = Encoder::new(buffered, &layout.schema, properties, encoder::threads())?;
         let sets = (effort != Effort::Passing).then(message_index::Builder::default);
-        Ok(Self { encoder, sets, totals: totals::Builder::new(GROUP_ROWS), file })
+        let lookup = (effort != Effort::Passing).then(|| lookup::Builder::new(layout));
+        Ok(Self { encoder, sets, lookup, totals: totals::Builder::new(GROUP_ROWS), file })
     }
 
     /// Appends rows in the order of the part, with the columns of the layout; a text may lack the dictionary that the
@@ -145,23 +144,27 @@ impl PartWriter {
             let messages = Texts::named(batch, schema::MESSAGE)?;
             (0..messages.len()).for_each(|row| sets.add(messages.get(row).unwrap_or_default()));
         }
+        if let Some(lookup) = &mut self.lookup {
+            lookup.add(batch);
+        }
         self.totals.add(batch)?;
         self.encoder.append(batch)
     }
 
     /// Makes the part durable. `info` is the metadata of its rows.
     pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
-        let Self { encoder, sets, totals, mut file } = self;
+        let Self { encoder, sets, lookup, totals, mut file } = self;
         // Completes row groups before appending data after them.
         let mut writer = encoder.finish()?;
         let mut pairs = vec![(schema::TOTALS_KEY, totals.finish())];
-        if let Some(sets) = sets {
-            let sets = sets.finish();
-            let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: sets.len() as u64 };
+        let sets = sets.map(|sets| (message_index::KEY, sets.finish()));
+        let lookup = lookup.map(|lookup| (schema::LOOKUP_KEY, lookup.finish()));
+        for (key, index) in sets.into_iter().chain(lookup) {
+            let place = IndexPlace { offset: writer.bytes_written() as u64, bytes: index.len() as u64 };
             writer
-                .write_all(&sets)
+                .write_all(&index)
                 .map_err(|error| Error::unavailable(format!("a part cannot be written: {error}")))?;
-            pairs.push((message_index::KEY, serde_json::to_string(&place)));
+            pairs.push((key, serde_json::to_string(&place)));
         }
         for (key, text) in pairs {
             let text = text.map_err(|error| Error::internal(format!("a part's {key} does not print: {error}")))?;
@@ -215,8 +218,6 @@ fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<Write
         .set_compression(others)
         .set_column_compression(column(schema::MESSAGE), messages)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        // Filters are adjacent, because a trace lookup reads those of all row groups.
-        .set_bloom_filter_position(BloomFilterPosition::End)
         .set_data_page_row_count_limit(page_rows)
         .set_write_batch_size(page_rows)
         // Only columns used for pruning have bounds; bounds of texts would cost more than they save.
@@ -244,13 +245,6 @@ fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<Write
             Some(Kind::Bool) | None => Encoding::PLAIN,
         };
         properties = plain(properties, name, encoding);
-        // Lookups by number or span are too rare to justify filters.
-        if kind == Some(Kind::Text) || name == schema::TRACE_ID {
-            let false_positives = if kind.is_some() { FALSE_TEXTS } else { FALSE_TRACES };
-            properties = properties
-                .set_column_bloom_filter_fpp(column(name), false_positives)
-                .set_column_bloom_filter_max_ndv(column(name), GROUP_ROWS as u64);
-        }
         if kind.is_none() {
             // Random ids are incompressible.
             properties = properties

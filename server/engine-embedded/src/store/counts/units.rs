@@ -117,6 +117,10 @@ impl Asked {
 
     /// Counts row groups by their totals if they suffice.
     fn divide_part(&self, part: &Arc<Part>) -> Result<More> {
+        // Of a query with a split, the totals in the footer decide about most row groups.
+        if self.question.by_service.is_none() && filter::rules_out(&self.question.query, part) {
+            return Ok(More::default());
+        }
         let footer = part.footer()?;
         filter::read_ahead(&self.question.query.expr, part, &footer);
         let mut more = More::default();

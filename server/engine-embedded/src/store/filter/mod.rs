@@ -10,6 +10,7 @@ mod leaf;
 mod messages;
 mod probe;
 mod prune;
+mod wanted;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
@@ -25,8 +26,11 @@ use parts::{
 };
 use pipeline::{Error, Result};
 
-pub(crate) use self::prune::{candidates, names_ids, read_ahead};
 use self::{contains::Contains, leaf::Leaf, messages::MessageLeaf, probe::Probe};
+pub(crate) use self::{
+    prune::{candidates, names_ids, read_ahead},
+    wanted::{rules_out, wanted},
+};
 use super::scans::Cancel;
 
 /// A query bound to a part, as far as it can be evaluated without reading rows.

@@ -1,7 +1,8 @@
 //! Prunes rows by the indexes of a part.
 //!
-//! A row group consists of blocks. A query is tested against the blocks' sets in the message index and against the
-//! Bloom filters of the whole group; the result is one bit per block. Whatever these cannot exclude counts as possible.
+//! A row group consists of blocks. A query is tested against the blocks' sets in the message index, and in parts of earlier
+//! versions against the Bloom filters of the whole group; the result is one bit per block. The lookup of the part and the
+//! bytes of ids decide about shorter ranges of rows (`wanted.rs`). Whatever these cannot exclude counts as possible.
 
 use std::{cell::OnceCell, ops::Range};
 
@@ -15,6 +16,8 @@ use parts::{
 };
 use pipeline::Result;
 
+use super::wanted;
+
 /// The given rows of a row group that may match, as ranges in order.
 ///
 /// # Errors
@@ -26,6 +29,10 @@ pub(crate) fn candidates(
     group: usize,
     rows: &[Range<usize>],
 ) -> Result<Vec<Range<usize>>> {
+    let rows = wanted::rows(query, part, group, rows);
+    if rows.is_empty() {
+        return Ok(rows);
+    }
     let all = footer.groups.get(group).map_or(0, |group| group.rows);
     let pruner = Pruner { part, footer, group, blocks: all.div_ceil(BLOCK_ROWS), sets: OnceCell::new() };
     let mask = pruner.may_match(&query.expr)?;
@@ -33,7 +40,7 @@ pub(crate) fn candidates(
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
         push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(all));
     }
-    Ok(common(rows, &ranges))
+    wanted::rows_with_ids(query, part, footer, group, common(&rows, &ranges))
 }
 
 /// Prefetches the Bloom filters and the sets of messages that [`candidates`] will check.
@@ -163,10 +170,7 @@ impl Pruner<'_> {
     }
 
     fn may_have_id(&self, column: &str, values: &[String]) -> Result<bool> {
-        let (ids, place) = (ids(values), self.footer.columns.place(column));
-        // A filter can be a false positive; scanning the raw bytes costs less than decoding the rows.
-        Ok(self.any(ids.iter().map(Vec::as_slice), place)?
-            && self.part.may_hold(self.footer, self.group, place, &ids)?)
+        self.any(ids(values).iter().map(Vec::as_slice), self.footer.columns.place(column))
     }
 
     /// Whether the column may contain one of the values.

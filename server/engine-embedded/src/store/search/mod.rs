@@ -4,10 +4,16 @@
 //! order. Sources are visited by bound. The search ends when it has enough records and no remaining source can begin
 //! before the last of them. Parts are opened only on their turn, so most footers are never read. A long search opens
 //! more of them in parallel, because sequential disk reads are slow.
+//!
+//! A *narrow* search wants values that few records have. It asks the lookups of many parts at once, more from round to
+//! round, and opens only the parts that may have a match. Whether values are rare is seen at the first parts; a search that
+//! finds them frequent goes on as any other.
 
 mod by_position;
 mod found;
+mod narrow;
 mod sources;
+mod steps;
 mod window;
 
 use std::{borrow::Cow, ops::Range, sync::Arc, time::Instant};
@@ -15,8 +21,9 @@ use std::{borrow::Cow, ops::Range, sync::Arc, time::Instant};
 use model::{Query, StoredRecord, time::Nanos};
 use parts::{
     decode,
+    lookup::Wanted,
     ranges::common,
-    reader::{Footer, Group, Part},
+    reader::{Footer, Group},
     reading::{Condition, Reading},
     writer::PAGE_ROWS,
 };
@@ -26,7 +33,9 @@ use rayon::prelude::*;
 pub(crate) use self::window::{Order, Window};
 use self::{
     found::{Candidate, Found},
+    narrow::{Counted, Round},
     sources::{GroupOfPart, Source, Sources},
+    steps::{rows_next, slices, span},
     window::Key,
 };
 use super::{
@@ -36,8 +45,6 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// The maximum number of rows per thread and step: two pages.
-const SLICE_ROWS: usize = 2 * PAGE_ROWS;
 /// The maximum number of row groups searched in parallel: a trade-off between wasted work and idle threads.
 const ROUND_GROUPS: usize = 16;
 /// The maximum number of memory blocks searched before the result is checked again.
@@ -55,9 +62,9 @@ pub(crate) fn search(
     if limit.is_reached(0, 0) {
         return Ok(Vec::new());
     }
-    let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
+    let scan = Scan::new(query, window, order, cancel);
     let mut found = Found::new(limit);
-    scan.run(&mut scan.sources(snapshot), &mut found, |_| false)?;
+    scan.run(snapshot, &mut found, |_| false)?;
     Ok(found.finish())
 }
 
@@ -71,13 +78,12 @@ pub(crate) fn search_newest(
     deadline: Option<Instant>,
     cancel: &Cancel,
 ) -> Result<(Vec<StoredRecord>, Option<Nanos>)> {
-    let order = Order::Newest;
-    let scan = Scan { query, window, order, cancel, is_narrow: filter::names_ids(query) };
+    let scan = Scan::new(query, window, Order::Newest, cancel);
     let mut found = Found::new(ReadLimit::of_records(limit));
     let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     // Stops only after progress: otherwise the next call would start at the same place.
     let has_progress = |bound: i64| searched_back_to(bound) < window.time.to.saturating_sub(1);
-    let stopped = scan.run(&mut scan.sources(snapshot), &mut found, |bound| has_progress(bound) && is_late())?;
+    let stopped = scan.run(snapshot, &mut found, |bound| has_progress(bound) && is_late())?;
     if let Some(bound) = stopped {
         // Drops records at times that are only partly searched.
         found.end_before(bound);
@@ -90,15 +96,6 @@ fn searched_back_to(bound: i64) -> Nanos {
     (!bound).saturating_add(1)
 }
 
-/// The number of rows to scan next, estimated from the match rate so far and the remaining `room`. Bounded relative to
-/// `seen`, because matches come in bursts; at least `share`, so that each thread has work.
-fn expected_rows(seen: usize, found: usize, room: usize, share: usize) -> usize {
-    let expected = room.saturating_mul(seen).checked_div(found).unwrap_or(usize::MAX);
-    // The newest rows often suffice, so the first step is small.
-    let most = seen.saturating_mul(4).max(1);
-    expected.clamp((seen / 4).max(share).min(most), most)
-}
-
 /// The sources of the next step.
 type Next = (Vec<Arc<Entry>>, Vec<GroupOfPart>);
 
@@ -107,25 +104,38 @@ struct Scan<'a> {
     window: Window,
     order: Order,
     cancel: &'a Cancel,
-    is_narrow: bool,
+    /// The values that each match has.
+    wanted: Option<Wanted>,
+    /// Whether they are ids, which are always rare.
+    names_ids: bool,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn new(query: &'a Query, window: Window, order: Order, cancel: &'a Cancel) -> Self {
+        let (wanted, names_ids) = (filter::wanted(query), filter::names_ids(query));
+        Self { query, window, order, cancel, wanted, names_ids }
+    }
+
     /// Searches until there are enough records, no source is left, or `stop` returns true for the bound of the
     /// remaining sources; only then returns that bound.
-    fn run(&self, sources: &mut Sources, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
+    fn run(&self, snapshot: &Snapshot, found: &mut Found, stop: impl Fn(i64) -> bool) -> Result<Option<i64>> {
+        let mut sources = self.sources(snapshot);
+        let mut round = self.first_round(snapshot);
         let (mut seen, mut begun) = (0, false);
         loop {
             if let Some(bound) = sources.bound().filter(|bound| begun && !found.is_closed(*bound) && stop(*bound)) {
                 return Ok(Some(bound));
             }
-            let Some((entries, groups)) = self.next_sources(sources, found, self.rows_next(seen, found))? else {
+            let rows = self.rows_next(seen, found);
+            let Some((entries, groups)) = self.next_sources(&mut sources, found, rows, &mut round)? else {
                 return Ok(None);
             };
             begun = true;
-            for entry in entries {
-                self.search_entry(&entry, found);
-                seen += entry.block.batch.records.len();
+            seen += entries.iter().map(|entry| entry.block.batch.records.len()).sum::<usize>();
+            if round.is_narrow() {
+                self.search_entries(&entries, found);
+            } else {
+                entries.iter().for_each(|entry| self.search_entry(entry, found));
             }
             match <[GroupOfPart; 1]>::try_from(groups) {
                 Ok([group]) => self.search_in_steps(&group, &mut seen, found)?,
@@ -139,11 +149,8 @@ impl Scan<'_> {
 
     /// The number of rows to scan next.
     fn rows_next(&self, seen: usize, found: &Found) -> usize {
-        if self.is_narrow {
-            // Ids occur in few places, so filters are checked for all sources at once.
-            return usize::MAX;
-        }
-        expected_rows(seen, found.len(), found.room(), PAGE_ROWS * rayon::current_num_threads())
+        // Ids occur in few places. Other values may occur in few places, and there often.
+        if self.names_ids { usize::MAX } else { rows_next(seen, found) }
     }
 
     /// The memory blocks and parts that may have matches.
@@ -167,8 +174,15 @@ impl Scan<'_> {
     }
 
     /// The next sources that may have accepted records: row groups with up to `rows` rows in total, or one larger one,
-    /// and the memory blocks before them. `None` if no source is left; otherwise both lists may still be empty.
-    fn next_sources(&self, sources: &mut Sources, found: &Found, rows: usize) -> Result<Option<Next>> {
+    /// and the memory blocks before them. `None` if no source is left; otherwise both lists may still be empty. Sets the
+    /// round of parts after these.
+    fn next_sources(
+        &self,
+        sources: &mut Sources,
+        found: &Found,
+        rows: usize,
+        round: &mut Round,
+    ) -> Result<Option<Next>> {
         let (mut entries, mut groups, mut is_end) = (Vec::new(), Vec::<GroupOfPart>::new(), true);
         let mut left = rows;
         while left > 0 && groups.len() < ROUND_GROUPS {
@@ -181,18 +195,30 @@ impl Scan<'_> {
             match source {
                 Source::Entry(entry) => entries.push(entry),
                 Source::Part(part) => {
-                    let more = left.saturating_sub(part.group_rows());
-                    let mut parts = sources.pop_parts(ROUND_GROUPS - 1, more, |bound| !found.is_closed(bound));
+                    let is_narrow = round.is_narrow();
+                    // The lookups tell how few rows of the parts are to be read.
+                    let (most, more) = match *round {
+                        Round::Narrow(parts) => (parts, usize::MAX),
+                        Round::Wide => (ROUND_GROUPS, left.saturating_sub(part.group_rows())),
+                    };
+                    let mut parts = sources.pop_parts(most.saturating_sub(1), more, |bound| !found.is_closed(bound));
                     parts.push(part);
-                    let opened: Vec<_> =
-                        parts.into_par_iter().with_max_len(1).map(|part| self.open(part)).collect::<Result<_>>()?;
-                    let mut opened: Vec<_> = opened.into_iter().flatten().collect();
-                    if self.is_narrow {
+                    let opened: Vec<_> = parts
+                        .into_par_iter()
+                        .with_max_len(1)
+                        .map(|part| self.open(part, is_narrow))
+                        .collect::<Result<_>>()?;
+                    let mut slabs = Counted::default();
+                    opened.iter().for_each(|opened| slabs.add(opened.slabs));
+                    *round = round.followed(self.names_ids || slabs.are_rare());
+                    let mut opened: Vec<_> = opened.into_iter().flat_map(|opened| opened.groups).collect();
+                    if round.is_narrow() {
                         opened = self.prune_groups(opened)?;
                     }
                     opened.into_iter().for_each(|(bound, group)| sources.push(bound, Source::Group(group)));
-                    // If all are pruned, the deadline is checked before more are opened.
-                    if self.is_narrow {
+                    // If all are pruned, the deadline is checked before more are opened. If values are not rare, the
+                    // next step is a small one.
+                    if is_narrow {
                         break;
                     }
                 }
@@ -211,36 +237,6 @@ impl Scan<'_> {
             }
         }
         Ok((!is_end).then_some((entries, groups)))
-    }
-
-    /// The row groups of a part that may have matches, with their bounds.
-    fn open(&self, part: Arc<Part>) -> Result<Vec<(i64, GroupOfPart)>> {
-        self.cancel.check()?;
-        let footer = part.footer()?;
-        filter::read_ahead(&self.query.expr, &part, &footer);
-        let may_have = |group: &Group| {
-            self.window.id.is_none_or(|id| group.may_have(id)) && self.window.meets(group.time, group.position)
-        };
-        let groups = footer.groups.iter().enumerate().filter(|(_, group)| may_have(group));
-        let bounded = groups.filter_map(|(place, group)| {
-            let rows = self.window.rows(&footer, place);
-            let bound = self.order.bound(group.time, group.position);
-            (!rows.is_empty()).then(|| (bound, GroupOfPart { part: part.clone(), footer: footer.clone(), place, rows }))
-        });
-        Ok(bounded.collect())
-    }
-
-    /// Drops the row groups that their filters rule out.
-    fn prune_groups(&self, groups: Vec<(i64, GroupOfPart)>) -> Result<Vec<(i64, GroupOfPart)>> {
-        let asked: Vec<_> = groups
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|(bound, mut group)| {
-                group.rows = self.filter_rows(&group)?;
-                Ok((!group.rows.is_empty()).then_some((bound, group)))
-            })
-            .collect::<Result<_>>()?;
-        Ok(asked.into_iter().flatten().collect())
     }
 
     fn search_entry(&self, entry: &Entry, found: &mut Found) {
@@ -306,8 +302,7 @@ impl Scan<'_> {
 
     /// The rows of a row group that may match.
     fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
-        // The filters were already checked.
-        if self.is_narrow { Ok(Cow::Borrowed(&group.rows)) } else { self.filter_rows(group).map(Cow::Owned) }
+        if group.is_pruned { Ok(Cow::Borrowed(&group.rows)) } else { self.filter_rows(group).map(Cow::Owned) }
     }
 
     fn filter_rows(&self, group: &GroupOfPart) -> Result<Vec<Range<usize>>> {
@@ -376,67 +371,5 @@ impl Scan<'_> {
             }
         }
         Ok(last)
-    }
-}
-
-/// The span from the first to the last range.
-fn span(ranges: &[Range<usize>]) -> Range<usize> {
-    match ranges {
-        [] => 0..0,
-        [first, ..] => first.start..ranges.last().map_or(first.end, |last| last.end),
-    }
-}
-
-/// Splits a range evenly over the threads, in whole pages and limited slices.
-fn slices(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let rows = range.len().div_ceil(rayon::current_num_threads()).max(1).next_multiple_of(PAGE_ROWS).min(SLICE_ROWS);
-    let end = range.end;
-    range.clone().step_by(rows).map(move |start| start..end.min(start + rows))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{PAGE_ROWS, expected_rows};
-    use parts::writer::GROUP_ROWS;
-
-    const SHARE: usize = 2 * PAGE_ROWS;
-
-    /// The steps over `rows` rows of which only the first page has matches.
-    fn steps(rows: usize, found: usize, limit: usize) -> Vec<usize> {
-        let (mut steps, mut seen) = (Vec::new(), PAGE_ROWS);
-        while seen < rows {
-            let step = expected_rows(seen, found, limit - found, SHARE);
-            steps.push(step);
-            seen += step;
-        }
-        steps
-    }
-
-    #[test]
-    fn a_search_looks_as_far_as_the_rest_should_take() {
-        assert_eq!(expected_rows(100_000, 50, 50, SHARE), 100_000);
-        assert_eq!(expected_rows(100_000, 75, 25, SHARE), 33_333);
-        // A small sample is not trusted much.
-        assert_eq!(expected_rows(PAGE_ROWS, 1, 99, SHARE), 4 * PAGE_ROWS);
-        assert_eq!(expected_rows(PAGE_ROWS, 0, 100, SHARE), 4 * PAGE_ROWS);
-        assert_eq!(expected_rows(100_000, 100, 0, SHARE), 25_000);
-        // Each thread has work, but many threads do not extend the search.
-        assert_eq!(expected_rows(PAGE_ROWS, 99, 1, SHARE), SHARE);
-        assert_eq!(expected_rows(PAGE_ROWS, 99, 1, 64 * PAGE_ROWS), 4 * PAGE_ROWS);
-        assert_eq!(expected_rows(50, 0, 100, SHARE), 200);
-        assert_eq!(expected_rows(0, 0, 100, SHARE), 1);
-    }
-
-    #[test]
-    fn steps_get_longer_where_nothing_more_is_found() {
-        for (found, most) in [(0, 6), (1, 6), (99, 30), (100, 30)] {
-            let steps = steps(50 * GROUP_ROWS, found, 100);
-            assert!(steps.len() <= most && steps.is_sorted(), "{found}: {steps:?}");
-        }
-    }
-
-    #[test]
-    fn whoever_wants_all_has_no_limit() {
-        assert_eq!(expected_rows(GROUP_ROWS, 7, usize::MAX, SHARE), 4 * GROUP_ROWS);
     }
 }

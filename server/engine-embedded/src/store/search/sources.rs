@@ -12,6 +12,8 @@ pub(super) struct GroupOfPart {
     pub(super) place: usize,
     /// The rows to search, in order.
     pub(super) rows: Vec<Range<usize>>,
+    /// Whether the indexes of the part have already ruled rows out.
+    pub(super) is_pruned: bool,
 }
 
 impl GroupOfPart {

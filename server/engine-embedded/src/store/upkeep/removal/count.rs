@@ -55,7 +55,7 @@ fn count_entry(entry: &Entry, removal: &Removal, total: &mut Tally) {
 }
 
 fn groups(part: &Arc<Part>, removal: &Removal, cancel: &Cancel) -> Result<Vec<Group>> {
-    if !super::may_hold(&part.info, removal) {
+    if !super::may_hold(&part.info, removal) || filter::rules_out(&removal.query, part) {
         return Ok(Vec::new());
     }
     cancel.check()?;

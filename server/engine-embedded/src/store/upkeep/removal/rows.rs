@@ -24,6 +24,9 @@ pub(super) fn window(removal: &Removal) -> Window {
 /// The positions of the rows of a part that the removal takes, sorted: eight bytes for each.
 pub(super) fn positions(part: &Part, removal: &Removal, cancel: &Cancel) -> Result<Vec<i64>> {
     cancel.check()?;
+    if filter::rules_out(&removal.query, part) {
+        return Ok(Vec::new());
+    }
     let footer = part.footer()?;
     filter::read_ahead(&removal.query.expr, part, &footer);
     let found: Vec<Vec<i64>> = (0..footer.groups.len())
