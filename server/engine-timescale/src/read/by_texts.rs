@@ -3,6 +3,8 @@
 //! Where service and level class decide the rest of the query, and the groups are by these, matching lines are counted
 //! as they are. Of other matching lines the records are looked up by their positions.
 
+use std::collections::BTreeSet;
+
 use model::{
     Query,
     aggregate::{Group, Groups, Key, Measure, Table},
@@ -31,16 +33,15 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
     }
     let texts = summaries::texts_of(query);
     let rest = Query { expr: Expr::and(query.required().iter().filter(|operand| !is_text(operand)).cloned()) };
-    let (mut read, mut positions, mut position_count) = (Places::default(), Places::default(), 0);
-    if let Some(tail) = &blocks.tail {
-        read.add_range(tail.range(), tail.times);
-    }
+    let (mut positions, mut position_count) = (Places::default(), 0);
+    // The blocks whose records are read.
+    let mut read: BTreeSet<i64> = BTreeSet::new();
     let mut searched: Vec<(&Head, Vec<Wanted>)> = Vec::new();
     for head in &blocks.heads {
         if head.has_pages {
             searched.push((head, wanted(head, &rest, run)));
         } else {
-            read.add_range(head.range(), head.times());
+            read.insert(head.first);
         }
     }
     if searched.is_empty() {
@@ -53,7 +54,7 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
             done += 1;
             let Some(in_block) = found.remove(&head.first) else {
                 unsearched += 1;
-                read.add_range(head.range(), head.times());
+                read.insert(head.first);
                 continue;
             };
             for pair in head.pairs() {
@@ -69,7 +70,9 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
             return Ok(None);
         }
     }
-    for places in [read, positions].iter().filter(|places| !places.is_empty()) {
+    let mut places = blocks.exactly(|head| read.contains(&head.first), true);
+    places.push(positions);
+    for places in places.iter().filter(|places| !places.is_empty()) {
         let statement = Statement::matching(query).within(run.range).at(places);
         if !run.add(statement, &mut groups, GROUPS).await? {
             return Ok(None);

@@ -15,7 +15,7 @@ use pipeline::Result;
 
 use super::grouping::GroupingRun;
 use crate::{
-    sql::{Places, Statement},
+    sql::Statement,
     summaries::{self, Blocks, Head, OfBlock},
 };
 
@@ -44,17 +44,11 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
     if plan.counted.is_empty() {
         return Ok(None);
     }
-    if let Some(tail) = &blocks.tail {
-        plan.read.add_range(tail.range(), tail.times);
-    }
     let Some(counts) = summaries::count(run.session, &field.name(), std::mem::take(&mut plan.counted), VALUES).await?
     else {
         return Ok(None);
     };
-    let left_out: BTreeSet<i64> = counts.left_out.iter().copied().collect();
-    for head in blocks.heads.iter().filter(|head| left_out.contains(&head.first)) {
-        plan.read.add_range(head.range(), head.times());
-    }
+    plan.leave_out(&counts.left_out);
     let mut groups = Groups::new(run.grouping);
     for (value, records) in counts.values {
         groups.merge(vec![Cell::Text(value)], Group::new(records, Nanos::MIN));
@@ -62,37 +56,39 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
     if counts.missing > 0 {
         groups.merge(vec![Cell::Missing], Group::new(counts.missing, Nanos::MIN));
     }
-    if !plan.read.is_empty() {
-        let statement = Statement::matching(run.query).within(run.range).at(&plan.read);
+    for places in blocks.exactly(|head| plan.read.contains(&head.first), true) {
+        let statement = Statement::matching(run.query).within(run.range).at(&places);
         if !run.add(statement, &mut groups, VALUES).await? {
             return Ok(None);
         }
     }
-    for (services, places) in plan.undecided(&left_out) {
-        let of_services = Expr::Field(Field::Service, Test::AnyOf(services));
+    for (services, heads) in &plan.undecided {
+        let of_services = Expr::Field(Field::Service, Test::AnyOf(services.clone()));
         let query = Query { expr: Expr::and([run.query.expr.clone(), of_services]) };
-        let statement = Statement::matching(&query).within(run.range).at(&places);
-        if !run.add(statement, &mut groups, VALUES).await? {
-            return Ok(None);
+        for places in blocks.exactly(|head| heads.contains(&head.first), false) {
+            let statement = Statement::matching(&query).within(run.range).at(&places);
+            if !run.add(statement, &mut groups, VALUES).await? {
+                return Ok(None);
+            }
         }
     }
     Ok(Some(groups.into_table()))
 }
 
-/// What is counted, and what is read.
+/// What is counted, and what is read. Blocks are named by their first positions.
 #[derive(Debug, Default)]
-struct Plan<'h> {
+struct Plan {
     counted: Vec<OfBlock>,
-    /// All matching records there.
-    read: Places,
-    /// The blocks in which services are not decided, by these services.
-    undecided: BTreeMap<Vec<String>, Vec<&'h Head>>,
+    /// Of these blocks, all matching records.
+    read: BTreeSet<i64>,
+    /// The blocks in which services are not decided, by these services. Their records are read too.
+    undecided: BTreeMap<Vec<String>, BTreeSet<i64>>,
 }
 
-impl<'h> Plan<'h> {
-    fn add(&mut self, head: &'h Head, run: &GroupingRun<'_>) {
+impl Plan {
+    fn add(&mut self, head: &Head, run: &GroupingRun<'_>) {
         if !head.has_values || !head.is_within(run.range) {
-            self.read.add_range(head.range(), head.times());
+            self.read.insert(head.first);
             return;
         }
         let mut undecided = BTreeSet::new();
@@ -103,7 +99,7 @@ impl<'h> Plan<'h> {
         }
         if undecided.contains("") {
             // No filter by service selects these records alone.
-            self.read.add_range(head.range(), head.times());
+            self.read.insert(head.first);
             return;
         }
         let (mut allowed, mut records, mut is_all) = (Vec::new(), 0, undecided.is_empty());
@@ -125,22 +121,15 @@ impl<'h> Plan<'h> {
             self.counted.push(OfBlock { first: head.first, pairs: (!is_all).then_some(allowed), records });
         }
         if !undecided.is_empty() {
-            self.undecided.entry(undecided.into_iter().collect()).or_default().push(head);
+            self.undecided.entry(undecided.into_iter().collect()).or_default().insert(head.first);
         }
     }
 
-    /// The services to read, and where; without blocks that are read as a whole.
-    fn undecided(&self, left_out: &BTreeSet<i64>) -> Vec<(Vec<String>, Places)> {
-        let mut all = Vec::new();
-        for (services, heads) in &self.undecided {
-            let mut places = Places::default();
-            for head in heads.iter().filter(|head| !left_out.contains(&head.first)) {
-                places.add_range(head.range(), head.times());
-            }
-            if !places.is_empty() {
-                all.push((services.clone(), places));
-            }
+    /// These blocks do not count the field: they are read as a whole.
+    fn leave_out(&mut self, blocks: &[i64]) {
+        self.read.extend(blocks);
+        for heads in self.undecided.values_mut() {
+            heads.retain(|first| !self.read.contains(first));
         }
-        all
     }
 }

@@ -13,5 +13,5 @@ mod statement;
 
 pub(crate) use field::text_of;
 pub(crate) use parameters::Parameters;
-pub(crate) use places::Places;
+pub(crate) use places::{Places, RANGES};
 pub(crate) use statement::Statement;

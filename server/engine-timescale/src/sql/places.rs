@@ -3,8 +3,8 @@
 use super::Parameters;
 use crate::types::Instant;
 
-/// The most ranges of a statement; beyond it the nearest ones are merged.
-const RANGES: usize = 32;
+/// The most ranges of a statement; beyond it the nearest ones are merged, with what is between them.
+pub(crate) const RANGES: usize = 32;
 
 /// Places of records. More records may be there than are meant, so a statement has its other conditions too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,7 +6,12 @@ use pipeline::Result;
 use sqlx::{Row, postgres::PgRow};
 
 use super::collect::Totals;
-use crate::{error::classify, session::Session, sql::Places, types::Instant};
+use crate::{
+    error::classify,
+    session::Session,
+    sql::{Places, RANGES},
+    types::Instant,
+};
 
 /// With more records after the last block, summaries are not used: most of an answer would be read from the records.
 const TAIL_RECORDS: i64 = 500_000;
@@ -81,6 +86,36 @@ impl Blocks {
             places.add_range(tail.range(), tail.times);
         }
         places
+    }
+
+    /// The places of some blocks and of the tail, without the records of any other block of these: for statements whose
+    /// counts are added to those of the others.
+    pub(crate) fn exactly(&self, is_meant: impl Fn(&Head) -> bool, with_tail: bool) -> Vec<Places> {
+        let heads = self.heads.iter().map(|head| is_meant(head).then(|| (head.range(), head.times())));
+        let tail = self.tail.filter(|_| with_tail).map(|tail| (tail.range(), tail.times));
+        let mut ranges: Vec<((i64, i64), (Instant, Instant))> = Vec::new();
+        let mut is_next = false;
+        for source in heads.chain(tail.map(Some)) {
+            let Some((range, times)) = source else {
+                is_next = false;
+                continue;
+            };
+            match ranges.last_mut() {
+                // Nothing that is counted elsewhere is between them.
+                Some((known, bounds)) if is_next => {
+                    known.1 = range.1;
+                    *bounds = (bounds.0.min(times.0), bounds.1.max(times.1));
+                }
+                _ => ranges.push((range, times)),
+            }
+            is_next = true;
+        }
+        let places = |some: &[((i64, i64), (Instant, Instant))]| {
+            let mut places = Places::default();
+            some.iter().for_each(|(range, times)| places.add_range(*range, *times));
+            places
+        };
+        ranges.chunks(RANGES).map(places).collect()
     }
 }
 
@@ -161,5 +196,51 @@ fn record_of(service: &str, severity: Severity) -> Record {
         attributes: Vec::new(),
         trace_id: None,
         span_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(number: i64) -> Head {
+        let time = Instant::from_unix_micros(number);
+        Head {
+            first: number * 10,
+            last: number * 10 + 5,
+            records: 6,
+            earliest: time,
+            latest: time,
+            totals: None,
+            is_built: true,
+            has_pages: false,
+            has_values: false,
+            id_blocks: None,
+            unfiltered: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn exact_places_leave_out_each_other_block() {
+        let time = Instant::from_unix_micros;
+        let tail = Tail { first: 900, times: (time(90), time(91)) };
+        let blocks = Blocks { heads: (0..6).map(head).collect(), tail: Some(tail) };
+        let of = |ranges: &[((i64, i64), (i64, i64))]| {
+            let mut places = Places::default();
+            for (range, (earliest, latest)) in ranges {
+                places.add_range(*range, (time(*earliest), time(*latest)));
+            }
+            vec![places]
+        };
+        let but_two = |head: &Head| head.first != 20;
+        assert_eq!(blocks.exactly(but_two, false), of(&[((0, 15), (0, 1)), ((30, 55), (3, 5))]));
+        assert_eq!(blocks.exactly(but_two, true), of(&[((0, 15), (0, 1)), ((30, i64::MAX), (3, 91))]));
+        let even = |head: &Head| head.first % 20 == 0;
+        let alternating = of(&[((0, 5), (0, 0)), ((20, 25), (2, 2)), ((40, 45), (4, 4)), ((900, i64::MAX), (90, 91))]);
+        assert_eq!(blocks.exactly(even, true), alternating);
+        assert!(blocks.exactly(|_| false, false).is_empty());
+        // More ranges than a statement has are in several statements.
+        let many = Blocks { heads: (0..200).map(head).collect(), tail: None };
+        assert_eq!(many.exactly(even, false).len(), 4);
     }
 }
