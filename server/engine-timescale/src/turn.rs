@@ -71,6 +71,11 @@ impl Step<'_> {
         &mut self.transaction
     }
 
+    /// Ends without a change. A step that is only dropped keeps its locks until the next statement of its connection.
+    pub(crate) async fn undo(self) -> sqlx::Result<()> {
+        self.transaction.rollback().await
+    }
+
     /// Commits, if the lease is still held.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         hold_lease(&mut self.transaction, self.lease).await?;

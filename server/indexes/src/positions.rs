@@ -8,7 +8,7 @@ use crate::bytes::{Damaged, Reader, put_number};
 /// Encodes growing positions, none of them negative.
 pub fn encode(positions: &[i64]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut end = 0;
+    let mut end = 0_i64;
     for piece in positions.chunk_by(|one, next| one + 1 == *next) {
         if let Some(first) = piece.first() {
             put_number((first - end).unsigned_abs(), &mut bytes);

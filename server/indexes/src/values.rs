@@ -28,8 +28,10 @@ const MOST_VALUES: usize = 49_152;
 const MOST_FIELDS: usize = 4_096;
 /// The most bytes of a block's slots, about, before they are compressed.
 const BLOCK_BYTES: usize = 1 << 20;
-/// The most bytes in memory; more than are written, because the heaviest fields are left out only at the end.
+/// The most bytes and values in memory; more than are written, because the heaviest fields are left out only at the end.
+/// A value takes about a hundred bytes besides its text.
 const MEMORY_BYTES: usize = 16 << 20;
+const MEMORY_VALUES: usize = 1 << 18;
 /// The most plain bytes of a frame that are read: far more than are written.
 const READ_BYTES: usize = 64 << 20;
 /// The level classes.
@@ -68,8 +70,9 @@ pub enum Found {
 #[derive(Debug, Default)]
 pub struct Counter {
     fields: HashMap<Box<str>, Field>,
-    /// The approximate bytes of all fields.
+    /// The approximate bytes of all fields, and the number of their values.
     weight: usize,
+    values: usize,
     has_too_many_fields: bool,
 }
 
@@ -95,16 +98,19 @@ impl Counter {
             self.fields.insert(field.into(), Field { values: Some(HashMap::new()), records: 0, weight: 0 });
         }
         let Some(field) = self.fields.get_mut(field) else { return };
+        let before = field.len();
         let added = field.add(value, pair_of(service, class));
-        // Negative if the field was left out.
+        // Less than before if the field was left out.
         self.weight = self.weight.saturating_add_signed(added);
-        if self.weight > MEMORY_BYTES {
+        self.values = (self.values + field.len()).saturating_sub(before);
+        if self.weight > MEMORY_BYTES || self.values > MEMORY_VALUES {
             self.leave_out_heaviest();
         }
     }
 
     fn leave_out_heaviest(&mut self) {
         if let Some(heaviest) = self.fields.values_mut().max_by_key(|field| field.weight) {
+            self.values = self.values.saturating_sub(heaviest.len());
             self.weight = self.weight.saturating_add_signed(heaviest.leave_out());
         }
     }
@@ -160,9 +166,13 @@ impl Field {
         added as isize
     }
 
+    fn len(&self) -> usize {
+        self.values.as_ref().map_or(0, HashMap::len)
+    }
+
     /// Whether more than three in four records have a value of their own.
     fn is_unrepeated(&self) -> bool {
-        let values = self.values.as_ref().map_or(0, HashMap::len);
+        let values = self.len();
         values >= MANY_VALUES && values * 4 > self.records * 3
     }
 
@@ -344,6 +354,22 @@ mod tests {
         let mut counter = Counter::default();
         (0..=MOST_FIELDS).for_each(|field| counter.add(&field.to_string(), "x", 0, 0));
         assert!(counter.finish().is_none());
+    }
+
+    #[test]
+    fn short_values_of_many_fields_are_bounded_in_memory_too() {
+        let mut counter = Counter::default();
+        for number in 0..40_000_u32 {
+            for field in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+                counter.add(field, &number.to_string(), 0, 2);
+            }
+            counter.add("method", "GET", 0, 2);
+        }
+        assert_eq!(counter.values, counter.fields.values().map(Field::len).sum::<usize>());
+        assert!(counter.values <= MEMORY_VALUES && counter.weight <= MEMORY_BYTES);
+        let slots = counter.finish().unwrap();
+        assert_eq!(counts(&slots, "a").0, Found::LeftOut);
+        assert_eq!(counts(&slots, "method").1, BTreeMap::from([("GET".to_owned(), 40_000)]));
     }
 
     #[test]

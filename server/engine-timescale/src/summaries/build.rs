@@ -43,17 +43,18 @@ impl Unbuilt {
     /// Reads the records and stores the summary, unless some of the records are deleted meanwhile.
     ///
     /// # Errors
-    /// `Decode` if a record cannot be read.
+    /// `Decode` if a record cannot be read, also next time.
     pub(super) async fn build(&self, turn: &mut Turn<'_>) -> sqlx::Result<()> {
         let collector = self.collect(turn.connection()).await?;
         let built = tokio::task::spawn_blocking(move || collector.finish()).await;
-        let built = built.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        // A panic would come again, like a record that cannot be read.
+        let built = built.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         let mut step = turn.begin().await?;
         match built {
             Some(built) => {
                 if !self.store(step.connection(), built).await? {
                     // Some of the records are gone: it is built again.
-                    return Ok(());
+                    return step.undo().await;
                 }
             }
             None => {
@@ -84,7 +85,7 @@ impl Unbuilt {
 
     /// Returns `false` if the block was changed.
     async fn store(&self, connection: &mut PgConnection, built: Built) -> sqlx::Result<bool> {
-        let id_blocks = i32::try_from(built.ids.len() / filter::BLOCK_BYTES).unwrap_or_default();
+        let id_blocks = built.ids.as_ref().map(|ids| (ids.len() / filter::BLOCK_BYTES) as i32);
         let updated = sqlx::query(include_str!("../../queries/update_summary.sql"))
             .bind(self.first)
             .bind(self.changed)

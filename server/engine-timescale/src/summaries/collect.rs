@@ -27,6 +27,8 @@ const SPARSE: usize = 8;
 /// The most values in the filter of a block, and in memory.
 const HASHES: usize = 300_000;
 const HASHES_IN_MEMORY: usize = 2 * HASHES;
+/// A block of more fields has no filter of values.
+const FIELDS: usize = 4_096;
 
 /// Each service with its numbers of records of the six level classes.
 pub(super) type Totals = Vec<(String, [u64; 6])>;
@@ -42,7 +44,8 @@ pub(super) struct Built {
     pub(super) messages: Vec<u8>,
     pub(super) page_sets: Option<Vec<u8>>,
     pub(super) pages: Vec<Vec<u8>>,
-    pub(super) ids: Vec<u8>,
+    /// `None` if there are too many fields.
+    pub(super) ids: Option<Vec<u8>>,
     pub(super) unfiltered: Vec<String>,
     /// `None` if they are not counted.
     pub(super) slots: Option<Vec<Slot>>,
@@ -202,6 +205,7 @@ fn lines<'m>(text: &'m str, places: &[Place]) -> Vec<Line<'m>> {
 struct Ids {
     fields: HashMap<String, Values>,
     hashes: usize,
+    has_too_many_fields: bool,
 }
 
 #[derive(Debug)]
@@ -220,8 +224,7 @@ impl Values {
 impl Ids {
     fn add(&mut self, field: &str, value: &str) {
         if !self.fields.contains_key(field) {
-            let values = Values { seed: filter::seed_of(field), hashes: Some(HashSet::new()) };
-            self.fields.insert(field.to_owned(), values);
+            self.add_field(field, Values { seed: filter::seed_of(field), hashes: Some(HashSet::new()) });
         }
         let Some(Values { seed, hashes: Some(hashes) }) = self.fields.get_mut(field) else { return };
         if hashes.insert(filter::hash_of(*seed, value)) {
@@ -235,9 +238,15 @@ impl Ids {
     fn leave_out(&mut self, field: &str) {
         match self.fields.get_mut(field) {
             Some(values) => self.hashes -= values.hashes.take().map_or(0, |hashes| hashes.len()),
-            None => {
-                self.fields.insert(field.to_owned(), Values { seed: 0, hashes: None });
-            }
+            None => self.add_field(field, Values { seed: 0, hashes: None }),
+        }
+    }
+
+    fn add_field(&mut self, field: &str, values: Values) {
+        if self.fields.len() < FIELDS {
+            self.fields.insert(field.to_owned(), values);
+        } else {
+            self.has_too_many_fields = true;
         }
     }
 
@@ -248,7 +257,10 @@ impl Ids {
     }
 
     /// The filter, and the names of the fields that are not in it.
-    fn finish(mut self) -> (Vec<u8>, Vec<String>) {
+    fn finish(mut self) -> (Option<Vec<u8>>, Vec<String>) {
+        if self.has_too_many_fields {
+            return (None, Vec::new());
+        }
         while self.hashes > HASHES {
             self.leave_out_largest();
         }
@@ -257,6 +269,54 @@ impl Ids {
         let left_out = self.fields.into_iter().filter(|(_, values)| values.hashes.is_none());
         let mut unfiltered: Vec<String> = left_out.map(|(field, _)| field).collect();
         unfiltered.sort_unstable();
-        (filter::build(all.into_iter()), unfiltered)
+        (Some(filter::build(all.into_iter())), unfiltered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the value may be in the block.
+    fn may_have(filter: &[u8], field: &str, value: &str) -> bool {
+        let hash = filter::hash_of(filter::seed_of(field), value);
+        let start = filter::place(hash, filter.len() / filter::BLOCK_BYTES) * filter::BLOCK_BYTES;
+        filter::may_have(&filter[start..start + filter::BLOCK_BYTES], hash)
+    }
+
+    #[test]
+    fn a_filter_has_the_values_of_all_fields_but_those_that_are_left_out() {
+        let mut ids = Ids::default();
+        for number in 0..1_000 {
+            ids.add("user_id", &format!("u{number}"));
+            ids.add("ratio", "1");
+        }
+        ids.leave_out("ratio");
+        ids.leave_out("new");
+        ids.add("ratio", "2");
+        let (filter, unfiltered) = ids.finish();
+        let filter = filter.unwrap();
+        assert!((0..1_000).all(|number| may_have(&filter, "user_id", &format!("u{number}"))));
+        assert!((0..1_000).filter(|number| may_have(&filter, "user_id", &format!("x{number}"))).count() < 100);
+        assert_eq!(unfiltered, ["new", "ratio"]);
+    }
+
+    #[test]
+    fn the_fields_with_the_most_values_are_left_out_of_a_large_filter() {
+        let mut ids = Ids::default();
+        for number in 0..HASHES {
+            ids.add("trace_id", &number.to_string());
+            ids.add("user_id", &(number % 1_000).to_string());
+        }
+        let (filter, unfiltered) = ids.finish();
+        assert_eq!(unfiltered, ["trace_id"]);
+        assert!(may_have(&filter.unwrap(), "user_id", "999"));
+    }
+
+    #[test]
+    fn a_block_with_too_many_fields_has_no_filter() {
+        let mut ids = Ids::default();
+        (0..=FIELDS).for_each(|field| ids.add(&field.to_string(), "x"));
+        assert_eq!((ids.fields.len(), ids.finish()), (FIELDS, (None, Vec::new())));
     }
 }

@@ -4,8 +4,8 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use crate::types::Instant;
 
-/// The runs read at once.
-const PAGE: i64 = 10_000;
+/// The runs read at once; a block mostly has some hundred.
+const PAGE: i64 = 1_000;
 
 /// The most of a span. One run is never divided.
 #[derive(Debug, Clone, Copy)]

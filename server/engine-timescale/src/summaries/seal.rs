@@ -14,8 +14,8 @@ use crate::turn::Turn;
 const BYTES: i64 = 32 << 20;
 /// A block that is not full is sealed with this share of its records, once they are old.
 const SHARE: i64 = 8;
-/// The blocks sealed in one transaction.
-const BLOCKS: usize = 1_000;
+/// The blocks sealed in one transaction. Deletions wait for it.
+const BLOCKS: usize = 100;
 
 /// When a block is sealed.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub(super) async fn seal(turn: &mut Turn<'_>, rules: Rules) -> sqlx::Result<()> 
         let mut step = turn.begin().await?;
         let connection = step.connection();
         if !forget::hold_alone(connection).await? {
-            return Ok(());
+            return step.undo().await;
         }
         let row = sqlx::query("select position, logboom.final_position() from logboom.summaries_upto")
             .fetch_one(&mut *connection)
@@ -55,7 +55,7 @@ pub(super) async fn seal(turn: &mut Turn<'_>, rules: Rules) -> sqlx::Result<()> 
             (end, blocks) = (span.last, blocks + 1);
         }
         if end == known {
-            return Ok(());
+            return step.undo().await;
         }
         sqlx::query("update logboom.summaries_upto set position = $1").bind(end).execute(&mut *connection).await?;
         step.commit().await?;

@@ -31,6 +31,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const MOST_RECORDS: i64 = 1 << 16;
 /// One block is checked in so many rounds.
 const CHECK_EVERY: u32 = 15;
+/// After so many rounds, blocks that could not be built are tried again.
+const TRY_AGAIN_EVERY: u32 = 1_800;
 
 /// Builds the summaries of a store.
 pub(crate) struct Summaries {
@@ -38,7 +40,7 @@ pub(crate) struct Summaries {
     rules: Rules,
     pause: Duration,
     rounds: u32,
-    /// Blocks that cannot be built, because some record cannot be read.
+    /// Blocks that cannot be built, because some record cannot be read. They do not keep the others waiting.
     failed: Vec<i64>,
 }
 
@@ -93,7 +95,7 @@ impl Summaries {
                 Err(error) if is_lease_lost(&error) => return Err(classify(error)),
                 Err(error) => {
                     let error = classify(error);
-                    if error.class != ErrorClass::Corrupt {
+                    if !matches!(error.class, ErrorClass::Corrupt | ErrorClass::Internal) {
                         return Err(error);
                     }
                     tracing::warn!("the block at position {} has no summary: {error}", block.first);
@@ -104,6 +106,9 @@ impl Summaries {
             tokio::time::sleep(begun.elapsed()).await;
         }
         self.rounds = self.rounds.wrapping_add(1);
+        if self.rounds.is_multiple_of(TRY_AGAIN_EVERY) {
+            self.failed.clear();
+        }
         if self.rounds.is_multiple_of(CHECK_EVERY) {
             check(turn).await.map_err(classify)?;
         }
