@@ -3,7 +3,10 @@
 //! Where service and level class decide the rest of the query, and the groups are by these, matching lines are counted
 //! as they are. Of other matching lines the records are looked up by their positions.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use model::{
     Query,
@@ -11,7 +14,7 @@ use model::{
     query::{Expr, Field},
     time::Nanos,
 };
-use pipeline::Result;
+use pipeline::{Error, Result};
 
 use super::grouping::{GROUPS, GroupingRun};
 use crate::{
@@ -23,6 +26,11 @@ use crate::{
 const BLOCKS: usize = 16;
 /// With more records to look up, all are read in their order.
 const POSITIONS: usize = 50_000;
+/// How long texts are searched, like a statement of the store.
+const LONGEST: Duration = Duration::from_secs(30);
+/// A statement that looks up so many records is complete. Records of neighbouring blocks are in few partitions, and each
+/// partition is searched for each position of a statement.
+const LOOKED_UP: usize = 2_000;
 
 /// `None` if sorted messages are of no use.
 pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<Option<Table>> {
@@ -33,7 +41,8 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
     }
     let texts = summaries::texts_of(query);
     let rest = Query { expr: Expr::and(query.required().iter().filter(|operand| !is_text(operand)).cloned()) };
-    let (mut positions, mut position_count) = (Places::default(), 0);
+    let (mut places, mut positions): (Vec<Places>, Places) = Default::default();
+    let (mut position_count, mut pending) = (0, 0);
     // The blocks whose records are read.
     let mut read: BTreeSet<i64> = BTreeSet::new();
     let mut searched: Vec<(&Head, Vec<Wanted>)> = Vec::new();
@@ -48,7 +57,12 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
         return Ok(None);
     }
     let (mut groups, mut done, mut unsearched) = (Groups::new(run.grouping), 0, 0);
+    let begun = Instant::now();
     for some in searched.chunks(BLOCKS) {
+        if begun.elapsed() > LONGEST {
+            let message = "the search took too long and was stopped; narrow the time range or the filter";
+            return Err(Error::overloaded(message, Duration::from_secs(1)));
+        }
         let mut found = summaries::matching(run.session, some, &texts).await?;
         for (head, _) in some {
             done += 1;
@@ -64,14 +78,19 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
                 }
             }
             position_count += in_block.positions.len();
+            pending += in_block.positions.len();
             positions.add_positions(in_block.positions, head.times());
+            if pending >= LOOKED_UP {
+                places.push(std::mem::take(&mut positions));
+                pending = 0;
+            }
         }
         if position_count > POSITIONS || unsearched * 2 > done {
             return Ok(None);
         }
     }
-    let mut places = blocks.exactly(|head| read.contains(&head.first), true);
     places.push(positions);
+    places.extend(blocks.exactly(|head| read.contains(&head.first), true));
     for places in places.iter().filter(|places| !places.is_empty()) {
         let statement = Statement::matching(query).within(run.range).at(places);
         if !run.add(statement, &mut groups, GROUPS).await? {

@@ -3,7 +3,7 @@
 //! In each block, the filter is decided for some services and level classes; of these, values are counted. The records
 //! of the others, of blocks that are only partly in the range, and of the tail are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::{
     Query,
@@ -11,7 +11,7 @@ use model::{
     query::{Expr, Field, Test},
     time::Nanos,
 };
-use pipeline::Result;
+use pipeline::{Result, TimeRange};
 
 use super::grouping::GroupingRun;
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
     summaries::{self, Blocks, Head, OfBlock},
 };
 
-/// With more values, the database groups them.
-const VALUES: usize = 1 << 20;
+/// With more values, the database groups them: each takes about a hundred bytes, some times over.
+const VALUES: usize = 1 << 18;
 
 /// The field whose counted values may answer the grouping.
 pub(super) fn field_of(grouping: &Grouping) -> Option<&Field> {
@@ -37,10 +37,7 @@ pub(super) fn field_of(grouping: &Grouping) -> Option<&Field> {
 /// `None` if counted values are of no use.
 pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<Option<Table>> {
     let Some(field) = field_of(run.grouping) else { return Ok(None) };
-    let mut plan = Plan::default();
-    for head in &blocks.heads {
-        plan.add(head, run);
-    }
+    let mut plan = Plan::of(&blocks.heads, run.query, run.range);
     if plan.counted.is_empty() {
         return Ok(None);
     }
@@ -62,14 +59,12 @@ pub(super) async fn group(run: &mut GroupingRun<'_>, blocks: &Blocks) -> Result<
             return Ok(None);
         }
     }
-    for (services, heads) in &plan.undecided {
-        let of_services = Expr::Field(Field::Service, Test::AnyOf(services.clone()));
-        let query = Query { expr: Expr::and([run.query.expr.clone(), of_services]) };
-        for places in blocks.exactly(|head| heads.contains(&head.first), false) {
-            let statement = Statement::matching(&query).within(run.range).at(&places);
-            if !run.add(statement, &mut groups, VALUES).await? {
-                return Ok(None);
-            }
+    let of_services = Expr::Field(Field::Service, Test::AnyOf(plan.services.iter().cloned().collect()));
+    let query = Query { expr: Expr::and([run.query.expr.clone(), of_services]) };
+    for places in blocks.exactly(|head| plan.undecided.contains(&head.first), false) {
+        let statement = Statement::matching(&query).within(run.range).at(&places);
+        if !run.add(statement, &mut groups, VALUES).await? {
+            return Ok(None);
         }
     }
     Ok(Some(groups.into_table()))
@@ -81,32 +76,40 @@ struct Plan {
     counted: Vec<OfBlock>,
     /// Of these blocks, all matching records.
     read: BTreeSet<i64>,
-    /// The blocks in which services are not decided, by these services. Their records are read too.
-    undecided: BTreeMap<Vec<String>, BTreeSet<i64>>,
+    /// The services of which service and level class do not decide in some block. One statement can then read these
+    /// services of all blocks.
+    services: BTreeSet<String>,
+    /// The blocks of which these services are read, and the others are counted.
+    undecided: BTreeSet<i64>,
 }
 
 impl Plan {
-    fn add(&mut self, head: &Head, run: &GroupingRun<'_>) {
-        if !head.has_values || !head.is_within(run.range) {
-            self.read.insert(head.first);
-            return;
-        }
-        let mut undecided = BTreeSet::new();
-        for pair in head.pairs() {
-            if run.query.decided_by_service_and_class(&pair.record).is_none() {
-                undecided.insert(pair.record.service.to_string());
+    fn of(heads: &[Head], query: &Query, range: TimeRange) -> Self {
+        let mut plan = Self::default();
+        let (usable, others): (Vec<&Head>, Vec<&Head>) =
+            heads.iter().partition(|head| head.has_values && head.is_within(range));
+        plan.read.extend(others.into_iter().map(|head| head.first));
+        for pair in usable.iter().flat_map(|head| head.pairs()) {
+            if query.decided_by_service_and_class(&pair.record).is_none() {
+                plan.services.insert(pair.record.service.to_string());
             }
         }
-        if undecided.contains("") {
-            // No filter by service selects these records alone.
-            self.read.insert(head.first);
-            return;
-        }
-        let (mut allowed, mut records, mut is_all) = (Vec::new(), 0, undecided.is_empty());
+        usable.into_iter().for_each(|head| plan.add(head, query));
+        plan
+    }
+
+    fn add(&mut self, head: &Head, query: &Query) {
+        let (mut allowed, mut records, mut is_all, mut is_decided) = (Vec::new(), 0, true, true);
         for pair in head.pairs() {
             // A service is either counted or read, with all its classes.
-            let is_counted = !undecided.contains(pair.record.service.as_str())
-                && run.query.decided_by_service_and_class(&pair.record) == Some(true);
+            let is_read = self.services.contains(pair.record.service.as_str());
+            if is_read && pair.record.service.is_empty() {
+                // No filter by service selects these records alone.
+                self.read.insert(head.first);
+                return;
+            }
+            is_decided &= !is_read;
+            let is_counted = !is_read && query.decided_by_service_and_class(&pair.record) == Some(true);
             is_all &= is_counted;
             if is_counted {
                 let place = pair.number as usize;
@@ -120,16 +123,14 @@ impl Plan {
         if records > 0 {
             self.counted.push(OfBlock { first: head.first, pairs: (!is_all).then_some(allowed), records });
         }
-        if !undecided.is_empty() {
-            self.undecided.entry(undecided.into_iter().collect()).or_default().insert(head.first);
+        if !is_decided {
+            self.undecided.insert(head.first);
         }
     }
 
     /// These blocks do not count the field: they are read as a whole.
     fn leave_out(&mut self, blocks: &[i64]) {
         self.read.extend(blocks);
-        for heads in self.undecided.values_mut() {
-            heads.retain(|first| !self.read.contains(first));
-        }
+        self.undecided.retain(|first| !self.read.contains(first));
     }
 }

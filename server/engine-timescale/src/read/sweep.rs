@@ -3,7 +3,11 @@
 //! The time from the cursor back to the start of the range is divided into windows. A window ends where the next block
 //! begins to have records, seen backwards. It is searched at the places of all blocks that reach into it: their
 //! positions from the first to the last, or the positions of those records that contain the texts of the query. So a
-//! window is searched completely, like a slice, and blocks may overlap in time as they like.
+//! window is searched completely, like a slice, and blocks may overlap in time as they like. If very many blocks reach
+//! into one window, because clocks are wrong or old records arrive, each window would read most of them again: then the
+//! search goes on in slices.
+
+use std::time::{Duration, Instant as Clock};
 
 use model::{Position, time::Nanos};
 use pipeline::{Cursor, Result};
@@ -22,6 +26,11 @@ use crate::{
 
 /// The most blocks that a window adds.
 const BLOCKS: usize = 16;
+/// The time after which the next window adds fewer blocks instead of more.
+const LONG: Duration = Duration::from_millis(500);
+/// With more blocks that reach into a window, or more of their records to look up, slices are quicker.
+const OPEN: usize = 64;
+const POSITIONS: usize = 50_000;
 
 /// A block or the tail.
 struct Source {
@@ -38,7 +47,8 @@ struct Open {
     positions: Option<Vec<i64>>,
 }
 
-/// Searches from the cursor on. `None` if blocks are of no use, and nothing was searched.
+/// Searches from the cursor on. `None` if blocks are of no use, and nothing was searched; [`Outcome::Continue`] if they
+/// are of no use from the cursor on.
 pub(super) async fn sweep(
     session: &mut Session,
     readers: &Readers,
@@ -89,14 +99,20 @@ async fn windows(
     let mut open: Vec<Open> = Vec::new();
     let mut step = 1;
     loop {
-        let top = top(found);
+        let (begun, top) = (Clock::now(), top(found));
         let mut new: Vec<Source> = rest.by_ref().take(step).collect();
         // Each window gets on: it ends before the cursor.
         while let Some(source) = rest.next_if(|source| source.times.1.join(999) >= top) {
             new.push(source);
         }
+        if open.len() + new.len() > OPEN {
+            return Ok(Outcome::Continue);
+        }
         let last = rest.peek().map(|next| Cursor { time: next.times.1.join(999), position: Position(i64::MAX) });
         open.extend(look_up(session, found, new).await?);
+        if open.iter().flat_map(|open| &open.positions).map(Vec::len).sum::<usize>() > POSITIONS {
+            return Ok(Outcome::Continue);
+        }
         let mut places = Places::default();
         for Open { source, positions } in &open {
             match positions {
@@ -115,7 +131,7 @@ async fn windows(
             return Ok(Outcome::Partial);
         }
         open.retain(|open| open.source.times.0.join(0) <= last.time);
-        step = (step * 2).min(BLOCKS);
+        step = if begun.elapsed() < LONG { (step * 2).min(BLOCKS) } else { (step / 2).max(1) };
     }
 }
 

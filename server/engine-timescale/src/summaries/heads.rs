@@ -53,17 +53,23 @@ pub(crate) struct Blocks {
 /// The blocks that may have records of the range. `None` if summaries are of no use. Reads within a snapshot
 /// ([`Session::begin_snapshot`]), to which the answer belongs.
 pub(crate) async fn load(session: &mut Session, range: TimeRange) -> Result<Option<Blocks>> {
+    let upto = sqlx::query("select position from logboom.summaries_upto").fetch_one(session.connection()?).await;
+    let upto: i64 = upto.and_then(|row| row.try_get(0)).map_err(classify)?;
+    // Planned for this position: mostly few runs are after it.
     let row = sqlx::query(include_str!("../../queries/select_tail.sql"))
+        .bind(upto)
+        .bind(TAIL_RECORDS + 1)
+        .persistent(false)
         .fetch_one(session.connection()?)
         .await
         .map_err(classify)?;
-    let records: i64 = row.try_get(1).map_err(classify)?;
+    let records: i64 = row.try_get(0).map_err(classify)?;
     if records > TAIL_RECORDS {
         return Ok(None);
     }
-    let earliest: Option<Instant> = row.try_get(2).map_err(classify)?;
-    let latest: Option<Instant> = row.try_get(3).map_err(classify)?;
-    let first = row.try_get::<i64, _>(0).map_err(classify)?.saturating_add(1);
+    let earliest: Option<Instant> = row.try_get(1).map_err(classify)?;
+    let latest: Option<Instant> = row.try_get(2).map_err(classify)?;
+    let first = upto.saturating_add(1);
     let tail = earliest.zip(latest).map(|times| Tail { first, times });
     let rows = sqlx::query(include_str!("../../queries/select_heads.sql"))
         .bind(Instant::split(range.from).0)

@@ -43,6 +43,7 @@ pub(crate) async fn keep(session: &mut Session, cache: &Cache, query: &Query, he
     while heads.peek().is_some() {
         let some: Vec<Head> = heads.by_ref().take(BLOCKS).collect();
         let known = Known {
+            by_pair: leaves.by_pair,
             sets: if leaves.has_texts { sets_of(session, cache, &some).await? } else { HashMap::new() },
             slices: if leaves.hashes.is_empty() { HashMap::new() } else { slices_of(session, &leaves, &some).await? },
         };
@@ -55,6 +56,8 @@ pub(crate) async fn keep(session: &mut Session, cache: &Cache, query: &Query, he
 #[derive(Debug, Default)]
 struct Leaves {
     has_texts: bool,
+    /// Whether it tests services or level classes.
+    by_pair: bool,
     /// Of the values; empty if there are too many.
     hashes: Vec<u64>,
 }
@@ -73,6 +76,7 @@ impl Leaves {
         match expr {
             Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| self.visit(operand)),
             Expr::Not(operand) => self.visit(operand),
+            Expr::Field(Field::Service | Field::Level, _) => self.by_pair = true,
             Expr::Field(field, Test::AnyOf(values)) if is_filtered(field) => {
                 let seed = filter::seed_of(&field.name());
                 self.hashes.extend(values.iter().map(|value| filter::hash_of(seed, value)));
@@ -137,6 +141,7 @@ async fn slices_of(session: &mut Session, leaves: &Leaves, heads: &[Head]) -> Re
 /// What was read of some blocks.
 #[derive(Debug)]
 struct Known {
+    by_pair: bool,
     sets: HashMap<i64, Arc<Sets>>,
     slices: HashMap<(i64, u64), Vec<u8>>,
 }
@@ -151,7 +156,7 @@ impl Known {
             return false;
         }
         let may_match = |record: &Record| block.verdict(&query.expr, Some(record)) != Some(false);
-        head.totals.is_none() || head.pairs().any(|pair| may_match(&pair.record))
+        !self.by_pair || head.totals.is_none() || head.pairs().any(|pair| may_match(&pair.record))
     }
 }
 

@@ -46,9 +46,10 @@ pub(crate) async fn count(
     while blocks.peek().is_some() {
         let some: Vec<OfBlock> = blocks.by_ref().take(BLOCKS).collect();
         let tasks = read(session, field, some).await?;
-        for counts in merge_all(field, tasks).await? {
+        for counts in merge_all(field, tasks, most).await? {
             match counts {
-                Ok(counts) => all.merge(counts),
+                Ok(Some(counts)) => all.merge(counts),
+                Ok(None) => return Ok(None),
                 Err(error) => {
                     tracing::warn!("the counts of values of {field}: {error}; the records are read");
                     return Ok(None);
@@ -89,19 +90,22 @@ async fn read(session: &mut Session, field: &str, blocks: Vec<OfBlock>) -> Resul
         .collect())
 }
 
+/// The counts of some blocks; `None` if they have too many values.
+type Merged = std::result::Result<Option<Counts>, Damaged>;
+
 /// Decodes and merges in two threads.
-async fn merge_all(field: &str, mut tasks: Vec<Task>) -> Result<[std::result::Result<Counts, Damaged>; 2]> {
+async fn merge_all(field: &str, mut tasks: Vec<Task>, most: usize) -> Result<[Merged; 2]> {
     let others = tasks.split_off(tasks.len() / 2);
     let spawn = |tasks: Vec<Task>| {
         let field = field.to_owned();
-        tokio::task::spawn_blocking(move || merge(&field, tasks))
+        tokio::task::spawn_blocking(move || merge(&field, tasks, most))
     };
     let (one, other) = (spawn(tasks), spawn(others));
     let ended = |error: tokio::task::JoinError| Error::internal(format!("a count ended: {error}"));
     Ok([one.await.map_err(ended)?, other.await.map_err(ended)?])
 }
 
-fn merge(field: &str, tasks: Vec<Task>) -> std::result::Result<Counts, Damaged> {
+fn merge(field: &str, tasks: Vec<Task>, most: usize) -> Merged {
     let mut counts = Counts::default();
     for (block, slot) in tasks {
         let mut counted = 0;
@@ -122,8 +126,11 @@ fn merge(field: &str, tasks: Vec<Task>) -> std::result::Result<Counts, Damaged> 
             Found::LeftOut => counts.left_out.push(block.first),
             Found::Nothing | Found::Counted => counts.missing += block.records.checked_sub(counted).ok_or(Damaged)?,
         }
+        if counts.values.len() > most {
+            return Ok(None);
+        }
     }
-    Ok(counts)
+    Ok(Some(counts))
 }
 
 impl Counts {
