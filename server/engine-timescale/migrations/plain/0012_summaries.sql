@@ -76,3 +76,29 @@ create function logboom.forget_summaries(blocks bigint[]) returns void language 
     delete from logboom.summary_pages where first_position = any (blocks);
     delete from logboom.summary_values where first_position = any (blocks);
 $$;
+
+-- After rows of logboom.logs were deleted or changed. Logboom notes which ones in the same transaction, and sets
+-- logboom.noted. Anybody else, such as a node of an older version, may have deleted anything.
+create function logboom.forget_all() returns trigger language plpgsql volatile as $$
+begin
+    if coalesce(current_setting('logboom.noted', true), '') <> 'on' then
+        -- As for each deletion: no block is sealed before it ends.
+        perform pg_advisory_xact_lock_shared(x'4c4e000000000003'::bigint);
+        insert into logboom.minute_counts_changed (earliest, latest) values ('-infinity', 'infinity');
+        perform logboom.forget_summaries(array_agg(first_position)) from logboom.summaries;
+    end if;
+    return null;
+end;
+$$;
+
+-- Not on a hypertable: its continuous aggregate notices deletions by itself, and its blocks are counted from time to
+-- time.
+do $$
+begin
+    if (select relkind = 'p' from pg_class where oid = 'logboom.logs'::regclass) then
+        create trigger logs_forget_all
+         after delete or update or truncate on logboom.logs
+           for each statement execute function logboom.forget_all();
+    end if;
+end;
+$$;

@@ -4,12 +4,13 @@ use sqlx::PgConnection;
 
 use crate::types::Instant;
 
-/// Held by deletions, shared. The key is "LN", five zero bytes and 3.
-const SHARED: &str = "select pg_advisory_xact_lock_shared(x'4c4e000000000003'::bigint)";
+/// Held by deletions, shared. The key is "LN", five zero bytes and 3. The setting is for the trigger `logs_forget_all`.
+const SHARED: &str = "select pg_advisory_xact_lock_shared(x'4c4e000000000003'::bigint), \
+                      set_config('logboom.noted', 'on', true)";
 /// Whether no deletion is under way, and none can begin before the transaction ends.
 const ALONE: &str = "select pg_try_advisory_xact_lock(x'4c4e000000000003'::bigint)";
 
-/// Keeps blocks from being sealed until the transaction ends. Must come before the deletion.
+/// Keeps blocks from being sealed until the transaction ends, which notes what it deletes. Must come before the deletion.
 pub(crate) async fn hold(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(SHARED).execute(connection).await.map(drop)
 }

@@ -21,8 +21,9 @@
 //!   is forgotten.
 //! - A deletion cannot forget a block that is sealed while it runs. So deletions hold an advisory lock, which they share,
 //!   and sealing waits for nobody: it leaves its work for the next round unless it gets the lock alone.
-//! - Rows that were deleted without this, by an older node or by hand, are noticed by counting: each round looks whether
-//!   one block still has as many records as when it was built.
+//! - Rows that are deleted without this, by an older node or by hand, make a trigger of the plain table forget all blocks.
+//!   A hypertable has no such trigger, nor notices a partition that somebody drops: those are noticed by counting, because
+//!   now and then a block is looked at whether it still has as many records as when it was built.
 //!
 //! # Reading
 //!

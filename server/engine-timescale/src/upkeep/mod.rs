@@ -15,7 +15,7 @@ use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, h
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
-use self::{ledger::Ledger, retention::Retention, summary::Summary};
+use self::{ledger::Ledger, minute_counts::MinuteCounts, retention::Retention, summary::Summary};
 use crate::{
     Options, dead_letters,
     error::{classify, is_lease_lost},
@@ -44,6 +44,7 @@ pub(crate) struct Upkeep {
     ledger: Ledger,
     retention: Retention,
     summary: Summary,
+    minute_counts: MinuteCounts,
     dead_letters: DeadLetterBounds,
     pause: Duration,
 }
@@ -64,6 +65,7 @@ impl Upkeep {
             ledger: Ledger::default(),
             retention: Retention::new(options),
             summary: Summary::default(),
+            minute_counts: MinuteCounts::default(),
             dead_letters: options.dead_letters,
             pause: options.upkeep_pause,
         }
@@ -126,7 +128,7 @@ impl Upkeep {
                 report("turn old chunks into columns", columnstore::convert(turn).await)?;
                 self.summary.refresh(turn).await
             }
-            Minutes::Table => minute_counts::refresh(turn).await,
+            Minutes::Table => self.minute_counts.refresh(turn).await,
         };
         report("bring the minutes up to date", refreshed)?;
         session.end();

@@ -60,7 +60,9 @@ impl Retention {
             if matches!(layout, Layout::Partitions { .. }) {
                 deleted |= delete_other(turn, layout, end).await? > 0;
             }
-            deleted |= delete(turn, include_str!("../../queries/delete_runs.sql"), end).await? > 0;
+            // Runs stay as long as their records, because readers find the newest records by them.
+            let gone = gone_before(turn.connection(), layout, end).await?;
+            deleted |= delete(turn, include_str!("../../queries/delete_runs.sql"), gone).await? > 0;
         }
         if let Some(most) = self.bytes {
             deleted |= self.keep_to_size(turn, layout, most).await?;
@@ -144,18 +146,14 @@ async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::R
 
 /// Drops the partitions or chunks that end at or before `end`.
 async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
-    let (drop_days, dropped_before) = match layout {
-        Layout::Hypertable { .. } => {
-            (include_str!("../../queries/drop_chunks.sql"), include_str!("../../queries/dropped_before_chunks.sql"))
-        }
-        Layout::Partitions { .. } => {
-            ("select logboom.drop_days($1)", include_str!("../../queries/dropped_before_days.sql"))
-        }
+    let drop_days = match layout {
+        Layout::Hypertable { .. } => include_str!("../../queries/drop_chunks.sql"),
+        Layout::Partitions { .. } => "select logboom.drop_days($1)",
     };
     let mut step = begin_deletion(turn).await?;
     let dropped = sqlx::query(drop_days).bind(end).fetch_all(step.connection()).await?;
     if !dropped.is_empty() {
-        let before: Instant = sqlx::query(dropped_before).bind(end).fetch_one(step.connection()).await?.try_get(0)?;
+        let before = gone_before(step.connection(), layout, end).await?;
         layout.minutes().note_deletion(step.connection(), Instant::BEFORE_ALL, before).await?;
         forget::before(step.connection(), before).await?;
     }
@@ -164,6 +162,15 @@ async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::
         tracing::info!(day = day.try_get::<String, _>(0)?, "retention deleted a day");
     }
     Ok(!dropped.is_empty())
+}
+
+/// All records of days from before this time are gone, after days were dropped up to `end`.
+async fn gone_before(connection: &mut PgConnection, layout: &Layout, end: Instant) -> sqlx::Result<Instant> {
+    let sql = match layout {
+        Layout::Hypertable { .. } => include_str!("../../queries/dropped_before_chunks.sql"),
+        Layout::Partitions { .. } => include_str!("../../queries/dropped_before_days.sql"),
+    };
+    sqlx::query(sql).bind(end).fetch_one(connection).await?.try_get(0)
 }
 
 /// Begins a step that deletes records. It waits briefly for locks, then lets other sessions proceed.
@@ -182,6 +189,7 @@ async fn delete_other(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sql
         let delete = sqlx::query(include_str!("../../queries/delete_other.sql")).bind(end).bind(ROWS);
         let rows = delete.fetch_all(step.connection()).await?;
         if rows.is_empty() {
+            step.undo().await?;
             return Ok(deleted);
         }
         deleted += rows.len();

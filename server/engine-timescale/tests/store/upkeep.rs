@@ -89,6 +89,44 @@ async fn what_is_past_its_age_goes_with_its_day() {
     }
 }
 
+/// Readers find the newest records by their runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_past_its_age_has_its_run_until_its_day_goes() {
+    let options = Options { retention: Some(Duration::from_secs(3_600)), ..busy() };
+    for (url, options) in layouts(options).await {
+        let store = open_with(&url, options).await;
+        let now = now();
+        let batches = [batch_at(1, "api", &[now - 2 * HOUR]), batch_at(2, "api", &[now - 5 * DAY])];
+        store.append(&deliveries(&batches)).await.unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        let gone = "select not exists (select from logboom.runs where latest < now() - interval '4 days')";
+        until("the run of a day that is gone is gone", async || is_so(&pool, gone).await).await;
+        let have_runs = "select not exists (select from logboom.logs where not exists (select from logboom.runs \
+                         where position between first_position and first_position + records - 1))";
+        assert!(is_so(&pool, have_runs).await);
+        store.close().await;
+    }
+}
+
+/// Nothing notes what goes with a partition that somebody drops.
+#[tokio::test(flavor = "multi_thread")]
+async fn counted_minutes_are_compared_with_the_records() {
+    let url = fresh_database().await;
+    let options = Options { timescale: false, ..busy() };
+    let minutes = Minutes::of(&options);
+    let store = open_with(&url, options).await;
+    let now = now();
+    store.append(&deliveries(&[batch_at(1, "api", &[now, now - 5 * DAY, now - 5 * DAY - 1])])).await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    until("the minutes are up to date", async || is_so(&pool, minutes.counted).await).await;
+    assert_eq!(count(&store).await, 3);
+    let drop = "do $$ begin execute (select format('drop table %s', partition) from logboom.days() \
+                where pg_relation_size(partition) > 0 order by day limit 1); end $$";
+    sqlx::raw_sql(drop).execute(&pool).await.unwrap();
+    until("what is gone is counted no more", async || count(&store).await < 3).await;
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_keep_to_their_bounds_and_what_went_is_counted_for_good() {
     let url = fresh_database().await;
