@@ -21,8 +21,9 @@ const ONE_TRY: Duration = Duration::from_secs(10);
 
 /// The time limit for a caller to get a connection from the pool; then its call fails.
 const ACQUIRE: Duration = Duration::from_secs(10);
-/// Connections for appends, the horizon and its listener, upkeep and its lease, a deletion, and small statements.
-const WRITE_CONNECTIONS: u32 = 7;
+/// Connections for appends, the horizon and its listener, upkeep and summaries with their leases, a deletion, and small
+/// statements.
+const WRITE_CONNECTIONS: u32 = 9;
 
 /// The connections to the server. Writes have their own pool, so that searches never delay them.
 #[derive(Debug, Clone)]

@@ -5,7 +5,8 @@
 //! Everything is in the schema `logboom`: `logs` has a row for each record, in a partition or chunk per day; `ledger` a
 //! row for each stored batch; `blocks` a row for each storing transaction; `runs` a row for each sequence of
 //! consecutive records of a batch; `dead_letters` the batches that could not be stored; `documents` the documents of
-//! users and features; `leases` the holder of each task that one node at a time may do.
+//! users and features; `leases` the holder of each task that one node at a time may do; `summaries` and its companions what
+//! is derived from blocks of closed positions (see `summaries`).
 //!
 //! # Storing: one transaction
 //!
@@ -72,6 +73,7 @@ mod error;
 mod insert;
 mod leases;
 mod migrate;
+mod minutes;
 mod options;
 mod partitions;
 mod piece;
@@ -81,7 +83,9 @@ mod session;
 mod sql;
 mod status;
 mod store;
+mod summaries;
 mod tail;
+mod turn;
 mod types;
 mod upkeep;
 

@@ -8,7 +8,7 @@
 use pipeline::{Error, Result};
 use sqlx::{PgConnection, PgPool, Row};
 
-use crate::{Options, error::classify};
+use crate::{Options, error::classify, minutes::Minutes};
 
 /// A migration of a track. Its index in the track, from 1, is its version.
 struct Migration {
@@ -32,6 +32,9 @@ const PLAIN: &[Migration] = migrations![
     "plain/0007_dead_letters",
     "plain/0008_documents",
     "plain/0009_runs_removed",
+    "plain/0010_minute_counts",
+    "plain/0011_attribute_text",
+    "plain/0012_summaries",
 ];
 const TIMESCALE: &[Migration] = migrations!["timescale/0001_hypertable", "timescale/0002_trace_id"];
 const COMMUNITY: &[Migration] =
@@ -50,9 +53,12 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// Whether `logboom.minutes` exists.
-    pub(crate) fn has_minutes(&self) -> bool {
-        matches!(self, Self::Hypertable { community: true, .. })
+    /// What counts the records of each minute.
+    pub(crate) fn minutes(&self) -> Minutes {
+        match self {
+            Self::Hypertable { community: true, .. } => Minutes::Aggregate,
+            Self::Hypertable { community: false, .. } | Self::Partitions { .. } => Minutes::Table,
+        }
     }
 }
 

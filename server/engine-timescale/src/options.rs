@@ -23,8 +23,13 @@ pub struct Options {
     pub retention_services: Vec<(String, Duration)>,
     /// The limits on dead letters.
     pub dead_letters: DeadLetterBounds,
-    /// The interval of upkeep: retention, and maintenance of TimescaleDB.
+    /// The interval of upkeep: retention, counted minutes, and maintenance of TimescaleDB. Summaries have 15 rounds in
+    /// it.
     pub upkeep_pause: Duration,
+    /// The records of a block with a summary, 1 to 65,536.
+    pub summary_rows: usize,
+    /// The age at which the newest records get a summary, also if they do not fill a block.
+    pub summary_idle: Duration,
     /// The supervisor of the engine's tasks.
     pub supervisor: Supervisor,
 }
@@ -41,6 +46,8 @@ impl Default for Options {
             retention_services: Vec::new(),
             dead_letters: DeadLetterBounds::default(),
             upkeep_pause: Duration::from_secs(30),
+            summary_rows: 65_536,
+            summary_idle: Duration::from_secs(300),
             supervisor: Supervisor::default(),
         }
     }

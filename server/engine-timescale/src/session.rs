@@ -84,6 +84,17 @@ impl Session {
         Ok(query.fetch(self.connection()?).map_err(classify))
     }
 
+    /// Begins a transaction whose statements read one snapshot. [`Session::rows_within`] cannot be used in it.
+    pub(crate) async fn begin_snapshot(&mut self) -> Result<()> {
+        let begin = "begin isolation level repeatable read read only";
+        sqlx::raw_sql(begin).execute(self.connection()?).await.map(drop).map_err(classify)
+    }
+
+    /// Ends the transaction begun by [`Session::begin_snapshot`].
+    pub(crate) async fn end_snapshot(&mut self) -> Result<()> {
+        sqlx::raw_sql("commit").execute(self.connection()?).await.map(drop).map_err(classify)
+    }
+
     /// Returns the connection to the pool: the work is complete.
     pub(crate) fn end(mut self) {
         drop(self.connection.take());

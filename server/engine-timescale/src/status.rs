@@ -95,8 +95,10 @@ impl Status {
             Layout::Partitions { .. } => sqlx::query(include_str!("../queries/bytes_partitions.sql")),
             Layout::Hypertable { .. } => sqlx::query(include_str!("../queries/bytes_hypertable.sql")),
         };
-        let bytes: i64 = size.fetch_one(pool).await?.try_get(0)?;
-        self.shown.lock().bytes = bytes.unsigned_abs();
+        let records: i64 = size.fetch_one(pool).await?.try_get(0)?;
+        let summaries = sqlx::query(include_str!("../queries/bytes_summaries.sql"));
+        let summaries: i64 = summaries.fetch_one(pool).await?.try_get(0)?;
+        self.shown.lock().bytes = records.unsigned_abs() + summaries.unsigned_abs();
         self.count_dead_letters(pool).await
     }
 

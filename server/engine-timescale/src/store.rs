@@ -28,11 +28,12 @@ use crate::{
     read::{self, Readers},
     removal::Remover,
     status::Status,
+    summaries::{Cache, Summaries},
     tail::{Horizon, Recent, follow},
     upkeep::Upkeep,
 };
 
-/// How long closing waits for upkeep to release its lease.
+/// How long closing waits for upkeep and summaries to release their leases.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// The store on PostgreSQL.
@@ -47,8 +48,8 @@ pub(crate) struct Store {
     status: Arc<Status>,
     dead_letters: DeadLetterBounds,
     changes: Changes,
-    /// The upkeep task. It ends after it has released its lease.
-    upkeep: Mutex<Option<JoinHandle<()>>>,
+    /// The tasks of upkeep and summaries. They end after they have released their leases.
+    upkeep: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
 }
 
@@ -70,10 +71,11 @@ impl Store {
         if let Some(days) = &days {
             days.prepare_ahead(&pools.write).await;
         }
-        let readers = Readers { pool: pools.read.clone(), have_minutes: layout.has_minutes() };
+        let minutes = layout.minutes();
+        let readers = Readers { pool: pools.read.clone(), minutes, sets: Arc::new(Cache::default()) };
         let remover = Remover {
             pools: pools.clone(),
-            have_minutes: layout.has_minutes(),
+            readers: readers.clone(),
             statement_timeout: options.read_timeout,
             status: Arc::clone(&status),
         };
@@ -82,6 +84,12 @@ impl Store {
         let upkeep = supervisor.spawn("postgresql-upkeep", stop.clone(), move || {
             let (upkeep, ended) = (Arc::clone(&upkeep), ended.clone());
             async move { upkeep.lock().await.run(ended).await }
+        });
+        let summaries = Summaries::new(pools.write.clone(), options);
+        let (summaries, ended) = (Arc::new(Mutex::new(summaries)), stop.clone());
+        let summaries = supervisor.spawn("postgresql-summaries", stop.clone(), move || {
+            let (summaries, ended) = (Arc::clone(&summaries), ended.clone());
+            async move { summaries.lock().await.run(ended).await }
         });
         status.refresh(&pools.write, &layout).await.map_err(classify)?;
         let (sizes, pool, ended) = (Arc::clone(&status), pools.write.clone(), stop.clone());
@@ -99,7 +107,7 @@ impl Store {
             status,
             dead_letters: options.dead_letters,
             changes,
-            upkeep: Mutex::new(Some(upkeep)),
+            upkeep: Mutex::new(vec![upkeep, summaries]),
             stop,
         })
     }
@@ -213,9 +221,8 @@ impl Log for Store {
     async fn close(&self) {
         self.stop.cancel();
         // Without the release, another node would wait until the lease expires.
-        if let Some(upkeep) = self.upkeep.lock().await.take() {
-            let _ = tokio::time::timeout(RELEASE, upkeep).await;
-        }
+        let tasks = std::mem::take(&mut *self.upkeep.lock().await);
+        let _ = tokio::time::timeout(RELEASE, futures::future::join_all(tasks)).await;
         // The statement of a dropped query ends with its connection.
         self.pools.read.close().await;
         self.pools.write.close().await;
@@ -225,7 +232,7 @@ impl Log for Store {
 #[async_trait]
 impl Ask for Store {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
-        read::search(&self.pools.read, request).await
+        read::search(&self.readers, request).await
     }
 
     async fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Table>> {

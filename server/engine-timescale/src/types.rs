@@ -18,6 +18,9 @@ const EPOCH: i64 = 946_684_800_000_000;
 pub(crate) struct Instant(i64);
 
 impl Instant {
+    /// Before all times: `-infinity`.
+    pub(crate) const BEFORE_ALL: Self = Self(i64::MIN);
+
     /// The time in microseconds, rounded down, and the remaining nanoseconds, 0 to 999.
     ///
     /// Never fails: PostgreSQL's range of years exceeds that of [`Nanos`].

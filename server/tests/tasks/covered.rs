@@ -53,7 +53,7 @@ const EACH_OF_TIMESCALE: &str = "a_panic_of_any_background_task_is_outlived";
 const RABBITMQ: &str = "engine-rabbitmq/tests/suite/faults.rs";
 const EACH_OF_RABBITMQ: &str = "a_panic_of_either_part_is_outlived_and_what_is_unacknowledged_comes_again";
 
-const ALL: [Covered; 42] = [
+const ALL: [Covered; 43] = [
     covered(
         "access",
         ANY_SERVE,
@@ -141,6 +141,7 @@ const ALL: [Covered; 42] = [
         "the_cursor_is_written_also_after_a_panic_of_its_task",
     ),
     covered("postgresql-upkeep", &[DISTRIBUTED], TIMESCALE, EACH_OF_TIMESCALE),
+    covered("postgresql-summaries", &[DISTRIBUTED], TIMESCALE, EACH_OF_TIMESCALE),
     covered("postgresql-sizes", &[DISTRIBUTED], TIMESCALE, EACH_OF_TIMESCALE),
     covered("postgresql-horizon", &[DISTRIBUTED], TIMESCALE, EACH_OF_TIMESCALE),
     covered("postgresql-listen", &[DISTRIBUTED], TIMESCALE, EACH_OF_TIMESCALE),

@@ -1,31 +1,21 @@
-//! Aggregation (C13): in the database where SQL is equivalent, otherwise row by row.
+//! Aggregation (C13): chooses what answers each grouping.
+//!
+//! Counted minutes, counted values and sorted messages answer without the records; else the records are read, of those
+//! blocks alone that may match. All give the same answer, and all statements read one snapshot.
 
-use std::pin::pin;
-
-use futures::TryStreamExt;
 use model::{
-    LevelClass, Query,
-    aggregate::{self, Aggregation, Cell, Group, Grouping, Groups, Key, Measure, Table},
-    query::Field,
-    time::Nanos,
+    Query,
+    aggregate::{Aggregation, Grouping, Groups, Key, Measure, Table},
+    query::{Expr, Field},
 };
-use pipeline::{Error, Result, TimeRange, ask};
-use sqlx::{Row, postgres::PgRow};
+use pipeline::{Result, TimeRange, ask};
 
-use super::{
-    Readers,
-    minutes::{self, Split},
-    row::{columns_for, stored_record},
-};
+use super::{Readers, by_texts, by_values, grouping::GroupingRun, minutes};
 use crate::{
-    error::classify,
     session::Session,
-    sql::{Parameters, Statement, text_of},
-    types::Instant,
+    sql::Places,
+    summaries::{self, Blocks},
 };
-
-/// The limit of groups collected in memory.
-const GROUPS: usize = 200_000;
 
 /// See [`pipeline::Ask::aggregate`].
 pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> Result<Vec<Table>> {
@@ -34,28 +24,26 @@ pub(crate) async fn aggregate(readers: &Readers, aggregation: &Aggregation) -> R
     if range.from >= range.to {
         return Ok(groupings.iter().map(|grouping| Groups::new(grouping).into_table()).collect());
     }
-    let in_minutes = |grouping: &Grouping| readers.have_minutes && minutes_suffice(query, grouping);
-    let by_minutes = groupings.iter().any(in_minutes);
+    let in_minutes = |grouping: &Grouping| minutes_suffice(query, grouping);
     let mut session = Session::open(&readers.pool).await?;
-    // Several statements must read the same snapshot.
-    let is_transaction = by_minutes || groupings.len() > 1;
-    if is_transaction {
-        minutes::begin(&mut session).await?;
-    }
-    let split = if by_minutes { Some(minutes::split(&mut session, *range).await?) } else { None };
+    session.begin_snapshot().await?;
+    let split = if groupings.iter().any(in_minutes) {
+        Some(minutes::split(&mut session, readers.minutes, *range).await?)
+    } else {
+        None
+    };
+    let others: Vec<&Grouping> = groupings.iter().filter(|grouping| !in_minutes(grouping)).collect();
+    let sources = Sources::of(&mut session, readers, query, *range, &others).await?;
     let mut tables = Vec::with_capacity(groupings.len());
     for grouping in groupings {
         let mut run = GroupingRun { session: &mut session, query, range: *range, grouping };
         tables.push(match &split {
-            Some(split) if in_minutes(grouping) => run.group_minutes(split).await?,
-            _ => run.group_records().await?,
+            Some(split) if in_minutes(grouping) => run.group_minutes(readers.minutes, split).await?,
+            _ => sources.group(&mut run).await?,
         });
     }
-    if is_transaction {
-        minutes::end(session).await?;
-    } else {
-        session.end();
-    }
+    session.end_snapshot().await?;
+    session.end();
     Ok(tables)
 }
 
@@ -70,199 +58,45 @@ fn minutes_suffice(query: &Query, grouping: &Grouping) -> bool {
         && grouping.measures.iter().all(|measure| *measure == Measure::Count)
 }
 
-/// One grouping of an aggregation.
-struct GroupingRun<'a> {
-    session: &'a mut Session,
-    query: &'a Query,
-    range: TimeRange,
-    grouping: &'a Grouping,
+/// What the groupings of an aggregation are read from.
+#[derive(Debug, Default)]
+struct Sources {
+    /// The blocks that may match; `None` if summaries are of no use.
+    blocks: Option<Blocks>,
+    /// The places of these blocks, if they leave out at least half of the records.
+    places: Option<Places>,
 }
 
-/// A table whose rows can be grouped.
-#[derive(Clone, Copy)]
-struct Source {
-    table: &'static str,
-    /// The name of the time column.
-    time: &'static str,
-    /// The SQL of a group's number of records.
-    records: &'static str,
-}
-
-const LOGS: Source = Source { table: "logs", time: "time", records: "count(*)" };
-const MINUTES: Source = Source { table: "minutes", time: "minute", records: "sum(records)::bigint" };
-
-impl GroupingRun<'_> {
-    async fn group_records(&mut self) -> Result<Table> {
-        let statement = Statement::matching(self.query).within(self.range);
-        if !self.is_exact(&statement) {
-            let mut groups = Groups::new(self.grouping);
-            self.add_rows(statement, &mut groups).await?;
-            return Ok(groups.into_table());
+impl Sources {
+    async fn of(
+        session: &mut Session,
+        readers: &Readers,
+        query: &Query,
+        range: TimeRange,
+        groupings: &[&Grouping],
+    ) -> Result<Self> {
+        let by_values = groupings.iter().any(|grouping| by_values::field_of(grouping).is_some());
+        if groupings.is_empty() || (query.expr == Expr::All && !by_values) {
+            return Ok(Self::default());
         }
-        // One more than the limit shows whether there are more.
-        let limit = self.grouping.limit + 1;
-        let groups = self.groups_of(statement, LOGS, Some(limit)).await?;
-        Ok(self.grouping.table(groups, |keys| keys))
+        let Some(Blocks { heads, tail }) = summaries::load(session, range).await? else { return Ok(Self::default()) };
+        let records = |heads: &[summaries::Head]| heads.iter().map(|head| head.records).sum::<i64>();
+        let all = records(&heads);
+        let heads = summaries::keep(session, &readers.sets, query, heads).await?;
+        let blocks = Blocks { heads, tail };
+        let places = (records(&blocks.heads) * 2 <= all).then(|| blocks.places());
+        Ok(Self { blocks: Some(blocks), places })
     }
 
-    /// Uses the table of minutes as far as possible, and the records for the rest.
-    async fn group_minutes(&mut self, split: &Split) -> Result<Table> {
-        let mut groups = Groups::new(self.grouping);
-        if !split.counted.is_empty() {
-            // Of some services, other fields decide: their records are counted one by one.
-            let by_service = self.query.split_by_service();
-            let of_minutes = by_service.as_ref().map_or(self.query, |(others, _)| others);
-            let statement = Statement::matching(of_minutes).during(&split.counted);
-            let counted = self.groups_of(statement, MINUTES, None).await?;
-            merge(&mut groups, counted)?;
-            if let Some((_, named)) = &by_service {
-                for range in &split.counted {
-                    self.add_range(named, *range, &mut groups).await?;
-                }
+    async fn group(&self, run: &mut GroupingRun<'_>) -> Result<Table> {
+        if let Some(blocks) = &self.blocks {
+            if let Some(table) = by_values::group(run, blocks).await? {
+                return Ok(table);
+            }
+            if let Some(table) = by_texts::group(run, blocks).await? {
+                return Ok(table);
             }
         }
-        for range in &split.recounted {
-            self.add_range(self.query, *range, &mut groups).await?;
-        }
-        Ok(groups.into_table())
+        run.group_records(self.places.as_ref()).await
     }
-
-    /// Adds the matching records of a range, one by one. The query matches no record that the whole one does not.
-    async fn add_range(&mut self, query: &Query, range: TimeRange, groups: &mut Groups<'_>) -> Result<()> {
-        let statement = Statement::matching(query).within(range);
-        if self.is_exact(&statement) {
-            let counted = self.groups_of(statement, LOGS, None).await?;
-            return merge(groups, counted);
-        }
-        self.add_rows(statement, groups).await
-    }
-
-    /// Whether SQL selects the same records and keys. Its times are in microseconds.
-    fn is_exact(&self, statement: &Statement) -> bool {
-        let is_exact = |key: &Key| match key {
-            Key::Time { width } => width % 1_000 == 0,
-            Key::Field(_) => true,
-        };
-        statement.exact && self.grouping.keys.iter().all(is_exact)
-    }
-
-    /// Groups in the database; returns the largest `limit` groups, or all.
-    async fn groups_of(
-        &mut self,
-        mut statement: Statement,
-        source: Source,
-        limit: Option<usize>,
-    ) -> Result<Vec<(Vec<Cell>, Group)>> {
-        let Source { table, time, records } = source;
-        let (mut columns, mut order) = (Vec::new(), vec!["records desc".to_owned()]);
-        for (place, key) in self.grouping.keys.iter().enumerate() {
-            let value = value_of(key, time, self.range, &mut statement.parameters);
-            columns.push(format!("{value} as key{place}"));
-            order.push(match key {
-                Key::Field(Field::Level) => format!("{} collate \"C\"", name_of_class(&format!("key{place}"))),
-                _ => format!("key{place} nulls first"),
-            });
-        }
-        let keys: Vec<String> = (0..columns.len()).map(|place| format!("key{place}")).collect();
-        columns.push(format!("{records} as records"));
-        columns.push(if self.measures_time() { format!("max({time}) as newest") } else { "null as newest".to_owned() });
-        let group = if keys.is_empty() { String::new() } else { format!("group by {}", keys.join(", ")) };
-        // Groups are named and sorted after aggregation, when few are left.
-        let rest = limit.map(|limit| {
-            let limit = statement.parameters.bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            format!("order by {} limit {limit}", order.join(", "))
-        });
-        let query = statement.select_groups(table, &columns.join(", "), &group, &rest.unwrap_or_default())?;
-        let rows = self.session.rows(query).await?;
-        let groups = rows.iter().map(|row| self.group(row)).collect::<Result<Vec<_>>>()?;
-        Ok(groups.into_iter().filter(|(_, group)| group.records > 0).collect())
-    }
-
-    fn group(&self, row: &PgRow) -> Result<(Vec<Cell>, Group)> {
-        let keys = self.grouping.keys.iter().enumerate().map(|(place, key)| cell(key, row, place));
-        let keys = keys.collect::<Result<Vec<_>>>()?;
-        let records: Option<i64> = row.try_get(keys.len()).map_err(classify)?;
-        let newest: Option<Instant> =
-            if self.measures_time() { row.try_get(keys.len() + 1).map_err(classify)? } else { None };
-        let newest = newest.map_or(Nanos::MIN, |newest| newest.join(0));
-        Ok((keys, Group::new(records.unwrap_or(0).unsigned_abs(), newest)))
-    }
-
-    fn measures_time(&self) -> bool {
-        self.grouping.measures.contains(&Measure::NewestTime)
-    }
-
-    /// Groups row by row; only rows that match the query.
-    async fn add_rows(&mut self, statement: Statement, groups: &mut Groups<'_>) -> Result<()> {
-        let exact = statement.exact;
-        let fields = self.grouping.keys.iter().filter_map(|key| match key {
-            Key::Field(field) => Some(field),
-            Key::Time { .. } => None,
-        });
-        let mut rows = pin!(self.session.stream(statement.select(&columns_for(self.query, fields), "")?)?);
-        while let Some(row) = rows.try_next().await? {
-            let record = stored_record(&row)?.record;
-            if exact || self.query.matches(&record) {
-                groups.add(&record);
-                check_group_limit(groups)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn merge(groups: &mut Groups<'_>, more: Vec<(Vec<Cell>, Group)>) -> Result<()> {
-    for (keys, group) in more {
-        groups.merge(keys, group);
-    }
-    check_group_limit(groups)
-}
-
-fn check_group_limit(groups: &Groups<'_>) -> Result<()> {
-    if groups.len() > GROUPS {
-        return Err(Error::invalid(format!(
-            "the result has more than {GROUPS} groups; narrow the time range or the filter"
-        )));
-    }
-    Ok(())
-}
-
-/// The SQL of a key: text or null, the number of a level class, or the start of a bucket.
-fn value_of(key: &Key, time: &str, range: TimeRange, parameters: &mut Parameters) -> String {
-    match key {
-        Key::Time { width } => {
-            let step = parameters.bind(format!("{} microseconds", width / 1_000));
-            // The origin of the bins: at or before all times of the range.
-            let width = i128::from(*width);
-            let origin = i128::from(range.from).div_euclid(width) * width / 1_000;
-            let origin = parameters.bind(Instant::from_unix_micros(origin as i64));
-            format!("date_bin({step}::text::interval, {time}, {origin})")
-        }
-        Key::Field(Field::Level) => "(severity - 1) / 4".to_owned(),
-        // PostgreSQL texts cannot contain NUL, so no record has such an attribute.
-        Key::Field(Field::Attribute(key)) if key.contains('\0') => "null::text".to_owned(),
-        Key::Field(field) => format!("nullif({}, '') collate \"C\"", text_of(field, parameters)),
-    }
-}
-
-/// The SQL of the name of a level class.
-fn name_of_class(number: &str) -> String {
-    let names: Vec<String> = LevelClass::ALL.iter().map(|class| format!("'{}'", class.name())).collect();
-    format!("(array[{}])[{number} + 1]", names.join(", "))
-}
-
-fn cell(key: &Key, row: &PgRow, place: usize) -> Result<Cell> {
-    Ok(match key {
-        Key::Time { .. } => {
-            let time: Instant = row.try_get(place).map_err(classify)?;
-            Cell::Time(time.join(0))
-        }
-        Key::Field(Field::Level) => {
-            let class: i32 = row.try_get(place).map_err(classify)?;
-            let class = usize::try_from(class).ok().and_then(|class| LevelClass::ALL.get(class));
-            let class = class.ok_or_else(|| Error::corrupt("a record has an invalid severity"))?;
-            aggregate::class(*class)
-        }
-        Key::Field(_) => aggregate::text(row.try_get(place).map_err(classify)?),
-    })
 }

@@ -1,4 +1,4 @@
-//! Counts by `logboom.minutes` where that is equivalent to counting records.
+//! Counts by the table of minutes where that is equivalent to counting records.
 //!
 //! The table is refreshed periodically, up to a position. Records stored since may have any time; their runs contain
 //! it. The minutes they touch are recounted from the records, as are partial minutes at the ends of a range. So the
@@ -7,7 +7,7 @@
 use pipeline::{Result, TimeRange};
 use sqlx::Row;
 
-use crate::{error::classify, session::Session, types::Instant};
+use crate::{error::classify, minutes::Minutes, session::Session, types::Instant};
 
 /// Nanoseconds.
 pub(super) const MINUTE: i64 = 60_000_000_000;
@@ -23,22 +23,9 @@ pub(super) struct Split {
     pub(super) recounted: Vec<TimeRange>,
 }
 
-/// Begins a transaction whose statements read one snapshot.
-pub(super) async fn begin(session: &mut Session) -> Result<()> {
-    sqlx::raw_sql("begin isolation level repeatable read read only")
-        .execute(session.connection()?)
-        .await
-        .map_err(classify)?;
-    Ok(())
-}
-
-/// Splits the range, in the transaction begun by [`begin`].
-pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Split> {
-    let connection = session.connection()?;
-    let rows = sqlx::query(include_str!("../../queries/select_changed_times.sql"))
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(classify)?;
+/// Splits the range, within a snapshot ([`Session::begin_snapshot`]).
+pub(super) async fn split(session: &mut Session, minutes: Minutes, range: TimeRange) -> Result<Split> {
+    let rows = sqlx::query(minutes.changed_times()).fetch_all(session.connection()?).await.map_err(classify)?;
     let mut changed = Vec::with_capacity(rows.len());
     for row in &rows {
         let earliest: Instant = row.try_get(0).map_err(classify)?;
@@ -46,13 +33,6 @@ pub(super) async fn split(session: &mut Session, range: TimeRange) -> Result<Spl
         changed.push(TimeRange { from: earliest.join(0), to: latest.join(999).saturating_add(1) });
     }
     Ok(Split::of(range, changed))
-}
-
-/// Ends the transaction begun by [`begin`].
-pub(super) async fn end(mut session: Session) -> Result<()> {
-    sqlx::raw_sql("commit").execute(session.connection()?).await.map_err(classify)?;
-    session.end();
-    Ok(())
 }
 
 impl Split {

@@ -7,16 +7,17 @@ use model::{
     query::{Expr, Field, Test},
 };
 use pipeline::{Cursor, ReadLimit, Result, SearchPage, SearchRequest, TimeRange};
-use sqlx::{PgPool, postgres::PgRow};
+use sqlx::PgPool;
 
 use super::{
-    row::{COLUMNS, NEWEST_FIRST, cursor_of, stored_record},
+    Readers,
+    found::{Found, Outcome, VERIFIED_ROWS},
+    row::{COLUMNS, stored_record},
     slices::{Pace, last_of},
+    sweep::sweep,
 };
 use crate::{append::ORDINAL_BITS, session::Session, sql::Statement};
 
-/// The number of rows per statement if they have to be verified.
-const VERIFIED_ROWS: usize = 8_000;
 /// The rows of a statement of [`read_by_position`] with a limit of bytes: at least, and at most.
 const PAGE_ROWS: (usize, usize) = (16, 4096);
 /// The positions that a statement of [`read_by_position`] reads at least: those of a block.
@@ -29,30 +30,34 @@ const FIRST_WEIGHT: usize = 8 << 10;
 /// See [`pipeline::Ask::search`].
 ///
 /// Searches in slices of a limited number of rows, newest first: a single statement without matches could not report
-/// its progress.
-pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<SearchPage> {
+/// its progress. If the first slice does not fill the page, summaries of blocks may leave out most of the rest.
+pub(crate) async fn search(readers: &Readers, request: &SearchRequest) -> Result<SearchPage> {
     if request.range.from >= request.range.to || request.limit == 0 {
         return Ok(SearchPage { searched_back_to: request.range.from, ..SearchPage::default() });
     }
-    let mut session = Session::open(pool).await?;
+    let mut session = Session::open(&readers.pool).await?;
     let mut pace = Pace::new(request.patience);
-    let mut found = Found { request, records: Vec::new(), cursor: request.cursor };
+    let mut found = Found::new(request);
     let outcome = if selects_traces(&request.query.expr) {
         found.by_index(&mut session, &pace).await?
-    } else if request.query.expr == Expr::All {
-        // Every row matches, so the page fills soon.
+    } else if found.takes_all() {
         Some(found.slice(&mut session, None).await?)
     } else {
         None
     };
     let mut outcome = outcome.unwrap_or(Outcome::Continue);
+    let mut is_first = true;
     while let Outcome::Continue = outcome {
         let last = last_of(&mut session, request.range, found.cursor, pace.rows()).await?;
         outcome = found.slice(&mut session, last).await?;
-        if let Outcome::Continue = outcome
-            && !pace.has_time_left()
-        {
+        let Outcome::Continue = outcome else { break };
+        if !pace.has_time_left() {
             outcome = Outcome::Partial;
+        } else if std::mem::take(&mut is_first)
+            && !found.takes_all()
+            && let Some(swept) = sweep(&mut session, readers, &mut found, &mut pace).await?
+        {
+            outcome = swept;
         }
     }
     session.end();
@@ -60,113 +65,6 @@ pub(crate) async fn search(pool: &PgPool, request: &SearchRequest) -> Result<Sea
         Outcome::Complete => SearchPage { records: found.records, next: None, searched_back_to: request.range.from },
         Outcome::Partial | Outcome::Continue => partial(found.records, found.cursor, request.range),
     })
-}
-
-enum Outcome {
-    /// The whole range was searched.
-    Complete,
-    /// The page ends at the cursor: it is full.
-    Partial,
-    /// Rows after the cursor remain to be searched.
-    Continue,
-}
-
-/// The state of a search.
-struct Found<'r> {
-    request: &'r SearchRequest,
-    records: Vec<StoredRecord>,
-    /// The last row examined.
-    cursor: Option<Cursor>,
-}
-
-impl Found<'_> {
-    /// Searches from the cursor to the last row of a slice, or to the end of the range.
-    async fn slice(&mut self, session: &mut Session, last: Option<Cursor>) -> Result<Outcome> {
-        loop {
-            let mut statement = self.statement();
-            if let Some(last) = last {
-                statement = statement.upto(last);
-            }
-            let fetch = self.fetch(&statement);
-            let rest = fetch.clauses(&mut statement);
-            let rows = session.rows(statement.select(COLUMNS, &rest)?).await?;
-            match (self.take(&rows, fetch)?, last) {
-                (Outcome::Complete, Some(last)) => {
-                    self.cursor = Some(last);
-                    return Ok(Outcome::Continue);
-                }
-                (Outcome::Continue, _) => {}
-                (outcome, _) => return Ok(outcome),
-            }
-        }
-    }
-
-    /// Searches the whole range by an index. `None` if that takes too long, because some chunk has no such index.
-    async fn by_index(&mut self, session: &mut Session, pace: &Pace) -> Result<Option<Outcome>> {
-        loop {
-            let mut statement = self.statement();
-            let fetch = self.fetch(&statement);
-            let rest = fetch.clauses(&mut statement);
-            let query = statement.select_few(COLUMNS, &rest)?;
-            let rows = match pace.left_of_half() {
-                Some(left) if left.is_zero() => None,
-                Some(left) => session.rows_within(query, left).await?,
-                None => Some(session.rows(query).await?),
-            };
-            let Some(rows) = rows else { return Ok(None) };
-            match self.take(&rows, fetch)? {
-                Outcome::Continue => {}
-                outcome => return Ok(Some(outcome)),
-            }
-        }
-    }
-
-    /// A statement for the possibly matching rows after the cursor.
-    fn statement(&self) -> Statement {
-        let statement = Statement::matching(&self.request.query).within(self.request.range);
-        match self.cursor {
-            Some(cursor) => statement.before(cursor),
-            None => statement,
-        }
-    }
-
-    fn fetch(&self, statement: &Statement) -> Fetch {
-        // One more than missing shows whether there is a next page.
-        let missing = self.request.limit - self.records.len() + 1;
-        let exact = statement.exact;
-        Fetch { rows: if exact { missing } else { missing.max(VERIFIED_ROWS) }, exact }
-    }
-
-    /// Adds the matching rows; complete if there are fewer rows than requested.
-    fn take(&mut self, rows: &[PgRow], fetch: Fetch) -> Result<Outcome> {
-        for row in rows {
-            let stored = stored_record(row)?;
-            let matches = fetch.exact || self.request.query.matches(&stored.record);
-            if matches && self.records.len() == self.request.limit {
-                return Ok(Outcome::Partial);
-            }
-            self.cursor = Some(cursor_of(&stored));
-            if matches {
-                self.records.push(stored);
-            }
-        }
-        Ok(if rows.len() < fetch.rows { Outcome::Complete } else { Outcome::Continue })
-    }
-}
-
-/// The rows requested by one statement.
-#[derive(Debug, Clone, Copy)]
-struct Fetch {
-    rows: usize,
-    /// Whether all of them match.
-    exact: bool,
-}
-
-impl Fetch {
-    /// The clauses after the conditions.
-    fn clauses(self, statement: &mut Statement) -> String {
-        format!("{NEWEST_FIRST} limit {}", statement.parameters.bind(self.rows as i64))
-    }
 }
 
 /// Whether only records of specific traces match: they are few, and indexed.

@@ -9,6 +9,7 @@ use super::{Remover, find::Records};
 use crate::{
     error::{classify, sqlstate},
     session::{CANCELLED, Session},
+    summaries::forget,
 };
 
 /// Steps take turns, so that two of them never wait for each other's rows. The key is "LN", five zero bytes and 2.
@@ -37,14 +38,8 @@ impl Remover {
             .execute(&mut *connection)
             .await?;
         sqlx::query(TURN).execute(&mut *connection).await?;
-        if self.have_minutes {
-            // Becomes visible together with the deletion, so counts are equal to the records at any time.
-            sqlx::query("insert into logboom.minutes_changed (earliest, latest) values ($1, $2)")
-                .bind(records.earliest)
-                .bind(records.latest)
-                .execute(&mut *connection)
-                .await?;
-        }
+        forget::hold(connection).await?;
+        self.readers.minutes.note_deletion(connection, records.earliest, records.latest).await?;
         let (first, last) = (records.positions.iter().min(), records.positions.iter().max());
         // Planned for these values each time: TimescaleDB turns whole chunks into rows if it does not know them.
         let deleted = sqlx::query(include_str!("../../queries/delete_records.sql"))
@@ -58,6 +53,7 @@ impl Remover {
             .await?;
         let removed = deleted.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<i64>>>()?;
         sqlx::query(include_str!("../../queries/update_blocks.sql")).bind(&removed).execute(&mut *connection).await?;
+        forget::positions(connection, &removed).await?;
         forget_runs(connection, &removed).await?;
         Ok(removed)
     }

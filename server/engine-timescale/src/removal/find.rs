@@ -5,11 +5,10 @@ use std::{pin::pin, time::Duration};
 use futures::TryStreamExt;
 use model::{Position, Query, StoredRecord};
 use pipeline::{Cursor, Removal, Result, SearchRequest};
-use sqlx::PgPool;
 
 use super::statement;
 use crate::{
-    read::{columns_for, last_of, search, stored_record},
+    read::{Readers, columns_for, last_of, search, stored_record},
     session::Session,
     types::Instant,
 };
@@ -38,18 +37,18 @@ pub(super) struct Records {
 }
 
 /// Searches from the cursor on, newest first.
-pub(super) async fn find(pool: &PgPool, removal: &Removal, cursor: Option<Cursor>) -> Result<Found> {
+pub(super) async fn find(readers: &Readers, removal: &Removal, cursor: Option<Cursor>) -> Result<Found> {
     let request = SearchRequest {
         cursor,
         patience: Some(PATIENCE),
         ..SearchRequest::new(removal.query.clone(), removal.range, 1)
     };
-    let page = search(pool, &request).await?;
+    let page = search(readers, &request).await?;
     // It may be newer than the removal, and then the rows after it are examined all the same.
     let Some(first) = page.records.first() else { return Ok(Found { records: None, next: page.next }) };
     // The order is that of times, then of positions, so this is just before the record.
     let before = Cursor { time: first.record.time, position: Position(first.position.0.saturating_add(1)) };
-    let mut session = Session::open(pool).await?;
+    let mut session = Session::open(&readers.pool).await?;
     let last = last_of(&mut session, removal.range, Some(before), ROWS).await?;
     let records = matches(&mut session, removal, before, last).await?;
     session.end();

@@ -9,7 +9,8 @@
 //!
 //! | relation | change |
 //! |---|---|
-//! | `minutes_changed` | the times, which are counted from the records until the minutes are refreshed (C13) |
+//! | `minutes_changed`, `minute_counts_changed` | the times, which are counted from the records until the minutes are refreshed (C13) |
+//! | `summaries` | those of the blocks are forgotten, with all copies of messages and values |
 //! | `blocks` | fewer records, so that the status is right |
 //! | `runs` | how many of their records are gone; a run without records is deleted |
 //!
@@ -28,14 +29,13 @@ use std::{sync::Arc, time::Duration};
 use model::{Position, TimeRange};
 use pipeline::{Cursor, Error, ErrorClass, Removal, RemovalStep, Result, Tally};
 
-use crate::{connect::Pools, sql::Statement, status::Status};
+use crate::{connect::Pools, read::Readers, sql::Statement, status::Status};
 
 /// What deletions need.
 #[derive(Debug)]
 pub(crate) struct Remover {
     pub(crate) pools: Pools,
-    /// Whether the table of records per minute exists.
-    pub(crate) have_minutes: bool,
+    pub(crate) readers: Readers,
     /// The time limit of one statement of a step.
     pub(crate) statement_timeout: Duration,
     pub(crate) status: Arc<Status>,
@@ -60,7 +60,7 @@ impl Remover {
     }
 
     async fn step(&self, removal: &Removal, cursor: Option<Cursor>) -> Result<RemovalStep> {
-        let found = find::find(&self.pools.read, removal, cursor).await?;
+        let found = find::find(&self.readers, removal, cursor).await?;
         let removed = match &found.records {
             Some(records) => self.delete(records).await?,
             None => 0,

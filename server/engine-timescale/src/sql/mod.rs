@@ -8,8 +8,10 @@
 mod field;
 mod filter;
 mod parameters;
+mod places;
 mod statement;
 
 pub(crate) use field::text_of;
 pub(crate) use parameters::Parameters;
+pub(crate) use places::{Places, RANGES};
 pub(crate) use statement::Statement;

@@ -4,7 +4,7 @@ use model::Query;
 use pipeline::{Cursor, Result, TimeRange};
 use sqlx::{Postgres, postgres::PgArguments, query::Query as Prepared};
 
-use super::{Parameters, filter::compile};
+use super::{Parameters, Places, filter::compile};
 use crate::types::Instant;
 
 /// A statement on `logboom.logs` under construction.
@@ -82,6 +82,12 @@ impl Statement {
         let ranges: Vec<String> = ranges.iter().map(&mut of).collect();
         self.conditions.push(format!("({})", ranges.join(" or ")));
         self
+    }
+
+    /// Restricts to these places.
+    pub(crate) fn at(mut self, places: &Places) -> Self {
+        let condition = places.condition(&mut self.parameters);
+        self.and(condition)
     }
 
     /// Adds a condition whose values are in `parameters`.

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row};
 
-use super::turn::Turn;
+use crate::turn::Turn;
 
 /// Converts the chunks that ended hours ago. Later records can still be stored in them, but more slowly.
 pub(super) async fn convert(turn: &mut Turn<'_>) -> sqlx::Result<()> {

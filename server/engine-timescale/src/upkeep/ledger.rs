@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::turn::Turn;
+use crate::turn::Turn;
 
 /// How long a batch id is kept. A queue that cannot be reached may redeliver a batch days later, so the server's own
 /// ids are kept as long as those of clients.

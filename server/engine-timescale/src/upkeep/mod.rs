@@ -5,9 +5,9 @@
 
 mod columnstore;
 mod ledger;
+mod minute_counts;
 mod retention;
 mod summary;
-mod turn;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,15 +15,17 @@ use pipeline::{DeadLetterBounds, ErrorClass, Lease, dead_letters::log_dropped, h
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 
-use self::{ledger::Ledger, retention::Retention, summary::Summary, turn::Turn};
+use self::{ledger::Ledger, minute_counts::MinuteCounts, retention::Retention, summary::Summary};
 use crate::{
     Options, dead_letters,
     error::{classify, is_lease_lost},
     leases::StoredLeases,
     migrate::Layout,
+    minutes::Minutes,
     partitions::Days,
     session::Session,
     status::Status,
+    turn::Turn,
 };
 
 /// The name of the lease under which a node does the upkeep.
@@ -42,6 +44,7 @@ pub(crate) struct Upkeep {
     ledger: Ledger,
     retention: Retention,
     summary: Summary,
+    minute_counts: MinuteCounts,
     dead_letters: DeadLetterBounds,
     pause: Duration,
 }
@@ -62,6 +65,7 @@ impl Upkeep {
             ledger: Ledger::default(),
             retention: Retention::new(options),
             summary: Summary::default(),
+            minute_counts: MinuteCounts::default(),
             dead_letters: options.dead_letters,
             pause: options.upkeep_pause,
         }
@@ -119,10 +123,14 @@ impl Upkeep {
         }
         report("index what is new", catch_up_indexes(turn).await)?;
         report("learn what is in the new day", analyse(turn).await)?;
-        if let Layout::Hypertable { community: true, .. } = layout {
-            report("turn old chunks into columns", columnstore::convert(turn).await)?;
-            report("bring the minutes up to date", self.summary.refresh(turn).await)?;
-        }
+        let refreshed = match layout.minutes() {
+            Minutes::Aggregate => {
+                report("turn old chunks into columns", columnstore::convert(turn).await)?;
+                self.summary.refresh(turn).await
+            }
+            Minutes::Table => self.minute_counts.refresh(turn).await,
+        };
+        report("bring the minutes up to date", refreshed)?;
         session.end();
         Ok(())
     }

@@ -7,8 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{PgConnection, Row};
 
-use super::{one, turn::Turn};
-use crate::{Options, migrate::Layout, types::Instant};
+use super::one;
+use crate::{
+    Options,
+    migrate::Layout,
+    summaries::forget,
+    turn::{Step, Turn},
+    types::Instant,
+};
 
 /// The maximum number of rows per deletion; each is a transaction.
 const ROWS: i64 = 20_000;
@@ -52,9 +58,11 @@ impl Retention {
             let end = before_now(age);
             deleted |= drop_days(turn, layout, end).await?;
             if matches!(layout, Layout::Partitions { .. }) {
-                deleted |= delete(turn, include_str!("../../queries/delete_other.sql"), end).await? > 0;
+                deleted |= delete_other(turn, layout, end).await? > 0;
             }
-            deleted |= delete(turn, include_str!("../../queries/delete_runs.sql"), end).await? > 0;
+            // Runs stay as long as their records, because readers find the newest records by them.
+            let gone = gone_before(turn.connection(), layout, end).await?;
+            deleted |= delete(turn, include_str!("../../queries/delete_runs.sql"), gone).await? > 0;
         }
         if let Some(most) = self.bytes {
             deleted |= self.keep_to_size(turn, layout, most).await?;
@@ -116,12 +124,12 @@ impl Service {
                 .try_get(0)?;
             let Some(first) = first else { break };
             let hour = first.later(Duration::from_secs(3_600)).min(end);
-            if layout.has_minutes() {
-                // Before the deletion, so that the minutes never count deleted records.
-                let changed = "insert into logboom.minutes_changed (earliest, latest) values ($1, $2)";
-                turn.execute(sqlx::query(changed).bind(first).bind(hour)).await?;
-            }
-            deleted += turn.execute(sqlx::query(sql).bind(&self.name).bind(first).bind(hour)).await?;
+            let mut step = begin_deletion(turn).await?;
+            let delete = sqlx::query(sql).bind(&self.name).bind(first).bind(hour);
+            deleted += delete.execute(step.connection()).await?.rows_affected();
+            layout.minutes().note_deletion(step.connection(), first, hour).await?;
+            forget::of_service(step.connection(), &self.name, first, hour).await?;
+            step.commit().await?;
         }
         self.cleared = Some(Cleared { end, position });
         if deleted > 0 {
@@ -138,16 +146,61 @@ async fn earliest_since(connection: &mut PgConnection, position: i64) -> sqlx::R
 
 /// Drops the partitions or chunks that end at or before `end`.
 async fn drop_days(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::Result<bool> {
-    let sql = match layout {
-        Layout::Hypertable { community: true, .. } => include_str!("../../queries/drop_counted_chunks.sql"),
-        Layout::Hypertable { community: false, .. } => include_str!("../../queries/drop_chunks.sql"),
+    let drop_days = match layout {
+        Layout::Hypertable { .. } => include_str!("../../queries/drop_chunks.sql"),
         Layout::Partitions { .. } => "select logboom.drop_days($1)",
     };
-    let dropped = turn.rows_with_lock_timeout(sqlx::query(sql).bind(end)).await?;
+    let mut step = begin_deletion(turn).await?;
+    let dropped = sqlx::query(drop_days).bind(end).fetch_all(step.connection()).await?;
+    if !dropped.is_empty() {
+        let before = gone_before(step.connection(), layout, end).await?;
+        layout.minutes().note_deletion(step.connection(), Instant::BEFORE_ALL, before).await?;
+        forget::before(step.connection(), before).await?;
+    }
+    step.commit().await?;
     for day in &dropped {
         tracing::info!(day = day.try_get::<String, _>(0)?, "retention deleted a day");
     }
     Ok(!dropped.is_empty())
+}
+
+/// All records of days from before this time are gone, after days were dropped up to `end`.
+async fn gone_before(connection: &mut PgConnection, layout: &Layout, end: Instant) -> sqlx::Result<Instant> {
+    let sql = match layout {
+        Layout::Hypertable { .. } => include_str!("../../queries/dropped_before_chunks.sql"),
+        Layout::Partitions { .. } => include_str!("../../queries/dropped_before_days.sql"),
+    };
+    sqlx::query(sql).bind(end).fetch_one(connection).await?.try_get(0)
+}
+
+/// Begins a step that deletes records. It waits briefly for locks, then lets other sessions proceed.
+async fn begin_deletion<'t>(turn: &'t mut Turn<'_>) -> sqlx::Result<Step<'t>> {
+    let mut step = turn.begin().await?;
+    sqlx::query("set local lock_timeout = '3s'").execute(step.connection()).await?;
+    forget::hold(step.connection()).await?;
+    Ok(step)
+}
+
+/// Deletes old records outside of all days, in pieces.
+async fn delete_other(turn: &mut Turn<'_>, layout: &Layout, end: Instant) -> sqlx::Result<usize> {
+    let mut deleted = 0;
+    loop {
+        let mut step = begin_deletion(turn).await?;
+        let delete = sqlx::query(include_str!("../../queries/delete_other.sql")).bind(end).bind(ROWS);
+        let rows = delete.fetch_all(step.connection()).await?;
+        if rows.is_empty() {
+            step.undo().await?;
+            return Ok(deleted);
+        }
+        deleted += rows.len();
+        let positions = rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<i64>>>()?;
+        let times = rows.iter().map(|row| row.try_get(1)).collect::<sqlx::Result<Vec<Instant>>>()?;
+        let (earliest, latest) = (times.iter().min().copied(), times.iter().max().copied());
+        let (earliest, latest) = earliest.zip(latest).unwrap_or((end, end));
+        layout.minutes().note_deletion(step.connection(), earliest, latest).await?;
+        forget::positions(step.connection(), &positions).await?;
+        step.commit().await?;
+    }
 }
 
 /// Deletes in pieces until nothing is left to delete.

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{one, turn::Turn};
+use super::one;
+use crate::turn::Turn;
 
 /// The maximum share of time spent refreshing: one part in N.
 const SHARE: u32 = 10;

@@ -69,7 +69,8 @@ async fn a_panic_of_any_background_task_is_outlived() {
     let supervisor = Supervisor::default();
     let options = Options { timescale: false, supervisor: supervisor.clone(), ..Options::default() };
     let store = connect(&fresh_database().await, options).await.unwrap();
-    let names = ["postgresql-horizon", "postgresql-listen", "postgresql-upkeep", "postgresql-sizes"];
+    let names =
+        ["postgresql-horizon", "postgresql-listen", "postgresql-upkeep", "postgresql-sizes", "postgresql-summaries"];
     for (number, name) in names.into_iter().enumerate() {
         assert!(supervisor.panic_in(name));
         store.append(&deliveries(&[records::batch(number as u64, 10)])).await.unwrap();

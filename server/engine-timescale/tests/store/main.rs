@@ -8,6 +8,7 @@ mod faults;
 mod locales;
 mod nodes;
 mod removal;
+mod summaries;
 mod support;
 mod turns;
 mod upkeep;

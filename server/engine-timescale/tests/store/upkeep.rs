@@ -89,6 +89,44 @@ async fn what_is_past_its_age_goes_with_its_day() {
     }
 }
 
+/// Readers find the newest records by their runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_past_its_age_has_its_run_until_its_day_goes() {
+    let options = Options { retention: Some(Duration::from_secs(3_600)), ..busy() };
+    for (url, options) in layouts(options).await {
+        let store = open_with(&url, options).await;
+        let now = now();
+        let batches = [batch_at(1, "api", &[now - 2 * HOUR]), batch_at(2, "api", &[now - 5 * DAY])];
+        store.append(&deliveries(&batches)).await.unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        let gone = "select not exists (select from logboom.runs where latest < now() - interval '4 days')";
+        until("the run of a day that is gone is gone", async || is_so(&pool, gone).await).await;
+        let have_runs = "select not exists (select from logboom.logs where not exists (select from logboom.runs \
+                         where position between first_position and first_position + records - 1))";
+        assert!(is_so(&pool, have_runs).await);
+        store.close().await;
+    }
+}
+
+/// Nothing notes what goes with a partition that somebody drops.
+#[tokio::test(flavor = "multi_thread")]
+async fn counted_minutes_are_compared_with_the_records() {
+    let url = fresh_database().await;
+    let options = Options { timescale: false, ..busy() };
+    let minutes = Minutes::of(&options);
+    let store = open_with(&url, options).await;
+    let now = now();
+    store.append(&deliveries(&[batch_at(1, "api", &[now, now - 5 * DAY, now - 5 * DAY - 1])])).await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    until("the minutes are up to date", async || is_so(&pool, minutes.counted).await).await;
+    assert_eq!(count(&store).await, 3);
+    let drop = "do $$ begin execute (select format('drop table %s', partition) from logboom.days() \
+                where pg_relation_size(partition) > 0 order by day limit 1); end $$";
+    sqlx::raw_sql(drop).execute(&pool).await.unwrap();
+    until("what is gone is counted no more", async || count(&store).await < 3).await;
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_keep_to_their_bounds_and_what_went_is_counted_for_good() {
     let url = fresh_database().await;
@@ -168,35 +206,58 @@ async fn a_service_with_a_shorter_time_is_deleted_and_others_are_not() {
     }
 }
 
+/// Statements about the counted minutes of a layout.
+struct Minutes {
+    /// Whether all stored records are counted.
+    counted: &'static str,
+    /// Whether nothing was deleted since.
+    settled: &'static str,
+}
+
+impl Minutes {
+    fn of(options: &Options) -> Self {
+        if options.timescale {
+            return Self {
+                counted: "select position = logboom.final_position() from logboom.minutes_upto",
+                settled: "select not exists (select from logboom.minutes_changed)",
+            };
+        }
+        Self {
+            counted: "select position = logboom.final_position() from logboom.minute_counts_upto",
+            settled: "select not exists (select from logboom.minute_counts_changed)",
+        }
+    }
+}
+
 /// Holds even without a later append that would recount the minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_is_counted_no_more() {
-    let Some(url) = timescale_database().await else { return };
-    let store = open_with(&url, busy()).await;
-    let now = now();
-    let times = [now - 10 * 60_000_000_000, now - 3 * HOUR, now - 5 * DAY];
-    store.append(&deliveries(&[batch_at(1, "debug", &times), batch_at(2, "api", &times)])).await.unwrap();
-    let pool = PgPool::connect(&url).await.unwrap();
-    let counted = "select position = logboom.final_position() from logboom.minutes_upto";
-    until("the minutes are up to date", async || is_so(&pool, counted).await).await;
-    assert_eq!(count(&store).await, 6);
-    store.close().await;
+    for (url, options) in layouts(busy()).await {
+        let minutes = Minutes::of(&options);
+        let store = open_with(&url, options.clone()).await;
+        let now = now();
+        let times = [now - 10 * 60_000_000_000, now - 3 * HOUR, now - 5 * DAY];
+        store.append(&deliveries(&[batch_at(1, "debug", &times), batch_at(2, "api", &times)])).await.unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        until("the minutes are up to date", async || is_so(&pool, minutes.counted).await).await;
+        assert_eq!(count(&store).await, 6);
+        store.close().await;
 
-    let options = Options {
-        retention: Some(Duration::from_secs(3 * 86_400)),
-        retention_services: vec![("debug".to_owned(), Duration::from_secs(7_200))],
-        ..busy()
-    };
-    let store = open_with(&url, options).await;
-    until("the old day and the old records are gone", async || count(&store).await == 3).await;
-    let settled = "select not exists (select from logboom.minutes_changed)";
-    until("the minutes are counted again", async || is_so(&pool, settled).await).await;
-    assert_eq!(count(&store).await, 3);
-    let range = TimeRange { from: now - 6 * DAY, to: now };
-    let by_hour = Aggregation::counting(Query::default(), range, vec![Key::Time { width: HOUR }], 1_000);
-    let table = store.aggregate(&by_hour).await.unwrap().remove(0);
-    assert_eq!(table.counts().map(|(_, count)| count).sum::<u64>(), 3);
-    store.close().await;
+        let limits = Options {
+            retention: Some(Duration::from_secs(3 * 86_400)),
+            retention_services: vec![("debug".to_owned(), Duration::from_secs(7_200))],
+            ..options
+        };
+        let store = open_with(&url, limits).await;
+        until("the old day and the old records are gone", async || count(&store).await == 3).await;
+        until("the minutes are counted again", async || is_so(&pool, minutes.settled).await).await;
+        assert_eq!(count(&store).await, 3);
+        let range = TimeRange { from: now - 6 * DAY, to: now };
+        let by_hour = Aggregation::counting(Query::default(), range, vec![Key::Time { width: HOUR }], 1_000);
+        let table = store.aggregate(&by_hour).await.unwrap().remove(0);
+        assert_eq!(table.counts().map(|(_, count)| count).sum::<u64>(), 3);
+        store.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,53 +307,60 @@ async fn chunks_become_columns_and_answer_as_before() {
 /// The minutes are an optimisation: counts are equal with them, also while they lag.
 #[tokio::test(flavor = "multi_thread")]
 async fn counted_minutes_give_the_same_counts_as_the_records() {
-    let Some(url) = timescale_database().await else { return };
-    let store = open_with(&url, busy()).await;
-    let pool = PgPool::connect(&url).await.unwrap();
-    let minute = 60_000_000_000;
-    let begin = (now() / HOUR - 5) * HOUR;
-    let mut stored = Vec::new();
-    for round in 0..6_u64 {
-        let services = ["api", "web", "db"];
-        for (place, service) in services.iter().enumerate() {
-            // Some records of each round are in minutes that were already counted.
-            let times: Vec<Nanos> =
-                (0..40).map(|n| begin + ((n * 7 + round as Nanos * 13) % 90) * minute / 2 + n * 1_001).collect();
-            let batch = batch_at(round * 10 + place as u64, service, &times);
-            store.append(&deliveries(std::slice::from_ref(&batch))).await.unwrap();
-            stored.extend(batch.records);
-        }
-        if round % 2 == 0 {
-            let counted = "select position = logboom.final_position() from logboom.minutes_upto";
-            until("the minutes are up to date", async || is_so(&pool, counted).await).await;
-        }
-        for query in ["", "service:api", "level:error", "-service:web level>=info", "service:a*", "timeout"] {
-            let query = Query::parse(query).unwrap();
-            for (from, to) in [(begin, begin + HOUR), (begin + 90_001, begin + 33 * minute + 5), (i64::MIN, i64::MAX)] {
-                let range = TimeRange { from, to };
-                let matching: Vec<_> =
-                    stored.iter().filter(|record| range.contains(record.time) && query.matches(record)).collect();
-                assert_eq!(
-                    ask::count(&*store, &query, range).await.unwrap(),
-                    matching.len() as u64,
-                    "{query} {range:?}"
-                );
-                let by = |keys: &[Key], limit| Grouping { keys: keys.to_vec(), measures: vec![Measure::Count], limit };
-                let (service, level) = (Key::Field(Field::Service), Key::Field(Field::Level));
-                let time = Key::Time { width: 5 * minute };
-                let mut groupings =
-                    vec![by(&[], 1), by(std::slice::from_ref(&service), 2), by(&[level.clone(), service.clone()], 9)];
-                if from > i64::MIN {
-                    groupings.push(by(&[time.clone(), level.clone()], 5_000));
-                    groupings.push(by(&[service.clone(), time.clone()], 20));
-                    // Not whole minutes, so counted from the records.
-                    groupings.push(by(&[Key::Time { width: 90_001_000_000 }, service, level], 5_000));
+    for (url, options) in layouts(busy()).await {
+        let minutes = Minutes::of(&options);
+        let store = open_with(&url, options).await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        let minute = 60_000_000_000;
+        let begin = (now() / HOUR - 5) * HOUR;
+        let mut stored = Vec::new();
+        for round in 0..6_u64 {
+            let services = ["api", "web", "db"];
+            for (place, service) in services.iter().enumerate() {
+                // Some records of each round are in minutes that were already counted.
+                let times: Vec<Nanos> =
+                    (0..40).map(|n| begin + ((n * 7 + round as Nanos * 13) % 90) * minute / 2 + n * 1_001).collect();
+                let batch = batch_at(round * 10 + place as u64, service, &times);
+                store.append(&deliveries(std::slice::from_ref(&batch))).await.unwrap();
+                stored.extend(batch.records);
+            }
+            if round % 2 == 0 {
+                until("the minutes are up to date", async || is_so(&pool, minutes.counted).await).await;
+            }
+            for query in ["", "service:api", "level:error", "-service:web level>=info", "service:a*", "timeout"] {
+                let query = Query::parse(query).unwrap();
+                for (from, to) in
+                    [(begin, begin + HOUR), (begin + 90_001, begin + 33 * minute + 5), (i64::MIN, i64::MAX)]
+                {
+                    let range = TimeRange { from, to };
+                    let matching: Vec<_> =
+                        stored.iter().filter(|record| range.contains(record.time) && query.matches(record)).collect();
+                    assert_eq!(
+                        ask::count(&*store, &query, range).await.unwrap(),
+                        matching.len() as u64,
+                        "{query} {range:?}"
+                    );
+                    let by =
+                        |keys: &[Key], limit| Grouping { keys: keys.to_vec(), measures: vec![Measure::Count], limit };
+                    let (service, level) = (Key::Field(Field::Service), Key::Field(Field::Level));
+                    let time = Key::Time { width: 5 * minute };
+                    let mut groupings = vec![
+                        by(&[], 1),
+                        by(std::slice::from_ref(&service), 2),
+                        by(&[level.clone(), service.clone()], 9),
+                    ];
+                    if from > i64::MIN {
+                        groupings.push(by(&[time.clone(), level.clone()], 5_000));
+                        groupings.push(by(&[service.clone(), time.clone()], 20));
+                        // Not whole minutes, so counted from the records.
+                        groupings.push(by(&[Key::Time { width: 90_001_000_000 }, service, level], 5_000));
+                    }
+                    let aggregation = Aggregation { query: query.clone(), range, groupings };
+                    let expected = aggregate::evaluate(&aggregation, &stored).unwrap();
+                    assert_eq!(store.aggregate(&aggregation).await.unwrap(), expected, "{query} {range:?}");
                 }
-                let aggregation = Aggregation { query: query.clone(), range, groupings };
-                let expected = aggregate::evaluate(&aggregation, &stored).unwrap();
-                assert_eq!(store.aggregate(&aggregation).await.unwrap(), expected, "{query} {range:?}");
             }
         }
+        store.close().await;
     }
-    store.close().await;
 }

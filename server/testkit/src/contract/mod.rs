@@ -52,6 +52,10 @@ pub trait StoreHarness: Send + Sync {
         true
     }
 
+    /// Waits until the store has derived in the background what it answers from, if it does so. A suite calls it in
+    /// half of its cases, so that the others find a mixture.
+    async fn settle(&self) {}
+
     /// Ends the store without [`LogStore::close`], as similar to a crash as a process allows. Must not return before
     /// the store can be opened again.
     async fn crash(&self, store: Arc<dyn LogStore>) {

@@ -42,6 +42,9 @@ impl Pair {
             store = harness.open().await;
         }
         feeder.feed(&*store, &corpus[start..]).await;
+        if seed.is_multiple_of(2) {
+            harness.settle().await;
+        }
         Self { corpus, store, reference }
     }
 
@@ -181,6 +184,7 @@ pub async fn a_search_whose_patience_runs_out_answers_in_part_and_its_cursors_le
     let (reference, store) = (MemoryStore::new(), harness.open().await);
     Feeder::default().feed(&reference, &corpus).await;
     Feeder::default().feed(&*store, &corpus).await;
+    harness.settle().await;
     let mut most_pages = 0;
     for (text, is_there) in [
         ("nowhere", false),

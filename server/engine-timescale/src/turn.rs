@@ -14,28 +14,28 @@ use sqlx::{
 use crate::leases::hold_lease;
 
 /// A connection, and the lease under which it is used.
-pub(super) struct Turn<'c> {
+pub(crate) struct Turn<'c> {
     connection: &'c mut PgConnection,
     lease: Lease,
 }
 
 impl<'c> Turn<'c> {
-    pub(super) fn new(connection: &'c mut PgConnection, lease: Lease) -> Self {
+    pub(crate) fn new(connection: &'c mut PgConnection, lease: Lease) -> Self {
         Self { connection, lease }
     }
 
     /// For reading.
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
         self.connection
     }
 
     /// Begins a step.
-    pub(super) async fn begin(&mut self) -> sqlx::Result<Step<'_>> {
+    pub(crate) async fn begin(&mut self) -> sqlx::Result<Step<'_>> {
         Ok(Step { transaction: self.connection.begin().await?, lease: &self.lease })
     }
 
     /// Runs a step of one statement. Returns the number of changed rows.
-    pub(super) async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<u64> {
+    pub(crate) async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<u64> {
         let mut step = self.begin().await?;
         let rows = query.execute(&mut *step.transaction).await?.rows_affected();
         step.commit().await?;
@@ -43,7 +43,7 @@ impl<'c> Turn<'c> {
     }
 
     /// Runs a step of one statement that needs an exclusive lock. It waits briefly, then lets other sessions proceed.
-    pub(super) async fn rows_with_lock_timeout(
+    pub(crate) async fn rows_with_lock_timeout(
         &mut self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> sqlx::Result<Vec<PgRow>> {
@@ -55,24 +55,29 @@ impl<'c> Turn<'c> {
     }
 
     /// Checks the lease before a step that commits by itself, which no transaction can guard.
-    pub(super) async fn check(&mut self) -> sqlx::Result<()> {
+    pub(crate) async fn check(&mut self) -> sqlx::Result<()> {
         hold_lease(self.connection, &self.lease).await
     }
 }
 
 /// A transaction of a turn. Without [`Step::commit`] it is rolled back.
-pub(super) struct Step<'t> {
+pub(crate) struct Step<'t> {
     transaction: Transaction<'t, Postgres>,
     lease: &'t Lease,
 }
 
 impl Step<'_> {
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
 
+    /// Ends without a change. A step that is only dropped keeps its locks until the next statement of its connection.
+    pub(crate) async fn undo(self) -> sqlx::Result<()> {
+        self.transaction.rollback().await
+    }
+
     /// Commits, if the lease is still held.
-    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+    pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         hold_lease(&mut self.transaction, self.lease).await?;
         self.transaction.commit().await
     }
