@@ -9,7 +9,7 @@ import { until } from '../fixtures/process.ts';
 import { Program } from '../fixtures/program.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-test('what was previewed is in no answer any more, everything else is untouched, and the ledger knows', async ({ engines }) => {
+test('what was previewed is in no answer any more, everything else is untouched, and the ledger knows', async ({ engines, pair }) => {
   const program = await Program.start(engines);
   const api = new Api(program.url);
   const deletions = new Deletions(api);
@@ -54,7 +54,8 @@ test('what was previewed is in no answer any more, everything else is untouched,
 
     // The others keep ids, positions and times.
     expect(await stored(api, kept, 40)).toEqual(before);
-    expect(await metric(program.url, 'logboom_deleted_records_total')).toBe(32);
+    // The node that has removed them counts them. In the other pair that may be the server of the other tests.
+    if (pair === 'embedded') expect(await metric(program.url, 'logboom_deleted_records_total')).toBe(32);
     await until('the ledger is balanced', async () => (await sums(api, doomed)).in_flight === 0);
     await expect.poll(() => sums(api, doomed)).toMatchObject({ ...balanced, received: 41, stored: 9 });
     const rows = (await (await api.get('/api/v1/ledger', { from: '-2h' })).json()).rows as { service: string; deleted: number }[];

@@ -50,8 +50,12 @@ impl Shared {
         lacks.then(|| "this node has no archive; start it with --archive, or cancel the deletion".to_owned())
     }
 
-    /// The deletion for users.
+    /// The deletion for users. Whoever learns its end from this node sees no removed record in the tails of this node,
+    /// also if another node has removed them a moment ago.
     pub(super) fn shown(&self, deletion: Deletion) -> Deletion {
+        if deletion.total.is_some() {
+            self.live.forget(deletion.upto());
+        }
         let reason = self.lacks(&deletion);
         deletion.lacking(reason.as_deref())
     }
