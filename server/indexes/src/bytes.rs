@@ -138,7 +138,7 @@ mod tests {
             }
             // The first byte alone has no checksum; another compression fails by itself or is not known.
             let place = 1 + place.index(frame.len() - 1);
-            frame[place] ^= 1 << bit;
+            frame[place] ^= 1u8 << bit;
             prop_assert_eq!(unpack(&frame, 1 << 20), Err(Damaged));
         }
 

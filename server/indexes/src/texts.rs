@@ -243,7 +243,7 @@ mod tests {
         ) {
             let mut page = write(lines(&messages)).pages.remove(0);
             let place = 1 + place.index(page.len() - 1);
-            page[place] ^= 1 << bit;
+            page[place] ^= 1u8 << bit;
             prop_assert!(Page::read(&page).is_err());
         }
 

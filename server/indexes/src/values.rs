@@ -76,10 +76,13 @@ pub struct Counter {
     has_too_many_fields: bool,
 }
 
+/// The pairs of each value.
+type Values = HashMap<Box<str>, Vec<(u32, u32)>>;
+
 #[derive(Debug)]
 struct Field {
     /// `None` if it is left out.
-    values: Option<HashMap<Box<str>, Vec<(u32, u32)>>>,
+    values: Option<Values>,
     records: usize,
     weight: usize,
 }
@@ -326,7 +329,8 @@ mod tests {
             let frame = pack(&bytes);
             let _ = read_counts(&frame, "", |_, _| {});
             let _ = read_pairs(&frame, "", |_, _, _| {});
-            prop_assert!(read_counts(&bytes, "", |_, _| {}).is_err());
+            let read = read_counts(&bytes, "", |_, _| {});
+            prop_assert!(read.is_err());
         }
     }
 

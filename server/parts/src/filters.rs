@@ -190,7 +190,7 @@ mod tests {
     const ROWS: usize = 20_000;
 
     fn trace(row: usize) -> [u8; 16] {
-        (u128::from(row as u64).wrapping_mul(0x2_d997_87a9_26d4_6932_u128) ^ u128::MAX / 7).to_be_bytes()
+        (u128::from(row as u64).wrapping_mul(0x2_d997_87a9_26d4_6932_u128) ^ (u128::MAX / 7)).to_be_bytes()
     }
 
     /// A part whose records have a trace each, if `traced` accepts their row.

@@ -97,20 +97,23 @@ fn batch(number: usize, count: usize) -> Batch {
         let seq = number * count + place;
         record.time += seq as i64 * 1_000_000;
         record.service = format!("service-{}", seq % 20).into();
-        if seq % 10 == 0 {
+        if seq.is_multiple_of(10) {
             (record.severity, record.level) = (Severity::new(17).unwrap(), "error".into());
         }
         let (many, mixed) = ((seq * 7_919 % 20_000) as i64, (seq % 50) as i64);
         record.attributes = vec![
             ("many".into(), Value::Int(many)),
             // The text of a number and the number are one value.
-            ("mixed".into(), if seq % 2 == 0 { Value::Int(mixed) } else { Value::Text(format!("{mixed}").into()) }),
+            (
+                "mixed".into(),
+                if seq.is_multiple_of(2) { Value::Int(mixed) } else { Value::Text(format!("{mixed}").into()) },
+            ),
             ("one".into(), Value::Text("same".into())),
             ("ratio".into(), Value::Float(many as f64 / 4.0)),
             ("text".into(), Value::Text(format!("t{}", seq * 31 % 25_000).into())),
             ("thousand".into(), Value::Text(format!("v{}", seq % 1_000).into())),
         ];
-        if seq % 3 == 0 {
+        if seq.is_multiple_of(3) {
             record.attributes.retain(|(key, _)| key == "many" || key == "text");
         }
     }

@@ -28,8 +28,8 @@ fn batch(number: usize) -> Batch {
     for (place, record) in batch.records.iter_mut().enumerate() {
         let seq = number * EACH + place;
         record.node = format!("node-{}", seq % 50).into();
-        record.trace_id = (seq % 2 == 0).then(|| (seq as u128 / 6 * 0x9e37_79b9_7f4a_7c15).to_be_bytes());
-        record.span_id = (seq % 4 == 0).then(|| (seq as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        record.trace_id = seq.is_multiple_of(2).then(|| (seq as u128 / 6 * 0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        record.span_id = seq.is_multiple_of(4).then(|| (seq as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         record.attributes = vec![
             ("ip".into(), Value::Text(format!("10.0.{}.{}", seq % 7, seq % 250).into())),
             // The same key with several types, and texts that are numbers.
@@ -73,10 +73,13 @@ fn place_of_key(content: &[u8]) -> usize {
     content.windows(KEY.len()).rposition(|bytes| bytes == KEY).expect("a lookup")
 }
 
+/// What is done to the bytes of a part.
+type Change = fn(&mut [u8]);
+
 /// A folder with parts of each kind; returns all records of them.
 async fn written(folder: &Path) -> Vec<Record> {
     let mut all = Vec::new();
-    let changes: [Option<fn(&mut [u8])>; 4] = [None, Some(without_lookup), None, Some(with_damaged_lookup)];
+    let changes: [Option<Change>; 4] = [None, Some(without_lookup), None, Some(with_damaged_lookup)];
     for (number, change) in changes.iter().enumerate() {
         let before = paths(folder).await;
         let store = engine_embedded::open_store(folder, options()).await.unwrap();

@@ -13,6 +13,11 @@ use crate::{
     types::Instant,
 };
 
+/// The first and the last position.
+type Positions = (i64, i64);
+/// The earliest and the latest time.
+type Times = (Instant, Instant);
+
 /// With more records after the last block, summaries are not used: most of an answer would be read from the records.
 const TAIL_RECORDS: i64 = 500_000;
 
@@ -99,7 +104,7 @@ impl Blocks {
     pub(crate) fn exactly(&self, is_meant: impl Fn(&Head) -> bool, with_tail: bool) -> Vec<Places> {
         let heads = self.heads.iter().map(|head| is_meant(head).then(|| (head.range(), head.times())));
         let tail = self.tail.filter(|_| with_tail).map(|tail| (tail.range(), tail.times));
-        let mut ranges: Vec<((i64, i64), (Instant, Instant))> = Vec::new();
+        let mut ranges: Vec<(Positions, Times)> = Vec::new();
         let mut is_next = false;
         for source in heads.chain(tail.map(Some)) {
             let Some((range, times)) = source else {
@@ -116,7 +121,7 @@ impl Blocks {
             }
             is_next = true;
         }
-        let places = |some: &[((i64, i64), (Instant, Instant))]| {
+        let places = |some: &[(Positions, Times)]| {
             let mut places = Places::default();
             some.iter().for_each(|(range, times)| places.add_range(*range, *times));
             places
@@ -231,7 +236,7 @@ mod tests {
         let time = Instant::from_unix_micros;
         let tail = Tail { first: 900, times: (time(90), time(91)) };
         let blocks = Blocks { heads: (0..6).map(head).collect(), tail: Some(tail) };
-        let of = |ranges: &[((i64, i64), (i64, i64))]| {
+        let of = |ranges: &[(Positions, (i64, i64))]| {
             let mut places = Places::default();
             for (range, (earliest, latest)) in ranges {
                 places.add_range(*range, (time(*earliest), time(*latest)));

@@ -108,7 +108,7 @@ fn blocks(footer: &Footer, parts: usize) -> Vec<(usize, Range<usize>)> {
     let all: usize = footer.groups.iter().map(|group| group.rows).sum();
     let stride = (all / count).max(block_rows);
     let mut blocks = Vec::with_capacity(count);
-    let mut first = 0;
+    let mut first: usize = 0;
     for (number, group) in footer.groups.iter().enumerate() {
         // The first block that begins in this row group.
         let mut begin = first.next_multiple_of(stride) - first;

@@ -301,7 +301,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The rows of a row group that may match.
-    fn candidates<'a>(&self, group: &'a GroupOfPart) -> Result<Cow<'a, [Range<usize>]>> {
+    fn candidates<'g>(&self, group: &'g GroupOfPart) -> Result<Cow<'g, [Range<usize>]>> {
         if group.is_pruned { Ok(Cow::Borrowed(&group.rows)) } else { self.filter_rows(group).map(Cow::Owned) }
     }
 
