@@ -75,7 +75,7 @@ fn merged_ranges(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
         }
     }
     while merged.len() > RANGES {
-        let gap = |place: &usize| merged[place + 1].from - merged[*place].to;
+        let gap = |place: &usize| merged[place + 1].from.saturating_sub(merged[*place].to);
         let Some(nearest) = (0..merged.len() - 1).min_by_key(gap) else { break };
         merged[nearest].to = merged[nearest + 1].to;
         merged.remove(nearest + 1);
