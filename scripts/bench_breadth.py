@@ -13,7 +13,7 @@ import statistics
 import sys
 
 from bench import PEER, Logboom, VictoriaLogs, measure_ingest, measure_queries
-from bench_questions import ANALYTICS, PIPES, RARE, REORDERED, SCAN, CORPORA, questions, values
+from bench_questions import CORPORA, RARE, REORDERED, SCAN, values
 
 # Records of each corpus.
 RECORDS = {
@@ -46,7 +46,6 @@ def query_bar(kind, records):
         SCAN: ("either", 0.6, 10),
         RARE: ("most", None, rare),
         REORDERED: ("most", None, 100),
-        ANALYTICS: ("either", 0.7, 20),
     }.get(kind, ("either", 1.0, 10))
 
 
@@ -97,21 +96,8 @@ def ingest_rows(corpus, medians):
     return [row(corpus, name, ours[name], peer.get(name), bar) for name, bar in ingest_bars(corpus).items()]
 
 
-def answered(server, asked):
-    """The queries that our program answers: pipes may not be served."""
-    server.start()
-    status = server.get(PIPES, query="* | stats count()")[0]
-    server.stop()
-    if status == 200:
-        return asked
-    left = {name: query for name, query in asked.items() if query[0] != ANALYTICS}
-    if len(left) < len(asked):
-        print(f"  {PIPES} answers {status}: {len(asked) - len(left)} queries with pipes are left out", file=sys.stderr)
-    return left
-
-
 def query_rows(corpus, records, pair):
-    asked = answered(pair[0], questions(corpus))
+    asked = CORPORA[corpus]
     times = measure_queries(pair, pair[0].kept, {name: sides for name, (_, sides) in asked.items()})
     rows = []
     for name, (kind, _) in asked.items():

@@ -9,10 +9,7 @@ import sys
 from bench import DAY, QUERIES, count, logs, theirs
 
 # What a bar depends on.
-PAGE, SCAN, RARE, REORDERED, ANALYTICS = "page", "scan", "rare", "reordered", "analytics"
-
-# Where our pipes are answered.
-PIPES = "/api/v1/stats"
+PAGE, SCAN, RARE, REORDERED = "page", "scan", "rare", "reordered"
 
 SCANS = {
     "substring that is nowhere",
@@ -66,6 +63,7 @@ WIDE = {
     **NOWHERE,
 }
 
+# Kind and sides of each query, by corpus.
 CORPORA = {
     "plain": PLAIN,
     # More than ten records may share a trace.
@@ -101,65 +99,6 @@ CORPORA = {
         **NOWHERE,
     },
 }
-
-
-def piped(ours, peer):
-    return ANALYTICS, ((PIPES, {"query": ours, **DAY}), theirs(peer))
-
-
-# The pipes of the bars. The text of the plain corpus is its rare template.
-PIPED = {
-    "plain": {
-        "count by service, level": piped("* | stats count() by service, level", "* | stats by (service, level) count()"),
-        "count, p99 by service": piped(
-            "* | stats count(), p99(duration_ms) by service", "* | stats by (service) count(), quantile(0.99, duration_ms)"
-        ),
-        "errors by service and 5 min": piped(
-            "level:error | stats count() by service, time(5m)", "level:error | stats by (service, _time:5m) count()"
-        ),
-        "distinct users by service": piped(
-            "* | stats count_distinct(user_id) by service", "* | stats by (service) count_uniq(user_id)"
-        ),
-        "top 10 users": piped("* | top 10 user_id", "* | top 10 by (user_id)"),
-        "status >= 500 by method, status": piped(
-            "http.status>=500 | stats count() by http.method, http.status",
-            'http.status:>=500 | stats by ("http.method", "http.status") count()',
-        ),
-        "sum, avg of a text by node": piped(
-            '"quota nearly exhausted" | stats sum(duration_ms), avg(duration_ms) by node',
-            '"quota nearly exhausted" | stats by (node) sum(duration_ms), avg(duration_ms)',
-        ),
-    },
-    "wide": {
-        "count, p95 by namespace, status": piped(
-            "* | stats count(), p95(duration_ms) by kubernetes.namespace, http.status",
-            '* | stats by ("kubernetes.namespace", "http.status") count(), quantile(0.95, duration_ms)',
-        ),
-        "avg, max by table and minute": piped(
-            "* | stats avg(db.ms), max(db.ms) by db.table, time(1m)",
-            '* | stats by ("db.table", _time:1m) avg("db.ms"), max("db.ms")',
-        ),
-        "top 20 clients": piped("* | top 20 client.ip", '* | top 20 by ("client.ip")'),
-        "distinct requests": piped("* | stats count_distinct(request_id)", "* | stats count_uniq(request_id)"),
-        "errors by tenant": piped(
-            "level:error | stats count() by tenant | sort count desc | limit 10",
-            "level:error | stats by (tenant) count() count | sort by (count desc) | limit 10",
-        ),
-        "share of status >= 500 by service": piped(
-            "* | stats count_if(http.status>=500) as e, count() as n by service | eval pct = 100 * e / n",
-            "* | stats by (service) count() if (http.status:>=500) as e, count() as n | math (100 * e / n) as pct",
-        ),
-        "max by path of slow ones": piped(
-            "duration_ms>500 | stats max(duration_ms) by http.path | limit 20",
-            'duration_ms:>500 | stats by ("http.path") max(duration_ms) | limit 20',
-        ),
-    },
-}
-
-
-def questions(corpus):
-    """Kind and sides of each query on a corpus."""
-    return CORPORA[corpus] | PIPED.get(corpus, {})
 
 
 def values(server, corpus):

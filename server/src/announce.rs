@@ -138,13 +138,11 @@ pub(crate) fn text(
     if !notice.is_empty() {
         let _ = writeln!(text, "\n  {}", notice.replace('\n', "\n    "));
     }
-    let (how, key) = match wants_key {
-        true => (
-            ", with a key from the page Connect or from `logboom key add hello --write`",
-            " -H \"authorization: Bearer $LOGBOOM_KEY\"",
-        ),
-        false => ("", ""),
-    };
+    let (mut how, mut key) = ("", "");
+    if wants_key {
+        how = ", with a key from the page Connect or from `logboom key add hello --write`";
+        key = " -H \"authorization: Bearer $LOGBOOM_KEY\"";
+    }
     let _ = write!(
         text,
         "\n  a first log{how}:\n    curl {push}{key} -d '{{\"level\":\"info\",\"service\":\"hello\",\"message\":\"first log\"}}'\n\n"

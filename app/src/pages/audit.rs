@@ -4,7 +4,10 @@
 
 use leptos::prelude::*;
 
-use super::quiet::{QuietPage, Visit, sheet};
+use super::{
+    fields::field,
+    quiet::{QuietPage, Visit, sheet},
+};
 use crate::{
     state::{
         clock,
@@ -103,28 +106,14 @@ fn form(t: &'static AuditTexts, page: &AuditPage<'_>) -> AnyView {
         let is_chosen = value == chosen;
         view! { <option value=value selected=is_chosen>{label}</option> }
     };
+    let outcomes = [("", t.any), ("done", t.done), ("refused", t.refused)];
+    let outcomes = outcomes.map(|(value, label)| choice(value, label, outcome)).collect_view();
     let actions = page.actions.iter().copied().map(|name| choice(name, name, action)).collect_view();
     view! {
         <form class="acts" method="get" action=AUDIT_PATH data-testid="audit-filter">
-            <label>
-                <span class="quiet">{t.who}</span>
-                " "
-                <input name="actor" placeholder=t.who_hint value=actor.clone() />
-            </label>
-            <label>
-                <span class="quiet">{t.action}</span>
-                " "
-                <select name="action">{choice("", t.any, action)}{actions}</select>
-            </label>
-            <label>
-                <span class="quiet">{t.outcome}</span>
-                " "
-                <select name="outcome">
-                    {choice("", t.any, outcome)}
-                    {choice("done", t.done, outcome)}
-                    {choice("refused", t.refused, outcome)}
-                </select>
-            </label>
+            {field(t.who, view! { <input name="actor" placeholder=t.who_hint value=actor.clone() /> })}
+            {field(t.action, view! { <select name="action">{choice("", t.any, action)}{actions}</select> })}
+            {field(t.outcome, view! { <select name="outcome">{outcomes}</select> })}
             <button class="button">{t.show}</button>
         </form>
     }

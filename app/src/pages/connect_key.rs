@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use model::api::SnippetView;
 
-use super::quiet::{QuietPage, Visit, answer};
+use super::{
+    fields::field,
+    quiet::{QuietPage, Visit, answer},
+};
 use crate::texts::{
     Language,
     connect::{ConnectTexts, of},
@@ -59,11 +62,9 @@ fn form(t: &'static ConnectTexts, name: &str) -> AnyView {
     view! {
         <form class="key-form" method="post" action="/connect/key" data-testid="connect-key">
             <div class="acts">
-                <label>
-                    <span class="quiet">{t.name}</span>
-                    " "
+                {field(t.name, view! {
                     <input name="name" value=name.to_owned() required=true autocomplete="off" placeholder="shop-1" />
-                </label>
+                })}
                 <button class="button">{t.create}</button>
             </div>
         </form>

@@ -7,7 +7,10 @@ use model::{
     deletion::{DeletionPreviewView, DeletionView},
 };
 
-use super::quiet::{QuietPage, Visit, document};
+use super::{
+    fields::{field, text_field},
+    quiet::{QuietPage, Visit, document},
+};
 use crate::{
     backend::Losses,
     state::{clock, histogram::grouped},
@@ -51,20 +54,11 @@ pub(super) fn deletions(t: &'static DeletionTexts, losses: &Losses) -> Option<An
 }
 
 fn form(t: &'static DeletionTexts, query: &str, from: &str, to: &str, all: bool) -> AnyView {
-    let field = |name: &'static str, label: &'static str, hint: &'static str, value: &str| {
-        view! {
-            <label>
-                <span class="quiet">{label}</span>
-                " "
-                <input class="broad" name=name placeholder=hint value=value.to_owned() />
-            </label>
-        }
-    };
     view! {
         <form class="acts" method="post" action=TARGET data-testid="deletion-form">
-            {field("query", t.query, "user.id:4711", query)}
-            {field("from", t.from, "-90d", from)}
-            {field("to", t.to, "2026-11-19T00:00:00Z", to)}
+            {text_field("query", t.query, "user.id:4711", query)}
+            {text_field("from", t.from, "-90d", from)}
+            {text_field("to", t.to, "2026-11-19T00:00:00Z", to)}
             <label><input type="checkbox" name="all" value="true" checked=all />" "{t.all}</label>
             <button class="button" name="action" value="preview">{t.preview}</button>
         </form>
@@ -214,10 +208,7 @@ fn confirmation(t: &'static DeletionTexts, trial: &DeletionTrial, preview: &Dele
             <p class="banner">{t.for_good}</p>
             {archives}
             <input name="reason" placeholder=t.reason aria-label=t.reason maxlength="500" />
-            <label>
-                <span class="quiet">{write}</span>" "
-                <input name="typed" required=true inputmode="numeric" autocomplete="off" />
-            </label>
+            {field(write, view! { <input name="typed" required=true inputmode="numeric" autocomplete="off" /> })}
             <button class="button" name="action" value="start">{(t.delete)(preview.records)}</button>
         </form>
     }

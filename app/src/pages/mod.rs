@@ -11,6 +11,8 @@ mod connect_key;
 #[cfg(feature = "ssr")]
 mod deletions;
 mod explore;
+#[cfg(feature = "ssr")]
+mod fields;
 mod figures;
 #[cfg(feature = "ssr")]
 mod forwarding;

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use model::api::{RedactionExampleView, RedactionPreviewView, RedactionRuleView};
 
-use super::quiet::{QuietPage, Visit, document};
+use super::{
+    fields::text_field,
+    quiet::{QuietPage, Visit, document},
+};
 use crate::{
     state::{clock, histogram::grouped},
     texts::redaction::{RedactionTexts, of},
@@ -77,19 +80,10 @@ fn table(t: &'static RedactionTexts, rules: &[RedactionRuleView]) -> AnyView {
 }
 
 fn form(t: &'static RedactionTexts, rule: &str, query: &str) -> AnyView {
-    let field = |name: &'static str, label: &'static str, hint: &'static str, value: &str| {
-        view! {
-            <label>
-                <span class="quiet">{label}</span>
-                " "
-                <input class="broad" name=name placeholder=hint value=value.to_owned() />
-            </label>
-        }
-    };
     view! {
         <form class="acts" method="post" action="/system/redaction" data-testid="redaction-form">
-            {field("rule", t.try_rule, "card · email hash · pin=/pin=(\\d{4})/", rule)}
-            {field("query", t.query, "service:shop", query)}
+            {text_field("rule", t.try_rule, "card · email hash · pin=/pin=(\\d{4})/", rule)}
+            {text_field("query", t.query, "service:shop", query)}
             <button class="button">{t.preview}</button>
         </form>
     }

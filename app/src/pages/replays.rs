@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::api::ReplayView;
 
+use super::fields::field;
 use crate::{
     backend::Losses,
     state::{clock, histogram::grouped},
@@ -42,14 +43,14 @@ fn form(t: &'static ReplayTexts, losses: &Losses) -> AnyView {
     let source = losses.has_archive.then(|| {
         let names = [("", t.source_fuller), (STORE, t.source_store), ("archive", t.source_archive)];
         let sources = names.map(|(name, text)| option(name, text)).collect_view();
-        view! { <label><span class="quiet">{t.source}</span> <select name="source">{sources}</select></label> }
+        field(t.source, view! { <select name="source">{sources}</select> })
     });
     view! {
         <form class="acts" method="post" action="/system/replays" data-testid="replay-form">
-            <label><span class="quiet">{t.day}</span> <input type="date" name="day" required=true /></label>
+            {field(t.day, view! { <input type="date" name="day" required=true /> })}
             {source}
-            <label><span class="quiet">{t.destination}</span> <select name="to">{sinks} {store}</select></label>
-            <label><span class="quiet">{t.query}</span> <input name="query" placeholder="level>=warn" /></label>
+            {field(t.destination, view! { <select name="to">{sinks} {store}</select> })}
+            {field(t.query, view! { <input name="query" placeholder="level>=warn" /> })}
             <button class="button" name="action" value="start">{t.start}</button>
         </form>
     }

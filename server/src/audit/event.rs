@@ -50,7 +50,7 @@ pub(crate) struct Event {
     pub(super) target: String,
     /// Why it was refused; `None` if it was done.
     pub(super) refused: Option<String>,
-    /// How often, for refusals and changes that were counted together.
+    /// The number of equal events that this one stands for: refusals and changes are counted together.
     pub(super) count: u64,
     /// The host on which it was done; `None` for this one.
     pub(super) node: Option<String>,

@@ -110,7 +110,7 @@ async fn a_panic_of_the_writer_stores_each_record_once() {
     note(&audit, &Principal::everybody(), PEER, Action::ViewSaved, "two");
     until("both are there", || records(&memory).iter().any(|record| text(record, "audit.target") == "two")).await;
     writing.close().await;
-    // What was published twice has one id, by which the store keeps it once.
+    // A batch that was published twice has the same id both times, so the store keeps it once.
     let batches: BTreeSet<_> = memory
         .peek(Receipt(0))
         .into_iter()

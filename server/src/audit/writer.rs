@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use model::Text;
 use parking_lot::Mutex;
 use pipeline::{
-    BatchId, Sender,
+    BatchId, Result, Sender,
     admit::{Ingest, Submission},
     lease::host_name,
 };
@@ -28,14 +28,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// The events of one batch.
 const BATCH: usize = 500;
 /// The producer of the batches, for dead letters.
-pub(super) const PRODUCER: Text = Text::const_new("audit");
+const PRODUCER: Text = Text::const_new("audit");
 
 /// What survives a panic of the task.
 pub(super) struct Writer {
     state: AsyncMutex<State>,
     refusals: Arc<Mutex<Refusals>>,
     ingest: Ingest,
-    sender: Sender,
     node: Text,
     stop: CancellationToken,
 }
@@ -58,7 +57,6 @@ impl Writer {
             state: AsyncMutex::new(State { events, batch: Vec::new(), id: new_id() }),
             refusals,
             ingest,
-            sender: Sender::audit(),
             node: host_name().into(),
             stop,
         }
@@ -103,25 +101,31 @@ impl Writer {
         if state.batch.is_empty() {
             return;
         }
-        let submission = Submission {
-            batch_id: Some(state.id),
-            producer: PRODUCER,
-            records: state.batch.iter().map(|event| event.record(&self.node)).collect(),
-            sender: self.sender.clone(),
-        };
-        match self.ingest.deliver(submission).await {
-            Ok(accepted) => {
-                written(state.batch.len().saturating_sub(accepted.rejected.len()));
-                for rejection in &accepted.rejected {
-                    let event = state.batch.get(rejection.index);
-                    RecordRejected { event, reason: &rejection.reason }.emit();
-                }
-            }
-            Err(error) => BatchLost { events: &state.batch, error: &error }.emit(),
+        if let Err(error) = deliver(&self.ingest, state.id, &state.batch, &self.node).await {
+            BatchLost { events: &state.batch, error: &error }.emit();
         }
         state.batch.clear();
         state.id = new_id();
     }
+}
+
+/// Makes the events durable as one batch. `node`: this host.
+///
+/// # Errors
+/// As for [`Ingest::deliver`].
+pub(super) async fn deliver(ingest: &Ingest, id: BatchId, events: &[Event], node: &Text) -> Result<()> {
+    let submission = Submission {
+        batch_id: Some(id),
+        producer: PRODUCER,
+        records: events.iter().map(|event| event.record(node)).collect(),
+        sender: Sender::audit(),
+    };
+    let accepted = ingest.deliver(submission).await?;
+    written(events.len().saturating_sub(accepted.rejected.len()));
+    for rejection in &accepted.rejected {
+        RecordRejected { event: events.get(rejection.index), reason: &rejection.reason }.emit();
+    }
+    Ok(())
 }
 
 fn new_id() -> BatchId {

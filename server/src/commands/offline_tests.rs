@@ -1,4 +1,4 @@
-//! What commands without a server leave for the audit, over the embedded engines in a folder.
+//! Tests of the audit notes of commands that run without a server, on embedded engines in a temporary folder.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 

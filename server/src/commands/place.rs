@@ -68,7 +68,7 @@ pub(super) enum Api {
     /// This process.
     Here {
         calls: Router,
-        /// What the calls change.
+        /// Stores a note for the audit of each change that the calls make.
         changes: Changes,
         /// Ends the tasks behind the calls.
         _stop: DropGuard,

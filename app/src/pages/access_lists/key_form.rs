@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use model::access_views::KeyView;
 
-use super::{field, reading_fields, time};
-use crate::{state::histogram::grouped, texts::access::AccessTexts};
+use super::{reading_fields, time};
+use crate::{pages::fields::field, state::histogram::grouped, texts::access::AccessTexts};
 
 pub(super) fn form(t: &'static AccessTexts, doors: &[&'static str]) -> AnyView {
     let scope = |name: &'static str, text: &'static str, checked: bool| {

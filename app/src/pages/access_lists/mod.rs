@@ -8,7 +8,7 @@ mod key_form;
 use leptos::prelude::*;
 use model::access_views::{AnonymousView, ExternalView, KeyView, SessionView, UserView};
 
-use super::audit::audit_link;
+use super::{audit::audit_link, fields::field};
 use crate::{
     backend::{AccessDone, AccessLists},
     state::{clock, shown::shown_in_html},
@@ -54,11 +54,6 @@ fn table(t: &'static AccessTexts, name: &'static str, heads: &[&'static str], ro
         </table>
     }
     .into_any()
-}
-
-/// A field of a form with its label.
-fn field(label: &'static str, input: impl IntoView + 'static) -> AnyView {
-    view! { <label><span class="quiet">{label}</span>" "{input}</label> }.into_any()
 }
 
 /// A button that asks once more before it posts `action` for the thing that `name` identifies.

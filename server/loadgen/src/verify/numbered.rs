@@ -8,7 +8,7 @@ use crate::{corpus::Corpus, manifest::Manifest};
 pub(super) struct Numbered<'a> {
     manifest: &'a Manifest,
     corpus: Corpus,
-    /// How often each number was found; saturates at 255.
+    /// For each number, the count of records found with it; saturates at 255.
     seen: Vec<u8>,
     verdict: Verdict,
 }

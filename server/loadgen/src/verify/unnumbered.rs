@@ -10,7 +10,7 @@ use crate::{
     manifest::Manifest,
 };
 
-/// How often a message was sent, acknowledged and found.
+/// The numbers of times that a message was sent, acknowledged and found.
 #[derive(Debug, Default)]
 struct Times {
     sent: u64,

@@ -1,12 +1,10 @@
 //! What the task that runs deletions and the calls of users share.
 
-use std::{collections::HashMap, sync::Arc};
-
-use parking_lot::Mutex;
+use std::sync::Arc;
 
 use super::{ArchiveRemoval, Deletion, Ended};
 use crate::{
-    Documents, LogStore, Supervisor, Version,
+    Documents, LogStore, Supervisor,
     clock::Clock,
     jobs::{Job as _, Jobs},
     live::LiveHub,
@@ -26,22 +24,20 @@ pub struct Needs {
     pub ended: Ended,
 }
 
-/// The ports, and what was forgotten.
+/// The ports.
 pub(super) struct Shared {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) jobs: Jobs<Deletion>,
     pub(super) live: Arc<LiveHub>,
     pub(super) archive: Option<Arc<dyn ArchiveRemoval>>,
     pub(super) ended: Ended,
-    /// The number of records that each counted deletion had removed when the live hub of this process last forgot them.
-    forgotten: Mutex<HashMap<String, u64>>,
 }
 
 impl Shared {
     pub(super) fn new(needs: Needs) -> Self {
         let Needs { store, documents, live, archive, clock, holder, ended, supervisor: _ } = needs;
         let jobs = Jobs::new(documents, store.leases(), clock, holder);
-        Self { store, jobs, live, archive, ended, forgotten: Mutex::default() }
+        Self { store, jobs, live, archive, ended }
     }
 
     /// Why this node cannot run the deletion; `None` if it can.
@@ -53,23 +49,16 @@ impl Shared {
     /// The deletion for users. Whoever learns its end from this node sees no removed record in the tails of this node,
     /// also if another node has removed them a moment ago.
     pub(super) fn shown(&self, deletion: Deletion) -> Deletion {
-        if deletion.total.is_some() {
-            self.live.forget(deletion.upto());
-        }
+        self.forget(&deletion);
         let reason = self.lacks(&deletion);
         deletion.lacking(reason.as_deref())
     }
 
     /// Live tails of this node do not show what another node removes. They forget once it is counted, and not only when
     /// the progress tells of removed records: the first step may have removed some before it is noted.
-    pub(super) fn forget(&self, deletions: &[(Version, Deletion)]) {
-        let counted = || deletions.iter().map(|(_, deletion)| deletion).filter(|deletion| deletion.total.is_some());
-        let mut forgotten = self.forgotten.lock();
-        for deletion in counted() {
-            if forgotten.get(&deletion.id) != Some(&deletion.removed) {
-                self.live.forget(deletion.upto());
-            }
+    pub(super) fn forget(&self, deletion: &Deletion) {
+        if deletion.total.is_some() {
+            self.live.forget(deletion.upto());
         }
-        *forgotten = counted().map(|deletion| (deletion.id.clone(), deletion.removed)).collect();
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn slot(shared: &Shared, stop: &CancellationToken) {
 /// another node runs one, and while a replay to the store is not finished.
 async fn run_one(shared: &Shared, stop: &CancellationToken) -> Result<Option<Version>> {
     let (deletions, version) = shared.jobs.list().await?;
-    shared.forget(&deletions);
+    deletions.iter().for_each(|(_, deletion)| shared.forget(deletion));
     let can_run = |deletion: &Deletion| !deletion.is_finished() && shared.lacks(deletion).is_none();
     let Some((_, deletion)) = deletions.into_iter().find(|(_, deletion)| can_run(deletion)) else {
         return Ok(Some(version));

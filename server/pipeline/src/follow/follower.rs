@@ -23,7 +23,7 @@ use crate::{Documents, ErrorClass, Lease, Leases, Result, backoff::Backoff, cloc
 
 /// How long the lease lasts without a renewal.
 const LEASE: Duration = Duration::from_secs(15);
-/// How often a node tries to take over from another one.
+/// The interval at which a node tries to take over from another one.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 /// A cursor that passed only records that do not match is stored this often.
 const PASSED: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Job, Jobs};
 use crate::{ErrorClass, Result, Version, backoff::Backoff};
 
-/// How often a node tries to take over a job from another one.
+/// The interval at which a node tries to take over a job from another one.
 pub(crate) const TAKE_OVER: Duration = Duration::from_secs(5);
 /// The shortest and the longest pause after an error.
 const FIRST_WAIT: Duration = Duration::from_millis(200);

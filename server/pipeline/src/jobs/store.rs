@@ -7,7 +7,7 @@ use tokio::{sync::Mutex, time::sleep};
 use super::{Job, KEPT, UNFINISHED};
 use crate::{Documents, Error, ErrorClass, Expected, Json, Lease, Leases, Result, Version, clock::Clock, lease};
 
-/// How long the leases last without a renewal.
+/// The duration of a lease without a renewal.
 const LEASE: Duration = Duration::from_secs(15);
 /// When to try again while another node starts a job.
 const START_RETRY: Duration = Duration::from_secs(1);

@@ -23,8 +23,7 @@ mod user;
 use std::{convert::Infallible, sync::Arc};
 
 use pipeline::{
-    BatchId, Documents, Error, ErrorClass, Expected, Json, Kind, Listing, Result, Sender, Supervisor, Version,
-    admit::{Ingest, Submission},
+    Documents, Error, ErrorClass, Expected, Json, Kind, Listing, Result, Supervisor, Version, admit::Ingest,
     lease::host_name,
 };
 use tokio::task::JoinHandle;
@@ -32,17 +31,13 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::changes::Changes;
 use self::document::{COUNTED, NOTE, Note, batch_id};
-use crate::audit::{
-    event::Event,
-    events::{NoteUnread, RecordRejected, written},
-    writer::PRODUCER,
-};
+use super::{events::NoteUnread, writer::deliver};
 
 /// The name of the supervised task.
 const TASK: &str = "audit-notes";
 /// The name of the document that counts.
 const COUNT: &str = "count";
-/// How often a command tries to count while others count, too.
+/// The maximum number of attempts of a command to count, while others count, too.
 const ATTEMPTS: u32 = 10;
 
 /// The notes among the documents of a store.
@@ -131,13 +126,13 @@ impl Notes {
     /// Takes the notes of a kind. Returns the version at which they were read, and how many were taken.
     async fn take_kind(&self, kind: &Kind, ingest: &Ingest) -> Result<(Version, usize)> {
         let Listing { version, documents } = self.documents.list(kind).await?;
-        let mut taken = 0;
+        let (node, mut taken) = (host_name().into(), 0);
         for document in &documents {
             let Some(event) = document.body.read::<Note>().ok().and_then(Note::into_event) else {
                 NoteUnread { name: &document.name }.emit();
                 continue;
             };
-            write(ingest, batch_id(document), &event).await?;
+            deliver(ingest, batch_id(document), &[event], &node).await?;
             let expected = Expected::Version(document.version);
             // In a conflict, another node has taken the note, or it is a count that has grown and is taken again.
             if let Err(error) = self.documents.delete(kind, &document.name, expected, None).await
@@ -149,20 +144,4 @@ impl Notes {
         }
         Ok((version, taken))
     }
-}
-
-/// Returns when the record is durable.
-async fn write(ingest: &Ingest, id: BatchId, event: &Event) -> Result<()> {
-    let submission = Submission {
-        batch_id: Some(id),
-        producer: PRODUCER,
-        records: vec![event.record(&host_name().into())],
-        sender: Sender::audit(),
-    };
-    let accepted = ingest.deliver(submission).await?;
-    written(accepted.accepted);
-    for rejection in &accepted.rejected {
-        RecordRejected { event: Some(event), reason: &rejection.reason }.emit();
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::Nanos;
-use pipeline::{Content, LogStore as _, Receipt, admit::IngestOptions};
+use pipeline::{BatchId, Content, LogStore as _, Receipt, admit::IngestOptions};
 use testkit::{
     faulty::{FaultyQueue, FaultyStore, Mode},
     memory::{MemoryQueue, MemoryStore},
@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     audit::{
         action::Action,
-        event::Actor,
+        event::{Actor, Event},
         source::Source,
         tests::{records, text},
     },
@@ -147,7 +147,7 @@ async fn a_panic_in_the_task_of_the_notes_restarts_it_and_each_note_becomes_one_
     task.await.unwrap();
     let targets: BTreeSet<_> = records(&memory).iter().map(|record| text(record, "audit.target")).collect();
     assert_eq!(targets, BTreeSet::from(["one", "two"].map(str::to_owned)));
-    // What was published twice has one id, by which the store keeps it once.
+    // A batch that was published twice has the same id both times, so the store keeps it once.
     let batches: BTreeSet<_> = batches(&memory).into_iter().collect();
     assert_eq!(batches.len(), 2, "{batches:?}");
 }
