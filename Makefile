@@ -31,7 +31,7 @@ fuzz:                ## Damaged logs and parts, and any bytes at every door and 
 fuzz-api:            ## The API against its OpenAPI document, for two minutes; a part of `make test`.
 	@scripts/fuzz-api.sh
 
-bench:               ## The whole program under load, as tables; OPTIONS="--corpus wide" for one shape of records.
+bench:               ## The program under load, as tables; OPTIONS="--corpus wide"; BENCH=scale|readers|distributed.
 	@scripts/bench.sh $(OPTIONS)
 
 release:             ## target/release/logboom: one file, the dashboard inside.

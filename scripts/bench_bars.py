@@ -28,6 +28,8 @@ def percentile(times, share):
 def shown(value):
     if value is None:
         return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 1 else f"{value:,.3f}"
 
 

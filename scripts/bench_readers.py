@@ -28,6 +28,7 @@ import urllib.parse
 
 from bench import DAY, Logboom, load
 from bench_bars import most, percentile, print_table, row, shown, write_json
+from bench_scale import settled
 
 # Readers of one process: their threads take turns in the interpreter.
 READERS_OF_A_PROCESS = 5
@@ -191,14 +192,14 @@ def measure(server, given):
     crowd = Crowd.start(given, server.port, traces_of(server))
     # Until each question was asked once.
     time.sleep(given.warm)
-    before = server.cpu()
     report, begin, end = offer(server, given)
-    # With the encoding of the loader before its clock began.
-    server_cpu = server.cpu() - before
-    calls = [call for call in crowd.end() if begin <= call[1] < end]
+    return report, [call for call in crowd.end() if begin <= call[1] < end]
+
+
+def children_cpu():
+    """Seconds of CPU time of the loaders and the processes of readers that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"  CPU of the server {server_cpu:.0f} s, of readers and loaders {used.ru_utime + used.ru_stime:.0f} s", file=sys.stderr)
-    return report, calls
+    return used.ru_utime + used.ru_stime
 
 
 def latency_rows(calls):
@@ -250,13 +251,19 @@ def main():
     spread = ["--spread-hours", given.spread_hours, "--patience", 600]
     report = load(server, "http", "--records", given.records, "--corpus", given.corpus, *spread)
     print(f"  {given.records:,} records: {shown(report['records_per_second'])}/s", file=sys.stderr)
-    server.settle()
+    settled(server)
+    before = server.cpu(), children_cpu()
     report, calls = measure(server, given)
-    peak = server.memory()
+    peak, used = server.memory(), (server.cpu() - before[0], children_cpu() - before[1])
     server.stop()
     shutil.rmtree(server.folder)
     title = f"{given.readers} readers, {given.records:,} records and {given.rate:,}/s"
-    others = [*other_rows(report, calls, given), row("peak memory, MB", [peak])]
+    others = [
+        *other_rows(report, calls, given),
+        row("peak memory, MB", [peak]),
+        row("CPU of the server, with the warm-up, s", [used[0]]),
+        row("CPU of the readers and the loader, s", [used[1]]),
+    ]
     tables = [(title, latency_rows(calls), ["calls", "p50", "p95", "p99"]), ("meanwhile", others, ["Logboom"])]
     for table in tables:
         print_table(*table)

@@ -83,7 +83,7 @@ def rare_bar(records):
 
 
 def bar(kind, state, records, smallest):
-    """The most milliseconds. `smallest` is the figure of the smallest store."""
+    """The most milliseconds, if there is a bar. `smallest` is the figure of the smallest store."""
     if kind == PAGE:
         return smallest * 1.5
     if kind == RARE:
@@ -97,7 +97,7 @@ def runs(given, records):
     """The records of each run of a step."""
     if not given.values:
         return [records]
-    whole = max((records - EXTRA) // given.values, 1)
+    whole = max(records // given.values, 1)
     return [given.values] * (whole - 1) + [given.values + EXTRA]
 
 
@@ -120,9 +120,9 @@ def settled(server):
     """Seconds until it was idle; it is watched for 8 s more, longer than any of its idle timers."""
     begun, idle_since, before = time.monotonic(), None, server.cpu()
     while idle_since is None or time.monotonic() - idle_since < 8:
-        time.sleep(1)
+        time.sleep(2)
         now = server.cpu()
-        if now - before >= 0.03:
+        if now - before >= 0.05:
             idle_since = None
         elif idle_since is None:
             idle_since = time.monotonic()
@@ -170,8 +170,13 @@ def rfc3339(seconds):
 def measure(server, kind, query, texts):
     """Medians of the rounds, by state, in milliseconds. The server is stopped before and after."""
     times = {}
+
+    def unasked():
+        # There are enough texts for the counts alone.
+        return {"text": next(texts)} if kind == TEXT else {}
+
     for _ in range(ROUNDS):
-        values = {"text": next(texts)}
+        values = unasked()
         drop_caches()
         server.start()
         times.setdefault("cold", []).append(ask(server, query, values))
@@ -180,7 +185,7 @@ def measure(server, kind, query, texts):
             server.stop()
             server.start()
         if kind in (FACETS, TEXT):
-            values = {"text": next(texts)}
+            values = unasked()
             times.setdefault("first", []).append(ask(server, query, values))
         state = "repeated" if kind in (FACETS, TEXT) else "warm"
         times.setdefault(state, []).extend(ask(server, query, values) for _ in range(3))
@@ -196,9 +201,10 @@ def measure_starts(server):
     return statistics.median(seconds)
 
 
-def measure_step(server, given, number, before, total, texts):
-    """The figures of the store and the times of the questions; the server runs before and after."""
-    loaded, seconds, end = load_step(server, given, number, total - before)
+def measure_step(server, given, number, before, texts):
+    """The records in the store, its figures, and the times of the questions. The server runs before and after."""
+    records = given.records[number] - (given.records[number - 1] if number else 0)
+    loaded, seconds, end = load_step(server, given, number, records)
     stored = before + loaded
     figures = {"the step, records/s": loaded / seconds}
     peak, figures["parts at the end of the load"] = server.memory(), parts(server)
@@ -232,18 +238,18 @@ FIGURE_BARS = {
 }
 
 
-def rows(steps):
-    """A row for each figure, with a column for each step."""
-    _, figures, times = steps[0]
+def table(given, steps):
+    """Title, rows and columns: a row for each figure, and a column for each step."""
+    figures, times = steps[0]
     made = []
     for name in figures:
-        values = [of_step[name] for _, of_step, _ in steps]
+        values = [of_step[name] for of_step, _ in steps]
         made.append(row(name, values, [most(value, FIGURE_BARS.get(name)) for value in values]))
     for (name, state), (kind, smallest) in times.items():
-        values = [of_step[name, state][1] for *_, of_step in steps]
-        bars = [bar(kind, state, stored, smallest) for stored, *_ in steps]
+        values = [of_step[name, state][1] for _, of_step in steps]
+        bars = [bar(kind, state, records, smallest) for records, _ in zip(given.records, steps)]
         made.append(row(f"{name}, {state}, ms", values, [most(value, most_of) for value, most_of in zip(values, bars)]))
-    return made
+    return f"{given.corpus}, records in the store", made, [f"{records:,}" for records, _ in zip(given.records, steps)]
 
 
 def options():
@@ -276,17 +282,14 @@ def main():
     server = Logboom()
     server.start()
     stored, steps, texts = 0, [], unasked_texts()
-    for number, total in enumerate(given.records):
-        stored, figures, times = measure_step(server, given, number, stored, total, texts)
-        steps.append((stored, figures, times))
-        if number + 1 < len(given.records):
-            # What was reached, should a later step fail.
-            print_table(f"{given.corpus}, so far", rows(steps), [f"{of:,}" for of, *_ in steps])
+    for number in range(len(given.records)):
+        stored, *step = measure_step(server, given, number, stored, texts)
+        steps.append(step)
+        # After each step, because the next may not succeed.
+        print_table(*table(given, steps))
+        write_json(given.json, [table(given, steps)])
     server.stop()
     shutil.rmtree(server.folder)
-    table = (f"{given.corpus}, records in the store", rows(steps), [f"{of:,}" for of, *_ in steps])
-    print_table(*table)
-    write_json(given.json, [table])
 
 
 if __name__ == "__main__":

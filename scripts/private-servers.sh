@@ -15,6 +15,9 @@
 #                       run as root and its account cannot look into /root
 # LOGBOOM_SERVERS_PORT  RabbitMQ's port, 27670 by default; the two after it are for
 #                       Erlang, the third is PostgreSQL's
+# LOGBOOM_SERVERS_TIMESCALE=no
+#                       does not load TimescaleDB where it is installed, so that Logboom stores
+#                       on plain PostgreSQL
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
@@ -190,7 +193,8 @@ start_postgresql() {
         # shellcheck disable=SC2016
         as_postgres sh -c 'echo "include = '\''logboom.conf'\''" >>"$1/postgresql.conf"' sh "$data"
     fi
-    [[ ! -f "$("$programs/pg_config" --sharedir)/extension/timescaledb.control" ]] || preload=timescaledb
+    [[ "${LOGBOOM_SERVERS_TIMESCALE:-yes}" == no ]] ||
+        [[ ! -f "$("$programs/pg_config" --sharedir)/extension/timescaledb.control" ]] || preload=timescaledb
     as_postgres tee "$data/logboom.conf" >/dev/null <<CONF
 # Rewritten at each start.
 listen_addresses = '127.0.0.1'
