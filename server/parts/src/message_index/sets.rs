@@ -14,7 +14,7 @@ pub(super) struct Shape {
 
 /// A text has many runs, most of them frequent, so their set must be sparse.
 pub(super) const RUNS: Shape = Shape { most: 17, sparse: 8 };
-/// The seams of two long words have five hashes, so their set may be denser. It is larger, because there are far more
+/// The seams of two long words have six hashes, so their set may be denser. It is larger, because there are far more
 /// pairs of words than runs.
 pub(super) const SEAMS: Shape = Shape { most: 19, sparse: 4 };
 /// The most letters on each side of a seam.
