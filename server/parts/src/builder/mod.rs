@@ -6,7 +6,7 @@
 mod attributes;
 mod column;
 mod fixed;
-pub(crate) mod rest;
+mod rest;
 mod shapes;
 mod spread;
 #[cfg(test)]
