@@ -5,7 +5,7 @@
 //! maps from name to value, one for each type of values: names have a dictionary, and values an encoding of their type.
 //!
 //! Texts of hex digits, such as ids and hashes, have a map of their own with their bytes: half the size, and nothing is
-//! lost. A text is there if and only if [`is_hex`] holds, so a search for a text reads one map of the two. To a query they
+//! lost. A text is there if and only if `is_hex` holds, so a search for a text reads one map of the two. To a query they
 //! are texts like all others.
 //!
 //! The entries of a record are sorted by key. A map without any entry is left out, or empty in a merged part. A column has
