@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use engine_embedded::{Options, inspect};
-use model::{Record, RecordId, Severity, Value};
+use model::{Record, RecordId, Severity, Text, Value};
 use pipeline::{Batch, BatchId, Content, Delivery, Receipt};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -34,7 +34,7 @@ async fn written() -> Folder {
         service: format!("service-{}", number % 7).into(),
         node: "a1".into(),
         message: format!("message {number} of many"),
-        attributes: vec![("n".into(), Value::Int(number as i64)), ("ok".into(), Value::Bool(true))],
+        attributes: attributes(number),
         trace_id: (number % 2 == 0).then_some([number as u8; 16]),
         span_id: None,
     });
@@ -51,6 +51,21 @@ async fn written() -> Folder {
     let part = inspect::parts(folder.path()).await.expect("a catalogue").remove(0).path;
     let content = std::fs::read(&part).expect("the part");
     Folder { folder, part, content }
+}
+
+/// Two that have columns, and rare ones of all types, which are in maps.
+fn attributes(number: usize) -> Vec<(Text, Value)> {
+    let mut attributes = vec![("n".into(), Value::Int(number as i64)), ("ok".into(), Value::Bool(true))];
+    let rare = match number % 50 {
+        0 => Value::Int(7),
+        1 => Value::Float(0.5),
+        2 => Value::Bool(false),
+        3 => Value::Text("deadbeef".into()),
+        4 => Value::Text("rarely".into()),
+        _ => return attributes,
+    };
+    attributes.push((format!("rare {number}").into(), rare));
+    attributes
 }
 
 pub fn run(bytes: &[u8]) {

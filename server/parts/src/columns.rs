@@ -50,16 +50,19 @@ pub enum Texts<'a> {
 impl<'a> Texts<'a> {
     /// The column as text.
     pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
-        let column = column(batch, name)?;
-        match column.data_type() {
-            DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
-            DataType::Dictionary(..) => column.as_dictionary_opt::<Int32Type>().and_then(|column| {
-                let values = column.values().as_string_opt::<i32>()?;
-                Some(Self::Repeated { keys: column.keys(), values })
+        Self::of(column(batch, name)?).ok_or_else(|| mistyped(name))
+    }
+
+    /// An array of text; `None` if it is none.
+    pub(crate) fn of(array: &'a ArrayRef) -> Option<Self> {
+        match array.data_type() {
+            DataType::Utf8 => array.as_string_opt::<i32>().map(Self::Plain),
+            DataType::Dictionary(..) => array.as_dictionary_opt::<Int32Type>().and_then(|array| {
+                let values = array.values().as_string_opt::<i32>()?;
+                Some(Self::Repeated { keys: array.keys(), values })
             }),
             _ => None,
         }
-        .ok_or_else(|| mistyped(name))
     }
 
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::{fs, panic, path::Path, sync::Arc};
 
 use arrow_array::{BooleanArray, RecordBatch};
-use model::StoredRecord;
+use model::{StoredRecord, Value};
 use pipeline::{Batch, ErrorClass, Result};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use testkit::records;
@@ -18,12 +18,28 @@ use super::{
     reader::{Footers, Part},
     reading::{Condition, Reading, RowTest},
     scan::{MessageTest, Page},
-    schema, writer,
+    schema::{self, RestMap},
+    writer,
 };
 
 /// A part of some hundred records of all kinds, and the bytes of its file.
 fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
-    let info = written(folder, &records::corpus(5, 20));
+    let mut batches = records::corpus(5, 20);
+    let all = batches.iter_mut().flat_map(|batch| &mut batch.records);
+    for (number, record) in all.enumerate() {
+        // Rare attributes of all types, which are in maps.
+        let value = match number % 10 {
+            0 => Value::Int(number as i64),
+            1 => Value::Float(number as f64 / 8.0),
+            2 => Value::Bool(true),
+            3 => Value::Text(format!("{number:08x}").into()),
+            4 => Value::Text(format!("{number} of many").into()),
+            _ => continue,
+        };
+        record.attributes.push((format!("rare {}", number % 400).into(), value));
+        record.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+    let info = written(folder, &batches);
     let bytes = fs::read(info.file(folder)).unwrap();
     (info, bytes)
 }
@@ -104,6 +120,8 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
 fn an_intact_part_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (info, _) = intact(folder.path());
+    let part = Part::new(info.clone(), folder.path(), Arc::new(Footers::default()));
+    assert_eq!(part.footer().unwrap().columns.rest().columns().len(), 2 * RestMap::ALL.len());
     assert_eq!(read(folder.path(), &info).unwrap().len() as u64, info.rows);
 }
 

@@ -1,7 +1,5 @@
 //! Converts columns back to records.
 
-use std::collections::BTreeMap;
-
 use arrow_array::{
     Array, BooleanArray, Float64Array, Int64Array, RecordBatch,
     cast::AsArray,
@@ -13,6 +11,7 @@ use pipeline::{Error, Result};
 use super::{
     columns::{self, Texts},
     place_of,
+    rest::RestValues,
     schema::{self, Columns, Kind},
 };
 
@@ -61,12 +60,6 @@ pub fn id(base: Option<[u8; 16]>, position: i64) -> Result<RecordId> {
     Ok(RecordId::from_bytes(base).nth(place_of(position)))
 }
 
-/// Parses one value of [`schema::REST`]: the attributes without a column of their own.
-pub fn other_attributes(json: &str) -> Result<BTreeMap<Text, Value>> {
-    serde_json::from_str(json)
-        .map_err(|error| Error::corrupt(format!("a part's {} cannot be parsed: {error}", schema::REST)))
-}
-
 /// A typed column of attribute values.
 pub enum Values<'a> {
     Text(Texts<'a>),
@@ -103,7 +96,7 @@ impl<'a> Values<'a> {
 /// All attributes of a batch.
 struct Attributes<'a> {
     columns: Vec<(&'a Text, Values<'a>)>,
-    rest: Option<Texts<'a>>,
+    rest: RestValues<'a>,
 }
 
 impl<'a> Attributes<'a> {
@@ -113,7 +106,7 @@ impl<'a> Attributes<'a> {
             .iter()
             .map(|(_, attribute)| Ok((&attribute.key, Values::named(batch, &attribute.column, attribute.kind)?)))
             .collect::<Result<_>>()?;
-        let rest = layout.rest.map(|_| Texts::named(batch, schema::REST)).transpose()?;
+        let rest = RestValues::of(batch, layout.rest())?;
         Ok(Self { columns, rest })
     }
 
@@ -124,9 +117,7 @@ impl<'a> Attributes<'a> {
             .iter()
             .filter_map(|(key, values)| values.get(row).map(|value| ((*key).clone(), value)))
             .collect();
-        if let Some(json) = self.rest.as_ref().and_then(|rest| rest.get(row)) {
-            attributes.extend(other_attributes(json)?);
-        }
+        self.rest.append_to(row, &mut attributes)?;
         // Other programs may have written the file, so the order is not trusted.
         if !attributes.is_sorted_by(|a, b| a.0 < b.0) {
             attributes.sort_by(|a, b| a.0.cmp(&b.0));

@@ -18,14 +18,15 @@
 //! | `trace_id`, `span_id` | 16 / 8 bytes, null | null where the record has none |
 //! | `attr.<key>` | text, int64, double or boolean, null | the attribute's most frequent type in the part |
 //! | `attr.<key>:<type>` | likewise | its values of another type: `text`, `int`, `float`, `bool` |
-//! | `attributes_rest` | text, null | a JSON object: attributes beyond the 128 most frequent |
+//! | `rest_text`, `rest_hex`, `rest_int`, `rest_float`, `rest_bool` | map from text to text, binary, int64, double, boolean | attributes without a column ([`rest`]): fewer than 16 rows or one in 512 have them, or they are beyond the 128 most frequent. `rest_hex` has the bytes of texts of 8 to 64 lower-case hex digits. A map is left out if it is empty |
 //!
 //! The id of a record is `id_base + position % 16384`, as a big-endian number of 128 bits. A stored id would cost
 //! about five bytes per row; the base, one per batch, costs one. The base of a batch ends in two zero bytes, so the
 //! id in DuckDB is `substr(hex(id_base), 1, 28) || printf('%04x', position % 16384)`.
 //!
 //! File metadata: `logboom.format` is the version of this layout. `logboom.attributes` is a JSON array of
-//! `{column, key, type}`; readers should use it to find attribute columns. `logboom.message_sets` is a JSON object
+//! `{column, key, type}`; readers should use it to find attribute columns. `logboom.rest` is a JSON object `{maps, shared}`:
+//! the maps with entries, and the keys with a column that may be in a map as well. `logboom.message_sets` is a JSON object
 //! `{offset, bytes}`, the location of the [`message_index`] (`logboom.folded_message_index` and `logboom.message_index`
 //! in parts of earlier versions), and `logboom.lookup` likewise that of the [`lookup`]. `logboom.totals` holds counts
 //! per row group ([`totals`]). In parts of earlier versions, columns whose values rarely repeat have Parquet's Bloom
@@ -52,6 +53,9 @@
 //! (totals, the sets of messages, the lookup), searches are slower but complete. `engine-embedded/tests/formats` holds a
 //! folder of each version.
 //!
+//! - 1: attributes without a column are JSON objects in the column `attributes_rest`.
+//! - 2: they are entries of maps.
+//!
 //! # Life cycle of a file
 //!
 //! [`builder`] converts records to columns, [`writer`] writes columns to a file, [`merge`] merges files. [`reader`]
@@ -76,6 +80,7 @@ mod position;
 pub mod ranges;
 pub mod reader;
 pub mod reading;
+pub mod rest;
 pub mod scan;
 pub mod schema;
 pub mod totals;

@@ -82,7 +82,8 @@ impl Part {
     ///
     /// The conditions run in order. Each reads its columns only for rows that passed the previous ones. Wanted
     /// columns that a condition has decoded are reused: messages are most of a part, and decompressing them is most
-    /// of the cost of a search. A condition on messages alone is tested on their pages, and decodes those that pass.
+    /// of the cost of a search. Maps are read again, since copying their entries costs about as much. A condition on
+    /// messages alone is tested on their pages, and decodes those that pass.
     pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
         let file = self.open()?;
         let mut selection = selection(footer, group, rows);
@@ -110,7 +111,8 @@ impl Part {
         let mut kept = DecodedColumns::default();
         let mut columns = what.columns;
         for Condition { columns: read, mut test } in what.conditions {
-            let wanted: Vec<usize> = columns.extract_if(.., |column| read.contains(column)).collect();
+            let is_reused = |column: &mut usize| footer.columns.is_flat(*column) && read.contains(column);
+            let wanted: Vec<usize> = columns.extract_if(.., is_reused).collect();
             let scanned = match test.on_pages() {
                 Some(test) => self.scan_messages(&file, footer, group, selection.as_ref(), test, !wanted.is_empty())?,
                 None => None,
@@ -240,7 +242,7 @@ impl DecodedColumns {
 
 /// The wanted columns among the decoded ones, of the rows that passed.
 fn narrowed(batch: &RecordBatch, read: &[usize], wanted: &[usize], mask: &BooleanArray) -> Arrow<RecordBatch> {
-    // Decoded columns are in the order of the part.
+    // Decoded columns are in the order of the part, and maps with their two leaves come last.
     let place = |column: &usize| read.iter().filter(|other| *other < column).count();
     filter_record_batch(&batch.project(&wanted.iter().map(place).collect::<Vec<_>>())?, mask)
 }

@@ -1,14 +1,17 @@
 //! The names and types of a part's columns, and the map of its attribute columns.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use model::{Text, Value};
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The version of the layout. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
 pub(crate) const ATTRIBUTES_KEY: &str = "logboom.attributes";
 pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
@@ -17,6 +20,7 @@ pub(crate) const MESSAGE_INDEX_KEY: &str = "logboom.folded_message_index";
 pub(crate) const ASCII_MESSAGE_INDEX_KEY: &str = "logboom.message_index";
 pub(crate) const LOOKUP_KEY: &str = "logboom.lookup";
 pub(crate) const TOTALS_KEY: &str = "logboom.totals";
+pub(crate) const REST_KEY: &str = "logboom.rest";
 
 pub const TIME: &str = "time";
 pub const OBSERVED_TIME: &str = "observed_time";
@@ -29,10 +33,16 @@ pub const NODE: &str = "node";
 pub const MESSAGE: &str = "message";
 pub const TRACE_ID: &str = "trace_id";
 pub const SPAN_ID: &str = "span_id";
+/// The attributes without a column of their own as JSON objects, in parts of format 1.
 pub const REST: &str = "attributes_rest";
 
 /// The maximum number of attribute columns per part.
 pub(crate) const ATTRIBUTE_COLUMNS: usize = 128;
+/// An attribute gets a column if at least one in so many rows has it: a column chunk costs some hundred bytes.
+const COLUMN_SHARE: usize = 512;
+/// ... and at least so many rows, or one in [`SMALL_SHARE`] of the few rows of a small part.
+const LEAST_VALUES: usize = 16;
+const SMALL_SHARE: usize = 8;
 
 /// The type of an attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,6 +89,8 @@ pub(crate) struct Layout {
     pub(crate) attributes: Vec<AttributeColumn>,
     /// Columns whose values rarely repeat; a dictionary would cost more than it saves.
     pub(crate) diverse: Vec<String>,
+    /// The keys with a column that may also be in the rest, as far as they are known yet: [`RestSummary::shared`].
+    pub(crate) shared: BTreeSet<String>,
 }
 
 /// The location of the message index or of the lookup in the file.
@@ -90,10 +102,11 @@ pub(crate) struct IndexPlace {
 
 /// Selects the columns of the most frequent attributes.
 ///
-/// `counts` is the number of records per key and type. Attributes past the limit, or with a column name that is
-/// taken, go to [`REST`].
-pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>) -> Vec<AttributeColumn> {
-    let mut ranked: Vec<_> = counts.iter().map(|(&(key, kind), &count)| (count, key, kind)).collect();
+/// `counts` is the number of records per key and type. Attributes past the limit, with fewer than `least` records, or
+/// with a column name that is taken, go to the [`Rest`].
+pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>, least: usize) -> Vec<AttributeColumn> {
+    let frequent = counts.iter().filter(|(_, count)| **count >= least);
+    let mut ranked: Vec<_> = frequent.map(|(&(key, kind), &count)| (count, key, kind)).collect();
     ranked.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
     let mut taken = std::collections::HashSet::new();
     let mut columns = Vec::new();
@@ -109,6 +122,11 @@ pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>) -> 
     }
     columns.sort_unstable_by(|a, b| (&a.key, a.kind).cmp(&(&b.key, b.kind)));
     columns
+}
+
+/// The number of values from which on an attribute gets a column in a part of so many rows.
+pub(crate) fn least_values(rows: usize) -> usize {
+    (rows / COLUMN_SHARE).max(LEAST_VALUES.min(rows.div_ceil(SMALL_SHARE)))
 }
 
 /// Repetitive text: a dictionary of values and one key per row.
@@ -137,12 +155,144 @@ pub(crate) fn core_fields() -> Vec<Field> {
     ]
 }
 
-/// The columns of one part by index, from its footer.
+/// A map of attributes without a column of their own, by the type of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RestMap {
+    Text,
+    /// Texts of hex digits as bytes.
+    Hex,
+    Int,
+    Float,
+    Bool,
+}
+
+impl RestMap {
+    /// All maps, in the order of a part.
+    pub const ALL: [Self; 5] = [Self::Text, Self::Hex, Self::Int, Self::Float, Self::Bool];
+
+    /// The name of its column. The names of attribute columns begin with `attr.`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "rest_text",
+            Self::Hex => "rest_hex",
+            Self::Int => "rest_int",
+            Self::Float => "rest_float",
+            Self::Bool => "rest_bool",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|map| map.name() == name)
+    }
+
+    /// The type of its values.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Text | Self::Hex => Kind::Text,
+            Self::Int => Kind::Int,
+            Self::Float => Kind::Float,
+            Self::Bool => Kind::Bool,
+        }
+    }
+
+    fn value_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Hex => DataType::Binary,
+            Self::Int => DataType::Int64,
+            Self::Float => DataType::Float64,
+            Self::Bool => DataType::Boolean,
+        }
+    }
+
+    /// The fields of an entry. The names are those of the Parquet specification.
+    pub(crate) fn entry_fields(self) -> Fields {
+        Fields::from(vec![Field::new("key", repeated_text(), false), Field::new("value", self.value_type(), false)])
+    }
+
+    pub(crate) fn entries(self) -> FieldRef {
+        Arc::new(Field::new(ENTRIES, DataType::Struct(self.entry_fields()), false))
+    }
+
+    pub(crate) fn field(self) -> Field {
+        Field::new(self.name(), DataType::Map(self.entries(), false), false)
+    }
+
+    /// The paths of its keys and its values in Parquet's schema.
+    pub(crate) fn leaves(self) -> [[&'static str; 3]; 2] {
+        ["key", "value"].map(|leaf| [self.name(), ENTRIES, leaf])
+    }
+
+    fn is_of(self, data_type: &DataType) -> bool {
+        let DataType::Map(entries, _) = data_type else { return false };
+        let DataType::Struct(fields) = entries.data_type() else { return false };
+        let [key, value] = &fields[..] else { return false };
+        let is_text = *key.data_type() == repeated_text() || *key.data_type() == DataType::Utf8;
+        is_text && *value.data_type() == self.value_type()
+    }
+}
+
+/// The name of the entries of a map in the Parquet specification.
+const ENTRIES: &str = "key_value";
+
+/// Where a part has the attributes without a column of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Rest {
+    #[default]
+    None,
+    /// A column of JSON objects by its index, in parts of format 1.
+    Json(usize),
+    /// The maps that have entries, each with the index of its keys. The index of its values follows.
+    Maps(Vec<(RestMap, usize)>),
+}
+
+impl Rest {
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// The indexes of all its columns.
+    pub fn columns(&self) -> Vec<usize> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Json(place) => vec![*place],
+            Self::Maps(maps) => maps.iter().flat_map(|(_, place)| [*place, *place + 1]).collect(),
+        }
+    }
+
+    /// The maps that are accepted. JSON has values of all types.
+    pub fn only(&self, accepts: impl Fn(RestMap) -> bool) -> Self {
+        match self {
+            Self::Maps(maps) => {
+                let accepted: Vec<_> = maps.iter().copied().filter(|(map, _)| accepts(*map)).collect();
+                if accepted.is_empty() { Self::None } else { Self::Maps(accepted) }
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// What the file metadata holds about the maps.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RestSummary {
+    /// The names of the maps with entries.
+    pub(crate) maps: Vec<String>,
+    /// The keys with a column that may also be in a map, with values of another type. All other keys with a column are in
+    /// no map.
+    pub(crate) shared: BTreeSet<String>,
+}
+
+/// The columns of one part by index, from its footer. The index of a column is that of its leaf in Parquet's schema: the
+/// maps, which have two leaves each, come after all other columns.
 #[derive(Debug, Clone)]
 pub struct Columns {
     places: HashMap<String, usize>,
     pub attributes: Vec<(usize, AttributeColumn)>,
-    pub rest: Option<usize>,
+    rest: Rest,
+    /// The keys with a column that may also be in the rest; `None` if any may be.
+    shared: Option<HashSet<String>>,
+    /// The number of columns before the maps.
+    flat: usize,
 }
 
 impl Columns {
@@ -153,7 +303,7 @@ impl Columns {
     pub(crate) fn read(schema: &Schema, metadata: &HashMap<String, String>) -> Result<Self> {
         let format = metadata.get(FORMAT_KEY).and_then(|text| text.parse::<u32>().ok());
         match format {
-            Some(FORMAT) => {}
+            Some(1..=FORMAT) => {}
             Some(newer) if newer > FORMAT => {
                 return Err(Error::corrupt(format!(
                     "its part format {newer} is newer than {FORMAT}, the newest this program reads"
@@ -179,8 +329,38 @@ impl Columns {
                 None => Err(Error::corrupt(format!("its column {} is missing", attribute.column))),
             })
             .collect::<Result<_>>()?;
-        let rest = places.get(REST).copied();
-        Ok(Self { places, attributes, rest })
+        let maps = maps(schema)?;
+        let flat = schema.fields().len() - maps.len();
+        let summary = metadata.get(REST_KEY).and_then(|text| serde_json::from_str::<RestSummary>(text).ok());
+        let has_entries = |map: RestMap| match &summary {
+            Some(summary) => summary.maps.iter().any(|name| name == map.name()),
+            None => true,
+        };
+        let rest = match places.get(REST) {
+            Some(place) if maps.is_empty() => Rest::Json(*place),
+            _ => Rest::Maps(maps).only(has_entries),
+        };
+        let shared = summary.map(|summary| summary.shared.into_iter().collect());
+        Ok(Self { places, attributes, rest, shared, flat })
+    }
+
+    /// The attributes without a column of their own.
+    pub fn rest(&self) -> &Rest {
+        &self.rest
+    }
+
+    /// As [`Self::rest`], as far as it may have the attribute. Mostly none, if the attribute has a column.
+    pub fn rest_of(&self, key: &str) -> &Rest {
+        static NONE: Rest = Rest::None;
+        match (&self.rest, &self.shared) {
+            (Rest::Maps(_), Some(shared)) if !shared.contains(key) && self.of_attribute(key).next().is_some() => &NONE,
+            (rest, _) => rest,
+        }
+    }
+
+    /// Whether it is the index of a column that is not nested.
+    pub(crate) fn is_flat(&self, place: usize) -> bool {
+        place < self.flat
     }
 
     /// The index of a core column, which always exists.
@@ -192,4 +372,23 @@ impl Columns {
     pub fn of_attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
         self.attributes.iter().filter(move |(_, attribute)| attribute.key == key)
     }
+}
+
+/// The maps of a part, each with the index of its keys.
+///
+/// # Errors
+/// `Corrupt` if one has another type, or a nested column precedes one that is not.
+fn maps(schema: &Schema) -> Result<Vec<(RestMap, usize)>> {
+    let (mut maps, mut leaves) = (Vec::new(), 0);
+    for field in schema.fields() {
+        match RestMap::named(field.name()) {
+            Some(map) if map.is_of(field.data_type()) => {
+                maps.push((map, leaves));
+                leaves += 2;
+            }
+            None if maps.is_empty() && !field.data_type().is_nested() => leaves += 1,
+            _ => return Err(Error::corrupt(format!("its column {} is of another type or place", field.name()))),
+        }
+    }
+    Ok(maps)
 }

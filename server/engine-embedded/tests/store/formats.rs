@@ -8,19 +8,20 @@ use testkit::records;
 
 use crate::support::{delivery, everything, in_memory, pump};
 
-/// The format that this program writes.
-const NEWEST: u32 = 4;
+/// The folders, each with the format of its catalogue and that of its parts. The last one is what this program writes.
+const FOLDERS: [(&str, u32, u32); 5] = [("1", 1, 1), ("2", 2, 1), ("3", 3, 1), ("4", 4, 1), ("4-columns", 4, 2)];
 /// What a folder holds in parts, and how much more its queue holds.
 const STORED: u64 = 12;
 const QUEUED: u64 = 5;
-/// The first format with documents, and the one that its folder holds.
+/// The first format of the catalogue with documents, and the one that its folder holds.
 const DOCUMENTS: u32 = 4;
 const NOTE: Kind =
     Kind { name: "note", format: 1, plural: "notes", most_bytes: 100, most_documents: 1, check: unchecked };
 const NOTE_TEXT: &str = "{\"b\": 1.10, \"a\": \"\\u0000 로그\"}";
 
-/// Records whose every byte is written here: no random numbers, whose making may change.
-fn batch(number: u64) -> Batch {
+/// Records whose every byte is written here: no random numbers, whose making may change. Those of format 2 and later
+/// have rare attributes, too.
+fn batch(number: u64, parts: u32) -> Batch {
     let mut batch = records::batch(number, 20);
     for (place, record) in batch.records.iter_mut().enumerate() {
         let seq = number as i64 * 20 + place as i64;
@@ -32,6 +33,16 @@ fn batch(number: u64) -> Batch {
             ("seq".into(), Value::Int(seq)),
             ("키 \"1\"".into(), Value::Text(record.message.clone().into())),
         ];
+        if parts >= 2 && place < 5 {
+            let value = match place {
+                0 => Value::Int(seq),
+                1 => Value::Float(-0.0),
+                2 => Value::Bool(true),
+                3 => Value::Text(format!("{seq:08x}").into()),
+                _ => Value::Text(format!("{seq} of many").into()),
+            };
+            record.attributes.insert(0, (format!("rare.{number}").into(), value));
+        }
     }
     batch
 }
@@ -60,7 +71,7 @@ async fn open(folder: &Path) -> (Arc<dyn Queue>, Arc<dyn LogStore>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
-    for format in 1..=NEWEST {
+    for (format, catalogue, parts) in FOLDERS {
         let scratch = tempfile::tempdir().unwrap();
         copied(&folder(format), scratch.path());
         let (queue, store) = open(scratch.path()).await;
@@ -68,12 +79,17 @@ async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
         assert_eq!(deliveries.len() as u64, QUEUED, "format {format}");
         store.append(&deliveries).await.unwrap();
         // What is written now is written beside what was there.
-        pump(&*queue, &*store, vec![batch(STORED + QUEUED + 1)]).await;
+        pump(&*queue, &*store, vec![batch(STORED + QUEUED + 1, parts)]).await;
 
         let mut found: Vec<Record> = everything(&*store).await.into_iter().map(|stored| stored.record).collect();
         found.sort_by_key(|record| record.time);
-        let expected: Vec<Record> = (1..=STORED + QUEUED + 1).flat_map(|number| batch(number).records).collect();
+        let expected: Vec<Record> = (1..=STORED + QUEUED + 1).flat_map(|number| batch(number, parts).records).collect();
         assert_eq!(found, expected, "format {format}");
+        for query in ["\"rare.3\":*", "\"rare.3\":<50", "\"rare.12\":/of many/", "\"rare.7\":\"-0\""] {
+            let query = Query::parse(query).unwrap();
+            let count = expected.iter().filter(|record| query.matches(record)).count() as u64;
+            assert_eq!(ask::count(&*store, &query, TimeRange::ALL).await.unwrap(), count, "format {format}: {query:?}");
+        }
         // What earlier programs kept to rule parts out by knew the cases of ASCII alone.
         for text in
             ["ÉTÉ", "été", "straße", "STRAẞE", "İstanbul", "\u{17f} k", "s \u{212a}", "로그", "TIMEOUT", "nowhere"]
@@ -83,7 +99,7 @@ async fn a_folder_of_every_format_there_was_opens_with_everything_in_it() {
             assert_eq!(ask::count(&*store, &query, TimeRange::ALL).await.unwrap(), count, "format {format}: {text}");
         }
         let note = store.documents().get(&NOTE, "a/b").await.unwrap().map(|note| note.body.as_str().to_owned());
-        assert_eq!(note.as_deref(), (format >= DOCUMENTS).then_some(NOTE_TEXT), "format {format}");
+        assert_eq!(note.as_deref(), (catalogue >= DOCUMENTS).then_some(NOTE_TEXT), "format {format}");
         queue.close().await;
         store.close().await;
     }
@@ -118,15 +134,16 @@ async fn views_that_were_saved_before_there_were_documents_are_documents_now() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "writes the folder of the newest format, once for each"]
 async fn write_a_folder_of_the_newest_format() {
-    let folder = folder(NEWEST);
+    let (newest, _, parts) = FOLDERS[FOLDERS.len() - 1];
+    let folder = folder(newest);
     assert!(!folder.exists(), "{} is there; what was written once is not written again", folder.display());
     fs::create_dir_all(&folder).unwrap();
     let (queue, store) = open(&folder).await;
     for number in 1..=STORED {
-        store.append(&[delivery(number, batch(number))]).await.unwrap();
+        store.append(&[delivery(number, batch(number, parts))]).await.unwrap();
     }
     for number in STORED + 1..=STORED + QUEUED {
-        queue.publish(Arc::new(batch(number))).await.unwrap();
+        queue.publish(Arc::new(batch(number, parts))).await.unwrap();
     }
     store.documents().put(&NOTE, "a/b", &Json::parse(NOTE_TEXT).unwrap(), Expected::Any, None).await.unwrap();
     queue.close().await;

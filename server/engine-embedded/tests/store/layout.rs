@@ -108,6 +108,73 @@ async fn more_attributes_than_columns_and_mixed_types_come_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rare_attributes_are_in_maps_and_searches_and_counts_find_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut batch = records::batch(1, 600);
+    for (place, record) in batch.records.iter_mut().enumerate() {
+        record.attributes = vec![("status".into(), Value::Int(200 + place as i64 % 3))];
+        let value = match place {
+            0..5 => Value::Int(place as i64 * 5),
+            5..10 => Value::Float(place as f64 / 4.0),
+            10..12 => Value::Bool(place == 10),
+            12..16 => Value::Text(format!("deadbee{}", place % 4).into()),
+            16..26 => Value::Text(["deadbeef", "17", "DEADBEEF", "true", ""][place % 5].into()),
+            // The same key as that of the column, with another type.
+            30..34 => {
+                record.attributes[0].1 = Value::Text("200".into());
+                continue;
+            }
+            _ => continue,
+        };
+        record.attributes.insert(0, ("rare".into(), value));
+    }
+    let queries = [
+        "rare:*",
+        "-rare:*",
+        "rare:deadbee0",
+        "rare:deadbeef",
+        "rare:DEADBEEF",
+        "rare:15",
+        "rare:17",
+        "rare:1.25",
+        "rare:true",
+        "rare:dead*",
+        "rare:/(?i)beef$/",
+        "rare:>5",
+        "rare:<=5 OR status:201",
+        "rare:nowhere",
+        "status:200",
+        "status:>200",
+    ];
+    let store = engine_embedded::open_store(folder.path(), in_memory()).await.unwrap();
+    store.append(&[delivery(1, batch.clone())]).await.unwrap();
+    store.close().await;
+    drop(store);
+    let names: Vec<String> = parts(folder.path())
+        .into_iter()
+        .flat_map(|path| {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
+            reader.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(names.iter().any(|name| name == "rest_hex") && names.iter().all(|name| name != "attr.rare"));
+
+    let store = engine_embedded::open_store(folder.path(), in_memory()).await.unwrap();
+    for query in queries {
+        let parsed = model::Query::parse(query).unwrap();
+        let expected: Vec<_> = batch.records.iter().filter(|record| parsed.matches(record)).collect();
+        assert_eq!(ask::count(&*store, &parsed, TimeRange::ALL).await.unwrap(), expected.len() as u64, "{query}");
+        for key in ["rare", "status"] {
+            let by_key = vec![Key::Field(Field::parse_name(key).unwrap())];
+            let aggregation = Aggregation::counting(parsed.clone(), TimeRange::ALL, by_key, 100);
+            let found = store.aggregate(&aggregation).await.unwrap();
+            assert_eq!(found, model::aggregate::evaluate(&aggregation, &batch.records).unwrap(), "{query} by {key}");
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_format_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     engine_embedded::open_store(folder.path(), in_memory()).await.unwrap().close().await;

@@ -1,6 +1,6 @@
 //! The attributes: a column for each of the most frequent, and the rest.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use arrow_array::ArrayRef;
 use foldhash::fast::RandomState;
@@ -12,7 +12,7 @@ use super::{
     rest::{self, Cell, Spilled},
     shapes::Shapes,
 };
-use crate::schema::{self, ATTRIBUTE_COLUMNS, AttributeColumn, Kind};
+use crate::schema::{self, ATTRIBUTE_COLUMNS, AttributeColumn, Kind, RestMap};
 
 /// The number of columns that are begun before it is known which attributes are frequent.
 const COLUMNS_BEGUN: usize = 2 * ATTRIBUTE_COLUMNS;
@@ -33,8 +33,10 @@ pub(super) struct Attributes<'a> {
 pub(super) struct Built {
     /// In the order of the part.
     pub(super) columns: Vec<BuiltColumn>,
-    /// The column of the attributes beyond the limit, if there are any.
-    pub(super) rest: Option<ArrayRef>,
+    /// The maps of the other attributes that have entries.
+    pub(super) rest: Vec<(RestMap, ArrayRef)>,
+    /// The keys that have a column and are in a map as well.
+    pub(super) shared: BTreeSet<String>,
 }
 
 pub(super) struct BuiltColumn {
@@ -76,7 +78,8 @@ impl<'a> Attributes<'a> {
     pub(super) fn finish(self) -> Result<Built> {
         let Self { rows, shapes, counts, columns, spilled } = self;
         let counts: HashMap<(&str, Kind), usize, RandomState> = shapes.keys().iter().copied().zip(counts).collect();
-        let chosen = schema::attribute_columns(&counts);
+        let chosen = schema::attribute_columns(&counts, schema::least_values(rows));
+        let shared = shared(shapes.keys(), &chosen);
         let place_of = |attribute: &AttributeColumn| {
             let place = shapes.known(&attribute.key, attribute.kind);
             place.ok_or_else(|| Error::internal("an attribute column has no values"))
@@ -109,8 +112,15 @@ impl<'a> Attributes<'a> {
                 column.each(|row, value| left.push(Spilled { row, place, value }));
             }
         }
-        let rest: Option<ArrayRef> =
-            if left.is_empty() { None } else { Some(Arc::new(rest::column(shapes.keys(), left, rows)?)) };
-        Ok(Built { columns: built, rest })
+        Ok(Built { columns: built, rest: rest::maps(shapes.keys(), left, rows)?, shared })
     }
+}
+
+/// The keys that have a column for values of one type, and none for values of another.
+fn shared(all: &[(&str, Kind)], chosen: &[AttributeColumn]) -> BTreeSet<String> {
+    let columns: HashSet<(&str, Kind), RandomState> =
+        chosen.iter().map(|column| (column.key.as_str(), column.kind)).collect();
+    let keys: HashSet<&str, RandomState> = columns.iter().map(|(key, _)| *key).collect();
+    let others = all.iter().filter(|own| !columns.contains(*own) && keys.contains(own.0));
+    others.map(|(key, _)| (*key).to_owned()).collect()
 }

@@ -1,13 +1,12 @@
 //! Converts records to columns.
 //!
 //! One pass over the records: they are scattered in memory, and fetching them dominates the cost. Each value is copied
-//! to its column at once. Which attributes get a column is known at the end; the values of all others are printed as
-//! JSON then.
+//! to its column at once. Which attributes get a column is known at the end; the values of all others go to maps then.
 
 mod attributes;
 mod column;
 mod fixed;
-pub(crate) mod rest;
+mod rest;
 mod shapes;
 mod spread;
 #[cfg(test)]
@@ -16,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 use model::{Record, RecordId};
 use pipeline::{Error, Result};
 
@@ -55,13 +54,13 @@ pub(crate) fn build(rows: &[Row<'_>]) -> Result<(Layout, RecordBatch)> {
         arrays.push(column.array);
         attributes.push(column.attribute);
     }
-    if let Some(rest) = built.rest {
-        fields.push(Field::new(schema::REST, DataType::Utf8, true));
-        arrays.push(rest);
+    for (map, array) in built.rest {
+        fields.push(map.field());
+        arrays.push(array);
     }
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(refused)?;
-    Ok((Layout { schema, attributes, diverse }, batch))
+    Ok((Layout { schema, attributes, diverse, shared: built.shared }, batch))
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {

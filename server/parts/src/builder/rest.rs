@@ -1,91 +1,15 @@
-//! Prints attributes without a column of their own as JSON, value by value.
+//! The maps of the attributes without a column of their own.
 
-use arrow_array::{StringArray, builder::StringBuilder};
-use model::Value;
-use pipeline::{Error, Result};
+use std::sync::Arc;
 
-use crate::schema::Kind;
+use arrow_array::{Array as _, ArrayRef, StringArray, cast::AsArray as _};
+use pipeline::Result;
 
-/// A value of an attribute.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cell<'a> {
-    Text(&'a str),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-}
-
-impl<'a> From<&'a Value> for Cell<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
-            Value::Text(text) => Self::Text(text),
-            Value::Int(number) => Self::Int(*number),
-            Value::Float(number) => Self::Float(*number),
-            Value::Bool(value) => Self::Bool(*value),
-        }
-    }
-}
-
-/// A JSON object under construction.
-#[derive(Default)]
-pub(crate) struct Object(Vec<u8>);
-
-impl Object {
-    /// A key as [`Self::push`] takes it, with its colon.
-    pub(crate) fn key(key: &str) -> Result<Vec<u8>> {
-        let mut printed = serde_json::to_vec(key).map_err(not_printed)?;
-        printed.push(b':');
-        Ok(printed)
-    }
-
-    /// Continues an object that is printed.
-    ///
-    /// # Errors
-    /// `Corrupt` if it is none.
-    pub(crate) fn reopen(&mut self, json: &str) -> Result<()> {
-        // A damaged text must not get into another part, where it could not be told from a fault of that part.
-        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
-        match json.trim_ascii().strip_suffix('}').filter(|_| is_json) {
-            Some(open) => {
-                self.0.clear();
-                self.0.extend_from_slice(open.trim_ascii_end().as_bytes());
-                Ok(())
-            }
-            None => Err(Error::corrupt("a part's attributes without a column are no JSON object")),
-        }
-    }
-
-    pub(crate) fn push(&mut self, key: &[u8], value: Cell<'_>) -> Result<()> {
-        match self.0.last() {
-            None => self.0.push(b'{'),
-            // Values are not nested, so this is the beginning of the object.
-            Some(b'{') => {}
-            Some(_) => self.0.push(b','),
-        }
-        self.0.extend_from_slice(key);
-        match value {
-            Cell::Text(text) => serde_json::to_writer(&mut self.0, text),
-            Cell::Int(number) => serde_json::to_writer(&mut self.0, &number),
-            Cell::Float(number) => serde_json::to_writer(&mut self.0, &number),
-            Cell::Bool(value) => serde_json::to_writer(&mut self.0, &value),
-        }
-        .map_err(not_printed)
-    }
-
-    /// Appends the object to the column, and begins the next one.
-    pub(crate) fn append_to(&mut self, column: &mut StringBuilder) -> Result<()> {
-        self.0.push(b'}');
-        let json = std::str::from_utf8(&self.0)
-            .map_err(|error| Error::internal(format!("attributes cannot be written as JSON: {error}")))?;
-        column.append_value(json);
-        self.0.clear();
-        Ok(())
-    }
-}
-
-fn not_printed(error: serde_json::Error) -> Error {
-    Error::internal(format!("attributes cannot be written as JSON: {error}"))
-}
+pub(super) use crate::rest::Cell;
+use crate::{
+    rest::{MapsBuilder, Raw},
+    schema::{Kind, RestMap},
+};
 
 /// A value that goes to the rest.
 #[derive(Debug, Clone, Copy)]
@@ -96,74 +20,80 @@ pub(super) struct Spilled<'a> {
     pub(super) value: Cell<'a>,
 }
 
-/// The column of all these values, one object for each row that has any. `keys` are the keys by place.
-pub(super) fn column(keys: &[(&str, Kind)], mut spilled: Vec<Spilled<'_>>, rows: usize) -> Result<StringArray> {
-    let key = |spilled: &Spilled<'_>| keys.get(spilled.place as usize).map_or("", |(key, _)| *key);
-    // Mostly in order: one stretch of all rows, and some for each column that was given up.
-    spilled.sort_by(|a, b| a.row.cmp(&b.row).then_with(|| key(a).cmp(key(b))));
-    let mut printed: Vec<Vec<u8>> = vec![Vec::new(); keys.len()];
-    let (mut column, mut object, mut filled) = (StringBuilder::new(), Object::default(), 0);
-    for of_row in spilled.chunk_by(|a, b| a.row == b.row) {
-        let row = of_row.first().map_or(filled, |first| first.row as usize);
-        column.append_nulls(row.saturating_sub(filled));
-        for spilled in of_row {
-            let Some(name) = printed.get_mut(spilled.place as usize) else { continue };
-            if name.is_empty() {
-                *name = Object::key(key(spilled))?;
-            }
-            object.push(name, spilled.value)?;
-        }
-        object.append_to(&mut column)?;
-        filled = row + 1;
+/// The maps that have entries, of all these values. `keys` are the keys by place.
+pub(super) fn maps(
+    keys: &[(&str, Kind)],
+    mut spilled: Vec<Spilled<'_>>,
+    rows: usize,
+) -> Result<Vec<(RestMap, ArrayRef)>> {
+    if spilled.is_empty() {
+        return Ok(Vec::new());
     }
-    column.append_nulls(rows.saturating_sub(filled));
-    Ok(column.finish())
+    let ranks = ranks(keys);
+    let rank = |place: u32| ranks.get(place as usize).copied().unwrap_or_default();
+    // Mostly in order: one stretch of all rows, and some for each column that was given up.
+    spilled.sort_by_key(|spilled| u64::from(spilled.row) << 32 | u64::from(rank(spilled.place)));
+    let mut maps = MapsBuilder::new();
+    for Spilled { row, place, value } in spilled {
+        maps.push(row as usize, place as i32, Raw::Cell(value))?;
+    }
+    // Names without an entry do not get into the file.
+    let names = Arc::new(StringArray::from_iter_values(keys.iter().map(|(key, _)| key)));
+    let maps = maps.finish(rows, &names)?;
+    let has_entries = |array: &ArrayRef| array.as_map_opt().is_some_and(|map| !map.keys().is_empty());
+    Ok(maps.into_iter().filter(|(_, array)| has_entries(array)).collect())
+}
+
+/// The rank of each key among all, by place.
+fn ranks(keys: &[(&str, Kind)]) -> Vec<u32> {
+    let mut places: Vec<usize> = (0..keys.len()).collect();
+    places.sort_unstable_by_key(|place| keys.get(*place));
+    let mut ranks = vec![0; keys.len()];
+    for (rank, place) in (0..).zip(places) {
+        if let Some(own) = ranks.get_mut(place) {
+            *own = rank;
+        }
+    }
+    ranks
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use arrow_array::Array as _;
-    use model::Text;
-
     use super::*;
+    use crate::rest::MapView;
 
     #[test]
-    fn values_are_printed_as_the_map_of_a_row_would_be() {
+    fn the_entries_of_a_row_are_sorted_by_key_in_the_map_of_their_type() {
         let values = [
-            Value::Text("\"a\" \\ 한\n".into()),
-            Value::Int(i64::MIN),
-            Value::Float(-0.0),
-            Value::Float(1.0),
-            Value::Float(1e300),
-            Value::Bool(true),
+            Cell::Text("\"a\" \\ 한\n"),
+            Cell::Int(i64::MIN),
+            Cell::Text("00ff00ff"),
+            Cell::Text("0"),
+            Cell::Float(-0.0),
+            Cell::Bool(true),
+            Cell::Int(7),
         ];
-        let keys = ["z", "a.b", "key \"1\"", "", "é", "b"].map(|key| (key, Kind::Text));
-        let of_row =
-            |row: u32| (0..).zip(&values).map(move |(place, value)| Spilled { row, place, value: value.into() });
-        let column = column(&keys, of_row(3).chain(of_row(1).take(1)).collect(), 5).unwrap();
-        let map: BTreeMap<&str, &Value> = keys.iter().map(|(key, _)| *key).zip(&values).collect();
-        assert_eq!(column.value(3), serde_json::to_string(&map).unwrap());
-        assert_eq!(column.value(1), "{\"z\":\"\\\"a\\\" \\\\ 한\\n\"}");
-        assert_eq!((0..5).filter(|row| column.is_null(*row)).collect::<Vec<_>>(), [0, 2, 4]);
-    }
-
-    #[test]
-    fn an_object_is_continued_and_a_damaged_one_is_refused() {
-        let (mut object, mut column) = (Object::default(), StringBuilder::new());
-        for json in ["{\"a\":1}", "{}", " {\"a\" : \"}\" } "] {
-            object.reopen(json).unwrap();
-            object.push(&Object::key("b").unwrap(), Cell::Bool(false)).unwrap();
-            object.append_to(&mut column).unwrap();
-        }
-        let column = column.finish();
-        let maps: Vec<BTreeMap<Text, Value>> =
-            column.iter().flatten().map(|json| serde_json::from_str(json).unwrap()).collect();
-        assert_eq!(maps.iter().map(BTreeMap::len).collect::<Vec<_>>(), [2, 1, 2]);
-        assert_eq!(column.value(0), "{\"a\":1,\"b\":false}");
-        for damaged in ["", "{", "{\"a\":1", "{\"a\":1}}", "[1]", "7", "{\"a\"}"] {
-            assert!(object.reopen(damaged).is_err(), "{damaged}");
-        }
+        let keys = ["z", "a.b", "key \"1\"", "", "é", "b", "B"].map(|key| (key, Kind::Text));
+        let of_row = |row: u32| (0..).zip(values).map(move |(place, value)| Spilled { row, place, value });
+        let maps = maps(&keys, of_row(3).chain(of_row(1).take(1)).collect(), 5).unwrap();
+        let entries = |map: RestMap| -> Vec<(usize, &str, Raw<'_>)> {
+            let (_, array) = maps.iter().find(|(own, _)| *own == map).unwrap();
+            let view = MapView::of(map, array).unwrap();
+            assert_eq!(view.rows(), 5);
+            let of_row = |row| view.entries(row).map(move |entry| (row, entry));
+            let all: Vec<_> = (0..5).flat_map(of_row).collect();
+            all.into_iter().map(|(row, entry)| (row, view.key(entry), view.raw(entry))).collect()
+        };
+        let cell = Raw::Cell;
+        assert_eq!(
+            entries(RestMap::Text),
+            [(1, "z", cell(values[0])), (3, "", cell(Cell::Text("0"))), (3, "z", cell(values[0]))]
+        );
+        assert_eq!(entries(RestMap::Int), [(3, "B", cell(Cell::Int(7))), (3, "a.b", cell(Cell::Int(i64::MIN)))]);
+        assert_eq!(entries(RestMap::Hex), [(3, "key \"1\"", Raw::Hex(&[0, 0xff, 0, 0xff]))]);
+        assert_eq!(entries(RestMap::Bool), [(3, "b", cell(Cell::Bool(true)))]);
+        let [(3, "é", Raw::Cell(Cell::Float(zero)))] = entries(RestMap::Float)[..] else { panic!("one float") };
+        assert!(zero == 0.0 && zero.is_sign_negative());
+        assert!(super::maps(&keys, Vec::new(), 5).unwrap().is_empty());
     }
 }

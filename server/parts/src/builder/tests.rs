@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{Row, build};
 use crate::{
     decode,
-    schema::{self, ATTRIBUTE_COLUMNS, Columns, Kind, Layout},
+    schema::{self, Columns, Kind, Layout, RestMap},
 };
 
 fn record(number: usize, attributes: Vec<(Text, Value)>) -> Record {
@@ -53,7 +53,8 @@ fn expected_columns(records: &[Record]) -> Vec<(Text, Kind)> {
     for (key, value) in records.iter().flat_map(|record| &record.attributes) {
         *counts.entry((key.as_str(), Kind::of(value))).or_default() += 1;
     }
-    schema::attribute_columns(&counts).into_iter().map(|column| (column.key, column.kind)).collect()
+    let chosen = schema::attribute_columns(&counts, schema::least_values(records.len()));
+    chosen.into_iter().map(|column| (column.key, column.kind)).collect()
 }
 
 fn columns(layout: &Layout) -> Vec<(Text, Kind)> {
@@ -109,7 +110,30 @@ fn attributes_that_become_frequent_late_have_columns_and_early_ones_go_to_the_re
     let columns = columns(&layout);
     assert_eq!(columns, expected_columns(&records));
     assert_eq!(columns.iter().filter(|(key, _)| key.starts_with("late.")).count(), 100);
-    assert_eq!(columns.len(), ATTRIBUTE_COLUMNS);
+    assert_eq!(columns.len(), 100);
+}
+
+#[test]
+fn an_attribute_gets_a_column_if_enough_records_have_it() {
+    for (rows, least) in [(1, 1), (8, 1), (9, 2), (100, 13), (1_000, 16), (8_192, 16), (65_536, 128)] {
+        assert_eq!(schema::least_values(rows), least, "{rows} rows");
+    }
+    let of_record = |number: usize| {
+        let mut attributes = vec![(Text::from("always"), Value::Int(number as i64))];
+        attributes.extend((number < 16).then(|| (Text::from("enough"), Value::Bool(true))));
+        attributes.extend((number < 15).then(|| (Text::from("rare"), Value::Text("deadbeef".into()))));
+        attributes.extend((number == 900).then(|| (Text::from("some"), Value::Int(1))));
+        attributes
+    };
+    let mut records = records((0..1_000).map(of_record).collect());
+    // The same key with values of another type.
+    records[999].attributes = vec![("always".into(), Value::Text("never".into()))];
+    let (layout, found) = rebuilt(&records);
+    assert_eq!(found, records);
+    assert_eq!(columns(&layout), [(Text::from("always"), Kind::Int), (Text::from("enough"), Kind::Bool)]);
+    assert_eq!(layout.shared.into_iter().collect::<Vec<_>>(), ["always"]);
+    let names: Vec<&str> = layout.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names[names.len() - 3..], ["rest_text", "rest_hex", "rest_int"]);
 }
 
 #[test]
@@ -148,5 +172,5 @@ fn a_column_has_nulls_only_where_records_lack_it() {
     let (_, batch) = build(&rows).unwrap();
     let nulls = |name: &str| batch.column_by_name(name).unwrap().null_count();
     assert_eq!((nulls("attr.always"), nulls("attr.some")), (0, 66));
-    assert!(batch.column_by_name(schema::REST).is_none());
+    assert!(RestMap::ALL.iter().all(|map| batch.column_by_name(map.name()).is_none()));
 }

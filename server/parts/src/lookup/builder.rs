@@ -17,7 +17,7 @@ use super::{
     table::{self, Shape},
     wanted::table_of,
 };
-use crate::schema::{self, Layout};
+use crate::schema::{self, Layout, RestMap};
 
 /// The maximum number of entries collected per table: 32 MiB. A row group of forty columns of distinct values has fewer.
 const MOST_ENTRIES: usize = 1 << 23;
@@ -95,8 +95,8 @@ enum Source {
     Ids,
     /// A text, an integer, a float or a boolean, by the type of the column.
     Values,
-    /// JSON of attributes.
-    Rest,
+    /// A map of attributes.
+    Rest(RestMap),
 }
 
 /// Recent entries of a column. It drops most repetitions before they are sorted: neighbouring records share traces, and
@@ -133,11 +133,11 @@ impl Builder {
                 schema::SPAN_ID => (Field::Span, Source::Ids),
                 schema::SERVICE => (Field::Service, Source::Values),
                 schema::NODE => (Field::Node, Source::Values),
-                // The keys are in the values.
-                schema::REST => (Field::Attribute(""), Source::Rest),
-                _ => match attribute() {
-                    Some(attribute) => (Field::Attribute(&attribute.key), Source::Values),
-                    None => continue,
+                name => match (attribute(), RestMap::named(name)) {
+                    (Some(attribute), _) => (Field::Attribute(&attribute.key), Source::Values),
+                    // Each entry has its key.
+                    (None, Some(map)) => (Field::Attribute(""), Source::Rest(map)),
+                    (None, None) => continue,
                 },
             };
             columns.push(Column { place, seed: field.seed(), table: table_of(field), source, recent: Recent::new() });
@@ -228,12 +228,7 @@ impl Column {
                 let ids = array.as_fixed_size_binary_opt()?;
                 rows.filter(|row| ids.is_valid(*row)).for_each(|row| add(hash::bytes(seed, ids.value(row))));
             }
-            (Source::Rest, _) => {
-                let json = array.as_string_opt::<i32>()?;
-                for row in rows.filter(|row| json.is_valid(*row)) {
-                    rest::for_each(json.value(row), &mut add).ok()?;
-                }
-            }
+            (Source::Rest(map), _) => rest::for_each(*map, array, rows, add).ok()?,
             (Source::Values, DataType::Int64) => {
                 let integers = array.as_primitive_opt::<Int64Type>()?;
                 for row in rows.filter(|row| integers.is_valid(*row)) {

@@ -1,107 +1,51 @@
-//! Reads the JSON of the attributes without a column, without building a map of them.
+//! Hashes the entries of the maps of attributes without a column.
 
-use std::{borrow::Cow, fmt};
+use std::ops::Range;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
+use arrow_array::ArrayRef;
+use pipeline::Result;
 
 use super::hash::{self, Field};
+use crate::{
+    rest::{Cell, MapView, digits},
+    schema::RestMap,
+};
 
-/// Calls `add` with the hash of each attribute.
+/// Calls `add` with the hash of each attribute of some rows. A text of hex digits has the hash of the text.
 ///
 /// # Errors
-/// The text is not an object of values.
-pub(super) fn for_each(json: &str, add: impl FnMut(u64)) -> serde_json::Result<()> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_map(Attributes(add))?;
-    reader.end()
-}
-
-struct Attributes<F>(F);
-
-impl<'de, F: FnMut(u64)> Visitor<'de> for Attributes<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of attributes")
+/// `Corrupt` if the array is not such a map.
+pub(super) fn for_each(map: RestMap, array: &ArrayRef, rows: Range<usize>, mut add: impl FnMut(u64)) -> Result<()> {
+    let view = MapView::of(map, array)?;
+    // The seed of each name, once it is needed.
+    let mut seeds: Vec<Option<u64>> = vec![None; view.names().map_or(0, arrow_array::Array::len)];
+    let mut buffer = digits();
+    for entry in rows.flat_map(|row| view.entries(row)) {
+        let own = || Field::Attribute(view.key(entry)).seed();
+        let seed = match view.number(entry).and_then(|number| seeds.get_mut(number)) {
+            Some(known) => *known.get_or_insert_with(own),
+            None => own(),
+        };
+        add(match view.cell(entry, &mut buffer)? {
+            Cell::Text(text) => hash::text(seed, text),
+            Cell::Int(number) => hash::integer(seed, number),
+            Cell::Float(number) => hash::float(seed, number),
+            Cell::Bool(value) => hash::boolean(seed, value),
+        });
     }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Key(key)) = map.next_key()? {
-            let seed = Field::Attribute(&key).seed();
-            (self.0)(match map.next_value()? {
-                Scalar::Bool(value) => hash::boolean(seed, value),
-                Scalar::Int(value) => hash::integer(seed, value),
-                Scalar::Float(value) => hash::float(seed, value),
-                Scalar::Text(value) => hash::text(seed, &value),
-            });
-        }
-        Ok(())
-    }
-}
-
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// As [`model::Value`], without a copy of a text.
-#[derive(Debug, PartialEq)]
-enum Scalar<'a> {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(Cow<'a, str>),
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Scalars)
-    }
-}
-
-struct Scalars;
-
-impl<'de> Visitor<'de> for Scalars {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number or a boolean")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Int(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar<'de>, E> {
-        Ok(i64::try_from(value).map_or(Scalar::Float(value as f64), Scalar::Int))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Float(value))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
-    use model::{Text, Value};
+    use arrow_array::StringArray;
+    use model::Value;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rest::{MapsBuilder, Raw};
 
     fn value() -> impl Strategy<Value = Value> {
         prop_oneof![
@@ -111,18 +55,29 @@ mod tests {
             prop_oneof![Just(0.0), Just(-0.0), Just(1e300), (-1000_i32..1000).prop_map(f64::from)]
                 .prop_map(Value::Float),
             ".{0,8}".prop_map(|text| Value::Text(text.into())),
+            "[0-9a-f]{7,10}".prop_map(|text| Value::Text(text.into())),
+            "[1-9][0-9]{7}".prop_map(|text| Value::Text(text.into())),
         ]
     }
 
     proptest! {
         #[test]
-        fn each_value_is_read_as_the_records_reader_reads_it(
-            values in prop::collection::btree_map("[a-z\"\\\\é.]{0,6}", value(), 0..6),
+        fn each_value_of_the_rows_has_the_hash_of_its_column(
+            all in prop::collection::vec(prop::collection::btree_map("[a-z\"\\\\é.]{0,6}", value(), 0..6), 1..6),
+            from in 0_usize..3,
         ) {
-            let map: BTreeMap<Text, Value> = values.into_iter().map(|(key, value)| (key.into(), value)).collect();
-            let json = serde_json::to_string(&map).unwrap();
-            let read = crate::decode::other_attributes(&json).unwrap();
-            let mut expected: Vec<u64> = read.iter().map(|(key, value)| {
+            let names: Vec<&String> = all.iter().flat_map(|of_row| of_row.keys()).collect();
+            let mut maps = MapsBuilder::new();
+            let entries = all.iter().enumerate().flat_map(|(row, of_row)| of_row.values().map(move |value| (row, value)));
+            for (key, (row, value)) in (0..).zip(entries) {
+                maps.push(row, key, Raw::Cell(value.into())).unwrap();
+            }
+            let mut hashes = Vec::new();
+            let rows = from.min(all.len())..all.len();
+            for (map, array) in maps.finish(all.len(), &Arc::new(StringArray::from_iter_values(&names))).unwrap() {
+                for_each(map, &array, rows.clone(), |hash| hashes.push(hash)).unwrap();
+            }
+            let mut expected: Vec<u64> = all[rows].iter().flatten().map(|(key, value)| {
                 let seed = Field::Attribute(key).seed();
                 match value {
                     Value::Bool(value) => hash::boolean(seed, *value),
@@ -131,22 +86,9 @@ mod tests {
                     Value::Text(value) => hash::text(seed, value),
                 }
             }).collect();
-            let mut hashes = Vec::new();
-            for_each(&json, |hash| hashes.push(hash)).unwrap();
             hashes.sort_unstable();
             expected.sort_unstable();
             prop_assert_eq!(hashes, expected);
         }
-    }
-
-    #[test]
-    fn what_is_not_an_object_of_values_is_refused() {
-        for json in ["", "[]", "{\"a\":[1]}", "{\"a\":null}", "{\"a\":1} x", "{\"a\":", "7"] {
-            assert!(for_each(json, |_| {}).is_err(), "{json}");
-        }
-        for_each("{\"a\":18446744073709551615}", |hash| {
-            assert_eq!(hash, hash::float(Field::Attribute("a").seed(), u64::MAX as f64));
-        })
-        .unwrap();
     }
 }

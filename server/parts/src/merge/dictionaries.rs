@@ -8,7 +8,7 @@ use arrow_array::{
     cast::AsArray,
     types::Int32Type,
 };
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Schema};
 use foldhash::fast::RandomState;
 use pipeline::{Error, Result};
 
@@ -23,14 +23,15 @@ const MOST_BYTES: usize = 512 << 10;
 /// The number of copies after which the dictionaries of parts that none of these read are let go.
 const SWEEP: usize = 16;
 
-/// The dictionaries of the columns that have one.
+/// The dictionaries of the columns that have one, and of the keys of the maps.
 pub(super) struct Dictionaries(Vec<Option<Dictionary>>);
 
 impl Dictionaries {
     pub(super) fn of(schema: &Schema) -> Self {
         let repeated = schema::repeated_text();
-        let of_field = |is_repeated: bool| is_repeated.then(Dictionary::default);
-        Self(schema.fields().iter().map(|field| of_field(*field.data_type() == repeated)).collect())
+        let has_one = |of: &DataType| *of == repeated || matches!(of, DataType::Map(..));
+        let of_field = |of: &DataType| has_one(of).then(Dictionary::default);
+        Self(schema.fields().iter().map(|field| of_field(field.data_type())).collect())
     }
 
     /// That of a column by its index; `None` if it has none.

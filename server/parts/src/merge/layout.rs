@@ -1,19 +1,30 @@
 //! The columns of the merged part, and their mapping from each source part.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array, types::Int32Type};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 use pipeline::Result;
 
-use super::{Keep, RUN_ROWS, recurring::recurring, refused, rest::Rest, retained};
+use super::{
+    Keep, RUN_ROWS,
+    recurring::recurring,
+    refused,
+    rest::{self, Rest, Shared},
+    retained,
+    spilled::spilled,
+};
 use crate::{
     columns,
     reader::{Footer, Group, Part},
     reading::Reading,
-    schema::{self, AttributeColumn, Kind, Layout},
+    schema::{self, AttributeColumn, Kind, Layout, RestMap},
 };
 
 /// The rows of all open parts that are decoded at once, and the fewest of one part.
@@ -28,17 +39,22 @@ pub(super) struct Merged {
     pub(super) schema: SchemaRef,
     /// The rows that are decoded at once per part.
     pub(super) run_rows: usize,
-    /// A column without values for each column.
+    /// A column without values for each column except the maps.
     nulls: Arc<[ArrayRef]>,
+    maps: Vec<RestMap>,
+    /// The keys with a column that were found in the maps so far.
+    shared: Shared,
 }
 
 impl Merged {
-    /// The columns of all parts; past the limit, the attributes with the most values. An attribute without a value in
-    /// the rows accepted by `keep` has no column: its name may be what is to go.
+    /// The columns of the attributes that are frequent in all parts together. An attribute without a value in the rows
+    /// accepted by `keep` has no column: its name may be what is to go. If rows are left out, no other attribute loses or
+    /// gets its column.
     ///
     /// `pause` as in [`merge`](super::merge).
     pub(super) fn of(parts: &[Arc<Part>], keep: Option<&Keep>, pause: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
         let footers = parts.iter().map(|part| part.footer()).collect::<Result<Vec<_>>>()?;
+        let spilled = if keep.is_some() { Vec::new() } else { spilled(parts, &footers, pause)? };
         let mut counts: HashMap<(&str, Kind), usize, RandomState> = HashMap::default();
         for (part, footer) in parts.iter().zip(&footers) {
             let values: Vec<usize> = match keep {
@@ -49,18 +65,27 @@ impl Merged {
                 *counts.entry((attribute.key.as_str(), attribute.kind)).or_default() += values;
             }
         }
-        if keep.is_some() {
-            counts.retain(|_, values| *values > 0);
+        for spilled in &spilled {
+            *counts.entry((spilled.key.as_str(), spilled.kind)).or_default() += spilled.values;
         }
-        let attributes = schema::attribute_columns(&counts);
-        let spills = attributes.len() < counts.len() || footers.iter().any(|footer| footer.columns.rest.is_some());
+        let least = match keep {
+            Some(_) => 1,
+            None => schema::least_values(parts.iter().map(|part| part.info.rows as usize).sum()),
+        };
+        let attributes = schema::attribute_columns(&counts, least);
+        let maps = rest::maps(&footers, &attributes);
         let mut diverse: Vec<String> = [schema::TRACE_ID, schema::SPAN_ID]
             .into_iter()
             .filter(|name| footers.iter().any(|footer| !footer.has_dictionary(footer.columns.place(name))))
             .map(str::to_owned)
             .collect();
         let (mut fields, mut merged_fields) = (schema::core_fields(), schema::core_fields());
-        let spread: Vec<bool> = attributes.iter().map(|attribute| is_spread(&footers, attribute)).collect();
+        let was_spread = |attribute: &AttributeColumn| {
+            let own = spilled.iter().find(|own| own.key == attribute.key && own.kind == attribute.kind);
+            own.is_some_and(|own| own.is_spread)
+        };
+        let is_spread = |attribute: &AttributeColumn| is_spread(&footers, attribute) || was_spread(attribute);
+        let spread: Vec<bool> = attributes.iter().map(is_spread).collect();
         let recurs = recurs(parts, &footers, &attributes, &spread, pause)?;
         for ((attribute, is_spread), recurs) in attributes.iter().zip(spread).zip(recurs) {
             if is_spread && !recurs {
@@ -79,29 +104,38 @@ impl Merged {
             fields.push(field(!is_spread || recurs));
             merged_fields.push(field(!is_spread));
         }
-        if spills {
-            fields.push(Field::new(schema::REST, DataType::Utf8, true));
-            merged_fields.push(Field::new(schema::REST, DataType::Utf8, true));
-        }
         let run_rows = run_rows(parts);
         let nulls = nulls(&merged_fields, run_rows);
-        let layout = Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse };
-        Ok(Self { layout, schema: Arc::new(Schema::new(merged_fields)), run_rows, nulls })
+        fields.extend(maps.iter().map(|map| map.field()));
+        merged_fields.extend(maps.iter().map(|map| map.field()));
+        let layout = Layout { schema: Arc::new(Schema::new(fields)), attributes, diverse, shared: BTreeSet::new() };
+        let (schema, shared) = (Arc::new(Schema::new(merged_fields)), Arc::new(Mutex::new(BTreeSet::new())));
+        Ok(Self { layout, schema, run_rows, nulls, maps, shared })
+    }
+
+    /// The keys with a column that were found in the maps as well.
+    pub(super) fn shared(&self) -> BTreeSet<String> {
+        self.shared.lock().clone()
     }
 
     /// The mapping from a part's columns to the merged columns.
     pub(super) fn adapter(&self, footer: &Footer) -> Result<Adapter> {
-        let core = schema::core_fields().into_iter().map(|field| Some(footer.columns.place(field.name())));
+        let core = schema::core_fields();
+        let core_columns = core.len();
+        let core = core.into_iter().map(|field| Some(footer.columns.place(field.name())));
         let attributes = self.layout.attributes.iter().map(|attribute| Some(place_of(footer, attribute)?.0));
-        let left = footer.columns.attributes.iter().map(|(place, own)| (*place, own));
-        let left = left.filter(|(_, own)| !self.layout.attributes.iter().any(|attribute| same(own, attribute)));
-        let spills = self.schema.field_with_name(schema::REST).is_ok();
-        Ok(Adapter {
-            schema: self.schema.clone(),
-            sources: core.chain(attributes).collect(),
-            nulls: self.nulls.clone(),
-            rest: if spills { Some(Rest::of(left, footer.columns.rest.is_some())?) } else { None },
-        })
+        let sources: Vec<Option<usize>> = core.chain(attributes).collect();
+        let columns =
+            self.layout.attributes.iter().zip(self.schema.fields().iter().zip(&sources).enumerate().skip(core_columns));
+        let columns = columns.map(|(attribute, (place, (field, source)))| rest::Target {
+            key: attribute.key.as_str().into(),
+            kind: attribute.kind,
+            place,
+            data_type: field.data_type().clone(),
+            is_open: source.is_none(),
+        });
+        let rest = (!self.maps.is_empty()).then(|| Rest::of(footer, columns.collect(), &self.maps, &self.shared));
+        Ok(Adapter { schema: self.schema.clone(), sources, nulls: self.nulls.clone(), rest })
     }
 }
 
@@ -198,26 +232,28 @@ fn place_of<'a>(footer: &'a Footer, attribute: &AttributeColumn) -> Option<(usiz
 /// Converts batches of one part, with all its columns, to the merged columns.
 pub(super) struct Adapter {
     schema: SchemaRef,
-    /// The index of the source column of each merged column except the last, if the part has it.
+    /// The index of the source column of each merged column except the maps, if the part has it.
     sources: Vec<Option<usize>>,
     nulls: Arc<[ArrayRef]>,
     rest: Option<Rest>,
 }
 
 impl Adapter {
-    pub(super) fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn adapt(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for ((field, source), nulls) in self.schema.fields().iter().zip(&self.sources).zip(self.nulls.iter()) {
-            columns.push(match source.and_then(|place| batch.columns().get(place)) {
+        let rest = self.rest.as_mut().map(|rest| rest.adapt(batch)).transpose()?.unwrap_or_default();
+        let of_rest = |place: usize| rest.columns.iter().find(|(own, _)| *own == place).map(|(_, column)| column);
+        let fields = self.schema.fields().iter().enumerate();
+        for (((place, field), source), nulls) in fields.zip(&self.sources).zip(self.nulls.iter()) {
+            let own = source.and_then(|place| batch.columns().get(place));
+            columns.push(match own.or_else(|| of_rest(place)) {
                 Some(column) => as_type(column, field.data_type())?,
                 None if rows <= nulls.len() => nulls.slice(0, rows),
                 None => new_null_array(field.data_type(), rows),
             });
         }
-        if let Some(rest) = &self.rest {
-            columns.push(rest.column(batch)?);
-        }
+        columns.extend(rest.maps);
         RecordBatch::try_new(self.schema.clone(), columns).map_err(refused)
     }
 }

@@ -6,6 +6,9 @@
 //! rows are copied column by column; long stretches of one part are written without copying. Memory: a page per column
 //! and a batch of [`RUN_ROWS`] per open part, the selected rows of another, and the row group that the writer encodes.
 //!
+//! An attribute may have a column in one part and be in the maps of another ([`rest`](crate::rest)). In the merged part
+//! it is where its number of values in all parts puts it.
+//!
 //! A merge may leave rows out. Nothing of them is in the new file: neither values, also not in dictionaries and
 //! statistics, nor the columns of attributes that no other row has.
 
@@ -14,6 +17,7 @@ mod layout;
 mod recurring;
 mod rest;
 mod run;
+mod spilled;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +36,7 @@ use super::{
     PartInfo,
     columns::{self, Texts},
     reader::Part,
-    schema,
+    schema::{self, RestMap},
     writer::{Effort, PAGE_ROWS, PartWriter},
 };
 
@@ -74,7 +78,10 @@ pub fn merge(
         writer.append(&batch)?;
     }
     match (writer, info) {
-        (Some(writer), Some(info)) => writer.finish(info).map(Some),
+        (Some(mut writer), Some(info)) => {
+            writer.share(merged.shared());
+            writer.finish(info).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -89,9 +96,10 @@ fn gather(
     let columns = (0..merged.schema.fields().len())
         .map(|place| {
             let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
-            match dictionaries.of_column(place) {
-                Some(dictionary) => dictionary.gather(&arrays, rows),
-                None => interleave(&arrays, rows).map_err(refused),
+            match (dictionaries.of_column(place), RestMap::named(merged.schema.field(place).name())) {
+                (Some(names), Some(map)) => rest::gather(map, names, &arrays, rows),
+                (Some(dictionary), None) => dictionary.gather(&arrays, rows),
+                (None, _) => interleave(&arrays, rows).map_err(refused),
             }
         })
         .collect::<Result<_>>()?;

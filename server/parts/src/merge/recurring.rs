@@ -32,7 +32,7 @@ const ROWS: usize = 32_768;
 const BLOCKS: usize = 32;
 const BLOCK_ROWS: Range<usize> = 128..1_024;
 /// The number of parts that are looked at: with one block of the fewest rows each, they have all rows.
-const MOST_PARTS: usize = ROWS / BLOCK_ROWS.start;
+pub(super) const MOST_PARTS: usize = ROWS / BLOCK_ROWS.start;
 /// The number of columns whose texts are counted at the same time: about a megabyte each if all texts differ.
 const COLUMNS_AT_ONCE: usize = 16;
 /// The share of the rows up to which distinct texts pay off in a dictionary: an eighth, and for texts of twelve bytes
@@ -102,7 +102,7 @@ fn look(
 }
 
 /// The blocks of one of `parts` parts, spread over its rows, each as its row group and rows in it.
-fn blocks(footer: &Footer, parts: usize) -> Vec<(usize, Range<usize>)> {
+pub(super) fn blocks(footer: &Footer, parts: usize) -> Vec<(usize, Range<usize>)> {
     let count = BLOCKS.div_ceil(parts);
     let block_rows = (ROWS / (parts * count)).clamp(BLOCK_ROWS.start, BLOCK_ROWS.end);
     let all: usize = footer.groups.iter().map(|group| group.rows).sum();

@@ -1,97 +1,370 @@
 //! Attributes without a column of their own in the merged part.
 
-use std::sync::Arc;
-
-use arrow_array::{Array, ArrayRef, RecordBatch, builder::StringBuilder, new_null_array};
-use arrow_schema::DataType;
-use pipeline::{Error, Result};
-
-use crate::{
-    builder::rest::{Cell, Object},
-    columns::{self, Texts},
-    decode::Values,
-    schema::{self, AttributeColumn},
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
 };
 
-/// The attributes of one part that go to [`schema::REST`].
-pub(super) struct Rest {
-    /// Columns of the part that the merged part lacks, by their index.
-    left: Vec<Left>,
-    has_rest: bool,
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, MapArray, RecordBatch, StringArray,
+    cast::AsArray, types::Int32Type,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::DataType;
+use arrow_select::interleave::interleave;
+use foldhash::fast::RandomState;
+use model::{Text, Value};
+use parking_lot::Mutex;
+use pipeline::{Error, Result};
+
+use super::{dictionaries::Dictionary, refused};
+use crate::{
+    decode::Values,
+    reader::Footer,
+    rest::{self, Cell, MapView, MapsBuilder, Names, Raw, RestValues},
+    schema::{self, AttributeColumn, Kind, RestMap},
+};
+
+/// The keys with a column that were found in the maps of any part.
+pub(super) type Shared = Arc<Mutex<BTreeSet<String>>>;
+
+/// The maps of the merged part: those of all parts, and those of the columns that it lacks.
+pub(super) fn maps(footers: &[Arc<Footer>], attributes: &[AttributeColumn]) -> Vec<RestMap> {
+    let of_part = |footer: &Arc<Footer>, map: RestMap| match footer.columns.rest() {
+        schema::Rest::None => false,
+        schema::Rest::Json(_) => true,
+        schema::Rest::Maps(maps) => maps.iter().any(|(own, _)| *own == map),
+    };
+    let is_left =
+        |own: &AttributeColumn| !attributes.iter().any(|merged| merged.key == own.key && merged.kind == own.kind);
+    let of_columns = |footer: &Arc<Footer>, map: RestMap| {
+        footer.columns.attributes.iter().any(|(_, own)| own.kind == map.kind() && is_left(own))
+    };
+    let is_needed = |map: &RestMap| footers.iter().any(|footer| of_part(footer, *map) || of_columns(footer, *map));
+    RestMap::ALL.into_iter().filter(is_needed).collect()
 }
 
-struct Left {
-    place: usize,
-    attribute: AttributeColumn,
-    /// The key as it is printed.
-    key: Vec<u8>,
+/// A column of the merged part.
+pub(super) struct Target {
+    pub(super) key: Box<str>,
+    pub(super) kind: Kind,
+    /// Its index in the merged part.
+    pub(super) place: usize,
+    pub(super) data_type: DataType,
+    /// Whether the part has no such column, so that its values may be in the part's rest.
+    pub(super) is_open: bool,
+}
+
+/// Converts the attributes of one part that have no column in it, or none in the merged part.
+pub(super) struct Rest {
+    source: schema::Rest,
+    /// Columns of the part that the merged part lacks, by their index.
+    left: Vec<(usize, AttributeColumn)>,
+    targets: Targets,
+    /// The maps of the merged part.
+    maps: Vec<RestMap>,
+    /// The dictionary of the keys in each map of the part.
+    known: Vec<Known>,
+    /// The names of entries that are written anew.
+    names: Names,
+}
+
+/// The columns of the merged part by key.
+struct Targets {
+    by_key: HashMap<Box<str>, Vec<Target>, RandomState>,
+    shared: Shared,
+}
+
+impl Targets {
+    /// The column to which the values of a key and type are moved, if any.
+    fn of(&self, key: &str, kind: Kind) -> Option<&Target> {
+        let of_key = self.by_key.get(key)?;
+        let own = of_key.iter().find(|target| target.kind == kind && target.is_open);
+        if own.is_none() {
+            self.shared.lock().insert(key.to_owned());
+        }
+        own
+    }
+}
+
+/// The dictionary of a map, and which of its keys get a column.
+#[derive(Default)]
+struct Known {
+    /// Held, so that its address is not used again.
+    names: Option<StringArray>,
+    /// Whether an entry may be moved.
+    moves: bool,
+    /// The index of a column in the merged part by the number of the key.
+    places: Vec<Option<usize>>,
+}
+
+/// The converted attributes of a batch.
+#[derive(Default)]
+pub(super) struct Adapted {
+    /// The columns that the part has none for, by their index.
+    pub(super) columns: Vec<(usize, ArrayRef)>,
+    /// All maps of the merged part.
+    pub(super) maps: Vec<ArrayRef>,
+}
+
+/// An entry that is written anew.
+struct Entry<'a> {
+    row: usize,
+    key: &'a str,
+    value: Raw<'a>,
 }
 
 impl Rest {
-    pub(super) fn of<'a>(left: impl Iterator<Item = (usize, &'a AttributeColumn)>, has_rest: bool) -> Result<Self> {
-        let left = left.map(|(place, attribute)| {
-            Ok(Left { place, attribute: attribute.clone(), key: Object::key(&attribute.key)? })
-        });
-        Ok(Self { left: left.collect::<Result<_>>()?, has_rest })
+    pub(super) fn of(footer: &Footer, targets: Vec<Target>, maps: &[RestMap], shared: &Shared) -> Self {
+        let is_merged = |own: &AttributeColumn| {
+            targets.iter().any(|target| *target.key == *own.key.as_str() && target.kind == own.kind)
+        };
+        let left = footer.columns.attributes.iter().filter(|(_, own)| !is_merged(own)).cloned().collect();
+        let mut by_key: HashMap<Box<str>, Vec<Target>, RandomState> = HashMap::default();
+        for target in targets {
+            by_key.entry(target.key.clone()).or_default().push(target);
+        }
+        Self {
+            source: footer.columns.rest().clone(),
+            left,
+            targets: Targets { by_key, shared: shared.clone() },
+            maps: maps.to_vec(),
+            known: Vec::new(),
+            names: Names::default(),
+        }
     }
 
-    /// Builds the merged REST column from the part's own REST column and the columns that the merged part lacks.
+    /// Converts a batch with all columns of the part.
     ///
     /// # Errors
-    /// `Corrupt` if the part's own one is no JSON where a value is added.
-    pub(super) fn column(&self, batch: &RecordBatch) -> Result<ArrayRef> {
-        let rest = if self.has_rest { Some(Texts::named(batch, schema::REST)?) } else { None };
-        // Column by column, because most of these columns have few values.
-        let mut added: Vec<(usize, usize)> = Vec::new();
-        let mut values = Vec::with_capacity(self.left.len());
-        for (number, left) in self.left.iter().enumerate() {
-            let Some(column) = batch.columns().get(left.place) else {
-                return Err(Error::corrupt(format!("a part lacks its column {}", left.attribute.column)));
-            };
-            let known = added.len();
-            match column.logical_nulls() {
-                Some(nulls) => added.extend(nulls.valid_indices().map(|row| (row, number))),
-                None => added.extend((0..batch.num_rows()).map(|row| (row, number))),
+    /// `Corrupt` if the batch differs from the part's layout, or its JSON does not parse.
+    pub(super) fn adapt(&mut self, batch: &RecordBatch) -> Result<Adapted> {
+        let rest = RestValues::of(batch, &self.source)?;
+        let views: &[MapView<'_>] = match &rest {
+            RestValues::Maps(views) => views,
+            RestValues::None | RestValues::Json(_) => &[],
+        };
+        self.known.resize_with(views.len(), Known::default);
+        for (known, view) in self.known.iter_mut().zip(views) {
+            known.look(view, &self.targets);
+        }
+        let has_values = |(place, _): &(usize, AttributeColumn)| {
+            batch.columns().get(*place).is_some_and(|column| column.logical_null_count() < column.len())
+        };
+        let is_json = matches!(rest, RestValues::Json(_));
+        if is_json || self.known.iter().any(|known| known.moves) || self.left.iter().any(has_values) {
+            self.write(batch, &rest)
+        } else {
+            let maps = self.maps.iter().map(|map| passed_on(*map, views, batch.num_rows()));
+            Ok(Adapted { columns: Vec::new(), maps: maps.collect::<Result<_>>()? })
+        }
+    }
+
+    /// Writes all entries anew.
+    fn write(&mut self, batch: &RecordBatch, rest: &RestValues<'_>) -> Result<Adapted> {
+        let rows = batch.num_rows();
+        let mut parsed: Vec<(usize, Vec<(Text, Value)>)> = Vec::new();
+        let (mut entries, mut moved): (Vec<Entry<'_>>, Moved<'_>) = (Vec::new(), HashMap::default());
+        match rest {
+            RestValues::None => {}
+            RestValues::Json(_) => {
+                for row in 0..rows {
+                    let mut attributes = Vec::new();
+                    rest.append_to(row, &mut attributes)?;
+                    parsed.push((row, attributes));
+                }
             }
-            values.push(match added.len() > known {
-                true => Some((&left.key, Values::named(batch, &left.attribute.column, left.attribute.kind)?)),
-                false => None,
-            });
+            RestValues::Maps(views) => {
+                for (view, known) in views.iter().zip(&self.known) {
+                    for (row, entry) in (0..rows).flat_map(|row| view.entries(row).map(move |entry| (row, entry))) {
+                        let (key, value) = (view.key(entry), view.raw(entry));
+                        let place = match view.number(entry) {
+                            Some(number) => known.places.get(number).copied().flatten(),
+                            None => self.targets.of(key, view.map().kind()).map(|target| target.place),
+                        };
+                        match place {
+                            Some(place) => moved.entry(place).or_default().push((row, value)),
+                            None => entries.push(Entry { row, key, value }),
+                        }
+                    }
+                }
+            }
         }
-        if added.is_empty() {
-            return match rest {
-                Some(_) => columns::column(batch, schema::REST).cloned(),
-                None => Ok(new_null_array(&DataType::Utf8, batch.num_rows())),
+        for (row, attributes) in &parsed {
+            for (key, value) in attributes {
+                let (key, kind, value) = (key.as_str(), Kind::of(value), Raw::Cell(value.into()));
+                match self.targets.of(key, kind) {
+                    Some(target) => moved.entry(target.place).or_default().push((*row, value)),
+                    None => entries.push(Entry { row: *row, key, value }),
+                }
+            }
+        }
+        for (place, attribute) in &self.left {
+            let Some(column) = batch.columns().get(*place) else {
+                return Err(Error::corrupt(format!("a part lacks its column {}", attribute.column)));
             };
-        }
-        added.sort_unstable();
-        let mut added = added.chunk_by(|one, other| one.0 == other.0).peekable();
-        let (mut column, mut object) = (StringBuilder::new(), Object::default());
-        for row in 0..batch.num_rows() {
-            let before = rest.as_ref().and_then(|rest| rest.get(row));
-            let Some(of_row) = added.next_if(|of_row| of_row.first().is_some_and(|first| first.0 == row)) else {
-                column.append_option(before);
+            if column.logical_null_count() == column.len() {
                 continue;
-            };
-            if let Some(before) = before {
-                object.reopen(before)?;
             }
-            for (_, number) in of_row {
-                let Some(Some((key, values))) = values.get(*number) else { continue };
-                push(&mut object, key, values, row)?;
+            if self.targets.by_key.contains_key(attribute.key.as_str()) {
+                self.targets.shared.lock().insert(attribute.key.as_str().to_owned());
             }
-            object.append_to(&mut column)?;
+            let values = Values::named(batch, &attribute.column, attribute.kind)?;
+            let of_column = (0..rows).filter_map(|row| Some((row, cell(&values, row)?)));
+            let key = attribute.key.as_str();
+            entries.extend(of_column.map(|(row, value)| Entry { row, key, value: Raw::Cell(value) }));
         }
-        Ok(Arc::new(column.finish()))
+        entries.sort_by(|one, other| one.row.cmp(&other.row).then_with(|| one.key.cmp(other.key)));
+        self.names.bound();
+        let mut maps = MapsBuilder::new();
+        for Entry { row, key, value } in entries {
+            maps.push(row, self.names.number(key), value)?;
+        }
+        let built = maps.finish(rows, &self.names.array())?;
+        let is_merged = |map: RestMap| self.maps.contains(&map);
+        let has_entries = |array: &ArrayRef| array.as_map_opt().is_some_and(|map| !map.keys().is_empty());
+        if built.iter().any(|(map, array)| !is_merged(*map) && has_entries(array)) {
+            return Err(Error::internal("the merged part lacks a map"));
+        }
+        let maps = built.into_iter().filter(|(map, _)| is_merged(*map)).map(|(_, array)| array).collect();
+        let targets = self.targets.by_key.values().flatten();
+        let columns = targets.filter_map(|target| Some((target, moved.get(&target.place)?)));
+        let columns = columns.map(|(target, values)| Ok((target.place, column(target, values, rows)?)));
+        Ok(Adapted { columns: columns.collect::<Result<_>>()?, maps })
     }
 }
 
-/// Appends the value that a column has in this row.
-fn push(object: &mut Object, key: &[u8], values: &Values<'_>, row: usize) -> Result<()> {
-    match values {
-        Values::Text(column) => object.push(key, Cell::Text(column.get(row).unwrap_or_default())),
-        Values::Int(column) => object.push(key, Cell::Int(column.value(row))),
-        Values::Float(column) => object.push(key, Cell::Float(column.value(row))),
-        Values::Bool(column) => object.push(key, Cell::Bool(column.value(row))),
+/// The values that are moved to columns, by the index of the column, with their rows.
+type Moved<'a> = HashMap<usize, Vec<(usize, Raw<'a>)>, RandomState>;
+
+impl Known {
+    /// Looks up the keys of a map. All batches of a row group share one dictionary.
+    fn look(&mut self, view: &MapView<'_>, targets: &Targets) {
+        let Some(names) = view.names() else {
+            // Each key is looked up by its entries.
+            *self = Self { names: None, moves: true, places: Vec::new() };
+            return;
+        };
+        if self.names.as_ref().is_some_and(|known| is_same(known, names)) {
+            return;
+        }
+        let kind = view.map().kind();
+        let place = |name: Option<&str>| targets.of(name.unwrap_or_default(), kind).map(|target| target.place);
+        let places: Vec<Option<usize>> = names.iter().map(place).collect();
+        *self = Self { names: Some(names.clone()), moves: places.iter().any(Option::is_some), places };
     }
+}
+
+/// Whether two arrays are one and the same in memory.
+fn is_same(one: &StringArray, other: &StringArray) -> bool {
+    one.len() == other.len()
+        && one.value_offsets().as_ptr() == other.value_offsets().as_ptr()
+        && one.value_data().as_ptr() == other.value_data().as_ptr()
+}
+
+/// A map of the part as it is; without entries, if the part has none.
+fn passed_on(map: RestMap, views: &[MapView<'_>], rows: usize) -> Result<ArrayRef> {
+    match views.iter().find(|view| view.map() == map) {
+        Some(view) => {
+            let array = view.array();
+            rest::map_array(map, array.offsets().clone(), array.keys().clone(), array.values().clone())
+        }
+        None => rest::empty(map, rows),
+    }
+}
+
+/// The value of a column in a row.
+fn cell<'a>(values: &Values<'a>, row: usize) -> Option<Cell<'a>> {
+    match values {
+        Values::Text(column) => column.get(row).map(Cell::Text),
+        Values::Int(column) => column.is_valid(row).then(|| Cell::Int(column.value(row))),
+        Values::Float(column) => column.is_valid(row).then(|| Cell::Float(column.value(row))),
+        Values::Bool(column) => column.is_valid(row).then(|| Cell::Bool(column.value(row))),
+    }
+}
+
+/// The column of these values, the rest of its rows without one.
+fn column(target: &Target, values: &[(usize, Raw<'_>)], rows: usize) -> Result<ArrayRef> {
+    let mut dense: Vec<Option<Raw<'_>>> = vec![None; rows];
+    for (row, value) in values {
+        *dense.get_mut(*row).ok_or_else(mistyped)? = Some(*value);
+    }
+    let dense = dense.into_iter();
+    Ok(match target.kind {
+        Kind::Text => {
+            let texts: Vec<Option<Cow<'_, str>>> = dense.map(text).collect::<Result<_>>()?;
+            let texts = texts.iter().map(Option::as_deref);
+            if target.data_type == schema::repeated_text() {
+                Arc::new(texts.collect::<DictionaryArray<Int32Type>>())
+            } else {
+                Arc::new(texts.collect::<StringArray>())
+            }
+        }
+        Kind::Int => {
+            let number = |value: Option<Raw<'_>>| match value {
+                None => Ok(None),
+                Some(Raw::Cell(Cell::Int(number))) => Ok(Some(number)),
+                Some(_) => Err(mistyped()),
+            };
+            Arc::new(dense.map(number).collect::<Result<Int64Array>>()?)
+        }
+        Kind::Float => {
+            let number = |value: Option<Raw<'_>>| match value {
+                None => Ok(None),
+                Some(Raw::Cell(Cell::Float(number))) => Ok(Some(number)),
+                Some(_) => Err(mistyped()),
+            };
+            Arc::new(dense.map(number).collect::<Result<Float64Array>>()?)
+        }
+        Kind::Bool => {
+            let value = |value: Option<Raw<'_>>| match value {
+                None => Ok(None),
+                Some(Raw::Cell(Cell::Bool(value))) => Ok(Some(value)),
+                Some(_) => Err(mistyped()),
+            };
+            Arc::new(dense.map(value).collect::<Result<BooleanArray>>()?)
+        }
+    })
+}
+
+fn text(value: Option<Raw<'_>>) -> Result<Option<Cow<'_, str>>> {
+    match value {
+        None => Ok(None),
+        Some(Raw::Cell(Cell::Text(text))) => Ok(Some(Cow::Borrowed(text))),
+        Some(Raw::Hex(bytes)) => Ok(Some(Cow::Owned(hex::encode(bytes)))),
+        Some(Raw::Cell(_)) => Err(mistyped()),
+    }
+}
+
+fn mistyped() -> Error {
+    Error::internal("a value differs from the type of its column")
+}
+
+/// Copies rows of several arrays of one map, each given by the index of its array and of its row, to one array.
+///
+/// # Errors
+/// `Corrupt` if an array is no map, or a row not in its array.
+pub(super) fn gather(
+    map: RestMap,
+    names: &mut Dictionary,
+    arrays: &[&dyn Array],
+    rows: &[(usize, usize)],
+) -> Result<ArrayRef> {
+    let mistyped = || Error::corrupt(format!("a part's map {} differs from its layout", map.name()));
+    let maps: Vec<&MapArray> =
+        arrays.iter().map(|array| array.as_map_opt().ok_or_else(mistyped)).collect::<Result<_>>()?;
+    let mut entries: Vec<(usize, usize)> = Vec::new();
+    let mut lengths = Vec::with_capacity(rows.len());
+    for (array, row) in rows {
+        let offsets = maps.get(*array).ok_or_else(mistyped)?.value_offsets();
+        let Some([from, to]) = offsets.get(*row..*row + 2) else { return Err(mistyped()) };
+        entries.extend((*from as usize..*to as usize).map(|entry| (*array, entry)));
+        lengths.push((*to - *from) as usize);
+    }
+    let keys: Vec<&dyn Array> = maps.iter().map(|map| map.keys().as_ref()).collect();
+    let values: Vec<&dyn Array> = maps.iter().map(|map| map.values().as_ref()).collect();
+    let keys = names.gather(&keys, &entries)?;
+    let values = interleave(&values, &entries).map_err(refused)?;
+    rest::map_array(map, OffsetBuffer::from_lengths(lengths), keys, values)
 }

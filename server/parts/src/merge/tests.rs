@@ -153,7 +153,7 @@ fn each_part_has_other_attributes_and_all_stay() {
     let once = merged(folder.path(), &parts);
     let expected = sorted(&parts);
     assert_eq!(read(&once), expected);
-    assert!(once.footer().unwrap().columns.rest.is_some());
+    assert!(!once.footer().unwrap().columns.rest().is_none());
     // Merged parts are merged as well.
     let halves = [merged(folder.path(), &parts[..5]), merged(folder.path(), &parts[5..])];
     assert_eq!(read(&merged(folder.path(), &halves)), expected);

@@ -6,8 +6,8 @@
 
 use std::{fs, io::BufWriter, mem, sync::Arc, thread};
 
-use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, types::Int32Type};
-use arrow_schema::{Field, SchemaRef};
+use arrow_array::{ArrayRef, MapArray, RecordBatch, cast::AsArray, types::Int32Type};
+use arrow_schema::{DataType, Field, SchemaRef};
 use parking_lot::Mutex;
 use parquet::{
     arrow::{
@@ -42,8 +42,11 @@ pub(super) struct Encoder {
     output: Output,
     factory: ArrowRowGroupWriterFactory,
     threads: usize,
-    /// The columns of the row group in progress; none between row groups.
-    columns: Vec<ArrowColumnWriter>,
+    /// The number of Parquet's columns of each column: two for a map, otherwise one.
+    leaves: Vec<usize>,
+    /// The columns of the row group in progress, each with a writer for each of Parquet's columns; none between row
+    /// groups.
+    columns: Vec<Vec<ArrowColumnWriter>>,
     groups: usize,
     /// The rows of the row group in progress, including those that wait.
     rows: usize,
@@ -62,8 +65,19 @@ impl Encoder {
     ) -> Result<Self> {
         let writer = ArrowWriter::try_new(output, schema.clone(), Some(properties)).map_err(refused)?;
         let (output, factory) = writer.into_serialized_writer().map_err(refused)?;
-        let (columns, waiting) = (Vec::new(), Vec::new());
-        Ok(Self { output, factory, threads, columns, groups: 0, rows: 0, waiting, waiting_rows: 0, waiting_bytes: 0 })
+        let leaves_of = |field: &Arc<Field>| if matches!(field.data_type(), DataType::Map(..)) { 2 } else { 1 };
+        Ok(Self {
+            output,
+            factory,
+            threads,
+            leaves: schema.fields().iter().map(leaves_of).collect(),
+            columns: Vec::new(),
+            groups: 0,
+            rows: 0,
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            waiting_bytes: 0,
+        })
     }
 
     pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -102,7 +116,8 @@ impl Encoder {
             return Ok(());
         }
         if self.columns.is_empty() {
-            self.columns = self.factory.create_column_writers(self.groups).map_err(refused)?;
+            let mut writers = self.factory.create_column_writers(self.groups).map_err(refused)?.into_iter();
+            self.columns = self.leaves.iter().map(|leaves| writers.by_ref().take(*leaves).collect()).collect();
         }
         let left = Mutex::new(self.columns.iter_mut().enumerate());
         let work = || -> Result<()> {
@@ -134,7 +149,7 @@ impl Encoder {
             return Ok(());
         }
         let mut group = self.output.next_row_group().map_err(refused)?;
-        for column in mem::take(&mut self.columns) {
+        for column in mem::take(&mut self.columns).into_iter().flatten() {
             let chunk = column.close().map_err(refused)?;
             chunk.append_to_row_group(&mut group).map_err(refused)?;
         }
@@ -145,22 +160,26 @@ impl Encoder {
     }
 }
 
-/// Encodes the rows of one column. Columns are not nested, so each has one writer.
-fn encode(writer: &mut ArrowColumnWriter, place: usize, batch: &RecordBatch) -> Result<()> {
+/// Encodes the rows of one column.
+fn encode(writers: &mut [ArrowColumnWriter], place: usize, batch: &RecordBatch) -> Result<()> {
     let (Some(field), Some(column)) = (batch.schema_ref().fields().get(place), batch.columns().get(place)) else {
         return Err(Error::internal("rows of a part lack a column of its layout"));
     };
     // The type of these rows: they may lack the dictionary that the column has in the file.
     let field = Field::new(field.name(), column.data_type().clone(), field.is_nullable());
-    for leaf in compute_leaves(&field, column).map_err(refused)? {
-        writer.write(&leaf).map_err(refused)?;
+    let leaves = compute_leaves(&field, column).map_err(refused)?;
+    if leaves.len() != writers.len() {
+        return Err(Error::internal("a column of a part has another type than in its layout"));
     }
-    Ok(())
+    writers.iter_mut().zip(&leaves).try_for_each(|(writer, leaf)| writer.write(leaf).map_err(refused))
 }
 
 /// The bytes of a batch's texts in memory. A dictionary that the batch before has as well is not counted again.
 fn text_bytes(batch: &RecordBatch, before: Option<&RecordBatch>) -> usize {
     let of_column = |(place, column): (usize, &ArrayRef)| {
+        if let Some(map) = column.as_map_opt() {
+            return map_length(map);
+        }
         let Some(repeated) = column.as_dictionary_opt::<Int32Type>() else { return length(column) };
         let known = before.and_then(|before| before.columns().get(place)?.as_dictionary_opt::<Int32Type>());
         let is_known = known.is_some_and(|known| Arc::ptr_eq(known.values(), repeated.values()));
@@ -177,10 +196,17 @@ fn length(column: &ArrayRef) -> usize {
     }
 }
 
+/// The bytes of the texts in the entries of a map, without its keys.
+fn map_length(map: &MapArray) -> usize {
+    let ([first, .., last], Some(texts)) = (map.value_offsets(), map.values().as_string_opt::<i32>()) else { return 0 };
+    let end = |entry: i32| texts.value_offsets().get(entry as usize).copied().unwrap_or_default();
+    (end(*last) - end(*first)) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use arrow_array::{DictionaryArray, Int64Array, StringArray};
-    use arrow_schema::{DataType, Schema};
+    use arrow_schema::Schema;
     use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::properties::WriterPropertiesBuilder};
 
     use super::*;

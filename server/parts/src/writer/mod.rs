@@ -3,12 +3,13 @@
 mod encoder;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::BufWriter,
     path::{Path, PathBuf},
 };
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, cast::AsArray as _};
 use crash_points::{crash_point, full_disk_point};
 use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
@@ -27,7 +28,7 @@ use super::{
     columns::Texts,
     file, lookup,
     message_index::{self, BLOCK_ROWS},
-    schema::{self, IndexPlace, Kind, Layout},
+    schema::{self, IndexPlace, Kind, Layout, RestMap, RestSummary},
     totals,
 };
 
@@ -42,6 +43,10 @@ const LEAST_PAGE_ROWS: usize = 512;
 /// The bytes of the rows of one page of a passing part, before they are encoded. A merge may read nearly a hundred such
 /// parts at once.
 const PASSING_PAGE_BYTES: usize = 512 << 10;
+
+/// The bytes of the names of attributes in a row group up to which a map has a dictionary of them. Many thousand names
+/// take less.
+const NAME_BYTES: usize = 4 << 20;
 
 /// The compression effort of a part; messages are more than half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +100,17 @@ pub(crate) struct PartWriter {
     /// `None` for a passing part.
     lookup: Option<lookup::Builder>,
     totals: totals::Builder,
+    rest: Vec<RestColumn>,
+    shared: BTreeSet<String>,
     file: Unfinished,
+}
+
+/// A map of the part.
+struct RestColumn {
+    map: RestMap,
+    /// Its index in the layout.
+    place: usize,
+    has_entries: bool,
 }
 
 /// An incomplete file.
@@ -133,7 +148,17 @@ impl PartWriter {
         let encoder = Encoder::new(buffered, &layout.schema, properties, encoder::threads())?;
         let sets = (effort != Effort::Passing).then(message_index::Builder::default);
         let lookup = (effort != Effort::Passing).then(|| lookup::Builder::new(layout));
-        Ok(Self { encoder, sets, lookup, totals: totals::Builder::new(GROUP_ROWS), file })
+        let (totals, shared) = (totals::Builder::new(GROUP_ROWS), layout.shared.clone());
+        let fields = layout.schema.fields().iter().enumerate();
+        let rest = fields.filter_map(|(place, field)| {
+            Some(RestColumn { map: RestMap::named(field.name())?, place, has_entries: false })
+        });
+        Ok(Self { encoder, sets, lookup, totals, rest: rest.collect(), shared, file })
+    }
+
+    /// Adds keys with a column that are in the maps as well.
+    pub(crate) fn share(&mut self, keys: impl IntoIterator<Item = String>) {
+        self.shared.extend(keys);
     }
 
     /// Appends rows in the order of the part, with the columns of the layout; a text may lack the dictionary that the
@@ -147,16 +172,25 @@ impl PartWriter {
         if let Some(lookup) = &mut self.lookup {
             lookup.add(batch);
         }
+        for rest in self.rest.iter_mut().filter(|rest| !rest.has_entries) {
+            let offsets = batch.columns().get(rest.place).and_then(|column| column.as_map_opt());
+            let offsets = offsets.map(|map| map.value_offsets()).unwrap_or_default();
+            rest.has_entries = offsets.first() != offsets.last();
+        }
         self.totals.add(batch)?;
         self.encoder.append(batch)
     }
 
     /// Makes the part durable. `info` is the metadata of its rows.
     pub(crate) fn finish(self, info: PartInfo) -> Result<PartInfo> {
-        let Self { encoder, sets, lookup, totals, mut file } = self;
+        let Self { encoder, sets, lookup, totals, rest, shared, mut file } = self;
         // Completes row groups before appending data after them.
         let mut writer = encoder.finish()?;
         let mut pairs = vec![(schema::TOTALS_KEY, totals.finish())];
+        if !rest.is_empty() {
+            let maps = rest.iter().filter(|rest| rest.has_entries).map(|rest| rest.map.name().to_owned());
+            pairs.push((schema::REST_KEY, serde_json::to_string(&RestSummary { maps: maps.collect(), shared })));
+        }
         let sets = sets.map(|sets| (message_index::KEY, sets.finish()));
         let lookup = lookup.map(|lookup| (schema::LOOKUP_KEY, lookup.finish()));
         for (key, index) in sets.into_iter().chain(lookup) {
@@ -233,8 +267,9 @@ fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<Write
     properties = properties
         .set_column_statistics_enabled(column(schema::SEVERITY), EnabledStatistics::Page)
         .set_column_statistics_enabled(column(schema::MESSAGE), EnabledStatistics::None);
-    for name in [schema::MESSAGE, schema::REST] {
-        properties = plain(properties, name, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    properties = plain(properties, schema::MESSAGE, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    for map in layout.schema.fields().iter().filter_map(|field| RestMap::named(field.name())) {
+        properties = map_properties(properties, map, messages);
     }
     for name in &layout.diverse {
         let kind = layout.attributes.iter().find(|attribute| attribute.column == *name).map(|attribute| attribute.kind);
@@ -253,6 +288,31 @@ fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<Write
         }
     }
     Ok(properties.build())
+}
+
+/// The properties of a map's keys and values.
+fn map_properties(
+    properties: WriterPropertiesBuilder,
+    map: RestMap,
+    compression: Compression,
+) -> WriterPropertiesBuilder {
+    let [keys, values] = map.leaves().map(|path| ColumnPath::new(path.map(str::to_owned).into()));
+    let encoding = match map {
+        RestMap::Text | RestMap::Hex => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+        RestMap::Int => Encoding::DELTA_BINARY_PACKED,
+        RestMap::Float => Encoding::BYTE_STREAM_SPLIT,
+        RestMap::Bool => Encoding::PLAIN,
+    };
+    properties
+        .set_column_compression(keys.clone(), compression)
+        .set_column_statistics_enabled(keys.clone(), EnabledStatistics::None)
+        .set_column_dictionary_page_size_limit(keys.clone(), NAME_BYTES)
+        // Of the names beyond that.
+        .set_column_encoding(keys, Encoding::DELTA_LENGTH_BYTE_ARRAY)
+        .set_column_compression(values.clone(), compression)
+        .set_column_statistics_enabled(values.clone(), EnabledStatistics::None)
+        .set_column_dictionary_enabled(values.clone(), false)
+        .set_column_encoding(values, encoding)
 }
 
 /// A path of one element, because attribute names contain dots that do not nest.

@@ -14,6 +14,7 @@ use model::{LevelClass, Nanos, Record, Severity, Value, aggregate::Key, hex, que
 use parts::{
     columns::{self, Texts},
     decode::{self, Values},
+    rest::RestValues,
     schema::{self, Columns},
 };
 use pipeline::{Error, Result};
@@ -56,7 +57,8 @@ pub(super) fn columns_of(key: &Key, layout: &Columns) -> Vec<usize> {
         Key::Field(Field::SpanId) => &[schema::SPAN_ID],
         Key::Field(Field::Id) => &[schema::ID_BASE, schema::POSITION],
         Key::Field(Field::Attribute(key)) => {
-            return layout.of_attribute(key).map(|(place, _)| *place).chain(layout.rest).collect();
+            let own = layout.of_attribute(key).map(|(place, _)| *place);
+            return own.chain(layout.rest_of(key).columns()).collect();
         }
     };
     names.iter().map(|name| layout.place(name)).collect()
@@ -322,15 +324,8 @@ impl<'a> Coder<'a> {
                         }
                     }
                 }
-                if layout.rest.is_some() {
-                    let column = Texts::named(batch, schema::REST)?;
-                    for row in 0..column.len() {
-                        let Some(json) = column.get(row) else { continue };
-                        if let Some(value) = decode::other_attributes(json)?.remove(key.as_str()) {
-                            self.add_value(row, value);
-                        }
-                    }
-                }
+                let rest = RestValues::of(batch, layout.rest_of(key))?;
+                rest.of_key(key, |row, value| self.add_value(row, value.into()))?;
             }
         }
         Ok(())

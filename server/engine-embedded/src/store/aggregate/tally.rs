@@ -225,7 +225,8 @@ fn only_column<'l>(key: &Key, layout: &'l Columns, kind: Kind) -> Option<&'l str
     let Key::Field(Field::Attribute(key)) = key else { return None };
     let mut columns = layout.attributes.iter().filter(|(_, column)| column.key.as_str() == key.as_str());
     let (_, column) = columns.next()?;
-    (layout.rest.is_none() && columns.next().is_none() && column.kind == kind).then_some(column.column.as_str())
+    let is_whole = columns.next().is_none() && layout.rest_of(&column.key).is_none();
+    (is_whole && column.kind == kind).then_some(column.column.as_str())
 }
 
 fn integers_of<'l>(key: &Key, layout: &'l Columns) -> Option<&'l str> {

@@ -12,7 +12,8 @@ use model::{
 use parts::{
     columns::{self, Texts},
     decode::{self, Values},
-    schema::{self, AttributeColumn},
+    rest::RestValues,
+    schema::{self, AttributeColumn, Rest},
 };
 use pipeline::{Error, Result};
 
@@ -28,8 +29,8 @@ pub(crate) enum Leaf {
     Ids { column: &'static str, wanted: Vec<Vec<u8>> },
     /// A field other than an attribute.
     Core { field: Field, probe: Probe },
-    /// An attribute: its columns, and whether the column of remaining attributes may contain it, too.
-    Attribute { key: String, columns: Vec<AttributeColumn>, rest: bool, test: Test, probe: Probe },
+    /// An attribute: its columns, and where else its values may be.
+    Attribute { key: String, columns: Vec<AttributeColumn>, rest: Rest, test: Test, probe: Probe },
 }
 
 impl Leaf {
@@ -72,8 +73,8 @@ impl Leaf {
                     let values = Values::named(batch, &column.column, column.kind)?;
                     found = &found | &attribute(&values, test, probe);
                 }
-                if *rest {
-                    found = &found | &of_rest(batch, key, probe)?;
+                if !rest.is_none() {
+                    found = &found | &of_rest(batch, rest, key, probe)?;
                 }
                 Ok(found)
             }
@@ -229,19 +230,14 @@ fn booleans(column: &BooleanArray, passes: impl Fn(bool) -> bool) -> BooleanBuff
     collect(column.len(), |row| column.is_valid(row) && passes(column.value(row)))
 }
 
-/// Tests the JSON of attributes without a column; parses it only if the key occurs in it.
-fn of_rest(batch: &RecordBatch, key: &str, probe: &mut Probe) -> Result<BooleanBuffer> {
-    let column = Texts::named(batch, schema::REST)?;
-    let written = serde_json::to_string(key).map_err(|error| Error::internal(error.to_string()))?;
-    let finder = memchr::memmem::Finder::new(written.as_bytes());
-    let mut found = Vec::with_capacity(column.len());
-    for row in 0..column.len() {
-        let value = match column.get(row) {
-            Some(json) if finder.find(json.as_bytes()).is_some() => decode::other_attributes(json)?.remove(key),
-            _ => None,
-        };
-        found.push(value.is_some_and(|value| probe.attribute(value)));
-    }
+/// Tests the values of an attribute without a column.
+fn of_rest(batch: &RecordBatch, rest: &Rest, key: &str, probe: &mut Probe) -> Result<BooleanBuffer> {
+    let mut found = vec![false; batch.num_rows()];
+    RestValues::of(batch, rest)?.of_key(key, |row, value| {
+        if let Some(found) = found.get_mut(row) {
+            *found |= probe.attribute(value.into());
+        }
+    })?;
     Ok(BooleanBuffer::from(found))
 }
 

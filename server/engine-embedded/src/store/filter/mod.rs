@@ -20,8 +20,9 @@ use model::{
 };
 use parts::{
     reading::{Condition, RowTest},
+    rest,
     scan::{MessageTest, Page},
-    schema::{self, Columns, Kind},
+    schema::{self, Columns, Kind, RestMap},
     totals::Totals,
 };
 use pipeline::{Error, Result};
@@ -197,12 +198,13 @@ fn junction(operands: &[Expr], layout: &Columns, either: bool) -> Node {
 
 fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
     let own: Vec<_> = layout.of_attribute(key).cloned().collect();
-    if own.is_empty() && layout.rest.is_none() {
+    let rest = layout.rest_of(key).only(|map| may_pass(map, test));
+    if own.is_empty() && rest.is_none() {
         return Node::Constant(false);
     }
     let mut columns: Vec<usize> = own.iter().map(|(place, _)| *place).collect();
-    columns.extend(layout.rest);
-    let cost = if layout.rest.is_some() {
+    columns.extend(rest.columns());
+    let cost = if !rest.is_none() {
         10
     } else if own.iter().any(|(_, attribute)| attribute.kind == Kind::Text) {
         3
@@ -212,11 +214,21 @@ fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
     let leaf = Leaf::Attribute {
         key: key.to_owned(),
         columns: own.into_iter().map(|(_, attribute)| attribute).collect(),
-        rest: layout.rest.is_some(),
+        rest,
         test: test.clone(),
         probe: Probe::new(&Field::Attribute(key.to_owned()), test),
     };
     Node::leaf(leaf, columns, cost)
+}
+
+/// Whether a value of the map may pass the test.
+fn may_pass(map: RestMap, test: &Test) -> bool {
+    match test {
+        Test::AnyOf(texts) => texts.iter().any(|text| rest::may_hold(map, text)),
+        // A text that is a number is compared as one.
+        Test::Compare(..) => map != RestMap::Bool,
+        _ => true,
+    }
 }
 
 impl Node {

@@ -55,7 +55,7 @@ pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
             let column = layout.place(if *field == Field::TraceId { schema::TRACE_ID } else { schema::SPAN_ID });
             ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));
         }
-        Expr::Field(Field::Attribute(key), Test::AnyOf(values)) if layout.rest.is_none() => {
+        Expr::Field(Field::Attribute(key), Test::AnyOf(values)) if layout.rest_of(key).is_none() => {
             for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| attribute.kind == Kind::Text) {
                 values.iter().for_each(|text| part.read_filters_ahead(footer, *place, text.as_str()));
             }
@@ -152,7 +152,7 @@ impl Pruner<'_> {
         match field {
             Field::TraceId => self.may_have_id(schema::TRACE_ID, values),
             Field::SpanId => self.may_have_id(schema::SPAN_ID, values),
-            Field::Attribute(_) if layout.rest.is_some() => Ok(true),
+            Field::Attribute(key) if !layout.rest_of(key).is_none() => Ok(true),
             Field::Attribute(key) => {
                 for (place, attribute) in layout.of_attribute(key) {
                     let possible = match attribute.kind {
