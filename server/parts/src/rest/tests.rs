@@ -248,7 +248,7 @@ proptest! {
         let is_kept = |position: i64| !place_of(position).is_multiple_of(3);
         let expected: Vec<_> = expected.into_iter().filter(|stored| is_kept(stored.position.0)).collect();
         for parts in [&[once][..], &mixed] {
-            let keep = |_: &str, position: i64| is_kept(position);
+            let keep = move |_: &str, position: i64| is_kept(position);
             let kept = merge::merge(folder, DAY, parts, Some(&keep), &mut || Ok(())).unwrap();
             let kept = kept.map(|info| opened(folder, info));
             prop_assert_eq!(&kept.as_ref().map(|part| read(part)).unwrap_or_default(), &expected);
