@@ -16,7 +16,7 @@ pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
 }
 
-fn mistyped(name: &str) -> Error {
+pub(crate) fn mistyped(name: &str) -> Error {
     Error::corrupt(format!("a part's column {name} has a type that differs from its layout"))
 }
 
@@ -50,16 +50,20 @@ pub enum Texts<'a> {
 impl<'a> Texts<'a> {
     /// The column as text.
     pub fn named(batch: &'a RecordBatch, name: &str) -> Result<Self> {
-        let column = column(batch, name)?;
+        Self::of(column(batch, name)?).ok_or_else(|| mistyped(name))
+    }
+
+    /// `None` if the column does not hold texts.
+    pub fn of(column: &'a ArrayRef) -> Option<Self> {
         match column.data_type() {
             DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
-            DataType::Dictionary(..) => column.as_dictionary_opt::<Int32Type>().and_then(|column| {
+            DataType::Dictionary(..) => {
+                let column = column.as_dictionary_opt::<Int32Type>()?;
                 let values = column.values().as_string_opt::<i32>()?;
                 Some(Self::Repeated { keys: column.keys(), values })
-            }),
+            }
             _ => None,
         }
-        .ok_or_else(|| mistyped(name))
     }
 
     pub fn len(&self) -> usize {

@@ -66,6 +66,8 @@ mod damage_tests;
 pub mod decode;
 pub mod file;
 mod filters;
+pub mod form;
+pub mod formed;
 mod info;
 pub mod lookup;
 pub mod merge;

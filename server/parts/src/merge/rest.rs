@@ -54,7 +54,7 @@ impl Rest {
                 None => added.extend((0..batch.num_rows()).map(|row| (row, number))),
             }
             values.push(match added.len() > known {
-                true => Some((&left.key, Values::named(batch, &left.attribute.column, left.attribute.kind)?)),
+                true => Some((&left.key, Values::named(batch, &left.attribute)?)),
                 false => None,
             });
         }
@@ -93,5 +93,9 @@ fn push(object: &mut Object, key: &[u8], values: &Values<'_>, row: usize) -> Res
         Values::Int(column) => object.push(key, Cell::Int(column.value(row))),
         Values::Float(column) => object.push(key, Cell::Float(column.value(row))),
         Values::Bool(column) => object.push(key, Cell::Bool(column.value(row))),
+        Values::Bytes(_) | Values::Numbers(_) => match values.get(row) {
+            Some(value) => object.push(key, Cell::from(&value)),
+            None => Ok(()),
+        },
     }
 }
