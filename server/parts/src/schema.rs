@@ -252,7 +252,7 @@ impl Columns {
     }
 
     /// The columns that may hold values of the attribute.
-    pub fn of_attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
+    pub fn of_attribute<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
         self.attributes.iter().filter(move |(_, attribute)| attribute.key == key)
     }
 }

@@ -12,7 +12,7 @@ use parts::{
     message_index::{BLOCK_ROWS, Sets, Wanted},
     ranges::{common, push_joined},
     reader::{Footer, Part},
-    schema::{self, Kind},
+    schema::{self, AttributeColumn, Kind},
 };
 use pipeline::Result;
 
@@ -56,12 +56,17 @@ pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
             ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));
         }
         Expr::Field(Field::Attribute(key), Test::AnyOf(values)) if layout.rest.is_none() => {
-            for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| attribute.kind == Kind::Text) {
+            for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| has_filter(attribute)) {
                 values.iter().for_each(|text| part.read_filters_ahead(footer, *place, text.as_str()));
             }
         }
         _ => {}
     }
+}
+
+/// Whether the column may have a Bloom filter of texts.
+fn has_filter(attribute: &AttributeColumn) -> bool {
+    attribute.kind == Kind::Text && attribute.form.is_plain()
 }
 
 /// A text that the messages of all matching records contain, in some case.
@@ -155,11 +160,8 @@ impl Pruner<'_> {
             Field::Attribute(_) if layout.rest.is_some() => Ok(true),
             Field::Attribute(key) => {
                 for (place, attribute) in layout.of_attribute(key) {
-                    let possible = match attribute.kind {
-                        Kind::Text => self.any(values.iter().map(String::as_str), *place)?,
-                        Kind::Int | Kind::Float | Kind::Bool => true,
-                    };
-                    if possible {
+                    let is_possible = !has_filter(attribute) || self.any(values.iter().map(String::as_str), *place)?;
+                    if is_possible {
                         return Ok(true);
                     }
                 }
