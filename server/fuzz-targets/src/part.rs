@@ -34,7 +34,14 @@ async fn written() -> Folder {
         service: format!("service-{}", number % 7).into(),
         node: "a1".into(),
         message: format!("message {number} of many"),
-        attributes: vec![("n".into(), Value::Int(number as i64)), ("ok".into(), Value::Bool(true))],
+        attributes: vec![
+            ("hex".into(), Value::Text(format!("{:08x}", (number as u32).wrapping_mul(0x9e37_79b9)).into())),
+            ("ip".into(), Value::Text(format!("10.0.0.{number}").into())),
+            ("ms".into(), Value::Float(number as f64 / 4.0)),
+            ("n".into(), Value::Int(number as i64)),
+            ("ok".into(), Value::Bool(true)),
+            ("user".into(), Value::Text(format!("u{number}").into())),
+        ],
         trace_id: (number % 2 == 0).then_some([number as u8; 16]),
         span_id: None,
     });

@@ -3,7 +3,7 @@
 use std::{fs, panic, path::Path, sync::Arc};
 
 use arrow_array::{BooleanArray, RecordBatch};
-use model::StoredRecord;
+use model::{StoredRecord, Value};
 use pipeline::{Batch, ErrorClass, Result};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use testkit::records;
@@ -23,7 +23,20 @@ use super::{
 
 /// A part of some hundred records of all kinds, and the bytes of its file.
 fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
-    let info = written(folder, &records::corpus(5, 20));
+    let mut batches = records::corpus(5, 20);
+    for (number, record) in batches.iter_mut().flat_map(|batch| &mut batch.records).enumerate() {
+        let text = |key: &str, text: String| (key.into(), Value::Text(text.into()));
+        let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        record.attributes.extend([
+            text("form.at", format!("2026-01-02T03:04:05.{number:03}Z")),
+            text("form.hex", format!("{mixed:016x}")),
+            text("form.ip", format!("10.0.{}.{}", number % 200, number % 251)),
+            ("form.ms".into(), Value::Float((mixed >> 44) as f64 / 100.0)),
+            text("form.user", format!("u{}", mixed >> 40)),
+        ]);
+        record.attributes.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+    let info = written(folder, &batches);
     let bytes = fs::read(info.file(folder)).unwrap();
     (info, bytes)
 }
