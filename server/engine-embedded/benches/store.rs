@@ -38,7 +38,10 @@ fn batch(number: u64) -> Batch {
             ("http.status".into(), Value::Int([200, 201, 404, 500][seq as usize % 4])),
             ("path".into(), Value::Text(format!("/api/{}", seq * 7919 % 5_000).into())),
             ("seq".into(), Value::Int(seq)),
-            ("session".into(), Value::Text(format!("{:016x}", (seq as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).into())),
+            (
+                "session".into(),
+                Value::Text(format!("{:016x}", (seq as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).into()),
+            ),
             ("user".into(), Value::Text(format!("user {}", seq * 7919 % 499_979).into())),
             ("words".into(), Value::Text(format!("{} words", seq * 7919 % 499_979).into())),
         ];

@@ -58,16 +58,16 @@
 //! | hashes of ids, services, nodes and attributes | parts, row groups, slabs of 8,192 rows | after the message index | [`lookup`] |
 //! | totals by service and level class | row groups; also answers counts | file metadata | [`totals`] |
 //! | statistics of columns | row groups | footer | [`reader`] |
-//! | page index of `time`, `position`, `severity` | pages | footer | [`pages`] |
+//! | page index of `time`, `position`, `severity`, numbers with a form | pages | footer | [`pages`] |
 //! | runs and seams of messages | blocks of 65,536 rows | after the last row group | [`message_index`] |
 //! | Bloom filters of trace ids and texts, in parts of earlier versions | row groups | after the row groups | `filters` |
 //! | the bytes of uncompressed ids, also of attributes | slabs | in the columns | `filters` |
 //!
 //! # Versions
 //!
-//! A reader refuses a newer `logboom.format` ([`schema::FORMAT`]). In parts of format 1 all columns are plain. If an older version did not write an element
-//! (totals, the sets of messages, the lookup), searches are slower but complete. `engine-embedded/tests/formats` holds a
-//! folder of each version.
+//! A reader refuses a newer `logboom.format` ([`schema::FORMAT`]). In parts of format 1, all columns are plain. If an older
+//! version did not write an element (totals, the sets of messages, the lookup), searches are slower but complete.
+//! `engine-embedded/tests/formats` holds a folder of each version.
 //!
 //! # Life cycle of a file
 //!

@@ -67,6 +67,11 @@ enum Compared {
     ByText,
 }
 
+/// Whether all values of the form are compared as the numbers that they are.
+pub(super) fn is_compared(form: &Form) -> bool {
+    matches!(compared(form), Compared::Always)
+}
+
 fn compared(form: &Form) -> Compared {
     match form {
         Form::Decimal { .. } => Compared::Always,

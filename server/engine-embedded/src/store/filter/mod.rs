@@ -10,6 +10,7 @@ mod contains;
 mod formed;
 mod leaf;
 mod messages;
+mod pages;
 mod probe;
 mod prune;
 mod wanted;

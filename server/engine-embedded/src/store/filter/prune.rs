@@ -2,7 +2,7 @@
 //!
 //! A row group consists of blocks. A query is tested against the blocks' sets in the message index, and in parts of earlier
 //! versions against the Bloom filters of the whole group; the result is one bit per block. The lookup of the part and the
-//! bytes of ids decide about shorter ranges of rows (`wanted.rs`). Whatever these cannot exclude counts as possible.
+//! bytes of ids decide about shorter ranges of rows (`wanted.rs`), and so do the bounds of pages (`pages.rs`). Whatever these cannot exclude counts as possible.
 
 use std::{cell::OnceCell, ops::Range};
 
@@ -16,7 +16,7 @@ use parts::{
 };
 use pipeline::Result;
 
-use super::wanted;
+use super::{pages, wanted};
 
 /// The given rows of a row group that may match, as ranges in order.
 ///
@@ -40,7 +40,8 @@ pub(crate) fn candidates(
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
         push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(all));
     }
-    wanted::rows_with_ids(query, part, footer, group, common(&rows, &ranges))
+    let rows = pages::rows(&query.expr, footer, group, common(&rows, &ranges));
+    wanted::rows_with_ids(query, part, footer, group, rows)
 }
 
 /// Prefetches the Bloom filters and the sets of messages that [`candidates`] will check.

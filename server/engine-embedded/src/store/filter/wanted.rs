@@ -131,7 +131,8 @@ impl Ids<'_> {
         let layout = &self.footer.columns;
         let columns: Vec<_> = layout.of_attribute(key).collect();
         let are_bytes = columns.iter().all(|(_, column)| column.form.byte_length().is_some());
-        if layout.rest.is_some() || columns.is_empty() || !are_bytes {
+        // Each text is a search of its own.
+        if layout.rest.is_some() || columns.is_empty() || !are_bytes || texts.len() > MOST_VALUES {
             return Ok(None);
         }
         let mut any = 0;
