@@ -34,10 +34,16 @@ fn batch(number: u64) -> Batch {
         record.message =
             format!("request {seq} of user {} was answered after {} ms{rare}", seq * 7919 % 10_007, seq % 313);
         record.attributes = vec![
+            ("client".into(), Value::Text(format!("10.{}.{}.7", seq * 7919 % 200, seq * 7919 % 251).into())),
             ("http.status".into(), Value::Int([200, 201, 404, 500][seq as usize % 4])),
             ("path".into(), Value::Text(format!("/api/{}", seq * 7919 % 5_000).into())),
             ("seq".into(), Value::Int(seq)),
+            (
+                "session".into(),
+                Value::Text(format!("{:016x}", (seq as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).into()),
+            ),
             ("user".into(), Value::Text(format!("user {}", seq * 7919 % 499_979).into())),
+            ("words".into(), Value::Text(format!("{} words", seq * 7919 % 499_979).into())),
         ];
         record.trace_id = Some((seq as u128 * 0x9e37_79b9_7f4a_7c15).to_be_bytes());
     }
@@ -138,6 +144,7 @@ fn questions(criterion: &mut Criterion) {
         ("a regular expression that is nowhere", "message:/user [a-z]+ was/"),
         ("a number that is nowhere", "http.status>=600"),
         ("one trace id", "trace_id:0000000000000000000000000000abcd"),
+        ("one session", "session:9e3779b97f4a7c15"),
     ] {
         let request = SearchRequest::new(Query::parse(text).unwrap(), TimeRange::ALL, 100);
         group.bench_function(name, |bencher| {
@@ -155,7 +162,13 @@ fn questions(criterion: &mut Criterion) {
         let histogram = Aggregation::counting(Query::default(), range, keys, GROUPS);
         bencher.iter(|| runtime.block_on(store.aggregate(black_box(&histogram))).unwrap());
     });
-    for (name, key) in [("paths", "path"), ("500,000 users", "user"), ("500,000 numbers", "seq")] {
+    for (name, key) in [
+        ("paths", "path"),
+        ("500,000 texts", "words"),
+        ("500,000 numbers", "seq"),
+        ("500,000 numbers with a prefix", "user"),
+        ("50,000 addresses", "client"),
+    ] {
         let facet = Aggregation::counting(
             Query::default(),
             TimeRange::ALL,

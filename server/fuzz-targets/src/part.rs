@@ -55,7 +55,14 @@ async fn written() -> Folder {
 
 /// Two that have columns, and rare ones of all types, which are in maps.
 fn attributes(number: usize) -> Vec<(Text, Value)> {
-    let mut attributes = vec![("n".into(), Value::Int(number as i64)), ("ok".into(), Value::Bool(true))];
+    let mut attributes = vec![
+        ("hex".into(), Value::Text(format!("{:08x}", (number as u32).wrapping_mul(0x9e37_79b9)).into())),
+        ("ip".into(), Value::Text(format!("10.0.0.{number}").into())),
+        ("ms".into(), Value::Float(number as f64 / 4.0)),
+        ("n".into(), Value::Int(number as i64)),
+        ("ok".into(), Value::Bool(true)),
+        ("user".into(), Value::Text(format!("u{number}").into())),
+    ];
     let rare = match number % 50 {
         0 => Value::Int(7),
         1 => Value::Float(0.5),
@@ -64,7 +71,8 @@ fn attributes(number: usize) -> Vec<(Text, Value)> {
         4 => Value::Text("rarely".into()),
         _ => return attributes,
     };
-    attributes.push((format!("rare {number}").into(), rare));
+    // In the order of the keys.
+    attributes.insert(5, (format!("rare {number}").into(), rare));
     attributes
 }
 

@@ -16,7 +16,7 @@ pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::corrupt(format!("a part lacks its column {name}")))
 }
 
-fn mistyped(name: &str) -> Error {
+pub(crate) fn mistyped(name: &str) -> Error {
     Error::corrupt(format!("a part's column {name} has a type that differs from its layout"))
 }
 
@@ -53,14 +53,15 @@ impl<'a> Texts<'a> {
         Self::of(column(batch, name)?).ok_or_else(|| mistyped(name))
     }
 
-    /// An array of text; `None` if it is none.
-    pub(crate) fn of(array: &'a ArrayRef) -> Option<Self> {
-        match array.data_type() {
-            DataType::Utf8 => array.as_string_opt::<i32>().map(Self::Plain),
-            DataType::Dictionary(..) => array.as_dictionary_opt::<Int32Type>().and_then(|array| {
-                let values = array.values().as_string_opt::<i32>()?;
-                Some(Self::Repeated { keys: array.keys(), values })
-            }),
+    /// `None` if the column does not hold texts.
+    pub fn of(column: &'a ArrayRef) -> Option<Self> {
+        match column.data_type() {
+            DataType::Utf8 => column.as_string_opt::<i32>().map(Self::Plain),
+            DataType::Dictionary(..) => {
+                let column = column.as_dictionary_opt::<Int32Type>()?;
+                let values = column.values().as_string_opt::<i32>()?;
+                Some(Self::Repeated { keys: column.keys(), values })
+            }
             _ => None,
         }
     }

@@ -25,18 +25,26 @@ use super::{
 /// A part of some hundred records of all kinds, and the bytes of its file.
 fn intact(folder: &Path) -> (PartInfo, Vec<u8>) {
     let mut batches = records::corpus(5, 20);
-    let all = batches.iter_mut().flat_map(|batch| &mut batch.records);
-    for (number, record) in all.enumerate() {
+    for (number, record) in batches.iter_mut().flat_map(|batch| &mut batch.records).enumerate() {
+        let text = |key: &str, text: String| (key.into(), Value::Text(text.into()));
+        let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        record.attributes.extend([
+            text("form.at", format!("2026-01-02T03:04:05.{number:03}Z")),
+            text("form.hex", format!("{mixed:016x}")),
+            text("form.ip", format!("10.0.{}.{}", number % 200, number % 251)),
+            ("form.ms".into(), Value::Float((mixed >> 44) as f64 / 100.0)),
+            text("form.user", format!("u{}", mixed >> 40)),
+        ]);
         // Rare attributes of all types, which are in maps.
-        let value = match number % 10 {
-            0 => Value::Int(number as i64),
-            1 => Value::Float(number as f64 / 8.0),
-            2 => Value::Bool(true),
-            3 => Value::Text(format!("{number:08x}").into()),
-            4 => Value::Text(format!("{number} of many").into()),
-            _ => continue,
+        let rare = match number % 10 {
+            0 => Some(Value::Int(number as i64)),
+            1 => Some(Value::Float(number as f64 / 8.0)),
+            2 => Some(Value::Bool(true)),
+            3 => Some(Value::Text(format!("{number:08x}").into())),
+            4 => Some(Value::Text(format!("{number} of many").into())),
+            _ => None,
         };
-        record.attributes.push((format!("rare {}", number % 400).into(), value));
+        record.attributes.extend(rare.map(|value| (format!("rare {}", number % 400).into(), value)));
         record.attributes.sort_by(|one, other| one.0.cmp(&other.0));
     }
     let info = written(folder, &batches);

@@ -1,7 +1,9 @@
 //! Converts columns back to records.
 
+use std::fmt::Write as _;
+
 use arrow_array::{
-    Array, BooleanArray, Float64Array, Int64Array, RecordBatch,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch,
     cast::AsArray,
     types::{Float64Type, Int64Type, UInt8Type},
 };
@@ -10,9 +12,10 @@ use pipeline::{Error, Result};
 
 use super::{
     columns::{self, Texts},
+    formed::{Bytes, Numbers},
     place_of,
     rest::RestValues,
-    schema::{self, Columns, Kind},
+    schema::{self, AttributeColumn, Columns, Kind},
 };
 
 /// The records of a batch that holds all columns of its part, in order.
@@ -66,20 +69,45 @@ pub enum Values<'a> {
     Int(&'a Int64Array),
     Float(&'a Float64Array),
     Bool(&'a BooleanArray),
+    /// Texts with a form.
+    Bytes(Bytes<'a>),
+    /// Texts or floats with a form.
+    Numbers(Numbers<'a>),
 }
 
 impl<'a> Values<'a> {
-    pub fn named(batch: &'a RecordBatch, name: &str, kind: Kind) -> Result<Self> {
-        Ok(match kind {
-            Kind::Text => Self::Text(Texts::named(batch, name)?),
-            Kind::Int => Self::Int(columns::numbers::<Int64Type>(batch, name)?),
-            Kind::Float => Self::Float(columns::numbers::<Float64Type>(batch, name)?),
-            Kind::Bool => Self::Bool(
-                columns::column(batch, name)?
-                    .as_boolean_opt()
-                    .ok_or_else(|| Error::corrupt(format!("a part's column {name} does not hold booleans")))?,
-            ),
-        })
+    /// The values of this column of a batch.
+    pub fn named(batch: &'a RecordBatch, column: &'a AttributeColumn) -> Result<Self> {
+        Self::of(columns::column(batch, &column.column)?, column)
+    }
+
+    /// The values of an array, which is this column.
+    pub fn of(array: &'a ArrayRef, column: &'a AttributeColumn) -> Result<Self> {
+        let AttributeColumn { form, kind, .. } = column;
+        let values = match kind {
+            _ if form.byte_length().is_some() => Bytes::of(array, form).map(Self::Bytes),
+            _ if form.is_of_numbers() => Numbers::of(array, form).map(Self::Numbers),
+            Kind::Text => Texts::of(array).map(Self::Text),
+            Kind::Int => array.as_primitive_opt::<Int64Type>().map(Self::Int),
+            Kind::Float => array.as_primitive_opt::<Float64Type>().map(Self::Float),
+            Kind::Bool => array.as_boolean_opt().map(Self::Bool),
+        };
+        values.ok_or_else(|| columns::mistyped(&column.column))
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(column) => column.len(),
+            Self::Int(column) => column.len(),
+            Self::Float(column) => column.len(),
+            Self::Bool(column) => column.len(),
+            Self::Bytes(bytes) => bytes.column.len(),
+            Self::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The value at `row`; `None` if null.
@@ -89,6 +117,40 @@ impl<'a> Values<'a> {
             Self::Int(column) => column.is_valid(row).then(|| Value::Int(column.value(row))),
             Self::Float(column) => column.is_valid(row).then(|| Value::Float(column.value(row))),
             Self::Bool(column) => column.is_valid(row).then(|| Value::Bool(column.value(row))),
+            Self::Numbers(numbers) if numbers.form.is_of_floats() => self.float(row).map(Value::Float),
+            Self::Bytes(bytes) => {
+                let (value, mut text) = (bytes.get(row)?, Text::default());
+                bytes.form.print_bytes(value, &mut text).ok().map(|()| Value::Text(text))
+            }
+            Self::Numbers(numbers) => {
+                let (value, mut text) = (numbers.get(row)?, Text::default());
+                numbers.form.print_number(value, &mut text).ok().map(|()| Value::Text(text))
+            }
+        }
+    }
+
+    /// The float at `row`; `None` if null, or the values are no floats.
+    pub(crate) fn float(&self, row: usize) -> Option<f64> {
+        match self {
+            Self::Float(column) => column.is_valid(row).then(|| column.value(row)),
+            Self::Numbers(numbers) if numbers.form.is_of_floats() => {
+                numbers.get(row).map(|number| numbers.form.to_float(number))
+            }
+            _ => None,
+        }
+    }
+
+    /// Appends the text form of the value at `row`. Returns `false` if null.
+    pub fn print(&self, row: usize, out: &mut String) -> bool {
+        match self {
+            Self::Text(column) => column.get(row).map(|text| out.push_str(text)).is_some(),
+            Self::Bytes(bytes) => bytes.get(row).is_some_and(|value| bytes.form.print_bytes(value, out).is_ok()),
+            Self::Numbers(numbers) => {
+                numbers.get(row).is_some_and(|value| numbers.form.print_number(value, out).is_ok())
+            }
+            Self::Int(_) | Self::Float(_) | Self::Bool(_) => {
+                self.get(row).is_some_and(|value| write!(out, "{value}").is_ok())
+            }
         }
     }
 }
@@ -104,7 +166,7 @@ impl<'a> Attributes<'a> {
         let columns = layout
             .attributes
             .iter()
-            .map(|(_, attribute)| Ok((&attribute.key, Values::named(batch, &attribute.column, attribute.kind)?)))
+            .map(|(_, attribute)| Ok((&attribute.key, Values::named(batch, attribute)?)))
             .collect::<Result<_>>()?;
         let rest = RestValues::of(batch, layout.rest())?;
         Ok(Self { columns, rest })

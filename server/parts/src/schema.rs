@@ -10,6 +10,8 @@ use model::{Text, Value};
 use pipeline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::form::Form;
+
 /// The version of the layout. A reader refuses a newer one.
 pub const FORMAT: u32 = 2;
 pub(crate) const FORMAT_KEY: &str = "logboom.format";
@@ -81,6 +83,27 @@ pub struct AttributeColumn {
     pub key: Text,
     #[serde(rename = "type")]
     pub kind: Kind,
+    /// How its values are written. Absent in parts of format 1, and where they are written as they are.
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
+    pub form: Form,
+}
+
+impl AttributeColumn {
+    /// The type of the column; of a plain one with texts, that without a dictionary.
+    pub(crate) fn data_type(&self) -> DataType {
+        self.form.data_type().unwrap_or(match self.kind {
+            Kind::Text => DataType::Utf8,
+            Kind::Int => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Bool => DataType::Boolean,
+        })
+    }
+
+    /// Whether this program writes values of this type in this form.
+    fn has_known_form(&self) -> bool {
+        let kind = if self.form.is_of_floats() { Kind::Float } else { Kind::Text };
+        self.form.is_plain() || self.kind == kind && self.form.is_known()
+    }
 }
 
 /// The columns of a part to write.
@@ -108,7 +131,7 @@ pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>, lea
     let frequent = counts.iter().filter(|(_, count)| **count >= least);
     let mut ranked: Vec<_> = frequent.map(|(&(key, kind), &count)| (count, key, kind)).collect();
     ranked.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = HashSet::new();
     let mut columns = Vec::new();
     for (_, key, kind) in ranked {
         if columns.len() == ATTRIBUTE_COLUMNS {
@@ -117,7 +140,7 @@ pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>, lea
         let plain = format!("attr.{key}");
         let name = if taken.contains(&plain) { format!("{plain}:{}", kind.name()) } else { plain };
         if taken.insert(name.clone()) {
-            columns.push(AttributeColumn { column: name, key: Text::from(key), kind });
+            columns.push(AttributeColumn { column: name, key: Text::from(key), kind, form: Form::Plain });
         }
     }
     columns.sort_unstable_by(|a, b| (&a.key, a.kind).cmp(&(&b.key, b.kind)));
@@ -127,6 +150,39 @@ pub(crate) fn attribute_columns<S>(counts: &HashMap<(&str, Kind), usize, S>, lea
 /// The number of values from which on an attribute gets a column in a part of so many rows.
 pub(crate) fn least_values(rows: usize) -> usize {
     (rows / COLUMN_SHARE).max(LEAST_VALUES.min(rows.div_ceil(SMALL_SHARE)))
+}
+
+/// The names of all attribute columns of a part.
+pub(crate) struct Names(HashSet<String>);
+
+impl Names {
+    /// Those of plain columns.
+    pub(crate) fn of(attributes: &[AttributeColumn]) -> Self {
+        Self(attributes.iter().map(|attribute| attribute.column.clone()).collect())
+    }
+
+    /// The columns of an attribute some of whose values have a form: that of these values, and the plain one of the others.
+    pub(crate) fn split(&mut self, attribute: &AttributeColumn, form: Form) -> [AttributeColumn; 2] {
+        let mut other = attribute.clone();
+        let column = match form.suffix() {
+            Some(suffix) => self.free(&attribute.key, suffix),
+            // Readers that unite columns by name can unite decimals with floats.
+            None => {
+                other.column = self.free(&attribute.key, attribute.kind.name());
+                attribute.column.clone()
+            }
+        };
+        [AttributeColumn { column, form, ..attribute.clone() }, other]
+    }
+
+    /// A name that no column has: another key may end in the same way.
+    fn free(&mut self, key: &str, suffix: &str) -> String {
+        let mut name = format!("attr.{key}:{suffix}");
+        while !self.0.insert(name.clone()) {
+            name = format!("{name}:{suffix}");
+        }
+        name
+    }
 }
 
 /// Repetitive text: a dictionary of values and one key per row.
@@ -324,9 +380,16 @@ impl Columns {
             .map_err(|error| Error::corrupt(format!("its {ATTRIBUTES_KEY} cannot be parsed: {error}")))?;
         let attributes = map
             .into_iter()
-            .map(|attribute| match places.get(&attribute.column) {
-                Some(place) => Ok((*place, attribute)),
-                None => Err(Error::corrupt(format!("its column {} is missing", attribute.column))),
+            .map(|attribute| {
+                let Some(place) = places.get(&attribute.column) else {
+                    return Err(Error::corrupt(format!("its column {} is missing", attribute.column)));
+                };
+                let found = schema.fields().get(*place).map(|field| field.data_type());
+                let is_typed = attribute.form.is_plain() || found == attribute.form.data_type().as_ref();
+                if !attribute.has_known_form() || !is_typed {
+                    return Err(Error::corrupt(format!("its column {} is of another form", attribute.column)));
+                }
+                Ok((*place, attribute))
             })
             .collect::<Result<_>>()?;
         let maps = maps(schema)?;
@@ -369,7 +432,7 @@ impl Columns {
     }
 
     /// The columns that may hold values of the attribute.
-    pub fn of_attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
+    pub fn of_attribute<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a (usize, AttributeColumn)> {
         self.attributes.iter().filter(move |(_, attribute)| attribute.key == key)
     }
 }
@@ -391,4 +454,67 @@ fn maps(schema: &Schema) -> Result<Vec<(RestMap, usize)>> {
         }
     }
     Ok(maps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_form_have_names_of_their_own() {
+        let counts = HashMap::from([
+            (("a", Kind::Text), 9),
+            (("a", Kind::Float), 8),
+            (("a:hex", Kind::Text), 7),
+            (("a:float", Kind::Int), 6),
+        ]);
+        let attributes = attribute_columns(&counts, 1);
+        let columns: Vec<&str> = attributes.iter().map(|attribute| attribute.column.as_str()).collect();
+        assert_eq!(columns, ["attr.a", "attr.a:float", "attr.a:float:int", "attr.a:hex"]);
+        let mut names = Names::of(&attributes);
+        let split = |names: &mut Names, place: usize, form: Form| {
+            names.split(&attributes[place], form).map(|column| (column.column, column.form))
+        };
+        let hex = Form::Hex { bytes: 4 };
+        let expected = [("attr.a:hex:hex".to_owned(), hex.clone()), ("attr.a".to_owned(), Form::Plain)];
+        assert_eq!(split(&mut names, 0, hex.clone()), expected);
+        let decimal = Form::Decimal { scale: 2 };
+        let expected = [("attr.a:float".to_owned(), decimal.clone()), ("attr.a:float:float".to_owned(), Form::Plain)];
+        assert_eq!(split(&mut names, 1, decimal), expected);
+        let expected = [("attr.a:hex:hex:hex".to_owned(), hex.clone()), ("attr.a:hex".to_owned(), Form::Plain)];
+        assert_eq!(split(&mut names, 3, hex), expected);
+    }
+
+    #[test]
+    fn a_column_of_an_earlier_format_is_plain_and_a_plain_one_is_written_as_it_was() {
+        let json = "{\"column\":\"attr.a\",\"key\":\"a\",\"type\":\"text\"}";
+        let column: AttributeColumn = serde_json::from_str(json).unwrap();
+        assert!(column.form.is_plain());
+        assert_eq!(serde_json::to_string(&column).unwrap(), json);
+    }
+
+    #[test]
+    fn a_column_whose_type_is_not_that_of_its_form_is_refused() {
+        let read = |kind: Kind, form: Form, data_type: DataType, format: u32| {
+            let attribute = AttributeColumn { column: "attr.a".to_owned(), key: "a".into(), kind, form };
+            let mut fields = core_fields();
+            fields.push(Field::new("attr.a", data_type, true));
+            let metadata = HashMap::from([
+                (FORMAT_KEY.to_owned(), format.to_string()),
+                (ATTRIBUTES_KEY.to_owned(), serde_json::to_string(&[attribute]).unwrap()),
+            ]);
+            Columns::read(&Schema::new(fields), &metadata).is_ok()
+        };
+        let hex = |bytes| Form::Hex { bytes };
+        assert!(read(Kind::Text, Form::Plain, DataType::Utf8, 1));
+        assert!(read(Kind::Text, Form::Plain, repeated_text(), FORMAT));
+        assert!(!read(Kind::Text, Form::Plain, DataType::Utf8, FORMAT + 1));
+        assert!(!read(Kind::Text, Form::Plain, DataType::Utf8, 0));
+        assert!(read(Kind::Text, hex(8), DataType::FixedSizeBinary(8), FORMAT));
+        assert!(!read(Kind::Text, hex(8), DataType::FixedSizeBinary(4), FORMAT));
+        assert!(!read(Kind::Int, hex(8), DataType::FixedSizeBinary(8), FORMAT));
+        assert!(!read(Kind::Text, hex(200), DataType::FixedSizeBinary(200), FORMAT));
+        assert!(read(Kind::Float, Form::Decimal { scale: 2 }, DataType::Decimal64(18, 2), FORMAT));
+        assert!(!read(Kind::Float, Form::Decimal { scale: 2 }, DataType::Float64, FORMAT));
+    }
 }

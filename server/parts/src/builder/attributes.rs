@@ -8,11 +8,11 @@ use model::Record;
 use pipeline::{Error, Result};
 
 use super::{
-    column::Column,
+    column::{Column, Finished},
     rest::{self, Cell, Spilled},
     shapes::Shapes,
 };
-use crate::schema::{self, ATTRIBUTE_COLUMNS, AttributeColumn, Kind, RestMap};
+use crate::schema::{self, ATTRIBUTE_COLUMNS, AttributeColumn, Kind, Names, RestMap};
 
 /// The number of columns that are begun before it is known which attributes are frequent.
 const COLUMNS_BEGUN: usize = 2 * ATTRIBUTE_COLUMNS;
@@ -99,14 +99,22 @@ impl<'a> Attributes<'a> {
             }
         }
 
-        let mut built = Vec::with_capacity(chosen.len());
+        let (mut built, mut names) = (Vec::with_capacity(chosen.len()), Names::of(&chosen));
         for attribute in chosen {
             let place = place_of(&attribute)?;
             let Some(column) = columns[place].take() else { continue };
-            let (array, is_spread) = column.finish(rows)?;
-            built.push(BuiltColumn { attribute, array, is_spread });
+            let finished = column.finish(rows)?;
+            let form = finished.first().map(|first| first.form.clone()).unwrap_or_default();
+            let own = if form.is_plain() { vec![attribute] } else { names.split(&attribute, form).into() };
+            let own = own.into_iter().zip(finished);
+            built.extend(own.map(|(attribute, Finished { array, is_spread, .. })| BuiltColumn {
+                attribute,
+                array,
+                is_spread,
+            }));
         }
         // The columns of the other attributes were begun in vain.
+        columns.iter_mut().flatten().for_each(Column::print);
         for (place, column) in (0..).zip(&columns) {
             if let Some(column) = column {
                 column.each(|row, value| left.push(Spilled { row, place, value }));

@@ -15,7 +15,14 @@ use super::{
     rest::Cell,
     spread::{rarely_repeats, spread_from},
 };
-use crate::schema::Kind;
+use crate::{
+    form::{self, Form},
+    formed::{Formed, dense},
+    schema::Kind,
+};
+
+/// The share of floats without the form of the others, from which on all of them are plain: one in so many.
+const MOST_OTHERS: usize = 16;
 
 /// The values of one attribute of one type, and the row of each. A column of few values takes little memory.
 pub(super) struct Column<'a> {
@@ -23,11 +30,15 @@ pub(super) struct Column<'a> {
     values: Values<'a>,
     /// The number of distinct texts from which on they are stored one by one.
     bound: usize,
+    /// Whether it is for the values that do not have the form of the others.
+    is_plain: bool,
 }
 
 enum Values<'a> {
     Repeated(Repeated<'a>),
     Plain(Plain),
+    /// Texts with a form, and the column of those without it.
+    Formed(Formed, Box<Column<'a>>),
     Int(Vec<i64>),
     Float(Vec<f64>),
     Bool(Vec<bool>),
@@ -79,6 +90,24 @@ impl Plain {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         begins.zip(&self.ends).map(|(begin, end)| self.texts.get(begin..*end).unwrap_or_default())
     }
+
+    /// The array of `rows` rows; the texts are those of the rows `at`.
+    fn into_array(self, at: &[u32], rows: usize) -> StringArray {
+        let mut array = StringBuilder::with_capacity(rows, self.texts.len());
+        let mut filled = 0;
+        for (row, text) in at.iter().zip(self.iter()) {
+            let row = *row as usize;
+            if filled < row {
+                array.append_nulls(row - filled);
+            }
+            array.append_value(text);
+            filled = row + 1;
+        }
+        if filled < rows {
+            array.append_nulls(rows - filled);
+        }
+        array.finish()
+    }
 }
 
 impl<'a> Column<'a> {
@@ -90,12 +119,17 @@ impl<'a> Column<'a> {
             Kind::Float => Values::Float(Vec::new()),
             Kind::Bool => Values::Bool(Vec::new()),
         };
-        Self { rows: Vec::new(), values, bound: spread_from(rows) }
+        Self { rows: Vec::new(), values, bound: spread_from(rows), is_plain: false }
+    }
+
+    /// A column for the values that do not have the form of the others.
+    fn of_others(kind: Kind, rows: usize) -> Self {
+        Self { is_plain: true, ..Self::new(kind, rows) }
     }
 
     /// Appends the value of a row after those before.
     pub(super) fn append(&mut self, row: u32, value: Cell<'a>) -> Result<()> {
-        if self.rows.last().is_some_and(|last| *last >= row) {
+        if !self.ends_before(row) {
             return Err(Error::internal("a record has an attribute twice"));
         }
         match (&mut self.values, value) {
@@ -103,10 +137,16 @@ impl<'a> Column<'a> {
                 repeated.add(text);
                 // From here on a dictionary does not pay off, however many texts follow.
                 if repeated.texts.len() > self.bound {
-                    self.values = Values::Plain(Plain::of(repeated));
+                    self.rows.push(row);
+                    return self.spell();
                 }
             }
             (Values::Plain(plain), Cell::Text(text)) => plain.add(text),
+            (Values::Formed(formed, others), Cell::Text(text)) => {
+                if !formed.push_text(text) {
+                    return others.append(row, Cell::Text(text));
+                }
+            }
             (Values::Int(numbers), Cell::Int(number)) => numbers.push(number),
             (Values::Float(numbers), Cell::Float(number)) => numbers.push(number),
             (Values::Bool(values), Cell::Bool(value)) => values.push(value),
@@ -116,7 +156,52 @@ impl<'a> Column<'a> {
         Ok(())
     }
 
-    /// Hands each value to `take`, with its row.
+    /// Whether no value of this row or of a later one is here.
+    fn ends_before(&self, row: u32) -> bool {
+        let has_others = matches!(&self.values, Values::Formed(_, others) if !others.ends_before(row));
+        !has_others && self.rows.last().is_none_or(|last| *last < row)
+    }
+
+    /// Gives up the dictionary: from here on, texts are stored one by one, in the form that nearly all of them have.
+    fn spell(&mut self) -> Result<()> {
+        let Values::Repeated(repeated) = &self.values else { return Ok(()) };
+        let form = match self.is_plain {
+            true => Form::Plain,
+            false => form::of_texts(repeated.keys.iter().map(|key| repeated.get(*key))),
+        };
+        if form.is_plain() {
+            self.values = Values::Plain(Plain::of(repeated));
+            return Ok(());
+        }
+        let (mut formed, mut rows) = (Formed::new(form), Vec::with_capacity(self.rows.len()));
+        let mut others = Self { bound: self.bound, ..Self::of_others(Kind::Text, 0) };
+        for (row, key) in self.rows.iter().zip(&repeated.keys) {
+            let text = repeated.get(*key);
+            match formed.push_text(text) {
+                true => rows.push(*row),
+                false => others.append(*row, Cell::Text(text))?,
+            }
+        }
+        self.rows = rows;
+        self.values = Values::Formed(formed, Box::new(others));
+        Ok(())
+    }
+
+    /// Turns values of a form back to texts. They are out of order then.
+    pub(super) fn print(&mut self) {
+        let Values::Formed(formed, others) = &self.values else { return };
+        let mut plain = Plain::default();
+        formed.print_each(|text| plain.add(text));
+        others.each(|row, value| {
+            if let Cell::Text(text) = value {
+                self.rows.push(row);
+                plain.add(text);
+            }
+        });
+        self.values = Values::Plain(plain);
+    }
+
+    /// Hands each value to `take`, with its row; not those of a form, which have to be printed before.
     pub(super) fn each<'c>(&'c self, mut take: impl FnMut(u32, Cell<'c>)) {
         let mut row = self.rows.iter().copied();
         let mut take = |value| {
@@ -129,37 +214,30 @@ impl<'a> Column<'a> {
                 repeated.keys.iter().for_each(|key| take(Cell::Text(repeated.get(*key))));
             }
             Values::Plain(plain) => plain.iter().for_each(|text| take(Cell::Text(text))),
+            Values::Formed(..) => {}
             Values::Int(numbers) => numbers.iter().for_each(|number| take(Cell::Int(*number))),
             Values::Float(numbers) => numbers.iter().for_each(|number| take(Cell::Float(*number))),
             Values::Bool(values) => values.iter().for_each(|value| take(Cell::Bool(*value))),
         }
     }
 
-    /// The array of all `rows` rows, and whether its values rarely repeat.
-    pub(super) fn finish(self, rows: usize) -> Result<(ArrayRef, bool)> {
+    /// The columns of all `rows` rows: one, or that of the values with a form and, if there are others, theirs.
+    pub(super) fn finish(self, rows: usize) -> Result<Vec<Finished>> {
         let (at, nulls) = (&self.rows, nulls(&self.rows, rows));
-        Ok(match self.values {
+        let (array, is_spread): (ArrayRef, bool) = match self.values {
             Values::Repeated(repeated) => {
                 let keys =
                     Int32Array::try_new(dense(repeated.keys, at, rows).into(), nulls.build()).map_err(refused)?;
                 let texts = Arc::new(StringArray::from_iter_values(repeated.texts));
                 (Arc::new(DictionaryArray::<Int32Type>::try_new(keys, texts).map_err(refused)?), false)
             }
-            Values::Plain(plain) => {
-                let mut array = StringBuilder::with_capacity(rows, plain.texts.len());
-                let mut filled = 0;
-                for (row, text) in at.iter().zip(plain.iter()) {
-                    let row = *row as usize;
-                    if filled < row {
-                        array.append_nulls(row - filled);
-                    }
-                    array.append_value(text);
-                    filled = row + 1;
+            Values::Plain(plain) => (Arc::new(plain.into_array(at, rows)), true),
+            Values::Formed(formed, others) => {
+                let mut finished = vec![Finished::formed(formed, at, rows, true)?];
+                if !others.rows.is_empty() {
+                    finished.extend(others.finish(rows)?);
                 }
-                if filled < rows {
-                    array.append_nulls(rows - filled);
-                }
-                (Arc::new(array.finish()), true)
+                return Ok(finished);
             }
             Values::Int(numbers) => {
                 let is_spread = rarely_repeats(rows, &numbers, |number| number);
@@ -167,27 +245,60 @@ impl<'a> Column<'a> {
                 (Arc::new(Int64Array::try_new(numbers, nulls.build()).map_err(refused)?), is_spread)
             }
             Values::Float(numbers) => {
+                if !self.is_plain
+                    && let Some(finished) = decimals(&numbers, at, rows)?
+                {
+                    return Ok(finished);
+                }
                 let is_spread = rarely_repeats(rows, &numbers, f64::to_bits);
                 let numbers = dense(numbers, at, rows).into();
                 (Arc::new(Float64Array::try_new(numbers, nulls.build()).map_err(refused)?), is_spread)
             }
             Values::Bool(values) => (Arc::new(BooleanArray::new(dense(values, at, rows).into(), nulls.build())), false),
-        })
+        };
+        Ok(vec![Finished { form: Form::Plain, array, is_spread }])
     }
 }
 
-/// One element a row; anything where the column has no value.
-fn dense<T: Copy + Default>(values: Vec<T>, at: &[u32], rows: usize) -> Vec<T> {
-    if values.len() == rows {
-        return values;
+/// A column of all rows.
+pub(super) struct Finished {
+    pub(super) form: Form,
+    pub(super) array: ArrayRef,
+    /// Whether its values rarely repeat.
+    pub(super) is_spread: bool,
+}
+
+impl Finished {
+    fn formed(formed: Formed, at: &[u32], rows: usize, is_spread: bool) -> Result<Self> {
+        let form = formed.form().clone();
+        Ok(Self { form, array: formed.into_array(at, rows, nulls(at, rows)).map_err(refused)?, is_spread })
     }
-    let mut dense = vec![T::default(); rows];
-    for (value, row) in values.into_iter().zip(at) {
-        if let Some(place) = dense.get_mut(*row as usize) {
-            *place = value;
+}
+
+/// The columns of floats as decimals, and of those that are none; `None` if too many are none.
+fn decimals(numbers: &[f64], at: &[u32], rows: usize) -> Result<Option<Vec<Finished>>> {
+    let step = numbers.len().div_ceil(form::LOOKED_AT).max(1);
+    let form = form::of_floats(numbers.iter().step_by(step).copied());
+    if form.is_plain() {
+        return Ok(None);
+    }
+    let (mut formed, mut own) = (Formed::new(form), Vec::with_capacity(numbers.len()));
+    let mut others = Column::of_others(Kind::Float, rows);
+    for (row, number) in at.iter().zip(numbers) {
+        match formed.push_float(*number) {
+            true => own.push(*row),
+            false => others.append(*row, Cell::Float(*number))?,
         }
     }
-    dense
+    if others.rows.len() > numbers.len() / MOST_OTHERS {
+        return Ok(None);
+    }
+    let is_spread = rarely_repeats(rows, formed.numbers(), |number| number);
+    let mut finished = vec![Finished::formed(formed, &own, rows, is_spread)?];
+    if !others.rows.is_empty() {
+        finished.extend(others.finish(rows)?);
+    }
+    Ok(Some(finished))
 }
 
 /// The rows without a value.

@@ -9,7 +9,8 @@ use proptest::{collection::vec, prelude::*};
 use super::{Row, build};
 use crate::{
     decode,
-    schema::{self, Columns, Kind, Layout, RestMap},
+    form::Form,
+    schema::{self, ATTRIBUTE_COLUMNS, Columns, Kind, Layout, RestMap},
 };
 
 fn record(number: usize, attributes: Vec<(Text, Value)>) -> Record {
@@ -58,11 +59,20 @@ fn expected_columns(records: &[Record]) -> Vec<(Text, Kind)> {
 }
 
 fn columns(layout: &Layout) -> Vec<(Text, Kind)> {
-    layout.attributes.iter().map(|column| (column.key.clone(), column.kind)).collect()
+    let mut columns: Vec<(Text, Kind)> =
+        layout.attributes.iter().map(|column| (column.key.clone(), column.kind)).collect();
+    // One with a form, and one for the other values.
+    columns.dedup();
+    columns
 }
 
 fn value() -> impl Strategy<Value = Value> {
+    let text = |text: String| Value::Text(text.into());
     prop_oneof![
+        "u[0-9]{1,3}".prop_map(text),
+        "[0-9a-f]{8}".prop_map(text),
+        "10\\.0\\.[0-9]{1,3}\\.0?[0-9]{1,2}".prop_map(text),
+        (-400_i32..400).prop_map(|number| Value::Float(f64::from(number) / 100.0)),
         any::<i64>().prop_map(Value::Int),
         (0_i64..4).prop_map(Value::Int),
         any::<bool>().prop_map(Value::Bool),
@@ -142,11 +152,11 @@ fn a_dictionary_is_given_up_where_texts_rarely_repeat() {
         let text = |key: &str, text: String| (Text::from(key), Value::Text(text.into()));
         vec![
             text("few", format!("{}", number % 10)),
-            text("many", format!("{}", number % 125)),
-            text("more", format!("{}", number % 126)),
+            text("many", format!("{} of many", number % 125)),
+            text("more", format!("{} of more", number % 126)),
             ("number".into(), Value::Int(number as i64)),
             ("some".into(), Value::Int(number as i64 % 7)),
-            text("unique", format!("{number}")),
+            text("unique", format!("{number} of all")),
         ]
     };
     let records = records((0..1_000).map(of_record).collect());
@@ -158,6 +168,80 @@ fn a_dictionary_is_given_up_where_texts_rarely_repeat() {
         |name: &str| *layout.schema.field_with_name(name).unwrap().data_type() == schema::repeated_text();
     assert!(has_dictionary("attr.few") && has_dictionary("attr.many"));
     assert!(!has_dictionary("attr.more") && !has_dictionary("attr.unique"));
+}
+
+/// The column of this name, with the form and whether its values rarely repeat.
+fn form_of(layout: &Layout, name: &str) -> Option<(Form, bool)> {
+    let column = layout.attributes.iter().find(|attribute| attribute.column == name)?;
+    let field = layout.schema.field_with_name(name).unwrap();
+    if !column.form.is_plain() {
+        assert_eq!(*field.data_type(), column.data_type());
+    }
+    Some((column.form.clone(), layout.diverse.iter().any(|diverse| diverse == name)))
+}
+
+#[test]
+fn values_with_a_form_are_written_in_it_and_others_beside_them() {
+    let of_record = |number: usize| {
+        let text = |key: &str, text: String| (Text::from(key), Value::Text(text.into()));
+        let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let is_other = number % 100 == 99;
+        let or_else = |form: String, other: &str| if is_other { other.to_owned() } else { form };
+        let mut attributes = vec![
+            text("at", format!("2026-01-02T03:{:02}:{:02}Z", number / 60 % 60, number % 60)),
+            text("few", format!("u{}", number % 100)),
+            text("hex", or_else(format!("{mixed:016x}"), "0123456789ABCDEF")),
+            text("ip", or_else(format!("10.0.{}.{}", number % 200, number % 250), "")),
+            ("ms".into(), Value::Float(if is_other { -0.0 } else { (mixed >> 40) as f64 / 100.0 })),
+            ("ratio".into(), Value::Float(number as f64 / 7.0)),
+            ("size".into(), Value::Float((number % 3) as f64)),
+            text("user", or_else(format!("u{}", mixed >> 40), "u01")),
+        ];
+        if number.is_multiple_of(2) {
+            attributes.push(text("uuid", format!("0190a1b2-c3d4-7000-8000-{:012x}", mixed >> 16)));
+        }
+        attributes
+    };
+    let records = records((0..1_000).map(of_record).collect());
+    let (layout, found) = rebuilt(&records);
+    assert_eq!(found, records);
+    let number = Form::Number { prefix: "u".to_owned() };
+    for (name, expected) in [
+        ("attr.at:time", Some((Form::Time { digits: 0 }, true))),
+        ("attr.at", None),
+        // A dictionary takes less.
+        ("attr.few", Some((Form::Plain, false))),
+        ("attr.few:number", None),
+        ("attr.hex:hex", Some((Form::Hex { bytes: 8 }, true))),
+        ("attr.hex", Some((Form::Plain, false))),
+        ("attr.ip:ipv4", Some((Form::Ipv4, true))),
+        ("attr.ip", Some((Form::Plain, false))),
+        ("attr.ms", Some((Form::Decimal { scale: 2 }, true))),
+        ("attr.ms:float", Some((Form::Plain, false))),
+        ("attr.ratio", Some((Form::Plain, true))),
+        ("attr.size", Some((Form::Decimal { scale: 0 }, false))),
+        ("attr.user:number", Some((number, true))),
+        ("attr.user", Some((Form::Plain, false))),
+        ("attr.uuid:uuid", Some((Form::Uuid, true))),
+        ("attr.uuid", None),
+    ] {
+        assert_eq!(form_of(&layout, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn attributes_with_a_form_and_without_a_column_are_in_the_rest() {
+    // 200 attributes of 100 records each, and 90 that go to the rest.
+    let of_record = |number: usize| {
+        let text = |key: usize| Value::Text(format!("u{}", number * 1_000 + key).into());
+        let keys = (0..200).filter(|key| *key < 110 || number >= 10);
+        keys.map(|key| (Text::from(format!("key.{key:03}")), text(key))).collect::<Vec<_>>()
+    };
+    let records = records((0..100).map(of_record).collect());
+    let (layout, found) = rebuilt(&records);
+    assert_eq!(found, records);
+    assert_eq!(columns(&layout).len(), ATTRIBUTE_COLUMNS);
+    assert!(layout.attributes.iter().all(|attribute| matches!(attribute.form, Form::Number { .. })));
 }
 
 #[test]

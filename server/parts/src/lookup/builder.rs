@@ -17,7 +17,11 @@ use super::{
     table::{self, Shape},
     wanted::table_of,
 };
-use crate::schema::{self, Layout, RestMap};
+use crate::{
+    decode,
+    form::Form,
+    schema::{self, AttributeColumn, Layout, RestMap},
+};
 
 /// The maximum number of entries collected per table: 32 MiB. A row group of forty columns of distinct values has fewer.
 const MOST_ENTRIES: usize = 1 << 23;
@@ -95,6 +99,8 @@ enum Source {
     Ids,
     /// A text, an integer, a float or a boolean, by the type of the column.
     Values,
+    /// Texts or floats with a form. They have the hashes of plain ones, so that one question finds both.
+    Formed(AttributeColumn),
     /// A map of attributes.
     Rest(RestMap),
 }
@@ -116,6 +122,16 @@ impl Recent {
         Self { entries: vec![NONE; RECENT], integers: Vec::new(), bounds: (i64::MAX, i64::MIN) }
     }
 
+    fn add_integer(&mut self, seed: u64, value: i64, slab: usize) {
+        let hash = hash::integer(seed, value);
+        let entry = table::entry(hash, slab);
+        // Another number may have the same entry.
+        self.bounds = (self.bounds.0.min(value), self.bounds.1.max(value));
+        if self.is_new(hash, entry) {
+            self.integers.push(entry);
+        }
+    }
+
     /// Whether the entry was not seen a moment ago.
     fn is_new(&mut self, hash: u64, entry: u32) -> bool {
         let before = std::mem::replace(&mut self.entries[hash as usize % RECENT], entry.into());
@@ -134,7 +150,11 @@ impl Builder {
                 schema::SERVICE => (Field::Service, Source::Values),
                 schema::NODE => (Field::Node, Source::Values),
                 name => match (attribute(), RestMap::named(name)) {
-                    (Some(attribute), _) => (Field::Attribute(&attribute.key), Source::Values),
+                    (Some(attribute), _) => {
+                        let is_plain = attribute.form.is_plain();
+                        let source = if is_plain { Source::Values } else { Source::Formed(attribute.clone()) };
+                        (Field::Attribute(&attribute.key), source)
+                    }
                     // Each entry has its key.
                     (None, Some(map)) => (Field::Attribute(""), Source::Rest(map)),
                     (None, None) => continue,
@@ -232,16 +252,29 @@ impl Column {
             (Source::Values, DataType::Int64) => {
                 let integers = array.as_primitive_opt::<Int64Type>()?;
                 for row in rows.filter(|row| integers.is_valid(*row)) {
-                    let value = integers.value(row);
-                    let hash = hash::integer(seed, value);
-                    let entry = table::entry(hash, slab);
-                    // Another number may have the same entry.
-                    recent.bounds = (recent.bounds.0.min(value), recent.bounds.1.max(value));
-                    if recent.is_new(hash, entry) {
-                        recent.integers.push(entry);
-                    }
+                    recent.add_integer(seed, integers.value(row), slab);
                 }
             }
+            (Source::Formed(column), _) => match decode::Values::of(array, column).ok()? {
+                decode::Values::Numbers(numbers) if numbers.form.is_of_floats() => {
+                    let numbers = rows.filter_map(|row| numbers.get(row)).map(|number| numbers.form.to_float(number));
+                    numbers.for_each(|float| add(hash::float(seed, float)));
+                }
+                // The text has the hash of the integer.
+                decode::Values::Numbers(numbers) if is_of_integers(numbers.form) => {
+                    let numbers = rows.filter_map(|row| numbers.get(row));
+                    numbers.for_each(|number| recent.add_integer(seed, number, slab));
+                }
+                values => {
+                    let mut text = String::new();
+                    for row in rows {
+                        text.clear();
+                        if values.print(row, &mut text) {
+                            add(hash::text(seed, &text));
+                        }
+                    }
+                }
+            },
             (Source::Values, DataType::Float64) => {
                 let floats = array.as_primitive_opt::<Float64Type>()?;
                 rows.filter(|row| floats.is_valid(*row)).for_each(|row| add(hash::float(seed, floats.value(row))));
@@ -276,6 +309,11 @@ impl Column {
         }
         integers.clear();
     }
+}
+
+/// Whether the texts are those of integers.
+fn is_of_integers(form: &Form) -> bool {
+    matches!(form, Form::Number { prefix } if prefix.is_empty())
 }
 
 /// Calls `add` with the texts of some rows; with each text of a dictionary once, if that is less than once a row. `None`

@@ -3,7 +3,7 @@
 //! A record is often looked for by a value that few records have: a trace, a span, an order, a user. The lookup of a part
 //! rules out the others before a row is read, mostly before the part's footer is read. It covers the trace and span ids,
 //! the services and nodes, and all attributes, also those without a column of their own. A value is looked up by its text
-//! form, like in the query language: text, integer, float and boolean.
+//! form, like in the query language: text, integer, float and boolean. So it does not matter whether a column is plain.
 //!
 //! The rows of a row group are divided into at most 16 *slabs* of [`SLAB_ROWS`] rows. For each row group there are three
 //! tables (`table.rs`): trace ids, span ids, and all other values with their field. A question reads two short pieces of

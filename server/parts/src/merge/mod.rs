@@ -13,6 +13,7 @@
 //! statistics, nor the columns of attributes that no other row has.
 
 mod dictionaries;
+mod forms;
 mod layout;
 mod recurring;
 mod rest;

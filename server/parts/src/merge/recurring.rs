@@ -5,7 +5,8 @@
 //! at. A text counts once a block, however often it is there, because the rows of one request are neighbours.
 //!
 //! Texts that are in one block only, such as ids of requests, stay without a dictionary: their column has a filter, and
-//! a search for one of them needs it. A filter of texts that are everywhere rules out nothing.
+//! a search for one of them needs it. A filter of texts that are everywhere rules out nothing. Texts with a form are
+//! looked at as texts, since a dictionary of them takes less than the form if they recur.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -14,12 +15,13 @@ use std::{
     sync::Arc,
 };
 
-use arrow_array::{Array as _, RecordBatch};
+use arrow_array::Array as _;
 use foldhash::fast::RandomState;
 use pipeline::Result;
 
 use crate::{
     columns::Texts,
+    decode::Values,
     reader::{Footer, Part},
     reading::Reading,
     schema::AttributeColumn,
@@ -50,7 +52,7 @@ const DICTIONARY_BYTES: f64 = 768.0 * 1024.0;
 pub(super) fn recurring(
     parts: &[Arc<Part>],
     footers: &[Arc<Footer>],
-    columns: &[Vec<Option<(usize, &AttributeColumn)>>],
+    columns: &[Vec<Vec<(usize, &AttributeColumn)>>],
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Vec<bool>> {
     // What a single part has been given is not changed: it may have been decided by more rows.
@@ -68,7 +70,7 @@ pub(super) fn recurring(
 fn look(
     parts: &[Arc<Part>],
     footers: &[Arc<Footer>],
-    columns: &[Vec<Option<(usize, &AttributeColumn)>>],
+    columns: &[Vec<Vec<(usize, &AttributeColumn)>>],
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Vec<bool>> {
     let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
@@ -76,9 +78,8 @@ fn look(
     let step = parts.len().div_ceil(MOST_PARTS);
     let looked_at = parts.len().div_ceil(step);
     for (number, (part, footer)) in parts.iter().zip(footers).enumerate().step_by(step) {
-        let own: Vec<Option<(usize, &AttributeColumn)>> =
-            columns.iter().map(|of_parts| of_parts.get(number).copied().flatten()).collect();
-        let places: Vec<usize> = own.iter().flatten().map(|(place, _)| *place).collect();
+        let own = || columns.iter().map(move |of_parts| of_parts.get(number).map(Vec::as_slice).unwrap_or_default());
+        let places: Vec<usize> = own().flatten().map(|(place, _)| *place).collect();
         for (group, rows) in blocks(footer, looked_at) {
             pause()?;
             looked += rows.len();
@@ -89,9 +90,9 @@ fn look(
             let reading = Reading { columns: places.clone(), batch_rows: rows.len(), ..Reading::default() };
             for batch in part.read(footer, group, std::slice::from_ref(&rows), reading)? {
                 let batch = batch?;
-                for (seen, column) in seen.iter_mut().zip(&own) {
-                    if let Some((_, column)) = column {
-                        seen.add(block, &batch, &column.column)?;
+                for (seen, columns) in seen.iter_mut().zip(own()) {
+                    for (_, column) in columns {
+                        seen.add(block, &Values::named(&batch, column)?);
                     }
                 }
             }
@@ -133,9 +134,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, block: u32, batch: &RecordBatch, column: &str) -> Result<()> {
-        match Texts::named(batch, column)? {
-            Texts::Repeated { keys, values } => {
+    fn add(&mut self, block: u32, values: &Values<'_>) {
+        match values {
+            Values::Text(Texts::Repeated { keys, values }) => {
                 let mut used = vec![false; values.len()];
                 keys.iter().flatten().for_each(|key| {
                     if let Some(used) = used.get_mut(key as usize) {
@@ -146,9 +147,17 @@ impl Seen {
                     self.add_text(block, text.unwrap_or_default());
                 }
             }
-            Texts::Plain(column) => column.iter().flatten().for_each(|text| self.add_text(block, text)),
+            Values::Text(Texts::Plain(column)) => column.iter().flatten().for_each(|text| self.add_text(block, text)),
+            values => {
+                let mut text = String::new();
+                for row in 0..values.len() {
+                    text.clear();
+                    if values.print(row, &mut text) {
+                        self.add_text(block, &text);
+                    }
+                }
+            }
         }
-        Ok(())
     }
 
     fn add_text(&mut self, block: u32, text: &str) {

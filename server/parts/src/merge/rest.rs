@@ -165,6 +165,7 @@ impl Rest {
     fn write(&mut self, batch: &RecordBatch, rest: &RestValues<'_>) -> Result<Adapted> {
         let rows = batch.num_rows();
         let mut parsed: Vec<(usize, Vec<(Text, Value)>)> = Vec::new();
+        let mut formed: Vec<(&str, Vec<(usize, Value)>)> = Vec::new();
         let (mut entries, mut moved): (Vec<Entry<'_>>, Moved<'_>) = (Vec::new(), HashMap::default());
         match rest {
             RestValues::None => {}
@@ -210,9 +211,17 @@ impl Rest {
             if self.targets.by_key.contains_key(attribute.key.as_str()) {
                 self.targets.shared.lock().insert(attribute.key.as_str().to_owned());
             }
-            let values = Values::named(batch, &attribute.column, attribute.kind)?;
-            let of_column = (0..rows).filter_map(|row| Some((row, cell(&values, row)?)));
+            let values = Values::named(batch, attribute)?;
             let key = attribute.key.as_str();
+            if attribute.form.is_plain() {
+                let of_column = (0..rows).filter_map(|row| Some((row, cell(&values, row)?)));
+                entries.extend(of_column.map(|(row, value)| Entry { row, key, value: Raw::Cell(value) }));
+            } else {
+                formed.push((key, (0..rows).filter_map(|row| Some((row, values.get(row)?))).collect()));
+            }
+        }
+        for (key, values) in &formed {
+            let of_column = values.iter().map(|(row, value)| (*row, Cell::from(value)));
             entries.extend(of_column.map(|(row, value)| Entry { row, key, value: Raw::Cell(value) }));
         }
         entries.sort_by(|one, other| one.row.cmp(&other.row).then_with(|| one.key.cmp(other.key)));
@@ -274,13 +283,15 @@ fn passed_on(map: RestMap, views: &[MapView<'_>], rows: usize) -> Result<ArrayRe
     }
 }
 
-/// The value of a column in a row.
+/// The value of a plain column in a row.
 fn cell<'a>(values: &Values<'a>, row: usize) -> Option<Cell<'a>> {
     match values {
         Values::Text(column) => column.get(row).map(Cell::Text),
         Values::Int(column) => column.is_valid(row).then(|| Cell::Int(column.value(row))),
         Values::Float(column) => column.is_valid(row).then(|| Cell::Float(column.value(row))),
         Values::Bool(column) => column.is_valid(row).then(|| Cell::Bool(column.value(row))),
+        // They are printed.
+        Values::Bytes(_) | Values::Numbers(_) => None,
     }
 }
 

@@ -142,7 +142,7 @@ fn check_keys(part: &Part) {
         for key in keys {
             let mut found: Vec<Option<Value>> = vec![None; records.len()];
             for (_, attribute) in columns.of_attribute(key) {
-                let values = decode::Values::named(&batch, &attribute.column, attribute.kind).unwrap();
+                let values = decode::Values::named(&batch, attribute).unwrap();
                 for (row, found) in found.iter_mut().enumerate() {
                     *found = found.take().or_else(|| values.get(row));
                 }

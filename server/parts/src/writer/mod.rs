@@ -272,20 +272,26 @@ fn properties(layout: &Layout, effort: Effort, page_rows: usize) -> Result<Write
         properties = map_properties(properties, map, messages);
     }
     for name in &layout.diverse {
-        let kind = layout.attributes.iter().find(|attribute| attribute.column == *name).map(|attribute| attribute.kind);
-        let encoding = match kind {
+        let attribute = layout.attributes.iter().find(|attribute| attribute.column == *name);
+        let encoding = match attribute.map(|attribute| attribute.kind) {
+            _ if attribute.is_some_and(|attribute| attribute.form.byte_length().is_some()) => Encoding::PLAIN,
+            _ if attribute.is_some_and(|attribute| attribute.form.is_of_numbers()) => Encoding::DELTA_BINARY_PACKED,
             Some(Kind::Text) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
             Some(Kind::Int) => Encoding::DELTA_BINARY_PACKED,
             Some(Kind::Float) => Encoding::BYTE_STREAM_SPLIT,
             Some(Kind::Bool) | None => Encoding::PLAIN,
         };
         properties = plain(properties, name, encoding);
-        if kind.is_none() {
-            // Random ids are incompressible.
-            properties = properties
-                .set_column_compression(column(name), Compression::UNCOMPRESSED)
-                .set_column_statistics_enabled(column(name), EnabledStatistics::None);
+        // Random ids are incompressible, and their bytes can be searched.
+        if attribute.is_none_or(|attribute| attribute.form.byte_length().is_some()) {
+            properties = properties.set_column_compression(column(name), Compression::UNCOMPRESSED);
         }
+        if attribute.is_none() {
+            properties = properties.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+        }
+    }
+    for attribute in layout.attributes.iter().filter(|attribute| attribute.form.is_of_numbers()) {
+        properties = properties.set_column_statistics_enabled(column(&attribute.column), EnabledStatistics::Page);
     }
     Ok(properties.build())
 }

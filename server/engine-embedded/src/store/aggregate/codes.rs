@@ -14,6 +14,7 @@ use model::{LevelClass, Nanos, Record, Severity, Value, aggregate::Key, hex, que
 use parts::{
     columns::{self, Texts},
     decode::{self, Values},
+    formed::{Bytes, Numbers},
     rest::RestValues,
     schema::{self, Columns},
 };
@@ -84,6 +85,8 @@ enum Coded<'a> {
     Dictionary(&'a StringArray),
     /// One code per row.
     Column(Texts<'a>),
+    /// One code per row, of texts as bytes.
+    Bytes(Bytes<'a>),
     Plain(Vec<Plain<'a>>),
 }
 
@@ -163,6 +166,12 @@ impl<'a> Codes<'a> {
             }
             Coded::Dictionary(values) => encode::put_text(values.value(place), bytes),
             Coded::Column(texts) => encode::put_text(texts.get(place).unwrap_or_default(), bytes),
+            Coded::Bytes(values) => {
+                let mut text = String::new();
+                // A string takes any text.
+                let _ = values.get(place).map(|value| values.form.print_bytes(value, &mut text));
+                encode::put_text(&text, bytes);
+            }
             Coded::Plain(values) => match values.get(place) {
                 Some(Plain::Text(text)) => encode::put_text(text, bytes),
                 Some(Plain::Number(number)) => encode::put_number(number, bytes),
@@ -171,6 +180,9 @@ impl<'a> Codes<'a> {
         }
     }
 }
+
+/// The type of a number that stands for a text, beside those of values.
+const NUMBERS: u8 = 3;
 
 /// Assigns codes to texts. Code 0 is a row without the field.
 struct Coder<'a> {
@@ -295,7 +307,48 @@ impl<'a> Coder<'a> {
         }
     }
 
-    fn add_column(&mut self, field: &Field, batch: &'a RecordBatch, layout: &Columns) -> Result<()> {
+    /// A column of texts as bytes.
+    fn add_bytes_of(&mut self, column: Bytes<'a>) {
+        let rows = column.column.len();
+        if self.known.is_none() {
+            let base = self.next;
+            for row in (0..rows).filter(|row| column.get(*row).is_some()) {
+                self.set(row, base + row as u32);
+            }
+            self.next += rows as u32;
+            self.values.push((base, Coded::Bytes(column)));
+            return;
+        }
+        for row in 0..rows {
+            let Some(value) = column.get(row) else { continue };
+            let mut text = String::new();
+            if column.form.print_bytes(value, &mut text).is_ok() {
+                self.add(row, Cow::Owned(text));
+            }
+        }
+    }
+
+    /// A column of texts as numbers. Each number is printed once.
+    fn add_numbers(&mut self, column: &Numbers<'_>) {
+        for row in 0..column.len() {
+            let Some(number) = column.get(row) else { continue };
+            let key = (NUMBERS, number.cast_unsigned());
+            let code = match self.numbers.get(&key) {
+                Some(code) => *code,
+                None => {
+                    let mut text = String::new();
+                    if column.form.print_number(number, &mut text).is_err() {
+                        continue;
+                    }
+                    self.numbers.insert(key, self.next);
+                    self.next_code(Plain::Text(Cow::Owned(text)))
+                }
+            };
+            self.set(row, code);
+        }
+    }
+
+    fn add_column(&mut self, field: &Field, batch: &'a RecordBatch, layout: &'a Columns) -> Result<()> {
         match field {
             Field::Service => self.add_texts(&Texts::named(batch, schema::SERVICE)?),
             Field::Node => self.add_texts(&Texts::named(batch, schema::NODE)?),
@@ -313,8 +366,10 @@ impl<'a> Coder<'a> {
             }
             Field::Attribute(key) => {
                 for (_, attribute) in layout.of_attribute(key) {
-                    match Values::named(batch, &attribute.column, attribute.kind)? {
+                    match Values::named(batch, attribute)? {
                         Values::Text(column) => self.add_texts(&column),
+                        Values::Bytes(column) => self.add_bytes_of(column),
+                        Values::Numbers(column) if !column.form.is_of_floats() => self.add_numbers(&column),
                         values => {
                             for row in 0..batch.num_rows() {
                                 if let Some(value) = values.get(row) {

@@ -4,9 +4,13 @@
 //! tag, then the value: a text with each NUL followed by `FF`, terminated by `00 01`; a number or a time as eight
 //! big-endian bytes with the sign bit flipped.
 
-use std::io::Write;
+use std::{
+    fmt::{self, Write as _},
+    io::Write,
+};
 
 use model::{Nanos, Value, aggregate::Cell};
+use parts::form::Form;
 
 const MISSING: u8 = 0;
 const TEXT: u8 = 1;
@@ -38,22 +42,26 @@ pub(super) fn put_number(number: &Value, bytes: &mut Vec<u8>) {
     bytes.extend([0, 1]);
 }
 
-/// The bytes of a key of one cell, the text form of an integer.
+/// The length of the longest key of a number: a tag, a prefix of 32 bytes, 20 characters, and the terminator.
+const MOST_NUMBER_KEY: usize = 1 + 32 + 20 + 2;
+
+/// The bytes of a key of one cell, the text of a number. Without a form it is an integer.
 pub(super) struct NumberKey {
-    bytes: [u8; 24],
+    bytes: [u8; MOST_NUMBER_KEY],
     length: usize,
 }
 
 impl NumberKey {
-    pub(super) fn new(number: i64) -> Self {
-        // A tag, at most 20 characters, and the terminator 00 01.
-        let mut bytes = [0; 24];
-        let mut room = &mut bytes[1..];
-        let _ = write!(room, "{number}");
-        let end = 24 - room.len();
-        bytes[0] = TEXT;
-        bytes[end + 1] = 1;
-        Self { bytes, length: end + 2 }
+    pub(super) fn new(form: Option<&Form>, number: i64) -> Self {
+        let mut key = Self { bytes: [0; MOST_NUMBER_KEY], length: 1 };
+        key.bytes[0] = TEXT;
+        // There is room for each text.
+        let _ = match form {
+            Some(form) => form.print_number(number, &mut key),
+            None => write!(key, "{number}"),
+        };
+        let _ = key.write_str("\u{0}\u{1}");
+        key
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -61,11 +69,24 @@ impl NumberKey {
     }
 }
 
-/// The integer of which these are the bytes of [`NumberKey`].
-pub(super) fn number(bytes: &[u8]) -> Option<i64> {
+impl fmt::Write for NumberKey {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+/// The number of which these are the bytes of [`NumberKey`].
+pub(super) fn number(form: Option<&Form>, bytes: &[u8]) -> Option<i64> {
     let text = bytes.strip_prefix(&[TEXT])?.strip_suffix(&[0, 1])?;
-    let number = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (NumberKey::new(number).as_slice() == bytes).then_some(number)
+    let text = std::str::from_utf8(text).ok()?;
+    let number = match form {
+        Some(form) => form.to_number(text)?,
+        None => text.parse().ok()?,
+    };
+    (NumberKey::new(form, number).as_slice() == bytes).then_some(number)
 }
 
 pub(super) fn put_missing(bytes: &mut Vec<u8>) {
@@ -145,14 +166,37 @@ mod tests {
     fn only_the_text_form_of_an_integer_is_its_key() {
         for integer in [0, 7, -1, 42, i64::MIN, i64::MAX] {
             let bytes = put(&[Cell::Text(integer.to_string())]);
-            assert_eq!(NumberKey::new(integer).as_slice(), bytes);
-            assert_eq!(number(&bytes), Some(integer));
+            assert_eq!(NumberKey::new(None, integer).as_slice(), bytes);
+            assert_eq!(number(None, &bytes), Some(integer));
         }
         for text in ["017", "+7", "-0", "7 ", "1.0", "9223372036854775808", "a", "7\u{0}1"] {
-            assert_eq!(number(&put(&[Cell::Text(text.to_owned())])), None, "{text}");
+            assert_eq!(number(None, &put(&[Cell::Text(text.to_owned())])), None, "{text}");
         }
-        assert_eq!(number(&put(&[Cell::Missing])), None);
-        assert_eq!(number(&put(&[Cell::Text("7".to_owned()), Cell::Text("7".to_owned())])), None);
+        assert_eq!(number(None, &put(&[Cell::Missing])), None);
+        assert_eq!(number(None, &put(&[Cell::Text("7".to_owned()), Cell::Text("7".to_owned())])), None);
+    }
+
+    #[test]
+    fn a_number_of_a_form_has_the_key_of_its_text() {
+        let long = "x".repeat(32);
+        let (short_number, long_number) = (format!("{long}5"), format!("{long}999999999999999999"));
+        let number_of = |prefix: &str| Form::Number { prefix: prefix.to_owned() };
+        for (form, texts, others) in [
+            (number_of("u"), ["u0", "u17"], ["u01", "17"]),
+            (number_of(&long), [short_number.as_str(), long_number.as_str()], ["x5", ""]),
+            (Form::Ipv4, ["10.0.0.1", "255.255.255.255"], ["010.0.0.1", "10.0.0"]),
+            (Form::Time { digits: 9 }, ["2026-01-02T03:04:05.000000006Z", "1969-12-31T23:59:59.999999999Z"], ["", "T"]),
+            (Form::Decimal { scale: 2 }, ["1.5", "-0.07"], ["1.50", "-0"]),
+        ] {
+            for text in texts {
+                let bytes = put(&[Cell::Text(text.to_owned())]);
+                let found = number(Some(&form), &bytes).unwrap();
+                assert_eq!(NumberKey::new(Some(&form), found).as_slice(), bytes, "{text}");
+            }
+            for text in others {
+                assert_eq!(number(Some(&form), &put(&[Cell::Text(text.to_owned())])), None, "{text}");
+            }
+        }
     }
 
     proptest! {

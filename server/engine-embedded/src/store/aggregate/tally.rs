@@ -2,18 +2,21 @@
 
 use std::hash::BuildHasher as _;
 
-use arrow_array::{Array as _, RecordBatch, types::Int64Type};
+use arrow_array::{Array as _, RecordBatch};
 use model::{
     LevelClass, Nanos,
     aggregate::{Group, Grouping, Key, Measure},
     query::Field,
 };
 use parts::{
-    columns::{self, Texts},
+    columns::Texts,
+    decode::Values,
+    form::Form,
+    formed::Numbers,
     reader,
-    schema::{self, Columns, Kind},
+    schema::{self, AttributeColumn, Columns, Kind},
 };
-use pipeline::Result;
+use pipeline::{Error, Result};
 
 use super::{
     codes::{Codes, Rows, columns_of, combine, times},
@@ -98,8 +101,8 @@ impl<'q> Tally<'q> {
             return Ok(());
         }
         if let (Rows::Batch(batch, layout), [key]) = (rows, &self.grouping.keys[..]) {
-            if let Some(name) = integers_of(key, layout) {
-                return self.add_integers(batch, name, rows);
+            if let Some((column, others)) = numbers_of(key, layout) {
+                return self.add_numbers(batch, column, others, rows);
             }
             if let Some(name) = text_of(key, layout)
                 && let Texts::Repeated { keys, values } = Texts::named(batch, name)?
@@ -116,27 +119,64 @@ impl<'q> Tally<'q> {
         self.add_coded(rows)
     }
 
-    /// Counts the rows of an integer column by number: no text is written for a row.
-    fn add_integers(&mut self, batch: &RecordBatch, name: &str, rows: Rows<'_>) -> Result<()> {
-        let column = columns::numbers::<Int64Type>(batch, name)?;
+    /// Counts the rows of a column of numbers by number: no text is written for a row. `others` has the values that do not
+    /// have the form of the numbers.
+    fn add_numbers(
+        &mut self,
+        batch: &RecordBatch,
+        column: &AttributeColumn,
+        others: Option<&AttributeColumn>,
+        rows: Rows<'_>,
+    ) -> Result<()> {
+        let numbers = match Values::named(batch, column)? {
+            Values::Int(column) => Numbers::integers(column),
+            Values::Numbers(numbers) => numbers,
+            _ => return Err(Error::internal("a column without numbers was counted by number")),
+        };
+        let others = others.map(|others| Values::named(batch, others)).transpose()?;
+        self.count_by(form_of(column));
         let times = if self.measures_time() { Some(times(rows)?) } else { None };
-        let mut missing = Group::new(0, Nanos::MIN);
-        for (row, number) in column.values().iter().enumerate() {
+        let nulls = numbers.column().nulls();
+        let (mut missing, mut text) = (Group::new(0, Nanos::MIN), String::new());
+        for row in 0..numbers.len() {
             let newest = times.as_ref().and_then(|times| times.get(row)).copied().unwrap_or(Nanos::MIN);
             let group = Group::new(1, newest);
-            if column.is_valid(row) {
-                self.groups.numbers.add(*number, group);
+            if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+                self.groups.numbers.add(numbers.value(row), group);
                 self.keep_bounds();
+                continue;
+            }
+            text.clear();
+            if others.as_ref().is_some_and(|others| others.print(row, &mut text)) {
+                self.add_text(&text, group);
             } else {
                 missing.merge(group);
             }
         }
         if missing.records > 0 {
-            let mut bytes = Vec::new();
-            encode::put_missing(&mut bytes);
-            self.add(&bytes, missing);
+            self.add_text("", missing);
         }
         Ok(())
+    }
+
+    /// From here on, numbers have this form.
+    fn count_by(&mut self, form: Option<&Form>) {
+        if self.groups.form.as_ref() != form {
+            if self.groups.numbers.len() > 0 {
+                self.has_overflowed = true;
+                self.overflow();
+            }
+            self.groups.form = form.cloned();
+        }
+    }
+
+    /// Adds records with the text as the only key; an empty one counts as missing.
+    fn add_text(&mut self, text: &str, group: Group) {
+        let mut bytes = std::mem::take(&mut self.keys);
+        bytes.clear();
+        encode::put_text(text, &mut bytes);
+        self.add(&bytes, group);
+        self.keys = bytes;
     }
 
     /// Counts rows by codes for their keys.
@@ -179,13 +219,7 @@ impl<'q> Tally<'q> {
     /// Adds the counts of the dictionary before the next one.
     fn add_pending(&mut self) {
         let Some(pending) = self.pending.take() else { return };
-        let mut bytes = std::mem::take(&mut self.keys);
-        for (text, group) in pending.groups() {
-            bytes.clear();
-            encode::put_text(text, &mut bytes);
-            self.add(&bytes, group);
-        }
-        self.keys = bytes;
+        pending.groups().for_each(|(text, group)| self.add_text(text, group));
     }
 
     fn add(&mut self, keys: &[u8], group: Group) {
@@ -220,17 +254,39 @@ impl<'q> Tally<'q> {
     }
 }
 
-/// The column of an attribute that has only one, of this kind.
-fn only_column<'l>(key: &Key, layout: &'l Columns, kind: Kind) -> Option<&'l str> {
-    let Key::Field(Field::Attribute(key)) = key else { return None };
-    let mut columns = layout.attributes.iter().filter(|(_, column)| column.key.as_str() == key.as_str());
-    let (_, column) = columns.next()?;
-    let is_whole = columns.next().is_none() && layout.rest_of(&column.key).is_none();
-    (is_whole && column.kind == kind).then_some(column.column.as_str())
+/// The columns of an attribute without a value in the rest.
+fn own_columns<'l>(key: &Key, layout: &'l Columns) -> Vec<&'l AttributeColumn> {
+    match key {
+        Key::Field(Field::Attribute(key)) if layout.rest_of(key).is_none() => {
+            let own = layout.attributes.iter().map(|(_, column)| column);
+            own.filter(|column| column.key.as_str() == key.as_str()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
-fn integers_of<'l>(key: &Key, layout: &'l Columns) -> Option<&'l str> {
-    only_column(key, layout, Kind::Int)
+/// The column that holds all values of the key as numbers, and the one of the values without its form.
+fn numbers_of<'l>(key: &Key, layout: &'l Columns) -> Option<(&'l AttributeColumn, Option<&'l AttributeColumn>)> {
+    let is_of_numbers = |column: &AttributeColumn| column.kind == Kind::Int || column.form.is_of_numbers();
+    match own_columns(key, layout)[..] {
+        [column] => is_of_numbers(column).then_some((column, None)),
+        [one, other] if one.kind == other.kind => match (is_of_numbers(one), is_of_numbers(other)) {
+            (true, false) => Some((one, Some(other))),
+            (false, true) => Some((other, Some(one))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The form of the groups that are counted by the numbers of the column; `None` for integers, which have the texts of
+/// numbers without a prefix.
+fn form_of(column: &AttributeColumn) -> Option<&Form> {
+    match &column.form {
+        Form::Plain => None,
+        Form::Number { prefix } if prefix.is_empty() => None,
+        form => Some(form),
+    }
 }
 
 /// The column of texts that hold all values of the key.
@@ -238,6 +294,9 @@ fn text_of<'l>(key: &Key, layout: &'l Columns) -> Option<&'l str> {
     match key {
         Key::Field(Field::Service) => Some(schema::SERVICE),
         Key::Field(Field::Node) => Some(schema::NODE),
-        key => only_column(key, layout, Kind::Text),
+        key => match own_columns(key, layout)[..] {
+            [column] if column.kind == Kind::Text && column.form.is_plain() => Some(column.column.as_str()),
+            _ => None,
+        },
     }
 }

@@ -6,12 +6,16 @@
 use std::{
     cmp::Ordering,
     hash::BuildHasher as _,
-    sync::atomic::{self, AtomicBool, AtomicUsize},
+    sync::{
+        OnceLock,
+        atomic::{self, AtomicBool, AtomicUsize},
+    },
 };
 
 use foldhash::fast::RandomState;
 use model::aggregate::{Cell, Group, Grouping, Table};
 use parking_lot::{Mutex, MutexGuard};
+use parts::form::Form;
 
 use super::{
     encode::{self, NumberKey},
@@ -31,11 +35,13 @@ const SHARD_BITS: u32 = 4;
 const KEPT_GROUPS: usize = 4_096;
 const KEPT_BYTES: usize = 128 << 10;
 
-/// The groups of one grouping, or of a shard of it. The key of a grouping with one key may be an integer.
+/// The groups of one grouping, or of a shard of it. The key of a grouping with one key may be a number.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     pub(super) bytes: ByteGroups,
     pub(super) numbers: Numbers,
+    /// The form of the values that are counted by number; `None` for integers. A shard has that of its grouping.
+    pub(super) form: Option<Form>,
 }
 
 impl Groups {
@@ -44,7 +50,7 @@ impl Groups {
     }
 
     fn skipping(hasher: &RandomState, bits: u32) -> Self {
-        Self { bytes: ByteGroups::new(bits), numbers: Numbers::new(hasher.clone(), bits) }
+        Self { bytes: ByteGroups::new(bits), numbers: Numbers::new(hasher.clone(), bits), form: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,6 +85,7 @@ pub(crate) struct Kept(Box<[KeptGroups]>);
 struct KeptGroups {
     bytes: Packed,
     numbers: Box<[(i64, Group)]>,
+    form: Option<Form>,
 }
 
 impl Kept {
@@ -86,8 +93,11 @@ impl Kept {
     pub(super) fn of<'g>(groupings: impl Iterator<Item = &'g Groups> + Clone) -> Option<Self> {
         let groups: usize = groupings.clone().map(Groups::len).sum();
         let bytes: usize = groupings.clone().map(|groups| groups.bytes.key_bytes()).sum();
-        let pack =
-            |groups: &Groups| KeptGroups { bytes: groups.bytes.packed(), numbers: groups.numbers.iter().collect() };
+        let pack = |groups: &Groups| KeptGroups {
+            bytes: groups.bytes.packed(),
+            numbers: groups.numbers.iter().collect(),
+            form: groups.form.clone(),
+        };
         (groups <= KEPT_GROUPS && bytes <= KEPT_BYTES).then(|| Self(groupings.map(pack).collect()))
     }
 
@@ -110,6 +120,8 @@ pub(crate) struct Totals {
 
 struct Total {
     shards: Vec<Mutex<Groups>>,
+    /// The form of the groups by number: that of the first ones. Those of other forms are added by their texts.
+    form: OnceLock<Option<Form>>,
     groups: AtomicUsize,
     key_bytes: AtomicUsize,
     has_forgotten: AtomicBool,
@@ -125,6 +137,7 @@ impl Totals {
         let shard = || Mutex::new(Groups::skipping(hasher, SHARD_BITS));
         let total = || Total {
             shards: (0..1 << SHARD_BITS).map(|_| shard()).collect(),
+            form: OnceLock::new(),
             groups: AtomicUsize::new(0),
             key_bytes: AtomicUsize::new(0),
             has_forgotten: AtomicBool::new(false),
@@ -144,13 +157,13 @@ impl Totals {
 
     /// Adds groups to the grouping at `place`.
     pub(super) fn add(&self, place: usize, groups: &Groups) {
-        self.add_groups(place, groups.bytes.iter(), groups.numbers.iter());
+        self.add_groups(place, groups.bytes.iter(), groups.form.as_ref(), groups.numbers.iter());
     }
 
     /// Adds the result of a unit.
     pub(crate) fn add_kept(&self, kept: &Kept) {
         for (place, groups) in kept.0.iter().enumerate() {
-            self.add_groups(place, groups.bytes.iter(), groups.numbers.iter().copied());
+            self.add_groups(place, groups.bytes.iter(), groups.form.as_ref(), groups.numbers.iter().copied());
         }
     }
 
@@ -158,6 +171,7 @@ impl Totals {
         &self,
         place: usize,
         bytes: impl Iterator<Item = (u64, &'k [u8], Group)>,
+        form: Option<&Form>,
         numbers: impl Iterator<Item = (i64, Group)>,
     ) {
         let Some(total) = self.groupings.get(place) else { return };
@@ -165,8 +179,17 @@ impl Totals {
         for (hash, key, group) in bytes {
             held.change(hash, |shard| shard.bytes.add(hash, key, group));
         }
-        for (number, group) in numbers {
-            held.change(self.hasher.hash_one(number), |shard| shard.numbers.add(number, group));
+        let mut numbers = numbers.peekable();
+        if numbers.peek().is_some() && total.form.get_or_init(|| form.cloned()).as_ref() == form {
+            for (number, group) in numbers {
+                held.change(self.hasher.hash_one(number), |shard| shard.numbers.add(number, group));
+            }
+        } else {
+            for (number, group) in numbers {
+                let key = NumberKey::new(form, number);
+                let hash = self.hasher.hash_one(key.as_slice());
+                held.change(hash, |shard| shard.bytes.add(hash, key.as_slice(), group));
+            }
         }
         drop(held);
         if self.is_full() {
@@ -246,11 +269,12 @@ impl Total {
         let count: usize = shards.iter().map(Groups::len).sum();
         let has_numbers = shards.iter().any(|shard| shard.numbers.len() > 0);
         let (texts, mut numbers): (Vec<ByteGroups>, Vec<Numbers>) =
-            shards.into_iter().map(|Groups { bytes, numbers }| (bytes, numbers)).unzip();
+            shards.into_iter().map(|Groups { bytes, numbers, .. }| (bytes, numbers)).unzip();
+        let form = self.form.get().and_then(Option::as_ref);
         let mut groups: Vec<(Key<'_>, Group)> = Vec::with_capacity(count);
         for (_, key, group) in texts.iter().flat_map(|texts| texts.iter()) {
-            // The integer 17 and the text "17" are one group.
-            let number = if has_numbers { encode::number(key) } else { None };
+            // The integer 17 and the text "17" are one group, whatever form each had in its part.
+            let number = if has_numbers { encode::number(form, key) } else { None };
             let is_added = number.is_some_and(|number| {
                 let hash = hasher.hash_one(number);
                 numbers.get_mut(shard_of(hash)).is_some_and(|numbers| numbers.merge_known(hash, number, group))
@@ -259,9 +283,8 @@ impl Total {
                 groups.push((Key::Bytes(key), group));
             }
         }
-        groups.extend(
-            numbers.iter().flat_map(|numbers| numbers.iter()).map(|(number, group)| (Key::Number(number), group)),
-        );
+        let numbers = numbers.iter().flat_map(|numbers| numbers.iter());
+        groups.extend(numbers.map(|(number, group)| (Key::Number(form, number), group)));
         let mut table = grouping.table(groups, Key::cells);
         table.complete &= !self.has_forgotten.load(atomic::Ordering::Relaxed);
         table
@@ -271,21 +294,21 @@ impl Total {
 /// The key of a group, in the order of its bytes. No number has the bytes of another key of the table.
 enum Key<'k> {
     Bytes(&'k [u8]),
-    Number(i64),
+    Number(Option<&'k Form>, i64),
 }
 
 impl Key<'_> {
     fn cells(self) -> Vec<Cell> {
         match self {
             Self::Bytes(bytes) => encode::cells(bytes),
-            Self::Number(number) => vec![Cell::Text(number.to_string())],
+            Self::Number(form, number) => encode::cells(NumberKey::new(form, number).as_slice()),
         }
     }
 
     fn compare_bytes(&self, other: &[u8]) -> Ordering {
         match self {
             Self::Bytes(bytes) => (*bytes).cmp(other),
-            Self::Number(number) => NumberKey::new(*number).as_slice().cmp(other),
+            Self::Number(form, number) => NumberKey::new(*form, *number).as_slice().cmp(other),
         }
     }
 }
@@ -294,7 +317,7 @@ impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match other {
             Self::Bytes(bytes) => self.compare_bytes(bytes),
-            Self::Number(number) => self.compare_bytes(NumberKey::new(*number).as_slice()),
+            Self::Number(form, number) => self.compare_bytes(NumberKey::new(*form, *number).as_slice()),
         }
     }
 }
@@ -359,6 +382,24 @@ mod tests {
         assert!(table.complete);
         let expected = ["-4", "017", "17", "200", "a"].map(|text| (text.to_owned(), 5));
         assert_eq!(counts(table), expected);
+    }
+
+    #[test]
+    fn numbers_of_several_forms_and_texts_are_one_group_by_their_text() {
+        let hasher = RandomState::default();
+        let form = |prefix: &str| Some(Form::Number { prefix: prefix.to_owned() });
+        let totals = Totals::new(1, &hasher);
+        for (form, numbers) in [(form("u"), [17, 5]), (form("u1"), [7, 8]), (None, [17, 6]), (form("u"), [17, 8])] {
+            let mut groups = Groups { form, ..Groups::new(&hasher) };
+            numbers.into_iter().for_each(|number| groups.numbers.add(number, Group::new(1, 0)));
+            totals.add(0, &groups);
+            let kept = Kept::of([&groups].into_iter()).unwrap();
+            totals.add_kept(&kept);
+        }
+        totals.add(0, &texts(&hasher, ["u17", "17", "u017"].map(|text| (text.to_owned(), 1))));
+        let expected = [("u17", 7), ("17", 3), ("6", 2), ("u18", 2), ("u5", 2), ("u8", 2), ("u017", 1)];
+        let expected = expected.map(|(text, count)| (text.to_owned(), count));
+        assert_eq!(counts(totals.tables(&[grouping(10)]).remove(0)), expected);
     }
 
     #[test]

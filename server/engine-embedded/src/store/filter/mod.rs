@@ -5,9 +5,12 @@
 //! reads its columns only for the rows that passed the previous ones. What tests messages alone is one condition, which
 //! is evaluated on the bytes of their pages.
 
+mod bounds;
 mod contains;
+mod formed;
 mod leaf;
 mod messages;
+mod pages;
 mod probe;
 mod prune;
 mod wanted;
@@ -206,7 +209,7 @@ fn attribute(key: &str, test: &Test, layout: &Columns) -> Node {
     columns.extend(rest.columns());
     let cost = if !rest.is_none() {
         10
-    } else if own.iter().any(|(_, attribute)| attribute.kind == Kind::Text) {
+    } else if own.iter().any(|(_, attribute)| attribute.kind == Kind::Text && attribute.form.is_plain()) {
         3
     } else {
         2

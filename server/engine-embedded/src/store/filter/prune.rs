@@ -2,7 +2,7 @@
 //!
 //! A row group consists of blocks. A query is tested against the blocks' sets in the message index, and in parts of earlier
 //! versions against the Bloom filters of the whole group; the result is one bit per block. The lookup of the part and the
-//! bytes of ids decide about shorter ranges of rows (`wanted.rs`). Whatever these cannot exclude counts as possible.
+//! bytes of ids decide about shorter ranges of rows (`wanted.rs`), and so do the bounds of pages (`pages.rs`). Whatever these cannot exclude counts as possible.
 
 use std::{cell::OnceCell, ops::Range};
 
@@ -12,11 +12,11 @@ use parts::{
     message_index::{BLOCK_ROWS, Sets, Wanted},
     ranges::{common, push_joined},
     reader::{Footer, Part},
-    schema::{self, Kind},
+    schema::{self, AttributeColumn, Kind},
 };
 use pipeline::Result;
 
-use super::wanted;
+use super::{pages, wanted};
 
 /// The given rows of a row group that may match, as ranges in order.
 ///
@@ -40,7 +40,8 @@ pub(crate) fn candidates(
     for block in (0..pruner.blocks).filter(|block| mask & (1 << block) != 0) {
         push_joined(&mut ranges, block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(all));
     }
-    wanted::rows_with_ids(query, part, footer, group, common(&rows, &ranges))
+    let rows = pages::rows(&query.expr, footer, group, common(&rows, &ranges));
+    wanted::rows_with_ids(query, part, footer, group, rows)
 }
 
 /// Prefetches the Bloom filters and the sets of messages that [`candidates`] will check.
@@ -56,12 +57,17 @@ pub(crate) fn read_ahead(expr: &Expr, part: &Part, footer: &Footer) {
             ids(values).iter().for_each(|id| part.read_filters_ahead(footer, column, id.as_slice()));
         }
         Expr::Field(Field::Attribute(key), Test::AnyOf(values)) if layout.rest_of(key).is_none() => {
-            for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| attribute.kind == Kind::Text) {
+            for (place, _) in layout.of_attribute(key).filter(|(_, attribute)| has_filter(attribute)) {
                 values.iter().for_each(|text| part.read_filters_ahead(footer, *place, text.as_str()));
             }
         }
         _ => {}
     }
+}
+
+/// Whether the column may have a Bloom filter of texts.
+fn has_filter(attribute: &AttributeColumn) -> bool {
+    attribute.kind == Kind::Text && attribute.form.is_plain()
 }
 
 /// A text that the messages of all matching records contain, in some case.
@@ -155,11 +161,8 @@ impl Pruner<'_> {
             Field::Attribute(key) if !layout.rest_of(key).is_none() => Ok(true),
             Field::Attribute(key) => {
                 for (place, attribute) in layout.of_attribute(key) {
-                    let possible = match attribute.kind {
-                        Kind::Text => self.any(values.iter().map(String::as_str), *place)?,
-                        Kind::Int | Kind::Float | Kind::Bool => true,
-                    };
-                    if possible {
+                    let is_possible = !has_filter(attribute) || self.any(values.iter().map(String::as_str), *place)?;
+                    if is_possible {
                         return Ok(true);
                     }
                 }

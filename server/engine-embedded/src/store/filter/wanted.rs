@@ -32,7 +32,8 @@ pub(super) fn rows(query: &Query, part: &Part, group: usize, rows: &[Range<usize
     slabs.map_or_else(|| rows.to_vec(), |slabs| common(rows, &rows_of(slabs)))
 }
 
-/// Those of the rows of a row group that may match, by the bytes of its ids: to search them costs less than to decode rows.
+/// Those of the rows of a row group that may match, by the bytes of its ids, also of attributes: to search them costs less
+/// than to decode rows.
 ///
 /// # Errors
 /// As for reading the part.
@@ -120,8 +121,27 @@ impl Ids<'_> {
             }
             Expr::Field(Field::TraceId, Test::AnyOf(texts)) => self.holding(schema::TRACE_ID, texts, slabs).map(Some),
             Expr::Field(Field::SpanId, Test::AnyOf(texts)) => self.holding(schema::SPAN_ID, texts, slabs).map(Some),
+            Expr::Field(Field::Attribute(key), Test::AnyOf(texts)) => self.attribute(key, texts, slabs),
             Expr::All | Expr::Not(_) | Expr::Contains(_) | Expr::Field(..) => Ok(None),
         }
+    }
+
+    /// Those of the slabs with one of the texts as bytes; `None` if the attribute has other columns.
+    fn attribute(&self, key: &str, texts: &[String], slabs: u16) -> Result<Option<u16>> {
+        let layout = &self.footer.columns;
+        let columns: Vec<_> = layout.of_attribute(key).collect();
+        let are_bytes = columns.iter().all(|(_, column)| column.form.byte_length().is_some());
+        // Each text is a search of its own.
+        if !layout.rest_of(key).is_none() || columns.is_empty() || !are_bytes || texts.len() > MOST_VALUES {
+            return Ok(None);
+        }
+        let mut any = 0;
+        for (place, column) in columns {
+            let bytes = |text: &String| column.form.to_bytes(text, &mut [0; 64]).map(<[u8]>::to_vec);
+            let values: Vec<Vec<u8>> = texts.iter().filter_map(bytes).collect();
+            any |= self.part.slabs_holding(self.footer, self.group, *place, slabs, &values)?;
+        }
+        Ok(Some(any))
     }
 
     fn holding(&self, column: &str, texts: &[String], slabs: u16) -> Result<u16> {

@@ -1,5 +1,7 @@
 //! A merge keeps the records and their order, whatever the parts are like.
 
+mod forms;
+
 use std::{
     path::Path,
     sync::{
