@@ -285,7 +285,7 @@ fn an_attribute_that_is_rare_in_small_parts_gets_a_column_in_the_merged_one_and_
         let footer = part.footer().unwrap();
         footer.columns.attributes.iter().map(|(_, attribute)| attribute.column.clone()).collect()
     };
-    assert_eq!(columns(&parts[0]), ["attr.always", "attr.once"]);
+    assert_eq!(columns(&parts[0]), ["attr.always", "attr.once:hex"]);
     assert_eq!(columns(&parts[1]), ["attr.always", "attr.often"]);
     let once = merged(folder, &parts);
     assert_eq!(columns(&once), ["attr.always", "attr.often"]);
