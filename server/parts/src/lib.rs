@@ -55,9 +55,9 @@
 //! # Life cycle of a file
 //!
 //! [`builder`] converts records to columns, [`writer`] writes columns to a file, [`merge`] merges files. [`reader`]
-//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, and
-//! [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and may panic, so all calls
-//! of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
+//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, [`points`]
+//! reads single rows, and [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and
+//! may panic, so all calls of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
 
 pub mod builder;
 pub mod columns;
@@ -72,6 +72,7 @@ pub mod merge;
 mod message_blocks;
 pub mod message_index;
 pub mod pages;
+pub mod points;
 mod position;
 pub mod ranges;
 pub mod reader;
@@ -79,6 +80,7 @@ pub mod reading;
 pub mod scan;
 pub mod schema;
 pub mod totals;
+mod varint;
 pub mod writer;
 
 pub use info::{Damage, PartInfo};

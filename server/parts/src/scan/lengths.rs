@@ -6,6 +6,8 @@
 //!
 //! Source: [`Encodings.md`](https://github.com/apache/parquet-format/blob/master/Encodings.md).
 
+use crate::varint::{varint, zigzag};
+
 /// The most bits of a packed delta. Lengths have 31 bits, so the difference of two deltas has at most 32.
 const MOST_WIDTH: u8 = 32;
 /// The most values in a block that are accepted. The usual number is 128.
@@ -118,25 +120,6 @@ fn unpacked(packed: &[u8], bit: usize, width: u8) -> i64 {
     (word >> (bit % 8) & ((1 << width) - 1)) as i64
 }
 
-/// Reads an unsigned number, seven bits a byte.
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let bytes = *rest;
-    let mut number = 0;
-    for (place, byte) in bytes.iter().take(10).enumerate() {
-        number |= u64::from(byte & 0x7f) << (7 * place);
-        if byte & 0x80 == 0 {
-            *rest = bytes.get(place + 1..)?;
-            return Some(number);
-        }
-    }
-    None
-}
-
-/// A signed number from its unsigned form.
-fn zigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
@@ -224,16 +207,5 @@ mod tests {
                 prop_assert!(ends.is_sorted() && ends.last().is_none_or(|last| *last as usize <= bytes.len()));
             }
         }
-    }
-
-    #[test]
-    fn numbers_with_a_sign_are_read() {
-        for (bytes, number) in [(&[0][..], 0), (&[1], -1), (&[2], 1), (&[0xff, 1], -128), (&[0x80, 2], 128)] {
-            let mut rest = bytes;
-            assert_eq!(varint(&mut rest).map(zigzag), Some(number), "{bytes:?}");
-            assert!(rest.is_empty());
-        }
-        assert_eq!(varint(&mut &[0x80_u8; 11][..]), None);
-        assert_eq!(varint(&mut &[0_u8; 0][..]), None);
     }
 }
