@@ -10,6 +10,7 @@ mod dead_letters;
 mod documents;
 mod durability;
 mod formats;
+mod late;
 mod layout;
 mod lookup;
 mod model;

@@ -56,7 +56,7 @@ fn written(folder: &Path, records: &[Record], effort: Effort) -> PartInfo {
 fn record(number: usize) -> Record {
     let mixed = scattered(number as u64);
     let mut attributes = vec![
-        ("bool".into(), Value::Bool(mixed % 3 == 0)),
+        ("bool".into(), Value::Bool(mixed.is_multiple_of(3))),
         ("float".into(), Value::Float(mixed as f64 / 7.0)),
         ("few".into(), Value::Int((mixed % 5) as i64)),
         ("int".into(), Value::Int(mixed as i64)),
@@ -75,8 +75,8 @@ fn record(number: usize) -> Record {
         node: if number.is_multiple_of(2) { "n1".into() } else { "".into() },
         message: format!("message {mixed} {}", "x".repeat(number % 90)),
         attributes,
-        trace_id: (mixed % 2 == 0).then(|| u128::from(mixed).to_be_bytes()),
-        span_id: (mixed % 4 == 0).then(|| mixed.to_be_bytes()),
+        trace_id: mixed.is_multiple_of(2).then(|| u128::from(mixed).to_be_bytes()),
+        span_id: mixed.is_multiple_of(4).then(|| mixed.to_be_bytes()),
     }
 }
 
@@ -205,7 +205,7 @@ fn of_all_types(folder: &Path, properties: WriterPropertiesBuilder, nulls: impl 
     let numbers = |row: usize| of(row).map(|mixed| (mixed % 1_000_000) as i64 - 500_000);
     let mut more: Vec<(&str, ArrayRef)> = Vec::new();
     let mut add = |name, array: ArrayRef| more.push((name, array));
-    add("more.bool", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed % 5 == 0)).collect::<BooleanArray>()));
+    add("more.bool", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed.is_multiple_of(5))).collect::<BooleanArray>()));
     add("more.u8", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u8)).collect::<UInt8Array>()));
     add("more.u16", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u16)).collect::<UInt16Array>()));
     add("more.u32", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u32)).collect::<UInt32Array>()));
