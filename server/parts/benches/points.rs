@@ -72,11 +72,9 @@ fn by_points(part: &Part, footer: &Footer, rows: &[usize]) -> usize {
 fn points(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let records: Vec<Record> = (0..GROUP_ROWS).map(record).collect();
-    let row = |(place, record)| Row {
-        record,
-        position: position_of(1 + (GROUP_ROWS - place) as u64, 0),
-        id_base: RecordId::base(1, 0),
-    };
+    // Positions descend, too.
+    let position = |place: usize| position_of(1 + (GROUP_ROWS - place) as u64, 0);
+    let row = |(place, record)| Row { record, position: position(place), id_base: RecordId::base(1, 0) };
     let rows: Vec<Row<'_>> = records.iter().enumerate().map(row).collect();
     let info = writer::write(folder.path(), "2026-01-02", &rows, Effort::Lasting).unwrap();
     let part = Part::new(info, folder.path(), Arc::new(Footers::default()));

@@ -64,6 +64,7 @@ pub mod columns;
 #[cfg(test)]
 mod damage_tests;
 pub mod decode;
+mod deltas;
 pub mod file;
 mod filters;
 mod info;

@@ -168,7 +168,7 @@ impl<'f> Column<'f> {
 
     /// Appends the values of rows of a page, as far as the page is there.
     fn step(&self, header: &Header, bytes: &[u8], rows: &[usize], cells: &mut Cells) -> Option<Step> {
-        let (levels, values) = match header.kind {
+        let (levels, encoded) = match header.kind {
             Kind::Second { levels, .. } => bytes.split_at_checked(levels)?,
             _ if self.is_nullable => {
                 let (length, rest) = bytes.split_first_chunk()?;
@@ -176,10 +176,10 @@ impl<'f> Column<'f> {
             }
             _ => bytes.split_at_checked(0)?,
         };
-        let before = bytes.len().checked_sub(values.len())?;
+        let before = bytes.len().checked_sub(encoded.len())?;
         let all = header.uncompressed.checked_sub(before)?;
         let step = |places: &[usize], cells: &mut Cells| {
-            values::at(self.physical, header.encoding, values, all, places, cells).map(|step| match step {
+            values::at(self.physical, header.encoding, encoded, all, places, cells).map(|step| match step {
                 Step::Needs(needed) => Step::Needs(needed.saturating_add(before)),
                 Step::Done => Step::Done,
             })

@@ -11,7 +11,6 @@
 mod arrays;
 mod cells;
 mod column;
-mod deltas;
 mod header;
 mod page;
 mod runs;

@@ -205,7 +205,10 @@ fn of_all_types(folder: &Path, properties: WriterPropertiesBuilder, nulls: impl 
     let numbers = |row: usize| of(row).map(|mixed| (mixed % 1_000_000) as i64 - 500_000);
     let mut more: Vec<(&str, ArrayRef)> = Vec::new();
     let mut add = |name, array: ArrayRef| more.push((name, array));
-    add("more.bool", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed.is_multiple_of(5))).collect::<BooleanArray>()));
+    add(
+        "more.bool",
+        Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed.is_multiple_of(5))).collect::<BooleanArray>()),
+    );
     add("more.u8", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u8)).collect::<UInt8Array>()));
     add("more.u16", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u16)).collect::<UInt16Array>()));
     add("more.u32", Arc::new((0..ROWS).map(|row| of(row).map(|mixed| mixed as u32)).collect::<UInt32Array>()));
@@ -313,6 +316,16 @@ fn rows_out_of_order_or_beyond_the_row_group_are_refused() {
     assert!(part.damage().is_none());
 }
 
+/// The condition that a text passes.
+fn condition(footer: &Footer, name: &'static str, wanted: fn(&str) -> bool) -> Condition {
+    let test = move |batch: &RecordBatch| {
+        let texts = Texts::named(batch, name)?;
+        let passes: Vec<bool> = (0..texts.len()).map(|row| wanted(texts.get(row).unwrap_or_default())).collect();
+        Ok(BooleanArray::from(passes))
+    };
+    Condition { columns: vec![footer.columns.place(name)], test: Box::new(test) }
+}
+
 #[test]
 fn rows_that_pass_conditions_come_with_their_numbers_and_columns() {
     let folder = tempfile::tempdir().unwrap();
@@ -324,18 +337,10 @@ fn rows_that_pass_conditions_come_with_their_numbers_and_columns() {
         let every: Vec<usize> = (0..records.len()).collect();
         decode::records(&decoded(&part, &footer, 0, &every), &footer.columns).unwrap()
     };
-    let condition = |name: &'static str, wanted: fn(&str) -> bool| {
-        let test = move |batch: &RecordBatch| {
-            let texts = Texts::named(batch, name)?;
-            let passes: Vec<bool> = (0..texts.len()).map(|row| wanted(texts.get(row).unwrap_or_default())).collect();
-            Ok(BooleanArray::from(passes))
-        };
-        Condition { columns: vec![place(name)], test: Box::new(test) }
-    };
     for (limit, is_of_messages) in [(None, true), (Some(3), true), (None, false), (Some(0), false)] {
-        let mut conditions = vec![condition(schema::SERVICE, |service| service == "service-3")];
+        let mut conditions = vec![condition(&footer, schema::SERVICE, |service| service == "service-3")];
         if is_of_messages {
-            conditions.push(condition(schema::MESSAGE, |message| message.ends_with('x')));
+            conditions.push(condition(&footer, schema::MESSAGE, |message| message.ends_with('x')));
         }
         let columns = vec![place(schema::TIME), place(schema::POSITION)];
         let what = Reading { columns, conditions, limit, ..Reading::default() };
@@ -361,6 +366,6 @@ fn rows_that_pass_conditions_come_with_their_numbers_and_columns() {
             );
         }
     }
-    let none = Reading { conditions: vec![condition(schema::SERVICE, |_| false)], ..Reading::default() };
+    let none = Reading { conditions: vec![condition(&footer, schema::SERVICE, |_| false)], ..Reading::default() };
     assert!(part.matching(&footer, 0, std::slice::from_ref(&(0..500)), none, &[]).unwrap().rows.is_empty());
 }

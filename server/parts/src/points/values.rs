@@ -2,7 +2,8 @@
 
 use parquet::basic::Type;
 
-use super::{cells::Cells, deltas::Deltas, header::Encoding, runs};
+use super::{cells::Cells, header::Encoding, runs};
+use crate::deltas::Deltas;
 
 /// What a step has found out.
 #[derive(Debug, PartialEq, Eq)]

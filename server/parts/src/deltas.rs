@@ -12,20 +12,20 @@ use crate::varint::{varint, zigzag};
 const MOST_VALUES: u64 = 1 << 16;
 
 /// Packed numbers.
-pub(super) struct Deltas<'p> {
+pub(crate) struct Deltas<'p> {
     /// After the header.
     blocks: &'p [u8],
     /// Miniblocks in a block.
     miniblocks: usize,
     /// Values in a miniblock.
     values: usize,
-    pub(super) count: usize,
+    pub(crate) count: usize,
     first: i64,
 }
 
 impl<'p> Deltas<'p> {
     /// Reads the header of numbers at the start of `bytes`.
-    pub(super) fn of(bytes: &'p [u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &'p [u8]) -> Option<Self> {
         let mut rest = bytes;
         let in_block = varint(&mut rest).filter(|values| *values <= MOST_VALUES && values.is_multiple_of(128))?;
         let miniblocks = varint(&mut rest).filter(|miniblocks| (1..=in_block).contains(miniblocks))?;
@@ -39,7 +39,7 @@ impl<'p> Deltas<'p> {
     }
 
     /// What follows the numbers. Visits the headers of the blocks only.
-    pub(super) fn after(&self) -> Option<&'p [u8]> {
+    pub(crate) fn after(&self) -> Option<&'p [u8]> {
         let (mut rest, mut left) = (self.blocks, self.count.saturating_sub(1));
         while left > 0 {
             let (_, widths) = self.block(&mut rest)?;
@@ -55,7 +55,7 @@ impl<'p> Deltas<'p> {
     }
 
     /// Hands the first `most` numbers to `take`, as long as it returns `Some`.
-    pub(super) fn each(&self, most: usize, mut take: impl FnMut(i64) -> Option<()>) -> Option<()> {
+    pub(crate) fn each(&self, most: usize, mut take: impl FnMut(i64) -> Option<()>) -> Option<()> {
         if most == 0 {
             return Some(());
         }
@@ -85,7 +85,7 @@ impl<'p> Deltas<'p> {
     }
 
     /// Hands the numbers at these places, which are in order, to `take`.
-    pub(super) fn at(&self, places: &[usize], mut take: impl FnMut(i64)) -> Option<()> {
+    pub(crate) fn at(&self, places: &[usize], mut take: impl FnMut(i64)) -> Option<()> {
         let (mut place, mut wanted) = (0, places.iter().copied().peekable());
         let most = places.last().map_or(Some(0), |last| last.checked_add(1))?;
         self.each(most, |number| {
@@ -135,13 +135,13 @@ fn unpacked(packed: &[u8], bit: usize, width: u8) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
     /// Numbers as Parquet's writers write them, with blocks of 128 values.
-    fn packed(numbers: &[i64], miniblocks: usize) -> Vec<u8> {
+    pub(crate) fn packed(numbers: &[i64], miniblocks: usize) -> Vec<u8> {
         fn write(bytes: &mut Vec<u8>, mut number: u64) {
             while number >= 0x80 {
                 bytes.push(number as u8 | 0x80);
