@@ -15,7 +15,7 @@ const AT_ONCE: usize = 256 << 10;
 /// The bytes of a buffer that a thread keeps. What a page needs beyond is allocated as it is decompressed, so that a
 /// damaged length cannot take the memory.
 const KEPT: usize = 2 << 20;
-/// The largest window of a compressed page, as a power of two. The writer's are at most a megabyte.
+/// The largest window of a compressed page, as a power of two. The writer's have at most two mebibytes.
 const WINDOW_LOG: u32 = 24;
 
 thread_local! {
