@@ -5,7 +5,7 @@ use std::{cmp::Reverse, time::Duration};
 
 use engine_embedded::Options;
 use model::{Position, Query, Record, RecordId, Severity, Value};
-use pipeline::{Batch, BatchId, LogStore, ReadLimit, TimeRange};
+use pipeline::{Batch, BatchId, ReadLimit, TimeRange};
 
 use crate::{
     orders::newest,
