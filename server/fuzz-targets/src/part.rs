@@ -1,15 +1,22 @@
 //! The parts' reader: a Parquet file that was written and then damaged at a place is verified
 //! without a panic and without an end to the memory.
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use engine_embedded::{Options, inspect};
 use model::{Record, RecordId, Severity, Text, Value};
+use parts::{PartInfo, decode, reader::Part};
 use pipeline::{Batch, BatchId, Content, Delivery, Receipt};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+const RECORDS: usize = 200;
 
 /// A data folder with one part, and what that holds.
 struct Folder {
@@ -25,7 +32,7 @@ async fn written() -> Folder {
     let options = Options { flush_interval: Duration::ZERO, ..Options::default() };
     let store = engine_embedded::open_store(folder.path(), options).await.expect("a new store");
     let base = RecordId::base(1, 0);
-    let records = (0..200).map(|number| Record {
+    let records = (0..RECORDS).map(|number| Record {
         id: base.nth(number),
         time: 1_767_323_045_000_000_000 + number as i64,
         observed_time: 0,
@@ -87,6 +94,23 @@ pub fn run(bytes: &[u8]) {
     std::fs::write(part, content).expect("the part");
     // What is wrong is reported, and not an error of looking.
     RUNTIME.block_on(inspect::check(folder.path(), false, |_| {}, |_| {})).expect("a folder that can be looked at");
+    // Damage is an error, or there are rows that nobody wrote.
+    let _ = read_single_rows(part);
+}
+
+/// Reads some rows of each row group in the way of a search.
+fn read_single_rows(file: &Path) -> pipeline::Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let info = PartInfo { path: name, rows: RECORDS as u64, bytes, ..PartInfo::default() };
+    let part = Part::new(info, file.parent().unwrap_or(file), Arc::default());
+    let footer = part.footer()?;
+    for (number, group) in footer.groups.iter().enumerate() {
+        let rows: Vec<usize> = (0..group.rows).step_by(7).collect();
+        let batch = part.rows(&footer, number, &rows, &footer.all_columns())?;
+        decode::records(&batch, &footer.columns)?;
+    }
+    Ok(())
 }
 
 /// Damage of one byte at many places, most of them in the footer, of a few bytes, and of all from a

@@ -113,6 +113,8 @@ fn read(folder: &Path, info: &PartInfo) -> Result<Vec<StoredRecord>> {
         if let Some(sets) = part.message_sets(&footer, group) {
             let _ = sets.iter().any(|sets| sets.may_contain(&Wanted::of("some text")));
         }
+        let some: Vec<usize> = all.clone().step_by(37).collect();
+        decode::records(&part.rows(&footer, group, &some, &columns)?, &footer.columns)?;
         let what = Reading { columns, ..Reading::default() };
         for batch in part.read(&footer, group, std::slice::from_ref(&all), what)? {
             found.extend(decode::records(&batch?, &footer.columns)?);

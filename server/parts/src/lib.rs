@@ -76,15 +76,16 @@
 //! # Life cycle of a file
 //!
 //! [`builder`] converts records to columns, [`writer`] writes columns to a file, [`merge`] merges files. [`reader`]
-//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, and
-//! [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and may panic, so all calls
-//! of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
+//! opens the footer, [`reading`] scans the rows of a row group, [`scan`] tests messages without decoding them, [`points`]
+//! reads single rows, and [`decode`] converts columns to records. Parquet's reader trusts the lengths that it reads and
+//! may panic, so all calls of it run under [`reader::Part::guarded`]: a damaged file causes an error that names the part.
 
 pub mod builder;
 pub mod columns;
 #[cfg(test)]
 mod damage_tests;
 pub mod decode;
+mod deltas;
 pub mod file;
 mod filters;
 pub mod form;
@@ -95,6 +96,7 @@ pub mod merge;
 mod message_blocks;
 pub mod message_index;
 pub mod pages;
+pub mod points;
 mod position;
 pub mod ranges;
 pub mod reader;
@@ -103,6 +105,7 @@ pub mod rest;
 pub mod scan;
 pub mod schema;
 pub mod totals;
+mod varint;
 pub mod writer;
 
 pub use info::{Damage, PartInfo};

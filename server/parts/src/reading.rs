@@ -1,6 +1,6 @@
 //! Reads rows of a part: evaluates conditions first, then reads columns of the rows that passed.
 
-use std::{ops::Range, sync::Arc};
+use std::{fs::File, ops::Range, sync::Arc};
 
 use arrow_array::{Array, BooleanArray, RecordBatch, cast::AsArray};
 use arrow_schema::{ArrowError, Schema};
@@ -85,66 +85,15 @@ impl Part {
     /// of the cost of a search. Maps are read again, since copying their entries costs about as much. A condition on
     /// messages alone is tested on their pages, and decodes those that pass.
     pub fn read(&self, footer: &Footer, group: usize, rows: &[Range<usize>], what: Reading) -> Result<Batches<'_>> {
+        let Reading { columns, conditions, limit, batch_rows } = what;
         let file = self.open()?;
-        let mut selection = selection(footer, group, rows);
-        let open = |columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>| {
-            self.guarded(|| {
-                footer.read_ahead(&file, group, columns, selection.as_ref());
-                Ok(())
-            })?;
-            let file = file.try_clone().map_err(|error| file::failed("open", &self.path, &error))?;
-            let mask = ProjectionMask::leaves(footer.metadata.parquet_schema(), columns.iter().copied());
-            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())
-                .with_row_groups(vec![group])
-                .with_batch_size(what.batch_rows)
-                .with_projection(mask);
-            if let Some(selection) = selection {
-                builder = builder.with_row_selection(selection);
+        let opened = Opened { part: self, file: &file, footer, group, batch_rows };
+        match opened.passed(rows, columns, conditions)? {
+            Some(Passed { selection, decoded, columns }) => {
+                Ok(Batches { kept: decoded, ..opened.batches(&columns, selection, limit)? })
             }
-            if let Some(limit) = limit {
-                builder = builder.with_limit(limit);
-            }
-            let reader = self.guarded(|| builder.build().map_err(|error| self.damage_error(&error.to_string())))?;
-            Ok(Batches { part: self, reader: Some(reader), kept: DecodedColumns::default() })
-        };
-        let damaged = |error: ArrowError| self.damage_error(&error.to_string());
-        let mut kept = DecodedColumns::default();
-        let mut columns = what.columns;
-        for Condition { columns: read, mut test } in what.conditions {
-            let is_reused = |column: &mut usize| footer.columns.is_flat(*column) && read.contains(column);
-            let wanted: Vec<usize> = columns.extract_if(.., is_reused).collect();
-            let scanned = match test.on_pages() {
-                Some(test) => self.scan_messages(&file, footer, group, selection.as_ref(), test, !wanted.is_empty())?,
-                None => None,
-            };
-            let (masks, found) = match scanned {
-                Some(scanned) => (scanned.masks, scanned.messages),
-                None => {
-                    let (mut masks, mut found) = (Vec::new(), Vec::new());
-                    for batch in open(&read, selection.clone(), None)? {
-                        let batch = batch?;
-                        let mask = test.rows(&batch)?;
-                        if !wanted.is_empty() {
-                            found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
-                        }
-                        masks.push(mask);
-                    }
-                    (masks, found)
-                }
-            };
-            if masks.iter().all(|mask| mask.true_count() == 0) {
-                return Ok(Batches { part: self, reader: None, kept });
-            }
-            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
-            let passed = RowSelection::from_filters(&masks);
-            selection = Some(match selection {
-                // A damaged column may have fewer rows than the ones before it.
-                Some(selection) => self.guarded(|| Ok(selection.and_then(&passed)))?,
-                None => passed,
-            });
+            None => Ok(Batches { part: self, reader: None, kept: DecodedColumns::default() }),
         }
-        let batches = open(&columns, selection, what.limit)?;
-        Ok(Batches { kept, ..batches })
     }
 
     /// Prefetches the bytes that [`Self::read`] will read of these columns, in the background.
@@ -159,6 +108,121 @@ impl Part {
                 Ok(())
             })
         });
+    }
+}
+
+/// A row group of an open file.
+pub(crate) struct Opened<'p, 'o> {
+    pub(crate) part: &'p Part,
+    pub(crate) file: &'o File,
+    pub(crate) footer: &'o Footer,
+    pub(crate) group: usize,
+    /// Rows per batch.
+    pub(crate) batch_rows: usize,
+}
+
+/// The rows of a row group that pass conditions.
+pub(crate) struct Passed {
+    /// `None` selects all rows.
+    selection: Option<RowSelection>,
+    /// The wanted columns that a condition has decoded.
+    decoded: DecodedColumns,
+    /// The other wanted columns.
+    pub(crate) columns: Vec<usize>,
+}
+
+impl<'p> Opened<'p, '_> {
+    /// The rows among the given ones that pass all conditions. `None` if none does.
+    pub(crate) fn passed(
+        &self,
+        rows: &[Range<usize>],
+        mut columns: Vec<usize>,
+        conditions: Vec<Condition>,
+    ) -> Result<Option<Passed>> {
+        let Self { part, file, footer, group, .. } = *self;
+        let mut selection = selection(footer, group, rows);
+        let damaged = |error: ArrowError| part.damage_error(&error.to_string());
+        let mut kept = DecodedColumns::default();
+        for Condition { columns: read, mut test } in conditions {
+            let is_reused = |column: &mut usize| footer.columns.is_flat(*column) && read.contains(column);
+            let wanted: Vec<usize> = columns.extract_if(.., is_reused).collect();
+            let scanned = match test.on_pages() {
+                Some(test) => part.scan_messages(file, footer, group, selection.as_ref(), test, !wanted.is_empty())?,
+                None => None,
+            };
+            let (masks, found) = match scanned {
+                Some(scanned) => (scanned.masks, scanned.messages),
+                None => {
+                    let (mut masks, mut found) = (Vec::new(), Vec::new());
+                    for batch in self.batches(&read, selection.clone(), None)? {
+                        let batch = batch?;
+                        let mask = test.rows(&batch)?;
+                        if !wanted.is_empty() {
+                            found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
+                        }
+                        masks.push(mask);
+                    }
+                    (masks, found)
+                }
+            };
+            if masks.iter().all(|mask| mask.true_count() == 0) {
+                return Ok(None);
+            }
+            kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
+            let passed = RowSelection::from_filters(&masks);
+            selection = Some(match selection {
+                // A damaged column may have fewer rows than the ones before it.
+                Some(selection) => part.guarded(|| Ok(selection.and_then(&passed)))?,
+                None => passed,
+            });
+        }
+        Ok(Some(Passed { selection, decoded: kept, columns }))
+    }
+
+    /// Decodes columns of the selected rows.
+    fn batches(&self, columns: &[usize], selection: Option<RowSelection>, limit: Option<usize>) -> Result<Batches<'p>> {
+        let Self { part, file, footer, group, batch_rows } = *self;
+        part.guarded(|| {
+            footer.read_ahead(file, group, columns, selection.as_ref());
+            Ok(())
+        })?;
+        let file = file.try_clone().map_err(|error| file::failed("open", &part.path, &error))?;
+        let mask = ProjectionMask::leaves(footer.metadata.parquet_schema(), columns.iter().copied());
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(batch_rows)
+            .with_projection(mask);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        if let Some(limit) = limit {
+            builder = builder.with_limit(limit);
+        }
+        let reader = part.guarded(|| builder.build().map_err(|error| part.damage_error(&error.to_string())))?;
+        Ok(Batches { part, reader: Some(reader), kept: DecodedColumns::default() })
+    }
+}
+
+impl Passed {
+    /// The numbers of the rows in their row group of `all` rows, at most `limit`.
+    pub(crate) fn rows(&self, all: usize, limit: Option<usize>) -> Vec<usize> {
+        let limit = limit.unwrap_or(usize::MAX);
+        let Some(selection) = &self.selection else { return (0..all.min(limit)).collect() };
+        let (mut rows, mut start) = (Vec::new(), 0);
+        for selector in selection.iter() {
+            let end = start + selector.row_count;
+            if !selector.skip {
+                rows.extend((start..end).take(limit.saturating_sub(rows.len())));
+            }
+            start = end;
+        }
+        rows
+    }
+
+    /// The decoded columns of the first rows. `None` if they have fewer.
+    pub(crate) fn decoded(&self, rows: usize) -> Option<Vec<RecordBatch>> {
+        let first = |batch: &RecordBatch| (batch.num_rows() >= rows).then(|| batch.slice(0, rows));
+        self.decoded.columns.iter().map(first).collect()
     }
 }
 

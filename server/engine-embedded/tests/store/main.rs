@@ -11,6 +11,7 @@ mod documents;
 mod durability;
 mod formats;
 mod forms;
+mod late;
 mod layout;
 mod lookup;
 mod model;

@@ -66,7 +66,7 @@ fn batch(number: usize) -> Batch {
 }
 
 /// Reads up to `most` records, in pages.
-async fn newest(store: &dyn LogStore, query: &Query, limit: usize, most: usize) -> Vec<StoredRecord> {
+pub(crate) async fn newest(store: &dyn LogStore, query: &Query, limit: usize, most: usize) -> Vec<StoredRecord> {
     let mut request = SearchRequest::new(query.clone(), TimeRange::ALL, limit);
     let mut found = Vec::new();
     loop {
@@ -102,9 +102,12 @@ async fn orders_agree(options: Options) {
         for (limit, most) in [(7, 70), (100, all), (665, 700), (10_000, all)] {
             let found = ids(&newest(&*store, &query, limit, most).await);
             assert!(found.len() >= most && found == by_time[..found.len()], "{text} by {limit}");
-            let first = ReadLimit::of_records(limit);
-            let found = store.read_after(Position(-1), upto, TimeRange::ALL, &query, first).await.unwrap();
-            assert!(ids(&found) == by_position[..limit.min(all)], "{text}, the first {limit}");
+            // A limit of bytes is kept in another way, also if it is not reached.
+            let of_bytes = ReadLimit { bytes: 1 << 40, ..ReadLimit::of_records(limit) };
+            for first in [ReadLimit::of_records(limit), of_bytes] {
+                let found = store.read_after(Position(-1), upto, TimeRange::ALL, &query, first).await.unwrap();
+                assert!(ids(&found) == by_position[..limit.min(all)], "{text}, the first {limit}");
+            }
         }
     }
     // Neighbours after a record are returned oldest first.

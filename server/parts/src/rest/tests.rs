@@ -269,7 +269,7 @@ fn an_attribute_that_is_rare_in_small_parts_gets_a_column_in_the_merged_one_and_
         .map(|frame| {
             let of_record = |number: usize| {
                 let mut all = attributes([("always", Value::Int(number as i64))]);
-                if number % 20 == 0 {
+                if number.is_multiple_of(20) {
                     all.insert("often".into(), Value::Text(format!("{frame} {number}").into()));
                 }
                 if frame == 1 && number < 14 {

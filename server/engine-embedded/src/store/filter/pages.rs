@@ -77,7 +77,7 @@ mod tests {
         let of_part: Vec<Row<'_>> = records.iter().map(row).collect();
         let info = writer::write(folder.path(), "2026-01-02", &of_part, Effort::Quick).unwrap();
         let footer = Part::new(info, folder.path(), Arc::new(Footers::default())).footer().unwrap();
-        let all = || vec![0..ROWS];
+        let all = || std::iter::once(0..ROWS).collect();
         let found = |text: &str| rows(&Query::parse(text).unwrap().expr, &footer, 0, all());
         for (text, expected) in [
             ("job:job-0", 0..4_096),

@@ -1,4 +1,4 @@
-//! Search in the order of positions.
+//! Search in the order of positions, with a limit of bytes.
 //!
 //! A part is sorted by time, so the first records by position may be anywhere in a row group. Their positions are found
 //! first, and only these rows are decoded. Otherwise each page of a reader that catches up would decode whole row

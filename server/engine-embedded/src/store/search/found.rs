@@ -1,15 +1,30 @@
 //! The best records so far.
 
-use std::collections::BinaryHeap;
+use std::{collections::BinaryHeap, sync::Arc};
 
 use model::{Record, StoredRecord};
+use parts::reader::Part;
 use pipeline::{Block, ReadLimit};
 
 use super::window::Key;
 
 pub(super) enum Candidate {
     Memory(Block, usize),
+    /// A record that has been read, because the bytes of the result are limited.
     Part(Box<StoredRecord>),
+    /// A record that is read if it is in the result.
+    Row(Row),
+}
+
+/// A row of a part that matches. The part keeps its file; its footer is taken from the cache, which bounds their memory.
+pub(super) struct Row {
+    pub(super) part: Arc<Part>,
+    /// The number of its row group.
+    pub(super) group: usize,
+    /// Its number in the row group.
+    pub(super) row: usize,
+    /// Its message, if a condition has decoded it: messages cost most to read.
+    pub(super) message: Option<Box<str>>,
 }
 
 impl Candidate {
@@ -18,6 +33,8 @@ impl Candidate {
         match self {
             Self::Memory(block, place) => block.batch.records.get(*place).map_or(0, Record::weight),
             Self::Part(stored) => stored.record.weight(),
+            // Not known, and not wanted without a limit of bytes.
+            Self::Row(_) => 0,
         }
     }
 }
@@ -108,7 +125,8 @@ impl Found {
         }
     }
 
-    fn counts_bytes(&self) -> bool {
+    /// Whether the bytes of the result are limited, so that records have to be read to be weighed.
+    pub(super) fn counts_bytes(&self) -> bool {
         self.limit.bytes < usize::MAX
     }
 
@@ -134,14 +152,9 @@ impl Found {
         self.heap.retain(|((first, _), _)| *first < bound);
     }
 
-    pub(super) fn finish(mut self) -> Vec<StoredRecord> {
+    /// The candidates in order.
+    pub(super) fn finish(mut self) -> Vec<Candidate> {
         let order = std::mem::take(&mut self.heap).into_sorted_vec();
-        order
-            .into_iter()
-            .filter_map(|(_, place)| match self.candidates.get_mut(place)?.take()? {
-                Candidate::Memory(block, place) => block.stored(place),
-                Candidate::Part(stored) => Some(*stored),
-            })
-            .collect()
+        order.into_iter().filter_map(|(_, place)| self.candidates.get_mut(place)?.take()).collect()
     }
 }

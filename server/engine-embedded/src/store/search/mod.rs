@@ -8,9 +8,13 @@
 //! A *narrow* search wants values that few records have. It asks the lookups of many parts at once, more from round to
 //! round, and opens only the parts that may have a match. Whether values are rare is seen at the first parts; a search that
 //! finds them frequent goes on as any other.
+//!
+//! Of a row that matches, only its key is read. The records of the result are read at the end ([`late`]), unless their
+//! bytes are limited.
 
 mod by_position;
 mod found;
+mod late;
 mod narrow;
 mod sources;
 mod steps;
@@ -65,7 +69,7 @@ pub(crate) fn search(
     let scan = Scan::new(query, window, order, cancel);
     let mut found = Found::new(limit);
     scan.run(snapshot, &mut found, |_| false)?;
-    Ok(found.finish())
+    scan.records(found.finish())
 }
 
 /// As [`search`], newest first, until the deadline. After the deadline, it also returns a time earlier than the end of
@@ -88,7 +92,7 @@ pub(crate) fn search_newest(
         // Drops records at times that are only partly searched.
         found.end_before(bound);
     }
-    Ok((found.finish(), stopped.map(searched_back_to)))
+    Ok((scan.records(found.finish())?, stopped.map(searched_back_to)))
 }
 
 /// The time after the newest possible record of a source with this bound.
@@ -321,7 +325,7 @@ impl<'a> Scan<'a> {
             .map(|slice| common(candidates, std::slice::from_ref(&slice)))
             .filter(|rows| !rows.is_empty())
             .collect();
-        if self.order == Order::Position {
+        if self.order == Order::Position && found.counts_bytes() {
             self.search_by_position(group, &slices, found)?;
             return Ok(None);
         }
@@ -353,11 +357,14 @@ impl<'a> Scan<'a> {
 
     fn search_slice(&self, group: &GroupOfPart, rows: &[Range<usize>], found: &mut Found) -> Result<Option<Key>> {
         let GroupOfPart { part, footer, place, .. } = group;
-        let Some(group) = footer.groups.get(*place) else { return Ok(None) };
+        let Some(bounds) = footer.groups.get(*place) else { return Ok(None) };
         self.cancel.check()?;
-        let Some(conditions) = self.conditions(group, footer) else { return Ok(None) };
+        let Some(conditions) = self.conditions(bounds, footer) else { return Ok(None) };
         // In the part's own order the first matching rows suffice.
         let limit = (self.order == Order::Newest).then_some(found.limit.records);
+        if !found.counts_bytes() {
+            return self.find(group, rows, Reading { conditions, limit, ..Reading::default() }, found);
+        }
         let reading = Reading { columns: footer.all_columns(), conditions, limit, ..Reading::default() };
         let mut last = None;
         for batch in part.read(footer, *place, rows, reading)? {

@@ -76,7 +76,7 @@ fn values_of_other_forms_are_converted_to_the_one_that_most_have() {
             // Each part has another form; three of five have this one.
             text("id", if frame < 3 { hex(number) } else { format!("id-{frame}-{}", number % 1_000) }),
             // The form of too few values in the first parts, which are plain.
-            text("mostly", if frame < 2 && number % 5 == 0 { format!("no {number}") } else { hex(number) }),
+            text("mostly", if frame < 2 && number.is_multiple_of(5) { format!("no {number}") } else { hex(number) }),
             float("ms", (scattered(number) >> 44) as f64 / if frame == 0 { 1_000.0 } else { 100.0 }),
             text("prefix", format!("job-{frame}-{}", number % 1_000)),
             float("ratio", (number % 400) as f64 / if frame < 3 { 7.0 } else { 4.0 }),
@@ -127,7 +127,7 @@ fn no_form_of_the_rows_left_out_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     // The records of one service have a prefix of their own, and another value beside those of the form.
     let attributes = |number: usize| {
-        let goes = number % 5 == 0;
+        let goes = number.is_multiple_of(5);
         vec![
             text("id", if goes { "secret-of-somebody".to_owned() } else { format!("{:016x}", scattered(number)) }),
             text("user", if number < 1_000 { format!("secret-{number}") } else { format!("u{number}") }),
