@@ -100,13 +100,13 @@ class Server:
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
 
     def settle(self):
-        """Waits until it has been idle for 8 s, longer than any of its idle timers."""
+        """Waits until it has been idle for 12 s, longer than any of its idle timers."""
         before, quiet = self.cpu(), 0
         for _ in range(120):
             time.sleep(2)
             now = self.cpu()
             quiet = quiet + 1 if now - before < 0.05 else 0
-            if quiet == 4:
+            if quiet == 6:
                 return
             before = now
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, Decimal64Array, FixedSizeBinaryArray, Int64Array, TimestampNanosecondArray, UInt32Array,
+    Array, ArrayRef, Decimal64Array, FixedSizeBinaryArray, Int64Array, TimestampNanosecondArray,
     builder::NullBufferBuilder,
     cast::AsArray,
-    types::{Decimal64Type, Int64Type, TimestampNanosecondType, UInt32Type},
+    types::{Decimal64Type, Int64Type, TimestampNanosecondType},
 };
 use arrow_schema::{ArrowError, DataType};
 
@@ -37,14 +37,8 @@ impl<'a> Bytes<'a> {
 pub struct Numbers<'a> {
     pub form: &'a Form,
     column: &'a dyn Array,
-    values: Native<'a>,
-}
-
-/// All numbers, also those of rows without one.
-#[derive(Clone, Copy)]
-pub enum Native<'a> {
-    Short(&'a [u32]),
-    Long(&'a [i64]),
+    /// All numbers, also those of rows without one.
+    values: &'a [i64],
 }
 
 /// Integers have the text of a number without a prefix.
@@ -57,10 +51,9 @@ impl<'a> Numbers<'a> {
             return None;
         }
         let values = match column.data_type() {
-            DataType::UInt32 => Native::Short(column.as_primitive_opt::<UInt32Type>()?.values()),
-            DataType::Int64 => Native::Long(column.as_primitive_opt::<Int64Type>()?.values()),
-            DataType::Timestamp(..) => Native::Long(column.as_primitive_opt::<TimestampNanosecondType>()?.values()),
-            DataType::Decimal64(..) => Native::Long(column.as_primitive_opt::<Decimal64Type>()?.values()),
+            DataType::Int64 => column.as_primitive_opt::<Int64Type>()?.values(),
+            DataType::Timestamp(..) => column.as_primitive_opt::<TimestampNanosecondType>()?.values(),
+            DataType::Decimal64(..) => column.as_primitive_opt::<Decimal64Type>()?.values(),
             _ => return None,
         };
         Some(Self { form, column: column.as_ref(), values })
@@ -68,7 +61,7 @@ impl<'a> Numbers<'a> {
 
     /// A column of integers.
     pub fn integers(column: &'a Int64Array) -> Self {
-        Self { form: &INTEGERS, column, values: Native::Long(column.values()) }
+        Self { form: &INTEGERS, column, values: column.values() }
     }
 
     /// The column itself, which knows the rows without a number.
@@ -76,7 +69,8 @@ impl<'a> Numbers<'a> {
         self.column
     }
 
-    pub fn values(&self) -> Native<'a> {
+    /// All numbers, also those of rows without one.
+    pub fn values(&self) -> &'a [i64] {
         self.values
     }
 
@@ -90,10 +84,7 @@ impl<'a> Numbers<'a> {
 
     /// The number at `row`, which means nothing if the row has none.
     pub fn value(&self, row: usize) -> i64 {
-        match self.values {
-            Native::Short(values) => values[row].into(),
-            Native::Long(values) => values[row],
-        }
+        self.values[row]
     }
 
     /// The number at `row`; `None` if null.
@@ -110,17 +101,15 @@ pub(crate) struct Formed {
 
 enum Collected {
     Bytes(Vec<u8>),
-    Short(Vec<u32>),
-    Long(Vec<i64>),
+    Numbers(Vec<i64>),
 }
 
 impl Formed {
     /// No values yet of a form that is not plain.
     pub(crate) fn new(form: Form) -> Self {
         let values = match &form {
-            Form::Ipv4 => Collected::Short(Vec::new()),
             form if form.byte_length().is_some() => Collected::Bytes(Vec::new()),
-            _ => Collected::Long(Vec::new()),
+            _ => Collected::Numbers(Vec::new()),
         };
         Self { form, values }
     }
@@ -136,11 +125,7 @@ impl Formed {
                 Some(value) => bytes.extend_from_slice(value),
                 None => return false,
             },
-            Collected::Short(numbers) => match self.form.to_number(text).and_then(|number| number.try_into().ok()) {
-                Some(number) => numbers.push(number),
-                None => return false,
-            },
-            Collected::Long(numbers) => match self.form.to_number(text) {
+            Collected::Numbers(numbers) => match self.form.to_number(text) {
                 Some(number) => numbers.push(number),
                 None => return false,
             },
@@ -151,7 +136,7 @@ impl Formed {
     /// Appends a float. Returns `false` if it does not have the form.
     pub(crate) fn push_float(&mut self, value: f64) -> bool {
         match (&mut self.values, self.form.to_decimal(value)) {
-            (Collected::Long(numbers), Some(number)) => {
+            (Collected::Numbers(numbers), Some(number)) => {
                 numbers.push(number);
                 true
             }
@@ -163,16 +148,15 @@ impl Formed {
     pub(crate) fn push_nothing(&mut self) {
         match &mut self.values {
             Collected::Bytes(bytes) => bytes.resize(bytes.len() + self.form.byte_length().unwrap_or_default(), 0),
-            Collected::Short(numbers) => numbers.push(0),
-            Collected::Long(numbers) => numbers.push(0),
+            Collected::Numbers(numbers) => numbers.push(0),
         }
     }
 
-    /// The numbers, if the form has numbers of 64 bits.
+    /// The numbers, if the form has numbers.
     pub(crate) fn numbers(&self) -> &[i64] {
         match &self.values {
-            Collected::Long(numbers) => numbers,
-            Collected::Bytes(_) | Collected::Short(_) => &[],
+            Collected::Numbers(numbers) => numbers,
+            Collected::Bytes(_) => &[],
         }
     }
 
@@ -188,14 +172,7 @@ impl Formed {
                     take(&text);
                 }
             }
-            Collected::Short(numbers) => {
-                for number in numbers {
-                    text.clear();
-                    let _ = form.print_number((*number).into(), &mut text);
-                    take(&text);
-                }
-            }
-            Collected::Long(numbers) => {
+            Collected::Numbers(numbers) => {
                 for number in numbers {
                     text.clear();
                     let _ = form.print_number(*number, &mut text);
@@ -217,8 +194,7 @@ impl Formed {
                 let bytes = dense_bytes(bytes, length, at, rows);
                 Arc::new(FixedSizeBinaryArray::try_new(length as i32, bytes.into(), nulls)?)
             }
-            (Collected::Short(numbers), _) => Arc::new(UInt32Array::try_new(dense(numbers, at, rows).into(), nulls)?),
-            (Collected::Long(numbers), form) => {
+            (Collected::Numbers(numbers), form) => {
                 let numbers = dense(numbers, at, rows).into();
                 match form {
                     Form::Time { .. } => {

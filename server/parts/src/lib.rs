@@ -44,7 +44,7 @@
 //! |---|---|---|
 //! | `{"hex":{"bytes":n}}` | n bytes, uncompressed | 2n lower-case digits, n from 4 to 64 |
 //! | `"uuid"` | 16 bytes, uncompressed | lower-case digits in groups of 8, 4, 4, 4, 12 |
-//! | `"ipv4"` | uint32 | four numbers with points, no leading zeros |
+//! | `"ipv4"` | int64 | four numbers with points, no leading zeros |
 //! | `{"number":{"prefix":p}}` | int64 | the prefix, then at most 18 digits, no leading zeros |
 //! | `{"time":{"digits":n}}` | timestamp, ns, UTC | RFC 3339 with `T`, `Z`, and n digits after the second |
 //! | `{"decimal":{"scale":n}}` | decimal(18, n) | floats that are an integer divided by 10^n |

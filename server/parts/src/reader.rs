@@ -383,6 +383,13 @@ impl Footer {
             .all(|group| group.columns().get(place).is_some_and(|column| column.dictionary_page_offset().is_some()))
     }
 
+    /// Whether a column of a row group may have values; also without statistics.
+    pub fn may_have_values(&self, group: usize, place: usize) -> bool {
+        let chunk = self.metadata.metadata().row_groups().get(group).and_then(|group| group.columns().get(place));
+        let nulls = chunk.and_then(|chunk| chunk.statistics()).and_then(Statistics::null_count_opt);
+        chunk.zip(nulls).is_none_or(|(chunk, nulls)| u64::try_from(chunk.num_values()) != Ok(nulls))
+    }
+
     /// The indexes of all columns.
     pub fn all_columns(&self) -> Vec<usize> {
         (0..self.metadata.parquet_schema().num_columns()).collect()

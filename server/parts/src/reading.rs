@@ -17,7 +17,7 @@ use pipeline::Result;
 use super::{
     file,
     reader::{Footer, Part},
-    scan::MessageTest,
+    scan::{KEPT_BYTES, MessageTest},
 };
 
 /// Rows per decoded batch; a scan checks for cancellation between batches. Small enough that the messages stay in the
@@ -150,23 +150,29 @@ impl<'p> Opened<'p, '_> {
                 Some(test) => part.scan_messages(file, footer, group, selection.as_ref(), test, !wanted.is_empty())?,
                 None => None,
             };
-            let (masks, found) = match scanned {
-                Some(scanned) => (scanned.masks, scanned.messages),
+            let (masks, mut found, are_dropped) = match scanned {
+                Some(scanned) => (scanned.masks, scanned.messages, scanned.are_dropped),
                 None => {
-                    let (mut masks, mut found) = (Vec::new(), Vec::new());
+                    let (mut masks, mut found, mut bytes) = (Vec::new(), Vec::new(), 0);
                     for batch in self.batches(&read, selection.clone(), None)? {
                         let batch = batch?;
                         let mask = test.rows(&batch)?;
-                        if !wanted.is_empty() {
-                            found.push(narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?);
+                        if !wanted.is_empty() && bytes <= KEPT_BYTES {
+                            let batch = narrowed(&batch, &read, &wanted, &mask).map_err(damaged)?;
+                            bytes += batch.get_array_memory_size();
+                            found.push(batch);
                         }
                         masks.push(mask);
                     }
-                    (masks, found)
+                    (masks, found, bytes > KEPT_BYTES)
                 }
             };
             if masks.iter().all(|mask| mask.true_count() == 0) {
                 return Ok(None);
+            }
+            if are_dropped {
+                found.clear();
+                columns.extend(wanted);
             }
             kept.narrow(&masks).and_then(|()| kept.add(&found)).map_err(damaged)?;
             let passed = RowSelection::from_filters(&masks);

@@ -395,6 +395,10 @@ impl Columns {
         let maps = maps(schema)?;
         let flat = schema.fields().len() - maps.len();
         let summary = metadata.get(REST_KEY).and_then(|text| serde_json::from_str::<RestSummary>(text).ok());
+        let is_missing = |name: &&String| !maps.iter().any(|(map, _)| map.name() == *name);
+        if let Some(name) = summary.iter().flat_map(|summary| &summary.maps).find(is_missing) {
+            return Err(Error::corrupt(format!("its map {name} is missing")));
+        }
         let has_entries = |map: RestMap| match &summary {
             Some(summary) => summary.maps.iter().any(|name| name == map.name()),
             None => true,
@@ -491,6 +495,21 @@ mod tests {
         let column: AttributeColumn = serde_json::from_str(json).unwrap();
         assert!(column.form.is_plain());
         assert_eq!(serde_json::to_string(&column).unwrap(), json);
+    }
+
+    #[test]
+    fn a_part_without_a_map_that_it_names_is_refused() {
+        let read = |summary: &str| {
+            let metadata =
+                HashMap::from([(FORMAT_KEY.to_owned(), FORMAT.to_string()), (REST_KEY.to_owned(), summary.to_owned())]);
+            let fields = core_fields().into_iter().map(Arc::new).chain([Arc::new(RestMap::Int.field())]);
+            Columns::read(&Schema::new(fields.collect::<Vec<_>>()), &metadata)
+        };
+        assert!(
+            matches!(read("{\"maps\":[\"rest_int\"],\"shared\":[]}").unwrap().rest(), Rest::Maps(maps) if maps.len() == 1)
+        );
+        let error = read("{\"maps\":[\"rest_inu\"],\"shared\":[]}").unwrap_err();
+        assert!(error.message.contains("rest_inu"), "{}", error.message);
     }
 
     #[test]

@@ -97,7 +97,8 @@ fn attributes(number: usize, others: usize) -> Vec<(model::Text, Value)> {
         ("count", or_else(text(format!("{}", number % 700)), "05")),
         ("hex", or_else(text(format!("{:08x}", scattered(number) as u32)), "1234567E")),
         ("id", or_else(text(format!("0190a1b2-c3d4-7000-8000-{:012x}", scattered(number) >> 16)), "")),
-        ("ip", or_else(text(format!("10.0.{}.{}", number % 90, number % 250)), "unknown")),
+        // Far from each other, so that their differences need more than 31 bits.
+        ("ip", or_else(text(format!("{}.0.{}.{}", [10, 203][number / 90 % 2], number % 90, number % 250)), "unknown")),
         (
             "mixed",
             match number % 4 {

@@ -105,8 +105,8 @@ impl Form {
             Self::Plain => return None,
             Self::Hex { bytes } => DataType::FixedSizeBinary(i32::from(*bytes)),
             Self::Uuid => DataType::FixedSizeBinary(16),
-            Self::Ipv4 => DataType::UInt32,
-            Self::Number { .. } => DataType::Int64,
+            // Of 64 bits: Parquet's reader refuses to skip equal differences of 32 bits whose sum does not fit.
+            Self::Ipv4 | Self::Number { .. } => DataType::Int64,
             Self::Time { .. } => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Self::Decimal { scale } => DataType::Decimal64(PRECISION, *scale as i8),
         })

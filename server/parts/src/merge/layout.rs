@@ -1,7 +1,7 @@
 //! The columns of the merged part, and their mapping from each source part.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -32,6 +32,9 @@ use crate::{
 /// The rows of all open parts that are decoded at once, and the fewest of one part.
 const OPEN_ROWS: usize = 16_384;
 const LEAST_RUN_ROWS: usize = 128;
+
+/// The form of values in maps.
+static PLAIN: Form = Form::Plain;
 
 /// The columns of the merged part.
 pub(super) struct Merged {
@@ -82,8 +85,15 @@ impl Merged {
                 }
             }
         }
+        let mut were_spread: HashSet<(&str, Kind), RandomState> = HashSet::default();
         for spilled in &spilled {
-            *counts.entry((spilled.key.as_str(), spilled.kind)).or_default() += spilled.values;
+            let of_key = (spilled.key.as_str(), spilled.kind);
+            *counts.entry(of_key).or_default() += spilled.values;
+            // They are moved to the plain column.
+            *forms.entry(of_key).or_default().entry(&PLAIN).or_default() += spilled.values;
+            if spilled.is_spread {
+                were_spread.insert(of_key);
+            }
         }
         let least = match keep {
             Some(_) => 1,
@@ -97,10 +107,7 @@ impl Merged {
             .map(str::to_owned)
             .collect();
         let (mut fields, mut merged_fields) = (schema::core_fields(), schema::core_fields());
-        let was_spread = |attribute: &AttributeColumn| {
-            let own = spilled.iter().find(|own| own.key == attribute.key && own.kind == attribute.kind);
-            own.is_some_and(|own| own.is_spread)
-        };
+        let was_spread = |attribute: &AttributeColumn| were_spread.contains(&(attribute.key.as_str(), attribute.kind));
         let is_spread = |attribute: &AttributeColumn| is_spread(&footers, attribute) || was_spread(attribute);
         let spread: Vec<bool> = attributes.iter().map(is_spread).collect();
         let recurs = recurs(parts, &footers, &attributes, &spread, pause)?;
@@ -110,8 +117,7 @@ impl Merged {
             let own = forms.get(&(attribute.key.as_str(), attribute.kind)).unwrap_or(&none);
             // A dictionary takes less.
             let form = if recurs { Form::Plain } else { forms::most_frequent(own) };
-            let has_plain =
-                form.is_plain() || own.keys().any(|other| **other != form) || may_move(&footers, &attribute);
+            let has_plain = form.is_plain() || own.keys().any(|other| **other != form);
             let target = Target { attribute, form, has_plain };
             let mut add = |column: AttributeColumn, before: DataType, after: DataType, is_diverse: bool| {
                 if is_diverse {
@@ -132,7 +138,7 @@ impl Merged {
                 let [formed, plain] = names.split(&target.attribute, target.form.clone());
                 let data_type = formed.data_type();
                 add(formed, data_type.clone(), data_type, is_spread);
-                let others_repeat = others_repeat(&footers, &target);
+                let others_repeat = others_repeat(&footers, &target) && !was_spread(&target.attribute);
                 if target.has_plain {
                     add(plain, plain_type(others_repeat), plain_type(others_repeat), !others_repeat);
                 }
@@ -189,12 +195,6 @@ impl Merged {
         let rest = (!self.maps.is_empty()).then(|| Rest::of(footer, columns, &self.maps, &self.shared));
         Ok(Adapter { schema: self.schema.clone(), sources, conversions, nulls: self.nulls.clone(), rest })
     }
-}
-
-/// Whether a part may have values of the attribute in its rest, which are moved to the plain column.
-fn may_move(footers: &[Arc<Footer>], attribute: &AttributeColumn) -> bool {
-    let has_none = |footer: &Footer| footer.columns.rest_of(&attribute.key).is_none();
-    footers.iter().any(|footer| columns_of(footer, attribute).is_empty() && !has_none(footer))
 }
 
 /// Whether a part has the values of the attribute without a dictionary, because they rarely repeat in it.

@@ -34,7 +34,8 @@ pub(super) fn maps(footers: &[Arc<Footer>], attributes: &[AttributeColumn]) -> V
     let of_part = |footer: &Arc<Footer>, map: RestMap| match footer.columns.rest() {
         schema::Rest::None => false,
         schema::Rest::Json(_) => true,
-        schema::Rest::Maps(maps) => maps.iter().any(|(own, _)| *own == map),
+        // Texts are divided anew between the two maps of texts.
+        schema::Rest::Maps(maps) => maps.iter().any(|(own, _)| own.kind() == map.kind()),
     };
     let is_left =
         |own: &AttributeColumn| !attributes.iter().any(|merged| merged.key == own.key && merged.kind == own.kind);
@@ -82,7 +83,10 @@ impl Targets {
         let of_key = self.by_key.get(key)?;
         let own = of_key.iter().find(|target| target.kind == kind && target.is_open);
         if own.is_none() {
-            self.shared.lock().insert(key.to_owned());
+            let mut shared = self.shared.lock();
+            if !shared.contains(key) {
+                shared.insert(key.to_owned());
+            }
         }
         own
     }

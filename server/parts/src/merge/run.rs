@@ -4,7 +4,7 @@ use std::{collections::BinaryHeap, sync::Arc};
 
 use arrow_array::{RecordBatch, types::Int64Type};
 use arrow_select::filter::filter_record_batch;
-use pipeline::Result;
+use pipeline::{Error, ErrorClass, Result};
 
 use super::{
     Keep, RUN_ROWS,
@@ -91,7 +91,13 @@ impl<'a> Run<'a> {
     fn advance(&mut self) -> Result<()> {
         self.head = None;
         let Some(reader) = &mut self.reader else { return Ok(()) };
-        while let Some(mut batch) = reader.read()? {
+        let part = self.part;
+        // A damaged part is set aside, and not merged again and again.
+        let damaged = |error: Error| match error.class {
+            ErrorClass::Corrupt if part.damage().is_none() => part.damage_error(&error.message),
+            _ => error,
+        };
+        while let Some(mut batch) = reader.read().map_err(damaged)? {
             if let Some(keep) = self.keep {
                 batch = filter_record_batch(&batch, &retained(&batch, keep)?).map_err(refused)?;
             }

@@ -21,6 +21,9 @@ use crate::{
     schema::Kind,
 };
 
+/// The number of names from which on those that are too rare for a column are forgotten. They stay in the maps.
+const MOST_NAMES: usize = 65_536;
+
 /// An attribute of one type in the rest of the parts.
 pub(super) struct Spilled {
     pub(super) key: Text,
@@ -49,7 +52,7 @@ pub(super) fn spilled(
     footers: &[Arc<Footer>],
     pause: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Vec<Spilled>> {
-    let hasher = RandomState::default();
+    let (hasher, mut all) = (RandomState::default(), 0);
     let mut seen: HashMap<Box<str>, [Seen; 4], RandomState> = HashMap::default();
     let step = parts.len().div_ceil(MOST_PARTS).max(1);
     let looked_at = parts.len().div_ceil(step);
@@ -77,6 +80,12 @@ pub(super) fn spilled(
                     own.distinct.insert(hash);
                 };
                 RestValues::of(&batch, rest)?.each(count)?;
+            }
+            all += rows.len();
+            if seen.len() > MOST_NAMES {
+                // An attribute with a column is in one of about 512 rows. A quarter of that allows for chance.
+                let least = 2 + all / 2_048;
+                seen.retain(|_, of_key| of_key.iter().map(|own| own.count).sum::<usize>() >= least);
             }
         }
         let share = part.info.rows as f64 / looked.max(1) as f64;

@@ -80,6 +80,13 @@ impl<'s> Page<'s> {
         }
         // What is not compressed is copied: it is little, or the page of a part that is merged soon.
         let (plain, packed) = packed.split_at_checked(if is_compressed { levels } else { header.uncompressed })?;
+        // Parquet's reader refuses a page of another size, and the places of values depend on it.
+        if is_compressed
+            && let Ok(Some(size)) = zstd::zstd_safe::get_frame_content_size(packed)
+            && usize::try_from(size) != Ok(header.uncompressed - levels)
+        {
+            return None;
+        }
         if bytes.len() < plain.len() {
             bytes.resize(plain.len(), 0);
         }

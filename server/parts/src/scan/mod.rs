@@ -13,6 +13,7 @@ mod tests;
 use pipeline::Result;
 
 pub use self::page::Page;
+pub(crate) use self::pages::KEPT_BYTES;
 
 /// A test of messages.
 pub trait MessageTest: Send {

@@ -22,6 +22,10 @@ use crate::{
     schema,
 };
 
+/// The bytes of texts that are kept for reuse. More are read again, of those rows that are wanted in the end: a page of
+/// messages may have a gibibyte.
+pub(crate) const KEPT_BYTES: usize = 64 << 20;
+
 /// What a test has found in the selected rows of a row group.
 #[derive(Default)]
 pub(crate) struct Scanned {
@@ -29,6 +33,8 @@ pub(crate) struct Scanned {
     pub(crate) masks: Vec<BooleanArray>,
     /// The messages that pass, as a column; empty if they are not wanted.
     pub(crate) messages: Vec<RecordBatch>,
+    /// Whether they were too large to be kept.
+    pub(crate) are_dropped: bool,
 }
 
 impl Part {
@@ -63,7 +69,7 @@ impl Part {
         let selected = selection.map(ranges);
         let schema = Arc::new(Schema::new(vec![Field::new(schema::MESSAGE, DataType::Utf8, false)]));
         let mut scanned = Scanned::default();
-        let mut passes = Vec::new();
+        let (mut passes, mut bytes) = (Vec::new(), 0);
         for rows in pages.rows_of_each() {
             let wanted = match &selected {
                 Some(selected) => common(slice::from_ref(&rows), selected),
@@ -83,13 +89,23 @@ impl Part {
             wanted.iter().for_each(|range| passes[within(range)].fill(true));
             test.scan(&page, &mut passes).map_err(named)?;
             let passed = || wanted.iter().flat_map(&within).filter(|row| passes[*row]);
-            if are_wanted && passed().next().is_some() {
+            if are_wanted && !scanned.are_dropped && passed().next().is_some() {
                 let mut column = StringBuilder::new();
                 for row in passed() {
-                    column.append_value(page.message(row).map_err(named)?);
+                    let message = page.message(row).map_err(named)?;
+                    bytes += message.len();
+                    if bytes > KEPT_BYTES {
+                        scanned.are_dropped = true;
+                        break;
+                    }
+                    column.append_value(message);
                 }
-                let messages = RecordBatch::try_new(schema.clone(), vec![Arc::new(column.finish())]);
-                scanned.messages.push(messages.map_err(|error| self.damage_error(&error.to_string()))?);
+                if scanned.are_dropped {
+                    scanned.messages.clear();
+                } else {
+                    let messages = RecordBatch::try_new(schema.clone(), vec![Arc::new(column.finish())]);
+                    scanned.messages.push(messages.map_err(|error| self.damage_error(&error.to_string()))?);
+                }
             }
             let mask: Vec<bool> = wanted.iter().flat_map(|range| passes[within(range)].iter().copied()).collect();
             scanned.masks.push(BooleanArray::from(mask));

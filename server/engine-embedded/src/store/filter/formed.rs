@@ -5,7 +5,7 @@ use arrow_buffer::BooleanBuffer;
 use model::{Value, query::Test};
 use parts::{
     form::Form,
-    formed::{Bytes, Native, Numbers},
+    formed::{Bytes, Numbers},
 };
 
 use super::{bounds::numbers_in, probe::Probe};
@@ -98,10 +98,8 @@ fn printed(numbers: &Numbers<'_>, probe: &mut Probe) -> BooleanBuffer {
 
 /// Tests all numbers, also those of rows without one, which is faster than asking for each row whether it has one.
 fn passing(numbers: &Numbers<'_>, passes: impl Fn(i64) -> bool) -> BooleanBuffer {
-    let found = match numbers.values() {
-        Native::Short(values) => BooleanBuffer::collect_bool(values.len(), |row| passes(values[row].into())),
-        Native::Long(values) => BooleanBuffer::collect_bool(values.len(), |row| passes(values[row])),
-    };
+    let values = numbers.values();
+    let found = BooleanBuffer::collect_bool(values.len(), |row| passes(values[row]));
     match numbers.column().nulls() {
         Some(nulls) => &found & nulls.inner(),
         None => found,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use model::query::{Expr, Field, Test};
-use parts::{ranges::common, reader::Footer, schema::Columns};
+use parts::{ranges::common, reader::Footer};
 
 use super::{bounds::numbers_in, formed::is_compared};
 
@@ -11,7 +11,7 @@ use super::{bounds::numbers_in, formed::is_compared};
 pub(super) fn rows(expr: &Expr, footer: &Footer, group: usize, rows: Vec<Range<usize>>) -> Vec<Range<usize>> {
     match expr {
         Expr::And(operands) => operands.iter().fold(rows, |rows, operand| self::rows(operand, footer, group, rows)),
-        Expr::Field(Field::Attribute(key), test) => match wanted(key, test, &footer.columns) {
+        Expr::Field(Field::Attribute(key), test) => match wanted(key, test, footer, group) {
             Some((place, wanted)) => {
                 let overlaps =
                     |bounds: (i64, i64)| wanted.iter().any(|(first, last)| bounds.0 <= *last && bounds.1 >= *first);
@@ -23,9 +23,10 @@ pub(super) fn rows(expr: &Expr, footer: &Footer, group: usize, rows: Vec<Range<u
     }
 }
 
-/// The only column of an attribute and the ranges of its numbers that pass; `None` if others may pass.
-fn wanted(key: &str, test: &Test, layout: &Columns) -> Option<(usize, Vec<(i64, i64)>)> {
-    let mut columns = layout.of_attribute(key);
+/// The only column of an attribute with values in a row group, and the ranges of its numbers that pass; `None` if others may pass.
+fn wanted(key: &str, test: &Test, footer: &Footer, group: usize) -> Option<(usize, Vec<(i64, i64)>)> {
+    let layout = &footer.columns;
+    let mut columns = layout.of_attribute(key).filter(|(place, _)| footer.may_have_values(group, *place));
     let (place, column) = columns.next()?;
     if !layout.rest_of(key).is_none() || columns.next().is_some() {
         return None;

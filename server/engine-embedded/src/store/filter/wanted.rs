@@ -129,7 +129,8 @@ impl Ids<'_> {
     /// Those of the slabs with one of the texts as bytes; `None` if the attribute has other columns.
     fn attribute(&self, key: &str, texts: &[String], slabs: u16) -> Result<Option<u16>> {
         let layout = &self.footer.columns;
-        let columns: Vec<_> = layout.of_attribute(key).collect();
+        let has_values = |place: usize| self.footer.may_have_values(self.group, place);
+        let columns: Vec<_> = layout.of_attribute(key).filter(|(place, _)| has_values(*place)).collect();
         let are_bytes = columns.iter().all(|(_, column)| column.form.byte_length().is_some());
         // Each text is a search of its own.
         if !layout.rest_of(key).is_none() || columns.is_empty() || !are_bytes || texts.len() > MOST_VALUES {

@@ -7,7 +7,7 @@
 use std::{ops::Range, sync::Arc};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, types::Int64Type};
-use model::StoredRecord;
+use model::{StoredRecord, limits};
 use parts::{
     columns::{self, Texts},
     decode,
@@ -19,7 +19,7 @@ use pipeline::{Error, Result};
 use rayon::prelude::*;
 
 use super::{
-    Scan,
+    Order, Scan,
     found::{Candidate, Found, Row},
     sources::GroupOfPart,
     window::Key,
@@ -27,6 +27,8 @@ use super::{
 
 /// The least number of pages that a thread reads of a row group: it reads the dictionaries of all columns as well.
 const LEAST_PAGES: usize = 4;
+/// The most rows that are read at once: Arrow counts the bytes of their messages in 31 bits.
+const MOST_ROWS: usize = i32::MAX as usize / limits::MESSAGE_BYTES;
 
 /// A row and the place of its record in the result.
 type Placed = (usize, Row);
@@ -42,7 +44,10 @@ impl Scan<'_> {
     ) -> Result<Option<Key>> {
         let GroupOfPart { part, footer, place, .. } = group;
         what.columns = [schema::TIME, schema::POSITION].map(|name| footer.columns.place(name)).to_vec();
-        let matching = part.matching(footer, *place, rows, what, &[footer.columns.place(schema::MESSAGE)])?;
+        // By position, most rows of a part are better than the ones before them: their messages would be kept for nothing.
+        let message = [footer.columns.place(schema::MESSAGE)];
+        let kept = if self.order == Order::Position { &[][..] } else { &message[..] };
+        let matching = part.matching(footer, *place, rows, what, kept)?;
         self.cancel.check()?;
         if matching.rows.is_empty() {
             return Ok(None);
@@ -92,7 +97,8 @@ impl Scan<'_> {
                 *slot = Some(stored);
             }
         }
-        Ok(records.into_iter().flatten().collect())
+        let missing = || Error::internal("a row of a part was not read");
+        records.into_iter().map(|stored| stored.ok_or_else(missing)).collect()
     }
 
     /// Reads the records of rows of one row group, in the order of the row group.
@@ -130,7 +136,8 @@ fn address(row: &Row) -> usize {
     Arc::as_ptr(&row.part).addr()
 }
 
-/// Divides sorted rows among threads: each piece is of one row group and has whole pages.
+/// Divides sorted rows among threads: each piece is of one row group and has whole pages, as far as it has no more than
+/// [`MOST_ROWS`].
 fn tasks(rows: &[Placed], threads: usize) -> Vec<&[Placed]> {
     let is_beside = |one: &Row, next: &Row| address(one) == address(next) && one.group == next.group;
     let is_same_page = |one: &Row, next: &Row| is_beside(one, next) && one.row / PAGE_ROWS == next.row / PAGE_ROWS;
@@ -140,7 +147,8 @@ fn tasks(rows: &[Placed], threads: usize) -> Vec<&[Placed]> {
     for mut group in rows.chunk_by(|(_, one), (_, next)| is_beside(one, next)) {
         while !group.is_empty() {
             let pages = group.chunk_by(|(_, one), (_, next)| is_same_page(one, next));
-            let (task, later) = group.split_at(pages.take(most).map(<[Placed]>::len).sum());
+            let rows: usize = pages.take(most).map(<[Placed]>::len).sum();
+            let (task, later) = group.split_at(rows.min(MOST_ROWS));
             tasks.push(task);
             group = later;
         }
@@ -176,5 +184,8 @@ mod tests {
         let all: Vec<usize> = tasks(&rows, 3).into_iter().flatten().map(|(place, _)| *place).collect();
         assert_eq!(all, (0..23).collect::<Vec<_>>());
         assert!(tasks(&[], 2).is_empty());
+        // The messages of many rows of one page would not fit into a column.
+        let many: Vec<Placed> = (0..5_000).map(|number| row(number, 0, 0, 0, number)).collect();
+        assert_eq!(tasks(&many, 1).into_iter().map(<[Placed]>::len).collect::<Vec<_>>(), [2_047, 2_047, 906]);
     }
 }

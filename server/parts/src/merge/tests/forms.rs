@@ -6,7 +6,7 @@ use model::{Text, Value};
 use proptest::{collection::vec, prelude::*};
 
 use super::{DAY, merged, opened, part, read, record, sorted, text};
-use crate::{form::Form, merge::merge, reader::Part, schema, writer::Effort};
+use crate::{form::Form, merge::merge, reader::Part, reading::Reading, schema, writer::Effort};
 
 /// A number that is as good as random.
 fn scattered(number: usize) -> u64 {
@@ -179,4 +179,52 @@ proptest! {
         let pair = [once, parts[0].clone()];
         prop_assert_eq!(read(&merged(folder.path(), &pair)), sorted(&pair));
     }
+}
+
+#[test]
+fn single_rows_are_read_and_merged_whatever_the_steps_between_numbers_are() {
+    let folder = tempfile::tempdir().unwrap();
+    // Equal steps, of which some dozen pass the numbers of 32 bits, and of two the numbers of 64.
+    let address = |number: usize| std::net::Ipv4Addr::from((number as u32).wrapping_mul(0x0400_0001)).to_string();
+    let attributes = |number: usize| {
+        vec![
+            text("ip", address(number)),
+            ("step".into(), Value::Int((number as i64).wrapping_mul(0x4000_0000_0000_0001))),
+            text("user", format!("u{}", number as u64 % 400 * 2_000_000_000_000_001)),
+        ]
+    };
+    let parts: Vec<_> = (0..4).map(|frame| part_with(folder.path(), frame, &attributes)).collect();
+    let once = merged(folder.path(), &parts);
+    assert_eq!(read(&once), sorted(&parts));
+    for part in [&parts[0], &once] {
+        assert_eq!(forms(part, "ip"), [("attr.ip:ipv4".to_owned(), Form::Ipv4)]);
+        let (footer, all) = (part.footer().unwrap(), read(part));
+        for row in [0, 1, 37, 150, 399] {
+            let what = Reading { columns: footer.all_columns(), ..Reading::default() };
+            let batch = part.read(&footer, 0, &std::iter::once(row..row + 1).collect::<Vec<_>>(), what).unwrap().next();
+            assert_eq!(crate::decode::records(&batch.unwrap().unwrap(), &footer.columns).unwrap(), all[row..=row]);
+        }
+    }
+}
+
+#[test]
+fn an_attribute_has_no_plain_column_because_another_part_has_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let hex = |number: usize| text("id", format!("{:016x}", scattered(number)));
+    let with = part_with(folder.path(), 0, &|number| vec![hex(number)]);
+    let without = part_with(folder.path(), 1, &|number| match number {
+        1_007 => vec![text("rare", "x".to_owned())],
+        _ => Vec::new(),
+    });
+    // One value is in a map, which the merge finds only after the columns are chosen, or before.
+    let seldom = part_with(folder.path(), 2, &|number| match number {
+        2_300 => vec![hex(number)],
+        _ => Vec::new(),
+    });
+    assert!(!without.footer().unwrap().columns.rest().is_none());
+    let once = merged(folder.path(), &[with.clone(), without.clone()]);
+    assert_eq!(forms(&once, "id"), [("attr.id:hex".to_owned(), Form::Hex { bytes: 8 })]);
+    assert!(once.footer().unwrap().columns.rest_of("id").is_none());
+    let parts = [with, without, seldom];
+    assert_eq!(read(&merged(folder.path(), &parts)), sorted(&parts));
 }
