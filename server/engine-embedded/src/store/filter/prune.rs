@@ -1,8 +1,9 @@
 //! Prunes rows by the indexes of a part.
 //!
-//! A row group consists of blocks. A query is tested against the blocks' sets in the message index, and in parts of earlier
-//! versions against the Bloom filters of the whole group; the result is one bit per block. The lookup of the part and the
-//! bytes of ids decide about shorter ranges of rows (`wanted.rs`), and so do the bounds of pages (`pages.rs`). Whatever these cannot exclude counts as possible.
+//! A row group consists of blocks. A query is tested against the blocks' sets in the message index, and in parts of
+//! earlier versions against the Bloom filters of the whole group; the result is one bit per block. The lookup of the part
+//! and the bytes of ids decide about shorter ranges of rows (`wanted.rs`), and so do the bounds of pages (`pages.rs`).
+//! Whatever these cannot exclude counts as possible.
 
 use std::{cell::OnceCell, ops::Range};
 
