@@ -265,11 +265,12 @@ async fn dispatch_first(question: Question) -> Text {
     let backend = backend()?;
     // Dropping the request stops the count.
     let counts = Box::pin(dispatch(question));
-    let first = select(counts, backend.patience()).await;
+    // Without patience, a count that is there at once is not sent either.
+    let first = select(Box::pin(backend.patience()), counts).await;
     match first {
-        Either::Left((Err(error), _)) if error.class == BackendErrorClass::Overloaded => later(),
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => later(),
+        Either::Right((Err(error), _)) if error.class == BackendErrorClass::Overloaded => later(),
+        Either::Right((answer, _)) => answer,
+        Either::Left(_) => later(),
     }
 }
 
