@@ -48,6 +48,24 @@ def free_port():
         return port
 
 
+def seconds_until_idle(cpu, quiet, patience, busy=0.05):
+    """Waits until `cpu()`, a number of seconds, has grown by less than `busy` in each two seconds for `quiet` seconds.
+
+    Returns the seconds until those; `None` if there were none within `patience` seconds.
+    """
+    begun = idle_since = time.monotonic()
+    before = cpu()
+    while time.monotonic() - begun < patience:
+        time.sleep(2)
+        now = cpu()
+        if now - before >= busy:
+            idle_since = time.monotonic()
+        before = now
+        if time.monotonic() - idle_since >= quiet:
+            return idle_since - begun
+    return None
+
+
 class Server:
     """A program with its own port and folder."""
 
@@ -101,14 +119,7 @@ class Server:
 
     def settle(self):
         """Waits until it has been idle for 12 s, longer than any of its idle timers."""
-        before, quiet = self.cpu(), 0
-        for _ in range(120):
-            time.sleep(2)
-            now = self.cpu()
-            quiet = quiet + 1 if now - before < 0.05 else 0
-            if quiet == 6:
-                return
-            before = now
+        seconds_until_idle(self.cpu, quiet=12, patience=240)
 
 
 class Logboom(Server):

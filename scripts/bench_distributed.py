@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 
-from bench import DAY, LOADGEN, TICKS, Logboom, any_trace, ask, count, load, logs
+from bench import DAY, LOADGEN, TICKS, Logboom, any_trace, ask, count, load, logs, seconds_until_idle
 from bench_bars import least, most, print_table, row, shown, write_json
 from bench_scale import facets, unasked_texts
 
@@ -149,20 +149,15 @@ class Node(Logboom):
     def await_upkeep(self):
         """Seconds until node and database had nothing more to do."""
         begun = time.monotonic()
-        idle_since, before = None, self.cpu() + self.servers.postgresql_cpu()
-        while idle_since is None or time.monotonic() - idle_since < QUIET:
-            time.sleep(2)
-            now = self.cpu() + self.servers.postgresql_cpu()
-            # A tenth of a core: an idle node asks its database now and then.
-            if now - before >= 0.2:
-                idle_since = None
-            elif idle_since is None:
-                idle_since = time.monotonic()
-            before = now
-            if time.monotonic() - begun > 1200:
-                print("  the database is still busy after 20 minutes; measuring nevertheless", file=sys.stderr)
-                break
-        return (idle_since or time.monotonic()) - begun
+        # A tenth of a core: an idle node asks its database now and then.
+        seconds = seconds_until_idle(self.cpu_with_database, QUIET, patience=1200, busy=0.2)
+        if seconds is None:
+            print("  the database is still busy after 20 minutes; measuring nevertheless", file=sys.stderr)
+            return time.monotonic() - begun
+        return seconds
+
+    def cpu_with_database(self):
+        return self.cpu() + self.servers.postgresql_cpu()
 
 
 class Figures:

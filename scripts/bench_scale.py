@@ -28,7 +28,7 @@ import statistics
 import sys
 import time
 
-from bench import DAY, Logboom, ask, count, drop_caches, load, logs
+from bench import DAY, Logboom, ask, count, drop_caches, load, logs, seconds_until_idle
 from bench_bars import most, print_table, row, shown, write_json
 
 ROUNDS = 7
@@ -117,19 +117,11 @@ def load_step(server, given, number, records):
 
 
 def settled(server):
-    """Seconds until it was idle; it is watched for 8 s more, longer than any of its idle timers."""
-    begun, idle_since, before = time.monotonic(), None, server.cpu()
-    while idle_since is None or time.monotonic() - idle_since < 8:
-        time.sleep(2)
-        now = server.cpu()
-        if now - before >= 0.05:
-            idle_since = None
-        elif idle_since is None:
-            idle_since = time.monotonic()
-        before = now
-        if time.monotonic() - begun > 3600:
-            sys.exit("the server is still busy an hour after the load")
-    return idle_since - begun
+    """Seconds until it was idle; it is watched for 10 s more, longer than any of its idle timers."""
+    seconds = seconds_until_idle(server.cpu, quiet=10, patience=3600)
+    if seconds is None:
+        sys.exit("the server is still busy an hour after the load")
+    return seconds
 
 
 def parts(server):
