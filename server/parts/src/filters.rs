@@ -131,10 +131,7 @@ impl Footer {
     /// of so many bytes.
     fn byte_pages(&self, group: usize, column: usize, file_bytes: u64) -> Option<Vec<Page>> {
         let rows = self.groups.get(group)?.rows;
-        let index = self.metadata.metadata().page_index()?;
-        let pages = index.offset_index(group, column)?.page_locations();
-        let starts: Vec<usize> =
-            pages.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
+        let (pages, starts) = self.pages(group, column)?;
         let ends = starts.iter().skip(1).copied().chain([rows]);
         let mut found = Vec::with_capacity(pages.len());
         let mut before: Option<u64> = None;
@@ -142,13 +139,13 @@ impl Footer {
             let from = u64::try_from(page.offset).ok()?;
             let to = from.checked_add(u64::try_from(page.compressed_page_size).ok()?)?;
             let follows = before.is_none_or(|before| before == from);
-            if !follows || to > file_bytes || *start >= end || end > SLABS * lookup::SLAB_ROWS {
+            if !follows || to > file_bytes || end > SLABS * lookup::SLAB_ROWS {
                 return None;
             }
             before = Some(to);
             found.push(Page { slabs: lookup::slabs_of(std::slice::from_ref(&(*start..end))), bytes: from..to });
         }
-        (starts.first() == Some(&0)).then_some(found)
+        Some(found)
     }
 
     /// The file offset of the filter block for a value; `None` without a filter.

@@ -35,7 +35,7 @@
 //!
 //! # Forms
 //!
-//! Where the texts of an attribute rarely repeat and nearly all of the first ones have a [`form`], they are written in it,
+//! A column whose texts rarely repeat is written in a [`form`] if nearly all of the first ones have it,
 //! and floats with few decimals as decimals. The form of a column is in `logboom.attributes`; without one, the column is
 //! plain. A value has a form only if it prints as it was, so each value has one of two columns: that of the form, or the
 //! plain one of the same key and type. Texts that repeat have a dictionary and no form.

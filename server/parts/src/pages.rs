@@ -2,11 +2,24 @@
 
 use std::{iter, ops::Range};
 
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::{column_index::ColumnIndexMetaData, offset_index::PageLocation};
 
 use super::{ranges::push_joined, reader::Footer};
 
 impl Footer {
+    /// The pages of a column in a row group, with the first row of each. `None` without a page index, or if that does not
+    /// fit the rows.
+    pub(crate) fn pages(&self, group: usize, column: usize) -> Option<(&[PageLocation], Vec<usize>)> {
+        let rows = self.groups.get(group)?.rows;
+        let pages = self.metadata.metadata().page_index()?.offset_index(group, column)?.page_locations().as_slice();
+        let starts: Vec<usize> =
+            pages.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
+        let are_pages = starts.first() == Some(&0)
+            && starts.is_sorted_by(|one, next| one < next)
+            && starts.last().is_some_and(|last| *last < rows);
+        are_pages.then_some((pages, starts))
+    }
+
     /// The rows of the pages of an integer column whose inclusive bounds pass `wanted`; all rows without a page
     /// index.
     pub fn rows_of_pages(&self, group: usize, place: usize, wanted: impl Fn((i64, i64)) -> bool) -> Vec<Range<usize>> {
@@ -14,12 +27,9 @@ impl Footer {
         let pages = || {
             let index = self.metadata.metadata().page_index()?;
             let Some(ColumnIndexMetaData::INT64(bounds)) = index.column_index(group, place) else { return None };
-            let starts = index.offset_index(group, place)?.page_locations().iter();
-            let starts: Vec<usize> =
-                starts.map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
+            let (_, starts) = self.pages(group, place)?;
             let bounds: Vec<_> = bounds.min_values_iter().zip(bounds.max_values_iter()).collect();
-            let are_pages = starts.first() == Some(&0) && starts.is_sorted() && starts.len() == bounds.len();
-            are_pages.then_some((starts, bounds))
+            (starts.len() == bounds.len()).then_some((starts, bounds))
         };
         let Some((starts, bounds)) = pages() else { return iter::once(0..rows).collect() };
         let ends = starts.iter().skip(1).copied().chain([rows]);
@@ -29,8 +39,8 @@ impl Footer {
                 (Some(least), Some(greatest)) => wanted((*least, *greatest)),
                 _ => true,
             };
-            if is_wanted && *start < end.min(rows) {
-                push_joined(&mut ranges, *start..end.min(rows));
+            if is_wanted {
+                push_joined(&mut ranges, *start..end);
             }
         }
         ranges

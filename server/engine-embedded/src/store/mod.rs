@@ -26,7 +26,6 @@ mod aggregate;
 mod append;
 mod counts;
 mod damage;
-mod dictionary;
 mod documents;
 mod filter;
 mod flush;

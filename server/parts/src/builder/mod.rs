@@ -3,8 +3,8 @@
 //! One pass over the records: they are scattered in memory, and fetching them dominates the cost. Each value is copied
 //! to its column at once. Which attributes get a column is known at the end; the values of all others go to maps then.
 //!
-//! Where texts rarely repeat, the first of them tell whether they have a form ([`crate::form`]); from then on each is
-//! written in it, and those without it go to a column of their own. Floats are decimals if nearly all have few digits.
+//! The first texts of a column that rarely repeat decide whether it has a form ([`crate::form`]). From then on each text is
+//! written in the form, and texts without it go to a second column. Floats are decimals if nearly all have few digits.
 
 mod attributes;
 mod column;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, StringArray, cast::AsArray as _};
+use arrow_array::{ArrayRef, StringArray};
 use pipeline::Result;
 
 pub(super) use crate::rest::Cell;
 use crate::{
-    rest::{MapsBuilder, Raw},
+    rest::{MapsBuilder, Raw, has_entries},
     schema::{Kind, RestMap},
 };
 
@@ -40,7 +40,6 @@ pub(super) fn maps(
     // Names without an entry do not get into the file.
     let names = Arc::new(StringArray::from_iter_values(keys.iter().map(|(key, _)| key)));
     let maps = maps.finish(rows, &names)?;
-    let has_entries = |array: &ArrayRef| array.as_map_opt().is_some_and(|map| !map.keys().is_empty());
     Ok(maps.into_iter().filter(|(_, array)| has_entries(array)).collect())
 }
 

@@ -3,23 +3,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int32Array, StringArray,
-    builder::{NullBufferBuilder, StringBuilder},
-    cast::AsArray,
-    types::Int32Type,
+    Array, ArrayRef, DictionaryArray, Int32Array, builder::NullBufferBuilder, cast::AsArray, types::Int32Type,
 };
 use arrow_schema::{DataType, Schema};
 use foldhash::fast::RandomState;
 use pipeline::{Error, Result};
 
-use super::refused;
+use super::{refused, texts::NumberedTexts};
 use crate::schema;
 
-/// The number of texts from which a dictionary is begun anew. More than those of a column that repeats within a row
-/// group; a column that changes its texts over time does not keep them all.
-const MOST_TEXTS: usize = 16_384;
-/// The bytes of texts from which a dictionary is begun anew: half of one that the writer gives up.
-const MOST_BYTES: usize = 512 << 10;
 /// The number of copies after which the dictionaries of parts that none of these read are let go.
 const SWEEP: usize = 16;
 
@@ -43,10 +35,7 @@ impl Dictionaries {
 /// The dictionary of one merged column.
 #[derive(Default)]
 pub(super) struct Dictionary {
-    known: HashMap<Box<str>, i32, RandomState>,
-    texts: StringBuilder,
-    /// [`Self::texts`] as far as they were last asked for.
-    array: Option<Arc<StringArray>>,
+    texts: NumberedTexts,
     sources: Vec<Source>,
     /// The indexes of the sources by their address. All batches of a row group share one dictionary.
     places: HashMap<usize, usize, RandomState>,
@@ -82,7 +71,7 @@ impl Dictionary {
     /// # Errors
     /// `Corrupt` if a key is not in its dictionary, or a row not in its array.
     pub(super) fn gather(&mut self, arrays: &[&dyn Array], rows: &[(usize, usize)]) -> Result<ArrayRef> {
-        if self.known.len() > MOST_TEXTS || self.texts.values_slice().len() > MOST_BYTES {
+        if self.texts.are_many() {
             *self = Self::default();
         }
         self.copies += 1;
@@ -111,7 +100,7 @@ impl Dictionary {
             }
         }
         let keys = Int32Array::try_new(keys.into(), nulls.build()).map_err(refused)?;
-        let texts = self.array();
+        let texts = self.texts.array();
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, texts).map_err(refused)?))
     }
 
@@ -141,25 +130,9 @@ impl Dictionary {
         let merged = keys.get_mut(key as usize).ok_or_else(mistyped)?;
         if *merged < 0 {
             let text = texts.as_string_opt::<i32>().ok_or_else(mistyped)?.value(key as usize);
-            *merged = match self.known.get(text) {
-                Some(known) => *known,
-                None => {
-                    let next = self.known.len() as i32;
-                    self.known.insert(text.into(), next);
-                    self.texts.append_value(text);
-                    next
-                }
-            };
+            *merged = self.texts.number(text);
         }
         Ok(*merged)
-    }
-
-    /// All texts. Copied only if there are new ones.
-    fn array(&mut self) -> Arc<StringArray> {
-        match &self.array {
-            Some(array) if array.len() == self.known.len() => array.clone(),
-            _ => self.array.insert(Arc::new(self.texts.finish_cloned())).clone(),
-        }
     }
 }
 
@@ -169,9 +142,11 @@ fn mistyped() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::StringArray;
     use arrow_select::interleave::interleave;
 
     use super::*;
+    use crate::merge::texts::{MOST_BYTES, MOST_TEXTS};
 
     fn array(texts: &[Option<&str>]) -> DictionaryArray<Int32Type> {
         texts.iter().copied().collect()
@@ -200,7 +175,7 @@ mod tests {
             assert_eq!(texts(&*ours), texts(&*interleave(&arrays, rows).unwrap()));
         }
         // The slice has the dictionary of its array.
-        assert_eq!((dictionary.sources.len(), dictionary.known.len()), (3, 4));
+        assert_eq!((dictionary.sources.len(), dictionary.texts.len()), (3, 4));
     }
 
     #[test]
@@ -238,7 +213,7 @@ mod tests {
             let long = format!("{number} {}", "x".repeat(MOST_BYTES / 8));
             let part = array(&[Some(long.as_str()), Some("short")]);
             let ours = dictionary.gather(&[&part], &[(0, 0), (0, 1)]).unwrap();
-            assert!(dictionary.texts.values_slice().len() <= MOST_BYTES + 2 * long.len());
+            assert!(dictionary.texts.bytes() <= MOST_BYTES + 2 * long.len());
             assert_eq!(texts(&*ours), [Some(long), Some("short".to_owned())]);
         }
     }

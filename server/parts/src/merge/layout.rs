@@ -302,7 +302,7 @@ fn columns_of<'a>(footer: &'a Footer, attribute: &AttributeColumn) -> Vec<(usize
     own.map(|(place, own)| (*place, own)).collect()
 }
 
-/// Where a merged column comes from in a part.
+/// The source of a merged column in one part.
 enum Source {
     Nothing,
     /// The part's own column at this index.

@@ -21,6 +21,7 @@ mod run;
 mod spilled;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::{path::Path, sync::Arc};
 

@@ -18,11 +18,12 @@ use model::{Text, Value};
 use parking_lot::Mutex;
 use pipeline::{Error, Result};
 
-use super::{dictionaries::Dictionary, refused};
+use super::{dictionaries::Dictionary, refused, texts::NumberedTexts};
 use crate::{
+    columns::is_same_dictionary,
     decode::Values,
     reader::Footer,
-    rest::{self, Cell, MapView, MapsBuilder, Names, Raw, RestValues},
+    rest::{self, Cell, MapView, MapsBuilder, Raw, RestValues},
     schema::{self, AttributeColumn, Kind, RestMap},
 };
 
@@ -68,7 +69,7 @@ pub(super) struct Rest {
     /// The dictionary of the keys in each map of the part.
     known: Vec<Known>,
     /// The names of entries that are written anew.
-    names: Names,
+    names: NumberedTexts,
 }
 
 /// The columns of the merged part by key.
@@ -135,7 +136,7 @@ impl Rest {
             targets: Targets { by_key, shared: shared.clone() },
             maps: maps.to_vec(),
             known: Vec::new(),
-            names: Names::default(),
+            names: NumberedTexts::default(),
         }
     }
 
@@ -229,15 +230,16 @@ impl Rest {
             entries.extend(of_column.map(|(row, value)| Entry { row, key, value: Raw::Cell(value) }));
         }
         entries.sort_by(|one, other| one.row.cmp(&other.row).then_with(|| one.key.cmp(other.key)));
-        self.names.bound();
+        if self.names.are_many() {
+            self.names = NumberedTexts::default();
+        }
         let mut maps = MapsBuilder::new();
         for Entry { row, key, value } in entries {
             maps.push(row, self.names.number(key), value)?;
         }
         let built = maps.finish(rows, &self.names.array())?;
         let is_merged = |map: RestMap| self.maps.contains(&map);
-        let has_entries = |array: &ArrayRef| array.as_map_opt().is_some_and(|map| !map.keys().is_empty());
-        if built.iter().any(|(map, array)| !is_merged(*map) && has_entries(array)) {
+        if built.iter().any(|(map, array)| !is_merged(*map) && rest::has_entries(array)) {
             return Err(Error::internal("the merged part lacks a map"));
         }
         let maps = built.into_iter().filter(|(map, _)| is_merged(*map)).map(|(_, array)| array).collect();
@@ -259,7 +261,7 @@ impl Known {
             *self = Self { names: None, moves: true, places: Vec::new() };
             return;
         };
-        if self.names.as_ref().is_some_and(|known| is_same(known, names)) {
+        if self.names.as_ref().is_some_and(|known| is_same_dictionary(known, names)) {
             return;
         }
         let kind = view.map().kind();
@@ -267,13 +269,6 @@ impl Known {
         let places: Vec<Option<usize>> = names.iter().map(place).collect();
         *self = Self { names: Some(names.clone()), moves: places.iter().any(Option::is_some), places };
     }
-}
-
-/// Whether two arrays are one and the same in memory.
-fn is_same(one: &StringArray, other: &StringArray) -> bool {
-    one.len() == other.len()
-        && one.value_offsets().as_ptr() == other.value_offsets().as_ptr()
-        && one.value_data().as_ptr() == other.value_data().as_ptr()
 }
 
 /// A map of the part as it is; without entries, if the part has none.
@@ -317,30 +312,27 @@ fn column(target: &Target, values: &[(usize, Raw<'_>)], rows: usize) -> Result<A
             }
         }
         Kind::Int => {
-            let number = |value: Option<Raw<'_>>| match value {
-                None => Ok(None),
-                Some(Raw::Cell(Cell::Int(number))) => Ok(Some(number)),
-                Some(_) => Err(mistyped()),
-            };
-            Arc::new(dense.map(number).collect::<Result<Int64Array>>()?)
+            let of = |cell: Cell<'_>| if let Cell::Int(number) = cell { Some(number) } else { None };
+            Arc::new(dense.map(|value| typed(value, of)).collect::<Result<Int64Array>>()?)
         }
         Kind::Float => {
-            let number = |value: Option<Raw<'_>>| match value {
-                None => Ok(None),
-                Some(Raw::Cell(Cell::Float(number))) => Ok(Some(number)),
-                Some(_) => Err(mistyped()),
-            };
-            Arc::new(dense.map(number).collect::<Result<Float64Array>>()?)
+            let of = |cell: Cell<'_>| if let Cell::Float(number) = cell { Some(number) } else { None };
+            Arc::new(dense.map(|value| typed(value, of)).collect::<Result<Float64Array>>()?)
         }
         Kind::Bool => {
-            let value = |value: Option<Raw<'_>>| match value {
-                None => Ok(None),
-                Some(Raw::Cell(Cell::Bool(value))) => Ok(Some(value)),
-                Some(_) => Err(mistyped()),
-            };
-            Arc::new(dense.map(value).collect::<Result<BooleanArray>>()?)
+            let of = |cell: Cell<'_>| if let Cell::Bool(value) = cell { Some(value) } else { None };
+            Arc::new(dense.map(|value| typed(value, of)).collect::<Result<BooleanArray>>()?)
         }
     })
+}
+
+/// The value, which `of` takes out of a cell of its type.
+fn typed<T>(value: Option<Raw<'_>>, of: impl Fn(Cell<'_>) -> Option<T>) -> Result<Option<T>> {
+    match value {
+        None => Ok(None),
+        Some(Raw::Cell(cell)) => of(cell).map(Some).ok_or_else(mistyped),
+        Some(Raw::Hex(_)) => Err(mistyped()),
+    }
 }
 
 fn text(value: Option<Raw<'_>>) -> Result<Option<Cow<'_, str>>> {

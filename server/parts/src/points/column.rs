@@ -59,26 +59,10 @@ impl<'f> Column<'f> {
             Compression::ZSTD(_) => true,
             _ => return None,
         };
-        let pages = metadata.page_index()?.offset_index(group, leaf)?.page_locations().as_slice();
-        let starts: Vec<usize> =
-            pages.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
+        let (pages, starts) = footer.pages(group, leaf)?;
         let rows = footer.groups.get(group)?.rows;
-        let are_pages = starts.first() == Some(&0)
-            && starts.is_sorted_by(|one, next| one < next)
-            && starts.last().is_some_and(|last| *last < rows);
         let is_nullable = descriptor.max_def_level() > 0;
-        are_pages.then_some(Self {
-            field,
-            data_type,
-            chunk,
-            physical,
-            is_nullable,
-            is_compressed,
-            pages,
-            starts,
-            rows,
-            bytes,
-        })
+        Some(Self { field, data_type, chunk, physical, is_nullable, is_compressed, pages, starts, rows, bytes })
     }
 
     /// Prefetches the pages that [`Self::read`] will read.
@@ -150,7 +134,7 @@ impl<'f> Column<'f> {
             return None;
         }
         let before = cells.len();
-        // As if all values had as many bytes.
+        // This estimate assumes values of equal length.
         let share = header.uncompressed / of_page.len().max(1);
         let mut wanted = share.saturating_mul(rows.last()?.saturating_add(1)).max(FIRST_BYTES);
         loop {

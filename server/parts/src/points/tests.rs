@@ -271,7 +271,7 @@ fn single_rows_of_all_types_and_encodings_are_those_of_the_reader() {
     let unknown = encoded(new(), Encoding::DELTA_BYTE_ARRAY, &["more.text", "more.fixed"]);
     let second = || new().set_writer_version(WriterVersion::PARQUET_2_0);
     let no_index = new().set_statistics_enabled(EnabledStatistics::Chunk).set_offset_index_disabled(true);
-    // Where a dictionary of the second version ends, the writer goes on with common prefixes.
+    // The writer encodes texts with common prefixes once a dictionary of the second version is full.
     let (none, any) = (&[][..], &["any"][..]);
     let kinds_of_nulls: [fn(usize) -> bool; 4] = [|_| false, |row| row % 3 == 1, |row| row % 1_500 > 100, |_| true];
     for (kind, properties, left) in [

@@ -9,7 +9,7 @@ use crate::deltas::Deltas;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Done,
-    /// So many bytes of the values are needed.
+    /// The values have to be decompressed up to this number of bytes.
     Needs(usize),
 }
 

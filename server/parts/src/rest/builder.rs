@@ -1,24 +1,20 @@
 //! The maps under construction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::{
     Array as _, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, MapArray, StringArray,
     StructArray,
     builder::{BinaryBuilder, StringBuilder},
+    cast::AsArray as _,
     new_empty_array,
     types::Int32Type,
 };
 use arrow_buffer::OffsetBuffer;
-use foldhash::fast::RandomState;
 use pipeline::{Error, Result};
 
 use super::{Cell, MOST_DIGITS, Raw, is_hex};
 use crate::schema::RestMap;
-
-/// The names and bytes of names from which [`Names`] are begun anew, if nothing refers to them.
-const MOST_NAMES: usize = 16_384;
-const MOST_BYTES: usize = 512 << 10;
 
 /// Collects entries, row by row, those of a row in the order of their keys.
 pub(crate) struct MapsBuilder([MapBuilder; 5]);
@@ -133,41 +129,9 @@ pub(crate) fn empty(map: RestMap, rows: usize) -> Result<ArrayRef> {
     map_array(map, OffsetBuffer::new_zeroed(rows), keys, values)
 }
 
-/// Keys of entries by number, in the order in which they come.
-#[derive(Default)]
-pub(crate) struct Names {
-    known: HashMap<Box<str>, i32, RandomState>,
-    texts: StringBuilder,
-    /// [`Self::texts`] as far as they were last asked for.
-    array: Option<Arc<StringArray>>,
-}
-
-impl Names {
-    /// The number of a name.
-    pub(crate) fn number(&mut self, name: &str) -> i32 {
-        if let Some(known) = self.known.get(name) {
-            return *known;
-        }
-        let next = self.known.len() as i32;
-        self.known.insert(name.into(), next);
-        self.texts.append_value(name);
-        next
-    }
-
-    /// All names by number. Copied only if there are new ones.
-    pub(crate) fn array(&mut self) -> Arc<StringArray> {
-        match &self.array {
-            Some(array) if array.len() == self.known.len() => array.clone(),
-            _ => self.array.insert(Arc::new(self.texts.finish_cloned())).clone(),
-        }
-    }
-
-    /// Forgets all names if they are too many. Their numbers must not be in use.
-    pub(crate) fn bound(&mut self) {
-        if self.known.len() > MOST_NAMES || self.texts.values_slice().len() > MOST_BYTES {
-            *self = Self::default();
-        }
-    }
+/// Whether a map has an entry in any row.
+pub(crate) fn has_entries(array: &ArrayRef) -> bool {
+    array.as_map_opt().is_some_and(|map| !map.keys().is_empty())
 }
 
 fn mismatched() -> Error {

@@ -21,7 +21,7 @@ mod view;
 
 use model::Value;
 
-pub(crate) use self::builder::{MapsBuilder, Names, empty, map_array};
+pub(crate) use self::builder::{MapsBuilder, empty, has_entries, map_array};
 pub use self::view::{MapView, RestValues};
 use crate::schema::RestMap;
 

@@ -150,17 +150,12 @@ impl<'f> Pages<'f> {
             return None;
         }
         let rows = footer.groups.get(group)?.rows;
-        let locations = metadata.page_index()?.offset_index(group, column)?.page_locations().as_slice();
+        let (locations, starts) = footer.pages(group, column)?;
         // What precedes the first page would be a dictionary.
         if locations.first()?.offset != chunk.data_page_offset() || chunk.dictionary_page_offset().is_some() {
             return None;
         }
-        let starts: Vec<usize> =
-            locations.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect::<Option<_>>()?;
-        let are_pages = starts.first() == Some(&0)
-            && starts.is_sorted_by(|one, next| one < next)
-            && starts.last().is_some_and(|last| *last < rows);
-        are_pages.then_some(Self { chunk, locations, starts, rows })
+        Some(Self { chunk, locations, starts, rows })
     }
 
     fn rows_of_each(&self) -> impl Iterator<Item = Range<usize>> {

@@ -1,5 +1,7 @@
 //! Names, forms and maps of columns.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[test]

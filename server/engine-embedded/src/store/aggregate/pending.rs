@@ -2,8 +2,7 @@
 
 use arrow_array::{Array, PrimitiveArray, StringArray, types::Int32Type};
 use model::{Nanos, aggregate::Group};
-
-use crate::store::dictionary::is_same;
+use parts::columns::is_same_dictionary;
 
 /// Counts of the current dictionary. They become groups once for each dictionary, which is once a row group, instead of
 /// once a batch.
@@ -20,7 +19,7 @@ impl Pending {
 
     /// Whether it counts by this dictionary.
     pub(super) fn is_of(&self, values: &StringArray) -> bool {
-        is_same(&self.values, values)
+        is_same_dictionary(&self.values, values)
     }
 
     /// Counts rows by their keys. `times` are those of the rows if the newest one is measured.

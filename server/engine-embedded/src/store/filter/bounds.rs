@@ -17,7 +17,8 @@ pub(super) fn integers_in(comparison: Comparison, bound: f64) -> Option<(i64, i6
     numbers_in(comparison, bound, |value| value as f64)
 }
 
-/// As [`integers_in`], for numbers that stand for floats. A greater number must not stand for a smaller float.
+/// Returns the range of integers that pass, as [`integers_in`] does, for integers that encode floats. `float` decodes one and
+/// must not decrease.
 pub(super) fn numbers_in(comparison: Comparison, bound: f64, float: impl Fn(i64) -> f64) -> Option<(i64, i64)> {
     let passes = |value: i64| holds(comparison, float(value), bound);
     match comparison {

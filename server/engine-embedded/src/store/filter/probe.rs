@@ -8,8 +8,7 @@ use model::{
     Query, Record, RecordId, Severity, Text, Value,
     query::{Expr, Field, Test},
 };
-
-use crate::store::dictionary::is_same;
+use parts::columns::is_same_dictionary;
 
 /// A test, and a record that holds the current value.
 pub(crate) struct Probe {
@@ -70,7 +69,7 @@ impl Probe {
     /// Takes the outcomes for a dictionary, which are returned by [`Self::keep`].
     pub(super) fn verdicts(&mut self, values: &StringArray) -> Verdicts {
         let verdicts = std::mem::take(&mut self.verdicts);
-        if verdicts.values.as_ref().is_some_and(|known| is_same(known, values)) {
+        if verdicts.values.as_ref().is_some_and(|known| is_same_dictionary(known, values)) {
             return verdicts;
         }
         Verdicts { values: Some(values.clone()), known: vec![None; values.len()] }

@@ -73,7 +73,7 @@ impl Scan<'_> {
     /// The records of the candidates, in their order.
     ///
     /// # Errors
-    /// As the search itself: a part may turn out to be damaged here.
+    /// The errors of the search: a part may turn out to be damaged here.
     pub(super) fn records(&self, candidates: Vec<Candidate>) -> Result<Vec<StoredRecord>> {
         let (mut records, mut rows) = (Vec::with_capacity(candidates.len()), Vec::new());
         for (place, candidate) in candidates.into_iter().enumerate() {
