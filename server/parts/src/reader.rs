@@ -34,7 +34,7 @@ use super::{
     ranges::push_joined,
     schema::{self, Columns, IndexPlace},
     totals::{self, Totals},
-    writer::GROUP_ROWS,
+    writer::{Effort, GROUP_ROWS},
 };
 
 /// The memory for cached footers, in bytes. A footer takes some tens to hundreds of kilobytes, with its message index up to
@@ -180,9 +180,22 @@ impl Part {
         self.cleared.store(services, Ordering::Relaxed);
     }
 
+    /// A part that was just written with this effort.
+    #[must_use]
+    pub fn written_with(self, effort: Effort) -> Self {
+        // It is new, so nobody has asked yet.
+        let _ = self.passing.set(effort == Effort::Passing);
+        self
+    }
+
     /// Whether it was written without compression, to be merged soon. `false` if it cannot be read.
     pub fn is_passing(&self) -> bool {
         *self.passing.get_or_init(|| self.footer().is_ok_and(|footer| footer.is_uncompressed()))
+    }
+
+    /// Like [`Self::is_passing`], without reading the file: `false` if it is not known yet.
+    pub fn is_known_to_pass(&self) -> bool {
+        self.passing.get().copied().unwrap_or_default()
     }
 
     /// The footer, cached.

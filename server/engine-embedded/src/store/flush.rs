@@ -131,7 +131,7 @@ impl Inner {
         let added: Vec<_> = commit
             .parts
             .into_iter()
-            .map(|info| Arc::new(Part::new(info, &self.folder, self.footers.clone())))
+            .map(|info| Arc::new(Part::new(info, &self.folder, self.footers.clone()).written_with(effort)))
             .collect();
         self.snapshots.update(|snapshot| {
             snapshot.tables.retain(|view| !Arc::ptr_eq(&view.table, &frozen.view.table));
@@ -140,6 +140,7 @@ impl Inner {
             parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
             snapshot.parts = Arc::new(parts);
         });
+        self.pace();
         crash_point!("flush::swapped");
         self.journal.wal().release(frozen.frame);
         crash_point!("flush::released");

@@ -24,6 +24,7 @@
 
 mod aggregate;
 mod append;
+mod backlog;
 mod counts;
 mod damage;
 mod documents;

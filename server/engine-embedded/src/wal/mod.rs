@@ -76,8 +76,13 @@ mod tests;
 use std::{
     io,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use crash_points::crash_point;
@@ -86,6 +91,7 @@ use pipeline::{Batch, Content, Error, Result, envelope};
 use tokio::{
     sync::{Semaphore, oneshot},
     task::spawn_blocking,
+    time::sleep,
 };
 
 pub use self::{
@@ -116,6 +122,8 @@ struct Handle {
     log: Arc<Log>,
     commands: mpsc::Sender<Command>,
     pending: Arc<Semaphore>,
+    /// The wait before each append, in microseconds.
+    delay: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -171,6 +179,7 @@ impl Wal {
             log: opened.log,
             commands,
             pending: Arc::new(Semaphore::new(PENDING_BYTES)),
+            delay: AtomicU64::new(0),
             writer: Mutex::new(Some(thread)),
         };
         Ok((Self { handle: Arc::new(handle) }, opened.recovery))
@@ -194,6 +203,10 @@ impl Wal {
                 frame::PAYLOAD_BYTES
             )));
         }
+        let delay = self.delay();
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         let weight = batch.weight();
         let share = payload.len().clamp(PENDING_LEAST, PENDING_BYTES) as u32;
         let permit = self.handle.pending.clone().acquire_many_owned(share).await.map_err(|_| closed())?;
@@ -202,6 +215,17 @@ impl Wal {
         self.handle.commands.send(Command::Append(append)).map_err(|_| closed())?;
         // The writer panicked before it replied.
         answered.await.map_err(|_| self.status().trouble.map_or_else(closed, Error::unavailable))?
+    }
+
+    /// Delays each append from now on: what stores the frames cannot keep up. At first there is no delay.
+    pub fn delay_appends(&self, delay: Duration) {
+        let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.handle.delay.store(micros, Ordering::Relaxed);
+    }
+
+    /// The wait before each append.
+    pub fn delay(&self) -> Duration {
+        Duration::from_micros(self.handle.delay.load(Ordering::Relaxed))
     }
 
     /// Waits for durable frames after `after`, then returns some of them in order: at least one, and at most about

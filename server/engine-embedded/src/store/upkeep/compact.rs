@@ -39,6 +39,8 @@ impl Inner {
         let chosen = tokio::task::spawn_blocking(choice)
             .await
             .map_err(|error| Error::internal(format!("choosing parts failed: {error}")))?;
+        // The choice has read the footers of parts from before the start.
+        self.pace();
         if chosen.is_empty() {
             return Ok(false);
         }

@@ -87,6 +87,7 @@ impl Inner {
             parts.sort_by_key(|part| std::cmp::Reverse(part.info.max_time));
             snapshot.parts = Arc::new(parts);
         });
+        self.pace();
         crash_point!("upkeep::swapped");
         removed.iter().for_each(|part| part.delete_when_unused());
         let mut leaving = self.leaving.lock();

@@ -1,8 +1,9 @@
 //! Appending, reading and releasing without failures.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use pipeline::ErrorClass;
+use tokio::time::Instant;
 
 use super::*;
 use crate::wal::{PENDING_BYTES, PENDING_LEAST};
@@ -176,4 +177,18 @@ async fn a_closed_log_refuses_and_keeps_what_it_has() {
     // The old handle still exists but no longer locks the folder.
     let (again, _) = open(&file_system, options(), 0).await;
     assert_holds(&again, 0, &appended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_holds_for_each_append_until_it_is_taken_back() {
+    let (wal, _) = open(&Faulty::default(), options(), 0).await;
+    let delay = Duration::from_secs(3600);
+    wal.delay_appends(delay);
+    let begun = Instant::now();
+    append_all(&wal, 1..=2, 10).await;
+    assert!(begun.elapsed() >= 2 * delay);
+    wal.delay_appends(Duration::ZERO);
+    let begun = Instant::now();
+    append_all(&wal, 3..=3, 10).await;
+    assert!(begun.elapsed() < delay);
 }
