@@ -5,6 +5,7 @@
 //! and added again by another aggregation with the same question. [`counts`](super::counts) makes the units and runs them.
 
 mod codes;
+mod counters;
 mod encode;
 mod groups;
 mod pending;

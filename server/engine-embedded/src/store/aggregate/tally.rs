@@ -20,9 +20,10 @@ use pipeline::{Error, Result};
 
 use super::{
     codes::{Codes, Rows, columns_of, combine, times},
+    counters::Counters,
     encode,
     pending::Pending,
-    totals::{Groups, Totals},
+    totals::{Groups, KEPT_GROUPS, Totals},
 };
 
 /// The limits of groups and key bytes until a unit adds its groups to the totals, so that they stay in the cache of the
@@ -137,12 +138,17 @@ impl<'q> Tally<'q> {
         self.count_by(form_of(column));
         let times = if self.measures_time() { Some(times(rows)?) } else { None };
         let nulls = numbers.column().nulls();
+        let counters = if times.is_none() { self.counters(&numbers) } else { None };
         let (mut missing, mut text) = (Group::new(0, Nanos::MIN), String::new());
         for row in 0..numbers.len() {
             let newest = times.as_ref().and_then(|times| times.get(row)).copied().unwrap_or(Nanos::MIN);
             let group = Group::new(1, newest);
             if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                self.groups.numbers.add(numbers.value(row), group);
+                let number = numbers.value(row);
+                if counters.is_some_and(|counters| counters.add(number, 1)) {
+                    continue;
+                }
+                self.groups.numbers.add(number, group);
                 self.keep_bounds();
                 continue;
             }
@@ -157,6 +163,20 @@ impl<'q> Tally<'q> {
             self.add_text("", missing);
         }
         Ok(())
+    }
+
+    /// Counters for these numbers, if the unit has too many groups for its result to be kept.
+    fn counters(&mut self, numbers: &Numbers<'_>) -> Option<&'q Counters> {
+        if !self.has_overflowed && self.groups.numbers.len() <= KEPT_GROUPS {
+            return None;
+        }
+        let values = (0..numbers.len()).filter_map(|row| numbers.get(row));
+        let counters = self.totals.counters(self.place, self.groups.form.as_ref(), values)?;
+        if self.groups.numbers.len() > 0 {
+            self.has_overflowed = true;
+            self.overflow();
+        }
+        Some(counters)
     }
 
     /// From here on, numbers have this form.

@@ -3,6 +3,9 @@
 //! A thread adds the groups of a unit of work at once, so a value that all threads meet is kept only once. Each grouping
 //! is divided into shards by the upper bits of hashes, so that threads rarely wait for each other.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     cmp::Ordering,
     hash::BuildHasher as _,
@@ -13,11 +16,15 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use model::aggregate::{Cell, Group, Grouping, Table};
+use model::{
+    Nanos,
+    aggregate::{Cell, Group, Grouping, Table},
+};
 use parking_lot::{Mutex, MutexGuard};
 use parts::form::Form;
 
 use super::{
+    counters::Counters,
     encode::{self, NumberKey},
     groups::{ByteGroups, Numbers, Packed},
 };
@@ -32,7 +39,7 @@ const KEY_BYTES: usize = 128 << 20;
 const SHARD_BITS: u32 = 4;
 
 /// The limits within which the result of one unit is kept.
-const KEPT_GROUPS: usize = 4_096;
+pub(super) const KEPT_GROUPS: usize = 4_096;
 const KEPT_BYTES: usize = 128 << 10;
 
 /// The groups of one grouping, or of a shard of it. The key of a grouping with one key may be a number.
@@ -122,6 +129,8 @@ struct Total {
     shards: Vec<Mutex<Groups>>,
     /// The form of the groups by number: that of the first ones. Those of other forms are added by their texts.
     form: OnceLock<Option<Form>>,
+    /// The records of numbers that have a counter. They may have groups by number as well, of units with few groups.
+    counters: OnceLock<Counters>,
     groups: AtomicUsize,
     key_bytes: AtomicUsize,
     has_forgotten: AtomicBool,
@@ -138,6 +147,7 @@ impl Totals {
         let total = || Total {
             shards: (0..1 << SHARD_BITS).map(|_| shard()).collect(),
             form: OnceLock::new(),
+            counters: OnceLock::new(),
             groups: AtomicUsize::new(0),
             key_bytes: AtomicUsize::new(0),
             has_forgotten: AtomicBool::new(false),
@@ -158,6 +168,25 @@ impl Totals {
     /// Adds groups to the grouping at `place`.
     pub(super) fn add(&self, place: usize, groups: &Groups) {
         self.add_groups(place, groups.bytes.iter(), groups.form.as_ref(), groups.numbers.iter());
+    }
+
+    /// The counters of the grouping at `place`, for numbers of this form; they are made for `numbers` if there are none.
+    /// `None` if these lie too far apart, and if groups of another form are counted by number. Counters know no times.
+    pub(super) fn counters(
+        &self,
+        place: usize,
+        form: Option<&Form>,
+        numbers: impl Iterator<Item = i64>,
+    ) -> Option<&Counters> {
+        let total = self.groupings.get(place)?;
+        if total.form.get_or_init(|| form.cloned()).as_ref() != form {
+            return None;
+        }
+        if total.counters.get().is_none() {
+            let counters = Counters::around(numbers)?;
+            return Some(total.counters.get_or_init(|| counters));
+        }
+        total.counters.get()
     }
 
     /// Adds the result of a unit.
@@ -181,7 +210,10 @@ impl Totals {
         }
         let mut numbers = numbers.peekable();
         if numbers.peek().is_some() && total.form.get_or_init(|| form.cloned()).as_ref() == form {
-            for (number, group) in numbers {
+            let counters = total.counters.get();
+            let is_counted =
+                |(number, group): &(i64, Group)| counters.is_some_and(|counters| counters.add(*number, group.records));
+            for (number, group) in numbers.filter(|group| !is_counted(group)) {
                 held.change(self.hasher.hash_one(number), |shard| shard.numbers.add(number, group));
             }
         } else {
@@ -267,24 +299,35 @@ impl Total {
     fn table(&self, grouping: &Grouping, hasher: &RandomState) -> Table {
         let shards: Vec<Groups> = self.shards.iter().map(|shard| std::mem::take(&mut *shard.lock())).collect();
         let count: usize = shards.iter().map(Groups::len).sum();
-        let has_numbers = shards.iter().any(|shard| shard.numbers.len() > 0);
+        let counters = self.counters.get();
+        let has_numbers = counters.is_some() || shards.iter().any(|shard| shard.numbers.len() > 0);
         let (texts, mut numbers): (Vec<ByteGroups>, Vec<Numbers>) =
             shards.into_iter().map(|Groups { bytes, numbers, .. }| (bytes, numbers)).unzip();
         let form = self.form.get().and_then(Option::as_ref);
         let mut groups: Vec<(Key<'_>, Group)> = Vec::with_capacity(count);
+        if let Some(counters) = counters {
+            // Some were added before there were counters.
+            for (number, group) in numbers.iter().flat_map(|numbers| numbers.iter()) {
+                counters.add(number, group.records);
+            }
+        }
         for (_, key, group) in texts.iter().flat_map(|texts| texts.iter()) {
             // The integer 17 and the text "17" are one group, whatever form each had in its part.
             let number = if has_numbers { encode::number(form, key) } else { None };
             let is_added = number.is_some_and(|number| {
                 let hash = hasher.hash_one(number);
-                numbers.get_mut(shard_of(hash)).is_some_and(|numbers| numbers.merge_known(hash, number, group))
+                counters.is_some_and(|counters| counters.add_to_known(number, group.records))
+                    || numbers.get_mut(shard_of(hash)).is_some_and(|numbers| numbers.merge_known(hash, number, group))
             });
             if !is_added {
                 groups.push((Key::Bytes(key), group));
             }
         }
         let numbers = numbers.iter().flat_map(|numbers| numbers.iter());
-        groups.extend(numbers.map(|(number, group)| (Key::Number(form, number), group)));
+        let numbers = numbers.filter(|(number, _)| !counters.is_some_and(|counters| counters.has(*number)));
+        let counted = counters.into_iter().flat_map(|counters| counters.iter());
+        let counted = counted.map(|(number, records)| (number, Group::new(records, Nanos::MIN)));
+        groups.extend(numbers.chain(counted).map(|(number, group)| (Key::Number(form, number), group)));
         let mut table = grouping.table(groups, Key::cells);
         table.complete &= !self.has_forgotten.load(atomic::Ordering::Relaxed);
         table
@@ -335,124 +378,3 @@ impl PartialEq for Key<'_> {
 }
 
 impl Eq for Key<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use model::{
-        aggregate::{self, Measure},
-        query::Field,
-    };
-
-    use super::*;
-
-    fn grouping(limit: usize) -> Grouping {
-        let key = aggregate::Key::Field(Field::Attribute("user".to_owned()));
-        Grouping { keys: vec![key], measures: vec![Measure::Count], limit }
-    }
-
-    fn texts(hasher: &RandomState, texts: impl IntoIterator<Item = (String, u64)>) -> Groups {
-        let mut groups = Groups::new(hasher);
-        for (text, records) in texts {
-            let mut key = Vec::new();
-            encode::put_text(&text, &mut key);
-            groups.bytes.add(hasher.hash_one(&key[..]), &key, Group::new(records, 0));
-        }
-        groups
-    }
-
-    fn counts(table: Table) -> Vec<(String, u64)> {
-        let text = |(keys, count): (Vec<Cell>, u64)| match keys.into_iter().next() {
-            Some(Cell::Text(text)) => (text, count),
-            other => panic!("no text: {other:?}"),
-        };
-        table.counts().map(text).collect()
-    }
-
-    #[test]
-    fn an_integer_and_its_text_are_one_group_in_order_with_other_texts() {
-        let hasher = RandomState::default();
-        let totals = Totals::new(1, &hasher);
-        totals.add(0, &texts(&hasher, [("17".to_owned(), 2), ("017".to_owned(), 5), ("a".to_owned(), 5)]));
-        let mut numbers = Groups::new(&hasher);
-        for (number, records) in [(17, 3), (-4, 5), (200, 5)] {
-            numbers.numbers.add(number, Group::new(records, 0));
-        }
-        totals.add(0, &numbers);
-        let table = totals.tables(&[grouping(10)]).remove(0);
-        assert!(table.complete);
-        let expected = ["-4", "017", "17", "200", "a"].map(|text| (text.to_owned(), 5));
-        assert_eq!(counts(table), expected);
-    }
-
-    #[test]
-    fn numbers_of_several_forms_and_texts_are_one_group_by_their_text() {
-        let hasher = RandomState::default();
-        let form = |prefix: &str| Some(Form::Number { prefix: prefix.to_owned() });
-        let totals = Totals::new(1, &hasher);
-        for (form, numbers) in [(form("u"), [17, 5]), (form("u1"), [7, 8]), (None, [17, 6]), (form("u"), [17, 8])] {
-            let mut groups = Groups { form, ..Groups::new(&hasher) };
-            numbers.into_iter().for_each(|number| groups.numbers.add(number, Group::new(1, 0)));
-            totals.add(0, &groups);
-            let kept = Kept::of([&groups].into_iter()).unwrap();
-            totals.add_kept(&kept);
-        }
-        totals.add(0, &texts(&hasher, ["u17", "17", "u017"].map(|text| (text.to_owned(), 1))));
-        let expected = [("u17", 7), ("17", 3), ("6", 2), ("u18", 2), ("u5", 2), ("u8", 2), ("u017", 1)];
-        let expected = expected.map(|(text, count)| (text.to_owned(), count));
-        assert_eq!(counts(totals.tables(&[grouping(10)]).remove(0)), expected);
-    }
-
-    #[test]
-    fn what_was_kept_counts_as_the_groups_did() {
-        let hasher = RandomState::default();
-        let mut groups = texts(&hasher, (0..500).map(|number| (format!("value {number}"), number % 7 + 1)));
-        groups.numbers.add(9, Group::new(4, 0));
-        let kept = Kept::of([&groups].into_iter()).unwrap();
-        assert!(kept.bytes() > 500 * "value 1".len());
-        let (once, again) = (Totals::new(1, &hasher), Totals::new(1, &hasher));
-        once.add(0, &groups);
-        again.add_kept(&kept);
-        assert_eq!(once.tables(&[grouping(1_000)]), again.tables(&[grouping(1_000)]));
-        let many = texts(&hasher, (0..=KEPT_GROUPS).map(|number| (number.to_string(), 1)));
-        assert!(Kept::of([&many].into_iter()).is_none());
-        let long = texts(&hasher, [("a".repeat(KEPT_BYTES), 1)]);
-        assert!(Kept::of([&long].into_iter()).is_none());
-    }
-
-    #[test]
-    fn beyond_the_bound_the_large_groups_stay_and_small_groupings_are_whole() {
-        let hasher = RandomState::default();
-        let totals = Totals::within(2, &hasher, 1_000, usize::MAX);
-        totals.add(1, &texts(&hasher, ["debug", "info"].map(|level| (level.to_owned(), 1))));
-        for round in 0..40 {
-            totals.add(0, &texts(&hasher, (0..10).map(|number| (format!("large {number}"), 50))));
-            totals.add(0, &texts(&hasher, (0..100).map(|number| (format!("small {round} {number}"), 1))));
-            assert!(totals.groupings[0].groups.load(atomic::Ordering::Relaxed) <= 1_000);
-        }
-        let tables = totals.tables(&[grouping(10), grouping(10)]);
-        let [large, small] = &tables[..] else { panic!("two tables") };
-        assert!(!large.complete && small.complete);
-        assert_eq!(counts(large.clone()), (0..10).map(|number| (format!("large {number}"), 2_000)).collect::<Vec<_>>());
-        assert_eq!(small.rows.len(), 2);
-    }
-
-    #[test]
-    fn the_bound_holds_for_all_threads_together() {
-        let hasher = RandomState::default();
-        let totals = Totals::within(1, &hasher, 100_000, 1 << 20);
-        std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let (totals, hasher) = (&totals, &hasher);
-                scope.spawn(move || {
-                    for round in 0..20 {
-                        let values = (0..5_000).map(|number| (format!("{thread} {round} {number}"), 1));
-                        totals.add(0, &texts(hasher, values));
-                    }
-                });
-            }
-        });
-        let bytes = totals.groupings[0].key_bytes.load(atomic::Ordering::Relaxed);
-        assert!(bytes <= 1 << 20, "{bytes} bytes of keys");
-        assert!(!totals.tables(&[grouping(10)]).remove(0).complete);
-    }
-}
