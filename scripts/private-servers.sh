@@ -9,6 +9,9 @@
 #   scripts/private-servers.sh start          starts both and leaves them running
 #   scripts/private-servers.sh stop           stops them; their data stays
 #   scripts/private-servers.sh env            prints the two settings for `eval`
+#   scripts/private-servers.sh sql QUERY      prints the rows of a query to Logboom's database
+#   scripts/private-servers.sh control COMMAND…
+#                                             runs rabbitmqctl for the running (first) broker
 #
 # LOGBOOM_SERVERS       the folder; default: ~/.local/state/logboom-distributed, and for
 #                       root /var/lib/logboom-distributed, because PostgreSQL does not
@@ -18,6 +21,11 @@
 # LOGBOOM_SERVERS_TIMESCALE=no
 #                       does not load TimescaleDB where it is installed, so that Logboom stores
 #                       on plain PostgreSQL
+# LOGBOOM_SERVERS_BROKERS=3
+#                       starts three brokers of RabbitMQ as one cluster, so that a quorum queue has
+#                       three replicas. LOGBOOM_QUEUE is the first one. The four ports after
+#                       PostgreSQL's are those of the second broker (clients, Erlang) and of the
+#                       third. `stop` stops all brokers, also without this setting
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/unpacked.sh"
@@ -30,9 +38,13 @@ fi
 folder="${LOGBOOM_SERVERS:-$default_folder}"
 [[ "$folder" == /* ]] || folder="$repository/$folder"
 rabbitmq_port="${LOGBOOM_SERVERS_PORT:-27670}"
-[[ "$rabbitmq_port" =~ ^[0-9]+$ && "$rabbitmq_port" -ge 1024 && "$rabbitmq_port" -le 65532 ]] ||
-    fail "LOGBOOM_SERVERS_PORT must be a number from 1024 to 65532: $rabbitmq_port"
-distribution_port=$((rabbitmq_port + 1))
+brokers="${LOGBOOM_SERVERS_BROKERS:-1}"
+most_brokers=3
+[[ "$brokers" == 1 || "$brokers" == "$most_brokers" ]] || fail "LOGBOOM_SERVERS_BROKERS must be 1 or $most_brokers: $brokers"
+# The last port is PostgreSQL's, or that of the last broker.
+highest_port=$((65534 - 2 * brokers))
+[[ "$rabbitmq_port" =~ ^[0-9]+$ && "$rabbitmq_port" -ge 1024 && "$rabbitmq_port" -le $highest_port ]] ||
+    fail "LOGBOOM_SERVERS_PORT must be a number from 1024 to $highest_port: $rabbitmq_port"
 epmd_port=$((rabbitmq_port + 2))
 postgresql_port=$((rabbitmq_port + 3))
 rabbitmq="$folder/rabbitmq"
@@ -89,45 +101,112 @@ in_background() {
     echo $! >"$pidfile"
 }
 
+# suffix BROKER: of its name and of its files. The first one has the names of a broker that is alone.
+suffix() { [[ $1 -eq 1 ]] || echo "-$1"; }
+
+# broker_port BROKER: its port for clients; the one after it is for Erlang.
+broker_port() { echo $((rabbitmq_port + ($1 == 1 ? 0 : 2 * $1))); }
+
+broker_name() { echo "logboom$(suffix "$1")@localhost"; }
+
+# rabbitmq_environment: exports what servers and rabbitmqctl need. For subshells.
+rabbitmq_environment() {
+    # The Erlang cookie is in the home folder, so all brokers have the same one.
+    export HOME="$rabbitmq" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$epmd_port"
+    export RABBITMQ_CONF_ENV_FILE=/dev/null
+    export RABBITMQ_ENABLED_PLUGINS_FILE="$rabbitmq/enabled_plugins"
+    # Each broker has files of its own name in them.
+    export RABBITMQ_MNESIA_BASE="$rabbitmq/data" RABBITMQ_LOG_BASE="$rabbitmq/log"
+}
+
+# control COMMAND…: runs rabbitmqctl for the first broker.
+control() {
+    local program=/usr/lib/rabbitmq/bin/rabbitmqctl
+    [[ -x $program ]] || program="$tools/bin/rabbitmqctl"
+    (
+        rabbitmq_environment
+        RABBITMQ_NODENAME="$(broker_name 1)" exec "$program" --quiet "$@"
+    )
+}
+
 start_rabbitmq() {
-    if is_ours "$rabbitmq/server.pid"; then
-        wait_for RabbitMQ "$rabbitmq/server.pid" "$rabbitmq_port" "$rabbitmq/server.log"
-        return
-    fi
-    local port server=/usr/lib/rabbitmq/bin/rabbitmq-server
-    [[ -x $server ]] || server="$tools/bin/rabbitmq-server"
-    for port in "$rabbitmq_port" "$distribution_port" "$epmd_port"; do
-        ! answers 127.0.0.1 "$port" || is_ours "$rabbitmq/epmd.pid" ||
-            fail "something else listens on port $port; set LOGBOOM_SERVERS_PORT"
-    done
-    say "starting RabbitMQ on port $rabbitmq_port (about ten seconds)"
+    local broker
+    # Alone, the first of them would wait for the others, and their queue would have no majority.
+    [[ $brokers -ne 1 || ! -d "$rabbitmq/data/$(broker_name 2)" ]] ||
+        fail "$rabbitmq has the data of $most_brokers brokers; set LOGBOOM_SERVERS_BROKERS=$most_brokers"
+    check_ports
     mkdir -p "$rabbitmq"
     chmod 700 "$rabbitmq"
     # Empty, to override /etc/rabbitmq of the installed service.
     echo '[].' >"$rabbitmq/enabled_plugins"
-    : >"$rabbitmq/rabbitmq.conf"
-    export HOME="$rabbitmq" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$epmd_port"
+    rabbitmq_environment
     if ! is_ours "$rabbitmq/epmd.pid"; then
         # Otherwise the machine's Erlang name server would be used, and left running.
         in_background "$rabbitmq/epmd.pid" "$rabbitmq/epmd.log" epmd -address 127.0.0.1 -port "$epmd_port"
         wait_for "Erlang's name server" "$rabbitmq/epmd.pid" "$epmd_port" "$rabbitmq/epmd.log"
     fi
+    for ((broker = 1; broker <= brokers; broker++)); do
+        if [[ -d "$rabbitmq/data/$(broker_name "$broker")" ]]; then
+            # With data, it may need brokers that ended after it, so all are started before any is waited for.
+            start_broker "$broker"
+        else
+            # A new one joins those that run.
+            start_broker "$broker"
+            wait_for_broker "$broker"
+        fi
+    done
+    for ((broker = 1; broker <= brokers; broker++)); do
+        wait_for_broker "$broker"
+    done
+    [[ $brokers -eq 1 ]] || control await_online_nodes "$brokers" --timeout 60 >&2 ||
+        fail "the $brokers brokers are not one cluster; their logs are $rabbitmq/server*.log"
+}
+
+# check_ports: fails if other programs have the ports.
+check_ports() {
+    local broker port ports=("$epmd_port")
+    ! is_ours "$rabbitmq/epmd.pid" || return 0
+    for ((broker = 1; broker <= brokers; broker++)); do
+        port="$(broker_port "$broker")"
+        ports+=("$port" "$((port + 1))")
+    done
+    for port in "${ports[@]}"; do
+        ! answers 127.0.0.1 "$port" || fail "something else listens on port $port; set LOGBOOM_SERVERS_PORT"
+    done
+}
+
+# start_broker BROKER: starts it unless it runs, in the environment of rabbitmq_environment.
+start_broker() {
+    local port peer files server=/usr/lib/rabbitmq/bin/rabbitmq-server
+    [[ -x $server ]] || server="$tools/bin/rabbitmq-server"
+    port="$(broker_port "$1")"
+    files="$(suffix "$1")"
+    ! is_ours "$rabbitmq/server$files.pid" || return 0
+    say "starting RabbitMQ on port $port (about ten seconds)"
+    # Empty for the first one, which joins nobody. A broker with data ignores it.
+    if [[ $1 -gt 1 ]]; then
+        echo 'cluster_formation.peer_discovery_backend = classic_config'
+        for ((peer = 1; peer <= brokers; peer++)); do
+            echo "cluster_formation.classic_config.nodes.$peer = $(broker_name "$peer")"
+        done
+    fi >"$rabbitmq/rabbitmq$files.conf"
     # ALLOW_INPUT makes the launcher exec the server instead of staying its parent.
-    in_background "$rabbitmq/server.pid" "$rabbitmq/server.log" env \
+    in_background "$rabbitmq/server$files.pid" "$rabbitmq/server$files.log" env \
         RABBITMQ_ALLOW_INPUT=true \
-        RABBITMQ_CONF_ENV_FILE=/dev/null \
-        RABBITMQ_CONFIG_FILE="$rabbitmq/rabbitmq.conf" \
-        RABBITMQ_ENABLED_PLUGINS_FILE="$rabbitmq/enabled_plugins" \
-        RABBITMQ_MNESIA_BASE="$rabbitmq/data" \
-        RABBITMQ_LOG_BASE="$rabbitmq/log" \
-        RABBITMQ_PID_FILE="$rabbitmq/broker.pid" \
-        RABBITMQ_NODENAME=logboom@localhost \
+        RABBITMQ_CONFIG_FILE="$rabbitmq/rabbitmq$files.conf" \
+        RABBITMQ_PID_FILE="$rabbitmq/broker$files.pid" \
+        RABBITMQ_NODENAME="$(broker_name "$1")" \
         RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
-        RABBITMQ_NODE_PORT="$rabbitmq_port" \
-        RABBITMQ_DIST_PORT="$distribution_port" \
+        RABBITMQ_NODE_PORT="$port" \
+        RABBITMQ_DIST_PORT="$((port + 1))" \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none' \
         "$server" -noinput
-    wait_for RabbitMQ "$rabbitmq/server.pid" "$rabbitmq_port" "$rabbitmq/server.log"
+}
+
+wait_for_broker() {
+    local files
+    files="$rabbitmq/server$(suffix "$1")"
+    wait_for RabbitMQ "$files.pid" "$(broker_port "$1")" "$files.log"
 }
 
 # as_postgres COMMAND…: runs it under an account that PostgreSQL accepts: for root the owner of the
@@ -213,9 +292,11 @@ CONF
     fi
 }
 
+# sql PROGRAMS QUERY [DATABASE]
 sql() {
     PGPASSWORD="$(cat "$folder/password")" "$1/psql" --no-psqlrc --quiet --tuples-only --no-align \
-        --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "$postgresql_port" --username logboom --dbname postgres --command "$2"
+        --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "$postgresql_port" --username logboom \
+        --dbname "${3:-postgres}" --command "$2"
 }
 
 stop_postgresql() {
@@ -259,7 +340,11 @@ stop() {
 }
 
 stop_locked() {
-    end "$rabbitmq/server.pid"
+    local broker
+    # The first one last, so that it waits for no other one at the next start.
+    for ((broker = most_brokers; broker >= 1; broker--)); do
+        end "$rabbitmq/server$(suffix "$broker").pid"
+    done
     end "$rabbitmq/epmd.pid"
     stop_postgresql
 }
@@ -308,5 +393,14 @@ case "${1:-}" in
         settings
         printf 'export LOGBOOM_QUEUE=%q LOGBOOM_STORE=%q\n' "$LOGBOOM_QUEUE" "$LOGBOOM_STORE"
         ;;
-    *) fail "unknown action; use run COMMAND…, start, stop or env" ;;
+    sql)
+        [[ $# -eq 2 ]] || fail "one argument is needed: scripts/private-servers.sh sql QUERY"
+        sql "$(postgresql_programs)" "$2" logboom
+        ;;
+    control)
+        shift
+        [[ $# -gt 0 ]] || fail "no command given: scripts/private-servers.sh control COMMAND…"
+        control "$@"
+        ;;
+    *) fail "unknown action; use run COMMAND…, start, stop, env, sql QUERY or control COMMAND…" ;;
 esac
