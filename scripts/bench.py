@@ -207,15 +207,21 @@ def filled(text, values):
     return text
 
 
-def ask(server, query, values):
-    """Milliseconds of one answer. `values` are the texts for the names in braces."""
+def answer(server, query, values):
+    """Status, body and milliseconds of one answer. `values` are the texts for the names in braces."""
     path, parameters = query
     parameters = {name: filled(str(value), values) for name, value in parameters.items()}
     begun = time.monotonic()
     status, body = server.get(path, **parameters)
+    return status, body, (time.monotonic() - begun) * 1000
+
+
+def ask(server, query, values):
+    """Milliseconds of one answer. `values` are the texts for the names in braces."""
+    status, body, milliseconds = answer(server, query, values)
     if status != 200:
-        sys.exit(f"{server.name}: {parameters} answered {status}: {body[:300]}")
-    return (time.monotonic() - begun) * 1000
+        sys.exit(f"{server.name}: {query} with {values} answered {status}: {body[:300]}")
+    return milliseconds
 
 
 def drop_caches():

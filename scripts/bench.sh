@@ -7,7 +7,7 @@
 #                          `main`: everything else
 #  BENCH=scale             a store that grows to 200 million records (half an hour and more, 25 GB of disk)
 #  BENCH=readers           20 readers of 40 million records while more arrive
-#  BENCH=distributed       a node on private RabbitMQ and PostgreSQL servers, with TimescaleDB and without
+#  BENCH=distributed       nodes on private RabbitMQ and PostgreSQL servers, with TimescaleDB and without
 #  BENCH_FOLDER=/tmp       the folder for the data of the run; PostgreSQL's account must be able to enter it
 #
 # The last three run only by name. Options are those of the chosen benchmark, and without BENCH those of the corpora:
@@ -15,7 +15,8 @@
 #  breadth                 --corpus wide,cjk --only ingest|queries --records N --rounds N --json FILE
 #  scale                   --records 5000000,40000000 --corpus traces --values 500000 --spread-hours N --json FILE
 #  readers                 --records N --readers N --rate N --seconds N --think SECONDS --json FILE
-#  distributed             --layout timescale,plain --only queries,rates,live --records N --rate N --json FILE
+#  distributed             --layout timescale,plain --only queries,rates,live,costs,nodes --records N --rate N
+#                          --stream-rate N --nodes N --brokers 1|3 --json FILE
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 

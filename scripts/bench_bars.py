@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 
 def most(value, bar):
@@ -31,6 +32,17 @@ def shown(value):
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 1 else f"{value:,.3f}"
+
+
+class Figures:
+    """Figures by name, each with how it misses its bar."""
+
+    def __init__(self):
+        self.values = {}
+
+    def add(self, name, value, behind=""):
+        self.values[name] = (value, behind)
+        print(f"  {name}: {shown(value)}", file=sys.stderr)
 
 
 def print_table(title, rows, columns):
