@@ -150,7 +150,8 @@ start_rabbitmq() {
             # With data, it may need brokers that ended after it, so all are started before any is waited for.
             start_broker "$broker"
         else
-            # A new one joins those that run.
+            # A new one joins those that run. If it found none, it would begin a cluster of its own.
+            [[ $broker -eq 1 ]] || wait_for_broker 1
             start_broker "$broker"
             wait_for_broker "$broker"
         fi
