@@ -156,7 +156,12 @@ impl Backend for OneRecord {
         not_asked()
     }
 
-    async fn patience(&self) {}
+    /// Ends at once, unless the counts are there at once as well: which of the two comes first is not up to the clock.
+    async fn patience(&self) {
+        if matches!(self.0, Counts::AtOnce) {
+            std::future::pending::<()>().await;
+        }
+    }
 
     fn recent(&self) -> usize {
         50

@@ -92,3 +92,20 @@ impl Catalogue {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ids_are_sought_and_the_ledger_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(&folder.path().join("catalogue.sqlite")).await.unwrap();
+        let explained = format!("explain query plan {}", include_str!("sql/ledger_find.sql"));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(explained)).bind("[]").fetch_all(&catalogue.pool).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(steps.iter().any(|step| step == "SEARCH l USING PRIMARY KEY (day=? AND id=?)"), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN l")), "{steps:?}");
+        catalogue.close().await;
+    }
+}
