@@ -130,10 +130,11 @@ def measure_nodes(first, given, figures):
     """Offers the same rate to one node and then to several on the same queue and store, each with its own loader."""
     nodes = [first]
     try:
+        # The others would store what it acknowledges.
+        measure_together([first], given, figures)
         for _ in range(given.nodes - 1):
             nodes.append(Node(first.servers))
             nodes[-1].start()
-        measure_together([first], given, figures)
         measure_together(nodes, given, figures)
         if not all(node.counters()[1] for node in nodes):
             sys.exit(f"a node stored nothing: {[node.counters() for node in nodes]}")
