@@ -21,6 +21,8 @@ pub struct Needle<'a> {
     offset: usize,
     /// Whether comparing bytes, ignoring ASCII case, is sufficient.
     is_plain: bool,
+    /// What must follow the searched byte, in either case: most hits end here.
+    next: Option<u8>,
 }
 
 /// The maximum number of different bytes for the vectorised search. No letter has more at both of its ends.
@@ -39,22 +41,28 @@ impl<'a> Needle<'a> {
             count: 0,
             offset: 0,
             is_plain: text.chars().all(is_plain),
+            next: None,
         };
-        needle.choose_bytes();
+        let is_at_end = needle.choose_bytes();
+        let after = text.get(rare + character.len_utf8()..).and_then(|after| after.chars().next());
+        // Other letters have forms that begin with another byte.
+        needle.next = after.filter(|after| is_at_end && after.is_ascii() && is_plain(*after)).map(|after| after as u8);
         needle
     }
 
-    /// Chooses the last bytes of the letter's forms, or the first ones if there are too many last ones.
-    fn choose_bytes(&mut self) {
+    /// Chooses the last bytes of the letter's forms, or the first ones if there are too many last ones. Returns whether they
+    /// are the last ones.
+    fn choose_bytes(&mut self) -> bool {
         let letter = Letter::of(self.character);
         for at_end in [true, false] {
             self.count = 0;
             let fits = letter.forms().iter().all(|form| self.add_byte(*form, at_end));
             self.offset = if at_end { self.character.len_utf8() - 1 } else { 0 };
             if fits {
-                break;
+                return at_end;
             }
         }
+        false
     }
 
     fn add_byte(&mut self, form: char, at_end: bool) -> bool {
@@ -80,8 +88,14 @@ impl<'a> Needle<'a> {
         if self.text.is_empty() {
             return (from <= haystack.len()).then_some(from..from);
         }
-        let compare =
-            |at: usize| if self.is_plain { self.at_bytes(haystack, from, at) } else { self.at(haystack, from, at) };
+        let compare = |at: usize| {
+            if let Some(next) = self.next
+                && !haystack.get(at + 1)?.eq_ignore_ascii_case(&next)
+            {
+                return None;
+            }
+            if self.is_plain { self.at_bytes(haystack, from, at) } else { self.at(haystack, from, at) }
+        };
         let window = haystack.get(from..)?;
         let [one, two, three] = self.bytes;
         match self.count {
