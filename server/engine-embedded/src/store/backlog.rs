@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::{Inner, snapshot::Snapshot};
 
-/// The bytes that may wait before anything is delayed: some seconds of load.
-const FREE_BYTES: u64 = 1 << 30;
+/// The bytes that may wait before anything is delayed: a minute or two of load. A wave of records should not wait for
+/// merges that can be done after it.
+const FREE_BYTES: u64 = 4 << 30;
 /// Likewise the parts. Each has a file that counts and many searches read.
-const FREE_PARTS: u64 = 256;
+const FREE_PARTS: u64 = 1_024;
 /// The delay once twice as much waits.
 const STEP: Duration = Duration::from_millis(100);
 /// The longest delay, below the time that clients wait for an answer.
