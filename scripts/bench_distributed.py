@@ -85,6 +85,7 @@ def warm_times(node, query, values):
 
 def measure_batches(node, figures):
     _, before = node.counters()
+    node.forget_peak()
     options = ["--rate", 100_000, "--batch", 500, "--duration", 5, "--spread-hours", 0, "--seed", 2]
     report = load(node, "stream", *options)
     late = await_stored([node], report["acknowledged"], before)
@@ -92,6 +93,7 @@ def measure_batches(node, figures):
     figures.add("batches of 500, 100,000/s for 5 s: all acknowledged after, s", seconds, most(seconds, 5.5))
     figures.add("batches: acknowledgement, p99, ms", p99, most(p99, 500))
     figures.add("batches: all stored after the last acknowledgement, s", late, most(late, 5))
+    figures.add("batches: peak memory of the node, MB", node.memory(), most(node.memory(), 250))
 
 
 def measure_send_log(node, rate, figures):
@@ -144,7 +146,7 @@ def measure(layout, given):
             measure_nodes(node, given, figures)
         if "costs" in given.only:
             measure_columns(servers, figures)
-        figures.add("peak memory of the node, MB", node.memory(), most(node.memory(), 250))
+        figures.add("peak memory of the node at the end, MB", node.memory())
         return figures
     finally:
         if node:
